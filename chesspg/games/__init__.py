@@ -1,0 +1,1 @@
+"""Floor 1: the rules of games and their encoding. numpy and chess only, never torch."""

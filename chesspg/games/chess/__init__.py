@@ -1,0 +1,135 @@
+"""Chess and the variants whose whole state the encoding holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import chess
+import chess.variant
+
+from chesspg.games.chess import encoding, python_chess
+from chesspg.games.game import Games, split_position
+
+# Variants in which nothing but the encoding's planes and scalars matters (no pockets, no counted checks).
+VARIANTS: dict[str, type[chess.Board]] = {
+    "standard": chess.Board,
+    "chess960": chess.Board,
+    "atomic": chess.variant.AtomicBoard,
+    "kingofthehill": chess.variant.KingOfTheHillBoard,
+}
+BACKENDS = ("auto", "python-chess")
+
+
+class Chess:
+    """Chess by the rules as they bind: mate, stalemate, insufficient material, and threefold repetition and
+    the fifty-move rule when they occur (not when a player could claim them with the next move).
+
+    variant: one of standard, chess960, atomic, kingofthehill.
+    backend: python-chess, or auto for the fastest backend that plays the variant.
+    """
+
+    encoding_version = encoding.ENCODING_VERSION
+    board = (8, 8)
+    planes = encoding.PLANES
+    num_actions = encoding.NUM_ACTIONS
+    reasons = python_chess.REASONS
+
+    def __init__(self, variant: str = "standard", backend: str = "auto") -> None:
+        if variant not in VARIANTS:
+            raise ValueError(f"variant {variant!r} is not one of {', '.join(VARIANTS)}")
+        if backend not in BACKENDS:
+            raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
+        self.variant = variant
+        self.backend = backend
+
+    @property
+    def name(self) -> str:
+        return "chess" if self.variant == "standard" else f"chess ({self.variant})"
+
+    @property
+    def init_args(self) -> dict[str, Any]:
+        return {"variant": self.variant}
+
+    @property
+    def scalars(self) -> dict[str, int]:
+        return dict(encoding.SCALARS)
+
+    def start(self, positions: int | Sequence[str]) -> Games:
+        """So many games from the initial position, or one from each FEN, `moves` and UCI moves after it if any."""
+        if isinstance(positions, int):
+            return python_chess.PythonChessGames.from_boards([self._initial() for _ in range(positions)])
+        return python_chess.PythonChessGames.from_boards([self.to_board(position) for position in positions])
+
+    def to_board(self, position: str) -> chess.Board:
+        """The position as a python-chess board with its moves on the stack.
+
+        Raises ValueError, naming the position, for a FEN or a move that python-chess calls illegal.
+        """
+        start, moves = split_position(position)
+        board = self._initial()
+        try:
+            if start != "startpos":
+                board.set_fen(start)
+            board.castling_rights = board.clean_castling_rights()
+            for move in moves:
+                board.push(board.parse_uci(move))
+        except ValueError as error:
+            raise ValueError(f"{position!r} is no position of {self.name}: {error}") from None
+        if not board.root().is_valid():
+            problems = board.root().status()
+            names = ", ".join(str(flag.name).lower().replace("_", " ") for flag in chess.Status if flag & problems)
+            raise ValueError(f"{position!r} is no legal position of {self.name}: {names}")
+        return board
+
+    def render(self, position: str) -> str:
+        """Unicode pieces; the squares of the last move in (parentheses), a king in check between !marks!."""
+        board = self.to_board(position)
+        last = {board.peek().from_square, board.peek().to_square} if board.move_stack else set()
+        checked = board.king(board.turn) if board.is_check() else None
+        lines = []
+        for rank in reversed(range(8)):
+            cells = []
+            for square in chess.SquareSet(chess.BB_RANKS[rank]):
+                piece = board.piece_at(square)
+                sign = piece.unicode_symbol() if piece else "·"
+                mark = "!!" if square == checked else "()" if square in last else "  "
+                cells.append(mark[0] + sign + mark[1])
+            lines.append(f"{rank + 1} {''.join(cells)}")
+        return "\n".join([*lines, "   a  b  c  d  e  f  g  h"])
+
+    def parse_move(self, position: str, text: str) -> int:
+        """SAN or UCI."""
+        board = self.to_board(position)
+        try:
+            move = board.parse_san(text)
+        except chess.AmbiguousMoveError:
+            raise ValueError(f"{text} is ambiguous: {' or '.join(_readings(board, text))}") from None
+        except ValueError as error:
+            try:
+                move = board.parse_uci(text.lower())
+            except chess.IllegalMoveError:
+                raise ValueError(f"{text} is illegal here") from None
+            except ValueError:
+                known = isinstance(error, chess.IllegalMoveError)
+                raise ValueError(
+                    f"{text} is illegal here" if known else f"{text!r} is no move; write one as in Nf3 or g1f3"
+                ) from None
+        if not move:
+            raise ValueError(f"{text!r} is no move; write one as in Nf3 or g1f3")
+        return encoding.move_to_action(move, board.turn)
+
+    def move_name(self, position: str, action: int) -> str:
+        board = self.to_board(position)
+        return board.san(encoding.action_to_move(action, board))
+
+    def _initial(self) -> chess.Board:
+        return VARIANTS[self.variant](chess960=self.variant == "chess960")
+
+
+def _readings(board: chess.Board, text: str) -> list[str]:
+    """The legal moves that an ambiguous SAN could mean: those that differ from it by a letter or two."""
+    letters = [c for c in text if c not in "x+#="]
+    piece, target = letters[0], "".join(letters[-2:])
+    sans = map(board.san, board.legal_moves)
+    return [san for san in sans if san[0] == piece and san.rstrip("+#").endswith(target)]

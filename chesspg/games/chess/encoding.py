@@ -1,0 +1,79 @@
+"""Chess as numbers: planes, scalars and actions, all from the side of the mover, by arithmetic alone.
+
+For Black the board is turned upside down (square ^ 56), so both colours see their pawns go up.
+
+Actions:  64·from + to             every move, queen promotions and castling included
+          4096 + (3·file + d)·3 + p  underpromotions: from the file on the seventh rank, d = 0, 1, 2 one
+                                   file to the left, straight, to the right; p = knight, bishop, rook
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import chess
+import numpy as np
+from numpy.typing import NDArray
+
+ENCODING_VERSION = 1
+PIECES = ("pawn", "knight", "bishop", "rook", "queen", "king")
+PLANES = (
+    *(f"own {piece}" for piece in PIECES),
+    *(f"opponent {piece}" for piece in PIECES),
+    "castling rooks",  # the rooks, of both sides, that may still castle
+    "en passant",  # the square behind a pawn that can legally be captured in passing
+)
+SCALARS = {"fifty-move clock": 100, "repetitions": 2}
+PLAIN_ACTIONS = 64 * 64
+UNDERPROMOTIONS = (chess.KNIGHT, chess.BISHOP, chess.ROOK)
+NUM_ACTIONS = PLAIN_ACTIONS + 8 * 3 * len(UNDERPROMOTIONS)
+FLIP = 56  # square ^ FLIP is the square on the board turned upside down
+PIECE_VALUES = np.array([1, 3, 3, 5, 9, 0], dtype=np.float32)  # pawn to king
+
+
+def move_to_action(move: chess.Move, turn: chess.Color) -> int:
+    """The action in [0, 4168) of a move by `turn`."""
+    flip = 0 if turn else FLIP
+    source, target = move.from_square ^ flip, move.to_square ^ flip
+    if move.promotion is None or move.promotion == chess.QUEEN:
+        return 64 * source + target
+    file = chess.square_file(source)
+    direction = chess.square_file(target) - file + 1
+    return PLAIN_ACTIONS + (3 * file + direction) * 3 + UNDERPROMOTIONS.index(move.promotion)
+
+
+def action_to_move(action: int, board: chess.Board) -> chess.Move:
+    """The move that `action` in [0, 4168) means on `board`; whether it is legal is not looked at."""
+    flip = 0 if board.turn else FLIP
+    if action >= PLAIN_ACTIONS:
+        lane, piece = divmod(action - PLAIN_ACTIONS, 3)
+        file, direction = divmod(lane, 3)
+        target = 56 + file + direction - 1
+        return chess.Move((48 + file) ^ flip, target ^ flip, UNDERPROMOTIONS[piece])
+    source, target = divmod(action, 64)
+    promotes = target >= 56 and board.pawns & chess.BB_SQUARES[source ^ flip]
+    return chess.Move(source ^ flip, target ^ flip, chess.QUEEN if promotes else None)
+
+
+def encode_planes(boards: list[chess.Board], en_passant: list[int]) -> NDArray[np.uint64]:
+    """[N, 14, 1] the planes of N boards; en_passant: [N] words of legally capturable squares."""
+    words = np.array(
+        [
+            (b.pawns, b.knights, b.bishops, b.rooks, b.queens, b.kings, b.occupied_co[b.turn],
+             b.occupied_co[not b.turn], b.castling_rights, passing)
+            for b, passing in zip(boards, en_passant, strict=True)
+        ],
+        dtype=np.uint64,
+    ).reshape(-1, 10)  # fmt: skip
+    pieces = words[:, :6]
+    planes = np.concatenate((pieces & words[:, 6:7], pieces & words[:, 7:8], words[:, 8:]), axis=1)
+    black = np.array([not b.turn for b in boards], dtype=bool)
+    planes[black] = planes[black].byteswap()  # a rank is a byte: swapping them turns the board upside down
+    return planes[:, :, None]
+
+
+def material(planes: NDArray[np.uint64], player: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    """[N] material of player 0 minus player 1 in pawns, from planes [N, 14, 1] and movers [N]."""
+    counts = np.bitwise_count(planes[:, :12, 0]).astype(np.float32)
+    difference = counts[:, :6] @ PIECE_VALUES - counts[:, 6:] @ PIECE_VALUES
+    return np.where(player == 0, difference, -difference).astype(np.float32)

@@ -1,0 +1,153 @@
+"""Tic-tac-toe: small enough to enumerate, so that the mathematics can be checked exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chesspg.games.game import IllegalAction, Indices, Legal, Observation, Outcomes, join_position, split_position
+
+SQUARES = tuple(file + rank for rank in "123" for file in "abc")  # bit 0 = a1, as in chess
+FULL = 0b111_111_111
+LINES = np.array([0o7, 0o70, 0o700, 0o111, 0o222, 0o444, 0o421, 0o124], dtype=np.uint64)
+EMPTY_START = "3/3/3 x"
+REASONS = ("ongoing", "three in a row", "full board")
+
+
+@dataclass
+class TicTacToeGames:
+    """N games of tic-tac-toe as two words a game: the squares of each player."""
+
+    stones: NDArray[np.uint64]  # [N, 2] the squares of player 0 (x) and player 1 (o)
+    player: NDArray[np.int8]  # [N] who moves
+    starts: list[str]
+    history: list[list[int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.player)
+
+    def observe(self) -> Observation:
+        rows = np.arange(len(self))
+        own, other = self.stones[rows, self.player], self.stones[rows, 1 - self.player]
+        free = self._free()
+        counts = free.sum(axis=1)
+        actions = np.nonzero(free)[1].astype(np.int16)
+        offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        planes = np.stack((own, other), axis=1)[:, :, None]
+        return Observation(planes, np.empty((len(self), 0), np.uint8), self.player.copy(), Legal(actions, offsets))
+
+    def play(self, actions: NDArray[np.integer[Any]]) -> None:
+        actions = np.asarray(actions, dtype=np.int64)
+        in_range = (actions >= 0) & (actions < 9)
+        legal = in_range & self._free()[np.arange(len(self)), np.where(in_range, actions, 0)]
+        if not legal.all():
+            index = int(np.argmin(legal))
+            raise IllegalAction(f"action {actions[index]} is illegal in game {index}: {self.position(index)}")
+        self.stones[np.arange(len(self)), self.player] |= np.uint64(1) << actions.astype(np.uint64)
+        self.player = (1 - self.player).astype(np.int8)
+        for moves, action in zip(self.history, actions.tolist(), strict=True):
+            moves.append(action)
+
+    def outcomes(self) -> Outcomes:
+        won = ((self.stones[:, :, None] & LINES) == LINES).any(axis=2)  # [N, 2]
+        full = (self.stones[:, 0] | self.stones[:, 1]) == FULL
+        outcome = won[:, 0].astype(np.int8) - won[:, 1].astype(np.int8)
+        reason = np.where(won.any(axis=1), 1, np.where(full, 2, 0)).astype(np.uint8)
+        return Outcomes(outcome, reason)
+
+    def material(self) -> NDArray[np.float32]:
+        return np.zeros(len(self), dtype=np.float32)
+
+    def __getitem__(self, indices: Indices) -> TicTacToeGames:
+        rows = np.arange(len(self))[indices]
+        return TicTacToeGames(
+            self.stones[rows], self.player[rows], [self.starts[i] for i in rows], [self.history[i].copy() for i in rows]
+        )
+
+    def position(self, index: int) -> str:
+        return join_position(self.starts[index], self.moves(index))
+
+    def moves(self, index: int) -> list[str]:
+        return [SQUARES[action] for action in self.history[index]]
+
+    def _free(self) -> NDArray[np.bool_]:
+        """[N, 9] the squares that may be taken; none in a game that is over."""
+        taken = self.stones[:, 0] | self.stones[:, 1]
+        empty = (taken[:, None] >> np.arange(9, dtype=np.uint64)) & np.uint64(1) == 0
+        return empty & ~self.outcomes().over[:, None]
+
+
+class TicTacToe:
+    """Three in a row on a 3×3 board. Player 0 is x."""
+
+    name = "tic-tac-toe"
+    encoding_version = 1
+    board = (3, 3)
+    planes = ("own", "opponent")
+    num_actions = 9
+    reasons = REASONS
+
+    @property
+    def init_args(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def scalars(self) -> dict[str, int]:
+        return {}
+
+    def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
+        texts = [EMPTY_START] * positions if isinstance(positions, int) else list(positions)
+        starts, histories = zip(*map(split_position, texts), strict=True) if texts else ((), ())
+        stones, players = zip(*map(_read, starts), strict=True) if texts else ((), ())
+        games = TicTacToeGames(
+            np.array(stones, dtype=np.uint64).reshape(-1, 2),
+            np.array(players, dtype=np.int8),
+            list(starts),
+            [[] for _ in texts],
+        )
+        for index, moves in enumerate(histories):
+            one = games[[index]]
+            for move in moves:
+                if move not in SQUARES:
+                    raise ValueError(f"{move!r} is no square of tic-tac-toe: {texts[index]}")
+                one.play(np.array([SQUARES.index(move)]))
+            games.stones[index], games.player[index] = one.stones[0], one.player[0]
+            games.history[index] = one.history[0]
+        return games
+
+    def render(self, position: str) -> str:
+        games = self.start([position])
+        last = games.history[0][-1] if games.history[0] else None
+        lines = []
+        for row in (2, 1, 0):
+            cells = []
+            for square in range(3 * row, 3 * row + 3):
+                stone = "x" if int(games.stones[0, 0]) >> square & 1 else "o" if int(games.stones[0, 1]) >> square & 1 else "·"
+                cells.append(f"({stone})" if square == last else f" {stone} ")
+            lines.append(f"{row + 1} {''.join(cells)}")
+        return "\n".join([*lines, "   a  b  c"])
+
+    def parse_move(self, position: str, text: str) -> int:
+        if text not in SQUARES:
+            raise ValueError(f"{text!r} is no square; write one of {' '.join(SQUARES)}")
+        action = SQUARES.index(text)
+        if action not in self.start([position]).observe().legal.actions:
+            raise ValueError(f"{text} is not free")
+        return action
+
+    def move_name(self, position: str, action: int) -> str:
+        return SQUARES[action]
+
+
+def _read(start: str) -> tuple[tuple[int, int], int]:
+    """The stones and the mover of a start such as `x2/1o1/3 x`: rank 3 first, a digit counts free squares."""
+    board, _, mover = start.partition(" ")
+    ranks = ["".join("." * int(c) if c in "123" else c for c in rank) for rank in reversed(board.split("/"))]
+    if [len(rank) for rank in ranks] != [3, 3, 3] or set(board) - set("xo123/") or mover not in ("x", "o"):
+        raise ValueError(f"{start!r} is no tic-tac-toe position; one reads like {EMPTY_START!r}")
+    x, o = (sum(1 << square for square, c in enumerate("".join(ranks)) if c == player) for player in "xo")
+    return (x, o), "xo".index(mover)
