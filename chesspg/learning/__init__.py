@@ -1,0 +1,1 @@
+"""Floor 4: from log-probabilities and rewards to a loss. Tensors only: no game, no network."""

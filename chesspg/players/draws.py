@@ -1,0 +1,39 @@
+"""Randomness without state: one uniform number for every (seed, rollout, game, ply).
+
+A counter-based hash, so that two ranks play the union of what one would, a resumed run needs no generator
+state, and dropping or regrouping games changes no draw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The draws of one rollout."""
+
+    seed: int
+    rollout: int = 0
+
+    def uniforms(self, game: NDArray[np.integer[Any]], ply: NDArray[np.integer[Any]] | int) -> NDArray[np.float64]:
+        """[N] numbers in [0, 1) for plies `ply` of the games with global indices `game` [N]."""
+        key = _mix(_mix(np.array([self.seed], dtype=np.int64).view(np.uint64)) ^ np.uint64(self.rollout))
+        bits = _mix(_mix(key ^ game.astype(np.uint64)) ^ np.asarray(ply).astype(np.uint64))
+        return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+    def generator(self) -> np.random.Generator:
+        """A numpy generator of its own for what is drawn once a rollout, such as the order of plies."""
+        return np.random.default_rng((self.seed % 2**64, self.rollout, 1))
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The step and finaliser of SplitMix64, Steele, Lea and Flood (2014)."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,72 @@
+"""What the loop records: the plies of the player that learns, and how every game ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chesspg.games.game import Games, Legal
+
+
+@dataclass
+class Rollout:
+    """Whole games. A ply is stored only if its mover learns: N plies, in the order they were played."""
+
+    # Each stored ply.
+    planes: NDArray[np.uint64]  # [N, P, W]
+    scalars: NDArray[np.uint8]  # [N, S]
+    player: NDArray[np.int8]  # [N] who moved
+    legal: Legal  # [N] ragged
+    choice: NDArray[np.int16]  # [N] which of the legal actions was played
+    log_prob: NDArray[np.float32]  # [N] log π(a|s) under the distribution it was drawn from
+    value: NDArray[np.float32] | None  # [N] the return its mover expected, None without a value head
+    game: NDArray[np.int32]  # [N] whose ply it is: index into the arrays below
+    # Each game.
+    outcome: NDArray[np.int8]  # [games] the rules' verdict for player 0
+    reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where the game was truncated
+    reward: NDArray[np.float32]  # [games] f(x) for player 0
+    length: NDArray[np.int32]  # [games] plies played, whoever moved
+    group: NDArray[np.int32]  # [games] equal for games of the same start and the same seats
+    finished: list[tuple[NDArray[np.int64], Games]] = field(repr=False)  # the games themselves, by when they ended
+    seconds: float = 0.0  # wall time it took
+    advantage: NDArray[np.float32] = field(init=False)  # [N] what weighs each ply; the return, until a baseline says more
+
+    def __post_init__(self) -> None:
+        self.advantage = self.return_
+
+    @property
+    def games(self) -> int:
+        return len(self.reward)
+
+    @property
+    def plies(self) -> int:
+        """The number N of stored plies."""
+        return len(self.game)
+
+    @property
+    def return_(self) -> NDArray[np.float32]:
+        """[N] the reward of the game for the mover of the ply."""
+        return np.where(self.player == 0, 1, -1).astype(np.float32) * self.reward[self.game]
+
+    @property
+    def truncated(self) -> NDArray[np.bool_]:
+        """[games] stopped at the ply cap."""
+        return self.reason == 0
+
+    def position(self, game: int) -> str:
+        """A game as text: its start and its moves."""
+        for indices, games in self.finished:
+            row = np.flatnonzero(indices == game)
+            if len(row):
+                return games.position(int(row[0]))
+        raise IndexError(f"game {game} of {self.games}")
+
+    def positions(self) -> list[str]:
+        """[games] every game as text."""
+        texts = [""] * self.games
+        for indices, games in self.finished:
+            for row, index in enumerate(indices.tolist()):
+                texts[index] = games.position(row)
+        return texts

@@ -1,0 +1,162 @@
+"""The policy file: weights as safetensors and, in its header as JSON, all that is needed to use them.
+
+Nothing in it is code and it is read without any pickle. The header is read without torch, in a millisecond.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chesspg.games.game import Game
+
+if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
+    from torch import Tensor
+
+    from chesspg.policy.policy import Policy
+
+SUFFIX = ".safetensors"
+
+
+class PolicyFileError(ValueError):
+    """A policy file that is missing, damaged, or of another game or encoding."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a policy file says of itself."""
+
+    game: dict[str, Any]  # class_path, init_args
+    encoding_version: int
+    network: dict[str, Any]  # class_path, init_args (its sizes)
+    temperature: float  # at which it was trained
+    facts: dict[str, Any]  # of its training: updates, games, plies, seed, …
+
+
+def resolve(path: str | Path) -> Path:
+    """The policy file that a policy file, a checkpoint or a run folder names.
+
+    A checkpoint's policy file lies beside it; a run folder means its last one.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / f"last{SUFFIX}"
+    elif path.suffix == ".ckpt":
+        path = path.with_suffix(SUFFIX)
+    if not path.is_file():
+        raise PolicyFileError(f"no policy file at {path}")
+    return path
+
+
+def read_header(path: str | Path) -> Header:
+    """What the file says of itself. Raises PolicyFileError if it is no whole policy file."""
+    path = resolve(path)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        try:
+            header = json.loads(file.read(length)) if 0 < length <= size - 8 else {}
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            header = {}
+    if not isinstance(header, dict) or "chesspg" not in header.get("__metadata__", {}):
+        raise PolicyFileError(f"{path} is not a policy file" + (" (it is empty)" if size == 0 else ""))
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    if size != 8 + length + max(ends, default=0):
+        raise PolicyFileError(f"{path} is truncated: {size} bytes of {8 + length + max(ends, default=0)}")
+    try:
+        return Header(**json.loads(header["__metadata__"]["chesspg"]))
+    except (TypeError, json.JSONDecodeError) as error:
+        raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
+
+
+def load(path: str | Path, game: Game | None = None) -> Policy:
+    """The policy in the file, for `game` if given (whose backend it then uses) or else its own game.
+
+    Raises PolicyFileError if the file is damaged or was trained for another game or encoding.
+    """
+    from safetensors.torch import load_file
+
+    from chesspg.policy.networks import Network
+    from chesspg.policy.policy import Policy
+
+    path = resolve(path)
+    header = read_header(path)
+    own = header_game(header, path)
+    if game is not None and describe(own) != describe(game):
+        raise PolicyFileError(f"{path} plays {own.name}, not {game.name}")
+    game = game or own
+    network = _build(header.network, path, game)
+    if not isinstance(network, Network):
+        raise PolicyFileError(f"{path} names {header.network['class_path']}, which is no chesspg Network")
+    try:
+        network.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        raise PolicyFileError(f"{path} does not fit its network: {str(error).splitlines()[-1].strip()}") from None
+    return Policy(game, network, header.temperature).eval()
+
+
+def header_game(header: Header, path: str | Path) -> Game:
+    """The game a policy file plays. Raises PolicyFileError if this version encodes that game otherwise."""
+    game = _build(header.game, path)
+    if not isinstance(game, Game):
+        raise PolicyFileError(f"{path} names {header.game['class_path']}, which is no chesspg Game")
+    if game.encoding_version != header.encoding_version:
+        raise PolicyFileError(
+            f"{path} has encoding version {header.encoding_version} of {game.name}; "
+            f"this chesspg reads version {game.encoding_version}"
+        )
+    return game
+
+
+def save(path: str | Path, policy: Policy, facts: Mapping[str, Any] | None = None) -> None:
+    """Write the policy file atomically: whoever looks finds the old file or the new one, whole."""
+    write(path, header_of(policy, facts), policy.network.state_dict())
+
+
+def header_of(policy: Policy, facts: Mapping[str, Any] | None = None) -> Header:
+    game = policy.game
+    return Header(
+        describe(game), game.encoding_version, describe(policy.network), policy.temperature, dict(facts or {})
+    )
+
+
+def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    metadata = {"chesspg": json.dumps(asdict(header))}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+def write_atomically(path: str | Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a temporary file beside `path`, then put it in its place in one step."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        fill(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def describe(thing: Any) -> dict[str, Any]:
+    """{class_path, init_args} of a game or network, as in a YAML recipe."""
+    module = type(thing).__module__
+    return {"class_path": f"{module}.{type(thing).__qualname__}", "init_args": thing.init_args}
+
+
+def _build(spec: Mapping[str, Any], path: str | Path, *args: Any) -> Any:
+    try:
+        module, _, name = spec["class_path"].rpartition(".")
+        return getattr(importlib.import_module(module), name)(*args, **spec["init_args"])
+    except (ImportError, AttributeError, KeyError, TypeError) as error:
+        raise PolicyFileError(f"{path} needs {spec.get('class_path')}, which can't be built: {error}") from None

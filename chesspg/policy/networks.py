@@ -1,0 +1,115 @@
+"""Networks from a game's planes and scalars to a logit for every action and, if asked, a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from chesspg.games.game import Game
+
+
+class NetworkOutput(NamedTuple):
+    logits: Tensor  # [N, A] raw scores of all actions, legal or not
+    value: Tensor | None  # [N] in (−1, 1), the expected return of the mover; None without a value head
+
+
+class Network(nn.Module):
+    """What every network is: built from a game's sizes, and rebuilt from `init_args`.
+
+    A subclass passes its own keyword arguments on to `super().__init__`, and defines `forward`.
+    """
+
+    def __init__(self, game: Game, **init_args: Any) -> None:
+        super().__init__()
+        self.init_args = init_args
+        self.value = bool(init_args.get("value", False))
+        limits = torch.tensor([float(limit) for limit in game.scalars.values()])
+        self.register_buffer("scalar_limits", limits, persistent=False)
+        bytes_as_bits = torch.arange(256)[:, None] >> torch.arange(8) & 1
+        self.register_buffer("bits", bytes_as_bits.float(), persistent=False)
+        self.squares = game.board[0] * game.board[1]
+
+    def unpack(self, planes: Tensor) -> Tensor:
+        """[N, P, W] int64 words to [N, P, squares] zeros and ones in the parameters' dtype."""
+        bytes_ = planes.flatten(1).contiguous().view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
+        bits = F.embedding(bytes_.int(), self.get_buffer("bits"))  # [N, P · W · 8, 8]
+        return bits.view(len(planes), planes.shape[1], -1)[:, :, : self.squares]
+
+    def scale(self, scalars: Tensor) -> Tensor:
+        """[N, S] uint8 counters to [N, S] floats in [0, 1]."""
+        return scalars / self.get_buffer("scalar_limits")
+
+    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
+        """planes [N, P, W] int64 words, scalars [N, S] uint8."""
+        raise NotImplementedError
+
+    def __call__(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
+        output: NetworkOutput = super().__call__(planes, scalars)
+        return output
+
+
+class MLP(Network):
+    """A fully connected network for tiny games."""
+
+    def __init__(self, game: Game, hidden: Sequence[int] = (64, 64), value: bool = False) -> None:
+        super().__init__(game, hidden=list(hidden), value=value)
+        sizes = [len(game.planes) * self.squares + len(game.scalars), *hidden]
+        layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in zip(sizes, sizes[1:], strict=False)]
+        self.body = nn.Sequential(*(layer for pair in layers for layer in pair))
+        self.policy_head = nn.Linear(sizes[-1], game.num_actions)
+        self.value_head = nn.Linear(sizes[-1], 1) if value else None
+
+    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
+        x = self.body(torch.cat((self.unpack(planes).flatten(1), self.scale(scalars)), dim=1))
+        value = torch.tanh(self.value_head(x)).squeeze(1) if self.value_head else None
+        return NetworkOutput(self.policy_head(x), value)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(relu(x)))), He et al. (2016). The last convolution starts at zero: an identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.add(x, self.second(F.relu(self.first(F.relu(x)))))
+
+
+class ResidualNet(Network):
+    """Residual convolutions over the chess board.
+
+    A move's logit is the inner product of a vector of its `from` square and one of its `to` square; the
+    72 underpromotions are read off the squares of the seventh rank. No batch norm and no dropout: the
+    network that samples must be the one that learns.
+    """
+
+    def __init__(self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False) -> None:
+        super().__init__(game, channels=channels, blocks=blocks, value=value)
+        if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
+            raise ValueError(f"ResidualNet has chess's from×to actions, which {game.name} has not; take MLP")
+        self.channels = channels
+        self.stem = nn.Conv2d(len(game.planes), channels, 3, padding=1)
+        self.scalar_bias = nn.Linear(len(game.scalars), channels)
+        self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
+        self.from_to = nn.Linear(channels, 2 * channels)
+        self.underpromotion = nn.Linear(channels, 9)
+        self.value_head = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, 1)) if value else None
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
+
+    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
+        board = self.unpack(planes).unflatten(2, (8, 8)).contiguous(memory_format=torch.channels_last)
+        x = self.stem(board) + self.scalar_bias(self.scale(scalars))[:, :, None, None]
+        x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
+        source, target = self.from_to(x).split(self.channels, dim=2)
+        moves = (source * self.channels**-0.5) @ target.transpose(1, 2)  # [N, from, to]
+        under = self.underpromotion(x[:, 48:56])  # [N, file, direction × piece]
+        logits = torch.cat((moves.flatten(1), under.flatten(1)), dim=1)
+        value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
+        return NetworkOutput(logits, value)

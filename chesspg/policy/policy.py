@@ -1,0 +1,96 @@
+"""A policy: a network and a temperature as a distribution over the legal actions of each game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from chesspg.games.game import Game, Observation
+from chesspg.policy.networks import Network
+
+_PADDING = -1e9  # a logit whose probability is exactly 0 in float32, yet finite
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """π(·|s) over each game's legal actions, in the order of its legal list."""
+
+    log_probs: Tensor  # [N, M] log π, float32 at least; 0 behind a game's last action
+    mask: Tensor  # [N, M] bool, True where there is an action
+    value: Tensor | None  # [N] the network's expected return of the mover
+
+    @property
+    def probs(self) -> Tensor:
+        """[N, M] π, 0 behind a game's last action."""
+        return self.log_probs.exp() * self.mask
+
+    def log_prob(self, choice: Tensor) -> Tensor:
+        """[N] log π of the action at position choice[i] of each list."""
+        return self.log_probs.gather(1, choice.long()[:, None]).squeeze(1)
+
+    def entropy(self) -> Tensor:
+        """[N] −Σ π log π, in nats."""
+        return -(self.probs * self.log_probs).sum(dim=1)
+
+    def sample(self, uniforms: Tensor) -> Tensor:
+        """[N] the choice whose share of [0, 1) holds uniforms[i]: the cumulative probabilities inverted."""
+        cumulative = self.probs.double().cumsum(dim=1)
+        choice = (cumulative <= uniforms.double()[:, None] * cumulative[:, -1:]).sum(dim=1)
+        return choice.minimum(self.mask.sum(dim=1) - 1)
+
+    def mode(self) -> Tensor:
+        """[N] the likeliest choice, the first of equals."""
+        return self.log_probs.masked_fill(~self.mask, _PADDING).argmax(dim=1)
+
+
+class Policy(nn.Module):
+    """A network whose logits, over `temperature`, are turned into probabilities of the legal actions alone.
+
+    An illegal action has no probability, no gradient and no share in the entropy.
+    """
+
+    def __init__(self, game: Game, network: Network, temperature: float = 1.0) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f"temperature {temperature} is not above 0; a player may be greedy, a policy may not")
+        self.game = game
+        self.network = network
+        self.temperature = temperature
+
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
+        """planes [N, P, W] int64, scalars [N, S] uint8, legal [N, M] actions, −1 behind the last."""
+        output = self.network(planes, scalars)
+        mask = legal >= 0
+        logits = output.logits.gather(1, legal.clamp(min=0).long())
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / self.temperature
+        log_probs = logits.masked_fill(~mask, _PADDING).log_softmax(dim=1).masked_fill(~mask, 0.0)
+        value = None if output.value is None else output.value.to(log_probs.dtype)
+        return Distribution(log_probs, mask, value)
+
+    def __call__(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
+        distribution: Distribution = super().__call__(planes, scalars, legal)
+        return distribution
+
+    def observe(self, observation: Observation) -> Distribution:
+        """The distribution for N games as a Games.observe() sees them, on the network's device."""
+        return self(*to_tensors(observation, self.device))
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+def to_tensors(observation: Observation, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """planes [N, P, W] int64, scalars [N, S] uint8 and padded legal actions [N, M] int16."""
+    arrays = words(observation.planes), torch.from_numpy(observation.scalars), torch.from_numpy(observation.legal.padded())
+    planes, scalars, legal = (array.to(device) for array in arrays)
+    return planes, scalars, legal
+
+
+def words(planes: NDArray[np.uint64]) -> Tensor:
+    """uint64 words as int64 ones of the same bits: torch can neither shift nor gather uint64."""
+    return torch.from_numpy(planes.view(np.int64))
