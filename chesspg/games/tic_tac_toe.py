@@ -42,11 +42,13 @@ class TicTacToeGames:
 
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         actions = np.asarray(actions, dtype=np.int64)
+        if len(actions) != len(self):
+            raise ValueError(f"{len(actions)} actions for {len(self)} games; one for each is needed")
         in_range = (actions >= 0) & (actions < 9)
         legal = in_range & self._free()[np.arange(len(self)), np.where(in_range, actions, 0)]
         if not legal.all():
             index = int(np.argmin(legal))
-            raise IllegalAction(f"action {actions[index]} is illegal in game {index}: {self.position(index)}")
+            raise IllegalAction(f"game {index}: action {actions[index]} is illegal in {self.position(index)}")
         self.stones[np.arange(len(self)), self.player] |= np.uint64(1) << actions.astype(np.uint64)
         self.player = (1 - self.player).astype(np.int8)
         for moves, action in zip(self.history, actions.tolist(), strict=True):

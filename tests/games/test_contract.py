@@ -173,7 +173,7 @@ def test_a_game_that_is_over_has_no_actions_and_stays_over(case: Case) -> None:
         games = case.game.start([running, position])
         assert games.observe().legal.counts[1] == 0
         before = games.observe()
-        with pytest.raises(IllegalAction, match="game 1|in game 1"):
+        with pytest.raises(IllegalAction, match="game 1:"):
             games.play(np.array([before.legal.actions[0]] * 2))
         assert_same(games.observe(), before)
 

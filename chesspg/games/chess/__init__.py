@@ -72,8 +72,11 @@ class Chess:
             if start != "startpos":
                 board.set_fen(start)
             board.castling_rights = board.clean_castling_rights()
-            for move in moves:
-                board.push(board.parse_uci(move))
+            for text in moves:
+                move = board.parse_uci(text)
+                if not move:  # python-chess reads 0000 as a pass, which no rule allows
+                    raise ValueError(f"illegal uci: {text!r}")
+                board.push(move)
         except ValueError as error:
             raise ValueError(f"{position!r} is no position of {self.name}: {error}") from None
         if not board.root().is_valid():

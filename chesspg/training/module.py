@@ -1,0 +1,211 @@
+"""The LightningModule: a policy, and the loss whose gradient is that of the expected reward."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from chesspg.games.game import Game
+from chesspg.learning import estimators
+from chesspg.players.rollout import Rollout
+from chesspg.policy.files import header_of
+from chesspg.policy.networks import Network
+from chesspg.policy.policy import Policy
+from chesspg.training.datamodule import Batch
+
+Baseline = Literal["none", "running_mean", "leave_one_out", "value"]
+
+
+class NotFinite(FloatingPointError):
+    """A loss or gradient is NaN or infinite; nothing was stepped."""
+
+
+class PolicyGradient(pl.LightningModule):
+    """Maximises the expected outcome of games by the log-likelihood-weighted reward, Williams (1992).
+
+    The defaults are the formula itself: each game's reward weighs its log-likelihood, summed over its plies, averaged
+    over games. In self-play each ply is weighed by the reward of its own mover (docs/derivation.md, two seats).
+
+    game: the rules, from which the network takes its sizes.
+    network: builds the network from the game.
+    optimizer: builds the optimiser from the parameters.
+    lr_scheduler: builds a schedule from the optimiser; it advances once a rollout.
+    temperature: of the policy, in sampling and in learning alike.
+    baseline: subtracted from the reward without bias. running_mean: of player 0's reward over earlier rollouts, signed
+        by mover; leave_one_out: the mean of the other games of the same start; value: the network's, as sampled.
+    gae_lambda: generalised advantages with the value baseline; biased below 1.
+    entropy_weight: of the entropy bonus, a ply; biased.
+    value_weight: of the value head's squared error, a ply.
+    average: games (unbiased), or plies (biased: a long game then weighs less a ply).
+    standardise: advantages to mean 0 and deviation 1 over the rollout; biased.
+    clip: ε of the clipped ratio, for rollouts used more than once; biased.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        network: Callable[[Game], Network],
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = torch.optim.Adam,
+        lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        temperature: float = 1.0,
+        baseline: Baseline = "none",
+        gae_lambda: float | None = None,
+        entropy_weight: float = 0.0,
+        value_weight: float = 0.5,
+        average: Literal["games", "plies"] = "games",
+        standardise: bool = False,
+        clip: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.policy = Policy(game, network(game), temperature)
+        if baseline == "value" and not self.policy.network.value:
+            raise ValueError("the value baseline needs a network with a value head; set value: true")
+        if gae_lambda is not None and baseline != "value":
+            raise ValueError(f"gae_lambda needs the value baseline, not {baseline}")
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.baseline = baseline
+        self.gae_lambda = gae_lambda
+        self.entropy_weight = entropy_weight
+        self.value_weight = value_weight
+        self.average = average
+        self.standardise = standardise
+        self.clip = clip
+        # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
+        self.played = {"rollouts": 0, "games": 0, "plies": 0, "seconds": 0.0}
+        self.reward_sum = 0.0
+        self._pending: dict[str, tuple[float, str]] = {}
+        self._learning_since = time.perf_counter()
+        self._stored = 0
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.parameters())
+        if self.lr_scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": self.lr_scheduler(optimizer)}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """K·Σ loss / games: Lightning divides by the K micro-batches of an update, and averages over ranks."""
+        distribution = self.policy(batch.planes, batch.scalars, batch.legal)
+        log_prob, entropy = distribution.log_prob(batch.choice), distribution.entropy().sum()
+        if self.clip is None:
+            # No ratio: each rollout is used once, by the weights that played it.
+            loss = estimators.log_likelihood_loss(log_prob, batch.advantage)
+        else:
+            loss = estimators.clipped_ratio_loss(log_prob, batch.log_prob, batch.advantage, self.clip)
+        weight = batch.parts / (batch.games if self.average == "games" else batch.plies)
+        total = loss - self.entropy_weight * entropy
+        n = max(1, len(log_prob))  # a part may be empty when a rollout has fewer plies than parts
+        if distribution.value is not None:
+            error = estimators.value_loss(distribution.value, batch.return_)
+            total = total + self.value_weight * error
+            self._log("value_error", error / n, n)
+        self._log("loss", weight * loss, 1)
+        self._log("entropy", entropy / n, n)
+        self._log("log_prob_difference", (log_prob - batch.log_prob).detach().abs().sum() / n, n)
+        return weight * total
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+        if not torch.isfinite(norm):
+            raise NotFinite(f"the gradient is {norm.item()} in rollout {self.played['rollouts']}; nothing was stepped")
+        self._log("gradient_norm", norm, 1)
+
+    def on_rollout(self, rollout: Rollout) -> None:
+        """Weigh the plies of a rollout just played, and note what is to be logged of it."""
+        game, player = torch.from_numpy(rollout.game), torch.from_numpy(rollout.player)
+        reward = torch.from_numpy(rollout.reward)
+        advantage = torch.from_numpy(rollout.return_)
+        everyones = self._gather(reward)  # over all ranks, this rank's among them
+        if self.baseline == "running_mean" and self.played["games"]:
+            mean = torch.tensor(self.reward_sum / self.played["games"], dtype=reward.dtype)
+            advantage = advantage - estimators.returns(mean.expand_as(reward), game, player)
+        elif self.baseline == "leave_one_out":
+            groups = self._gather(torch.from_numpy(rollout.group))
+            mine = slice(self.global_rank * len(reward), (self.global_rank + 1) * len(reward))
+            others = estimators.leave_one_out(everyones, groups)[mine]
+            advantage = advantage - estimators.returns(others, game, player)
+        elif self.baseline == "value":
+            assert rollout.value is not None
+            value = torch.from_numpy(rollout.value)
+            lambda_ = 1.0 if self.gae_lambda is None else self.gae_lambda
+            advantage = estimators.generalised_advantages(value, reward, game, player, lambda_)
+        moments = torch.stack((torch.ones(()).double() * len(advantage), advantage.double().sum(), advantage.double().square().sum()))
+        count, total, squares = self._gather(moments[None]).sum(dim=0)
+        mean = total / count
+        variance = squares / count - mean.square()
+        if self.standardise:
+            advantage = estimators.standardised(advantage.double(), mean, variance.clamp(min=0).sqrt()).float()
+        rollout.advantage = advantage.numpy()
+
+        plies = int(self._gather(torch.from_numpy(rollout.length)).sum())
+        self.reward_sum += float(everyones.double().sum())
+        self.played["rollouts"] += 1
+        self.played["games"] += len(everyones)
+        self.played["plies"] += plies
+        self._pending = _facts(rollout, self.policy.game.reasons)
+        self._pending["advantage_variance"] = (float(variance), "mean")
+        self._stored = rollout.plies
+        self._learning_since = time.perf_counter()
+
+    def on_train_epoch_end(self) -> None:
+        seconds = time.perf_counter() - self._learning_since
+        self.played["seconds"] += seconds + self._pending.pop("seconds", (0.0, ""))[0]
+        for name, (value, reduce) in self._pending.items():
+            self.log(name, value, reduce_fx=reduce, sync_dist=True)
+        self.log("learned_plies_per_s", self._stored / seconds, reduce_fx="sum", sync_dist=True)
+        for name in ("games", "plies"):
+            self.log(f"total_{name}", float(self.played[name]))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Primitives and tensors only, so that `weights_only=True` reads it; the header is the policy file's.
+        checkpoint["chesspg"] = {"played": self.played, "reward_sum": self.reward_sum}
+        checkpoint["policy_header"] = asdict(header_of(self.policy, self.facts()))
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.played = dict(checkpoint["chesspg"]["played"])
+        self.reward_sum = checkpoint["chesspg"]["reward_sum"]
+
+    def facts(self) -> dict[str, Any]:
+        """What a policy file says of this training."""
+        updates = self.trainer.global_step if self._trainer else 0
+        return {"updates": updates, **self.played}
+
+    def _gather(self, tensor: Tensor) -> Tensor:
+        """[n, …] of each rank to [ranks · n, …]."""
+        if self._trainer is None or self.trainer.world_size == 1:
+            return tensor
+        gathered = self.all_gather(tensor.to(self.device))
+        assert isinstance(gathered, Tensor)
+        return gathered.flatten(0, 1).cpu()
+
+    def _log(self, name: str, value: Tensor, plies: int) -> None:
+        if self._trainer is not None:
+            self.log(name, value, on_step=False, on_epoch=True, batch_size=plies, sync_dist=True)
+
+
+def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str]]:
+    """What is logged of a rollout: each value, and how ranks are combined."""
+    facts = {
+        "seconds": (rollout.seconds, "mean"),
+        "seat_0_wins": (float((rollout.outcome == 1).mean()), "mean"),
+        "seat_1_wins": (float((rollout.outcome == -1).mean()), "mean"),
+        "draws": (float(((rollout.outcome == 0) & ~rollout.truncated).mean()), "mean"),
+        "truncated": (float(rollout.truncated.mean()), "mean"),
+        "reward": (float(rollout.reward.mean()), "mean"),
+        "length": (float(rollout.length.mean()), "mean"),
+        "sampled_plies_per_s": (float(rollout.length.sum()) / rollout.seconds, "sum"),
+    }
+    for number, reason in enumerate(reasons[1:], start=1):
+        facts[f"ended/{reason}"] = (float(np.mean(rollout.reason == number)), "mean")
+    return facts
