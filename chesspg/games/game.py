@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,49 +119,35 @@ class Games(Protocol):
         """The moves played since the start, in the game's own notation (UCI for chess)."""
 
 
-@runtime_checkable
-class Game(Protocol):
+class Game(ABC):
     """The rules of a game and the sizes of its encoding. Holds no state of play."""
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    encoding_version: int  # raised whenever planes, scalars or actions change their meaning
+    board: tuple[int, int]  # rows and columns
+    planes: tuple[str, ...]  # [P] their names
+    scalars: dict[str, int]  # [S] their names, each with its largest value
+    num_actions: int  # A
+    reasons: tuple[str, ...]  # why a game is over, by Outcomes.reason; the first is 'ongoing'
 
     @property
     def init_args(self) -> dict[str, Any]:
         """What rebuilds these rules and this encoding (but not a backend), for policy files."""
+        return {}
 
-    @property
-    def encoding_version(self) -> int:
-        """Raised whenever planes, scalars or actions change their meaning."""
-
-    @property
-    def board(self) -> tuple[int, int]:
-        """Rows and columns."""
-
-    @property
-    def planes(self) -> tuple[str, ...]:
-        """[P] the names of the planes."""
-
-    @property
-    def scalars(self) -> dict[str, int]:
-        """[S] the names of the scalars, each with its largest value."""
-
-    @property
-    def num_actions(self) -> int: ...
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why a game is over, by Outcomes.reason; the first is 'ongoing'."""
-
+    @abstractmethod
     def start(self, positions: int | Sequence[str]) -> Games:
         """So many fresh games, or one from each position. Raises ValueError naming a position it can't read."""
 
+    @abstractmethod
     def render(self, position: str) -> str:
         """The board as text with coordinates, White (player 0) below, the last move marked."""
 
+    @abstractmethod
     def parse_move(self, position: str, text: str) -> int:
         """The action a person means by `text`. Raises ValueError if that is illegal or ambiguous."""
 
+    @abstractmethod
     def move_name(self, position: str, action: int) -> str:
         """The action as a person writes it (SAN for chess)."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.game import IllegalAction, Indices, Legal, Observation, Outcomes, join_position, split_position
+from chesspg.games.game import Game, IllegalAction, Indices, Legal, Observation, Outcomes, join_position, split_position
 
 SQUARES = tuple(file + rank for rank in "123" for file in "abc")  # bit 0 = a1, as in chess
 FULL = 0b111_111_111
@@ -83,23 +83,16 @@ class TicTacToeGames:
         return empty & ~self.outcomes().over[:, None]
 
 
-class TicTacToe:
+class TicTacToe(Game):
     """Three in a row on a 3×3 board. Player 0 is x."""
 
     name = "tic-tac-toe"
     encoding_version = 1
     board = (3, 3)
     planes = ("own", "opponent")
+    scalars = {}
     num_actions = 9
     reasons = REASONS
-
-    @property
-    def init_args(self) -> dict[str, Any]:
-        return {}
-
-    @property
-    def scalars(self) -> dict[str, int]:
-        return {}
 
     def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
         texts = [EMPTY_START] * positions if isinstance(positions, int) else list(positions)

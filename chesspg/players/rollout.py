@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,13 @@ class Rollout:
     def truncated(self) -> NDArray[np.bool_]:
         """[games] stopped at the ply cap."""
         return self.reason == 0
+
+    def save(self, path: str | Path) -> None:
+        """Write all arrays, and each game as text in `positions`, as a numpy .npz file."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
+        np.savez_compressed(
+            path, legal_actions=self.legal.actions, legal_offsets=self.legal.offsets, positions=self.positions(), **arrays
+        )
 
     def position(self, game: int) -> str:
         """A game as text: its start and its moves."""

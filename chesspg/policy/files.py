@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from chesspg.games.game import Game
 
 if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are a
     from chesspg.policy.policy import Policy
 
 SUFFIX = ".safetensors"
+GAME_MEMBERS = tuple(name for name in {**vars(Game)} if not name.startswith("_"))
 
 
 class PolicyFileError(ValueError):
@@ -65,13 +68,15 @@ def read_header(path: str | Path) -> Header:
             header = json.loads(file.read(length)) if 0 < length <= size - 8 else {}
         except (UnicodeDecodeError, json.JSONDecodeError):
             header = {}
-    if not isinstance(header, dict) or "chesspg" not in header.get("__metadata__", {}):
-        raise PolicyFileError(f"{path} is not a policy file" + (" (it is empty)" if size == 0 else ""))
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    try:
+        own = header["__metadata__"]["chesspg"]
+        ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        raise PolicyFileError(f"{path} is not a policy file" + (" (it is empty)" if size == 0 else "")) from None
     if size != 8 + length + max(ends, default=0):
         raise PolicyFileError(f"{path} is truncated: {size} bytes of {8 + length + max(ends, default=0)}")
     try:
-        return Header(**json.loads(header["__metadata__"]["chesspg"]))
+        return Header(**json.loads(own))
     except (TypeError, json.JSONDecodeError) as error:
         raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
 
@@ -81,32 +86,29 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
 
     Raises PolicyFileError if the file is damaged or was trained for another game or encoding.
     """
-    from safetensors.torch import load_file
-
-    from chesspg.policy.networks import Network
-    from chesspg.policy.policy import Policy
-
     path = resolve(path)
     header = read_header(path)
     own = header_game(header, path)
     if game is not None and describe(own) != describe(game):
         raise PolicyFileError(f"{path} plays {own.name}, not {game.name}")
     game = game or own
-    network = _build(header.network, path, game)
-    if not isinstance(network, Network):
-        raise PolicyFileError(f"{path} names {header.network['class_path']}, which is no chesspg Network")
+
+    from safetensors.torch import load_file  # not before the header is known to be good: torch takes seconds
+
+    from chesspg.policy.networks import Network
+    from chesspg.policy.policy import Policy
+
+    network = _build(header.network, path, lambda thing: issubclass(thing, Network), "Network", game)
     try:
         network.load_state_dict(load_file(path))
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         raise PolicyFileError(f"{path} does not fit its network: {str(error).splitlines()[-1].strip()}") from None
     return Policy(game, network, header.temperature).eval()
 
 
 def header_game(header: Header, path: str | Path) -> Game:
     """The game a policy file plays. Raises PolicyFileError if this version encodes that game otherwise."""
-    game = _build(header.game, path)
-    if not isinstance(game, Game):
-        raise PolicyFileError(f"{path} names {header.game['class_path']}, which is no chesspg Game")
+    game: Game = _build(header.game, path, _is_game, "Game")
     if game.encoding_version != header.encoding_version:
         raise PolicyFileError(
             f"{path} has encoding version {header.encoding_version} of {game.name}; "
@@ -135,7 +137,7 @@ def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> No
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
-def write_atomically(path: str | Path, fill: Callable[[Path], None]) -> None:
+def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` write a temporary file beside `path`, then put it in its place in one step."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -154,9 +156,23 @@ def describe(thing: Any) -> dict[str, Any]:
     return {"class_path": f"{module}.{type(thing).__qualname__}", "init_args": thing.init_args}
 
 
-def _build(spec: Mapping[str, Any], path: str | Path, *args: Any) -> Any:
+def _is_game(thing: type) -> bool:
+    return all(hasattr(thing, name) for name in GAME_MEMBERS)
+
+
+def _build(spec: Mapping[str, Any], path: str | Path, fits: Callable[[type], bool], kind: str, *args: Any) -> Any:
+    """What class_path and init_args name, built only if it is a class that fits.
+
+    Looked at before it is called: else a file could name `os.system` and have its command run.
+    """
     try:
         module, _, name = spec["class_path"].rpartition(".")
-        return getattr(importlib.import_module(module), name)(*args, **spec["init_args"])
-    except (ImportError, AttributeError, KeyError, TypeError) as error:
-        raise PolicyFileError(f"{path} needs {spec.get('class_path')}, which can't be built: {error}") from None
+        thing = getattr(importlib.import_module(module), name)
+        if not (isinstance(thing, type) and fits(thing)):
+            raise PolicyFileError(f"{path} names {spec['class_path']}, which is no chesspg {kind}")
+        return thing(*args, **spec["init_args"])
+    except PolicyFileError:
+        raise
+    except (ImportError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        name = spec.get("class_path") if isinstance(spec, Mapping) else spec
+        raise PolicyFileError(f"{path} needs {name}, which can't be built: {error}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -131,6 +130,7 @@ class _RolloutLoader:
         assert isinstance(policy, Policy)
         player = PolicyPlayer(policy, forward_context=trainer.precision_plugin.forward_context)
         ranks = trainer.world_size
+        data.rollout = None  # two rollouts need not fit in memory
         rollout = data.sample(player, trainer.global_rank, ranks)
         data.rollout = rollout
         order = Draws(data.seed, data.rollouts).generator()

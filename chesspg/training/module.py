@@ -84,7 +84,7 @@ class PolicyGradient(pl.LightningModule):
         self.played = {"rollouts": 0, "games": 0, "plies": 0, "seconds": 0.0}
         self.reward_sum = 0.0
         self._pending: dict[str, tuple[float, str]] = {}
-        self._learning_since = time.perf_counter()
+        self._learning_since = self._learned_until = time.perf_counter()
         self._stored = 0
 
     def configure_optimizers(self) -> Any:
@@ -158,8 +158,11 @@ class PolicyGradient(pl.LightningModule):
         self._stored = rollout.plies
         self._learning_since = time.perf_counter()
 
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        self._learned_until = time.perf_counter()
+
     def on_train_epoch_end(self) -> None:
-        seconds = time.perf_counter() - self._learning_since
+        seconds = self._learned_until - self._learning_since
         self.played["seconds"] += seconds + self._pending.pop("seconds", (0.0, ""))[0]
         for name, (value, reduce) in self._pending.items():
             self.log(name, value, reduce_fx=reduce, sync_dist=True)

@@ -1,0 +1,39 @@
+"""Policy-gradient learning for board games, chess first, as PyTorch Lightning parts."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chesspg.games.chess import Chess as Chess
+    from chesspg.games.game import Game as Game
+    from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
+    from chesspg.players.player import Player as Player
+    from chesspg.players.rollout import Rollout as Rollout
+    from chesspg.training.callbacks import EvaluationMatch as EvaluationMatch
+    from chesspg.training.datamodule import SelfPlay as SelfPlay
+    from chesspg.training.module import PolicyGradient as PolicyGradient
+
+# Imported when first named (PEP 562): all of it takes seconds, of which a player of chess needs few.
+_HOMES = {
+    "Chess": "chesspg.games.chess",
+    "EvaluationMatch": "chesspg.training.callbacks",
+    "Game": "chesspg.games.game",
+    "Player": "chesspg.players.player",
+    "PolicyGradient": "chesspg.training.module",
+    "Rollout": "chesspg.players.rollout",
+    "SelfPlay": "chesspg.training.datamodule",
+    "TicTacToe": "chesspg.games.tic_tac_toe",
+}
+__all__ = list(_HOMES)  # noqa: PLE0605  # kept in one place
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'chesspg' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

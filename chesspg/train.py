@@ -1,0 +1,182 @@
+"""python -m chesspg.train: sample games from the current policy, weigh them by their outcome, step; again.
+
+    python -m chesspg.train                                   ten minutes of chess
+    python -m chesspg.train --config tic_tac_toe              a recipe that ships, or a path to one's own
+    python -m chesspg.train --config chess_quick --data.games 512 --trainer.max_epochs 100
+    python -m chesspg.train --resume checkpoints/RUN          go on where a run stopped, by its own config
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import logging
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_utilities.core.rank_zero import rank_zero_only
+from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from chesspg.policy import files
+from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
+from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint
+from chesspg.training.datamodule import SelfPlay
+from chesspg.training.module import NotFinite, PolicyGradient
+
+DEFAULT_RECIPE = "chess_quick"
+PACKAGE = Path(__file__).parent
+RUNS = Path("checkpoints")
+
+
+class TrainCLI(LightningCLI):
+    """LightningCLI with a run folder, and with what every run has: checkpoints, logs, sample games, a progress bar."""
+
+    folder: Path
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--run", type=str, default=None, help="the folder to make and write, checkpoints/… if none")
+        parser.add_argument("--resume", type=str, default=None, help="the folder of a run to go on with, by its config")
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("data.game", "model.game", apply_on="instantiate")
+
+    def before_instantiate_classes(self) -> None:
+        config = self.config
+        self.folder = Path(config.resume or config.run)
+        if config.resume is None and rank_zero_only.rank == 0:
+            self.folder.mkdir(parents=True)
+            self.parser.save(_without_run(config), self.folder / "config.yaml", overwrite=True)
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        config = self.config_init.trainer
+        # By epochs: Lightning's own limit may stop between the micro-batches of an update.
+        max_time, config["max_time"] = config["max_time"], None
+        if config["max_epochs"] is None:
+            config["max_epochs"] = -1
+        if config["logger"] in (None, True):
+            config["logger"] = [_csv_logger(self.folder), TensorBoardLogger(self.folder, name="", version="")]
+        config["plugins"] = [AtomicCheckpointIO(), *(config["plugins"] or [])]
+        config["default_root_dir"] = str(self.folder)
+        callbacks = config["callbacks"] = list(config["callbacks"] or [])
+        matches = [callback for callback in callbacks if isinstance(callback, EvaluationMatch)]
+        for match in matches:
+            match.folder = match.folder or self.folder / "games"
+        monitor = f"score/{matches[0].opponents[0]}" if matches else None
+        callbacks += [RolloutCheckpoint(self.folder, monitor), SampleGames(self.folder / "games"), RolloutProgress()]
+        if max_time is not None:
+            callbacks.append(Timer(max_time, interval="epoch"))
+        return super().instantiate_trainer(**kwargs)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train; the exit code is 0, 1 when the loss is not finite, 2 for bad input, 130 or 143 when stopped."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its banner of unused accelerators, its tips
+    warnings.filterwarnings("ignore", "LightningCLI's args parameter", UserWarning)  # main() is the command line
+    warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)  # ours: config.yaml is in it
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        resume, arguments = _arguments(arguments)
+        cli = TrainCLI(
+            PolicyGradient,
+            SelfPlay,
+            save_config_callback=None,
+            run=False,
+            auto_configure_optimizers=False,
+            seed_everything_default=0,
+            trainer_defaults={"log_every_n_steps": 1, "enable_model_summary": False, "enable_checkpointing": True},
+            parser_kwargs={"exit_on_error": False, "description": __doc__, "prog": "python -m chesspg.train"},
+            args=arguments,
+        )
+    except (argparse.ArgumentError, ValueError, TypeError, OSError) as error:
+        return _refuse(error)
+    folder, trainer = cli.folder, cli.trainer
+    size = sum(p.numel() for p in cli.model.parameters())
+    network = type(cli.model.policy.network).__name__
+    checkpoint = folder / "last.ckpt" if resume else None
+    if trainer.is_global_zero:
+        print(f"{cli.datamodule.game.name} · {network} of {size:,} parameters · {folder}", flush=True)
+    code = 0
+    try:
+        trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+    except NotFinite as error:
+        print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
+        return 1
+    except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
+        code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
+    if trainer.is_global_zero:
+        if code:
+            print(f"stopped; go on with  python -m chesspg.train --resume {folder}")
+        print(f"play it with  python -m chesspg.play {folder}")
+    return code
+
+
+def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether to resume, and the arguments with the recipe or the run's own config in front."""
+    early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    early.add_argument("--resume")
+    early.add_argument("--config", action="append", default=[])
+    early.add_argument("--run")
+    known, rest = early.parse_known_args(arguments)
+    if known.resume:
+        if known.config or known.run:
+            raise ValueError("--resume goes on with the run's own config and folder; leave --config and --run out")
+        folder = Path(known.resume)
+        for name in ("config.yaml", "last.ckpt"):
+            if not (folder / name).is_file():
+                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
+        files.read_header(folder)  # a damaged run is refused before anything is built
+        return True, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *rest]
+    recipes = [_recipe(name) for name in known.config or [DEFAULT_RECIPE]]
+    run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if run.exists() and rank_zero_only.rank == 0:
+        raise ValueError(f"{run} exists already; name another folder, or go on with it by --resume {run}")
+    configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
+    return False, [*configs, "--run", str(run), *rest]
+
+
+def _recipe(name: str) -> Path:
+    """A path to a YAML file, or the bare name of a recipe that ships."""
+    if Path(name).is_file():
+        return Path(name)
+    homes = [PACKAGE / "configs", PACKAGE.parent / "configs"]  # in a wheel, in a checkout
+    for home in homes:
+        if (home / f"{name}.yaml").is_file():
+            return home / f"{name}.yaml"
+    names = sorted(path.stem for home in homes for path in home.glob("*.yaml"))
+    raise ValueError(f"no recipe {name!r}; give a path, or one of {', '.join(names)}")
+
+
+def _csv_logger(folder: Path) -> CSVLogger:
+    """metrics.csv in the run folder; a resumed run keeps the rows of what it keeps."""
+    kept: list[dict[str, Any]] = []
+    path = folder / "metrics.csv"
+    if path.is_file() and rank_zero_only.rank == 0:
+        updates = files.read_header(folder).facts["updates"]
+        with path.open(newline="") as file:
+            kept = [row for row in csv.DictReader(file) if int(row["step"]) < max(1, updates)]
+    logger = CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1)
+    for row in kept:
+        logger.log_metrics({name: value for name, value in row.items() if value}, int(row["step"]))
+    return logger
+
+
+def _without_run(config: Any) -> Any:
+    """The config as it is kept with the run: all but the folder's own name."""
+    kept = config.clone()
+    kept.run = kept.resume = None
+    return kept
+
+
+def _refuse(error: Exception) -> int:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

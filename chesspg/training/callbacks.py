@@ -1,0 +1,275 @@
+"""Lightning callbacks: evaluation matches, sample games and progress in the units of self-play."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ProgressBar, Timer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from chesspg.arena.matches import MatchResult, play_match
+from chesspg.arena.pgn import save_pgn, to_pgn
+from chesspg.arena.roster import player_from_string
+from chesspg.games.game import Game
+from chesspg.players.player import Player
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.players.rollout import Rollout
+from chesspg.policy.policy import Policy
+
+PREVIOUS = "previous"
+
+
+class EvaluationMatch(Callback):
+    """Plays matches against `opponents` before training, every so many rollouts and at the end.
+
+    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and told in
+    one line. Works with any module that has a `policy`.
+
+    opponents: player strings, or `previous`: the policy as it was at the evaluation before.
+    games: a match, even: each opening is played with both colours.
+    every_n_rollouts: between evaluations.
+    temperature: of the policy evaluated; its own if not given, 0 for its likeliest action.
+    folder: where the games are saved as PGN, if given.
+    """
+
+    def __init__(
+        self,
+        opponents: Sequence[str] = ("random", PREVIOUS),
+        games: int = 100,
+        every_n_rollouts: int = 10,
+        temperature: float | None = None,
+        seed: int = 0,
+        folder: str | Path | None = None,
+    ) -> None:
+        if games < 2 or games % 2:
+            raise ValueError(f"games is {games}; a match needs an even number, each opening with both colours")
+        if every_n_rollouts < 1:
+            raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be 1 or more")
+        self.opponents = list(opponents)
+        self.games = games
+        self.every_n_rollouts = every_n_rollouts
+        self.temperature = temperature
+        self.seed = seed
+        self.folder = folder
+        self.previous: dict[str, torch.Tensor] | None = None
+        self._players: dict[str, Player] = {}
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        game = _policy(module).game
+        self._players = {name: player_from_string(name, game) for name in self.opponents if name != PREVIOUS}
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.global_step == 0:
+            results = self.evaluate(trainer, module)
+            if trainer.loggers:
+                for logger in trainer.loggers:
+                    logger.log_metrics(_metrics(results), step=0)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if (trainer.current_epoch + 1) % self.every_n_rollouts == 0:
+            for name, value in _metrics(self.evaluate(trainer, module)).items():
+                module.log(name, value)
+
+    def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, MatchResult]:
+        """Play all matches, this rank's share of the games each, and tell how they went."""
+        policy = _policy(module)
+        player = PolicyPlayer(policy, self.temperature, trainer.precision_plugin.forward_context)
+        players = dict(self._players)
+        if PREVIOUS in self.opponents and self.previous is not None:
+            earlier = copy.deepcopy(policy)
+            earlier.load_state_dict(self.previous)
+            players[PREVIOUS] = PolicyPlayer(earlier, self.temperature, trainer.precision_plugin.forward_context)
+        results = {}
+        for name in self.opponents:
+            if name in players:
+                results[name] = self._match(trainer, policy, player, players[name])
+        if results:
+            module.print(_line(module, results))
+            if self.folder is not None and trainer.is_global_zero:
+                self._save(policy.game, trainer.global_step, results)
+        self.previous = {name: tensor.detach().clone() for name, tensor in policy.state_dict().items()}
+        return results
+
+    def _match(self, trainer: pl.Trainer, policy: Policy, a: Player, b: Player) -> MatchResult:
+        """Rank 0 plays; everybody gets the result, so that what monitors it decides alike on every rank."""
+        result = play_match(policy.game, a, b, self.games, seed=self.seed) if trainer.is_global_zero else None
+        result = trainer.strategy.broadcast(result)
+        assert result is not None
+        return result
+
+    def _save(self, game: Game, updates: int, results: dict[str, MatchResult]) -> None:
+        folder = Path(self.folder or ".")
+        folder.mkdir(parents=True, exist_ok=True)
+        for opponent, result in results.items():
+            names = ("policy", opponent)
+            texts = [
+                to_pgn(game, position, {"Event": f"evaluation after {updates} updates", "Round": str(i + 1),
+                                        "White": names[i % 2], "Black": names[1 - i % 2]})
+                for i, position in enumerate(result.positions)
+            ]  # fmt: skip
+            save_pgn(folder / f"against-{_slug(opponent)}-{updates:06}.pgn", texts)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"previous": self.previous}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.previous = state_dict["previous"]
+
+
+class SampleGames(Callback):
+    """Saves the first games of every so many rollouts as PGN.
+
+    folder: where; one file a rollout.
+    games: a file.
+    """
+
+    def __init__(self, folder: str | Path, games: int = 4, every_n_rollouts: int = 10) -> None:
+        self.folder = Path(folder)
+        self.games = games
+        self.every_n_rollouts = every_n_rollouts
+        self._trainer: pl.Trainer | None = None
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        self._trainer = trainer
+
+    def on_rollout(self, rollout: Rollout) -> None:
+        trainer = self._trainer
+        assert trainer is not None
+        number = trainer.current_epoch
+        if not trainer.is_global_zero or number % self.every_n_rollouts:
+            return
+        game = _policy(trainer.lightning_module).game
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_pgn(
+            self.folder / f"rollout-{number:06}.pgn",
+            [
+                to_pgn(game, rollout.position(i), {"Event": f"self-play, rollout {number}", "Round": str(i + 1)})
+                for i in range(min(self.games, rollout.games))
+            ],
+        )
+
+
+class RolloutProgress(ProgressBar):
+    """One bar for the whole run: rollouts, games, plies a second, time left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._enabled = True
+        self._console = Console()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[done]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            disable=not self._console.is_terminal or not self.is_enabled,
+        )
+        self._task = self._bar.add_task("playing ", total=1.0, done="", left="")
+        self._bar.start()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._bar:
+            self._bar.update(self._task, description="learning")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        played = getattr(module, "played", None)
+        if self._bar is None or played is None:
+            return
+        share, left = _share_done(trainer)
+        speed = played["plies"] / max(played["seconds"], 1e-9)
+        self._bar.update(
+            self._task,
+            description="playing ",
+            completed=share,
+            done=f"{played['rollouts']:,} rollouts · {played['games']:,} games · {speed:,.0f} plies/s",
+            left=left,
+        )
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._stop()
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        self._stop()
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        self._console.print(*args, highlight=False, soft_wrap=True)
+
+    @property
+    def is_enabled(self) -> bool:
+        return self._enabled
+
+    def disable(self) -> None:
+        self._enabled = False
+
+    def enable(self) -> None:
+        self._enabled = True
+
+    def _stop(self) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+
+def _share_done(trainer: pl.Trainer) -> tuple[float, str]:
+    """How much of the run is behind us, in [0, 1], and what is left in words."""
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+    for timer in timers:
+        remaining = timer.time_remaining()
+        if remaining is not None:
+            share = timer.time_elapsed() / (timer.time_elapsed() + max(remaining, 0.0))
+            return share, f"{timedelta(seconds=int(max(remaining, 0)))} left"
+    if trainer.max_epochs and trainer.max_epochs > 0:
+        done = trainer.current_epoch + 1
+        return done / trainer.max_epochs, f"{trainer.max_epochs - done} rollouts left"
+    return 0.0, ""
+
+
+def _policy(module: pl.LightningModule) -> Policy:
+    policy = getattr(module, "policy", None)
+    if not isinstance(policy, Policy):
+        raise TypeError(f"{type(module).__name__} has no `policy`; a chesspg Policy is needed there")
+    return policy
+
+
+def _metrics(results: dict[str, MatchResult]) -> dict[str, float]:
+    metrics = {}
+    for opponent, result in results.items():
+        low, high = result.score_interval
+        metrics |= {f"score/{opponent}": result.score, f"score_low/{opponent}": low, f"score_high/{opponent}": high}
+    return metrics
+
+
+def _line(module: pl.LightningModule, results: dict[str, MatchResult]) -> str:
+    """What one evaluation tells a person, in one line."""
+    played = getattr(module, "played", {})
+    parts = [f"update {module.global_step:>4}"]
+    if "games" in played:
+        parts.append(f"{played['games']:,} games")
+    for opponent, result in results.items():
+        low, high = result.score_interval
+        parts.append(
+            f"{opponent} {result.score:.2f} ({low:.2f}–{high:.2f}) W{result.wins} D{result.draws} L{result.losses}"
+        )
+    plies = sum(sum(result.lengths) for result in results.values())
+    parts.append(f"{plies / sum(result.games for result in results.values()):.0f} plies a game")
+    entropy = module.trainer.callback_metrics.get("entropy")
+    if entropy is not None:
+        parts.append(f"entropy {float(entropy):.2f}")
+    return " · ".join(parts)
+
+
+def _slug(opponent: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", opponent).strip("-")
