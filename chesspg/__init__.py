@@ -26,7 +26,7 @@ _HOMES = {
     "SelfPlay": "chesspg.training.datamodule",
     "TicTacToe": "chesspg.games.tic_tac_toe",
 }
-__all__ = list(_HOMES)  # noqa: PLE0605  # kept in one place
+__all__ = list(_HOMES)  # kept in one place
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,9 @@
 """python -m chesspg.train: sample games from the current policy, weigh them by their outcome, step; again.
 
-    python -m chesspg.train                                   ten minutes of chess
-    python -m chesspg.train --config tic_tac_toe              a recipe that ships, or a path to one's own
-    python -m chesspg.train --config chess_quick --data.games 512 --trainer.max_epochs 100
-    python -m chesspg.train --resume checkpoints/RUN          go on where a run stopped, by its own config
+python -m chesspg.train                                   ten minutes of chess
+python -m chesspg.train --config tic_tac_toe              a recipe that ships, or a path to one's own
+python -m chesspg.train --config chess_quick --data.games 512 --trainer.max_epochs 100
+python -m chesspg.train --resume checkpoints/RUN          go on where a run stopped, by its own config
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
+import os
 import signal
 import sys
 import time
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
@@ -49,7 +49,7 @@ class TrainCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config
         self.folder = Path(config.resume or config.run)
-        if config.resume is None and rank_zero_only.rank == 0:
+        if config.resume is None and _is_rank_zero():
             self.folder.mkdir(parents=True)
             self.parser.save(_without_run(config), self.folder / "config.yaml", overwrite=True)
 
@@ -134,7 +134,7 @@ def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
         return True, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *rest]
     recipes = [_recipe(name) for name in known.config or [DEFAULT_RECIPE]]
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if run.exists() and rank_zero_only.rank == 0:
+    if run.exists() and _is_rank_zero():
         raise ValueError(f"{run} exists already; name another folder, or go on with it by --resume {run}")
     configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
     return False, [*configs, "--run", str(run), *rest]
@@ -156,7 +156,7 @@ def _csv_logger(folder: Path) -> CSVLogger:
     """metrics.csv in the run folder; a resumed run keeps the rows of what it keeps."""
     kept: list[dict[str, Any]] = []
     path = folder / "metrics.csv"
-    if path.is_file() and rank_zero_only.rank == 0:
+    if path.is_file() and _is_rank_zero():
         updates = files.read_header(folder).facts["updates"]
         with path.open(newline="") as file:
             kept = [row for row in csv.DictReader(file) if int(row["step"]) < max(1, updates)]
@@ -164,6 +164,11 @@ def _csv_logger(folder: Path) -> CSVLogger:
     for row in kept:
         logger.log_metrics({name: value for name, value in row.items() if value}, int(row["step"]))
     return logger
+
+
+def _is_rank_zero() -> bool:
+    """Before Lightning knows: launchers tell a process its rank by these variables."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK"))
 
 
 def _without_run(config: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,7 +88,8 @@ class Outcomes:
     @property
     def over(self) -> NDArray[np.bool_]:
         """[N] whether the rules have ended the game."""
-        return self.reason != ONGOING
+        over: NDArray[np.bool_] = self.reason != ONGOING
+        return over
 
 
 class Games(Protocol):
@@ -126,7 +127,7 @@ class Game(ABC):
     encoding_version: int  # raised whenever planes, scalars or actions change their meaning
     board: tuple[int, int]  # rows and columns
     planes: tuple[str, ...]  # [P] their names
-    scalars: dict[str, int]  # [S] their names, each with its largest value
+    scalars: Mapping[str, int]  # [S] their names, each with its largest value
     num_actions: int  # A
     reasons: tuple[str, ...]  # why a game is over, by Outcomes.reason; the first is 'ongoing'
 

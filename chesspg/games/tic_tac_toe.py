@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +80,8 @@ class TicTacToeGames:
         """[N, 9] the squares that may be taken; none in a game that is over."""
         taken = self.stones[:, 0] | self.stones[:, 1]
         empty = (taken[:, None] >> np.arange(9, dtype=np.uint64)) & np.uint64(1) == 0
-        return empty & ~self.outcomes().over[:, None]
+        free: NDArray[np.bool_] = empty & ~self.outcomes().over[:, None]
+        return free
 
 
 class TicTacToe(Game):
@@ -90,7 +91,7 @@ class TicTacToe(Game):
     encoding_version = 1
     board = (3, 3)
     planes = ("own", "opponent")
-    scalars = {}
+    scalars: Mapping[str, int] = {}
     num_actions = 9
     reasons = REASONS
 
@@ -121,7 +122,13 @@ class TicTacToe(Game):
         for row in (2, 1, 0):
             cells = []
             for square in range(3 * row, 3 * row + 3):
-                stone = "x" if int(games.stones[0, 0]) >> square & 1 else "o" if int(games.stones[0, 1]) >> square & 1 else "·"
+                stone = (
+                    "x"
+                    if int(games.stones[0, 0]) >> square & 1
+                    else "o"
+                    if int(games.stones[0, 1]) >> square & 1
+                    else "·"
+                )
                 cells.append(f"({stone})" if square == last else f" {stone} ")
             lines.append(f"{row + 1} {''.join(cells)}")
         return "\n".join([*lines, "   a  b  c"])

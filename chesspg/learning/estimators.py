@@ -43,7 +43,8 @@ def returns(reward: Tensor, game: Tensor, player: Tensor) -> Tensor:
 
     reward [games] for player 0, game [N], player [N] 0 or 1.
     """
-    return reward[game.long()] * (1 - 2 * player.to(reward.dtype))
+    sign: Tensor = 1 - 2 * player.to(reward.dtype)
+    return reward[game.long()] * sign
 
 
 def leave_one_out(reward: Tensor, group: Tensor) -> Tensor:
@@ -62,9 +63,7 @@ def leave_one_out(reward: Tensor, group: Tensor) -> Tensor:
     return (total[member] - reward) / (size[member] - 1)
 
 
-def generalised_advantages(
-    value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float
-) -> Tensor:
+def generalised_advantages(value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float) -> Tensor:
     """[N] Σₖ λᵏ δₜ₊ₖ with δₜ = ±v(sₜ₊₁) − v(sₜ), and Gₜ − v(sₜ) at a game's last ply, Schulman et al. (2016), γ = 1.
 
     Two players share a game, so what follows is worth + where the next stored ply has the same mover and − where it

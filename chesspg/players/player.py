@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ class Turn:
     rows: NDArray[np.integer[Any]]  # [N] where in `games` they are
 
 
-class Choice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Choice:
     """What a player chose in N games."""
 
     index: NDArray[np.integer[Any]]  # [N] position in each game's legal list

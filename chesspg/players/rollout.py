@@ -32,7 +32,9 @@ class Rollout:
     group: NDArray[np.int32]  # [games] equal for games of the same start and the same seats
     finished: list[tuple[NDArray[np.int64], Games]] = field(repr=False)  # the games themselves, by when they ended
     seconds: float = 0.0  # wall time it took
-    advantage: NDArray[np.float32] = field(init=False)  # [N] what weighs each ply; the return, until a baseline says more
+    advantage: NDArray[np.float32] = field(
+        init=False
+    )  # [N] what weighs each ply; the return, until a baseline says more
 
     def __post_init__(self) -> None:
         self.advantage = self.return_
@@ -54,13 +56,18 @@ class Rollout:
     @property
     def truncated(self) -> NDArray[np.bool_]:
         """[games] stopped at the ply cap."""
-        return self.reason == 0
+        truncated: NDArray[np.bool_] = self.reason == 0
+        return truncated
 
     def save(self, path: str | Path) -> None:
         """Write all arrays, and each game as text in `positions`, as a numpy .npz file."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)}
         np.savez_compressed(
-            path, legal_actions=self.legal.actions, legal_offsets=self.legal.offsets, positions=self.positions(), **arrays
+            path,
+            legal_actions=self.legal.actions,
+            legal_offsets=self.legal.offsets,
+            positions=self.positions(),
+            **arrays,
         )
 
     def position(self, game: int) -> str:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are a
     from chesspg.policy.policy import Policy
 
 SUFFIX = ".safetensors"
-GAME_MEMBERS = tuple(name for name in {**vars(Game)} if not name.startswith("_"))
 
 
 class PolicyFileError(ValueError):
@@ -98,7 +97,7 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
     from chesspg.policy.networks import Network
     from chesspg.policy.policy import Policy
 
-    network = _build(header.network, path, lambda thing: issubclass(thing, Network), "Network", game)
+    network = _build(header.network, path, Network, game)
     try:
         network.load_state_dict(load_file(path))
     except (RuntimeError, SafetensorError) as error:
@@ -108,7 +107,7 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
 
 def header_game(header: Header, path: str | Path) -> Game:
     """The game a policy file plays. Raises PolicyFileError if this version encodes that game otherwise."""
-    game: Game = _build(header.game, path, _is_game, "Game")
+    game: Game = _build(header.game, path, Game)
     if game.encoding_version != header.encoding_version:
         raise PolicyFileError(
             f"{path} has encoding version {header.encoding_version} of {game.name}; "
@@ -156,23 +155,21 @@ def describe(thing: Any) -> dict[str, Any]:
     return {"class_path": f"{module}.{type(thing).__qualname__}", "init_args": thing.init_args}
 
 
-def _is_game(thing: type) -> bool:
-    return all(hasattr(thing, name) for name in GAME_MEMBERS)
+def _build(spec: Mapping[str, Any], path: str | Path, base: type, *args: Any) -> Any:
+    """What class_path and init_args name, called only if it is a subclass of `base`.
 
-
-def _build(spec: Mapping[str, Any], path: str | Path, fits: Callable[[type], bool], kind: str, *args: Any) -> Any:
-    """What class_path and init_args name, built only if it is a class that fits.
-
-    Looked at before it is called: else a file could name `os.system` and have its command run.
+    Without that look a file could name `os.system` and have its command run.
     """
     try:
         module, _, name = spec["class_path"].rpartition(".")
         thing = getattr(importlib.import_module(module), name)
-        if not (isinstance(thing, type) and fits(thing)):
-            raise PolicyFileError(f"{path} names {spec['class_path']}, which is no chesspg {kind}")
-        return thing(*args, **spec["init_args"])
-    except PolicyFileError:
-        raise
+        built = thing(*args, **spec["init_args"]) if isinstance(thing, type) and issubclass(thing, base) else None
     except (ImportError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        name = spec.get("class_path") if isinstance(spec, Mapping) else spec
-        raise PolicyFileError(f"{path} needs {name}, which can't be built: {error}") from None
+        raise PolicyFileError(f"{path} needs {_class_path(spec)}, which can't be built: {error}") from None
+    if built is None:
+        raise PolicyFileError(f"{path} names {_class_path(spec)}, which is no chesspg {base.__name__}")
+    return built
+
+
+def _class_path(spec: object) -> object:
+    return spec.get("class_path") if isinstance(spec, Mapping) else spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -58,7 +59,7 @@ class MLP(Network):
     def __init__(self, game: Game, hidden: Sequence[int] = (64, 64), value: bool = False) -> None:
         super().__init__(game, hidden=list(hidden), value=value)
         sizes = [len(game.planes) * self.squares + len(game.scalars), *hidden]
-        layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in zip(sizes, sizes[1:], strict=False)]
+        layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
         self.body = nn.Sequential(*(layer for pair in layers for layer in pair))
         self.policy_head = nn.Linear(sizes[-1], game.num_actions)
         self.value_head = nn.Linear(sizes[-1], 1) if value else None
@@ -100,11 +101,13 @@ class ResidualNet(Network):
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.from_to = nn.Linear(channels, 2 * channels)
         self.underpromotion = nn.Linear(channels, 9)
-        self.value_head = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, 1)) if value else None
+        self.value_head = (
+            nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, 1)) if value else None
+        )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
     def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
-        board = self.unpack(planes).unflatten(2, (8, 8)).contiguous(memory_format=torch.channels_last)
+        board = self.unpack(planes).view(len(planes), -1, 8, 8).contiguous(memory_format=torch.channels_last)
         x = self.stem(board) + self.scalar_bias(self.scale(scalars))[:, :, None, None]
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         source, target = self.from_to(x).split(self.channels, dim=2)

@@ -86,7 +86,11 @@ class Policy(nn.Module):
 
 def to_tensors(observation: Observation, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """planes [N, P, W] int64, scalars [N, S] uint8 and padded legal actions [N, M] int16."""
-    arrays = words(observation.planes), torch.from_numpy(observation.scalars), torch.from_numpy(observation.legal.padded())
+    arrays = (
+        words(observation.planes),
+        torch.from_numpy(observation.scalars),
+        torch.from_numpy(observation.legal.padded()),
+    )
     planes, scalars, legal = (array.to(device) for array in arrays)
     return planes, scalars, legal
 

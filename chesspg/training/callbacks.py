@@ -245,7 +245,7 @@ def _policy(module: pl.LightningModule) -> Policy:
 
 
 def _metrics(results: dict[str, MatchResult]) -> dict[str, float]:
-    metrics = {}
+    metrics: dict[str, float] = {}
     for opponent, result in results.items():
         low, high = result.score_interval
         metrics |= {f"score/{opponent}": result.score, f"score_low/{opponent}": low, f"score_high/{opponent}": high}

@@ -140,7 +140,9 @@ class PolicyGradient(pl.LightningModule):
             value = torch.from_numpy(rollout.value)
             lambda_ = 1.0 if self.gae_lambda is None else self.gae_lambda
             advantage = estimators.generalised_advantages(value, reward, game, player, lambda_)
-        moments = torch.stack((torch.ones(()).double() * len(advantage), advantage.double().sum(), advantage.double().square().sum()))
+        moments = torch.stack(
+            (torch.ones(()).double() * len(advantage), advantage.double().sum(), advantage.double().square().sum())
+        )
         count, total, squares = self._gather(moments[None]).sum(dim=0)
         mean = total / count
         variance = squares / count - mean.square()

@@ -78,7 +78,10 @@ def test_moves_come_back_in_every_variant(variant: str) -> None:
 
 
 def test_actions_by_hand() -> None:
-    white, black = chess.Board("3n4/4P3/8/8/8/8/4p3/K2N3k w - - 0 1"), chess.Board("3n4/4P3/8/8/8/8/4p3/K2N3k b - - 0 1")
+    white, black = (
+        chess.Board("3n4/4P3/8/8/8/8/4p3/K2N3k w - - 0 1"),
+        chess.Board("3n4/4P3/8/8/8/8/4p3/K2N3k b - - 0 1"),
+    )
     e2, d8, e8 = 12, 59, 60
     assert move_to_action(chess.Move.from_uci("e2e4"), chess.WHITE) == 64 * e2 + 28
     assert move_to_action(chess.Move.from_uci("e7e5"), chess.BLACK) == 64 * e2 + 28  # Black's e7 is its e2

@@ -9,7 +9,7 @@ import chess
 import chess.variant
 
 from chesspg.games.chess import encoding, python_chess
-from chesspg.games.game import Games, split_position
+from chesspg.games.game import Game, Games, split_position
 
 # Variants in which nothing but the encoding's planes and scalars matters (no pockets, no counted checks).
 VARIANTS: dict[str, type[chess.Board]] = {
@@ -21,7 +21,7 @@ VARIANTS: dict[str, type[chess.Board]] = {
 BACKENDS = ("auto", "python-chess")
 
 
-class Chess:
+class Chess(Game):
     """Chess by the rules as they bind: mate, stalemate, insufficient material, and threefold repetition and
     the fifty-move rule when they occur (not when a player could claim them with the next move).
 
@@ -32,6 +32,7 @@ class Chess:
     encoding_version = encoding.ENCODING_VERSION
     board = (8, 8)
     planes = encoding.PLANES
+    scalars = encoding.SCALARS
     num_actions = encoding.NUM_ACTIONS
     reasons = python_chess.REASONS
 
@@ -40,20 +41,13 @@ class Chess:
             raise ValueError(f"variant {variant!r} is not one of {', '.join(VARIANTS)}")
         if backend not in BACKENDS:
             raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
+        self.name = "chess" if variant == "standard" else f"chess ({variant})"
         self.variant = variant
         self.backend = backend
 
     @property
-    def name(self) -> str:
-        return "chess" if self.variant == "standard" else f"chess ({self.variant})"
-
-    @property
     def init_args(self) -> dict[str, Any]:
         return {"variant": self.variant}
-
-    @property
-    def scalars(self) -> dict[str, int]:
-        return dict(encoding.SCALARS)
 
     def start(self, positions: int | Sequence[str]) -> Games:
         """So many games from the initial position, or one from each FEN, `moves` and UCI moves after it if any."""

@@ -142,7 +142,9 @@ class PythonChessGames:
             raise ValueError(f"{len(chosen)} actions for {len(self)} games; one for each is needed")
         for index, (record, action) in enumerate(zip(self._records, chosen, strict=True)):
             if action not in record.legal_actions():
-                named = encoding.action_to_move(action, record.board) if 0 <= action < encoding.NUM_ACTIONS else "no move"
+                named = (
+                    encoding.action_to_move(action, record.board) if 0 <= action < encoding.NUM_ACTIONS else "no move"
+                )
                 state = "illegal" if record.legal_actions() else "after the end of the game"
                 raise IllegalAction(f"game {index}: action {action} ({named}) is {state} in {record.board.fen()}")
         for record, action in zip(self._records, chosen, strict=True):

@@ -1,0 +1,1 @@
+"""Floor 4: players meet: rosters, openings, matches, ratings and PGN."""

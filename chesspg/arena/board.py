@@ -1,0 +1,52 @@
+"""A board as cells, from a game's own drawing, so that it can be turned round and coloured."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chesspg.games.game import Game
+
+LAST, CHECK, PLAIN = "()", "!!", "  "  # what stands left and right of a piece: the last move, a king in check
+
+
+class Cell(NamedTuple):
+    piece: str  # one character
+    mark: str  # LAST, CHECK or PLAIN
+    dark: bool  # of the two colours of a chequered board
+
+
+class Row(NamedTuple):
+    label: str  # a rank's number
+    cells: list[Cell]
+
+
+class Board(NamedTuple):
+    rows: list[Row]  # from the top
+    files: list[str]  # the letters below
+
+
+def read_board(game: Game, position: str, *, from_black: bool = False) -> Board | None:
+    """The board of `Game.render`, player 1 below if `from_black`; None if that draws no cells three characters wide."""
+    height, width = game.board
+    *lines, last = game.render(position).splitlines()
+    rows = []
+    for rank, line in enumerate(lines):
+        label, text = line[:2], line[2:].ljust(3 * width)
+        triples = [text[i : i + 3] for i in range(0, 3 * width, 3)]
+        if len(text) != 3 * width or any(triple[0] + triple[2] not in (LAST, CHECK, PLAIN) for triple in triples):
+            return None
+        cells = [Cell(t[1], t[0] + t[2], (rank + file + height) % 2 == 1) for file, t in enumerate(triples)]
+        rows.append(Row(label.strip(), cells[::-1] if from_black else cells))
+    files = last.split()
+    if (len(rows), len(files)) != (height, width):
+        return None
+    return Board(rows[::-1], files[::-1]) if from_black else Board(rows, files)
+
+
+def plain(game: Game, position: str, *, from_black: bool = False) -> str:
+    """The board as plain text."""
+    board = read_board(game, position, from_black=from_black)
+    if board is None:
+        return game.render(position)
+    rows = [f"{r.label} {''.join(c.mark[0] + c.piece + c.mark[1] for c in r.cells)}".rstrip() for r in board.rows]
+    return "\n".join([*rows, f"   {'  '.join(board.files)}"])

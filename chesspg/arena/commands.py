@@ -1,0 +1,68 @@
+"""What all commands share: mistakes told in one line, and files that are known to be writable before the work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+MISTAKE = 2  # exit code when the user asked for what can't be
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
+
+def fail(message: object) -> NoReturn:
+    """Say what is wrong in one line on standard error and end with exit code 2."""
+    sys.stdout.flush()
+    print("error:", " ".join(str(message).split()), file=sys.stderr)
+    raise SystemExit(MISTAKE)
+
+
+@contextmanager
+def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn a mistake of the user's, any ValueError or OSError unless `kinds` says which, into one line and exit code 2.
+
+    To be put around reading what the user gave and nothing more: elsewhere such an error is a bug of ours.
+    """
+    try:
+        yield
+    except kinds or (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            fail(f"{error.filename}: {error.strerror}")
+        fail(error)
+
+
+@contextmanager
+def polite_interrupt(message: str = "interrupted") -> Iterator[None]:
+    """Turn Ctrl-C into one line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\n{message}", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        fail(f"{message}; {self.prog} --help says more")
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise OSError or ValueError if a file could not be written at `path`. Leaves nothing there and changes nothing."""
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; a file's name would do")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {path.parent}; one that exists would do")
+    # Files are written beside their place and then moved there, so the folder must be writable, not the file.
+    probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
+    try:
+        probe.touch(exist_ok=False)
+    except OSError as error:
+        raise ValueError(f"{path} can't be written: {error.strerror}") from None
+    probe.unlink()

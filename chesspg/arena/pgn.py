@@ -1,0 +1,84 @@
+"""Games as PGN, the text that chess programs exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import chess.pgn
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game, join_position, split_position
+from chesspg.policy.files import write_atomically
+
+ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?"}
+RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}  # by the outcome for player 0
+WIDTH = 80  # of a line of moves, as the standard wants
+
+
+def to_pgn(game: Game, position: str, headers: Mapping[str, str] | None = None) -> str:
+    """A game as PGN, its headers in the standard's order, no newline at the end.
+
+    position: its start and moves as text, as of Games.position; a start of its own goes into SetUp and FEN.
+    headers: take precedence over Result and Termination as the rules have them, and over "?".
+    """
+    start, moves = split_position(position)
+    fresh = split_position(game.start(1).position(0))[0]
+    final = game.start([position]).outcomes()
+    over, outcome = bool(final.over[0]), int(final.outcome[0])
+    result = RESULTS[outcome] if over else "*"
+    all_headers = {
+        **ROSTER,
+        "Result": result,
+        "Termination": game.reasons[int(final.reason[0])] if over else "unterminated",
+    }
+    if start != fresh:
+        all_headers |= {"SetUp": "1", "FEN": start}
+    if not isinstance(game, Chess):
+        all_headers["Variant"] = game.name
+    all_headers |= headers or {}
+    if isinstance(game, Chess):
+        tree = chess.pgn.Game.from_board(game.to_board(position))
+        own = {key: value for key, value in tree.headers.items() if key in ("Variant", "FEN", "SetUp")}
+        tree.headers = chess.pgn.Headers({**all_headers, **own})  # chess960 writes its castling rights in its own way
+        return tree.accept(chess.pgn.StringExporter(columns=WIDTH)).rstrip()
+    lines = [f'[{key} "{_escape(value)}"]' for key, value in all_headers.items()]
+    return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, all_headers["Result"]))])
+
+
+def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) -> None:
+    """Write games, each as of `to_pgn`, to one file in one step; with replace=False never over a file that exists.
+
+    Raises OSError if it can't be written, FileExistsError if it must not.
+    """
+    path = Path(path)
+    if path.exists() and not replace:
+        raise FileExistsError(f"{path} exists and is not overwritten")
+    text = "".join(f"{game}\n\n" for game in games)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _numbered(game: Game, start: str, moves: list[str], result: str) -> list[str]:
+    """Moves by name with their numbers, and the result: `1.`, `b2`, `a1`, `2.`, …, `1-0`."""
+    words: list[str] = []
+    second = int(game.start([start]).observe().player[0])  # a start in which player 1 moves begins with `1...`
+    for ply, move in enumerate(moves, second):
+        position = join_position(start, moves[: ply - second])
+        if ply % 2 == 0 or not words:
+            words.append(f"{ply // 2 + 1}{'...' if ply % 2 else '.'}")
+        words.append(game.move_name(position, game.parse_move(position, move)))
+    return [*words, result]
+
+
+def _wrapped(words: list[str]) -> list[str]:
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) + 1 > WIDTH:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

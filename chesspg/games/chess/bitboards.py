@@ -1,0 +1,205 @@
+"""Standard chess on bitboards: thousands of games in lockstep, the same games as on python-chess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import chess
+import numpy as np
+from numpy.typing import NDArray
+
+from chesspg.games.chess import encoding, kernels
+from chesspg.games.chess.kernels import Rows
+from chesspg.games.game import IllegalAction, Indices, Legal, Observation, Outcomes, join_position
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Where games began: the first link of a history."""
+
+    starts: list[str]  # [N] FEN
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """One ply in each game, after what went before."""
+
+    before: _History
+    actions: NDArray[np.int16]  # [N] as kernels.advance records them; −1 where nothing was played
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Some of the games before, in some order."""
+
+    before: _History
+    rows: NDArray[np.integer[Any]]  # [N] which
+
+
+# Links are shared by every batch that comes from them, so that choosing games copies no moves.
+_History = _Begun | _Played | _Chosen
+
+
+class BitboardGames:
+    """N games in the arrays of kernels.Rows."""
+
+    def __init__(self, rows: Rows, history: _History) -> None:
+        self._rows = rows
+        self._history = history
+
+    @classmethod
+    def fresh(cls, count: int) -> BitboardGames:
+        """So many games from the initial position."""
+        return _initial()[np.zeros(count, dtype=np.int64)]
+
+    @classmethod
+    def from_boards(cls, boards: Sequence[chess.Board]) -> BitboardGames:
+        """Games that start as each board did, with the moves on its stack played."""
+        kernels.ready()
+        roots = [board.root() for board in boards]
+        rows = Rows.empty(len(roots))
+        # Any square behind a pawn that has just gone two; whether it can be captured is found out by begin().
+        behind = [chess.BB_SQUARES[root.ep_square] if root.ep_square else 0 for root in roots]
+        rows.planes[:] = encoding.encode_planes(roots, behind)[:, :, 0]
+        rows.counters[:, kernels.CLOCK] = [root.halfmove_clock for root in roots]
+        rows.counters[:, kernels.FULLMOVE] = [root.fullmove_number for root in roots]
+        rows.player[:] = [0 if root.turn else 1 for root in roots]
+        kernels.begin(rows)
+        games = cls(rows, _Begun([root.fen() for root in roots]))
+        # The moves are known to be legal, and may go on after a draw that nobody noticed.
+        for ply in range(max((len(board.move_stack) for board in boards), default=0)):
+            games._advance(
+                np.array(
+                    [
+                        encoding.move_to_action(board.move_stack[ply], root.turn ^ bool(ply & 1))
+                        if ply < len(board.move_stack)
+                        else -1
+                        for board, root in zip(boards, roots, strict=True)
+                    ],
+                    dtype=np.int64,
+                )
+            )
+        return games
+
+    def __len__(self) -> int:
+        return len(self._rows.player)
+
+    def observe(self) -> Observation:
+        rows = self._rows
+        offsets = np.zeros(len(self) + 1, dtype=np.int64)
+        np.cumsum(rows.counters[:, kernels.LEGAL], out=offsets[1:])
+        actions = np.empty(offsets[-1] + kernels.CHUNK, dtype=np.int16)
+        kernels.gather(rows, offsets, actions)
+        planes = rows.planes[:, :, None].copy()
+        return Observation(planes, rows.scalars.copy(), rows.player.copy(), Legal(actions[: offsets[-1]], offsets))
+
+    def play(self, actions: NDArray[np.integer[Any]]) -> None:
+        chosen = np.asarray(actions).astype(np.int64)
+        if len(chosen) != len(self):
+            raise ValueError(f"{len(chosen)} actions for {len(self)} games; one for each is needed")
+        index = int(kernels.first_illegal(self._rows, chosen))
+        if index >= 0:
+            action, board = int(chosen[index]), self._bare_board(index)
+            named = encoding.action_to_move(action, board) if 0 <= action < encoding.NUM_ACTIONS else "no move"
+            running = self._rows.counters[index, kernels.LEGAL] > 0
+            state = "illegal" if running else "after the end of the game"
+            raise IllegalAction(f"game {index}: action {action} ({named}) is {state} in {board.fen()}")
+        self._advance(chosen)
+
+    def outcomes(self) -> Outcomes:
+        verdict = self._rows.verdict
+        return Outcomes(verdict[:, 0].copy(), verdict[:, 1].astype(np.uint8))
+
+    def material(self) -> NDArray[np.float32]:
+        return encoding.material(self._rows.planes[:, :, None], self._rows.player)
+
+    def __getitem__(self, indices: Indices) -> BitboardGames:
+        chosen = np.arange(len(self))[indices]
+        rows = Rows.empty(len(chosen))
+        kernels.copy(self._rows, chosen, rows)
+        return BitboardGames(rows, _Chosen(self._history, chosen.astype(np.int32)))
+
+    def position(self, index: int) -> str:
+        start, _ = self._story(index)
+        return join_position(start, self.moves(index))
+
+    def moves(self, index: int) -> list[str]:
+        start, actions = self._story(index)
+        white = start.split()[1] == "w"
+        return [_uci(action, white ^ bool(ply & 1)) for ply, action in enumerate(actions)]
+
+    def board(self, index: int) -> chess.Board:
+        """The game as a python-chess board, its moves on the stack."""
+        board = chess.Board(self._story(index)[0])
+        for move in self.moves(index):
+            board.push(chess.Move.from_uci(move))
+        return board
+
+    def fen(self, index: int) -> str:
+        """The position as it is now, without what went before."""
+        return self._bare_board(index).fen()
+
+    def _advance(self, actions: NDArray[np.int64]) -> None:
+        record = np.empty(len(actions), dtype=np.int16)
+        kernels.advance(self._rows, actions, record)
+        self._history = _Played(self._history, record)
+
+    def _story(self, index: int) -> tuple[str, list[int]]:
+        """The FEN a game began with and its recorded actions."""
+        index = range(len(self))[index]
+        actions = []
+        link = self._history
+        while not isinstance(link, _Begun):
+            if isinstance(link, _Chosen):
+                index = int(link.rows[index])
+            elif link.actions[index] >= 0:
+                actions.append(int(link.actions[index]))
+            link = link.before
+        return link.starts[index], actions[::-1]
+
+    def _bare_board(self, index: int) -> chess.Board:
+        """The position as a board without moves on its stack."""
+        planes = self._rows.planes[index]
+        white = self._rows.player[index] == 0
+        words = [int(word) for word in (planes if white else planes.byteswap())]
+        board = chess.Board(None)
+        board.turn = white
+        (board.pawns, board.knights, board.bishops, board.rooks, board.queens, board.kings) = (
+            own | their for own, their in zip(words[:6], words[6:12], strict=True)
+        )
+        board.occupied_co[white], board.occupied_co[not white] = sum(words[:6]), sum(words[6:12])
+        board.occupied = sum(words[:12])
+        board.castling_rights = words[12]
+        board.ep_square = chess.lsb(words[13]) if words[13] else None
+        board.halfmove_clock = int(self._rows.counters[index, kernels.CLOCK])
+        board.fullmove_number = int(self._rows.counters[index, kernels.FULLMOVE])
+        return board
+
+
+@cache
+def _initial() -> BitboardGames:
+    """One game not yet begun, never played on: fresh games are copies of it."""
+    return BitboardGames.from_boards([chess.Board()])
+
+
+def _uci(recorded: int, white: bool) -> str:
+    """The move of a recorded action (see kernels.QUEENING)."""
+    action = recorded & ~kernels.QUEENING
+    board = chess.Board(None)  # of which only the mover and the pawns are looked at
+    board.turn = white
+    if recorded & kernels.QUEENING:
+        board.pawns = chess.BB_ALL
+    return encoding.action_to_move(action, board).uci()
+
+
+def perft(position: chess.Board, depth: int) -> int:
+    """How many games of `depth` plies there are from a position, draws by rule not looked at."""
+    if depth < 1:
+        return 1
+    boards = np.zeros((depth, 14), dtype=np.uint64)
+    boards[0] = BitboardGames.from_boards([position])._rows.planes[0]
+    room = np.empty((depth, kernels.WIDTH), np.int16), np.empty(depth, np.int64), np.empty(depth, np.int64)
+    return int(kernels.leaves(boards, *room, depth))

@@ -1,0 +1,560 @@
+"""The rules of standard chess, compiled by numba: a row of arrays a game, always seen from its mover's side.
+
+Every board is the 14 words of encoding.PLANES. A move is made in the mover's frame and then the board is turned
+over, so there is one direction of pawns and no branch on colour. All jitted code is in this file, because numba's
+cache looks only at the file a function is in when it decides whether to compile again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+import chess
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit, types  # type: ignore[import-untyped]  # numba ships no type hints
+from numba.core import event  # type: ignore[import-untyped]
+from numba.extending import intrinsic  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from chesspg.games.game import ONGOING
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RING = 128  # keys kept a game; the fifty-move rule ends a game at 101, a power of two makes the index a mask
+CHUNK = 32  # actions are copied and searched so many at once, and padded with −1 to allow it
+WIDTH = 416 + CHUNK  # no position has more moves: 15 pieces of 27 at most, and a king's 8
+QUEENING = 1 << 13  # set in a remembered action that makes a queen, which the action alone does not tell
+CLOCK, FULLMOVE, KNOWN, LEGAL = range(4)  # columns of Rows.counters
+CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
+
+
+class Rows(NamedTuple):
+    """N games."""
+
+    planes: NDArray[np.uint64]  # [N, 14] see encoding.PLANES
+    keys: NDArray[np.uint64]  # [N, RING] hashes of the positions since the last capture or pawn move
+    actions: NDArray[np.int16]  # [N, WIDTH] the legal ones, ascending
+    counters: NDArray[np.int64]  # [N, 4] halfmoves without progress, move number, keys, legal actions
+    scalars: NDArray[np.uint8]  # [N, 2] see encoding.SCALARS
+    verdict: NDArray[np.int8]  # [N, 2] outcome for player 0, reason
+    player: NDArray[np.int8]  # [N] who moves
+
+    @staticmethod
+    def empty(count: int) -> Rows:
+        return Rows(
+            np.empty((count, 14), np.uint64),
+            np.empty((count, RING), np.uint64),
+            np.empty((count, WIDTH), np.int16),
+            np.empty((count, 4), np.int64),
+            np.empty((count, 2), np.uint8),
+            np.empty((count, 2), np.int8),
+            np.empty(count, np.int8),
+        )
+
+
+# numba turns uint64 with a signed number into a float, so every number that meets a word is one of these.
+U = np.uint64
+ZERO, ONE, TWO, THREE, FIVE, SIX, SEVEN, EIGHT, NINE = map(U, (0, 1, 2, 3, 5, 6, 7, 8, 9))
+QUEEN, SIXTEEN, FLIP, SQUARES, PLAIN = U(4), U(16), U(56), U(63), U(4096)
+ALL = U(chess.BB_ALL)
+NOT_A, NOT_H = U(chess.BB_ALL ^ chess.BB_FILE_A), U(chess.BB_ALL ^ chess.BB_FILE_H)
+RANK_1, RANK_3, RANK_7 = U(chess.BB_RANK_1), U(chess.BB_RANK_3), U(chess.BB_RANK_7)
+LIGHT, DARK = U(chess.BB_LIGHT_SQUARES), U(chess.BB_DARK_SQUARES)
+KINGSIDE_EMPTY, KINGSIDE_SAFE = U(0x60), U(0x70)  # f1 g1; e1 f1 g1
+QUEENSIDE_EMPTY, QUEENSIDE_SAFE = U(0x0E), U(0x1C)  # b1 c1 d1; c1 d1 e1
+A1, H1 = U(1), U(0x80)
+RING_MASK = U(RING - 1)
+KINGSIDE_ROOK, QUEENSIDE_ROOK = U(0xA0), U(0x09)  # h1 and f1; a1 and d1
+
+
+def _table(rows: Any) -> NDArray[np.uint64]:
+    return np.array(rows, dtype=np.uint64)
+
+
+def _slanted(square: int, rising: bool) -> int:
+    """The diagonal (rising) or antidiagonal through `square`, without it."""
+    file, rank = chess.square_file(square), chess.square_rank(square)
+    both = chess.SquareSet(chess.BB_DIAG_ATTACKS[square][0])
+    return sum(1 << s for s in both if ((chess.square_file(s) - file) * (chess.square_rank(s) - rank) > 0) == rising)
+
+
+KNIGHT, KING = _table(chess.BB_KNIGHT_ATTACKS), _table(chess.BB_KING_ATTACKS)
+FILES = _table([chess.BB_FILE_ATTACKS[s][0] for s in chess.SQUARES])
+DIAGONALS = _table([_slanted(s, rising=True) for s in chess.SQUARES])
+ANTIDIAGONALS = _table([_slanted(s, rising=False) for s in chess.SQUARES])
+RANKS = _table(  # [which of the six squares between the edges are taken, file] attacks along the first rank
+    [[chess.BB_RANK_ATTACKS[file][inner << 1 & chess.BB_RANK_MASKS[file]] for file in range(8)] for inner in range(64)]
+)
+STRAIGHT = _table([chess.BB_RANK_ATTACKS[s][0] | chess.BB_FILE_ATTACKS[s][0] for s in chess.SQUARES])
+SLANTED = DIAGONALS | ANTIDIAGONALS
+THROUGH = _table(chess.BB_RAYS)  # [a, b] the whole line through both, or 0
+BETWEEN = _table([[chess.between(a, b) for b in chess.SQUARES] for a in chess.SQUARES])
+# [piece + 6·colour, castling, en passant; square as White sees it]. Whose move it is needs no number: only
+# positions an even number of plies apart are compared.
+ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
+
+
+def compiled(function: F) -> F:
+    """Compile at first call and keep the result on disk, or in memory where no folder can be written."""
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]  # numba is untyped
+    except RuntimeError:  # no locator: neither __pycache__ nor the user's cache folder is writable
+        return njit(**options)(function)  # type: ignore[no-any-return]
+
+
+def _instruction(emit: Callable[[Any, Any], Any]) -> Any:
+    """A function from one word to one word that is a single instruction of the processor."""
+
+    def typing(_: Any, word: Any) -> Any:
+        return types.uint64(types.uint64), lambda context, builder, signature, words: emit(builder, words[0])
+
+    return intrinsic(typing)
+
+
+popcount = _instruction(lambda builder, word: builder.ctpop(word))
+lowest = _instruction(lambda builder, word: builder.cttz(word, ir.Constant(ir.IntType(1), 1)))  # of a word that isn't 0
+turned = _instruction(lambda builder, word: builder.bswap(word))  # a rank is a byte: the board upside down
+
+
+@compiled
+def span(stop, step=1):  # type: ignore[no-untyped-def]
+    """range(0, stop, step) of unsigned numbers: numba guards signed indices against being negative, at each use."""
+    return range(U(0), U(stop), U(step))
+
+
+@compiled
+def ray(occupied, line, bit):  # type: ignore[no-untyped-def]  # this and all below: numba infers the types
+    """Hyperbola quintessence: subtracting the slider from the blockers on its line, from both ends."""
+    forward = occupied & line
+    backward = turned(forward) - turned(bit)
+    return ((forward - bit) ^ turned(backward)) & line
+
+
+@compiled
+def rook_attacks(square, occupied):  # type: ignore[no-untyped-def]
+    first = square & FLIP
+    rank = RANKS[(occupied >> (first + ONE)) & SQUARES, square & SEVEN] << first
+    return rank | ray(occupied, FILES[square], ONE << square)
+
+
+@compiled
+def bishop_attacks(square, occupied):  # type: ignore[no-untyped-def]
+    bit = ONE << square
+    return ray(occupied, DIAGONALS[square], bit) | ray(occupied, ANTIDIAGONALS[square], bit)
+
+
+@compiled
+def slider_attacks(square, occupied, bishops, rooks):  # type: ignore[no-untyped-def]
+    """The attacks of bishop, rook or queen, whichever words have the square. One loop over three kinds of pieces
+    with a mask each beats three loops, because it is the ends of loops that the processor can't foresee.
+    """
+    slanted = bishop_attacks(square, occupied) & (ZERO - ((bishops >> square) & ONE))
+    return slanted | (rook_attacks(square, occupied) & (ZERO - ((rooks >> square) & ONE)))
+
+
+@compiled
+def danger(planes, row, occupied):  # type: ignore[no-untyped-def]
+    """The squares the opponent attacks."""
+    pawns, knights = planes[row, 6], planes[row, 7]
+    attacked = ((pawns & NOT_A) >> NINE) | ((pawns & NOT_H) >> SEVEN) | KING[lowest(planes[row, 11])]
+    while knights:
+        attacked |= KNIGHT[lowest(knights)]
+        knights &= knights - ONE
+    bishops, rooks = planes[row, 8] | planes[row, 10], planes[row, 9] | planes[row, 10]
+    sliders = bishops | rooks
+    while sliders:
+        attacked |= slider_attacks(lowest(sliders), occupied, bishops, rooks)
+        sliders &= sliders - ONE
+    return attacked
+
+
+@compiled
+def generate(planes, row, targets):  # type: ignore[no-untyped-def]
+    """Fill targets [64] with the words of squares that a piece on each square may legally go to.
+
+    Returns the word of squares with a piece that can move (targets elsewhere is left as it was) and that of the
+    pieces giving check. The en passant plane is cleared where no capture is legal.
+    """
+    own = planes[row, 0] | planes[row, 1] | planes[row, 2] | planes[row, 3] | planes[row, 4] | planes[row, 5]
+    their = planes[row, 6] | planes[row, 7] | planes[row, 8] | planes[row, 9] | planes[row, 10] | planes[row, 11]
+    occupied = own | their
+    bishops, rooks = planes[row, 8] | planes[row, 10], planes[row, 9] | planes[row, 10]
+    king_bit = planes[row, 5]
+    king = lowest(king_bit)
+
+    checkers = (KNIGHT[king] & planes[row, 7]) | (
+        (((king_bit & NOT_A) << SEVEN) | ((king_bit & NOT_H) << NINE)) & planes[row, 6]
+    )
+    pinned = ZERO
+    snipers = (STRAIGHT[king] & rooks) | (SLANTED[king] & bishops)
+    while snipers:
+        sniper = lowest(snipers)
+        snipers &= snipers - ONE
+        blockers = BETWEEN[king, sniper] & occupied
+        if blockers == ZERO:
+            checkers |= ONE << sniper
+        elif blockers & (blockers - ONE) == ZERO:
+            pinned |= blockers & own
+
+    movers = ZERO
+    reach = KING[king] & ~own
+    castling = planes[row, 12] & RANK_1
+    if reach | castling:
+        attacked = danger(planes, row, occupied ^ king_bit)
+        reach &= ~attacked
+        if castling & H1 and not occupied & KINGSIDE_EMPTY and not attacked & KINGSIDE_SAFE:
+            reach |= king_bit << TWO
+        if castling & A1 and not occupied & QUEENSIDE_EMPTY and not attacked & QUEENSIDE_SAFE:
+            reach |= king_bit >> TWO
+        if reach:
+            targets[king] = reach
+            movers = king_bit
+    en_passant = planes[row, 13]
+    planes[row, 13] = ZERO
+    allowed = ~own
+    if checkers:
+        if checkers & (checkers - ONE):
+            return movers, checkers
+        allowed = checkers | BETWEEN[king, lowest(checkers)]
+
+    pieces = planes[row, 0]
+    enemies, free = their & allowed, ~occupied
+    while pieces:
+        square = lowest(pieces)
+        bit = ONE << square
+        pieces ^= bit
+        step = (bit << EIGHT) & free
+        reach = (step | (((step & RANK_3) << EIGHT) & free)) & allowed
+        reach |= (((bit & NOT_A) << SEVEN) | ((bit & NOT_H) << NINE)) & enemies
+        if pinned & bit:
+            reach &= THROUGH[king, square]
+        targets[square] = reach
+        movers |= U(reach != ZERO) << square
+    if en_passant:
+        pieces = planes[row, 0] & (((en_passant & NOT_A) >> NINE) | ((en_passant & NOT_H) >> SEVEN))
+        captured = en_passant >> EIGHT
+        while pieces:  # rare enough to look at the board as it would be
+            square = lowest(pieces)
+            bit = ONE << square
+            pieces ^= bit
+            then = occupied ^ bit ^ en_passant ^ captured
+            unsafe = (rook_attacks(king, then) & rooks) | (bishop_attacks(king, then) & bishops)
+            if not unsafe and not checkers & (planes[row, 6] | planes[row, 7]) & ~captured:
+                targets[square] = en_passant | (targets[square] if movers & bit else ZERO)
+                movers |= bit
+                planes[row, 13] = en_passant
+    pieces = planes[row, 1] & ~pinned
+    while pieces:
+        square = lowest(pieces)
+        pieces &= pieces - ONE
+        reach = KNIGHT[square] & allowed
+        targets[square] = reach
+        movers |= U(reach != ZERO) << square
+    bishops, rooks = planes[row, 2] | planes[row, 4], planes[row, 3] | planes[row, 4]
+    pieces = bishops | rooks
+    while pieces:
+        square = lowest(pieces)
+        bit = ONE << square
+        pieces ^= bit
+        reach = slider_attacks(square, occupied, bishops, rooks) & allowed
+        if pinned & bit:
+            reach &= THROUGH[king, square]
+        targets[square] = reach
+        movers |= U(reach != ZERO) << square
+    return movers, checkers
+
+
+@compiled
+def emit(planes, row, targets, movers, actions):  # type: ignore[no-untyped-def]
+    """Write the actions, ascending, and return how many."""
+    count = ZERO
+    promoting = movers & planes[row, 0] & RANK_7
+    while movers:
+        square = lowest(movers)
+        movers &= movers - ONE
+        reach = targets[square]
+        base = square << SIX
+        end = count + popcount(reach)
+        while count < end:  # four at a time: most pieces have no more, so that the loop's end is foreseen
+            for _ in range(4):
+                actions[row, count] = base | lowest(reach)
+                reach &= reach - ONE
+                count += ONE
+        count = end
+    while promoting:
+        square = lowest(promoting)
+        promoting &= promoting - ONE
+        reach = targets[square]
+        file = square & SEVEN
+        while reach:
+            lane = THREE * file + (lowest(reach) & SEVEN) + ONE - file
+            reach &= reach - ONE
+            for piece in range(3):
+                actions[row, count] = PLAIN + THREE * lane + U(piece)
+                count += ONE
+    for padding in range(CHUNK):
+        actions[row, count + U(padding)] = -1
+    return count
+
+
+@compiled
+def make(planes, row, action, player, key):  # type: ignore[no-untyped-def]
+    """Make a legal move and turn the board over. Returns the key without en passant, and whether the fifty-move
+    clock starts again; planes[row, 13] is then where a capture in passing may be legal, which generate() finds out.
+    """
+    flip = FLIP if player else ZERO
+    own, their = (SIX, ZERO) if player else (ZERO, SIX)
+    choice = U(action)
+    promoted = ZERO
+    if choice >= PLAIN:
+        lane = (choice - PLAIN) // THREE
+        file = lane // THREE
+        promoted = choice - PLAIN - THREE * lane + ONE
+        source, target = U(48) + file, U(55) + file + lane - THREE * file
+    else:
+        source, target = choice >> SIX, choice & SQUARES
+    leaves, enters = ONE << source, ONE << target
+    kind, victim = ZERO, ZERO  # pawn is 0; what is captured counts from 1
+    for piece in span(6):
+        kind += piece * ((planes[row, piece] >> source) & ONE)
+        victim += (piece + ONE) * ((planes[row, SIX + piece] >> target) & ONE)
+
+    planes[row, kind] ^= leaves | enters
+    key ^= ZOBRIST[own + kind, source ^ flip] ^ ZOBRIST[own + kind, target ^ flip]
+    hit = U(victim != ZERO)  # without a branch, as nobody can foresee a capture
+    planes[row, FIVE + victim] ^= hit << target
+    key ^= ZOBRIST[their + victim - hit, target ^ flip] & (ZERO - hit)
+    passing = planes[row, 13]
+    if passing:
+        key ^= ZOBRIST[13, lowest(passing) ^ flip]
+    planes[row, 13] = ZERO
+    gone = leaves | enters
+    if kind == ZERO:
+        if enters == passing:
+            planes[row, 6] ^= enters >> EIGHT
+            key ^= ZOBRIST[their, (target - EIGHT) ^ flip]
+        elif target - source == SIXTEEN:
+            if (((enters & NOT_A) >> ONE) | ((enters & NOT_H) << ONE)) & planes[row, 6]:
+                planes[row, 13] = leaves << EIGHT
+        elif target >= FLIP:
+            promoted = promoted if promoted else QUEEN
+            planes[row, 0] ^= enters
+            planes[row, promoted] ^= enters
+            key ^= ZOBRIST[own, target ^ flip] ^ ZOBRIST[own + promoted, target ^ flip]
+    elif kind == FIVE:
+        gone |= RANK_1
+        if target == source + TWO:
+            planes[row, 3] ^= KINGSIDE_ROOK
+            key ^= ZOBRIST[own + THREE, SEVEN ^ flip] ^ ZOBRIST[own + THREE, FIVE ^ flip]
+        elif target + TWO == source:
+            planes[row, 3] ^= QUEENSIDE_ROOK
+            key ^= ZOBRIST[own + THREE, ZERO ^ flip] ^ ZOBRIST[own + THREE, THREE ^ flip]
+    gone &= planes[row, 12]
+    planes[row, 12] = turned(planes[row, 12] ^ gone)
+    while gone:
+        key ^= ZOBRIST[12, lowest(gone) ^ flip]
+        gone &= gone - ONE
+    planes[row, 13] = turned(planes[row, 13])
+    for piece in span(6):
+        planes[row, piece], planes[row, SIX + piece] = turned(planes[row, SIX + piece]), turned(planes[row, piece])
+    return key, kind == ZERO or victim != ZERO
+
+
+@compiled
+def insufficient(planes, row):  # type: ignore[no-untyped-def]
+    """Whether neither side can mate, by python-chess's rule."""
+    if planes[row, 0] | planes[row, 3] | planes[row, 4] | planes[row, 6] | planes[row, 9] | planes[row, 10]:
+        return False
+    knights, bishops = planes[row, 1] | planes[row, 7], planes[row, 2] | planes[row, 8]
+    if knights:
+        return bishops == ZERO and knights & (knights - ONE) == ZERO
+    return bishops & LIGHT == ZERO or bishops & DARK == ZERO
+
+
+@compiled
+def settle(rows, row, key, targets):  # type: ignore[no-untyped-def]
+    """After a move or a start: the legal actions, the key, the scalars and the verdict of one game."""
+    planes, counters = rows.planes, rows.counters
+    movers, checkers = generate(planes, row, targets)
+    if planes[row, 13]:
+        key ^= ZOBRIST[13, lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO)]
+    known = counters[row, KNOWN]
+    rows.keys[row, U(known) & RING_MASK] = key
+    counters[row, KNOWN] = known + 1
+    repetitions = 0
+    for earlier in range(known - 4, max(-1, known - RING), -2):  # two plies cannot bring a position back
+        repetitions += rows.keys[row, U(earlier) & RING_MASK] == key
+    rows.scalars[row, 0] = min(counters[row, CLOCK], 100)
+    rows.scalars[row, 1] = min(repetitions, 2)
+
+    outcome = 0
+    if insufficient(planes, row):
+        reason = MATERIAL
+    elif counters[row, CLOCK] >= 100:
+        reason = FIFTY
+    elif repetitions >= 2:
+        reason = THREEFOLD
+    else:
+        reason = ONGOING
+    if movers == ZERO:
+        if checkers:
+            reason = CHECKMATE
+            outcome = 1 if rows.player[row] else -1
+        elif reason != MATERIAL:
+            reason = STALEMATE
+    rows.verdict[row, 0] = outcome
+    rows.verdict[row, 1] = reason
+    counters[row, LEGAL] = emit(planes, row, targets, movers, rows.actions) if reason == ONGOING else 0
+
+
+@compiled
+def begin(rows):  # type: ignore[no-untyped-def]
+    """Settle every game from its planes, player and clocks."""
+    targets = np.empty(64, np.uint64)
+    for row in span(len(rows.player)):
+        flip = FLIP if rows.player[row] else ZERO
+        shift = SIX if rows.player[row] else ZERO
+        key = ZERO
+        for plane in range(13):
+            word = rows.planes[row, plane]
+            while word:
+                line = U(12) if plane == 12 else (U(plane) + shift) % U(12)
+                key ^= ZOBRIST[line, lowest(word) ^ flip]
+                word &= word - ONE
+        rows.counters[row, KNOWN] = 0
+        settle(rows, row, key, targets)
+
+
+@compiled
+def first_illegal(rows, actions):  # type: ignore[no-untyped-def]
+    """The first game whose action is not one of its own, or −1."""
+    for row in span(len(actions)):
+        if not 0 <= actions[row] < PLAIN + U(72):
+            return row
+        action = np.int16(actions[row])
+        found = False
+        for start in span(rows.counters[row, LEGAL], CHUNK):
+            for place in span(CHUNK):
+                found |= rows.actions[row, start + place] == action
+        if not found:
+            return row
+    return -1
+
+
+@compiled
+def advance(rows, actions, record):  # type: ignore[no-untyped-def]
+    """Play legal actions [N], and record [N] int16 them; −1 leaves a game as it is."""
+    targets = np.empty(64, np.uint64)
+    for row in span(len(actions)):
+        action = actions[row]
+        record[row] = action
+        if action < 0:
+            continue
+        player, counters = rows.player[row], rows.counters
+        if action < 4096 and (action & 63) >= 56 and (rows.planes[row, 0] >> U(action >> 6)) & ONE:
+            record[row] = action | QUEENING
+        key = rows.keys[row, U(counters[row, KNOWN] - 1) & RING_MASK]
+        key, progress = make(rows.planes, row, action, player, key)
+        counters[row, CLOCK] = 0 if progress else counters[row, CLOCK] + 1
+        counters[row, KNOWN] = 0 if progress else counters[row, KNOWN]
+        counters[row, FULLMOVE] += player
+        rows.player[row] = 1 - player
+        settle(rows, row, key, targets)
+
+
+@compiled
+def copy(source, indices, target):  # type: ignore[no-untyped-def]
+    """target[i] = source[indices[i]], of keys and actions only what is in use."""
+    for row in span(len(indices)):
+        index = U(indices[row])
+        for plane in span(14):
+            target.planes[row, plane] = source.planes[index, plane]
+        for counter in span(4):
+            target.counters[row, counter] = source.counters[index, counter]
+        for pair in span(2):
+            target.scalars[row, pair] = source.scalars[index, pair]
+            target.verdict[row, pair] = source.verdict[index, pair]
+        target.player[row] = source.player[index]
+        for key in span(min(source.counters[index, KNOWN], RING)):
+            target.keys[row, key] = source.keys[index, key]
+        for start in span(source.counters[index, LEGAL] + 1, CHUNK):  # one more: the padding comes along
+            for place in span(CHUNK):
+                target.actions[row, start + place] = source.actions[index, start + place]
+
+
+@compiled
+def gather(rows, offsets, actions):  # type: ignore[no-untyped-def]
+    """Write the legal actions of all games one after another, in chunks: actions needs CHUNK more room at its end."""
+    for row in span(len(rows.player)):
+        offset = U(offsets[row])
+        for start in span(rows.counters[row, LEGAL], CHUNK):
+            for place in span(CHUNK):
+                actions[offset + start + place] = rows.actions[row, start + place]
+
+
+@compiled
+def leaves(boards, actions, counts, played, depth):  # type: ignore[no-untyped-def]
+    """Perft: the number of games of `depth` >= 1 plies from boards[0]; all else is room to work in."""
+    targets = np.empty(64, np.uint64)
+    total, ply = 0, 0
+    entering = True
+    while ply >= 0:
+        if entering:
+            movers, _ = generate(boards, ply, targets)
+            if ply == depth - 1:  # the last ply need only be counted
+                promoting = boards[ply, 0] & RANK_7
+                while movers:
+                    square = lowest(movers)
+                    movers &= movers - ONE
+                    total += np.int64(popcount(targets[square])) * (4 if (promoting >> square) & ONE else 1)
+                ply -= 1
+                entering = False
+                continue
+            counts[ply] = emit(boards, ply, targets, movers, actions)
+            played[ply] = 0
+        if played[ply] == counts[ply]:
+            ply -= 1
+            entering = False
+            continue
+        for plane in range(14):
+            boards[ply + 1, plane] = boards[ply, plane]
+        make(boards, ply + 1, actions[ply, played[ply]], ply & 1, ZERO)
+        played[ply] += 1
+        ply += 1
+        entering = True
+    return total
+
+
+class _Announcer(event.Listener):  # type: ignore[misc]  # its base is untyped
+    """Says once, on stderr, that this start is a slow one."""
+
+    def __init__(self) -> None:
+        self.silent = True
+
+    def on_start(self, event: Any) -> None:
+        if self.silent:
+            print("chesspg: compiling the rules of chess, once on this machine: some seconds", file=sys.stderr)
+            self.silent = False
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+@cache
+def ready() -> None:
+    """Compile, or load from the cache, all that plays; so that it happens in one place and is announced."""
+    with event.install_listener("numba:compile", _Announcer()):
+        rows, twin = Rows.empty(1), Rows.empty(1)
+        rows.planes[:], rows.counters[:], rows.player[:] = 0, 0, 0
+        rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15
+        begin(rows)
+        copy(rows, np.zeros(1, np.int64), twin)
+        chosen = twin.actions[0, :1].astype(np.int64)
+        first_illegal(twin, chosen)
+        advance(twin, chosen, np.empty(1, np.int16))
+        gather(twin, np.zeros(1, np.int64), np.empty(WIDTH, np.int16))

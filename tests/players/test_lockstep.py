@@ -1,0 +1,206 @@
+"""The one loop: who is asked when, what is recorded, and that nothing depends on the company a game is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import split_position
+from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
+from chesspg.players.draws import Draws
+from chesspg.players.lockstep import play
+from chesspg.players.player import Choice, Random, Turn
+
+
+@dataclass
+class First:
+    """Takes the first legal move, or the last; remembers how often and for how many games it was asked."""
+
+    last: bool = False
+    tells: bool = True
+    asked: list[int] = field(default_factory=list)
+
+    def choose(self, turn: Turn) -> Choice:
+        self.asked.append(len(turn.rows))
+        counts = turn.observation.legal.counts
+        index = counts - 1 if self.last else np.zeros_like(counts)
+        return Choice(index, np.zeros(len(index), np.float32) if self.tells else None)
+
+
+def moves(position: str) -> list[str]:
+    return split_position(position)[1]
+
+
+def test_first_takes_a_row_and_last_loses_it() -> None:
+    rollout = play(TicTacToe().start(1), (First(), First(last=True)), Draws(0))
+    assert moves(rollout.position(0)) == ["a1", "c3", "b1", "b3", "c1"]  # the lowest row, by hand
+    assert (rollout.outcome[0], rollout.reason[0], rollout.length[0], rollout.reward[0]) == (1, 1, 5, 1.0)
+    rollout = play(TicTacToe().start(["3/3/3 x moves a1"]), (First(last=True), First()), Draws(0))
+    assert moves(rollout.position(0)) == ["a1", "b1", "c3", "c1", "b3", "a2", "a3"]
+    assert rollout.length[0] == 6  # plies of the loop, not those it started with
+
+
+def test_each_player_is_asked_once_a_ply_for_all_its_games() -> None:
+    a, b = First(), First()
+    play(TicTacToe().start(5), [(a, b)] * 3 + [(b, a)] * 2, Draws(0), max_plies=3)
+    assert a.asked == [3, 2, 3]
+    assert b.asked == [2, 3, 2]
+    both = First()
+    play(TicTacToe().start(5), (both, both), Draws(0), max_plies=3)
+    assert both.asked == [5, 5, 5]
+
+
+def test_finished_games_are_asked_nothing() -> None:
+    player = First()
+    won, fresh = "3/3/3 x moves a1 b1 a2 b2 a3", "3/3/3 x"
+    rollout = play(TicTacToe().start([won, fresh, won]), (player, player), Draws(0))
+    assert set(player.asked) == {1}
+    assert rollout.length.tolist() == [0, 7, 0]  # a1 b1 c1 a2 b2 c2 a3: x has a1, c1, b2, a3
+    assert rollout.outcome.tolist() == [1, 1, 1]
+
+
+def test_the_side_to_move_is_the_games_not_the_parity_of_the_ply() -> None:
+    """Starts in which player 1 moves: seat 1 is asked first."""
+    white, black = First(), First(last=True)
+    start = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"
+    rollout = play(Chess().start([start]), (white, black), Draws(0), max_plies=1, learner=black)
+    assert white.asked == []
+    assert black.asked == [1]
+    assert rollout.player.tolist() == [1]
+
+
+def test_only_the_learners_plies_are_stored_and_they_replay_its_games() -> None:
+    a, b, count = Random(), Random(), 40
+    seats = [(a, b), (b, a)] * (count // 2)
+    rollout = play(TicTacToe().start(count), seats, Draws(3), learner=a)
+    for index, position in enumerate(rollout.positions()):
+        mine = np.flatnonzero(rollout.game == index)
+        assert (rollout.player[mine] == index % 2).all()
+        played = rollout.legal.take(rollout.choice)[mine]
+        assert [SQUARES[action] for action in played] == moves(position)[index % 2 :: 2]
+        # What was stored is what was seen: the squares not taken are the legal ones.
+        for k, row in enumerate(mine):
+            free = set(SQUARES) - set(moves(position)[: 2 * k + index % 2])
+            assert {SQUARES[action] for action in rollout.legal[[row]].actions} == free
+    assert rollout.plies < rollout.length.sum()
+    assert (rollout.log_prob == -np.log(rollout.legal.counts).astype(np.float32)).all()
+    everybody = play(TicTacToe().start(count), (a, a), Draws(3), learner=a)
+    assert everybody.plies == everybody.length.sum()
+    assert play(TicTacToe().start(count), seats, Draws(3)).plies == 0
+
+
+def test_returns_are_the_rewards_of_the_movers() -> None:
+    player = Random()
+    rollout = play(TicTacToe().start(200), (player, player), Draws(1), learner=player)
+    assert set(rollout.outcome.tolist()) == {-1, 0, 1}
+    expected = [(1 if p == 0 else -1) * rollout.outcome[g] for p, g in zip(rollout.player, rollout.game, strict=True)]
+    assert rollout.return_.tolist() == expected
+    assert (rollout.advantage == rollout.return_).all()
+
+
+def test_a_learner_must_tell_its_log_probability() -> None:
+    silent = First(tells=False)
+    play(TicTacToe().start(1), (silent, silent), Draws(0))
+    with pytest.raises(ValueError, match="log-probability"):
+        play(TicTacToe().start(1), (silent, silent), Draws(0), learner=silent)
+
+
+def test_wrong_number_of_seats() -> None:
+    with pytest.raises(ValueError, match="2 pairs of seats for 3 games"):
+        play(TicTacToe().start(3), [(Random(), Random())] * 2, Draws(0))
+
+
+def test_ply_cap_without_material_weight_is_no_result() -> None:
+    rollout = play(TicTacToe().start(10), (Random(), Random()), Draws(0), max_plies=4)
+    assert rollout.truncated.all()
+    assert rollout.length.tolist() == [4] * 10
+    assert not rollout.outcome.any()
+    assert not rollout.reward.any()
+
+
+def test_material_weight_rewards_the_side_ahead_only_at_the_cap() -> None:
+    ahead, behind, equal = (
+        f"{side} w - - 0 1" for side in ("k7/8/8/8/8/8/8/KQ6", "kr6/8/8/8/8/8/8/KN6", "kn6/8/8/8/8/8/8/KN6")
+    )
+    mated = "R5k1/5ppp/8/8/8/8/5PPP/6K1 b - - 0 1"
+    player = First()
+    rollout = play(
+        Chess().start([ahead, behind, equal, mated]), (player, player), Draws(0), max_plies=0, material_weight=0.25
+    )
+    assert rollout.reward.tolist() == [0.25, -0.25, 0.0, 1.0]
+    assert rollout.outcome.tolist() == [0, 0, 0, 1]  # the rules' verdict is not touched
+    assert rollout.truncated.tolist() == [True, True, True, False]
+    assert not player.asked
+
+
+def test_a_game_won_on_the_last_ply_before_the_cap_is_won() -> None:
+    start = TicTacToe().start(["3/3/3 x moves a1 b1 a2 b2"])
+    rollout = play(start, (First(last=False), First()), Draws(0), max_plies=1)
+    assert rollout.outcome[0] == 0  # c1: not the row
+    start = TicTacToe().start(["3/3/3 x moves a1 a2 b1 b2"])
+    rollout = play(start, (First(), First()), Draws(0), max_plies=1)
+    assert rollout.outcome[0] == 1
+    assert not rollout.truncated[0]
+
+
+def test_draws_do_not_depend_on_the_company() -> None:
+    """One seed, the same games: all at once, in two halves, in another order, or with a player for each seat."""
+    one, other = Random(), Random()
+    whole = play(TicTacToe().start(30), (one, one), Draws(8)).positions()
+    assert len(set(whole)) > 20
+    assert play(TicTacToe().start(30), [(one, other), (other, one)] * 15, Draws(8)).positions() == whole
+    halves = [
+        play(TicTacToe().start(15), (one, one), Draws(8), index=np.arange(k, k + 15)).positions() for k in (0, 15)
+    ]
+    assert halves[0] + halves[1] == whole
+    order = np.random.default_rng(0).permutation(30)
+    assert play(TicTacToe().start(30), (one, one), Draws(8), index=order).positions() == [whole[k] for k in order]
+    assert play(TicTacToe().start(30), (one, one), Draws(9)).positions() != whole
+    assert play(TicTacToe().start(30), (one, one), Draws(8, 1)).positions() != whole
+
+
+def test_random_games_come_out_as_counted() -> None:
+    """x wins 0.585, o 0.288, draws 0.127 of uniformly random games; 4 standard errors of 4000 games are 0.031."""
+    rollout = play(TicTacToe().start(4000), (Random(), Random()), Draws(0))
+    shares = [(rollout.outcome == outcome).mean() for outcome in (1, -1, 0)]
+    assert shares == pytest.approx([0.585, 0.288, 0.127], abs=0.031)
+
+
+def test_games_keep_their_places_and_plies_their_order() -> None:
+    positions = ["3/3/3 x moves a1 b1 a2 b2", "3/3/3 x", "3/3/3 x moves b2", "3/3/3 x moves a1 a2 b1 b2"]
+    player = First()
+    rollout = play(TicTacToe().start(positions), (player, player), Draws(0), learner=player)
+    for index, start in enumerate(positions):
+        assert rollout.position(index).startswith(start)
+        assert len(moves(rollout.position(index))) == len(moves(start)) + rollout.length[index]
+        assert rollout.position(index) == rollout.positions()[index]
+    assert rollout.length[3] == 1
+    assert rollout.game[:4].tolist() == [0, 1, 2, 3]  # ply by ply
+    assert rollout.game[4:7].tolist() == [0, 1, 2]  # without the one that is over
+    with pytest.raises(IndexError):
+        rollout.position(4)
+
+
+def test_groups_are_told_apart_by_start_and_by_seats() -> None:
+    a, b = Random(), Random()
+    seats = [(a, b), (b, a), (a, b), (b, a), (a, b), (a, a)]
+    rollout = play(TicTacToe().start(6), seats, Draws(0), group=np.array([0, 0, 0, 1, 1, 0]))
+    assert len(set(rollout.group.tolist())) == 5
+    assert rollout.group[0] == rollout.group[2]
+
+
+def test_on_ply_counts_games_and_plies() -> None:
+    seen: list[tuple[int, int]] = []
+    rollout = play(TicTacToe().start(20), (Random(), Random()), Draws(0), on_ply=lambda *at: seen.append(at))
+    assert seen[0] == (0, 0)
+    assert seen[1] == (0, 20)
+    assert seen[-1] == (20, rollout.length.sum())
+    assert seen == sorted(seen)
+
+
+def test_no_games_at_all() -> None:
+    rollout = play(TicTacToe().start(0), (Random(), Random()), Draws(0))
+    assert (rollout.games, rollout.plies, rollout.positions()) == (0, 0, [])
