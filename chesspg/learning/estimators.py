@@ -60,7 +60,8 @@ def leave_one_out(reward: Tensor, group: Tensor) -> Tensor:
             f"{int((size < 2).sum())} of {len(size)} groups have one"
         )
     total = torch.zeros(len(size), dtype=reward.dtype, device=reward.device).index_add_(0, member, reward)
-    return (total[member] - reward) / (size[member] - 1)
+    others: Tensor = size[member] - 1
+    return (total[member] - reward) / others
 
 
 def generalised_advantages(value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float) -> Tensor:

@@ -25,7 +25,7 @@ from chesspg.games.game import ONGOING
 F = TypeVar("F", bound=Callable[..., Any])
 
 RING = 128  # keys kept a game; the fifty-move rule ends a game at 101, a power of two makes the index a mask
-CHUNK = 32  # actions are copied and searched so many at once, and padded with −1 to allow it
+CHUNK = 64  # actions are copied and searched so many at once, and padded with −1 to allow it
 WIDTH = 416 + CHUNK  # no position has more moves: 15 pieces of 27 at most, and a king's 8
 QUEENING = 1 << 13  # set in a remembered action that makes a queen, which the action alone does not tell
 CLOCK, FULLMOVE, KNOWN, LEGAL = range(4)  # columns of Rows.counters
@@ -62,6 +62,7 @@ ZERO, ONE, TWO, THREE, FIVE, SIX, SEVEN, EIGHT, NINE = map(U, (0, 1, 2, 3, 5, 6,
 QUEEN, SIXTEEN, FLIP, SQUARES, PLAIN = U(4), U(16), U(56), U(63), U(4096)
 ALL = U(chess.BB_ALL)
 NOT_A, NOT_H = U(chess.BB_ALL ^ chess.BB_FILE_A), U(chess.BB_ALL ^ chess.BB_FILE_H)
+NOT_AB, NOT_GH = NOT_A & (NOT_A << U(1)), NOT_H & (NOT_H >> U(1))
 RANK_1, RANK_3, RANK_7 = U(chess.BB_RANK_1), U(chess.BB_RANK_3), U(chess.BB_RANK_7)
 LIGHT, DARK = U(chess.BB_LIGHT_SQUARES), U(chess.BB_DARK_SQUARES)
 KINGSIDE_EMPTY, KINGSIDE_SAFE = U(0x60), U(0x70)  # f1 g1; e1 f1 g1
@@ -149,28 +150,38 @@ def bishop_attacks(square, occupied):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def slider_attacks(square, occupied, bishops, rooks):  # type: ignore[no-untyped-def]
-    """The attacks of bishop, rook or queen, whichever words have the square. One loop over three kinds of pieces
-    with a mask each beats three loops, because it is the ends of loops that the processor can't foresee.
-    """
-    slanted = bishop_attacks(square, occupied) & (ZERO - ((bishops >> square) & ONE))
-    return slanted | (rook_attacks(square, occupied) & (ZERO - ((rooks >> square) & ONE)))
+def rising(sliders, free, shift):  # type: ignore[no-untyped-def]
+    """What all sliders together attack in one direction (Kogge and Stone): no loop whose end must be foreseen."""
+    sliders |= free & (sliders << shift)
+    free &= free << shift
+    sliders |= free & (sliders << (shift + shift))
+    free &= free << (shift + shift)
+    return (sliders | (free & (sliders << (shift << TWO)))) << shift
+
+
+@compiled
+def falling(sliders, free, shift):  # type: ignore[no-untyped-def]
+    sliders |= free & (sliders >> shift)
+    free &= free >> shift
+    sliders |= free & (sliders >> (shift + shift))
+    free &= free >> (shift + shift)
+    return (sliders | (free & (sliders >> (shift << TWO)))) >> shift
 
 
 @compiled
 def danger(planes, row, occupied):  # type: ignore[no-untyped-def]
     """The squares the opponent attacks."""
     pawns, knights = planes[row, 6], planes[row, 7]
-    attacked = ((pawns & NOT_A) >> NINE) | ((pawns & NOT_H) >> SEVEN) | KING[lowest(planes[row, 11])]
-    while knights:
-        attacked |= KNIGHT[lowest(knights)]
-        knights &= knights - ONE
     bishops, rooks = planes[row, 8] | planes[row, 10], planes[row, 9] | planes[row, 10]
-    sliders = bishops | rooks
-    while sliders:
-        attacked |= slider_attacks(lowest(sliders), occupied, bishops, rooks)
-        sliders &= sliders - ONE
-    return attacked
+    near = ((knights >> ONE) & NOT_H) | ((knights << ONE) & NOT_A)
+    far = ((knights >> TWO) & NOT_GH) | ((knights << TWO) & NOT_AB)
+    attacked = (near << SIXTEEN) | (near >> SIXTEEN) | (far << EIGHT) | (far >> EIGHT)
+    east = ((pawns & NOT_H) >> SEVEN) | rising(rooks, ~occupied & NOT_A, ONE) | rising(bishops, ~occupied & NOT_A, NINE)
+    west = ((pawns & NOT_A) >> NINE) | falling(rooks, ~occupied & NOT_H, ONE) | falling(bishops, ~occupied & NOT_H, NINE)
+    east |= falling(bishops, ~occupied & NOT_A, SEVEN)
+    west |= rising(bishops, ~occupied & NOT_H, SEVEN)
+    attacked |= rising(rooks, ~occupied, EIGHT) | falling(rooks, ~occupied, EIGHT)
+    return attacked | (east & NOT_A) | (west & NOT_H) | KING[lowest(planes[row, 11])]
 
 
 @compiled
@@ -187,9 +198,7 @@ def generate(planes, row, targets):  # type: ignore[no-untyped-def]
     king_bit = planes[row, 5]
     king = lowest(king_bit)
 
-    checkers = (KNIGHT[king] & planes[row, 7]) | (
-        (((king_bit & NOT_A) << SEVEN) | ((king_bit & NOT_H) << NINE)) & planes[row, 6]
-    )
+    checkers = (KNIGHT[king] & planes[row, 7]) | ((((king_bit & NOT_A) << SEVEN) | ((king_bit & NOT_H) << NINE)) & planes[row, 6])
     pinned = ZERO
     snipers = (STRAIGHT[king] & rooks) | (SLANTED[king] & bishops)
     while snipers:
@@ -255,15 +264,25 @@ def generate(planes, row, targets):  # type: ignore[no-untyped-def]
         reach = KNIGHT[square] & allowed
         targets[square] = reach
         movers |= U(reach != ZERO) << square
-    bishops, rooks = planes[row, 2] | planes[row, 4], planes[row, 3] | planes[row, 4]
-    pieces = bishops | rooks
+    pieces = planes[row, 2] | planes[row, 4]
     while pieces:
         square = lowest(pieces)
         bit = ONE << square
         pieces ^= bit
-        reach = slider_attacks(square, occupied, bishops, rooks) & allowed
+        reach = bishop_attacks(square, occupied) & allowed
         if pinned & bit:
             reach &= THROUGH[king, square]
+        targets[square] = reach
+        movers |= U(reach != ZERO) << square
+    pieces = planes[row, 3] | planes[row, 4]
+    while pieces:
+        square = lowest(pieces)
+        bit = ONE << square
+        pieces ^= bit
+        reach = rook_attacks(square, occupied) & allowed
+        if pinned & bit:
+            reach &= THROUGH[king, square]
+        reach |= targets[square] & (ZERO - ((planes[row, 4] >> square) & ONE))
         targets[square] = reach
         movers |= U(reach != ZERO) << square
     return movers, checkers
@@ -280,8 +299,8 @@ def emit(planes, row, targets, movers, actions):  # type: ignore[no-untyped-def]
         reach = targets[square]
         base = square << SIX
         end = count + popcount(reach)
-        while count < end:  # four at a time: most pieces have no more, so that the loop's end is foreseen
-            for _ in range(4):
+        while count < end:  # eight at a time: most pieces have no more, so that the loop's end is foreseen
+            for _ in range(8):
                 actions[row, count] = base | lowest(reach)
                 reach &= reach - ONE
                 count += ONE
@@ -305,8 +324,7 @@ def emit(planes, row, targets, movers, actions):  # type: ignore[no-untyped-def]
 @compiled
 def make(planes, row, action, player, key):  # type: ignore[no-untyped-def]
     """Make a legal move and turn the board over. Returns the key without en passant, and whether the fifty-move
-    clock starts again; planes[row, 13] is then where a capture in passing may be legal, which generate() finds out.
-    """
+    clock starts again; planes[row, 13] is then where a capture in passing may be legal, which generate() finds out."""
     flip = FLIP if player else ZERO
     own, their = (SIX, ZERO) if player else (ZERO, SIX)
     choice = U(action)
@@ -383,12 +401,15 @@ def settle(rows, row, key, targets):  # type: ignore[no-untyped-def]
     movers, checkers = generate(planes, row, targets)
     if planes[row, 13]:
         key ^= ZOBRIST[13, lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO)]
+    if rows.player[row]:
+        key ^= BLACK
     known = counters[row, KNOWN]
     rows.keys[row, U(known) & RING_MASK] = key
     counters[row, KNOWN] = known + 1
     repetitions = 0
-    for earlier in range(known - 4, max(-1, known - RING), -2):  # two plies cannot bring a position back
-        repetitions += rows.keys[row, U(earlier) & RING_MASK] == key
+    for start in span(min(known, RING), 16):
+        for place in span(16):
+            repetitions += (rows.keys[row, start + place] == key) & (start + place < U(known))
     rows.scalars[row, 0] = min(counters[row, CLOCK], 100)
     rows.scalars[row, 1] = min(repetitions, 2)
 

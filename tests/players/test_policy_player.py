@@ -1,0 +1,89 @@
+"""A policy as a player: temperature, greed, and what it says of its choices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.draws import Draws
+from chesspg.players.lockstep import play
+from chesspg.players.player import Choice, Turn
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
+
+POSITION = "3/3/3 x moves a1 b2"
+COUNT = 4096
+GRID = (np.arange(COUNT) + 0.5) / COUNT
+
+
+@pytest.fixture
+def policy() -> Policy:
+    torch.manual_seed(1)
+    game = TicTacToe()
+    network = MLP(game, value=True)
+    torch.nn.init.normal_(network.policy_head.bias)  # far from uniform
+    return Policy(game, network, temperature=2.0).eval()
+
+
+def ask(player: PolicyPlayer) -> Choice:
+    games = TicTacToe().start([POSITION] * COUNT)
+    return player.choose(Turn(games.observe(), GRID, games, np.arange(COUNT)))
+
+
+def softmax(policy: Policy, temperature: float) -> np.ndarray:
+    """π over the legal actions of POSITION, the long way."""
+    observation = TicTacToe().start([POSITION]).observe()
+    planes = torch.from_numpy(observation.planes.view(np.int64))
+    with torch.no_grad():
+        logits = policy.network(planes, torch.from_numpy(observation.scalars)).logits[0].double().numpy()
+    weights = np.exp(logits[observation.legal.actions] / temperature)
+    return weights / weights.sum()
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 2.0), (0.5, 0.5), (1.0, 1.0)])
+def test_samples_at_its_temperature_and_tells_the_probability(policy: Policy, given: float | None, used: float) -> None:
+    choice = ask(PolicyPlayer(policy, given))
+    expected = softmax(policy, used)
+    assert expected.max() - expected.min() > 0.1  # a temperature would show
+    assert np.bincount(choice.index, minlength=7) / COUNT == pytest.approx(expected, abs=1.5 / COUNT)
+    assert choice.log_prob == pytest.approx(np.log(expected)[choice.index], abs=1e-5)
+    assert policy.temperature == 2.0  # the policy itself is left alone
+
+
+def test_at_zero_always_the_likeliest(policy: Policy) -> None:
+    choice = ask(PolicyPlayer(policy, 0))
+    assert set(choice.index.tolist()) == {int(softmax(policy, 1.0).argmax())}
+    assert choice.log_prob is not None
+    assert not choice.log_prob.any()  # it was certain
+
+
+def test_tells_the_value_and_learns_nothing(policy: Policy) -> None:
+    choice = ask(PolicyPlayer(policy))
+    assert choice.value is not None
+    assert choice.value.shape == (COUNT,)
+    assert (np.abs(choice.value) < 1).all()
+    assert all(parameter.grad is None for parameter in policy.parameters())
+
+
+def test_runs_under_the_precision_it_is_given(policy: Policy) -> None:
+    def half() -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16)
+
+    full, rounded = ask(PolicyPlayer(policy)).log_prob, ask(PolicyPlayer(policy, forward_context=half)).log_prob
+    assert full is not None
+    assert rounded is not None
+    assert rounded.dtype == np.float32
+    assert 0 < np.abs(np.sort(full) - np.sort(rounded)).max() < 0.1
+
+
+def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
+    sizes: list[int] = []
+    policy.network.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
+    player = PolicyPlayer(policy)
+    rollout = play(TicTacToe().start(50), (player, player), Draws(0), learner=player)
+    assert len(sizes) == rollout.length.max()
+    assert sizes[0] == 50
+    assert sum(sizes) == rollout.plies

@@ -1,0 +1,138 @@
+"""Networks: planes to floats, shapes, and which number is whose logit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from chesspg.games.chess import Chess, encoding
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy.networks import MLP, Network, ResidualBlock, ResidualNet
+from chesspg.policy.policy import to_tensors
+
+CHESS = Chess(backend="python-chess")
+POSITIONS = ["startpos", "startpos moves e2e4", "8/1P2k3/8/8/8/8/6p1/4K3 w - - 30 40"]
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+def see(positions: list[str]) -> tuple[Tensor, Tensor]:
+    planes, scalars, _ = to_tensors(CHESS.start(positions).observe())
+    return planes, scalars
+
+
+@pytest.mark.parametrize("words", [1, 2])
+def test_unpack_puts_every_bit_on_its_square(words: int) -> None:
+    squares = 64 if words == 1 else 90
+    network = MLP(TicTacToe())
+    network.squares = squares
+    bits = np.random.default_rng(0).random((5, 3, squares)) < 0.5
+    planes = np.zeros((5, 3, words), np.uint64)
+    for n, p, square in np.argwhere(bits):
+        planes[n, p, square // 64] |= np.uint64(1) << np.uint64(square % 64)
+    assert (network.unpack(torch.from_numpy(planes.view(np.int64))).numpy() == bits).all()
+
+
+def test_unpack_follows_the_precision_of_the_network() -> None:
+    network = MLP(TicTacToe()).double()
+    assert network.unpack(torch.ones((2, 2, 1), dtype=torch.int64)).dtype == torch.float64
+
+
+def test_scale_takes_the_limits_of_the_game() -> None:
+    network = ResidualNet(CHESS, channels=4, blocks=0)
+    scaled = network.scale(torch.tensor([[100, 2], [50, 0]], dtype=torch.uint8))
+    assert scaled.tolist() == [[1.0, 1.0], [0.5, 0.0]]
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_shapes(value: bool) -> None:
+    planes, scalars = see(POSITIONS)
+    output = ResidualNet(CHESS, channels=8, blocks=2, value=value)(planes, scalars)
+    assert output.logits.shape == (3, CHESS.num_actions)
+    assert (output.value is not None) == value
+    tiny = TicTacToe().start(4).observe()
+    small = MLP(TicTacToe(), hidden=(5,), value=value)(*to_tensors(tiny)[:2])
+    assert small.logits.shape == (4, 9)
+    for values in (output.value, small.value):
+        if values is not None:
+            assert values.shape in ((3,), (4,))
+            assert (values.abs() < 1).all()
+
+
+def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> None:
+    """Against loops over squares, with the action's number taken from the encoding."""
+    channels = 6
+    network = ResidualNet(CHESS, channels=channels, blocks=1).double()
+    seen: list[Tensor] = []
+    network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
+    planes, scalars = see(POSITIONS)
+    logits = network(planes, scalars).logits
+    x = seen[0]  # [N, 64, C]
+    weight, bias = network.from_to.weight, network.from_to.bias
+    for row in range(3):
+        for source, target in [(12, 28), (4, 6), (0, 63), (63, 0), (7, 8), (52, 60)]:
+            a = weight[:channels] @ x[row, source] + bias[:channels]
+            b = weight[channels:] @ x[row, target] + bias[channels:]
+            expected = float(a @ b) / channels**0.5
+            assert logits[row, 64 * source + target].item() == pytest.approx(expected)
+    board = CHESS.to_board("8/1P6/8/8/4k3/8/8/4K3 w - - 0 1")
+    action = encoding.move_to_action(board.parse_san("b8=R"), board.turn)
+    under = network.underpromotion(x[:, 48 + 1])  # the pawn stands on b7; straight ahead is 1, the rook 2
+    assert torch.allclose(logits[:, action], under[:, 3 * 1 + 2])
+    assert action == 4096 + (3 * 1 + 1) * 3 + 2
+
+
+def test_a_square_is_seen_where_it_is() -> None:
+    """Without blocks a stone on e4 reaches e4's eight neighbours and no further."""
+    network = ResidualNet(CHESS, channels=8, blocks=0)
+    seen: list[Tensor] = []
+    network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
+    planes = torch.zeros((2, len(CHESS.planes), 1), dtype=torch.int64)
+    planes[1, 0, 0] = 1 << 28  # e4
+    network(planes, torch.zeros((2, 2), dtype=torch.uint8))
+    changed = (seen[0][0] != seen[0][1]).any(dim=1).nonzero().flatten().tolist()
+    assert changed == [rank * 8 + file for rank in (2, 3, 4) for file in (3, 4, 5)]
+
+
+def test_counters_are_seen() -> None:
+    network = ResidualNet(CHESS, channels=8, blocks=1)
+    planes, _ = see(["startpos"])
+    a, b = (network(planes, torch.tensor([[clock, 0]], dtype=torch.uint8)).logits for clock in (0, 90))
+    assert not torch.equal(a, b)
+
+
+def test_a_block_begins_as_the_identity() -> None:
+    x = torch.randn(2, 4, 8, 8)
+    assert torch.equal(ResidualBlock(4)(x), x)
+
+
+def test_no_state_but_parameters_and_no_chance() -> None:
+    """Batch norm or dropout would make the policy that samples another than the one that learns."""
+    network = ResidualNet(CHESS, channels=8, blocks=2, value=True).train()
+    planes, scalars = see(POSITIONS)
+    together = network(planes, scalars).logits
+    assert torch.equal(together, network.eval()(planes, scalars).logits)
+    assert torch.allclose(together[1], network(planes[1:2], scalars[1:2]).logits[0], atol=1e-5)
+    assert set(network.state_dict()) == {name for name, _ in network.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    "network",
+    [ResidualNet(CHESS, channels=8, blocks=3, value=True), MLP(TicTacToe(), hidden=(7, 5)), MLP(CHESS, value=True)],
+    ids=["residual", "mlp", "mlp of chess"],
+)
+def test_init_args_build_the_same_sizes(network: Network) -> None:
+    game = TicTacToe() if network.squares == 9 else CHESS
+    twin = type(network)(game, **network.init_args)
+    twin.load_state_dict(network.state_dict())
+    assert [p.shape for p in twin.parameters()] == [p.shape for p in network.parameters()]
+
+
+def test_the_residual_net_refuses_games_without_from_and_to() -> None:
+    with pytest.raises(ValueError, match="tic-tac-toe"):
+        ResidualNet(TicTacToe())

@@ -1,0 +1,141 @@
+"""Network scores to probabilities of legal actions alone, against a reference a line long."""
+
+from __future__ import annotations
+
+import math
+
+import chess
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game, Observation
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.draws import Draws
+from chesspg.players.lockstep import play
+from chesspg.players.player import Random
+from chesspg.policy.networks import Network, NetworkOutput, ResidualNet
+from chesspg.policy.policy import Distribution, Policy, words
+
+
+class Fixed(Network):
+    """The same logits whatever it sees: a table that learns."""
+
+    def __init__(self, game: Game, logits: Tensor) -> None:
+        super().__init__(game)
+        self.logits = torch.nn.Parameter(logits)
+
+    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
+        return NetworkOutput(self.logits.expand(len(planes), -1), None)
+
+
+POSITIONS = ["3/3/3 x", "3/3/3 x moves b2", "3/3/3 x moves a1 b2 c3 a3", "3/3/3 x moves a1 b1 c1 a2 b2 a3 b3 c3"]
+
+
+def fixed(logits: Tensor, temperature: float = 1.0) -> tuple[Policy, Observation, Distribution]:
+    policy = Policy(TicTacToe(), Fixed(TicTacToe(), logits), temperature)
+    observation = TicTacToe().start(POSITIONS).observe()
+    return policy, observation, policy.observe(observation)
+
+
+def reference(logits: list[float], actions: list[int], temperature: float) -> list[float]:
+    weights = [math.exp(logits[action] / temperature) for action in actions]
+    return [weight / sum(weights) for weight in weights]
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_probabilities_log_probabilities_and_entropy(temperature: float) -> None:
+    logits = torch.randn(9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    _, observation, distribution = fixed(logits, temperature)
+    legal = observation.legal
+    for row in range(len(POSITIONS)):
+        actions = legal[[row]].actions.tolist()
+        expected = reference(logits.tolist(), actions, temperature)
+        assert distribution.probs[row].tolist() == pytest.approx(expected + [0.0] * (9 - len(actions)), abs=1e-12)
+        assert distribution.mask[row].tolist() == [True] * len(actions) + [False] * (9 - len(actions))
+        assert distribution.entropy()[row].item() == pytest.approx(-sum(p * math.log(p) for p in expected), abs=1e-12)
+        for k in range(len(actions)):
+            choice = torch.full((len(POSITIONS),), min(k, 0) if row == 3 else k)
+            chosen = distribution.log_prob(choice)[row].item()
+            assert chosen == pytest.approx(math.log(expected[choice[row]]), abs=1e-12)
+        assert distribution.mode()[row].item() == int(np.argmax(expected))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e4, 1e8])
+def test_everything_stays_finite(scale: float) -> None:
+    """−∞ or NaN anywhere, forward or backward, would poison a whole update."""
+    policy, _, distribution = fixed(scale * torch.linspace(-1, 1, 9))
+    distribution.log_probs.register_hook(lambda grad: None)
+    assert torch.isfinite(distribution.log_probs).all()
+    assert torch.isfinite(distribution.entropy()).all()
+    assert distribution.probs.sum(dim=1).tolist() == pytest.approx([1.0] * len(POSITIONS))
+    (distribution.log_prob(torch.zeros(len(POSITIONS))).sum() + distribution.entropy().sum()).backward()
+    assert torch.isfinite(policy.network.logits.grad).all()  # type: ignore[union-attr, arg-type]
+
+
+def test_illegal_actions_have_no_gradient() -> None:
+    policy, observation, distribution = fixed(torch.randn(9, generator=torch.Generator().manual_seed(2)))
+    row = 2
+    (distribution.log_prob(torch.zeros(len(POSITIONS)))[row] + distribution.entropy()[row]).backward()
+    gradient = policy.network.logits.grad
+    assert isinstance(gradient, Tensor)
+    legal = set(observation.legal[[row]].actions.tolist())
+    assert [a for a in range(9) if gradient[a] != 0] == sorted(legal)
+    assert gradient.sum().item() == pytest.approx(0, abs=1e-6)
+
+
+def test_the_gradient_of_a_log_probability_is_one_hot_minus_probabilities() -> None:
+    policy, _, distribution = fixed(torch.randn(9, generator=torch.Generator().manual_seed(3)))
+    distribution.log_prob(torch.full((len(POSITIONS),), 4))[0].backward()  # nine legal actions, the fifth chosen
+    expected = -distribution.probs[0].detach()
+    expected[4] += 1
+    assert torch.allclose(policy.network.logits.grad, expected, atol=1e-6)  # type: ignore[arg-type]
+
+
+def test_sampling_inverts_the_cumulative_probabilities() -> None:
+    count = 10_000
+    logits = torch.randn(9, generator=torch.Generator().manual_seed(4)).double()
+    policy = Policy(TicTacToe(), Fixed(TicTacToe(), logits))
+    distribution = policy.observe(TicTacToe().start([POSITIONS[1]] * count).observe())
+    choices = distribution.sample((torch.arange(count) + 0.5) / count)
+    assert (choices.diff() >= 0).all()  # ascending actions take ascending shares of [0, 1)
+    shares = torch.bincount(choices, minlength=9)[:9] / count
+    assert shares.tolist() == pytest.approx(distribution.probs[0].tolist(), abs=1.01 / count)
+
+
+def test_sampling_at_the_ends_never_leaves_the_legal_actions() -> None:
+    # The last legal action has a probability of e^−100: even the largest draw must choose an action that is there.
+    distribution = fixed(torch.tensor([0.0] * 8 + [-100.0]))[2]
+    counts = distribution.mask.sum(dim=1)
+    for uniform in (0.0, float(np.nextafter(1.0, 0.0))):
+        choice = distribution.sample(torch.full((len(POSITIONS),), uniform, dtype=torch.float64))
+        assert ((choice >= 0) & (choice < counts)).all()
+
+
+def test_a_position_and_its_colour_flip_get_the_same_policy() -> None:
+    """The board turned upside down with the colours swapped is the same to its mover."""
+    torch.manual_seed(5)
+    game = Chess()
+    policy = Policy(game, ResidualNet(game, channels=8, blocks=1))
+    rollout = play(game.start(24), (Random(), Random()), Draws(6), max_plies=31)
+    boards = [game.to_board(position) for position in rollout.positions()]
+    boards += [game.to_board("startpos moves e2e4 a7a6 e4e5 d7d5")]  # en passant
+    boards += [chess.Board("r3k2r/1P6/8/8/8/8/8/R3K2R w KQkq - 3 9")]  # castling and promotion
+    boards = [board for board in boards if not board.is_game_over()]
+    here, there = (game.start([b.fen() for b in group]).observe() for group in (boards, [b.mirror() for b in boards]))
+    assert (here.player == 1 - there.player).all()
+    assert (here.legal.actions == there.legal.actions).all()
+    with torch.no_grad():
+        assert torch.equal(policy.observe(here).log_probs, policy.observe(there).log_probs)
+
+
+def test_temperature_must_be_above_zero() -> None:
+    with pytest.raises(ValueError, match="temperature 0"):
+        Policy(TicTacToe(), Fixed(TicTacToe(), torch.zeros(9)), 0)
+
+
+def test_words_keep_their_bits() -> None:
+    array = np.array([0, 1, 2**63, 2**64 - 1], dtype=np.uint64)
+    assert [x & (2**64 - 1) for x in words(array).tolist()] == array.tolist()
