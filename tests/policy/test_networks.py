@@ -78,7 +78,7 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
         for source, target in [(12, 28), (4, 6), (0, 63), (63, 0), (7, 8), (52, 60)]:
             a = weight[:channels] @ x[row, source] + bias[:channels]
             b = weight[channels:] @ x[row, target] + bias[channels:]
-            expected = float(a @ b) / channels**0.5
+            expected = (a @ b).item() / channels**0.5
             assert logits[row, 64 * source + target].item() == pytest.approx(expected)
     board = CHESS.to_board("8/1P6/8/8/4k3/8/8/4K3 w - - 0 1")
     action = encoding.move_to_action(board.parse_san("b8=R"), board.turn)

@@ -94,9 +94,9 @@ STRAIGHT = _table([chess.BB_RANK_ATTACKS[s][0] | chess.BB_FILE_ATTACKS[s][0] for
 SLANTED = DIAGONALS | ANTIDIAGONALS
 THROUGH = _table(chess.BB_RAYS)  # [a, b] the whole line through both, or 0
 BETWEEN = _table([[chess.between(a, b) for b in chess.SQUARES] for a in chess.SQUARES])
-# [piece + 6·colour, castling, en passant; square as White sees it]. Whose move it is needs no number: only
-# positions an even number of plies apart are compared.
+# [piece + 6·colour, castling, en passant; square as White sees it]
 ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
+BLACK = U(0x9E3779B97F4A7C15)  # to move
 
 
 def compiled(function: F) -> F:
@@ -343,7 +343,7 @@ def make(planes, row, action, player, key):  # type: ignore[no-untyped-def]
         victim += (piece + ONE) * ((planes[row, SIX + piece] >> target) & ONE)
 
     planes[row, kind] ^= leaves | enters
-    key ^= ZOBRIST[own + kind, source ^ flip] ^ ZOBRIST[own + kind, target ^ flip]
+    key ^= BLACK ^ ZOBRIST[own + kind, source ^ flip] ^ ZOBRIST[own + kind, target ^ flip]
     hit = U(victim != ZERO)  # without a branch, as nobody can foresee a capture
     planes[row, FIVE + victim] ^= hit << target
     key ^= ZOBRIST[their + victim - hit, target ^ flip] & (ZERO - hit)
@@ -401,15 +401,13 @@ def settle(rows, row, key, targets):  # type: ignore[no-untyped-def]
     movers, checkers = generate(planes, row, targets)
     if planes[row, 13]:
         key ^= ZOBRIST[13, lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO)]
-    if rows.player[row]:
-        key ^= BLACK
     known = counters[row, KNOWN]
-    rows.keys[row, U(known) & RING_MASK] = key
-    counters[row, KNOWN] = known + 1
     repetitions = 0
     for start in span(min(known, RING), 16):
         for place in span(16):
             repetitions += (rows.keys[row, start + place] == key) & (start + place < U(known))
+    rows.keys[row, U(known) & RING_MASK] = key
+    counters[row, KNOWN] = known + 1
     rows.scalars[row, 0] = min(counters[row, CLOCK], 100)
     rows.scalars[row, 1] = min(repetitions, 2)
 
@@ -440,7 +438,7 @@ def begin(rows):  # type: ignore[no-untyped-def]
     for row in span(len(rows.player)):
         flip = FLIP if rows.player[row] else ZERO
         shift = SIX if rows.player[row] else ZERO
-        key = ZERO
+        key = BLACK if rows.player[row] else ZERO
         for plane in range(13):
             word = rows.planes[row, plane]
             while word:

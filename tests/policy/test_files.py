@@ -1,0 +1,231 @@
+"""The policy file: what is written comes back, and whatever else comes is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from chesspg.games.chess import Chess
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy import files
+from chesspg.policy.files import Header, PolicyFileError
+from chesspg.policy.networks import MLP, ResidualNet
+from chesspg.policy.policy import Policy
+
+
+@pytest.fixture
+def policy() -> Policy:
+    torch.manual_seed(0)
+    return Policy(TicTacToe(), MLP(TicTacToe(), hidden=(5, 4), value=True), temperature=1.5)
+
+
+@pytest.fixture
+def path(tmp_path: Path, policy: Policy) -> Path:
+    path = tmp_path / "run" / "last.safetensors"
+    path.parent.mkdir()
+    files.save(path, policy, {"updates": 7})
+    return path
+
+
+def refused(path: Path, *words: str, game: Any = None) -> None:
+    """Loading fails with one line that names the file and says these words."""
+    with pytest.raises(PolicyFileError) as caught:
+        files.load(path, game)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def rewrite(path: Path, policy: Policy, **changes: Any) -> None:
+    files.write(path, replace(files.header_of(policy), **changes), policy.network.state_dict())
+
+
+def test_round_trip(path: Path, policy: Policy) -> None:
+    loaded = files.load(path)
+    assert files.describe(loaded.game) == files.describe(policy.game)
+    assert loaded.temperature == 1.5
+    assert not loaded.training
+    assert loaded.network.init_args == policy.network.init_args
+    weights = loaded.network.state_dict()
+    for name, tensor in policy.network.state_dict().items():
+        assert torch.equal(weights[name], tensor)
+    observation = TicTacToe().start(["3/3/3 x moves b2"]).observe()
+    assert torch.equal(loaded.observe(observation).log_probs, policy.observe(observation).log_probs)
+    assert files.read_header(path) == Header(
+        game={"class_path": "chesspg.games.tic_tac_toe.TicTacToe", "init_args": {}},
+        encoding_version=1,
+        network={"class_path": "chesspg.policy.networks.MLP", "init_args": {"hidden": [5, 4], "value": True}},
+        temperature=1.5,
+        facts={"updates": 7},
+    )
+
+
+def test_channels_last_weights_and_variants_come_back(tmp_path: Path) -> None:
+    policy = Policy(Chess("atomic"), ResidualNet(Chess("atomic"), channels=4, blocks=1))
+    files.save(tmp_path / "p.safetensors", policy)
+    loaded = files.load(tmp_path / "p.safetensors")
+    assert loaded.game.name == "chess (atomic)"
+    for name, tensor in policy.network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor)
+
+
+def test_the_game_given_is_the_game_used(tmp_path: Path) -> None:
+    game = Chess(backend="python-chess")
+    files.save(tmp_path / "p.safetensors", Policy(Chess(), MLP(Chess(), hidden=(2,))))
+    assert files.load(tmp_path / "p.safetensors", game).game is game
+
+
+def test_a_checkpoint_and_a_run_folder_name_the_file_beside(path: Path) -> None:
+    assert files.resolve(path) == files.resolve(path.parent) == files.resolve(path.with_suffix(".ckpt")) == path
+
+
+def test_missing(tmp_path: Path) -> None:
+    refused(tmp_path / "no.safetensors", "no policy file")
+    with pytest.raises(PolicyFileError, match=r"no policy file at .*last\.safetensors"):
+        files.load(tmp_path)
+
+
+def test_empty(path: Path) -> None:
+    path.write_bytes(b"")
+    refused(path, "empty")
+
+
+def test_truncated_anywhere(path: Path) -> None:
+    whole = path.read_bytes()
+    header = 8 + struct.unpack("<Q", whole[:8])[0]
+    for length in (1, 7, 8, 9, header // 2, header - 1, header, header + 1, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        refused(path, "truncated" if length >= header else "not a policy file")
+    path.write_bytes(whole + b"x")
+    refused(path)
+
+
+@pytest.mark.parametrize("header", [b"[]", b"{}", b'"text"', b"null", b'{"__metadata__": []}', b'{"__metadata__": {"a": 1}}',
+                                    b'{"__metadata__": {"chesspg": "{}"}}', b'{"__metadata__": {"chesspg": "{"}}',
+                                    b'{"__metadata__": {"chesspg": "{}"}, "w": 3}', b"\xff\xfe"])  # fmt: skip
+def test_headers_that_are_none(path: Path, header: bytes) -> None:
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    refused(path)
+
+
+def test_noise(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 8)
+    refused(path, "not a policy file")
+
+
+def test_safetensors_of_somebody_else(path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"weight": torch.zeros(3)}, path)
+    refused(path, "not a policy file")
+
+
+def test_another_game(path: Path) -> None:
+    refused(path, "tic-tac-toe", "chess", game=Chess())
+    files.save(path, Policy(Chess("atomic"), MLP(Chess("atomic"), hidden=(2,))))
+    refused(path, "chess (atomic)", game=Chess())
+
+
+def test_another_encoding_version(path: Path, policy: Policy) -> None:
+    rewrite(path, policy, encoding_version=2)
+    refused(path, "version 2", "version 1")
+
+
+def test_sizes_that_do_not_fit(path: Path, policy: Policy) -> None:
+    network = files.header_of(policy).network
+    rewrite(path, policy, network=network | {"init_args": {"hidden": [5, 5], "value": True}})
+    refused(path, "does not fit", "size mismatch")
+    rewrite(path, policy, network=network | {"init_args": {"hidden": [5, 4]}})  # weights of a head that isn't there
+    refused(path, "does not fit", "value_head")
+    rewrite(path, policy, network=network | {"init_args": {"hidden": [5, 4], "depth": 3}})
+    refused(path, "depth")
+    rewrite(path, policy, network=network | {"init_args": {"hidden": [-5]}})
+    refused(path, "MLP")
+
+
+class Bomb:
+    """Unpickled, it writes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (self.target, "boom")
+
+
+def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path, path: Path) -> None:
+    target = tmp_path / "proof"
+    bomb = pickle.dumps(Bomb(target))
+    path.write_bytes(bomb)
+    refused(path, "not a policy file")
+    torch.save({"state_dict": Bomb(target)}, path)
+    refused(path, "not a policy file")
+    lone = tmp_path / "lone.ckpt"
+    lone.write_bytes(bomb)
+    with pytest.raises(PolicyFileError, match=r"no policy file at .*lone\.safetensors"):
+        files.load(lone)
+    assert not target.exists()
+    pickle.loads(bomb)  # noqa: S301  # else the test would prove nothing
+    assert target.exists()
+
+
+@pytest.mark.parametrize("class_path", ["os.system", "subprocess.Popen", "pathlib.Path.touch", "builtins.eval"])
+@pytest.mark.parametrize("part", ["game", "network"])
+def test_a_header_cannot_name_what_to_call(path: Path, policy: Policy, part: str, class_path: str) -> None:
+    target = path.with_name("proof")
+    arguments = {"os.system": {"command": f"touch {target}"}, "subprocess.Popen": {"args": ["touch", str(target)]},
+                 "pathlib.Path.touch": {"self": str(target)}, "builtins.eval": {"source": "1"}}  # fmt: skip
+    rewrite(path, policy, **{part: {"class_path": class_path, "init_args": arguments[class_path]}})
+    refused(path, class_path)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("spec", [{}, {"class_path": 3, "init_args": {}}, [], None, {"class_path": "nowhere.Net", "init_args": {}},
+                                  {"class_path": "chesspg.games.tic_tac_toe.TicTacToe", "init_args": {"size": 4}},
+                                  {"class_path": "chesspg.games.game.Game", "init_args": {}}])  # fmt: skip
+def test_what_cannot_be_built_is_named(path: Path, policy: Policy, spec: Any) -> None:
+    rewrite(path, policy, game=spec)
+    refused(path)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, "hot", None])
+def test_a_temperature_that_is_none(path: Path, policy: Policy, temperature: Any) -> None:
+    rewrite(path, policy, temperature=temperature)
+    refused(path, "temperature")
+
+
+def test_a_failing_write_leaves_the_old_file_and_nothing_else(path: Path) -> None:
+    before = path.read_bytes()
+
+    def fail(temporary: Path) -> None:
+        temporary.write_bytes(b"half")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        files.write_atomically(path, fail)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_header_is_read_without_torch(path: Path) -> None:
+    code = f"import sys; from chesspg.policy import files; files.header_game(files.read_header({str(path)!r}), ''); "
+    code += "print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.split() == ["False"]
+
+
+def test_the_header_is_readable_json(path: Path) -> None:
+    raw = path.read_bytes()
+    header = json.loads(raw[8 : 8 + struct.unpack("<Q", raw[:8])[0]])
+    assert json.loads(header["__metadata__"]["chesspg"])["facts"] == {"updates": 7}
