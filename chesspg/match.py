@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from chesspg.arena import roster
@@ -72,9 +71,6 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
 
 def report(console: Console, result: MatchResult, a: str, b: str) -> None:
     """Print what came of a match, from A's side."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column()
     score, elo = result.score_interval, result.elo_interval
     ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
     rows = {
@@ -89,10 +85,9 @@ def report(console: Console, result: MatchResult, a: str, b: str) -> None:
     }
     if result.truncated:
         rows["truncated"] = f"{result.truncated} at the ply cap, counted as draws"
-    for name, value in rows.items():
-        table.add_row(name, Text(value))
     console.print(Text(f"{a} against {b}", style="bold"))
-    console.print(table)
+    for name, value in rows.items():
+        console.print(Text.assemble((name.ljust(18), "bold"), value))
     if abs(result.elo) == max(map(abs, elo)):
         console.print(Text("An Elo of ±1200 stands for anything beyond.", style="dim"))
 
@@ -136,10 +131,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("b", metavar="B", help="its opponent")
     parser.add_argument("--games", type=int, default=100, metavar="N", help="an even number of games (default: 100)")
     parser.add_argument("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")
-    parser.add_argument("--opening-plies", type=int, metavar="P",
-                        help="random plies at the start of a game\n(default: an eighth of the squares, 8 in chess)")  # fmt: skip
-    parser.add_argument("--max-plies", type=int, metavar="P",
-                        help="stop longer games and count them as draws, reported apart\n(default: never)")  # fmt: skip
+    parser.add_argument(
+        "--opening-plies",
+        type=int,
+        metavar="P",
+        help="random plies at the start of a game\n(default: an eighth of the squares, 8 in chess)",
+    )
+    parser.add_argument(
+        "--max-plies",
+        type=int,
+        metavar="P",
+        help="stop longer games and count them as draws, reported apart\n(default: never)",
+    )
     replaced = "an existing file\nis replaced when the match is over"
     parser.add_argument("--pgn", metavar="FILE", type=Path, help=f"write the games there; {replaced}")
     parser.add_argument("--json", metavar="FILE", type=Path, help=f"write the result there; {replaced}")

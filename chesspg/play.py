@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
+import importlib
 import secrets
 import sys
 from collections.abc import Callable, Sequence
@@ -200,10 +202,9 @@ def _likely(likely: Likely) -> str:
 
 
 def _line_editing() -> None:
-    try:
-        import readline  # noqa: F401  # importing it gives input() a history; not there on Windows
-    except ImportError:
-        pass
+    """Give input() the arrow keys and a history, as importing readline does where there is one (not on Windows)."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("readline")
 
 
 def _parser() -> argparse.ArgumentParser:

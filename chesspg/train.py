@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
+from chesspg.learning import estimators
 from chesspg.policy import files
 from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
-from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint
+from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import NotFinite, PolicyGradient
 
@@ -39,6 +42,7 @@ class TrainCLI(LightningCLI):
     """LightningCLI with a run folder, and with what every run has: checkpoints, logs, sample games, a progress bar."""
 
     folder: Path
+    checkpoint: dict[str, Any] | None  # what a resumed run goes on from
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--run", type=str, default=None, help="the folder to make and write, checkpoints/… if none")
@@ -47,11 +51,17 @@ class TrainCLI(LightningCLI):
         parser.link_arguments("data.game", "model.game", apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
-        config = self.config
-        self.folder = Path(config.resume or config.run)
-        if config.resume is None and _is_rank_zero():
+        self.folder = Path(self.config.resume or self.config.run)
+        self.checkpoint = read_checkpoint(self.folder / "last.ckpt") if self.config.resume else None
+
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        _check(self.model, self.datamodule, self.trainer)
+        if self.checkpoint is not None:
+            _check_resumable(self.model, self.trainer, self.checkpoint)
+        elif _is_rank_zero():  # nothing is written before all is known to be good
             self.folder.mkdir(parents=True)
-            self.parser.save(_without_run(config), self.folder / "config.yaml", overwrite=True)
+            self.parser.save(_without_run(self.config), self.folder / "config.yaml", overwrite=True)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         config = self.config_init.trainer
@@ -60,7 +70,10 @@ class TrainCLI(LightningCLI):
         if config["max_epochs"] is None:
             config["max_epochs"] = -1
         if config["logger"] in (None, True):
-            config["logger"] = [_csv_logger(self.folder), TensorBoardLogger(self.folder, name="", version="")]
+            config["logger"] = [
+                _csv_logger(self.folder, self.checkpoint),
+                TensorBoardLogger(self.folder, name="", version=""),
+            ]
         config["plugins"] = [AtomicCheckpointIO(), *(config["plugins"] or [])]
         config["default_root_dir"] = str(self.folder)
         callbacks = config["callbacks"] = list(config["callbacks"] or [])
@@ -76,8 +89,10 @@ class TrainCLI(LightningCLI):
 
 def main(arguments: list[str] | None = None) -> int:
     """Train; the exit code is 0, 1 when the loss is not finite, 2 for bad input, 130 or 143 when stopped."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its banner of unused accelerators, its tips
+    for library in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # its banner of unused accelerators, its tips, its seed
     warnings.filterwarnings("ignore", "LightningCLI's args parameter", UserWarning)  # main() is the command line
+    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)  # Lightning's own, of torch
     warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)  # ours: config.yaml is in it
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -93,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
             parser_kwargs={"exit_on_error": False, "description": __doc__, "prog": "python -m chesspg.train"},
             args=arguments,
         )
-    except (argparse.ArgumentError, ValueError, TypeError, OSError) as error:
+    except (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError) as error:
         return _refuse(error)
     folder, trainer = cli.folder, cli.trainer
     size = sum(p.numel() for p in cli.model.parameters())
@@ -109,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
         code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
-    if trainer.is_global_zero:
+    if trainer.is_global_zero and (folder / "last.ckpt").is_file():  # not if stopped before the first games
         if code:
             print(f"stopped; go on with  python -m chesspg.train --resume {folder}")
         print(f"play it with  python -m chesspg.play {folder}")
@@ -120,7 +135,7 @@ def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
     """Whether to resume, and the arguments with the recipe or the run's own config in front."""
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     early.add_argument("--resume")
-    early.add_argument("--config", action="append", default=[])
+    early.add_argument("-c", "--config", action="append", default=[])
     early.add_argument("--run")
     known, rest = early.parse_known_args(arguments)
     if known.resume:
@@ -152,14 +167,52 @@ def _recipe(name: str) -> Path:
     raise ValueError(f"no recipe {name!r}; give a path, or one of {', '.join(names)}")
 
 
-def _csv_logger(folder: Path) -> CSVLogger:
+def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
+    """Raise ValueError for what only the parts together can tell is wrong."""
+    for name in ("max_epochs", "accumulate_grad_batches"):
+        if getattr(trainer, name) == 0:
+            raise ValueError(f"trainer.{name} is 0; it must be 1 or more")
+    model.configure_optimizers()  # a bad learning rate is said now
+    data.share(0, trainer.world_size)
+    if model.baseline == "leave_one_out":
+        estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.share()[1]))
+    if data.updates * data.passes > 1 and model.clip is None:
+        raise ValueError(
+            f"data.updates {data.updates} and data.passes {data.passes} learn from plies that other weights played; "
+            "set model.clip, or leave both at 1"
+        )
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
+        if isinstance(callback, EvaluationMatch):
+            callback.setup(trainer, model, "fit")  # finds its opponents
+
+
+def _check_resumable(model: PolicyGradient, trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
+    """Raise ValueError if the checkpoint does not fit the model, or leaves the trainer nothing to do."""
+    try:
+        model.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(f"the checkpoint does not fit the model: {error}") from None
+    rollouts = checkpoint["chesspg"]["played"]["rollouts"]
+    if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= rollouts:
+        raise ValueError(f"all {rollouts} rollouts are done; to go on, add --trainer.max_epochs N, above {rollouts}")
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Timer) and callback.state_key in checkpoint["callbacks"]:
+            callback.load_state_dict(checkpoint["callbacks"][callback.state_key])
+            spent, left = int(callback.time_elapsed()), callback.time_remaining()
+            if left is not None and left <= 0:
+                raise ValueError(
+                    f"its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above {spent} seconds"
+                )
+
+
+def _csv_logger(folder: Path, checkpoint: dict[str, Any] | None) -> CSVLogger:
     """metrics.csv in the run folder; a resumed run keeps the rows of what it keeps."""
     kept: list[dict[str, Any]] = []
     path = folder / "metrics.csv"
-    if path.is_file() and _is_rank_zero():
-        updates = files.read_header(folder).facts["updates"]
+    if checkpoint is not None and path.is_file() and _is_rank_zero():
+        before = max(1, checkpoint["global_step"])  # of step 0 there is an evaluation
         with path.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if int(row["step"]) < max(1, updates)]
+            kept = [row for row in csv.DictReader(file) if (row["step"] or "").isdigit() and int(row["step"]) < before]
     logger = CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1)
     for row in kept:
         logger.log_metrics({name: value for name, value in row.items() if value}, int(row["step"]))

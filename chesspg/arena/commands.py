@@ -27,9 +27,10 @@ def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
 
     To be put around reading what the user gave and nothing more: elsewhere such an error is a bug of ours.
     """
+    mistakes = kinds or (ValueError, OSError)
     try:
         yield
-    except kinds or (ValueError, OSError) as error:
+    except mistakes as error:
         if isinstance(error, OSError) and error.filename and error.strerror:
             fail(f"{error.filename}: {error.strerror}")
         fail(error)
@@ -53,7 +54,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise OSError or ValueError if a file could not be written at `path`. Leaves nothing there and changes nothing."""
+    """Raise OSError or ValueError if a file could not be written at `path`. Changes nothing there."""
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder; a file's name would do")

@@ -22,28 +22,24 @@ def to_pgn(game: Game, position: str, headers: Mapping[str, str] | None = None) 
     position: its start and moves as text, as of Games.position; a start of its own goes into SetUp and FEN.
     headers: take precedence over Result and Termination as the rules have them, and over "?".
     """
-    start, moves = split_position(position)
-    fresh = split_position(game.start(1).position(0))[0]
     final = game.start([position]).outcomes()
-    over, outcome = bool(final.over[0]), int(final.outcome[0])
-    result = RESULTS[outcome] if over else "*"
-    all_headers = {
-        **ROSTER,
-        "Result": result,
+    over = bool(final.over[0])
+    known = {
+        "Result": RESULTS[int(final.outcome[0])] if over else "*",
         "Termination": game.reasons[int(final.reason[0])] if over else "unterminated",
     }
-    if start != fresh:
-        all_headers |= {"SetUp": "1", "FEN": start}
-    if not isinstance(game, Chess):
-        all_headers["Variant"] = game.name
-    all_headers |= headers or {}
     if isinstance(game, Chess):
         tree = chess.pgn.Game.from_board(game.to_board(position))
-        own = {key: value for key, value in tree.headers.items() if key in ("Variant", "FEN", "SetUp")}
-        tree.headers = chess.pgn.Headers({**all_headers, **own})  # chess960 writes its castling rights in its own way
+        own = {name: tree.headers[name] for name in ("SetUp", "FEN", "Variant") if name in tree.headers}
+        tree.headers = chess.pgn.Headers({**ROSTER, **known, **(headers or {}), **own})
         return tree.accept(chess.pgn.StringExporter(columns=WIDTH)).rstrip()
-    lines = [f'[{key} "{_escape(value)}"]' for key, value in all_headers.items()]
-    return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, all_headers["Result"]))])
+    start, moves = split_position(position)
+    own = {"Variant": game.name}
+    if start != split_position(game.start(1).position(0))[0]:
+        own |= {"SetUp": "1", "FEN": start}
+    everything = {**ROSTER, **known, **(headers or {}), **own}
+    lines = [f'[{name} "{_escape(value)}"]' for name, value in everything.items()]
+    return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, everything["Result"]))])
 
 
 def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) -> None:

@@ -59,7 +59,7 @@ def wilson(score: float, games: float, z: float = Z) -> Interval:
 
 
 def student(freedom: int) -> float:
-    """Student's t for a two-sided 95 % interval: z and two terms of Fisher and Cornish (1960), 1 % low at 3."""
+    """Student's t for a two-sided 95 % interval: z and two terms of Fisher and Cornish (1960), 1 % low at 5."""
     first = (Z**3 + Z) / (4 * freedom)
     return Z + first + (5 * Z**5 + 16 * Z**3 + 3 * Z) / (96 * freedom**2)
 

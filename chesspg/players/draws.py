@@ -22,7 +22,7 @@ class Draws:
 
     def uniforms(self, game: NDArray[np.integer[Any]], ply: NDArray[np.integer[Any]] | int) -> NDArray[np.float64]:
         """[N] numbers in [0, 1) for plies `ply` of the games with global indices `game` [N]."""
-        key = _mix(_mix(np.array([self.seed], dtype=np.int64).view(np.uint64)) ^ np.uint64(self.rollout))
+        key = _mix(_mix(np.array([self.seed % 2**64], dtype=np.uint64)) ^ np.uint64(self.rollout))
         bits = _mix(_mix(key ^ game.astype(np.uint64)) ^ np.asarray(ply).astype(np.uint64))
         return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 

@@ -36,7 +36,7 @@ def play(
     max_plies: the ply cap. A game that reaches it has no outcome; its reward is `material_weight` for the
         side ahead in material and minus that for the other.
     index: [games] global indices, which the draws depend on; 0, 1, … if not given.
-    group: [games] equal for games that began alike; all alike if not given.
+    group: [games] equal for games of the same start and the same seats, on whatever rank; all alike if not given.
     on_ply: called after each ply with the number of games over and of plies played so far.
     """
     began = time.perf_counter()
@@ -88,12 +88,9 @@ def play(
         ply += 1
         plies += len(live)
 
-    if group is None:
-        group = np.zeros(total, np.int32)
-    # Games of one group but other players on the seats are not comparable either.
-    group = np.unique(np.column_stack((group, seated)), axis=0, return_inverse=True)[1]
     return recorder.rollout(
-        outcome=outcome, reason=reason, reward=reward, length=length, group=group.astype(np.int32),
+        outcome=outcome, reason=reason, reward=reward, length=length,
+        group=np.zeros(total, np.int32) if group is None else group.astype(np.int32),
         finished=finished, seconds=time.perf_counter() - began,
     )  # fmt: skip
 

@@ -75,9 +75,12 @@ def read_header(path: str | Path) -> Header:
     if size != 8 + length + max(ends, default=0):
         raise PolicyFileError(f"{path} is truncated: {size} bytes of {8 + length + max(ends, default=0)}")
     try:
-        return Header(**json.loads(own))
+        read = Header(**json.loads(own))
     except (TypeError, json.JSONDecodeError) as error:
         raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
+    if not (isinstance(read.temperature, int | float) and read.temperature > 0):
+        raise PolicyFileError(f"{path} has a temperature of {read.temperature!r}, which is not above 0")
+    return read
 
 
 def load(path: str | Path, game: Game | None = None) -> Policy:

@@ -67,7 +67,7 @@ class EvaluationMatch(Callback):
         self._players = {name: player_from_string(name, game) for name in self.opponents if name != PREVIOUS}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if trainer.global_step == 0:
+        if self.previous is None:  # else a run goes on that was evaluated before
             results = self.evaluate(trainer, module)
             if trainer.loggers:
                 for logger in trainer.loggers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,22 @@ from chesspg.policy import files
 from chesspg.training.module import NotFinite
 
 _NETWORK = "policy.network."  # where PolicyGradient keeps what a policy file holds
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A checkpoint that Lightning wrote for a PolicyGradient: tensors and primitives, no code.
+
+    Raises ValueError if it is damaged or anything else.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders aloud about some files that it then refuses
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged or no checkpoint of a run: {str(error).partition('. ')[0]}") from None
+    if not isinstance(checkpoint, dict) or not {"state_dict", "loops", "chesspg"} <= checkpoint.keys():
+        raise ValueError(f"{path} is no checkpoint of a run")
+    return checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -54,6 +72,9 @@ class RolloutCheckpoint(Checkpoint):
         self.monitor = monitor
         self.best: float | None = None
 
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        self.folder = trainer.strategy.broadcast(self.folder)  # a rank started later may think of another name
+
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.folder / "last.ckpt")
@@ -68,7 +89,7 @@ class RolloutCheckpoint(Checkpoint):
         trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
-        rollout = getattr(trainer, "datamodule", None) and trainer.datamodule.rollout  # type: ignore[attr-defined]
+        rollout = getattr(getattr(trainer, "datamodule", None), "rollout", None)
         if isinstance(exception, NotFinite) and isinstance(rollout, Rollout):
             rollout.save(self.folder / f"failed-rollout-{trainer.global_rank}.npz")
 

@@ -39,16 +39,17 @@ class SelfPlay(pl.LightningDataModule):
 
     After a rollout is played, `on_rollout(rollout)` of the module and of every callback that has it is called.
 
-    game: the rules.
-    games: a rollout's games, over all ranks.
-    updates: optimiser steps a pass. 1 is the unbiased estimator; more need `PolicyGradient.clip`.
-    passes: how often each ply is learned from.
-    max_plies: the ply cap; a game that reaches it is truncated.
-    material_weight: f(x) of a truncated game for the side ahead in material (minus that for the other).
-    starts: positions to start from, in turn; the initial position if none.
-    seed: what all draws derive from.
-
     Memory: each update is computed in `Trainer(accumulate_grad_batches=…)` micro-batches.
+
+    Args:
+        game: the rules.
+        games: a rollout's games, over all ranks.
+        updates: optimiser steps a pass. 1 is the unbiased estimator; more need `PolicyGradient.clip`.
+        passes: how often each ply is learned from.
+        max_plies: the ply cap; a game that reaches it is truncated.
+        material_weight: f(x) of a truncated game for the side ahead in material (minus that for the other).
+        starts: positions to start from, in turn; the initial position if none.
+        seed: what all draws derive from.
     """
 
     def __init__(
@@ -82,8 +83,7 @@ class SelfPlay(pl.LightningDataModule):
 
     def sample(self, player: PolicyPlayer, rank: int = 0, ranks: int = 1) -> Rollout:
         """Play this rank's share of the next rollout with `player` on both seats."""
-        index = np.arange(rank, self.games, ranks)
-        group = index % (len(self.starts) if self.starts else 1)
+        index, group = self.share(rank, ranks)
         positions = [self.starts[i] for i in group] if self.starts else len(index)
         return play(
             self.game.start(positions),
@@ -96,10 +96,14 @@ class SelfPlay(pl.LightningDataModule):
             group=group,
         )
 
-    def train_dataloader(self) -> _RolloutLoader:
-        ranks = self.trainer.world_size if self.trainer else 1
+    def share(self, rank: int = 0, ranks: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The games of one rank in every rollout: [n] their global indices, [n] which start each is from."""
         if self.games % ranks:
             raise ValueError(f"games is {self.games}, which {ranks} ranks can't share evenly")
+        index = np.arange(rank, self.games, ranks)
+        return index, (index % len(self.starts or [""])).astype(np.int32)
+
+    def train_dataloader(self) -> _RolloutLoader:
         return _RolloutLoader(self)
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from chesspg.games.game import Game
 from chesspg.learning import estimators
@@ -35,19 +35,21 @@ class PolicyGradient(pl.LightningModule):
     The defaults are the formula itself: each game's reward weighs its log-likelihood, summed over its plies, averaged
     over games. In self-play each ply is weighed by the reward of its own mover (docs/derivation.md, two seats).
 
-    game: the rules, from which the network takes its sizes.
-    network: builds the network from the game.
-    optimizer: builds the optimiser from the parameters.
-    lr_scheduler: builds a schedule from the optimiser; it advances once a rollout.
-    temperature: of the policy, in sampling and in learning alike.
-    baseline: subtracted from the reward without bias. running_mean: of player 0's reward over earlier rollouts, signed
-        by mover; leave_one_out: the mean of the other games of the same start; value: the network's, as sampled.
-    gae_lambda: generalised advantages with the value baseline; biased below 1.
-    entropy_weight: of the entropy bonus, a ply; biased.
-    value_weight: of the value head's squared error, a ply.
-    average: games (unbiased), or plies (biased: a long game then weighs less a ply).
-    standardise: advantages to mean 0 and deviation 1 over the rollout; biased.
-    clip: ε of the clipped ratio, for rollouts used more than once; biased.
+    Args:
+        game: the rules, from which the network takes its sizes.
+        network: builds the network from the game.
+        optimizer: builds the optimiser from the parameters.
+        lr_scheduler: builds a schedule from the optimiser; it advances once a rollout.
+        temperature: of the policy, in sampling and in learning alike.
+        baseline: subtracted from the reward without bias. running_mean: of player 0's reward over earlier rollouts,
+            signed by mover; leave_one_out: the mean of the other games of the same start; value: the network's, as
+            sampled.
+        gae_lambda: generalised advantages with the value baseline; biased below 1.
+        entropy_weight: of the entropy bonus, a ply; biased.
+        value_weight: of the value head's squared error, a ply.
+        average: games (unbiased), or plies (biased: a long game then weighs less a ply).
+        standardise: advantages to mean 0 and deviation 1 over the rollout; biased.
+        clip: ε of the clipped ratio, for rollouts used more than once; biased.
     """
 
     def __init__(
@@ -91,7 +93,10 @@ class PolicyGradient(pl.LightningModule):
         optimizer = self.optimizer(self.parameters())
         if self.lr_scheduler is None:
             return optimizer
-        return {"optimizer": optimizer, "lr_scheduler": self.lr_scheduler(optimizer)}
+        scheduler = self.lr_scheduler(optimizer)
+        if isinstance(scheduler, ReduceLROnPlateau):
+            raise ValueError("lr_scheduler ReduceLROnPlateau waits for a metric, which none is named for; take another")
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """K·Σ loss / games: Lightning divides by the K micro-batches of an update, and averages over ranks."""
@@ -164,6 +169,8 @@ class PolicyGradient(pl.LightningModule):
         self._learned_until = time.perf_counter()
 
     def on_train_epoch_end(self) -> None:
+        if not self._pending:
+            return  # other data than rollouts
         seconds = self._learned_until - self._learning_since
         self.played["seconds"] += seconds + self._pending.pop("seconds", (0.0, ""))[0]
         for name, (value, reduce) in self._pending.items():

@@ -12,7 +12,7 @@ from chesspg.games.game import Games, IllegalAction
 KNIGHTS_OUT_AND_BACK = "g1f3 g8f6 f3g1 f6g8"
 
 
-@pytest.fixture(params=["python-chess"])
+@pytest.fixture(params=["python-chess", "bitboards"])
 def game(request: pytest.FixtureRequest) -> Chess:
     return Chess(backend=request.param)
 

@@ -51,6 +51,7 @@ CASES = [
         ("chess", "3/3/3 z", "3/3/4 x", "3/3 x", "3/3/3 x moves d1"),
     ),
     chess_case("chess", SCHOLAR, FOOL, backend="python-chess"),
+    chess_case("chess on bitboards", SCHOLAR, FOOL, backend="bitboards"),
     chess_case("chess960", SCHOLAR, FOOL, variant="chess960", backend="python-chess"),
     chess_case(
         "atomic",

@@ -22,7 +22,7 @@ def test_uniform_and_uncorrelated_along_every_axis(axis: str) -> None:
     if axis in ("game", "ply"):
         at[axis] = np.arange(count)  # type: ignore[assignment]
         game = np.broadcast_to(at["game"], count)
-        u = Draws(at["seed"], at["rollout"]).uniforms(game, at["ply"])  # type: ignore[arg-type]
+        u = Draws(at["seed"], at["rollout"]).uniforms(game, at["ply"])
     else:
         count = 1 << 12
         draws = (Draws(**({"seed": 7, "rollout": 11} | {axis: k})) for k in range(count))

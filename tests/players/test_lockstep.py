@@ -184,12 +184,11 @@ def test_games_keep_their_places_and_plies_their_order() -> None:
         rollout.position(4)
 
 
-def test_groups_are_told_apart_by_start_and_by_seats() -> None:
+def test_groups_are_those_given() -> None:
     a, b = Random(), Random()
-    seats = [(a, b), (b, a), (a, b), (b, a), (a, b), (a, a)]
-    rollout = play(TicTacToe().start(6), seats, Draws(0), group=np.array([0, 0, 0, 1, 1, 0]))
-    assert len(set(rollout.group.tolist())) == 5
-    assert rollout.group[0] == rollout.group[2]
+    rollout = play(TicTacToe().start(4), [(a, b), (b, a)] * 2, Draws(0), group=np.array([3, 1, 3, 0]))
+    assert rollout.group.tolist() == [3, 1, 3, 0]
+    assert play(TicTacToe().start(4), (a, b), Draws(0)).group.tolist() == [0] * 4
 
 
 def test_on_ply_counts_games_and_plies() -> None:

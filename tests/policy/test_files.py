@@ -111,9 +111,21 @@ def test_truncated_anywhere(path: Path) -> None:
     refused(path)
 
 
-@pytest.mark.parametrize("header", [b"[]", b"{}", b'"text"', b"null", b'{"__metadata__": []}', b'{"__metadata__": {"a": 1}}',
-                                    b'{"__metadata__": {"chesspg": "{}"}}', b'{"__metadata__": {"chesspg": "{"}}',
-                                    b'{"__metadata__": {"chesspg": "{}"}, "w": 3}', b"\xff\xfe"])  # fmt: skip
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[]",
+        b"{}",
+        b'"text"',
+        b"null",
+        b'{"__metadata__": []}',
+        b'{"__metadata__": {"a": 1}}',
+        b'{"__metadata__": {"chesspg": "{}"}}',
+        b'{"__metadata__": {"chesspg": "{"}}',
+        b'{"__metadata__": {"chesspg": "{}"}, "w": 3}',
+        b"\xff\xfe",
+    ],
+)
 def test_headers_that_are_none(path: Path, header: bytes) -> None:
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     refused(path)
@@ -176,7 +188,7 @@ def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path, path: Path) -> None
     with pytest.raises(PolicyFileError, match=r"no policy file at .*lone\.safetensors"):
         files.load(lone)
     assert not target.exists()
-    pickle.loads(bomb)  # noqa: S301  # else the test would prove nothing
+    pickle.loads(bomb)  # else the test would prove nothing
     assert target.exists()
 
 
@@ -191,9 +203,18 @@ def test_a_header_cannot_name_what_to_call(path: Path, policy: Policy, part: str
     assert not target.exists()
 
 
-@pytest.mark.parametrize("spec", [{}, {"class_path": 3, "init_args": {}}, [], None, {"class_path": "nowhere.Net", "init_args": {}},
-                                  {"class_path": "chesspg.games.tic_tac_toe.TicTacToe", "init_args": {"size": 4}},
-                                  {"class_path": "chesspg.games.game.Game", "init_args": {}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"class_path": 3, "init_args": {}},
+        [],
+        None,
+        {"class_path": "nowhere.Net", "init_args": {}},
+        {"class_path": "chesspg.games.tic_tac_toe.TicTacToe", "init_args": {"size": 4}},
+        {"class_path": "chesspg.games.game.Game", "init_args": {}},
+    ],
+)
 def test_what_cannot_be_built_is_named(path: Path, policy: Policy, spec: Any) -> None:
     rewrite(path, policy, game=spec)
     refused(path)
@@ -221,7 +242,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(path: Path) -> Non
 def test_the_header_is_read_without_torch(path: Path) -> None:
     code = f"import sys; from chesspg.policy import files; files.header_game(files.read_header({str(path)!r}), ''); "
     code += "print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
 
 

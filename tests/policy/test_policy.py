@@ -70,7 +70,17 @@ def test_everything_stays_finite(scale: float) -> None:
     assert torch.isfinite(distribution.entropy()).all()
     assert distribution.probs.sum(dim=1).tolist() == pytest.approx([1.0] * len(POSITIONS))
     (distribution.log_prob(torch.zeros(len(POSITIONS))).sum() + distribution.entropy().sum()).backward()
-    assert torch.isfinite(policy.network.logits.grad).all()  # type: ignore[union-attr, arg-type]
+    assert torch.isfinite(policy.network.logits.grad).all()  # type: ignore[arg-type]
+
+
+def test_a_game_that_is_over_has_no_action_and_does_no_harm() -> None:
+    policy = fixed(torch.ones(9))[0]
+    distribution = policy.observe(TicTacToe().start(["3/3/3 x", "3/3/3 x moves a1 b1 a2 b2 a3"]).observe())
+    assert not distribution.mask[1].any()
+    assert distribution.log_probs[1].tolist() == distribution.probs[1].tolist() == [0.0] * 9
+    assert distribution.entropy().tolist() == pytest.approx([math.log(9), 0.0])
+    distribution.log_probs.sum().backward()
+    assert torch.isfinite(policy.network.logits.grad).all()  # type: ignore[arg-type]
 
 
 def test_illegal_actions_have_no_gradient() -> None:
@@ -107,7 +117,7 @@ def test_sampling_at_the_ends_never_leaves_the_legal_actions() -> None:
     # The last legal action has a probability of e^−100: even the largest draw must choose an action that is there.
     distribution = fixed(torch.tensor([0.0] * 8 + [-100.0]))[2]
     counts = distribution.mask.sum(dim=1)
-    for uniform in (0.0, float(np.nextafter(1.0, 0.0))):
+    for uniform in (0.0, float(np.nextafter(1.0, 0.0)), 1.0):  # 1 is what float32 would make of the largest
         choice = distribution.sample(torch.full((len(POSITIONS),), uniform, dtype=torch.float64))
         assert ((choice >= 0) & (choice < counts)).all()
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import chess
 import chess.variant
 
 from chesspg.games.chess import encoding, python_chess
-from chesspg.games.game import Game, Games, split_position
+from chesspg.games.game import Game, split_position
+
+if TYPE_CHECKING:  # numba costs 0.3 s, which a GUI waiting for an engine should not pay
+    from chesspg.games.chess.bitboards import BitboardGames
 
 # Variants in which nothing but the encoding's planes and scalars matters (no pockets, no counted checks).
 VARIANTS: dict[str, type[chess.Board]] = {
@@ -18,7 +23,8 @@ VARIANTS: dict[str, type[chess.Board]] = {
     "atomic": chess.variant.AtomicBoard,
     "kingofthehill": chess.variant.KingOfTheHillBoard,
 }
-BACKENDS = ("auto", "python-chess")
+BACKENDS = ("auto", "python-chess", "bitboards")
+INSTALL = 'pip install "chesspg[fast]"'
 
 
 class Chess(Game):
@@ -26,7 +32,8 @@ class Chess(Game):
     the fifty-move rule when they occur (not when a player could claim them with the next move).
 
     variant: one of standard, chess960, atomic, kingofthehill.
-    backend: python-chess, or auto for the fastest backend that plays the variant.
+    backend: bitboards (standard only, compiled by numba), python-chess, or auto for the fastest that plays the
+        variant. Both play the same games: legal actions, planes, scalars, verdicts.
     """
 
     encoding_version = encoding.ENCODING_VERSION
@@ -41,6 +48,8 @@ class Chess(Game):
             raise ValueError(f"variant {variant!r} is not one of {', '.join(VARIANTS)}")
         if backend not in BACKENDS:
             raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
+        if backend == "bitboards" and variant != "standard":
+            raise ValueError(f"backend 'bitboards' does not play {variant}; backend 'python-chess' does")
         self.name = "chess" if variant == "standard" else f"chess ({variant})"
         self.variant = variant
         self.backend = backend
@@ -49,11 +58,15 @@ class Chess(Game):
     def init_args(self) -> dict[str, Any]:
         return {"variant": self.variant}
 
-    def start(self, positions: int | Sequence[str]) -> Games:
+    def start(self, positions: int | Sequence[str]) -> python_chess.PythonChessGames | BitboardGames:
         """So many games from the initial position, or one from each FEN, `moves` and UCI moves after it if any."""
+        fast = self._bitboards()
         if isinstance(positions, int):
+            if fast:
+                return fast.fresh(positions)
             return python_chess.PythonChessGames.from_boards([self._initial() for _ in range(positions)])
-        return python_chess.PythonChessGames.from_boards([self.to_board(position) for position in positions])
+        boards = [self.to_board(position) for position in positions]
+        return fast.from_boards(boards) if fast else python_chess.PythonChessGames.from_boards(boards)
 
     def to_board(self, position: str) -> chess.Board:
         """The position as a python-chess board with its moves on the stack.
@@ -120,8 +133,34 @@ class Chess(Game):
         board = self.to_board(position)
         return board.san(encoding.action_to_move(action, board))
 
+    def _bitboards(self) -> type[BitboardGames] | None:
+        """The compiled rules where they are wanted and to be had; None means python-chess."""
+        if self.backend == "python-chess" or self.variant != "standard":
+            return None
+        games, problem = _compiled_rules()
+        if games is None and self.backend == "bitboards":
+            raise ValueError(f"backend 'bitboards' needs numba ({problem}): {INSTALL}")
+        if games is None:
+            _say_once(f"python-chess plays, as the faster rules need numba ({problem}): {INSTALL}")
+        return games
+
     def _initial(self) -> chess.Board:
         return VARIANTS[self.variant](chess960=self.variant == "chess960")
+
+
+@cache
+def _compiled_rules() -> tuple[type[BitboardGames] | None, str]:
+    """The games on bitboards, or why there are none."""
+    try:
+        from chesspg.games.chess.bitboards import BitboardGames  # see TYPE_CHECKING above
+    except Exception as error:  # a broken numba raises anything: ImportError, OSError, SystemError
+        return None, f"{type(error).__name__}: {error}"
+    return BitboardGames, ""
+
+
+@cache
+def _say_once(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
 
 
 def _readings(board: chess.Board, text: str) -> list[str]:

@@ -67,7 +67,7 @@ class BitboardGames:
         rows.counters[:, kernels.CLOCK] = [root.halfmove_clock for root in roots]
         rows.counters[:, kernels.FULLMOVE] = [root.fullmove_number for root in roots]
         rows.player[:] = [0 if root.turn else 1 for root in roots]
-        kernels.begin(rows)
+        kernels.begin(rows, kernels.room())
         games = cls(rows, _Begun([root.fen() for root in roots]))
         # The moves are known to be legal, and may go on after a draw that nobody noticed.
         for ply in range(max((len(board.move_stack) for board in boards), default=0)):
@@ -90,7 +90,7 @@ class BitboardGames:
     def observe(self) -> Observation:
         rows = self._rows
         offsets = np.zeros(len(self) + 1, dtype=np.int64)
-        np.cumsum(rows.counters[:, kernels.LEGAL], out=offsets[1:])
+        np.cumsum(rows.legal, out=offsets[1:])
         actions = np.empty(offsets[-1] + kernels.CHUNK, dtype=np.int16)
         kernels.gather(rows, offsets, actions)
         planes = rows.planes[:, :, None].copy()
@@ -104,7 +104,7 @@ class BitboardGames:
         if index >= 0:
             action, board = int(chosen[index]), self._bare_board(index)
             named = encoding.action_to_move(action, board) if 0 <= action < encoding.NUM_ACTIONS else "no move"
-            running = self._rows.counters[index, kernels.LEGAL] > 0
+            running = self._rows.legal[index] > 0
             state = "illegal" if running else "after the end of the game"
             raise IllegalAction(f"game {index}: action {action} ({named}) is {state} in {board.fen()}")
         self._advance(chosen)
@@ -144,7 +144,7 @@ class BitboardGames:
 
     def _advance(self, actions: NDArray[np.int64]) -> None:
         record = np.empty(len(actions), dtype=np.int16)
-        kernels.advance(self._rows, actions, record)
+        kernels.advance(self._rows, actions, record, kernels.room())
         self._history = _Played(self._history, record)
 
     def _story(self, index: int) -> tuple[str, list[int]]:
@@ -163,7 +163,7 @@ class BitboardGames:
     def _bare_board(self, index: int) -> chess.Board:
         """The position as a board without moves on its stack."""
         planes = self._rows.planes[index]
-        white = self._rows.player[index] == 0
+        white = bool(self._rows.player[index] == 0)
         words = [int(word) for word in (planes if white else planes.byteswap())]
         board = chess.Board(None)
         board.turn = white
@@ -202,4 +202,4 @@ def perft(position: chess.Board, depth: int) -> int:
     boards = np.zeros((depth, 14), dtype=np.uint64)
     boards[0] = BitboardGames.from_boards([position])._rows.planes[0]
     room = np.empty((depth, kernels.WIDTH), np.int16), np.empty(depth, np.int64), np.empty(depth, np.int64)
-    return int(kernels.leaves(boards, *room, depth))
+    return int(kernels.leaves(boards, *room, depth, kernels.room()))

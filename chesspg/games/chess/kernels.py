@@ -5,30 +5,32 @@ over, so there is one direction of pawns and no branch on colour. All jitted cod
 cache looks only at the file a function is in when it decides whether to compile again.
 """
 
+# mypy: allow-untyped-defs
+# numba infers the types of what is compiled; hints would be read by nobody and could say anything.
+
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import chess
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, types  # type: ignore[import-untyped]  # numba ships no type hints
-from numba.core import event  # type: ignore[import-untyped]
-from numba.extending import intrinsic  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]  # it ships no hints
+from numba import njit, types
+from numba.core import event
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from chesspg.games.game import ONGOING
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 RING = 128  # keys kept a game; the fifty-move rule ends a game at 101, a power of two makes the index a mask
 CHUNK = 64  # actions are copied and searched so many at once, and padded with −1 to allow it
-WIDTH = 416 + CHUNK  # no position has more moves: 15 pieces of 27 at most, and a king's 8
+WIDTH = 544  # room for actions; 15 pieces of 27 moves and a king's 8, then padding, and the search looks up to 511
+RING_WIDTH = RING + 8  # a power of two would put all games on few lines of the processor's cache
 QUEENING = 1 << 13  # set in a remembered action that makes a queen, which the action alone does not tell
-CLOCK, FULLMOVE, KNOWN, LEGAL = range(4)  # columns of Rows.counters
+CLOCK, FULLMOVE, KNOWN = range(3)  # columns of Rows.counters
 CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
 
 
@@ -36,24 +38,28 @@ class Rows(NamedTuple):
     """N games."""
 
     planes: NDArray[np.uint64]  # [N, 14] see encoding.PLANES
-    keys: NDArray[np.uint64]  # [N, RING] hashes of the positions since the last capture or pawn move
+    keys: NDArray[np.uint64]  # [N, RING_WIDTH] hashes of the positions since the last capture or pawn move
     actions: NDArray[np.int16]  # [N, WIDTH] the legal ones, ascending
-    counters: NDArray[np.int64]  # [N, 4] halfmoves without progress, move number, keys, legal actions
+    legal: NDArray[np.int64]  # [N] how many of them
+    counters: NDArray[np.int64]  # [N, 3] halfmoves without progress, move number, keys
     scalars: NDArray[np.uint8]  # [N, 2] see encoding.SCALARS
     verdict: NDArray[np.int8]  # [N, 2] outcome for player 0, reason
     player: NDArray[np.int8]  # [N] who moves
 
     @staticmethod
     def empty(count: int) -> Rows:
-        return Rows(
-            np.empty((count, 14), np.uint64),
-            np.empty((count, RING), np.uint64),
-            np.empty((count, WIDTH), np.int16),
-            np.empty((count, 4), np.int64),
-            np.empty((count, 2), np.uint8),
-            np.empty((count, 2), np.int8),
-            np.empty(count, np.int8),
-        )
+        """Room for N games, in one block: the C library keeps one for the next ply and gives many back to the system."""
+        columns = (
+            (np.uint64, 14), (np.uint64, RING_WIDTH), (np.int16, WIDTH), (np.int64, None),
+            (np.int64, 3), (np.uint8, 2), (np.int8, 2), (np.int8, None),
+        )  # fmt: skip
+        sizes = [count * (width or 1) * np.dtype(kind).itemsize + 63 & ~63 for kind, width in columns]
+        block = np.empty(sum(sizes), np.uint8)
+        arrays, offset = [], 0
+        for (kind, width), size in zip(columns, sizes, strict=True):
+            arrays.append(np.ndarray((count, width) if width else (count,), kind, block, offset))
+            offset += size
+        return Rows(*arrays)
 
 
 # numba turns uint64 with a signed number into a float, so every number that meets a word is one of these.
@@ -99,13 +105,22 @@ ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
 BLACK = U(0x9E3779B97F4A7C15)  # to move
 
 
-def compiled(function: F) -> F:
+# No reference counts: two atomic instructions for each array of each call were a fifth of a ply. What is compiled
+# may then create no array; and forceinline spares the calls themselves.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile at first call and keep the result on disk, or in memory where no folder can be written."""
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]  # numba is untyped
+        return njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # no locator: neither __pycache__ nor the user's cache folder is writable
-        return njit(**options)(function)  # type: ignore[no-any-return]
+        return njit(**OPTIONS)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile as a part of each function that calls it."""
+    return njit(forceinline=True, **OPTIONS)(function)
 
 
 def _instruction(emit: Callable[[Any, Any], Any]) -> Any:
@@ -122,35 +137,35 @@ lowest = _instruction(lambda builder, word: builder.cttz(word, ir.Constant(ir.In
 turned = _instruction(lambda builder, word: builder.bswap(word))  # a rank is a byte: the board upside down
 
 
-@compiled
-def span(stop, step=1):  # type: ignore[no-untyped-def]
+@inlined
+def span(stop, step=1):
     """range(0, stop, step) of unsigned numbers: numba guards signed indices against being negative, at each use."""
     return range(U(0), U(stop), U(step))
 
 
-@compiled
-def ray(occupied, line, bit):  # type: ignore[no-untyped-def]  # this and all below: numba infers the types
+@inlined
+def ray(occupied, line, bit):
     """Hyperbola quintessence: subtracting the slider from the blockers on its line, from both ends."""
     forward = occupied & line
     backward = turned(forward) - turned(bit)
     return ((forward - bit) ^ turned(backward)) & line
 
 
-@compiled
-def rook_attacks(square, occupied):  # type: ignore[no-untyped-def]
+@inlined
+def rook_attacks(square, occupied):
     first = square & FLIP
     rank = RANKS[(occupied >> (first + ONE)) & SQUARES, square & SEVEN] << first
     return rank | ray(occupied, FILES[square], ONE << square)
 
 
-@compiled
-def bishop_attacks(square, occupied):  # type: ignore[no-untyped-def]
+@inlined
+def bishop_attacks(square, occupied):
     bit = ONE << square
     return ray(occupied, DIAGONALS[square], bit) | ray(occupied, ANTIDIAGONALS[square], bit)
 
 
-@compiled
-def rising(sliders, free, shift):  # type: ignore[no-untyped-def]
+@inlined
+def rising(sliders, free, shift):
     """What all sliders together attack in one direction (Kogge and Stone): no loop whose end must be foreseen."""
     sliders |= free & (sliders << shift)
     free &= free << shift
@@ -159,8 +174,8 @@ def rising(sliders, free, shift):  # type: ignore[no-untyped-def]
     return (sliders | (free & (sliders << (shift << TWO)))) << shift
 
 
-@compiled
-def falling(sliders, free, shift):  # type: ignore[no-untyped-def]
+@inlined
+def falling(sliders, free, shift):
     sliders |= free & (sliders >> shift)
     free &= free >> shift
     sliders |= free & (sliders >> (shift + shift))
@@ -168,8 +183,8 @@ def falling(sliders, free, shift):  # type: ignore[no-untyped-def]
     return (sliders | (free & (sliders >> (shift << TWO)))) >> shift
 
 
-@compiled
-def danger(planes, row, occupied):  # type: ignore[no-untyped-def]
+@inlined
+def danger(planes, row, occupied):
     """The squares the opponent attacks."""
     pawns, knights = planes[row, 6], planes[row, 7]
     bishops, rooks = planes[row, 8] | planes[row, 10], planes[row, 9] | planes[row, 10]
@@ -177,15 +192,17 @@ def danger(planes, row, occupied):  # type: ignore[no-untyped-def]
     far = ((knights >> TWO) & NOT_GH) | ((knights << TWO) & NOT_AB)
     attacked = (near << SIXTEEN) | (near >> SIXTEEN) | (far << EIGHT) | (far >> EIGHT)
     east = ((pawns & NOT_H) >> SEVEN) | rising(rooks, ~occupied & NOT_A, ONE) | rising(bishops, ~occupied & NOT_A, NINE)
-    west = ((pawns & NOT_A) >> NINE) | falling(rooks, ~occupied & NOT_H, ONE) | falling(bishops, ~occupied & NOT_H, NINE)
+    west = (
+        ((pawns & NOT_A) >> NINE) | falling(rooks, ~occupied & NOT_H, ONE) | falling(bishops, ~occupied & NOT_H, NINE)
+    )
     east |= falling(bishops, ~occupied & NOT_A, SEVEN)
     west |= rising(bishops, ~occupied & NOT_H, SEVEN)
     attacked |= rising(rooks, ~occupied, EIGHT) | falling(rooks, ~occupied, EIGHT)
     return attacked | (east & NOT_A) | (west & NOT_H) | KING[lowest(planes[row, 11])]
 
 
-@compiled
-def generate(planes, row, targets):  # type: ignore[no-untyped-def]
+@inlined
+def generate(planes, row, targets):
     """Fill targets [64] with the words of squares that a piece on each square may legally go to.
 
     Returns the word of squares with a piece that can move (targets elsewhere is left as it was) and that of the
@@ -198,7 +215,9 @@ def generate(planes, row, targets):  # type: ignore[no-untyped-def]
     king_bit = planes[row, 5]
     king = lowest(king_bit)
 
-    checkers = (KNIGHT[king] & planes[row, 7]) | ((((king_bit & NOT_A) << SEVEN) | ((king_bit & NOT_H) << NINE)) & planes[row, 6])
+    checkers = (KNIGHT[king] & planes[row, 7]) | (
+        (((king_bit & NOT_A) << SEVEN) | ((king_bit & NOT_H) << NINE)) & planes[row, 6]
+    )
     pinned = ZERO
     snipers = (STRAIGHT[king] & rooks) | (SLANTED[king] & bishops)
     while snipers:
@@ -288,8 +307,8 @@ def generate(planes, row, targets):  # type: ignore[no-untyped-def]
     return movers, checkers
 
 
-@compiled
-def emit(planes, row, targets, movers, actions):  # type: ignore[no-untyped-def]
+@inlined
+def emit(planes, row, targets, movers, actions):
     """Write the actions, ascending, and return how many."""
     count = ZERO
     promoting = movers & planes[row, 0] & RANK_7
@@ -321,10 +340,13 @@ def emit(planes, row, targets, movers, actions):  # type: ignore[no-untyped-def]
     return count
 
 
-@compiled
-def make(planes, row, action, player, key):  # type: ignore[no-untyped-def]
-    """Make a legal move and turn the board over. Returns the key without en passant, and whether the fifty-move
-    clock starts again; planes[row, 13] is then where a capture in passing may be legal, which generate() finds out."""
+@inlined
+def make(planes, row, action, player, key):
+    """Make a legal move and turn the board over.
+
+    Returns the key without en passant, and whether the fifty-move clock starts again. planes[row, 13] is then where a
+    capture in passing may be legal, which generate() finds out.
+    """
     flip = FLIP if player else ZERO
     own, their = (SIX, ZERO) if player else (ZERO, SIX)
     choice = U(action)
@@ -383,8 +405,8 @@ def make(planes, row, action, player, key):  # type: ignore[no-untyped-def]
     return key, kind == ZERO or victim != ZERO
 
 
-@compiled
-def insufficient(planes, row):  # type: ignore[no-untyped-def]
+@inlined
+def insufficient(planes, row):
     """Whether neither side can mate, by python-chess's rule."""
     if planes[row, 0] | planes[row, 3] | planes[row, 4] | planes[row, 6] | planes[row, 9] | planes[row, 10]:
         return False
@@ -394,8 +416,8 @@ def insufficient(planes, row):  # type: ignore[no-untyped-def]
     return bishops & LIGHT == ZERO or bishops & DARK == ZERO
 
 
-@compiled
-def settle(rows, row, key, targets):  # type: ignore[no-untyped-def]
+@inlined
+def settle(rows, row, key, targets):
     """After a move or a start: the legal actions, the key, the scalars and the verdict of one game."""
     planes, counters = rows.planes, rows.counters
     movers, checkers = generate(planes, row, targets)
@@ -428,13 +450,17 @@ def settle(rows, row, key, targets):  # type: ignore[no-untyped-def]
             reason = STALEMATE
     rows.verdict[row, 0] = outcome
     rows.verdict[row, 1] = reason
-    counters[row, LEGAL] = emit(planes, row, targets, movers, rows.actions) if reason == ONGOING else 0
+    rows.legal[row] = emit(planes, row, targets, movers, rows.actions) if reason == ONGOING else 0
+
+
+def room() -> NDArray[np.uint64]:
+    """[64] where generate() leaves targets for emit()."""
+    return np.empty(64, np.uint64)
 
 
 @compiled
-def begin(rows):  # type: ignore[no-untyped-def]
+def begin(rows, targets):
     """Settle every game from its planes, player and clocks."""
-    targets = np.empty(64, np.uint64)
     for row in span(len(rows.player)):
         flip = FLIP if rows.player[row] else ZERO
         shift = SIX if rows.player[row] else ZERO
@@ -450,25 +476,23 @@ def begin(rows):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def first_illegal(rows, actions):  # type: ignore[no-untyped-def]
+def first_illegal(rows, actions):
     """The first game whose action is not one of its own, or −1."""
     for row in span(len(actions)):
         if not 0 <= actions[row] < PLAIN + U(72):
             return row
-        action = np.int16(actions[row])
-        found = False
-        for start in span(rows.counters[row, LEGAL], CHUNK):
-            for place in span(CHUNK):
-                found |= rows.actions[row, start + place] == action
-        if not found:
+        place, count = ZERO, U(rows.legal[row])
+        for step in span(9):  # binary search without branches
+            further = place + (U(256) >> step)
+            place += (U(256) >> step) * U((further < count) & (rows.actions[row, further] <= actions[row]))
+        if count == ZERO or rows.actions[row, place] != actions[row]:
             return row
     return -1
 
 
 @compiled
-def advance(rows, actions, record):  # type: ignore[no-untyped-def]
+def advance(rows, actions, record, targets):
     """Play legal actions [N], and record [N] int16 them; −1 leaves a game as it is."""
-    targets = np.empty(64, np.uint64)
     for row in span(len(actions)):
         action = actions[row]
         record[row] = action
@@ -487,40 +511,41 @@ def advance(rows, actions, record):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def copy(source, indices, target):  # type: ignore[no-untyped-def]
+def copy(source, indices, target):
     """target[i] = source[indices[i]], of keys and actions only what is in use."""
     for row in span(len(indices)):
         index = U(indices[row])
         for plane in span(14):
             target.planes[row, plane] = source.planes[index, plane]
-        for counter in span(4):
+        target.legal[row] = source.legal[index]
+        for counter in span(3):
             target.counters[row, counter] = source.counters[index, counter]
         for pair in span(2):
             target.scalars[row, pair] = source.scalars[index, pair]
             target.verdict[row, pair] = source.verdict[index, pair]
         target.player[row] = source.player[index]
-        for key in span(min(source.counters[index, KNOWN], RING)):
-            target.keys[row, key] = source.keys[index, key]
-        for start in span(source.counters[index, LEGAL] + 1, CHUNK):  # one more: the padding comes along
+        for start in span(min(source.counters[index, KNOWN], RING), 8):
+            for key in span(8):
+                target.keys[row, start + key] = source.keys[index, start + key]
+        for start in span(source.legal[index] + 1, CHUNK):  # one more: the padding comes along
             for place in span(CHUNK):
                 target.actions[row, start + place] = source.actions[index, start + place]
 
 
 @compiled
-def gather(rows, offsets, actions):  # type: ignore[no-untyped-def]
+def gather(rows, offsets, actions):
     """Write the legal actions of all games one after another, in chunks: actions needs CHUNK more room at its end."""
     for row in span(len(rows.player)):
         offset = U(offsets[row])
-        for start in span(rows.counters[row, LEGAL], CHUNK):
+        for start in span(rows.legal[row], CHUNK):
             for place in span(CHUNK):
                 actions[offset + start + place] = rows.actions[row, start + place]
 
 
 @compiled
-def leaves(boards, actions, counts, played, depth):  # type: ignore[no-untyped-def]
+def leaves(boards, actions, counts, played, depth, targets):
     """Perft: the number of games of `depth` >= 1 plies from boards[0]; all else is room to work in."""
-    targets = np.empty(64, np.uint64)
-    total, ply = 0, 0
+    total, ply = ZERO, 0
     entering = True
     while ply >= 0:
         if entering:
@@ -530,7 +555,7 @@ def leaves(boards, actions, counts, played, depth):  # type: ignore[no-untyped-d
                 while movers:
                     square = lowest(movers)
                     movers &= movers - ONE
-                    total += np.int64(popcount(targets[square])) * (4 if (promoting >> square) & ONE else 1)
+                    total += popcount(targets[square]) << (TWO * ((promoting >> square) & ONE))
                 ply -= 1
                 entering = False
                 continue
@@ -549,7 +574,7 @@ def leaves(boards, actions, counts, played, depth):  # type: ignore[no-untyped-d
     return total
 
 
-class _Announcer(event.Listener):  # type: ignore[misc]  # its base is untyped
+class _Announcer(event.Listener):
     """Says once, on stderr, that this start is a slow one."""
 
     def __init__(self) -> None:
@@ -571,9 +596,9 @@ def ready() -> None:
         rows, twin = Rows.empty(1), Rows.empty(1)
         rows.planes[:], rows.counters[:], rows.player[:] = 0, 0, 0
         rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15
-        begin(rows)
+        begin(rows, room())
         copy(rows, np.zeros(1, np.int64), twin)
         chosen = twin.actions[0, :1].astype(np.int64)
         first_illegal(twin, chosen)
-        advance(twin, chosen, np.empty(1, np.int16))
+        advance(twin, chosen, np.empty(1, np.int16), room())
         gather(twin, np.zeros(1, np.int64), np.empty(WIDTH, np.int16))

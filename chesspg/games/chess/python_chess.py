@@ -166,6 +166,18 @@ class PythonChessGames:
     def moves(self, index: int) -> list[str]:
         return [move.uci() for move in self._records[index].moves]
 
+    def board(self, index: int) -> chess.Board:
+        """The game as a python-chess board of its own, its moves on the stack."""
+        record = self._records[index]
+        board = type(record.board)(record.start, chess960=record.board.chess960)
+        for move in record.moves:
+            board.push(move)
+        return board
+
+    def fen(self, index: int) -> str:
+        """The position as it is now, without what went before."""
+        return self._records[index].board.fen()
+
     def _planes(self) -> NDArray[np.uint64]:
         return encoding.encode_planes([r.board for r in self._records], [r.passing for r in self._records])
 

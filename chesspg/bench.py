@@ -1,0 +1,270 @@
+"""python -m chesspg.bench: where the time goes, and how far each stage is from its limit.
+
+    python -m chesspg.bench                              the default recipe on this machine, under two minutes
+    python -m chesspg.bench --config chess_plain --json bench.json
+    python -m chesspg.bench verify --plies 10000000      both backends side by side, every bit compared
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import chess
+import numpy as np
+
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+
+REPEATS = 3  # of each measurement; the median is told
+KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    with polite_interrupt():
+        return int(given.run(given))
+
+
+def _bench(given: argparse.Namespace) -> int:
+    with one_line_errors():
+        if given.games < 2:
+            raise ValueError(f"--games {given.games}: 2 or more would do")
+        if given.json:
+            check_writable(given.json)
+        if given.threads:
+            os.environ["OMP_NUM_THREADS"] = str(given.threads)
+        from chesspg.train import DEFAULT_RECIPE, parse, recipe
+
+        recipes = [recipe(name) for name in given.config or [DEFAULT_RECIPE]]
+    results: dict[str, Any] = {"machine": _machine()}
+    _say("machine", results["machine"])
+    results |= _rules(given.games)
+    _say("rules, one core", results)
+    for path in recipes:
+        with one_line_errors():
+            cli = parse(["--config", str(path), *_LOOP, *given.override])
+        stages = _network(cli, given.games)
+        _say(f"{path.stem}: {type(cli.model.policy.network).__name__} {cli.model.policy.network.init_args}", stages)
+        results |= stages if path == recipes[0] else {}
+        results.setdefault("configs", {})[path.stem] = stages
+    if given.json:
+        Path(given.json).write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def _verify(given: argparse.Namespace) -> int:
+    with one_line_errors():
+        if given.plies < 1:
+            raise ValueError(f"--plies {given.plies}: 1 or more would do")
+        Chess(backend="bitboards").start(1)
+    from rich.progress import Progress
+
+    from chesspg.games.chess.verify import verify
+
+    began = time.perf_counter()
+    with Progress(disable=not sys.stdout.isatty()) as progress:
+        task = progress.add_task("plies", total=given.plies)
+        done, differences = verify(given.plies, given.seed, report=lambda n: progress.update(task, completed=n))
+    print(f"{done:,} plies in {time.perf_counter() - began:.0f} s, {len(differences)} differences")
+    for difference in differences[:20]:
+        print(difference)
+    return 1 if differences else 0
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    def installed(name: str) -> str:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return "not installed"
+
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        processor = models[0].partition(":")[2].strip() if models else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        **{name: installed(name) for name in ("python-chess", "chess", "numba", "numpy", "torch", "pytorch-lightning")},
+    }
+
+
+def _rules(games: int) -> dict[str, float]:
+    """Random plies through the public contract, and perft."""
+    backend = Chess()
+    results = {"games": float(games), "rules_plies_per_s": _median(lambda: _random_plies(backend, games, 150))}
+    few = max(2, games // 32)
+    reference = Chess(backend="python-chess")
+    results["python_chess_plies_per_s"] = _median(lambda: _random_plies(reference, few, 60))
+    batch = backend.start([KIWIPETE] * games)
+    results["observe_positions_per_s"] = games / _seconds(batch.observe)
+    try:
+        from chesspg.games.chess.bitboards import perft
+    except ImportError:
+        return results  # numba is an extra
+    board = chess.Board(KIWIPETE)
+    results["perft_nodes_per_s"] = perft(board, 5) / _seconds(lambda: perft(board, 5))
+    return results
+
+
+def _random_plies(game: Game, count: int, plies: int) -> float:
+    """Plies a second of random moves: look who is done, drop them, observe, choose, play."""
+    rng = np.random.default_rng(1)
+    games = game.start(count)
+    done, began = 0, time.perf_counter()
+    for _ in range(plies):
+        over = games.outcomes().over
+        if over.any():
+            games = games[~over]
+        legal = games.observe().legal
+        games.play(legal.take((rng.random(len(legal)) * legal.counts).astype(np.int64)))
+        done += len(legal)
+    return done / (time.perf_counter() - began)
+
+
+_LOOP = ["--trainer.callbacks=null", "--trainer.max_epochs=3", "--trainer.max_time=null"]
+
+
+def _network(cli: Any, games: int) -> dict[str, float]:
+    """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
+    import pytorch_lightning as pl
+    import torch
+
+    from chesspg.players.draws import Draws
+    from chesspg.players.lockstep import play
+    from chesspg.players.policy_player import PolicyPlayer
+    from chesspg.policy.policy import to_tensors
+    from chesspg.training.datamodule import cut
+
+    module, data, trainer = cli.model, cli.datamodule, cli.trainer
+    policy, network, game = module.policy, module.policy.network, module.policy.game
+    context = trainer.precision_plugin.forward_context
+    player = PolicyPlayer(policy, forward_context=context)
+
+    # Self-play, and then the bare network on ready tensors of the very batch sizes that were met.
+    def self_play(seed: int) -> tuple[float, list[int]]:
+        over: list[tuple[int, int]] = []
+        rollout = play(game.start(games), (player, player), Draws(seed), learner=player, max_plies=60,
+                       on_ply=lambda *at: over.append(at))  # fmt: skip
+        return rollout.plies / rollout.seconds, [games - done for done, _ in over if done < games]
+
+    observed = game.start(games).observe()
+    planes, scalars, _ = to_tensors(observed, policy.device)
+
+    def forward(sizes: list[int]) -> float:
+        with torch.no_grad(), context():
+            began = time.perf_counter()
+            for size in sizes:
+                network(planes[:size], scalars[:size])
+            return sum(sizes) / (time.perf_counter() - began)
+
+    self_play(0), forward([games] * 3)  # warm
+    played, bare, shares = [], [], []
+    for seed in range(REPEATS):
+        speed, sizes = self_play(seed)
+        limit = forward(sizes)
+        played.append(speed), bare.append(limit), shares.append(speed / limit)
+    unpack = games / _seconds(lambda: network.unpack(planes))
+
+    # The recipe's own loop for a few rollouts, and the bare forward and backward on its micro-batches.
+    class Clock(pl.Callback):
+        def __init__(self) -> None:
+            self.epochs: list[float] = []
+            self.learned: list[float] = []
+
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            self.epochs.append(time.perf_counter())
+            self.learned.append(float(trainer.callback_metrics["learned_plies_per_s"]))
+
+    clock = Clock()
+    trainer.callbacks.append(clock)
+    trainer.fit(module, data)
+    seconds = (clock.epochs[-1] - clock.epochs[0]) / (len(clock.epochs) - 1)
+    rollout = data.rollout
+    updates, learned = data.updates * data.passes, statistics.median(clock.learned)
+    parts = [part for part, _ in zip(cut(rollout, data, data.updates * trainer.accumulate_grad_batches), range(4))]
+
+    def forward_backward() -> float:
+        began = time.perf_counter()
+        for part in parts:
+            with context():
+                output = network(part.planes, part.scalars)
+                loss = output.logits.mean() + (0 if output.value is None else output.value.mean())
+            loss.backward()
+        return sum(len(part.choice) for part in parts) / (time.perf_counter() - began)
+
+    forward_backward()
+    both = _median(forward_backward)
+    return {
+        "parameters": float(sum(p.numel() for p in network.parameters())),
+        "unpack_positions_per_s": unpack,
+        "forward_positions_per_s": statistics.median(bare),
+        "selfplay_plies_per_s": statistics.median(played),
+        "selfplay_share": statistics.median(shares),
+        "forward_backward_positions_per_s": both,
+        "training_positions_per_s": learned,
+        "training_share": learned / both,
+        "loop_plies_per_s": rollout.plies / seconds,
+        "loop_updates_per_s": updates / seconds,
+    }
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    """Median seconds of a call, after one to warm up."""
+    call()
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def _median(measure: Callable[[], float]) -> float:
+    measure()
+    return statistics.median(measure() for _ in range(REPEATS))
+
+
+def _say(title: str, facts: dict[str, Any]) -> None:
+    print(f"\n{title}")
+    for name, value in facts.items():
+        if isinstance(value, float):
+            value = f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
+        if not isinstance(value, dict):
+            print(f"  {name.replace('_', ' '):36}{value:>16}")
+    sys.stdout.flush()
+
+
+def _parser() -> Parser:
+    parser = Parser("python -m chesspg.bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.set_defaults(run=_bench)
+    parser.add_argument("--config", action="append", metavar="NAME", help="a recipe, by name or path; may be repeated")
+    parser.add_argument("--games", type=int, default=1024, help="games at once for rules and self-play (default: 1024)")
+    parser.add_argument("--threads", type=int, help="torch's threads (default: its own choice)")
+    parser.add_argument("--json", metavar="FILE", help="where to write the figures; replaced if it exists")
+    parser.add_argument("--override", nargs="*", default=[], metavar="--FIELD=VALUE", help="fields of the recipe")
+    commands = parser.add_subparsers()
+    verify = commands.add_parser("verify", help="compare both chess backends ply by ply")
+    verify.add_argument("--plies", type=int, default=1_000_000, help="at least so many (default: 1,000,000)")
+    verify.add_argument("--seed", type=int, default=0)
+    verify.set_defaults(run=_verify)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

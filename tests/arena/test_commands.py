@@ -1,0 +1,72 @@
+"""Mistakes in one line, and files known to be writable before the work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+
+
+def test_mistakes_end_in_one_line_and_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, one_line_errors():
+        raise ValueError("so\n  it goes")
+    assert caught.value.code == 2
+    with pytest.raises(SystemExit), one_line_errors():
+        Path("/nowhere/file").read_text()
+    with pytest.raises(SystemExit), one_line_errors():
+        raise OSError("the disk is full")
+    assert capsys.readouterr().err.splitlines() == [
+        "error: so it goes",
+        "error: /nowhere/file: No such file or directory",
+        "error: the disk is full",
+    ]
+
+
+def test_bugs_are_not_hidden() -> None:
+    with pytest.raises(KeyError), one_line_errors():
+        raise KeyError("bug")
+    with pytest.raises(ValueError, match="bug"), one_line_errors(OSError):
+        raise ValueError("bug")
+
+
+def test_interrupts_end_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, polite_interrupt("goodbye"):
+        raise KeyboardInterrupt
+    assert caught.value.code == 130
+    assert capsys.readouterr().err.split() == ["goodbye"]
+
+
+def test_a_parser_complains_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser("prog")
+    parser.add_argument("--number", type=int)
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(["--number", "x"])
+    assert caught.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert "--number" in line
+
+
+def test_writable_or_not(tmp_path: Path) -> None:
+    there = tmp_path / "there.json"
+    there.write_text("old")
+    check_writable(there)
+    check_writable(tmp_path / "new.json")
+    assert there.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [there]
+    with pytest.raises(ValueError, match="is a folder"):
+        check_writable(tmp_path)
+    with pytest.raises(ValueError, match="there is no folder"):
+        check_writable(tmp_path / "nowhere" / "new.json")
+    with pytest.raises(ValueError, match="there is no folder"):
+        check_writable(there / "new.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match="can't be written"):
+        check_writable(tmp_path / "new.json")

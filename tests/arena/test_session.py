@@ -1,0 +1,152 @@
+"""One game with a person in it: turns, taking back, hints and endings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from chesspg.arena.roster import player_from_string
+from chesspg.arena.session import Session
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.draws import Draws
+from chesspg.players.player import Greedy, Random
+
+CHESS = Chess(backend="python-chess")
+
+
+def session(game: Game = CHESS, seat: int = 0, start: str = "", seed: int = 0) -> Session:
+    return Session(game, seat, Draws(seed), start or game.start(1).position(0))
+
+
+def test_turns_and_numbers() -> None:
+    one = session()
+    assert one.to_move
+    assert one.number == "1."
+    assert one.move("Nf3") == "Nf3"
+    assert not one.to_move
+    assert one.number == "1..."
+    one.reply(Random())
+    assert one.to_move
+    assert one.number == "2."
+    black = session(seat=1)
+    assert not black.to_move
+    assert session(seat=1, start="rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1").number == "1..."
+
+
+def test_mistakes_leave_the_game_as_it_was() -> None:
+    one = session(start="4k3/8/8/8/8/8/4K3/R6R w - - 0 1")
+    for text, word in (("Rd1", "ambiguous"), ("Ke8", "illegal"), ("fish", "no move")):
+        before = one.position
+        with pytest.raises(ValueError, match=word):
+            one.move(text)
+        assert one.position == before
+
+
+def test_replies_follow_from_the_seed_and_tell_their_probability() -> None:
+    replies = []
+    for seed in (1, 1, 2, 3, 4):
+        one = session(seed=seed)
+        one.move("e4")
+        replies.append(one.reply(Random()))
+    assert replies[0] == replies[1]
+    assert len({reply.name for reply in replies}) > 2
+    assert replies[0].probability == pytest.approx(1 / 20)
+
+
+@pytest.mark.parametrize("option", ["", "?temperature=0"])
+def test_hints_and_replies_of_a_policy(runs: Path, option: str) -> None:
+    player = player_from_string(f"{runs / 'chess'}{option}", CHESS)
+    one = session(seat=1)
+    hints = one.hint(player, 20)
+    assert [hint.name for hint in hints] != sorted(hint.name for hint in hints)
+    assert sum(hint.probability for hint in hints) == pytest.approx(1)
+    assert [hint.probability for hint in hints] == sorted((hint.probability for hint in hints), reverse=True)
+    assert one.hint(player) == hints[:5]
+    reply = one.reply(player)
+    assert reply in hints  # the same move with the same probability
+    if option:
+        assert reply == hints[0]
+
+
+def test_no_hint_from_players_without_a_policy() -> None:
+    with pytest.raises(ValueError, match="no policy"):
+        session().hint(Greedy())
+
+
+def test_undo_takes_back_the_persons_move_and_the_reply() -> None:
+    one = session()
+    with pytest.raises(ValueError, match="no move of yours"):
+        one.undo()
+    one.move("e4")
+    after_one = one.position
+    one.undo()
+    assert one.position == "startpos" or "moves" not in one.position
+    one.move("e4")
+    assert one.position == after_one
+    one.reply(Random())
+    kept = one.position
+    one.move(one.legal_moves()[0])
+    one.reply(Random())
+    one.undo()
+    assert one.position == kept
+    assert one.to_move
+    one.undo()
+    assert one.number == "1."
+
+
+def test_black_cannot_take_back_whites_first_move() -> None:
+    one = session(seat=1)
+    one.reply(Random())
+    with pytest.raises(ValueError, match="no move of yours"):
+        one.undo()
+    first = one.position
+    one.move("e5")
+    one.undo()
+    assert one.position == first
+
+
+def test_undo_after_mate_and_after_resigning() -> None:
+    mate = session(start="rnbqkbnr/pppp1ppp/8/4p3/6P1/5P2/PPPPP2P/RNBQKBNR b KQkq - 0 2", seat=1)
+    mate.move("Qh4")
+    assert (mate.result, mate.reason, mate.verdict) == ("0-1", "checkmate", "Black wins: checkmate – you won")
+    assert mate.legal_moves() == []
+    mate.undo()
+    assert mate.result == ""
+    mate.resigned = True
+    assert (mate.result, mate.verdict) == ("1-0", "White wins: resignation – you lost")
+    mate.undo()
+    assert mate.result == ""
+    white = session()
+    white.resigned = True
+    assert white.result == "0-1"
+
+
+def test_a_draw_in_words() -> None:
+    one = session(TicTacToe(), start="3/3/3 x moves a1 b1 c1 a2 b2 a3 b3 c3")
+    one.move("c2")
+    assert (one.result, one.verdict) == ("1/2-1/2", "a draw: full board")
+
+
+def test_a_start_that_is_over_or_unreadable() -> None:
+    with pytest.raises(ValueError, match="is over already: Black wins: checkmate"):
+        session(start="rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3")
+    with pytest.raises(ValueError, match="no position of chess"):
+        session(start="rubbish")
+
+
+def test_legal_moves_have_their_names() -> None:
+    assert session(TicTacToe(), start="3/3/3 x moves a1 b2").legal_moves() == ["b1", "c1", "a2", "c2", "a3", "b3", "c3"]
+    assert "Nf3" in session().legal_moves()
+
+
+def test_without_torch_state() -> None:
+    """Playing changes nothing in torch's own generator: chance comes from Draws alone."""
+    before = torch.get_rng_state()
+    one = session()
+    one.move("e4")
+    one.reply(Random())
+    assert torch.equal(before, torch.get_rng_state())

@@ -1,0 +1,79 @@
+"""What the tests of training share: a small recipe, and the command run inside this process or in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+# Everything that a resumed run must restore: Adam's moments, a schedule, the value baseline, updates of one rollout
+# that build on each other, running counters, the evaluation's earlier self, the best score.
+RECIPE = """
+seed_everything: 3
+model:
+  network:
+    class_path: chesspg.policy.networks.MLP
+    init_args: {hidden: [16], value: true}
+  optimizer:
+    class_path: torch.optim.Adam
+    init_args: {lr: 0.01}
+  lr_scheduler:
+    class_path: torch.optim.lr_scheduler.StepLR
+    init_args: {step_size: 2, gamma: 0.7}
+  baseline: value
+  gae_lambda: 0.9
+  entropy_weight: 0.01
+  clip: 0.2
+data:
+  game: {class_path: chesspg.games.tic_tac_toe.TicTacToe}
+  games: 32
+  updates: 3
+  passes: 2
+trainer:
+  max_epochs: 4
+  accumulate_grad_batches: 2
+  gradient_clip_val: 1.0
+  callbacks:
+    - class_path: chesspg.training.callbacks.EvaluationMatch
+      init_args: {opponents: [random, previous], games: 4, every_n_rollouts: 2}
+"""
+
+
+@pytest.fixture(scope="session")
+def recipe() -> str:
+    """Tic-tac-toe in a second, as YAML."""
+    return RECIPE
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory but for the recipe, `small.yaml`."""
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The same sums in the same order here and in the processes that tests start."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts `python -m chesspg.train` with the arguments given, in a process of its own."""
+    root = str(Path(__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+
+    def start_train(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "chesspg.train", *arguments]
+        pipe: Any = subprocess.PIPE
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    return start_train

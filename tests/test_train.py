@@ -1,0 +1,495 @@
+"""The train command: what a run writes, how it is stopped, killed and resumed, what it refuses, that it learns."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pickle
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import chess.pgn
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from chesspg.learning import estimators
+from chesspg.players.player import Turn
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.policy import files
+from chesspg.policy.policy import Policy
+from chesspg.train import main
+from chesspg.training.checkpoints import read_checkpoint
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+Start = Callable[..., subprocess.Popen[str]]
+
+# Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+
+SMALL_CHESS = """
+seed_everything: 5
+model:
+  network:
+    class_path: chesspg.policy.networks.ResidualNet
+    init_args: {channels: 8, blocks: 1}
+  baseline: leave_one_out
+data:
+  game: {class_path: chesspg.games.chess.Chess, init_args: {backend: python-chess}}
+  games: 32
+  max_plies: 60
+  material_weight: 0.5
+trainer: {accumulate_grad_batches: 3}
+"""
+
+
+def train(line: str) -> int:
+    """The command with these arguments, in this process."""
+    return main(shlex.split(line))
+
+
+def assert_same_weights(a: Path, b: Path) -> None:
+    one, other = load_file(a / "last.safetensors"), load_file(b / "last.safetensors")
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+def rollouts(run: Path) -> list[dict[str, str]]:
+    """The rows of metrics.csv that are of a rollout."""
+    path = run / "metrics.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row.get("loss")]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def wait_for(process: subprocess.Popen[str], condition: Callable[[], object], seconds: float = 100.0) -> None:
+    """Until `condition`, or until the process ends, which it must not."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.002)
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[str, str, int]:
+    out, error = process.communicate(timeout=100)
+    return out, error, process.returncode
+
+
+# --- Kill and resume -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recipe", "k", "line"),
+    [("small", 3, "--config small.yaml --data.games 1024"), ("chess", 2, "--config chess.yaml")],
+)
+def test_a_killed_and_resumed_run_ends_with_the_same_bits(
+    recipe: str, k: int, line: str, folder: Path, start: Start
+) -> None:
+    (folder / "chess.yaml").write_text(SMALL_CHESS)
+    straight, killed = folder / "straight", folder / "killed"
+    process = start(*shlex.split(f"{line} --run killed --trainer.max_epochs {2 * k}"))
+    wait_for(process, lambda: len(rollouts(killed)) >= k)
+    time.sleep(0.05)  # into the next rollout, which takes longer: its games or its updates
+    process.kill()
+    assert end_of(process)[2] == -signal.SIGKILL
+    done = read_checkpoint(killed / "last.ckpt")["chesspg"]["played"]["rollouts"]
+    assert k <= done < 2 * k
+
+    assert train("--resume killed") == 0
+    assert train(f"{line} --run straight --trainer.max_epochs {2 * k}") == 0
+    assert_same_weights(straight, killed)
+    assert [row["epoch"] for row in rollouts(killed)] == [str(i) for i in range(2 * k)]
+    for one, other in zip(rollouts(straight), rollouts(killed), strict=True):
+        assert {name for name in one if one[name] != other[name]} <= {"sampled_plies_per_s", "learned_plies_per_s"}
+    assert sorted(path.name for path in (straight / "games").iterdir()) == sorted(
+        path.name for path in (killed / "games").iterdir()
+    )
+
+
+def test_resume_from_before_the_first_update(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_power(*args: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(estimators, "clipped_ratio_loss", no_power)  # in the first rollout's first update
+        with pytest.raises(RuntimeError, match="power cut"):
+            train("--config small.yaml --run cut")
+    saved = read_checkpoint(folder / "cut/last.ckpt")
+    assert (saved["global_step"], saved["chesspg"]["played"]["rollouts"]) == (0, 0)
+    assert files.read_header(folder / "cut").facts["updates"] == 0
+
+    assert train("--resume cut") == 0
+    assert train("--config small.yaml --run straight") == 0
+    assert_same_weights(folder / "straight", folder / "cut")
+    lines = (folder / "cut/metrics.csv").read_text().splitlines()
+    assert len(lines) == 1 + 1 + 4  # the header, the evaluation before training, which is not repeated, 4 rollouts
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_by_a_signal(
+    number: signal.Signals, folder: Path, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = folder / "run"
+    process = start(*shlex.split("--config small.yaml --run run --trainer.max_epochs 100000 --data.games 256"))
+    wait_for(process, lambda: len(rollouts(run)) >= 2)
+    process.send_signal(number)
+    out, error, code = end_of(process)
+    assert code == 128 + number
+    assert "Traceback" not in error
+    assert out.endswith(
+        "stopped; go on with  python -m chesspg.train --resume run\nplay it with  python -m chesspg.play run\n"
+    )
+    done = read_checkpoint(run / "last.ckpt")["chesspg"]["played"]["rollouts"]
+    assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0
+    assert [int(row["epoch"]) for row in rollouts(run)] == list(range(done + 1))
+    assert capsys.readouterr().out.endswith("play it with  python -m chesspg.play run\n")
+
+
+def test_resume_of_a_finished_run_says_how_to_go_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--config small.yaml --run run --trainer.max_epochs 2") == 0
+    before = contents(folder)
+    capsys.readouterr()
+    assert train("--resume run") == 2
+    assert capsys.readouterr().err == "error: all 2 rollouts are done; to go on, add --trainer.max_epochs N, above 2\n"
+    assert contents(folder) == before
+    assert train("--resume run --trainer.max_epochs 3") == 0
+    assert len(rollouts(folder / "run")) == 3
+
+
+def test_resume_of_a_run_whose_time_is_spent(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--config small.yaml --run run --trainer.max_epochs null --trainer.max_time 00:00:00:01") == 0
+    assert len(rollouts(folder / "run")) >= 1
+    capsys.readouterr()
+    assert train("--resume run") == 2
+    assert re.fullmatch(
+        r"error: its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above \d+ seconds\n",
+        capsys.readouterr().err,
+    )
+    before = len(rollouts(folder / "run"))
+    assert train("--resume run --trainer.max_time 00:00:00:02") == 0
+    assert len(rollouts(folder / "run")) > before
+
+
+# --- What a run writes -----------------------------------------------------------------------------------------------
+
+
+def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "chess.yaml").write_text(SMALL_CHESS)
+    (folder / "match.yaml").write_text(
+        "trainer: {max_epochs: 2, callbacks: [{class_path: chesspg.training.callbacks.EvaluationMatch, "
+        "init_args: {opponents: [random], games: 2, every_n_rollouts: 1}}]}"
+    )
+    assert train("--config chess.yaml --config match.yaml --run run --data.games 4 --trainer.precision bf16-mixed") == 0
+    run = folder / "run"
+    names = {path.name for path in run.iterdir()}
+    assert {"config.yaml", "last.ckpt", "last.safetensors", "best.ckpt", "best.safetensors", "metrics.csv"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert not any(name.endswith(".tmp") for name in names)
+
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["data"]["games"] == 4  # the command line's
+    assert config["model"]["network"]["init_args"] == {"channels": 8, "blocks": 1, "value": False}
+    assert config["trainer"]["callbacks"][0]["init_args"]["games"] == 2  # the second --config's
+
+    checkpoint = torch.load(run / "last.ckpt", weights_only=True)
+    assert checkpoint["chesspg"]["played"]["games"] == 8  # 2 rollouts of 4
+    header = files.read_header(run)
+    assert header.facts["updates"] == 2
+    assert files.load(run / "best.ckpt").game.name == "chess"
+    policy = load_file(run / "last.safetensors")
+    for name, tensor in checkpoint["state_dict"].items():
+        assert torch.equal(policy[name.removeprefix("policy.network.")], tensor)
+
+    games = sorted(path.name for path in (run / "games").iterdir())
+    assert games == [*(f"against-random-{update:06}.pgn" for update in (0, 1, 2)), "rollout-000000.pgn"]
+    with (run / "games/rollout-000000.pgn").open() as file:
+        for _ in range(4):
+            game = chess.pgn.read_game(file)
+            assert game is not None
+            assert not game.errors
+            assert 4 <= game.end().ply() <= 60
+        assert chess.pgn.read_game(file) is None
+
+    assert [int(row["step"]) for row in rollouts(run)] == [0, 1]
+    row = rollouts(run)[1]
+    logged = (
+        "seat_0_wins draws truncated length entropy advantage_variance gradient_norm log_prob_difference "
+        "sampled_plies_per_s learned_plies_per_s score/random score_low/random ended/stalemate total_games"
+    )
+    for name in logged.split():
+        assert float(row[name]) >= 0, name
+    out = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"chess · ResidualNet of [\d,]+ parameters · run", out[0])
+    assert re.match(r"update +0 · 0 games · random 0\.\d\d \(0\.\d\d–\d\.\d\d\) W\d D\d L\d · \d+ plies a game", out[1])
+    assert re.match(r"update +2 · 8 games · .* · entropy \d\.\d\d", out[3])
+    assert out[-1] == "play it with  python -m chesspg.play run"
+
+
+def test_a_run_without_a_name_gets_one(folder: Path) -> None:
+    assert train("--config small.yaml --trainer.max_epochs 1") == 0
+    (run,) = (folder / "checkpoints").iterdir()
+    assert re.fullmatch(r"small-\d{8}-\d{6}", run.name)
+
+
+# --- Configuration ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, folder: Path) -> None:
+    line = f"--config {recipe} --run run --data.games 4 --data.max_plies 20 --trainer.max_epochs 1"
+    has_match = "EvaluationMatch" in (CONFIGS / f"{recipe}.yaml").read_text()
+    assert train(line + (" --trainer.callbacks.init_args.games 2" if has_match else "")) == 0
+    before, after = read_checkpoint(folder / "run/last.ckpt"), rollouts(folder / "run")
+    assert before["chesspg"]["played"]["games"] == 4
+    assert len(after) == 1
+    assert before["global_step"] >= 1
+    assert np.isfinite(float(after[0]["gradient_norm"]))  # 0 where no game was decided in so few plies
+
+
+def test_any_field_can_be_overridden(folder: Path) -> None:
+    line = (
+        "--config small.yaml --run run --trainer.max_epochs 1 --seed_everything 11 "
+        "--model.network chesspg.policy.networks.MLP --model.network.init_args.hidden [5,6] "
+        "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.baseline none --model.gae_lambda null "
+        '--data.starts ["x2/1o1/3 x","3/3/2x o"] --data.passes 1 --data.updates 1'
+    )
+    assert train(line) == 0
+    checkpoint = read_checkpoint(folder / "run/last.ckpt")
+    assert checkpoint["state_dict"]["policy.network.body.2.weight"].shape == (6, 5)
+    assert checkpoint["optimizer_states"][0]["param_groups"][0]["initial_lr"] == 0.5
+    assert yaml.safe_load((folder / "run/config.yaml").read_text())["data"]["starts"][1] == "3/3/2x o"
+
+
+@pytest.mark.parametrize("short", ["--config", "-c"])
+def test_print_config_is_complete(short: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([short, "tic_tac_toe", "--data.games", "7", "--print_config"])
+    assert ended.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["seed_everything"] == 1
+    assert printed["data"]["games"] == 7
+    assert printed["model"]["network"]["class_path"] == "chesspg.policy.networks.MLP"
+    assert {"gae_lambda", "standardise", "clip", "lr_scheduler", "temperature"} <= printed["model"].keys()
+    assert {"updates", "passes", "max_plies", "starts", "material_weight"} <= printed["data"].keys()
+    assert {"max_epochs", "gradient_clip_val", "precision", "strategy", "devices"} <= printed["trainer"].keys()
+    assert list(folder.iterdir()) == [folder / "small.yaml"]
+
+
+def test_help_is_complete(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for field in ("--resume", "--run", "--config", "--model.baseline", "--model.clip", "--data.games", "--data.starts",
+                  "--trainer.max_time", "--trainer.accumulate_grad_batches", "--print_config"):  # fmt: skip
+        assert field in text, field
+    assert "generalised advantages with the value baseline" in text  # the docstrings are the help
+    assert "the ply cap" in text
+    assert list(folder.iterdir()) == [folder / "small.yaml"]
+
+
+# --- Bad input -------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "unknown field": ("--data.gamez 3", "--data.gamez"),
+    "unknown class": ("--model.network chesspg.policy.networks.Transformer", "Transformer"),
+    "unknown argument of a class": ("--model.network.init_args.hiden [3]", "hiden"),
+    "bad value": ("--data.games three", "three"),
+    "no games": ("--data.games 0", "games is 0"),
+    "no micro-batch": ("--trainer.accumulate_grad_batches 0", "accumulate_grad_batches is 0"),
+    "no rollout": ("--trainer.max_epochs 0", "max_epochs is 0"),
+    "no such device": ("--trainer.devices 0", "devices"),
+    "bad time": ("--trainer.max_time soon", "soon"),
+    "illegal start": ('--config chess_quick --data.starts ["8/8/8/8/8/8/8/k6K w - - 0 1","8/8/8/8/8/8/8/7k w - - 0 1"]',
+                      "'8/8/8/8/8/8/8/7k w - - 0 1'"),
+    "unreadable start": ('--data.starts ["xo/ox"]', "'xo/ox'"),
+    "no start": ("--data.starts []", "starts is empty"),
+    "one game without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 1", "two games"),
+    "starts without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 3 "
+                              '--data.starts ["3/3/3 x","3/3/2x o"]', "1 of 2 groups"),
+    "gae without a value baseline": ("--model.baseline none", "gae_lambda needs the value baseline"),
+    "value without a value head": ("--model.network.init_args.value false", "value head"),
+    "reuse without a ratio": ("--model.clip null", "model.clip"),
+    "temperature 0": ("--model.temperature 0", "temperature 0"),
+    "negative learning rate": ("--model.optimizer.init_args.lr -1", "-1"),
+    "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
+    "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "take MLP"),
+    "unknown opponent": ("--trainer.callbacks.init_args.opponents [kasparov]", "kasparov"),
+    "odd games of evaluation": ("--trainer.callbacks.init_args.games 3", "games is 3"),
+    "unknown recipe": ("--config nowhere", "chess_quick"),
+    "an existing folder": ("--run there", "--resume there"),
+    "a path below a file": ("--run small.yaml/run", "small.yaml/run"),
+    "nothing to resume": ("--resume nowhere", "no config.yaml"),
+    "an empty run": ("--resume there", "no config.yaml"),
+    "resume with a config": ("--resume there --config small.yaml", "leave --config and --run out"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line, said = BAD[case]
+    (folder / "there").mkdir()
+    (folder / "there/mine.txt").write_text("mine")
+    if "--resume" not in line:
+        line = ("" if "--config" in line else "--config small.yaml ") + ("" if "--run" in line else "--run run ") + line
+    before = contents(folder)
+    assert train(line) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert said in error
+    assert contents(folder) == before
+    assert sorted(path.name for path in folder.iterdir()) == ["small.yaml", "there"]
+
+
+def test_bad_input_to_the_real_command(folder: Path, start: Start) -> None:
+    out, error, code = end_of(start("--config", "tic_tac_toe", "--model.temperature", "0"))
+    assert (out, code) == ("", 2)
+    assert error == "error: temperature 0.0 is not above 0; a player may be greedy, a policy may not\n"
+    assert list(folder.iterdir()) == [folder / "small.yaml"]
+
+
+class _Code:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("hacked",)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "truncated checkpoint": ("last.ckpt", _truncate),
+    "empty checkpoint": ("last.ckpt", lambda path: path.write_bytes(b"")),
+    "noise for a checkpoint": ("last.ckpt", lambda path: path.write_bytes(b"not a checkpoint")),
+    "another file of torch": ("last.ckpt", lambda path: torch.save({"state_dict": {}}, path)),
+    "a pickle with code": ("last.ckpt", lambda path: path.write_bytes(pickle.dumps(_Code()))),
+    "a checkpoint with code": ("last.ckpt", lambda path: torch.save({"state_dict": _Code()}, path)),
+    "truncated policy": ("last.safetensors", _truncate),
+    "empty policy": ("last.safetensors", lambda path: path.write_bytes(b"")),
+    "a checkpoint that is gone": ("last.ckpt", Path.unlink),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> dict[str, bytes]:
+    """The files of a run of two rollouts."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.yaml").write_text(recipe)
+    assert train(f"--config {folder}/small.yaml --run {folder}/run --trainer.max_epochs 2") == 0
+    return contents(folder / "run")
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_run_is_not_resumed(
+    case: str, finished: dict[str, bytes], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in finished.items():
+        (folder / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "run" / name).write_bytes(content)
+    name, damage = DAMAGE[case]
+    damage(folder / "run" / name)
+    before = contents(folder)
+    assert train("--resume run --trainer.max_epochs 9") == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert name in error
+    assert contents(folder) == before
+    assert not (folder / "hacked").exists()
+
+
+def test_resume_with_another_network(
+    finished: dict[str, bytes], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in finished.items():
+        (folder / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "run" / name).write_bytes(content)
+    assert train("--resume run --trainer.max_epochs 9 --model.network.init_args.hidden [7]") == 2
+    assert capsys.readouterr().err.startswith("error: the checkpoint does not fit the model")
+
+
+# --- A loss that is not finite ---------------------------------------------------------------------------------------
+
+
+def test_a_nan_stops_the_run_and_spares_the_checkpoint(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = 0
+
+    def nan_in_the_third_rollout(*arguments: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return clipped(*arguments) * (float("nan") if calls > 2 * 12 else 1)  # 2 passes × 3 updates × 2 micro-batches
+
+    clipped = estimators.clipped_ratio_loss
+    with monkeypatch.context() as patch:
+        patch.setattr(estimators, "clipped_ratio_loss", nan_in_the_third_rollout)
+        assert train("--config small.yaml --run run") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: the gradient is nan in rollout 3; nothing was stepped")
+    assert error.count("\n") == 1
+
+    saved = np.load(folder / "run/failed-rollout-0.npz", allow_pickle=False)
+    assert len(saved["positions"]) == 32
+    assert saved["positions"][0].startswith("3/3/3 x moves ")
+    assert saved["reward"].shape == (32,)
+    assert len(saved["log_prob"]) == saved["length"].sum() == len(saved["legal_offsets"]) - 1
+
+    assert read_checkpoint(folder / "run/last.ckpt")["chesspg"]["played"]["rollouts"] == 2
+    assert train("--resume run") == 0
+    assert train("--config small.yaml --run straight") == 0
+    assert_same_weights(folder / "straight", folder / "run")
+
+
+# --- Learning --------------------------------------------------------------------------------------------------------
+
+
+def lost_games(policy: Policy, seat: int) -> int:
+    """How many of all ways to play against the policy at temperature 0 on `seat` beat it."""
+    games, player, lost = policy.game.start(1), PolicyPlayer(policy, temperature=0), 0
+    while len(games):
+        observation = games.observe()
+        if observation.player[0] == seat:
+            turn = Turn(observation, np.zeros(len(games)), games, np.arange(len(games)))
+            games.play(observation.legal.take(player.choose(turn).index))
+        else:  # every reply
+            games = games[np.repeat(np.arange(len(games)), observation.legal.counts)]
+            games.play(observation.legal.actions)
+        outcomes = games.outcomes()
+        lost += int((outcomes.outcome == (-1, 1)[seat]).sum())
+        games = games[~outcomes.over]
+    return lost
+
+
+def test_lost_games_finds_what_there_is_to_find() -> None:
+    torch.manual_seed(0)
+    from chesspg.games.tic_tac_toe import TicTacToe
+    from chesspg.policy.networks import MLP
+
+    assert lost_games(Policy(TicTacToe(), MLP(TicTacToe())), 0) > 0
+    assert lost_games(Policy(TicTacToe(), MLP(TicTacToe())), 1) > 0
+
+
+def test_tic_tac_toe_is_learned_to_the_end(folder: Path) -> None:
+    assert train("--config tic_tac_toe --run run") == 0
+    policy = files.load(folder / "run")
+    assert lost_games(policy, 0) == 0
+    assert lost_games(policy, 1) == 0

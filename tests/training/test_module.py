@@ -1,0 +1,371 @@
+"""PolicyGradient in Lightning's hands: micro-batches, clipping, precision, on-policy games, what is logged."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+from torch import Tensor
+
+from chesspg.games.chess import Chess
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.learning import estimators
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.players.rollout import Rollout
+from chesspg.policy.networks import ResidualNet
+from chesspg.policy.policy import words
+from chesspg.training.datamodule import Batch, SelfPlay
+from chesspg.training.module import NotFinite, PolicyGradient
+
+MakeTrainer = Callable[..., pl.Trainer]
+MakeModule = Callable[..., PolicyGradient]
+SGD = partial(torch.optim.SGD, lr=1.0)  # one step moves the weights by minus the gradient
+STARTS = ["3/3/3 x", "x2/1o1/3 x", "3/3/x2 o"]  # the last with player 1 to move
+
+
+class Spy(pl.Callback):
+    """Keeps every rollout, the advantages learning used, and the metrics after each."""
+
+    def __init__(self) -> None:
+        self.rollouts: list[Rollout] = []
+        self.metrics: list[dict[str, float]] = []
+        self.gradients: list[Tensor] = []
+
+    def on_rollout(self, rollout: Rollout) -> None:
+        self.rollouts.append(rollout)
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: Any) -> None:
+        self.gradients.append(torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None]))
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.current_epoch:
+            self.metrics.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.metrics.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+
+def flat(module: PolicyGradient) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def reference_loss(module: PolicyGradient, rollout: Rollout, advantage: Tensor) -> Tensor:
+    """−(1/games) Σ log π(aₜ|sₜ) Âₜ over a whole rollout at once."""
+    distribution = module.policy(
+        words(rollout.planes), torch.from_numpy(rollout.scalars), torch.from_numpy(rollout.legal.padded())
+    )
+    return -(distribution.log_prob(torch.from_numpy(rollout.choice)) * advantage).sum() / rollout.games
+
+
+# --- One rollout, one update -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7, 400])  # 400: more than there are plies, so most parts are empty
+@pytest.mark.parametrize("average", ["games", "plies"])
+def test_any_number_of_micro_batches_is_one_update(
+    parts: int, average: str, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    options = {"optimizer": SGD, "baseline": "value", "entropy_weight": 0.1, "average": average}
+    whole, cut = module(**options), module(**options)
+    before, spy = flat(whole), Spy()
+    trainer().fit(whole, SelfPlay(TicTacToe(), games=24, seed=1))
+    fit = trainer(accumulate_grad_batches=parts, callbacks=[spy])
+    fit.fit(cut, SelfPlay(TicTacToe(), games=24, seed=1))
+    assert fit.global_step == 1
+    assert (spy.rollouts[0].plies < 400) is True
+    assert not torch.equal(flat(whole), before)
+    torch.testing.assert_close(flat(cut), flat(whole), rtol=0, atol=2e-6)
+
+
+def test_the_step_is_minus_the_gradient_of_the_formula(trainer: MakeTrainer, module: MakeModule) -> None:
+    learned, spy = module(optimizer=SGD), Spy()
+    before = flat(learned)
+    trainer(callbacks=[spy], accumulate_grad_batches=3).fit(learned, SelfPlay(TicTacToe(), games=50, seed=2))
+    fresh, rollout = module(), spy.rollouts[0]
+    loss = reference_loss(fresh, rollout, torch.from_numpy(rollout.return_))
+    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(fresh.parameters()))])
+    torch.testing.assert_close(before - flat(learned), gradient, rtol=0, atol=2e-6)
+    assert spy.metrics[0]["loss"] == pytest.approx(loss.item(), abs=1e-6)
+    assert spy.metrics[0]["gradient_norm"] == pytest.approx(gradient.norm().item(), abs=1e-6)
+
+
+def test_clipping_acts_on_the_whole_update(trainer: MakeTrainer, module: MakeModule) -> None:
+    def step(**arguments: Any) -> Tensor:
+        learned = module(optimizer=SGD)
+        before = flat(learned)
+        trainer(accumulate_grad_batches=4, **arguments).fit(learned, SelfPlay(TicTacToe(), games=32, seed=3))
+        return flat(learned) - before
+
+    free = step()
+    limit = 0.5 * float(free.norm())
+    # The same direction at the length allowed; clipping each micro-batch would add up to another.
+    torch.testing.assert_close(step(gradient_clip_val=limit), 0.5 * free, rtol=0, atol=2e-6)
+    torch.testing.assert_close(step(gradient_clip_val=4 * limit), free)
+
+
+def test_updates_and_passes_count(trainer: MakeTrainer, module: MakeModule) -> None:
+    fit = trainer(max_epochs=2, accumulate_grad_batches=2)
+    fit.fit(module(clip=0.2), SelfPlay(TicTacToe(), games=8, updates=3, passes=2))
+    assert fit.global_step == 2 * 3 * 2  # rollouts × updates × passes
+
+
+def test_the_schedule_follows_rollouts(trainer: MakeTrainer, module: MakeModule) -> None:
+    schedule = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
+    fit = trainer(max_epochs=3, accumulate_grad_batches=2)
+    fit.fit(module(clip=0.2, optimizer=SGD, lr_scheduler=schedule), SelfPlay(TicTacToe(), games=8, updates=4))
+    assert fit.optimizers[0].param_groups[0]["lr"] == 0.125  # halved three times, not 24
+
+
+# --- Strictly on-policy ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("64-true", 1e-6), ("32-true", 1e-6), ("bf16-mixed", 1e-6)])
+@pytest.mark.parametrize("game", [TicTacToe(), Chess(backend="python-chess")], ids=["tic-tac-toe", "chess"])
+def test_the_weights_that_played_are_the_weights_that_learn(
+    game: Any, precision: str, tolerance: float, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    network = {"network": partial(ResidualNet, channels=8, blocks=1)} if game.num_actions > 9 else {}
+    spy = Spy()
+    learned = module(game, optimizer=partial(torch.optim.SGD, lr=0.3), **network)
+    fit = trainer(max_epochs=4, precision=precision, callbacks=[spy], accumulate_grad_batches=2)
+    fit.fit(learned, SelfPlay(game, games=16, max_plies=30, material_weight=1.0))
+    assert len(spy.metrics) == 4
+    assert max(metrics["log_prob_difference"] for metrics in spy.metrics) < tolerance
+    assert min(metrics["gradient_norm"] for metrics in spy.metrics) > 0.01  # so stale weights would show
+
+
+def test_stale_weights_do_show(trainer: MakeTrainer, module: MakeModule) -> None:
+    spy = Spy()
+    learned = module(optimizer=partial(torch.optim.SGD, lr=0.3), clip=0.2)
+    trainer(callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=16, updates=2))
+    assert spy.metrics[0]["log_prob_difference"] > 1e-4  # the second update's weights are not those that played
+
+
+def test_a_temperature_is_that_of_sampling_and_of_learning(trainer: MakeTrainer, module: MakeModule) -> None:
+    spy = Spy()
+    trainer(callbacks=[spy]).fit(module(temperature=0.25), SelfPlay(TicTacToe(), games=64))
+    assert spy.metrics[0]["log_prob_difference"] < 1e-6
+    warm = Spy()
+    trainer(callbacks=[warm]).fit(module(), SelfPlay(TicTacToe(), games=64))
+    assert spy.metrics[0]["entropy"] < warm.metrics[0]["entropy"] - 0.01
+
+
+# --- Baselines as wired ----------------------------------------------------------------------------------------------
+
+
+def arrays(rollout: Rollout) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.from_numpy(rollout.reward), torch.from_numpy(rollout.game), torch.from_numpy(rollout.player)
+
+
+def run_with(
+    trainer: MakeTrainer, learned: PolicyGradient, rollouts: int = 1, starts: list[str] | None = None
+) -> list[Rollout]:
+    spy = Spy()
+    data = SelfPlay(TicTacToe(), games=30, seed=4, starts=starts)
+    trainer(max_epochs=rollouts, callbacks=[spy]).fit(learned, data)
+    return spy.rollouts
+
+
+def test_no_baseline(trainer: MakeTrainer, module: MakeModule) -> None:
+    (rollout,) = run_with(trainer, module())
+    for ply in range(rollout.plies):  # the reward of the game for who moved
+        sign = 1 if rollout.player[ply] == 0 else -1
+        assert rollout.advantage[ply] == sign * rollout.reward[rollout.game[ply]]
+
+
+def test_running_mean(trainer: MakeTrainer, module: MakeModule) -> None:
+    first, second, third = run_with(trainer, module(baseline="running_mean"), rollouts=3)
+    assert (first.advantage == first.return_).all()  # nothing known yet
+    mean = (first.reward.sum() + second.reward.sum()) / 60
+    for ply in range(third.plies):
+        sign = 1 if third.player[ply] == 0 else -1
+        assert third.advantage[ply] == pytest.approx(sign * (third.reward[third.game[ply]] - mean), abs=1e-6)
+
+
+def test_leave_one_out_is_within_a_start(trainer: MakeTrainer, module: MakeModule) -> None:
+    (rollout,) = run_with(trainer, module(baseline="leave_one_out"), starts=STARTS)
+    assert rollout.position(1).startswith(STARTS[1])
+    reward = rollout.reward.tolist()
+    for ply in range(rollout.plies):
+        game = int(rollout.game[ply])
+        others = [reward[other] for other in range(game % 3, 30, 3) if other != game]
+        expected = (1 if rollout.player[ply] == 0 else -1) * (reward[game] - sum(others) / 9)
+        assert rollout.advantage[ply] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("lambda_", [None, 0.8])
+def test_value_baseline(lambda_: float | None, trainer: MakeTrainer, module: MakeModule) -> None:
+    (rollout,) = run_with(trainer, module(baseline="value", gae_lambda=lambda_), starts=STARTS)
+    reward, game, player = arrays(rollout)
+    assert rollout.value is not None
+    value = torch.from_numpy(rollout.value)
+    expected = estimators.generalised_advantages(value, reward, game, player, lambda_ or 1.0)
+    torch.testing.assert_close(torch.from_numpy(rollout.advantage), expected)
+    plain = torch.from_numpy(rollout.return_) - value  # what λ = 1 is
+    assert torch.allclose(expected, plain, atol=1e-6) is (lambda_ is None)
+
+
+def test_the_value_head_learns_the_return_of_the_mover(trainer: MakeTrainer, module: MakeModule) -> None:
+    learned, spy = module(baseline="value", optimizer=SGD, value_weight=0.25), Spy()
+    before = flat(learned)
+    trainer(callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=20, seed=4))
+    fresh, rollout = module(baseline="value"), spy.rollouts[0]
+    assert rollout.value is not None
+    policy_loss = reference_loss(fresh, rollout, torch.from_numpy(rollout.return_ - rollout.value))
+    distribution = fresh.policy(
+        words(rollout.planes), torch.from_numpy(rollout.scalars), torch.from_numpy(rollout.legal.padded())
+    )
+    assert distribution.value is not None
+    error = (distribution.value - torch.from_numpy(rollout.return_)).square()
+    total = policy_loss + 0.25 * error.sum() / 20
+    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(total, list(fresh.parameters()))])
+    torch.testing.assert_close(before - flat(learned), gradient, rtol=0, atol=2e-6)
+    assert spy.metrics[0]["value_error"] == pytest.approx(error.mean().item(), abs=1e-6)
+
+
+def test_standardised_advantages(trainer: MakeTrainer, module: MakeModule) -> None:
+    (rollout,) = run_with(trainer, module(standardise=True))
+    assert rollout.advantage.mean() == pytest.approx(0, abs=1e-6)
+    assert rollout.advantage.std() == pytest.approx(1, abs=1e-5)
+    expected = (rollout.return_ - rollout.return_.mean()) / rollout.return_.std()
+    assert rollout.advantage == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_average_over_plies_is_that_over_games_by_their_ratio(trainer: MakeTrainer, module: MakeModule) -> None:
+    def step(average: str) -> tuple[Tensor, Rollout]:
+        learned, spy = module(optimizer=SGD, average=average), Spy()
+        before = flat(learned)
+        trainer(callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=20, seed=5))
+        return before - flat(learned), spy.rollouts[0]
+
+    by_games, rollout = step("games")
+    by_plies, _ = step("plies")
+    torch.testing.assert_close(by_plies * rollout.plies / 20, by_games, rtol=1e-4, atol=2e-6)
+
+
+def test_the_entropy_bonus_raises_entropy(trainer: MakeTrainer, module: MakeModule) -> None:
+    def entropy_after(weight: float) -> float:
+        spy = Spy()
+        learned = module(optimizer=partial(torch.optim.Adam, lr=0.02), entropy_weight=weight)
+        trainer(max_epochs=15, callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=64, seed=6))
+        return spy.metrics[-1]["entropy"]
+
+    assert entropy_after(0.5) > entropy_after(0.0) + 0.1
+
+
+def test_what_is_logged_of_a_rollout(trainer: MakeTrainer, module: MakeModule) -> None:
+    spy = Spy()
+    trainer(callbacks=[spy], max_epochs=2).fit(module(), SelfPlay(TicTacToe(), games=40, max_plies=7, seed=8))
+    rollout, metrics = spy.rollouts[1], spy.metrics[1]
+    capped = [i for i in range(40) if rollout.length[i] == 7 and rollout.outcome[i] == 0]
+    assert capped  # seven plies fill no board: a draw is a capped game
+    assert metrics["truncated"] == pytest.approx(len(capped) / 40)
+    assert metrics["seat_0_wins"] == pytest.approx(sum(rollout.outcome == 1) / 40)
+    assert metrics["seat_1_wins"] == pytest.approx(sum(rollout.outcome == -1) / 40)
+    assert metrics["draws"] == 0  # the rules' draws only
+    assert metrics["ended/three in a row"] == pytest.approx(1 - len(capped) / 40)
+    assert metrics["length"] == pytest.approx(rollout.length.mean())
+    assert metrics["advantage_variance"] == pytest.approx(rollout.return_.var(), abs=1e-6)
+    assert metrics["total_games"] == 80
+    assert metrics["total_plies"] == sum(rollout.plies for rollout in spy.rollouts)
+    assert metrics["sampled_plies_per_s"] > 0
+    assert metrics["learned_plies_per_s"] > 0
+
+
+def test_a_gradient_that_is_not_finite_is_not_stepped(trainer: MakeTrainer, module: MakeModule) -> None:
+    learned = module()
+    with torch.no_grad():
+        learned.policy.network.get_parameter("policy_head.bias").fill_(float("inf"))
+    before = flat(learned)
+    with pytest.raises(NotFinite, match="in rollout 1; nothing was stepped"):
+        trainer().fit(learned, SelfPlay(TicTacToe(), games=8))
+    assert torch.equal(flat(learned), before)
+
+
+# --- A Lightning user's own Trainer ----------------------------------------------------------------------------------
+
+
+def test_lightnings_own_parts(tmp_path: Path, trainer: MakeTrainer, module: MakeModule) -> None:
+    checkpoints = ModelCheckpoint(tmp_path, monitor="reward", mode="max", save_top_k=2, filename="{epoch}")
+    schedule = partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.5)
+    fit = trainer(
+        max_epochs=5,
+        logger=CSVLogger(tmp_path, name="", version=""),
+        enable_checkpointing=True,
+        enable_progress_bar=True,
+        log_every_n_steps=1,
+        callbacks=[checkpoints, LearningRateMonitor(logging_interval="epoch")],
+    )
+    fit.fit(module(lr_scheduler=schedule, optimizer=SGD), SelfPlay(TicTacToe(), games=16))
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["lr-SGD"]) for row in rows if row["lr-SGD"]] == [1.0, 0.5, 0.25, 0.125, 0.0625]
+    rewards = {int(row["epoch"]): float(row["reward"]) for row in rows if row["reward"]}
+    assert len(rewards) == 5
+    best = max(rewards, key=lambda epoch: rewards[epoch])
+    assert checkpoints.best_model_path == str(tmp_path / f"epoch={best}.ckpt")
+    assert len(list(tmp_path.glob("*.ckpt"))) == 2
+
+    again = module(lr_scheduler=schedule, optimizer=SGD)
+    further = trainer(max_epochs=7)
+    further.fit(again, SelfPlay(TicTacToe(), games=16), ckpt_path=checkpoints.best_model_path, weights_only=True)
+    assert further.global_step == 7
+    assert again.played["rollouts"] == 7
+
+
+def test_early_stopping(trainer: MakeTrainer, module: MakeModule) -> None:
+    fit = trainer(max_epochs=50, callbacks=[EarlyStopping("total_games", mode="min", patience=3)])
+    fit.fit(module(), SelfPlay(TicTacToe(), games=4))
+    assert fit.current_epoch == 4  # the first is the best there will be, then three worse ones
+
+
+def test_the_module_learns_from_a_loader_of_ones_own(trainer: MakeTrainer, module: MakeModule) -> None:
+    data = SelfPlay(TicTacToe(), games=8)
+    learned = module(optimizer=SGD)
+    rollout = data.sample(PolicyPlayer(learned.policy))
+    batch = Batch(
+        planes=words(rollout.planes),
+        scalars=torch.from_numpy(rollout.scalars),
+        legal=torch.from_numpy(rollout.legal.padded()),
+        choice=torch.from_numpy(rollout.choice),
+        log_prob=torch.from_numpy(rollout.log_prob),
+        advantage=torch.ones(rollout.plies),
+        return_=torch.from_numpy(rollout.return_),
+        games=8,
+        plies=rollout.plies,
+        parts=1,
+    )
+    before = reference_loss(learned, rollout, torch.ones(rollout.plies)).item()
+    loader = torch.utils.data.DataLoader([batch], batch_size=None)
+    fit = trainer(max_epochs=3)
+    fit.fit(learned, loader)
+    assert fit.global_step == 3
+    assert reference_loss(learned, rollout, torch.ones(rollout.plies)).item() < before  # all rewarded, so likelier
+
+
+def test_the_module_stands_without_a_trainer(module: MakeModule) -> None:
+    learned = module(baseline="leave_one_out")
+    rollout = SelfPlay(TicTacToe(), games=8).sample(PolicyPlayer(learned.policy))
+    learned.on_rollout(rollout)
+    reward, game, player = arrays(rollout)
+    others = estimators.leave_one_out(reward, torch.zeros(8))
+    expected = torch.from_numpy(rollout.return_) - estimators.returns(others, game, player)
+    torch.testing.assert_close(torch.from_numpy(rollout.advantage), expected)
+
+
+def test_arguments_that_do_not_fit_together(module: MakeModule) -> None:
+    with pytest.raises(ValueError, match="value head"):
+        module(baseline="value", value=False)
+    with pytest.raises(ValueError, match="gae_lambda needs the value baseline, not none"):
+        module(gae_lambda=0.9)
+    plateau = module(lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
+    with pytest.raises(ValueError, match="ReduceLROnPlateau"):
+        plateau.configure_optimizers()
