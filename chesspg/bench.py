@@ -27,6 +27,7 @@ from chesspg.arena.commands import Parser, check_writable, one_line_errors, poli
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 
+ROLLOUTS = 2  # that the whole loop is timed over
 REPEATS = 3  # of each measurement; the median is told
 KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
 
@@ -137,12 +138,11 @@ def _random_plies(game: Game, count: int, plies: int) -> float:
     return done / (time.perf_counter() - began)
 
 
-_LOOP = ["--trainer.callbacks=null", "--trainer.max_epochs=3", "--trainer.max_time=null"]
+_LOOP = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
 
 
 def _network(cli: Any, games: int) -> dict[str, float]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
-    import pytorch_lightning as pl
     import torch
 
     from chesspg.players.draws import Draws
@@ -181,22 +181,14 @@ def _network(cli: Any, games: int) -> dict[str, float]:
         played.append(speed), bare.append(limit), shares.append(speed / limit)
     unpack = games / _seconds(lambda: network.unpack(planes))
 
-    # The recipe's own loop for a few rollouts, and the bare forward and backward on its micro-batches.
-    class Clock(pl.Callback):
-        def __init__(self) -> None:
-            self.epochs: list[float] = []
-            self.learned: list[float] = []
-
-        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-            self.epochs.append(time.perf_counter())
-            self.learned.append(float(trainer.callback_metrics["learned_plies_per_s"]))
-
-    clock = Clock()
-    trainer.callbacks.append(clock)
+    # The recipe's own loop, and the bare forward and backward on its micro-batches.
+    trainer.fit(module, data)  # one rollout to warm up
+    trainer.fit_loop.max_epochs = 1 + ROLLOUTS
+    before, began = dict(module.played), time.perf_counter()
     trainer.fit(module, data)
-    seconds = (clock.epochs[-1] - clock.epochs[0]) / (len(clock.epochs) - 1)
-    rollout = data.rollout
-    updates, learned = data.updates * data.passes, statistics.median(clock.learned)
+    seconds, plies = time.perf_counter() - began, module.played["plies"] - before["plies"]
+    rollout, updates = data.rollout, ROLLOUTS * data.updates * data.passes
+    learned = float(trainer.callback_metrics["learned_plies_per_s"])
     parts = [part for part, _ in zip(cut(rollout, data, data.updates * trainer.accumulate_grad_batches), range(4))]
 
     def forward_backward() -> float:
@@ -219,7 +211,7 @@ def _network(cli: Any, games: int) -> dict[str, float]:
         "forward_backward_positions_per_s": both,
         "training_positions_per_s": learned,
         "training_share": learned / both,
-        "loop_plies_per_s": rollout.plies / seconds,
+        "loop_plies_per_s": plies / seconds,
         "loop_updates_per_s": updates / seconds,
     }
 

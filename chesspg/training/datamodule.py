@@ -130,8 +130,9 @@ class _RolloutLoader:
         trainer = data.trainer
         assert trainer is not None
         module = trainer.lightning_module
-        policy = module.policy
-        assert isinstance(policy, Policy)
+        policy = getattr(module, "policy", None)
+        if not isinstance(policy, Policy):
+            raise TypeError(f"{type(module).__name__} has no `policy`; SelfPlay needs a chesspg Policy there")
         player = PolicyPlayer(policy, forward_context=trainer.precision_plugin.forward_context)
         ranks = trainer.world_size
         data.rollout = None  # two rollouts need not fit in memory

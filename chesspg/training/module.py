@@ -100,6 +100,9 @@ class PolicyGradient(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """K·Σ loss / games: Lightning divides by the K micro-batches of an update, and averages over ranks."""
+        n = len(batch.choice)
+        if n == 0:  # a rollout with fewer plies than parts; no network need know what to do with nothing
+            return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
         distribution = self.policy(batch.planes, batch.scalars, batch.legal)
         log_prob, entropy = distribution.log_prob(batch.choice), distribution.entropy().sum()
         if self.clip is None:
@@ -109,7 +112,6 @@ class PolicyGradient(pl.LightningModule):
             loss = estimators.clipped_ratio_loss(log_prob, batch.log_prob, batch.advantage, self.clip)
         weight = batch.parts / (batch.games if self.average == "games" else batch.plies)
         total = loss - self.entropy_weight * entropy
-        n = max(1, len(log_prob))  # a part may be empty when a rollout has fewer plies than parts
         if distribution.value is not None:
             error = estimators.value_loss(distribution.value, batch.return_)
             total = total + self.value_weight * error

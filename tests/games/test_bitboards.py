@@ -69,6 +69,11 @@ def test_perft(fen: str, depth: int, total: int) -> None:
     assert perft(chess.Board(fen), depth) == total
 
 
+def test_perft_refuses_what_is_no_position() -> None:
+    with pytest.raises(ValueError, match="no legal position"):
+        perft(chess.Board(None), 3)
+
+
 def test_perft_agrees_with_python_chess() -> None:
     def count(board: chess.Board, depth: int) -> int:
         if depth == 0:

@@ -57,7 +57,7 @@ class BitboardGames:
 
     @classmethod
     def from_boards(cls, boards: Sequence[chess.Board]) -> BitboardGames:
-        """Games that start as each board did, with the moves on its stack played."""
+        """Games that start as each board did, with the moves on its stack played. The boards must be legal ones."""
         kernels.ready()
         roots = [board.root() for board in boards]
         rows = Rows.empty(len(roots))
@@ -197,9 +197,12 @@ def _uci(recorded: int, white: bool) -> str:
 
 def perft(position: chess.Board, depth: int) -> int:
     """How many games of `depth` plies there are from a position, draws by rule not looked at."""
+    if not position.is_valid():
+        raise ValueError(f"{position.fen()!r} is no legal position of chess")
     if depth < 1:
         return 1
     boards = np.zeros((depth, 14), dtype=np.uint64)
     boards[0] = BitboardGames.from_boards([position])._rows.planes[0]
     room = np.empty((depth, kernels.WIDTH), np.int16), np.empty(depth, np.int64), np.empty(depth, np.int64)
-    return int(kernels.leaves(boards, *room, depth, kernels.room()))
+    with kernels.announced():
+        return int(kernels.leaves(boards, *room, depth, kernels.room()))

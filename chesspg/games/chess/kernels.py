@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -34,31 +35,40 @@ CLOCK, FULLMOVE, KNOWN = range(3)  # columns of Rows.counters
 CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
 
 
+# The columns of Rows, widest numbers first so that each is aligned: type, shape and bytes a game.
+LAYOUT = (
+    (np.dtype(np.uint64), (14,), 8 * 14),
+    (np.dtype(np.uint64), (RING_WIDTH,), 8 * RING_WIDTH),
+    (np.dtype(np.int64), (), 8),
+    (np.dtype(np.int64), (3,), 24),
+    (np.dtype(np.int16), (WIDTH,), 2 * WIDTH),
+    (np.dtype(np.uint8), (2,), 2),
+    (np.dtype(np.int8), (2,), 2),
+    (np.dtype(np.int8), (), 1),
+)
+BYTES = sum(size for _, _, size in LAYOUT)
+
+
 class Rows(NamedTuple):
     """N games."""
 
     planes: NDArray[np.uint64]  # [N, 14] see encoding.PLANES
     keys: NDArray[np.uint64]  # [N, RING_WIDTH] hashes of the positions since the last capture or pawn move
-    actions: NDArray[np.int16]  # [N, WIDTH] the legal ones, ascending
-    legal: NDArray[np.int64]  # [N] how many of them
+    legal: NDArray[np.int64]  # [N] how many actions are
     counters: NDArray[np.int64]  # [N, 3] halfmoves without progress, move number, keys
+    actions: NDArray[np.int16]  # [N, WIDTH] the legal ones, ascending
     scalars: NDArray[np.uint8]  # [N, 2] see encoding.SCALARS
     verdict: NDArray[np.int8]  # [N, 2] outcome for player 0, reason
     player: NDArray[np.int8]  # [N] who moves
 
     @staticmethod
     def empty(count: int) -> Rows:
-        """Room for N games, in one block: the C library keeps one for the next ply and gives many back to the system."""
-        columns = (
-            (np.uint64, 14), (np.uint64, RING_WIDTH), (np.int16, WIDTH), (np.int64, None),
-            (np.int64, 3), (np.uint8, 2), (np.int8, 2), (np.int8, None),
-        )  # fmt: skip
-        sizes = [count * (width or 1) * np.dtype(kind).itemsize + 63 & ~63 for kind, width in columns]
-        block = np.empty(sum(sizes), np.uint8)
+        """Room for N games, in one block: one the C library keeps for the next ply, many it gives back."""
+        block = np.empty(count * BYTES, np.uint8)
         arrays, offset = [], 0
-        for (kind, width), size in zip(columns, sizes, strict=True):
-            arrays.append(np.ndarray((count, width) if width else (count,), kind, block, offset))
-            offset += size
+        for kind, shape, size in LAYOUT:
+            arrays.append(np.ndarray((count, *shape), kind, block, offset))
+            offset += count * size
         return Rows(*arrays)
 
 
@@ -66,7 +76,6 @@ class Rows(NamedTuple):
 U = np.uint64
 ZERO, ONE, TWO, THREE, FIVE, SIX, SEVEN, EIGHT, NINE = map(U, (0, 1, 2, 3, 5, 6, 7, 8, 9))
 QUEEN, SIXTEEN, FLIP, SQUARES, PLAIN = U(4), U(16), U(56), U(63), U(4096)
-ALL = U(chess.BB_ALL)
 NOT_A, NOT_H = U(chess.BB_ALL ^ chess.BB_FILE_A), U(chess.BB_ALL ^ chess.BB_FILE_H)
 NOT_AB, NOT_GH = NOT_A & (NOT_A << U(1)), NOT_H & (NOT_H >> U(1))
 RANK_1, RANK_3, RANK_7 = U(chess.BB_RANK_1), U(chess.BB_RANK_3), U(chess.BB_RANK_7)
@@ -589,10 +598,15 @@ class _Announcer(event.Listener):
         pass
 
 
+def announced() -> AbstractContextManager[Any]:
+    """Where compiling, as opposed to loading from the cache, is announced."""
+    return event.install_listener("numba:compile", _Announcer())
+
+
 @cache
 def ready() -> None:
     """Compile, or load from the cache, all that plays; so that it happens in one place and is announced."""
-    with event.install_listener("numba:compile", _Announcer()):
+    with announced():
         rows, twin = Rows.empty(1), Rows.empty(1)
         rows.planes[:], rows.counters[:], rows.player[:] = 0, 0, 0
         rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15

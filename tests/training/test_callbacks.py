@@ -1,0 +1,288 @@
+"""Evaluation matches, sample games and the progress bar."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import chess.pgn
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Timer
+from rich.console import Console
+from torch import Tensor
+
+from chesspg.arena.matches import MatchResult, play_match
+from chesspg.arena.ratings import score_interval
+from chesspg.games.chess import Chess
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.player import Player, Random
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.players.rollout import Rollout
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
+from chesspg.training import callbacks
+from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
+from chesspg.training.datamodule import SelfPlay
+from chesspg.training.module import PolicyGradient
+
+MakeTrainer = Callable[..., pl.Trainer]
+MakeModule = Callable[..., PolicyGradient]
+
+
+class Matches:
+    """Stands in for play_match and remembers who met with which weights."""
+
+    def __init__(self) -> None:
+        self.met: list[tuple[Tensor, Tensor | None]] = []  # the weights of both, None of who has none
+        self.results: list[MatchResult] = []
+        self.greedy: list[bool] = []
+
+    def __call__(self, game: Any, a: Player, b: Player, games: int, **options: Any) -> MatchResult:
+        assert isinstance(a, PolicyPlayer)
+        self.met.append((weights(a.policy), weights(b.policy) if isinstance(b, PolicyPlayer) else None))
+        self.greedy.append(a.greedy)
+        self.results.append(play_match(game, a, b, games, **options))
+        return self.results[-1]
+
+
+def weights(policy: Policy) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in policy.parameters()])
+
+
+@pytest.fixture
+def matches(monkeypatch: pytest.MonkeyPatch) -> Matches:
+    spy = Matches()
+    monkeypatch.setattr(callbacks, "play_match", spy)
+    return spy
+
+
+# --- EvaluationMatch -------------------------------------------------------------------------------------------------
+
+
+def test_when_and_against_whom(matches: Matches, trainer: MakeTrainer, module: MakeModule) -> None:
+    learned = module()
+    start = weights(learned.policy)
+    match = EvaluationMatch(["random", "previous"], games=4, every_n_rollouts=2)
+    trainer(max_epochs=5, callbacks=[match]).fit(learned, SelfPlay(TicTacToe(), games=8))
+    # Before training random; after rollouts 2 and 4 random and previous.
+    a, b = zip(*matches.met, strict=True)
+    assert [other is None for other in b] == [True, True, False, True, False]
+    assert torch.equal(a[0], start)
+    assert torch.equal(b[2], a[0])  # previous is the policy as it was at the evaluation before
+    assert torch.equal(b[4], a[2])
+    assert torch.equal(a[3], a[4])
+    assert not torch.equal(a[2], b[2])  # and no alias of the one that learns
+
+
+def test_what_is_logged_and_told(
+    matches: Matches, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit = trainer(max_epochs=1, callbacks=[EvaluationMatch(["random", "greedy"], games=20, every_n_rollouts=1)])
+    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    against_random = matches.results[2]  # two before training, two after the rollout
+    score = (against_random.wins + against_random.draws / 2) / 20
+    low, high = score_interval(against_random.pairs, against_random.distinct_games / 20)
+    logged = fit.callback_metrics
+    assert logged["score/random"] == pytest.approx(score)
+    assert logged["score_low/random"] == pytest.approx(low)
+    assert logged["score_high/random"] == pytest.approx(high)
+    assert low < score < high
+    assert "score/greedy" in logged
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    record = f"W{against_random.wins} D{against_random.draws} L{against_random.losses}"
+    assert f"random {score:.2f} ({low:.2f}–{high:.2f}) {record} · greedy" in lines[1]
+    assert re.match(r"update +1 · 8 games · random ", lines[1])
+    assert re.search(r" · \d plies a game · entropy \d\.\d\d$", lines[1])
+    assert lines[0].startswith("update    0 · 0 games · random ")
+
+
+def test_evaluation_does_not_change_training(trainer: MakeTrainer, module: MakeModule) -> None:
+    def train(*evaluation: pl.Callback) -> Tensor:
+        learned = module()
+        trainer(max_epochs=3, callbacks=list(evaluation)).fit(learned, SelfPlay(TicTacToe(), games=8))
+        return weights(learned.policy)
+
+    assert torch.equal(train(), train(EvaluationMatch(["random", "previous"], games=4, every_n_rollouts=1)))
+
+
+@pytest.mark.parametrize(("temperature", "greedy"), [(None, False), (0.5, False), (0, True)])
+def test_the_temperature_of_evaluation(
+    temperature: float | None, greedy: bool, matches: Matches, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    match = EvaluationMatch(["random"], games=2, temperature=temperature)
+    trainer(callbacks=[match]).fit(module(), SelfPlay(TicTacToe(), games=4))
+    assert matches.greedy == [greedy]
+
+
+def test_games_as_pgn(matches: Matches, trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    game = Chess(backend="python-chess")
+    match = EvaluationMatch(["random"], games=2, folder=tmp_path / "deep" / "games")
+    trainer(callbacks=[match]).fit(module(game), SelfPlay(game, games=2, max_plies=4))
+    with (tmp_path / "deep/games/against-random-000000.pgn").open() as file:
+        first, second = chess.pgn.read_game(file), chess.pgn.read_game(file)
+        assert chess.pgn.read_game(file) is None
+    assert first is not None
+    assert second is not None
+    assert (first.headers["White"], first.headers["Black"]) == ("policy", "random")
+    assert (second.headers["White"], second.headers["Black"]) == ("random", "policy")
+    assert [move.uci() for move in first.mainline_moves()] == matches.results[0].positions[0].split(" moves ")[
+        1
+    ].split()
+    points = {"1-0": 1.0, "1/2-1/2": 0.5, "0-1": 0.0}
+    assert points[first.headers["Result"]] == matches.results[0].results[0]
+    assert 1 - points[second.headers["Result"]] == matches.results[0].results[1]
+    moves = [[move.uci() for move in pgn.mainline_moves()][:8] for pgn in (first, second)]
+    assert moves[0] == moves[1]  # one opening, both colours
+
+
+def test_the_earlier_self_survives_a_checkpoint(
+    matches: Matches, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    def match() -> EvaluationMatch:
+        return EvaluationMatch(["previous"], games=2, every_n_rollouts=1)
+
+    first = trainer(max_epochs=1, callbacks=[match()])
+    first.fit(module(), SelfPlay(TicTacToe(), games=8))
+    first.save_checkpoint(tmp_path / "one.ckpt")
+    second = trainer(max_epochs=2, callbacks=[match()])
+    second.fit(module(), SelfPlay(TicTacToe(), games=8), ckpt_path=tmp_path / "one.ckpt", weights_only=True)
+    (after_one, start), (after_two, before) = matches.met  # no match before training: there is no earlier self
+    assert start is not None
+    assert before is not None
+    assert torch.equal(before, after_one)
+    assert not torch.equal(after_two, after_one)
+
+
+class Plain(pl.LightningModule):
+    """Another module than ours: it has a policy and learns nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy = Policy(TicTacToe(), MLP(TicTacToe(), hidden=(8,)))
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys: pytest.CaptureFixture[str]) -> None:
+    fit = trainer(max_epochs=2, callbacks=[EvaluationMatch(["random"], games=4, every_n_rollouts=2)])
+    fit.fit(Plain(), torch.utils.data.DataLoader([torch.zeros(1)], batch_size=None))
+    assert 0 <= fit.callback_metrics["score/random"] <= 1
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"games": 0}, "games is 0"), ({"games": 5}, "games is 5"), ({"every_n_rollouts": 0}, "every_n_rollouts is 0")],
+)
+def test_bad_arguments(arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EvaluationMatch(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_module_without_a_policy_is_named(trainer: MakeTrainer) -> None:
+    class NoPolicy(Plain):
+        def __init__(self) -> None:
+            super().__init__()
+            self.policy = torch.nn.Linear(1, 1)  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match="NoPolicy has no `policy`"):
+        trainer(callbacks=[EvaluationMatch(["random"], games=2)]).fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
+
+
+# --- SampleGames -----------------------------------------------------------------------------------------------------
+
+
+def test_sample_games(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    class Keep(pl.Callback):
+        rollouts: list[Rollout] = []  # noqa: RUF012  # one test's
+
+        def on_rollout(self, rollout: Rollout) -> None:
+            self.rollouts.append(rollout)
+
+    game, keep = Chess(backend="python-chess"), Keep()
+    samples = SampleGames(tmp_path / "games", games=3, every_n_rollouts=2)
+    fit = trainer(max_epochs=4, callbacks=[keep, samples])
+    fit.fit(module(game), SelfPlay(game, games=5, max_plies=6))
+    assert sorted(path.name for path in (tmp_path / "games").iterdir()) == ["rollout-000000.pgn", "rollout-000002.pgn"]
+    with (tmp_path / "games/rollout-000002.pgn").open() as file:
+        for number in range(3):
+            pgn = chess.pgn.read_game(file)
+            assert pgn is not None
+            moves = [move.uci() for move in pgn.mainline_moves()]
+            assert moves == keep.rollouts[2].position(number).split(" moves ")[1].split()
+            assert pgn.headers["Result"] == "*"  # capped
+        assert chess.pgn.read_game(file) is None
+
+
+# --- RolloutProgress -------------------------------------------------------------------------------------------------
+
+
+def bar(**console: Any) -> tuple[RolloutProgress, io.StringIO]:
+    text, progress = io.StringIO(), RolloutProgress()
+    progress._console = Console(file=text, width=140, **console)
+    return progress, text
+
+
+def test_the_bar_on_a_terminal(trainer: MakeTrainer, module: MakeModule) -> None:
+    progress, text = bar(force_terminal=True)
+    match = EvaluationMatch(["random"], games=2, every_n_rollouts=1)
+    fit = trainer(max_epochs=3, callbacks=[progress, match], enable_progress_bar=True)
+    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
+    assert re.search(r"3 rollouts · 24 games · [\d,]+ plies/s", shown)
+    assert "0 rollouts left" in shown
+    assert re.findall(r"[\r\n]update +(\d) · ", shown) == ["0", "1", "2", "3"]  # evaluations are told above the bar
+
+
+def test_the_bar_by_time(trainer: MakeTrainer, module: MakeModule) -> None:
+    progress, text = bar(force_terminal=True)
+    timer = Timer({"minutes": 5}, interval="epoch")
+    fit = trainer(max_epochs=2, callbacks=[progress, timer], enable_progress_bar=True)
+    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    assert re.search(r"0:04:5\d left", text.getvalue())
+
+
+def test_no_bar_in_a_file(trainer: MakeTrainer, module: MakeModule) -> None:
+    progress, text = bar(force_terminal=False)
+    match = EvaluationMatch(["random"], games=2, every_n_rollouts=1)
+    fit = trainer(max_epochs=1, callbacks=[progress, match], enable_progress_bar=True)
+    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    lines = text.getvalue().splitlines()
+    assert [line[:11] for line in lines if line.strip()] == ["update    0", "update    1"]
+    assert "\x1b" not in text.getvalue()
+
+
+def test_the_bar_ends_with_an_error(trainer: MakeTrainer, module: MakeModule) -> None:
+    class Break(pl.Callback):
+        def on_rollout(self, rollout: Rollout) -> None:
+            raise RuntimeError("broken")
+
+    progress, text = bar(force_terminal=True)
+    fit = trainer(callbacks=[progress, Break()], enable_progress_bar=True)
+    with pytest.raises(RuntimeError, match="broken"):
+        fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    assert text.getvalue().rstrip().endswith("\x1b[?25h")  # the cursor is back
+    assert progress._bar is None
+
+
+def test_the_bar_with_another_module(trainer: MakeTrainer) -> None:
+    progress, _ = bar(force_terminal=True)
+    fit = trainer(callbacks=[progress], enable_progress_bar=True)
+    fit.fit(Plain(), torch.utils.data.DataLoader([torch.zeros(1)], batch_size=None))
+    assert fit.current_epoch == 1
+
+
+def test_random_is_a_player_of_chance() -> None:
+    # What the scores above are measured by: against itself it is even, well within 4 standard errors of 1/2.
+    result = play_match(TicTacToe(), Random(), Random(), 400)
+    assert abs(result.score - 0.5) < 4 * 0.5 / 400**0.5

@@ -1,0 +1,225 @@
+"""SelfPlay: what the games of a rollout depend on, how ranks share them, how they are cut, what memory they take."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import chess
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import split_position
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.players.rollout import Rollout
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
+from chesspg.training.datamodule import Batch, SelfPlay
+from chesspg.training.module import PolicyGradient
+
+MakeTrainer = Callable[..., pl.Trainer]
+MakeModule = Callable[..., PolicyGradient]
+
+
+@pytest.fixture
+def player() -> PolicyPlayer:
+    torch.manual_seed(0)
+    return PolicyPlayer(Policy(TicTacToe(), MLP(TicTacToe(), hidden=(16,))))
+
+
+# --- Which games -----------------------------------------------------------------------------------------------------
+
+
+def test_games_depend_on_seed_rollout_and_index_alone(player: PolicyPlayer) -> None:
+    data = SelfPlay(TicTacToe(), games=50, seed=3)
+    first = data.sample(player).positions()
+    torch.rand(7)  # no generator's state has a part in it
+    np.random.default_rng().random(7)
+    assert data.sample(player).positions() == first
+    assert SelfPlay(TicTacToe(), games=20, seed=3).sample(player).positions() == first[:20]  # nor do other games
+    assert SelfPlay(TicTacToe(), games=50, seed=4).sample(player).positions() != first
+    data.rollouts = 1
+    assert data.sample(player).positions() != first
+
+
+def test_a_rollout_goes_on_where_the_state_says(player: PolicyPlayer) -> None:
+    data, again = SelfPlay(TicTacToe(), games=10), SelfPlay(TicTacToe(), games=10)
+    data.rollouts = 5
+    again.load_state_dict(data.state_dict())
+    assert again.sample(player).positions() == data.sample(player).positions()
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer) -> None:
+    starts = ["3/3/3 x", "x2/1o1/3 x", "3/3/x2 o", "3/1x1/3 o"]
+    data = SelfPlay(TicTacToe(), games=24, seed=5, starts=starts)
+    whole = data.sample(player)
+    shares = [data.sample(player, rank, ranks) for rank in range(ranks)]
+    for rank, share in enumerate(shares):
+        assert share.games == 24 // ranks
+        for i in range(share.games):
+            game = i * ranks + rank
+            assert share.position(i) == whole.position(game)
+            assert share.reward[i] == whole.reward[game]
+            assert share.group[i] == whole.group[game] == game % 4  # a start has one number on every rank
+    assert sum(share.plies for share in shares) == whole.plies
+
+
+def test_what_ranks_cannot_share_evenly(player: PolicyPlayer) -> None:
+    with pytest.raises(ValueError, match="games is 7, which 2 ranks can't share evenly"):
+        SelfPlay(TicTacToe(), games=7).sample(player, 0, 2)
+
+
+def test_starts_come_in_turn_black_to_move_included(module: MakeModule) -> None:
+    mate_in_one = "6k1/5ppp/8/8/8/8/5PPP/R5K1 b - - 0 1"  # Black moves, and must make room or be mated
+    starts = [chess.STARTING_FEN, mate_in_one]
+    data = SelfPlay(Chess(backend="python-chess"), games=6, max_plies=4, starts=starts)
+    rollout = data.sample(PolicyPlayer(module(data.game).policy))
+    for i, position in enumerate(rollout.positions()):
+        assert split_position(position)[0].split()[:2] == starts[i % 2].split()[:2]
+    assert rollout.group.tolist() == [0, 1, 0, 1, 0, 1]
+    first = [rollout.player[rollout.game == game][0] for game in range(6)]
+    assert first == [0, 1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"games": 0}, "games is 0"),
+        ({"updates": -1}, "updates is -1"),
+        ({"max_plies": 0}, "max_plies is 0"),
+        ({"starts": []}, "starts is empty"),
+        ({"starts": ["3/3/3 x", "xxx"]}, "'xxx' is no tic-tac-toe position"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SelfPlay(TicTacToe(), **arguments)  # type: ignore[arg-type]
+
+
+# --- How they are cut ------------------------------------------------------------------------------------------------
+
+
+class Reader(pl.LightningModule):
+    """Another module than ours, with a policy: keeps the batches, and pulls every weight towards zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy = Policy(TicTacToe(), MLP(TicTacToe(), hidden=(8,)))
+        self.batches: list[Batch] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self.batches.append(batch)
+        return torch.stack([p.square().sum() for p in self.parameters()]).sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize(("updates", "passes", "parts"), [(1, 1, 1), (1, 1, 4), (3, 1, 1), (2, 3, 2)])
+def test_every_ply_comes_once_a_pass(updates: int, passes: int, parts: int, trainer: MakeTrainer) -> None:
+    reader, data = Reader(), SelfPlay(TicTacToe(), games=16, updates=updates, passes=passes)
+    fit = trainer(accumulate_grad_batches=parts)
+    fit.fit(reader, data)
+    assert fit.global_step == updates * passes
+    assert len(reader.batches) == updates * passes * parts
+    rollout = data.rollout
+    assert isinstance(rollout, Rollout)
+
+    def plies(batches: list[Batch]) -> list[tuple[object, ...]]:
+        rows = []
+        for batch in batches:
+            assert (batch.games, batch.plies, batch.parts) == (16, rollout.plies, updates * parts)
+            for i in range(len(batch.choice)):
+                legal = tuple(action for action in batch.legal[i].tolist() if action >= 0)
+                facts = (batch.choice[i].item(), batch.log_prob[i].item(), batch.advantage[i].item())
+                rows.append((tuple(batch.planes[i].flatten().tolist()), legal, *facts))
+        return sorted(rows, key=repr)
+
+    each = updates * parts
+    for k in range(passes):
+        assert plies(reader.batches[k * each : (k + 1) * each]) == plies(reader.batches[:each])
+    assert len(plies(reader.batches[:each])) == rollout.plies
+    words = np.array([row[0] for row in plies(reader.batches[:each])], dtype=np.uint64)
+    assert words.sum(axis=0).tolist() == rollout.planes[:, :, 0].sum(axis=0).tolist()
+    sizes = [len(batch.choice) for batch in reader.batches]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_updates_shuffle_plies_by_the_seed_alone(trainer: MakeTrainer) -> None:
+    def first_batch(seed: int) -> Tensor:
+        torch.manual_seed(0)
+        reader = Reader()
+        trainer().fit(reader, SelfPlay(TicTacToe(), games=16, updates=2, seed=seed))
+        return reader.batches[0].log_prob
+
+    assert torch.equal(first_batch(1), first_batch(1))
+    assert first_batch(1).shape != first_batch(2).shape or not torch.equal(first_batch(1), first_batch(2))
+
+
+def test_a_module_without_a_policy(trainer: MakeTrainer) -> None:
+    class NoPolicy(Reader):
+        def __init__(self) -> None:
+            super().__init__()
+            self.policy = nn.Linear(1, 1)  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match="NoPolicy has no `policy`"):
+        trainer().fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------------
+
+# The rollout is made, not played, and five of its 64 parts are learned from: every part takes the same memory, and
+# all of them would take half a minute.
+LARGE = """
+import resource, sys
+import numpy as np, pytorch_lightning as pl, torch
+from chesspg.games.chess import Chess
+from chesspg.games.game import Legal
+from chesspg.players.rollout import Rollout
+from chesspg.policy.networks import ResidualNet
+from chesspg.training.datamodule import SelfPlay
+from chesspg.training.module import PolicyGradient
+
+N, GAMES, MOVES = 200_000, 1000, 40
+game = Chess(backend="python-chess")
+one = game.start(1).observe()
+actions = np.tile(np.sort(np.random.default_rng(0).choice(4096, MOVES, replace=False)).astype(np.int16), N)
+
+class Made(SelfPlay):
+    def sample(self, player, rank=0, ranks=1):
+        return Rollout(
+            planes=np.repeat(one.planes, N, axis=0), scalars=np.repeat(one.scalars, N, axis=0),
+            player=np.tile(np.array([0, 1], np.int8), N // 2), legal=Legal(actions, np.arange(N + 1) * MOVES),
+            choice=np.zeros(N, np.int16), log_prob=np.zeros(N, np.float32), value=None,
+            game=np.repeat(np.arange(GAMES, dtype=np.int32), N // GAMES), outcome=np.ones(GAMES, np.int8),
+            reason=np.ones(GAMES, np.uint8), reward=np.ones(GAMES, np.float32),
+            length=np.full(GAMES, N // GAMES, np.int32), group=np.zeros(GAMES, np.int32), finished=[], seconds=1.0,
+        )
+
+torch.set_num_threads(1)
+module = PolicyGradient(game, ResidualNet)
+trainer = pl.Trainer(max_epochs=1, accelerator="cpu", accumulate_grad_batches=64, limit_train_batches=5, logger=False,
+                     enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+trainer.fit(module, Made(game, games=GAMES))
+assert trainer.global_step == 1
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # in KiB on Linux
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
+def test_200_000_plies_train_in_4_gb() -> None:
+    root = str(Path(__file__).parent.parent.parent)
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", "-c", LARGE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) < 4_000_000

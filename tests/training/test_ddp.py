@@ -1,0 +1,67 @@
+"""Two processes learn what one would: the real command under DDP on the CPU."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from chesspg.train import main
+
+# Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+
+# One update a rollout: with more of them, ranks shuffle the plies of their own games. Three starts for two ranks, so
+# that a start's games, which leave_one_out compares, are spread over both.
+LINE = (
+    "--config small.yaml --model.baseline leave_one_out --model.gae_lambda null --model.clip null "
+    "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.lr_scheduler null "
+    '--data.updates 1 --data.passes 1 --data.games 30 --data.starts ["3/3/3 x","x2/1o1/3 x","3/3/x2 o"]'
+)
+
+
+def test_two_processes_learn_what_one_does(folder: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
+    ddp = "--trainer.strategy ddp --trainer.devices 2 --trainer.accelerator cpu"
+    process = start(*shlex.split(f"{LINE} {ddp}"))
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0, error
+    (run,) = (folder / "checkpoints").iterdir()  # one folder, though each process could think of its own
+    assert main(shlex.split(f"{LINE} --run one")) == 0
+
+    two, one = load_file(run / "last.safetensors"), load_file(folder / "one/last.safetensors")
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=0, atol=1e-5)
+
+    # The command is heard once: the line of the start, three evaluations (before, after 2 and 4), the line of the end.
+    lines = out.splitlines()
+    assert [line.split(" ·")[0] for line in lines if line.startswith("update")] == [
+        "update    0",
+        "update    2",
+        "update    4",
+    ]
+    assert sum(line.startswith("play it with") for line in lines) == 1
+    assert sum(line.startswith("tic-tac-toe · MLP") for line in lines) == 1
+    assert len(list(run.glob("events.out.tfevents*"))) == 1
+    assert {"config.yaml", "last.ckpt", "best.ckpt", "best.safetensors", "metrics.csv"} <= {
+        p.name for p in run.iterdir()
+    }
+
+    def rows(path: Path) -> list[dict[str, str]]:
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    together, alone = rows(run / "metrics.csv"), rows(folder / "one/metrics.csv")
+    assert len(together) == len(alone) == 1 + 4
+    assert all(float(row["gradient_norm"]) > 0.01 for row in alone[1:])  # there was something to learn
+    for a, b in zip(together, alone, strict=True):
+        for name in a:
+            if not name.endswith("_per_s") and b[name]:
+                # Means over plies are means of the ranks' means: the ranks have about as many plies, not as many.
+                tolerance = 0.05 if name in ("entropy", "value_error", "log_prob_difference") else 1e-4
+                assert float(a[name]) == pytest.approx(float(b[name]), abs=tolerance), name
