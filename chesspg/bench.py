@@ -1,8 +1,8 @@
 """python -m chesspg.bench: where the time goes, and how far each stage is from its limit.
 
-    python -m chesspg.bench                              the default recipe on this machine, under two minutes
-    python -m chesspg.bench --config chess_plain --json bench.json
-    python -m chesspg.bench verify --plies 10000000      both backends side by side, every bit compared
+python -m chesspg.bench                              the default recipe on this machine, under two minutes
+python -m chesspg.bench --config chess_plain --json bench.json
+python -m chesspg.bench verify --plies 10000000      both backends side by side, every bit compared
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import chess
@@ -33,7 +33,11 @@ KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given: argparse.Namespace
+    given, given.override = parser.parse_known_args(arguments)  # fields of the recipe, which its own parser reads
+    if given.override and given.run is _verify:
+        parser.error(f"unrecognized arguments: {' '.join(given.override)}")
     with polite_interrupt():
         return int(given.run(given))
 
@@ -46,18 +50,16 @@ def _bench(given: argparse.Namespace) -> int:
             check_writable(given.json)
         if given.threads:
             os.environ["OMP_NUM_THREADS"] = str(given.threads)
-        from chesspg.train import DEFAULT_RECIPE, parse, recipe
+        from chesspg.training.cli import recipe
 
-        recipes = [recipe(name) for name in given.config or [DEFAULT_RECIPE]]
+        recipes = [recipe(name) for name in given.config or ["chess_quick"]]
     results: dict[str, Any] = {"machine": _machine()}
     _say("machine", results["machine"])
     results |= _rules(given.games)
     _say("rules, one core", results)
     for path in recipes:
-        with one_line_errors():
-            cli = parse(["--config", str(path), *_LOOP, *given.override])
-        stages = _network(cli, given.games)
-        _say(f"{path.stem}: {type(cli.model.policy.network).__name__} {cli.model.policy.network.init_args}", stages)
+        stages = _network(path, given.override, given.games)
+        _say(path.stem, stages)
         results |= stages if path == recipes[0] else {}
         results.setdefault("configs", {})[path.stem] = stages
     if given.json:
@@ -138,20 +140,35 @@ def _random_plies(game: Game, count: int, plies: int) -> float:
     return done / (time.perf_counter() - began)
 
 
-_LOOP = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
+def _loop(recipe: Path, override: list[str]) -> tuple[Any, Any, Any, dict[str, float]]:
+    """The recipe as `train` runs it but for evaluation matches: module, data, trainer, and how fast all of it goes."""
+    from chesspg.training.cli import MISTAKES, RunCLI
+
+    with TemporaryDirectory() as folder:
+        limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
+        with one_line_errors(*MISTAKES):
+            cli = RunCLI.build(["--config", str(recipe), "--run", f"{folder}/run", *limits, *override])
+        module, data, trainer = cli.model, cli.datamodule, cli.trainer
+        trainer.fit(module, data)  # one rollout to warm up
+        trainer.fit_loop.max_epochs = 1 + ROLLOUTS
+        plies, began = module.played["plies"], time.perf_counter()
+        trainer.fit(module, data)
+        seconds = time.perf_counter() - began
+    updates = ROLLOUTS * data.updates * data.passes
+    speeds = {"loop_plies_per_s": (module.played["plies"] - plies) / seconds, "loop_updates_per_s": updates / seconds}
+    return module, data, trainer, speeds
 
 
-def _network(cli: Any, games: int) -> dict[str, float]:
+def _network(recipe: Path, override: list[str], games: int) -> dict[str, Any]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
     import torch
 
     from chesspg.players.draws import Draws
     from chesspg.players.lockstep import play
     from chesspg.players.policy_player import PolicyPlayer
-    from chesspg.policy.policy import to_tensors
-    from chesspg.training.datamodule import cut
+    from chesspg.policy.policy import to_tensors, words
 
-    module, data, trainer = cli.model, cli.datamodule, cli.trainer
+    module, data, trainer, loop = _loop(recipe, override)
     policy, network, game = module.policy, module.policy.network, module.policy.game
     context = trainer.precision_plugin.forward_context
     player = PolicyPlayer(policy, forward_context=context)
@@ -178,30 +195,30 @@ def _network(cli: Any, games: int) -> dict[str, float]:
     for seed in range(REPEATS):
         speed, sizes = self_play(seed)
         limit = forward(sizes)
-        played.append(speed), bare.append(limit), shares.append(speed / limit)
+        played.append(speed)
+        bare.append(limit)
+        shares.append(speed / limit)
     unpack = games / _seconds(lambda: network.unpack(planes))
 
-    # The recipe's own loop, and the bare forward and backward on its micro-batches.
-    trainer.fit(module, data)  # one rollout to warm up
-    trainer.fit_loop.max_epochs = 1 + ROLLOUTS
-    before, began = dict(module.played), time.perf_counter()
-    trainer.fit(module, data)
-    seconds, plies = time.perf_counter() - began, module.played["plies"] - before["plies"]
-    rollout, updates = data.rollout, ROLLOUTS * data.updates * data.passes
-    learned = float(trainer.callback_metrics["learned_plies_per_s"])
-    parts = [part for part, _ in zip(cut(rollout, data, data.updates * trainer.accumulate_grad_batches), range(4))]
+    # The bare forward and backward on the micro-batches of the loop's last rollout.
+    rollout = data.rollout
+    assert rollout is not None
+    order = np.random.default_rng(1).permutation(rollout.plies)
+    rows = np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]
+    parts = [(words(rollout.planes[part]), torch.from_numpy(rollout.scalars[part])) for part in rows]
 
     def forward_backward() -> float:
         began = time.perf_counter()
         for part in parts:
             with context():
-                output = network(part.planes, part.scalars)
+                output = network(*part)
                 loss = output.logits.mean() + (0 if output.value is None else output.value.mean())
             loss.backward()
-        return sum(len(part.choice) for part in parts) / (time.perf_counter() - began)
+        return sum(map(len, rows)) / (time.perf_counter() - began)
 
     forward_backward()
     both = _median(forward_backward)
+    learned = float(trainer.callback_metrics["learned_plies_per_s"])
     return {
         "parameters": float(sum(p.numel() for p in network.parameters())),
         "unpack_positions_per_s": unpack,
@@ -211,8 +228,7 @@ def _network(cli: Any, games: int) -> dict[str, float]:
         "forward_backward_positions_per_s": both,
         "training_positions_per_s": learned,
         "training_share": learned / both,
-        "loop_plies_per_s": plies / seconds,
-        "loop_updates_per_s": updates / seconds,
+        **loop,
     }
 
 
@@ -249,7 +265,6 @@ def _parser() -> Parser:
     parser.add_argument("--games", type=int, default=1024, help="games at once for rules and self-play (default: 1024)")
     parser.add_argument("--threads", type=int, help="torch's threads (default: its own choice)")
     parser.add_argument("--json", metavar="FILE", help="where to write the figures; replaced if it exists")
-    parser.add_argument("--override", nargs="*", default=[], metavar="--FIELD=VALUE", help="fields of the recipe")
     commands = parser.add_subparsers()
     verify = commands.add_parser("verify", help="compare both chess backends ply by ply")
     verify.add_argument("--plies", type=int, default=1_000_000, help="at least so many (default: 1,000,000)")

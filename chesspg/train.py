@@ -9,107 +9,28 @@ python -m chesspg.train --resume checkpoints/RUN          go on where a run stop
 from __future__ import annotations
 
 import argparse
-import csv
-import logging
-import os
 import signal
 import sys
 import time
-import warnings
 from pathlib import Path
-from typing import Any
 
-import pytorch_lightning as pl
-import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Timer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-
-from chesspg.learning import estimators
+from chesspg.arena.commands import fail
+from chesspg.arena.roster import RUNS
 from chesspg.policy import files
-from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
-from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
-from chesspg.training.datamodule import SelfPlay
-from chesspg.training.module import NotFinite, PolicyGradient
+from chesspg.training.cli import MISTAKES, RunCLI, is_rank_zero, recipe
+from chesspg.training.module import NotFinite
 
 DEFAULT_RECIPE = "chess_quick"
-PACKAGE = Path(__file__).parent
-RUNS = Path("checkpoints")
-
-
-class TrainCLI(LightningCLI):
-    """LightningCLI with a run folder, and with what every run has: checkpoints, logs, sample games, a progress bar."""
-
-    folder: Path
-    checkpoint: dict[str, Any] | None  # what a resumed run goes on from
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--run", type=str, default=None, help="the folder to make and write, checkpoints/… if none")
-        parser.add_argument("--resume", type=str, default=None, help="the folder of a run to go on with, by its config")
-        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
-        parser.link_arguments("data.game", "model.game", apply_on="instantiate")
-
-    def before_instantiate_classes(self) -> None:
-        self.folder = Path(self.config.resume or self.config.run)
-        self.checkpoint = read_checkpoint(self.folder / "last.ckpt") if self.config.resume else None
-
-    def instantiate_classes(self) -> None:
-        super().instantiate_classes()
-        _check(self.model, self.datamodule, self.trainer)
-        if self.checkpoint is not None:
-            _check_resumable(self.model, self.trainer, self.checkpoint)
-        elif _is_rank_zero():  # nothing is written before all is known to be good
-            self.folder.mkdir(parents=True)
-            self.parser.save(_without_run(self.config), self.folder / "config.yaml", overwrite=True)
-
-    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        config = self.config_init.trainer
-        # By epochs: Lightning's own limit may stop between the micro-batches of an update.
-        max_time, config["max_time"] = config["max_time"], None
-        if config["max_epochs"] is None:
-            config["max_epochs"] = -1
-        if config["logger"] in (None, True):
-            config["logger"] = [
-                _csv_logger(self.folder, self.checkpoint),
-                TensorBoardLogger(self.folder, name="", version=""),
-            ]
-        config["plugins"] = [AtomicCheckpointIO(), *(config["plugins"] or [])]
-        config["default_root_dir"] = str(self.folder)
-        callbacks = config["callbacks"] = list(config["callbacks"] or [])
-        matches = [callback for callback in callbacks if isinstance(callback, EvaluationMatch)]
-        for match in matches:
-            match.folder = match.folder or self.folder / "games"
-        monitor = f"score/{matches[0].opponents[0]}" if matches else None
-        callbacks += [RolloutCheckpoint(self.folder, monitor), SampleGames(self.folder / "games"), RolloutProgress()]
-        if max_time is not None:
-            callbacks.append(Timer(max_time, interval="epoch"))
-        return super().instantiate_trainer(**kwargs)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Train; the exit code is 0, 1 when the loss is not finite, 2 for bad input, 130 or 143 when stopped."""
-    for library in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)  # its banner of unused accelerators, its tips, its seed
-    warnings.filterwarnings("ignore", "LightningCLI's args parameter", UserWarning)  # main() is the command line
-    warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)  # Lightning's own, of torch
-    warnings.filterwarnings("ignore", "Experiment logs directory", UserWarning)  # ours: config.yaml is in it
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         resume, arguments = _arguments(arguments)
-        cli = TrainCLI(
-            PolicyGradient,
-            SelfPlay,
-            save_config_callback=None,
-            run=False,
-            auto_configure_optimizers=False,
-            seed_everything_default=0,
-            trainer_defaults={"log_every_n_steps": 1, "enable_model_summary": False, "enable_checkpointing": True},
-            parser_kwargs={"exit_on_error": False, "description": __doc__, "prog": "python -m chesspg.train"},
-            args=arguments,
-        )
-    except (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError) as error:
-        return _refuse(error)
+        cli = RunCLI.build(arguments, description=__doc__, prog="python -m chesspg.train")
+    except MISTAKES as error:
+        fail(error)
     folder, trainer = cli.folder, cli.trainer
     size = sum(p.numel() for p in cli.model.parameters())
     network = type(cli.model.policy.network).__name__
@@ -147,93 +68,12 @@ def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
                 raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
         files.read_header(folder)  # a damaged run is refused before anything is built
         return True, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *rest]
-    recipes = [_recipe(name) for name in known.config or [DEFAULT_RECIPE]]
+    recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if run.exists() and _is_rank_zero():
+    if run.exists() and is_rank_zero():
         raise ValueError(f"{run} exists already; name another folder, or go on with it by --resume {run}")
     configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
     return False, [*configs, "--run", str(run), *rest]
-
-
-def _recipe(name: str) -> Path:
-    """A path to a YAML file, or the bare name of a recipe that ships."""
-    if Path(name).is_file():
-        return Path(name)
-    homes = [PACKAGE / "configs", PACKAGE.parent / "configs"]  # in a wheel, in a checkout
-    for home in homes:
-        if (home / f"{name}.yaml").is_file():
-            return home / f"{name}.yaml"
-    names = sorted(path.stem for home in homes for path in home.glob("*.yaml"))
-    raise ValueError(f"no recipe {name!r}; give a path, or one of {', '.join(names)}")
-
-
-def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
-    """Raise ValueError for what only the parts together can tell is wrong."""
-    for name in ("max_epochs", "accumulate_grad_batches"):
-        if getattr(trainer, name) == 0:
-            raise ValueError(f"trainer.{name} is 0; it must be 1 or more")
-    model.configure_optimizers()  # a bad learning rate is said now
-    data.share(0, trainer.world_size)
-    if model.baseline == "leave_one_out":
-        estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.share()[1]))
-    if data.updates * data.passes > 1 and model.clip is None:
-        raise ValueError(
-            f"data.updates {data.updates} and data.passes {data.passes} learn from plies that other weights played; "
-            "set model.clip, or leave both at 1"
-        )
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
-        if isinstance(callback, EvaluationMatch):
-            callback.setup(trainer, model, "fit")  # finds its opponents
-
-
-def _check_resumable(model: PolicyGradient, trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
-    """Raise ValueError if the checkpoint does not fit the model, or leaves the trainer nothing to do."""
-    try:
-        model.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        raise ValueError(f"the checkpoint does not fit the model: {error}") from None
-    rollouts = checkpoint["chesspg"]["played"]["rollouts"]
-    if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= rollouts:
-        raise ValueError(f"all {rollouts} rollouts are done; to go on, add --trainer.max_epochs N, above {rollouts}")
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, Timer) and callback.state_key in checkpoint["callbacks"]:
-            callback.load_state_dict(checkpoint["callbacks"][callback.state_key])
-            spent, left = int(callback.time_elapsed()), callback.time_remaining()
-            if left is not None and left <= 0:
-                raise ValueError(
-                    f"its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above {spent} seconds"
-                )
-
-
-def _csv_logger(folder: Path, checkpoint: dict[str, Any] | None) -> CSVLogger:
-    """metrics.csv in the run folder; a resumed run keeps the rows of what it keeps."""
-    kept: list[dict[str, Any]] = []
-    path = folder / "metrics.csv"
-    if checkpoint is not None and path.is_file() and _is_rank_zero():
-        before = max(1, checkpoint["global_step"])  # of step 0 there is an evaluation
-        with path.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if (row["step"] or "").isdigit() and int(row["step"]) < before]
-    logger = CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1)
-    for row in kept:
-        logger.log_metrics({name: value for name, value in row.items() if value}, int(row["step"]))
-    return logger
-
-
-def _is_rank_zero() -> bool:
-    """Before Lightning knows: launchers tell a process its rank by these variables."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK"))
-
-
-def _without_run(config: Any) -> Any:
-    """The config as it is kept with the run: all but the folder's own name."""
-    kept = config.clone()
-    kept.run = kept.resume = None
-    return kept
-
-
-def _refuse(error: Exception) -> int:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -52,8 +52,12 @@ trainer: {accumulate_grad_batches: 3}
 
 
 def train(line: str) -> int:
-    """The command with these arguments, in this process."""
-    return main(shlex.split(line))
+    """The exit code of the command with these arguments, in this process."""
+    try:
+        return main(shlex.split(line))
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return ended.code
 
 
 def assert_same_weights(a: Path, b: Path) -> None:
@@ -168,6 +172,19 @@ def test_stopped_by_a_signal(
     assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0
     assert [int(row["epoch"]) for row in rollouts(run)] == list(range(done + 1))
     assert capsys.readouterr().out.endswith("play it with  python -m chesspg.play run\n")
+
+
+def test_resume_drops_the_rows_of_what_was_lost(folder: Path) -> None:
+    assert train("--config small.yaml --run run --trainer.max_epochs 2") == 0
+    path = folder / "run/metrics.csv"
+    header, *rows = path.read_text().splitlines()
+    step = header.split(",").index("step")
+    later = rows[-1].split(",")
+    later[step] = "17"  # of a third rollout, whose updates 12 to 17 are in no checkpoint
+    path.write_text("\n".join([header, *rows, ",".join(later), rows[-1][:9]]) + "\n")  # and half a row
+    assert train("--resume run --trainer.max_epochs 4") == 0
+    assert [row["epoch"] for row in rollouts(folder / "run")] == ["0", "1", "2", "3"]
+    assert path.read_text().splitlines()[1].split(",")[step] == "0"
 
 
 def test_resume_of_a_finished_run_says_how_to_go_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ Everything is float64. `docs/derivation.md` names the test behind each of its li
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -125,7 +125,7 @@ class Matching(Game):
     encoding_version = 1
     board = (3, 3)  # a row for each ply
     planes = ("numbers",)
-    scalars = {}
+    scalars: Mapping[str, int] = {}
     num_actions = 3
     reasons = ("ongoing", "equal numbers", "three numbers")
 

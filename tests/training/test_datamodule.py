@@ -57,6 +57,28 @@ def test_a_rollout_goes_on_where_the_state_says(player: PolicyPlayer) -> None:
     assert again.sample(player).positions() == data.sample(player).positions()
 
 
+def test_every_rollout_of_a_training_draws_anew(trainer: MakeTrainer) -> None:
+    class Keep(pl.Callback):
+        def __init__(self) -> None:
+            self.games: list[list[str]] = []
+
+        def on_rollout(self, rollout: Rollout) -> None:
+            self.games.append(rollout.positions())
+
+    class Still(Reader):
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.0)
+
+    keep, still, data = Keep(), Still(), SelfPlay(TicTacToe(), games=20, seed=3)
+    trainer(max_epochs=2, callbacks=[keep]).fit(still, data)
+    assert data.rollouts == 2
+    fresh = SelfPlay(TicTacToe(), games=20, seed=3)
+    for number, games in enumerate(keep.games):
+        fresh.rollouts = number
+        assert games == fresh.sample(PolicyPlayer(still.policy)).positions()
+    assert keep.games[0] != keep.games[1]
+
+
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer) -> None:
     starts = ["3/3/3 x", "x2/1o1/3 x", "3/3/x2 o", "3/1x1/3 o"]
