@@ -2,6 +2,7 @@
 
 python -m chesspg.bench                              the default recipe on this machine, under two minutes
 python -m chesspg.bench --config chess_plain --json bench.json
+python -m chesspg.bench --compare                    also other libraries, those that are installed, on the same work
 python -m chesspg.bench verify --plies 10000000      both backends side by side, every bit compared
 """
 
@@ -11,10 +12,12 @@ import argparse
 import json
 import os
 import platform
+import random
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +32,8 @@ from chesspg.games.game import Game
 
 ROLLOUTS = 2  # that the whole loop is timed over
 REPEATS = 3  # of each measurement; the median is told
+PLIES = 150  # of random play at most, by us and by others: then begin anew
+SECONDS = 2.0  # for each of the others
 KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
 
 
@@ -46,22 +51,37 @@ def _bench(given: argparse.Namespace) -> int:
     with one_line_errors():
         if given.games < 2:
             raise ValueError(f"--games {given.games}: 2 or more would do")
+        if given.threads is not None and given.threads < 1:
+            raise ValueError(f"--threads {given.threads}: 1 or more would do")
         if given.json:
             check_writable(given.json)
         if given.threads:
-            os.environ["OMP_NUM_THREADS"] = str(given.threads)
-        from chesspg.training.cli import recipe
+            os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for what reads it when it is imported
+    import torch
 
-        recipes = [recipe(name) for name in given.config or ["chess_quick"]]
-    results: dict[str, Any] = {"machine": _machine()}
-    _say("machine", results["machine"])
-    results |= _rules(given.games)
-    _say("rules, one core", results)
-    for path in recipes:
-        stages = _network(path, given.override, given.games)
-        _say(path.stem, stages)
-        results |= stages if path == recipes[0] else {}
-        results.setdefault("configs", {})[path.stem] = stages
+    from chesspg.training.cli import MISTAKES, RunCLI, recipe
+
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    with TemporaryDirectory() as folder:
+        # The recipes as `train` runs them but for evaluation matches, all known to be good before any is measured.
+        limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
+        runs = {}
+        with one_line_errors(*MISTAKES):
+            for path in map(recipe, given.config or ["chess_quick"]):
+                arguments = ["--config", str(path), "--run", f"{folder}/{len(runs)}", *limits, *given.override]
+                runs[path.stem] = RunCLI.build(arguments)
+        results: dict[str, Any] = {"machine": _machine()}
+        _say("machine", results["machine"])
+        results |= _rules(given.games)
+        _say("rules of chess, one core", results)
+        if given.compare:
+            results["compare"] = _compare(results["rules_plies_per_s"])
+        for name, run in runs.items():
+            stages = _network(run, given.games)
+            _say(f"{name}, {results['machine']['torch_threads']} threads", stages)
+            results = stages | results  # at the top: the first recipe's
+            results.setdefault("configs", {})[name] = stages
     if given.json:
         Path(given.json).write_text(json.dumps(results, indent=2) + "\n")
     return 0
@@ -71,6 +91,8 @@ def _verify(given: argparse.Namespace) -> int:
     with one_line_errors():
         if given.plies < 1:
             raise ValueError(f"--plies {given.plies}: 1 or more would do")
+        if given.seed < 0:
+            raise ValueError(f"--seed {given.seed}: 0 or more would do")
         Chess(backend="bitboards").start(1)
     from rich.progress import Progress
 
@@ -110,7 +132,7 @@ def _machine() -> dict[str, Any]:
 def _rules(games: int) -> dict[str, float]:
     """Random plies through the public contract, and perft."""
     backend = Chess()
-    results = {"games": float(games), "rules_plies_per_s": _median(lambda: _random_plies(backend, games, 150))}
+    results = {"games": float(games), "rules_plies_per_s": _median(lambda: _random_plies(backend, games, PLIES))}
     few = max(2, games // 32)
     reference = Chess(backend="python-chess")
     results["python_chess_plies_per_s"] = _median(lambda: _random_plies(reference, few, 60))
@@ -140,26 +162,123 @@ def _random_plies(game: Game, count: int, plies: int) -> float:
     return done / (time.perf_counter() - began)
 
 
-def _loop(recipe: Path, override: list[str]) -> tuple[Any, Any, Any, dict[str, float]]:
-    """The recipe as `train` runs it but for evaluation matches: module, data, trainer, and how fast all of it goes."""
-    from chesspg.training.cli import MISTAKES, RunCLI
+def _compare(ours: float) -> dict[str, float]:
+    """Plies a second of other libraries on the same work: random legal moves, at each ply the library's observation."""
+    measures: dict[str, Callable[[], float]] = {
+        "open_spiel": lambda: _open_spiel(lambda state: None),  # rules only
+        "open_spiel_with_observation": lambda: _open_spiel(lambda state: state.observation_tensor()),
+        "open_spiel_with_observation_array": _open_spiel_array,
+        "pettingzoo": _pettingzoo,
+        "torchrl": _torchrl,
+        "pgx": _pgx,
+    }
+    found = {}
+    print(f"\ncompared with, {PLIES} plies a game at most")
+    for name, measure in measures.items():
+        try:
+            found[name] = measure()
+        except ModuleNotFoundError as error:
+            _row(name.replace("_", " "), "skipped", f"{error.name} is not installed")
+        except Exception as error:  # other people's libraries, in versions yet to come: none of them is our bug
+            _row(name.replace("_", " "), "skipped", " ".join(f"{type(error).__name__}: {error}".split())[:80])
+        else:
+            _row(name.replace("_", " "), _figure(found[name]), f"plies/s     ours are {ours / found[name]:,.1f} times")
+    return found
 
-    with TemporaryDirectory() as folder:
-        limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
-        with one_line_errors(*MISTAKES):
-            cli = RunCLI.build(["--config", str(recipe), "--run", f"{folder}/run", *limits, *override])
-        module, data, trainer = cli.model, cli.datamodule, cli.trainer
-        trainer.fit(module, data)  # one rollout to warm up
-        trainer.fit_loop.max_epochs = 1 + ROLLOUTS
-        plies, began = module.played["plies"], time.perf_counter()
-        trainer.fit(module, data)
-        seconds = time.perf_counter() - began
+
+def _one_by_one(begin: Callable[[], Any], ply: Callable[[Any], bool]) -> float:
+    """Plies a second of one game after another: `ply` plays one, and says whether the game goes on."""
+    done, began = 0, time.perf_counter()
+    while time.perf_counter() - began < SECONDS:
+        game = begin()
+        for _ in range(PLIES):
+            done += 1
+            if not ply(game):
+                break
+    return done / (time.perf_counter() - began)
+
+
+def _open_spiel(look: Callable[[Any], Any]) -> float:
+    rules, uniform = import_module("pyspiel").load_game("chess"), random.Random(1).random
+
+    def ply(state: Any) -> bool:
+        look(state)
+        actions = state.legal_actions()
+        state.apply_action(actions[int(uniform() * len(actions))])
+        return not state.is_terminal()
+
+    return _one_by_one(rules.new_initial_state, ply)
+
+
+def _open_spiel_array() -> float:
+    """With its observation written into one array that is kept, which spares the list of a thousand numbers."""
+    rules = import_module("pyspiel").load_game("chess")
+    observation = import_module("open_spiel.python.observation").make_observation(rules)
+    return _open_spiel(lambda state: observation.set_from(state, state.current_player()))
+
+
+def _pettingzoo() -> float:
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # which it imports
+    environment, rng = import_module("pettingzoo.classic.chess_v6").env(), np.random.default_rng(1)
+
+    def ply(_: Any) -> bool:
+        observation, _, over, cut, _ = environment.last()
+        if not over and not cut:
+            environment.step(rng.choice(np.flatnonzero(observation["action_mask"])))
+        return not over and not cut
+
+    return _one_by_one(lambda: environment.reset(seed=1), ply)
+
+
+def _torchrl() -> float:
+    environment = import_module("torchrl.envs").ChessEnv(include_fen=True, mask_actions=True)
+    state = None
+
+    def begin() -> None:
+        nonlocal state
+        state = environment.reset()
+
+    def ply(_: Any) -> bool:
+        nonlocal state
+        stepped, state = environment.step_and_maybe_reset(environment.rand_action(state))
+        return not bool(stepped["next", "done"])
+
+    return _one_by_one(begin, ply)
+
+
+def _pgx(games: int = 256) -> float:
+    """Compiled by JAX for all cores, many games at once; a game that is over stays so and isn't counted."""
+    jax, environment = import_module("jax"), import_module("pgx").make("chess")
+
+    @jax.jit  # type: ignore[untyped-decorator]
+    def ply(state: Any, key: Any) -> Any:
+        logits = jax.numpy.where(state.legal_action_mask, 0.0, -jax.numpy.inf)
+        return jax.vmap(environment.step)(state, jax.random.categorical(key, logits, axis=-1))
+
+    keys = jax.random.split(jax.random.key(1), games)
+    state = ply(jax.jit(jax.vmap(environment.init))(keys), keys[0])
+    done, began, played = 0.0, time.perf_counter(), 0
+    while time.perf_counter() - began < SECONDS and played < PLIES:
+        done += float((~state.terminated).sum())
+        state = ply(state, keys[played])
+        state.observation.block_until_ready()
+        played += 1
+    return done / (time.perf_counter() - began)
+
+
+def _loop(run: Any) -> dict[str, float]:
+    """How fast the whole loop goes, after one rollout to warm up."""
+    module, data, trainer = run.model, run.datamodule, run.trainer
+    trainer.fit(module, data)
+    trainer.fit_loop.max_epochs = 1 + ROLLOUTS
+    plies, began = module.played["plies"], time.perf_counter()
+    trainer.fit(module, data)
+    seconds = time.perf_counter() - began
     updates = ROLLOUTS * data.updates * data.passes
-    speeds = {"loop_plies_per_s": (module.played["plies"] - plies) / seconds, "loop_updates_per_s": updates / seconds}
-    return module, data, trainer, speeds
+    return {"loop_plies_per_s": (module.played["plies"] - plies) / seconds, "loop_updates_per_s": updates / seconds}
 
 
-def _network(recipe: Path, override: list[str], games: int) -> dict[str, Any]:
+def _network(run: Any, games: int) -> dict[str, Any]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
     import torch
 
@@ -168,7 +287,8 @@ def _network(recipe: Path, override: list[str], games: int) -> dict[str, Any]:
     from chesspg.players.policy_player import PolicyPlayer
     from chesspg.policy.policy import to_tensors, words
 
-    module, data, trainer, loop = _loop(recipe, override)
+    loop = _loop(run)
+    module, data, trainer = run.model, run.datamodule, run.trainer
     policy, network, game = module.policy, module.policy.network, module.policy.game
     context = trainer.precision_plugin.forward_context
     player = PolicyPlayer(policy, forward_context=context)
@@ -248,14 +368,33 @@ def _median(measure: Callable[[], float]) -> float:
     return statistics.median(measure() for _ in range(REPEATS))
 
 
+UNITS = ("plies", "positions", "nodes", "updates")
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return str(value)
+
+
+def _row(name: str, figure: str, unit: str = "") -> None:
+    print(f"  {name:36}{figure:>16}  {unit}".rstrip(), flush=True)
+
+
 def _say(title: str, facts: dict[str, Any]) -> None:
     print(f"\n{title}")
     for name, value in facts.items():
-        if isinstance(value, float):
-            value = f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
-        if not isinstance(value, dict):
-            print(f"  {name.replace('_', ' '):36}{value:>16}")
-    sys.stdout.flush()
+        thing, _, per_second = name.removesuffix("_per_s").rpartition("_")
+        if isinstance(value, dict):
+            continue
+        if name.endswith("_share"):
+            _row(f"{thing}, of that limit".replace("_", " "), f"{value:.0%}")
+        elif name.endswith("_per_s") and per_second in UNITS:
+            _row(thing.replace("_", " "), _figure(value), f"{per_second}/s")
+        elif isinstance(value, str) and len(value) > 16:
+            print(f"  {name:20}{value:>32}")
+        else:
+            _row(name.replace("_", " "), _figure(value))
 
 
 def _parser() -> Parser:
@@ -264,6 +403,9 @@ def _parser() -> Parser:
     parser.add_argument("--config", action="append", metavar="NAME", help="a recipe, by name or path; may be repeated")
     parser.add_argument("--games", type=int, default=1024, help="games at once for rules and self-play (default: 1024)")
     parser.add_argument("--threads", type=int, help="torch's threads (default: its own choice)")
+    parser.add_argument(
+        "--compare", action="store_true", help="also OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
+    )
     parser.add_argument("--json", metavar="FILE", help="where to write the figures; replaced if it exists")
     commands = parser.add_subparsers()
     verify = commands.add_parser("verify", help="compare both chess backends ply by ply")

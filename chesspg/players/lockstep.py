@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.game import Games, Legal, Observation
+from chesspg.games.game import Games
 from chesspg.players.draws import Draws
-from chesspg.players.player import Choice, Player, Turn
-from chesspg.players.rollout import Rollout
+from chesspg.players.player import Launching, Player, Turn
+from chesspg.players.rollout import Recorder, Rollout
 
 Seats = tuple[Player, Player]  # who plays for player 0, who for player 1
 
@@ -28,6 +29,7 @@ def play(
     index: NDArray[np.integer[Any]] | None = None,
     group: NDArray[np.integer[Any]] | None = None,
     on_ply: Callable[[int, int], None] | None = None,
+    in_flight: int | None = None,
 ) -> Rollout:
     """Play all games to their end; each player is called once a ply for all the games it is to move in.
 
@@ -38,6 +40,9 @@ def play(
     index: [games] global indices, which the draws depend on; 0, 1, … if not given.
     group: [games] equal for games of the same start and the same seats, on whatever rank; all alike if not given.
     on_ply: called after each ply with the number of games over and of plies played so far.
+    in_flight: into how many parts the games are split, so that the rules of one part run while an accelerator thinks
+        about another. If not given, 2 with a player on an accelerator and else 1. Neither the games nor the order of
+        the stored plies depend on it, but for rounding: a network may round otherwise in a batch of another size.
     """
     began = time.perf_counter()
     total = len(games)
@@ -49,78 +54,69 @@ def play(
     seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
     index = np.arange(total) if index is None else index
 
-    recorder = _Recorder()
+    if in_flight is None:
+        in_flight = 2 if any(isinstance(player, Launching) and player.accelerated for player in players) else 1
+    if in_flight < 1:
+        raise ValueError(f"in_flight is {in_flight}; it must be 1 or more")
+
+    recorder = Recorder()
     outcome, reason = np.zeros(total, np.int8), np.zeros(total, np.uint8)
     reward, length = np.zeros(total, np.float32), np.zeros(total, np.int32)
     finished: list[tuple[NDArray[np.int64], Games]] = []
-    live = np.arange(total)  # which games the batch still holds
-    ply = plies = 0
-    while True:
-        outcomes = games.outcomes()
-        done = outcomes.over | (ply == max_plies)
-        if done.any():
-            ended = live[done]
-            outcome[ended], reason[ended] = outcomes.outcome[done], outcomes.reason[done]
-            ahead = material_weight * np.sign(games.material()[done])
-            reward[ended] = np.where(outcomes.over[done], outcomes.outcome[done], ahead)
-            length[ended] = ply
-            finished.append((ended, games[done]))
-            games, live = games[~done], live[~done]
+    over = plies = 0
+
+    def part(games: Games, live: NDArray[np.int64]) -> Iterator[None]:
+        """Play some games, which `live` names, to their end; at each ply, pause between question and answer."""
+        nonlocal over, plies
+        ply = 0
+        while True:
+            outcomes = games.outcomes()
+            done = outcomes.over | (ply == max_plies)
+            if done.any():
+                ended = live[done]
+                outcome[ended], reason[ended] = outcomes.outcome[done], outcomes.reason[done]
+                ahead = material_weight * np.sign(games.material()[done])
+                reward[ended] = np.where(outcomes.over[done], outcomes.outcome[done], ahead)
+                length[ended] = ply
+                finished.append((ended, games[done]))
+                over += len(ended)
+                # No new game takes the place of one that is over: each that starts is finished and counted. A quota of
+                # finished games, or of plies, would have more of the short ones than the policy plays.
+                games, live = games[~done], live[~done]
+            if not len(live):
+                return
+            observation = games.observe()
+            uniforms = draws.uniforms(index[live], ply)
+            mover = seated[live, observation.player]
+            asked = []
+            for k, player in enumerate(players):
+                rows = np.flatnonzero(mover == k)
+                if not len(rows):
+                    continue
+                seen = observation if len(rows) == len(live) else observation[rows]
+                turn = Turn(seen, uniforms[rows], games, rows)
+                answer = player.launch(turn) if isinstance(player, Launching) else partial(player.choose, turn)
+                asked.append((player, turn, answer))
+            yield
+            chosen = np.empty(len(live), np.int64)
+            for player, turn, answer in asked:
+                choice = answer()
+                chosen[turn.rows] = choice.index
+                if player is learner:
+                    recorder.add(turn.observation, choice, live[turn.rows])
+            games.play(observation.legal.take(chosen))
+            ply += 1
+            plies += len(live)
+
+    shares = np.array_split(np.arange(total), in_flight)
+    parts = [part(games if len(share) == total else games[share], share) for share in shares]
+    while parts:
+        parts = [part for part in parts if next(part, "over") is None]
         if on_ply:
-            on_ply(total - len(live), plies)
-        if not len(live):
-            break
-        observation = games.observe()
-        uniforms = draws.uniforms(index[live], ply)
-        mover = seated[live, observation.player]
-        chosen = np.empty(len(live), np.int64)
-        for k, player in enumerate(players):
-            rows = np.flatnonzero(mover == k)
-            if not len(rows):
-                continue
-            everyone = len(rows) == len(live)
-            seen = observation if everyone else observation[rows]
-            choice = player.choose(Turn(seen, uniforms[rows], games, rows))
-            chosen[rows] = choice.index
-            if player is learner:
-                recorder.add(seen, choice, live[rows])
-        games.play(observation.legal.take(chosen))
-        ply += 1
-        plies += len(live)
+            on_ply(over, plies)
 
     return recorder.rollout(
         outcome=outcome, reason=reason, reward=reward, length=length,
         group=np.zeros(total, np.int32) if group is None else group.astype(np.int32),
         finished=finished, seconds=time.perf_counter() - began,
     )  # fmt: skip
-
-
-class _Recorder:
-    """Collects the learner's plies."""
-
-    def __init__(self) -> None:
-        self.parts: list[tuple[Observation, Choice, NDArray[np.integer[Any]]]] = []
-
-    def add(self, seen: Observation, choice: Choice, game: NDArray[np.integer[Any]]) -> None:
-        if choice.log_prob is None:
-            raise ValueError("a player that learns must tell the log-probability of what it chose")
-        self.parts.append((seen, choice, game))
-
-    def rollout(self, **per_game: Any) -> Rollout:
-        seen, choices, games = zip(*self.parts, strict=True) if self.parts else ((), (), ())
-        values = [choice.value for choice in choices if choice.value is not None]
-        return Rollout(
-            planes=_join([o.planes for o in seen], np.uint64, 3),
-            scalars=_join([o.scalars for o in seen], np.uint8, 2),
-            player=_join([o.player for o in seen], np.int8, 1),
-            legal=Legal.concatenate([o.legal for o in seen]),
-            choice=_join([c.index for c in choices], np.int16, 1),
-            log_prob=_join([c.log_prob for c in choices], np.float32, 1),
-            value=_join(values, np.float32, 1) if values else None,
-            game=_join(games, np.int32, 1),
-            **per_game,
-        )
-
-
-def _join(parts: Sequence[Any], dtype: Any, dimensions: int) -> NDArray[Any]:
-    return np.concatenate(parts).astype(dtype, copy=False) if parts else np.empty((0,) * dimensions, dtype)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,18 @@ class Player(Protocol):
     """Chooses a legal action in every game of a batch. Keeps no state between turns."""
 
     def choose(self, turn: Turn) -> Choice: ...
+
+
+@runtime_checkable
+class Launching(Player, Protocol):
+    """A player that may think elsewhere, while the rules of other games run here."""
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether it does think elsewhere."""
+
+    def launch(self, turn: Turn) -> Callable[[], Choice]:
+        """Begin to think; what is returned waits for the choice."""
 
 
 class Random:

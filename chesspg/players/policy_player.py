@@ -11,7 +11,7 @@ import torch
 
 from chesspg.games.game import Observation
 from chesspg.players.player import Choice, Turn
-from chesspg.policy.policy import Distribution, Policy
+from chesspg.policy.policy import Distribution, Policy, fetch, send
 
 
 class PolicyPlayer:
@@ -33,14 +33,30 @@ class PolicyPlayer:
         self.policy = policy
         self.forward_context = forward_context
 
+    @property
+    def accelerated(self) -> bool:
+        return self.policy.device.type != "cpu"
+
     def choose(self, turn: Turn) -> Choice:
+        return self.launch(turn)()
+
+    def launch(self, turn: Turn) -> Callable[[], Choice]:
         distribution = self.distribution(turn.observation)
         if self.greedy:
-            return Choice(distribution.mode().cpu().numpy(), np.zeros(len(turn.rows), np.float32))
-        choice = distribution.sample(torch.from_numpy(turn.uniforms).to(self.policy.device))
-        log_prob = distribution.log_prob(choice).float().cpu().numpy()
-        value = None if distribution.value is None else distribution.value.float().cpu().numpy()
-        return Choice(choice.cpu().numpy(), log_prob, value)
+            index = distribution.mode()
+            told = [index, torch.zeros_like(index)]
+        else:
+            index = distribution.sample(send(turn.uniforms, self.policy.device))
+            told = [index, distribution.log_prob(index)]
+            if distribution.value is not None:
+                told.append(distribution.value)
+        arrived = fetch(torch.stack([row.float() for row in told]))  # exact for an index, which is below 2²⁴
+
+        def answer() -> Choice:
+            index, *scores = arrived()
+            return Choice(index.astype(np.int64), *scores)
+
+        return answer
 
     def distribution(self, observation: Observation) -> Distribution:
         # no_grad and not inference_mode: with the latter, autocast would cache weights that can't learn.

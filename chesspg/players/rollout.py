@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.game import Games, Legal
+from chesspg.games.game import Games, Legal, Observation
+from chesspg.players.player import Choice
 
 
 @dataclass
@@ -85,3 +87,63 @@ class Rollout:
             for row, index in enumerate(indices.tolist()):
                 texts[index] = games.position(row)
         return texts
+
+
+class Recorder:
+    """Collects the plies of the player that learns, each array in its final place: they are never held twice."""
+
+    def __init__(self) -> None:
+        self.columns = {
+            "planes": _Column(np.uint64, 3),
+            "scalars": _Column(np.uint8, 2),
+            "player": _Column(np.int8),
+            "choice": _Column(np.int16),
+            "log_prob": _Column(np.float32),
+            "value": _Column(np.float32),
+            "game": _Column(np.int32),
+            "actions": _Column(np.int16),
+            "counts": _Column(np.int16),
+        }
+
+    def add(self, seen: Observation, choice: Choice, game: NDArray[np.integer[Any]]) -> None:
+        """N plies of the games with indices `game` [N]."""
+        if choice.log_prob is None:
+            raise ValueError("a player that learns must tell the log-probability of what it chose")
+        rows = {"planes": seen.planes, "scalars": seen.scalars, "player": seen.player, "game": game,
+                "choice": choice.index, "log_prob": choice.log_prob, "value": choice.value,
+                "actions": seen.legal.actions, "counts": seen.legal.counts}  # fmt: skip
+        for name, array in rows.items():
+            if array is not None:
+                self.columns[name].extend(array)
+
+    def rollout(self, **per_game: Any) -> Rollout:
+        """What was added, and the arrays that have an entry a game. Nothing can be added afterwards."""
+        arrays = {name: column.cut() for name, column in self.columns.items()}
+        offsets = np.zeros(len(arrays["game"]) + 1, np.int64)
+        np.cumsum(arrays.pop("counts"), out=offsets[1:])
+        value = arrays.pop("value")
+        legal = Legal(arrays.pop("actions"), offsets)
+        return Rollout(legal=legal, value=value if len(value) else None, **arrays, **per_game)
+
+
+class _Column:
+    """An array that grows at its end, where the system can do so without moving it."""
+
+    def __init__(self, dtype: Any, dimensions: int = 1) -> None:
+        self.array = np.empty((0,) * dimensions, dtype)
+        self.length = 0
+
+    def extend(self, rows: NDArray[Any]) -> None:
+        end = self.length + len(rows)
+        if end > len(self.array):
+            self._resize(max(end, len(self.array) * 9 // 8), rows.shape[1:])
+        self.array[self.length : end] = rows
+        self.length = end
+
+    def cut(self) -> NDArray[Any]:
+        """The array, without the room that was left for more."""
+        self._resize(self.length, self.array.shape[1:])
+        return self.array
+
+    def _resize(self, rows: int, shape: tuple[int, ...]) -> None:
+        self.array.resize((rows, *shape), refcheck=False)  # no view of it has been given away

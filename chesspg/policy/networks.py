@@ -38,7 +38,7 @@ class Network(nn.Module):
         """[N, P, W] int64 words to [N, P, squares] zeros and ones in the parameters' dtype."""
         bytes_ = planes.flatten(1).contiguous().view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
         bits = F.embedding(bytes_.int(), self.get_buffer("bits"))  # [N, P · W · 8, 8]
-        return bits.view(len(planes), planes.shape[1], -1)[:, :, : self.squares]
+        return bits.view(*planes.shape[:2], planes.shape[2] * 64)[:, :, : self.squares]
 
     def scale(self, scalars: Tensor) -> Tensor:
         """[N, S] uint8 counters to [N, S] floats in [0, 1]."""
@@ -108,7 +108,7 @@ class ResidualNet(Network):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
     def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
-        board = self.unpack(planes).view(len(planes), -1, 8, 8).contiguous(memory_format=torch.channels_last)
+        board = self.unpack(planes).view(*planes.shape[:2], 8, 8).contiguous(memory_format=torch.channels_last)
         x = self.stem(board) + self.scalar_bias(self.scale(scalars))[:, :, None, None]
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         source, target = self.from_to(x).split(self.channels, dim=2)

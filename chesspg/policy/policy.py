@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,13 +88,31 @@ class Policy(nn.Module):
 
 def to_tensors(observation: Observation, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """planes [N, P, W] int64, scalars [N, S] uint8 and padded legal actions [N, M] int16."""
-    arrays = (
-        words(observation.planes),
-        torch.from_numpy(observation.scalars),
-        torch.from_numpy(observation.legal.padded()),
-    )
-    planes, scalars, legal = (array.to(device) for array in arrays)
-    return planes, scalars, legal
+    planes = send(observation.planes.view(np.int64), device)
+    return planes, send(observation.scalars, device), send(observation.legal.padded(), device)
+
+
+def send(array: NDArray[Any], device: torch.device | None = None) -> Tensor:
+    """The array on the device. CUDA fetches it itself, from pinned memory, and nobody waits."""
+    tensor = torch.from_numpy(array)
+    if device is not None and device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def fetch(tensor: Tensor) -> Callable[[], NDArray[Any]]:
+    """Ask for what the device computes; what is returned waits until it has come, for nothing launched later."""
+    if tensor.device.type != "cuda":
+        return lambda: tensor.numpy(force=True)
+    pinned = tensor.to("cpu", non_blocking=True)
+    arrived = torch.cuda.Event()
+    arrived.record(torch.cuda.current_stream(tensor.device))
+
+    def wait() -> NDArray[Any]:
+        arrived.synchronize()
+        return pinned.numpy().copy()  # pinned memory is scarce, a rollout is long
+
+    return wait
 
 
 def words(planes: NDArray[np.uint64]) -> Tensor:

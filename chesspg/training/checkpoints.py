@@ -76,6 +76,9 @@ class RolloutCheckpoint(Checkpoint):
         self.folder = trainer.strategy.broadcast(self.folder)  # a rank started later may think of another name
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            for stale in self.folder.glob(".*.tmp"):  # a kill in the middle of a write leaves its temporary file
+                stale.unlink()
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.folder / "last.ckpt")
 

@@ -141,6 +141,11 @@ def _check_resumable(model: PolicyGradient, trainer: pl.Trainer, checkpoint: dic
         model.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         raise ValueError(f"the checkpoint does not fit the model: {error}") from None
+    configured = model.configure_optimizers()
+    optimizer = configured["optimizer"] if isinstance(configured, dict) else configured
+    groups = optimizer.param_groups[0], checkpoint["optimizer_states"][0]["param_groups"][0]
+    if (set(groups[0]) ^ set(groups[1])) - {"initial_lr"}:  # which a schedule adds
+        raise ValueError(f"the checkpoint is of another optimiser than {type(optimizer).__name__}")
     rollouts = checkpoint["chesspg"]["played"]["rollouts"]
     if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= rollouts:
         raise ValueError(f"all {rollouts} rollouts are done; to go on, add --trainer.max_epochs N, above {rollouts}")
