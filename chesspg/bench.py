@@ -30,24 +30,25 @@ from chesspg.arena.commands import Parser, check_writable, one_line_errors, poli
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 
-ROLLOUTS = 2  # that the whole loop is timed over
+ROLLOUTS = 1  # that the whole loop is timed over
 REPEATS = 3  # of each measurement; the median is told
 PLIES = 150  # of random play at most, by us and by others: then begin anew
+WARM = 10  # plies before a whole rollout is timed
 SECONDS = 2.0  # for each of the others
 KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = _parser()
-    given: argparse.Namespace
-    given, given.override = parser.parse_known_args(arguments)  # fields of the recipe, which its own parser reads
-    if given.override and given.run is _verify:
-        parser.error(f"unrecognized arguments: {' '.join(given.override)}")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["verify"]:
+        with polite_interrupt():
+            return _verify(_verify_parser().parse_args(arguments[1:]))
+    given, override = _parser().parse_known_args(arguments)  # fields of the recipe, which its own parser reads
     with polite_interrupt():
-        return int(given.run(given))
+        return _bench(given, override)
 
 
-def _bench(given: argparse.Namespace) -> int:
+def _bench(given: argparse.Namespace, override: list[str]) -> int:
     with one_line_errors():
         if given.games < 2:
             raise ValueError(f"--games {given.games}: 2 or more would do")
@@ -66,10 +67,10 @@ def _bench(given: argparse.Namespace) -> int:
     with TemporaryDirectory() as folder:
         # The recipes as `train` runs them but for evaluation matches, all known to be good before any is measured.
         limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
-        runs = {}
+        runs: dict[str, RunCLI] = {}
         with one_line_errors(*MISTAKES):
             for path in map(recipe, given.config or ["chess_quick"]):
-                arguments = ["--config", str(path), "--run", f"{folder}/{len(runs)}", *limits, *given.override]
+                arguments = ["--config", str(path), "--run", f"{folder}/{len(runs)}", *limits, *override]
                 runs[path.stem] = RunCLI.build(arguments)
         results: dict[str, Any] = {"machine": _machine()}
         _say("machine", results["machine"])
@@ -78,7 +79,7 @@ def _bench(given: argparse.Namespace) -> int:
         if given.compare:
             results["compare"] = _compare(results["rules_plies_per_s"])
         for name, run in runs.items():
-            stages = _network(run, given.games)
+            stages = _network(run)
             _say(f"{name}, {results['machine']['torch_threads']} threads", stages)
             results = stages | results  # at the top: the first recipe's
             results.setdefault("configs", {})[name] = stages
@@ -267,9 +268,11 @@ def _pgx(games: int = 256) -> float:
 
 
 def _loop(run: Any) -> dict[str, float]:
-    """How fast the whole loop goes, after one rollout to warm up."""
+    """How fast the whole loop goes, after a short rollout to warm up."""
     module, data, trainer = run.model, run.datamodule, run.trainer
+    max_plies, data.max_plies = data.max_plies, min(data.max_plies or WARM, WARM)
     trainer.fit(module, data)
+    data.max_plies = max_plies
     trainer.fit_loop.max_epochs = 1 + ROLLOUTS
     plies, began = module.played["plies"], time.perf_counter()
     trainer.fit(module, data)
@@ -278,7 +281,7 @@ def _loop(run: Any) -> dict[str, float]:
     return {"loop_plies_per_s": (module.played["plies"] - plies) / seconds, "loop_updates_per_s": updates / seconds}
 
 
-def _network(run: Any, games: int) -> dict[str, Any]:
+def _network(run: Any) -> dict[str, Any]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
     import torch
 
@@ -289,7 +292,7 @@ def _network(run: Any, games: int) -> dict[str, Any]:
 
     loop = _loop(run)
     module, data, trainer = run.model, run.datamodule, run.trainer
-    policy, network, game = module.policy, module.policy.network, module.policy.game
+    policy, network, game, games = module.policy, module.policy.network, module.policy.game, data.games
     context = trainer.precision_plugin.forward_context
     player = PolicyPlayer(policy, forward_context=context)
 
@@ -398,20 +401,28 @@ def _say(title: str, facts: dict[str, Any]) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser("python -m chesspg.bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.set_defaults(run=_bench)
+    parser = Parser(
+        "python -m chesspg.bench",
+        usage="%(prog)s [options] [--FIELD VALUE ...]\n       %(prog)s verify [--plies N] [--seed N]",
+        description=__doc__,
+        epilog="Fields of the recipes, such as --data.games, are set as for python -m chesspg.train.",
+        formatter_class=argparse.RawTextHelpFormatter,
+        allow_abbrev=False,  # what isn't an option here is a field of the recipe
+    )
     parser.add_argument("--config", action="append", metavar="NAME", help="a recipe, by name or path; may be repeated")
-    parser.add_argument("--games", type=int, default=1024, help="games at once for rules and self-play (default: 1024)")
+    parser.add_argument("--games", type=int, default=1024, help="games at once for the rules (default: 1024)")
     parser.add_argument("--threads", type=int, help="torch's threads (default: its own choice)")
     parser.add_argument(
         "--compare", action="store_true", help="also OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
     )
     parser.add_argument("--json", metavar="FILE", help="where to write the figures; replaced if it exists")
-    commands = parser.add_subparsers()
-    verify = commands.add_parser("verify", help="compare both chess backends ply by ply")
-    verify.add_argument("--plies", type=int, default=1_000_000, help="at least so many (default: 1,000,000)")
-    verify.add_argument("--seed", type=int, default=0)
-    verify.set_defaults(run=_verify)
+    return parser
+
+
+def _verify_parser() -> Parser:
+    parser = Parser("python -m chesspg.bench verify", description="Compare both chess backends ply by ply.")
+    parser.add_argument("--plies", type=int, default=1_000_000, help="at least so many (default: 1,000,000)")
+    parser.add_argument("--seed", type=int, default=0)
     return parser
 
 

@@ -21,6 +21,12 @@ from chesspg.training.cli import MISTAKES, RunCLI, is_rank_zero, recipe
 from chesspg.training.module import NotFinite
 
 DEFAULT_RECIPE = "chess_quick"
+DESCRIPTION = (
+    "Sample games from the current policy, weigh them by their outcome, step; again. Without arguments: ten minutes of "
+    "chess. NAME is a recipe that ships (chess_quick, chess_plain, tic_tac_toe) or a path to a YAML file; every field of "
+    "it is also an option, such as --data.games 512. A run writes one folder; --resume goes on with it by its own config."
+)
+USAGE = "%(prog)s [--config NAME]… [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE]…"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         resume, arguments = _arguments(arguments)
-        cli = RunCLI.build(arguments, description=__doc__, prog="python -m chesspg.train")
+        cli = RunCLI.build(arguments, description=DESCRIPTION, prog="python -m chesspg.train", usage=USAGE)
     except MISTAKES as error:
         fail(error)
     folder, trainer = cli.folder, cli.trainer

@@ -130,6 +130,7 @@ class Game(ABC):
     scalars: Mapping[str, int]  # [S] their names, each with its largest value
     num_actions: int  # A
     reasons: tuple[str, ...]  # why a game is over, by Outcomes.reason; the first is 'ongoing'
+    threads: int | None = 1  # that the rules may use; None leaves it to who knows what else is running
 
     @property
     def init_args(self) -> dict[str, Any]:

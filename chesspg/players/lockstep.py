@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import Games
 from chesspg.players.draws import Draws
-from chesspg.players.player import Launching, Player, Turn
+from chesspg.players.player import Choice, Launching, Player, Turn
 from chesspg.players.rollout import Recorder, Rollout
 
 Seats = tuple[Player, Player]  # who plays for player 0, who for player 1
@@ -31,7 +31,7 @@ def play(
     on_ply: Callable[[int, int], None] | None = None,
     in_flight: int | None = None,
 ) -> Rollout:
-    """Play all games to their end; each player is called once a ply for all the games it is to move in.
+    """Play all games to their end; each player is called once a ply for all the games of a part it is to move in.
 
     seats: one pair for all games, or a pair for each.
     learner: whose plies are stored; None stores none.
@@ -42,7 +42,7 @@ def play(
     on_ply: called after each ply with the number of games over and of plies played so far.
     in_flight: into how many parts the games are split, so that the rules of one part run while an accelerator thinks
         about another. If not given, 2 with a player on an accelerator and else 1. Neither the games nor the order of
-        the stored plies depend on it, but for rounding: a network may round otherwise in a batch of another size.
+        the stored plies depend on it, except that a network may round otherwise in a batch of another size.
     """
     began = time.perf_counter()
     total = len(games)
@@ -58,6 +58,7 @@ def play(
         in_flight = 2 if any(isinstance(player, Launching) and player.accelerated for player in players) else 1
     if in_flight < 1:
         raise ValueError(f"in_flight is {in_flight}; it must be 1 or more")
+    launch = [_launcher(player) for player in players]
 
     recorder = Recorder()
     outcome, reason = np.zeros(total, np.int8), np.zeros(total, np.uint8)
@@ -95,8 +96,7 @@ def play(
                     continue
                 seen = observation if len(rows) == len(live) else observation[rows]
                 turn = Turn(seen, uniforms[rows], games, rows)
-                answer = player.launch(turn) if isinstance(player, Launching) else partial(player.choose, turn)
-                asked.append((player, turn, answer))
+                asked.append((player, turn, launch[k](turn)))
             yield
             chosen = np.empty(len(live), np.int64)
             for player, turn, answer in asked:
@@ -109,9 +109,9 @@ def play(
             plies += len(live)
 
     shares = np.array_split(np.arange(total), in_flight)
-    parts = [part(games if len(share) == total else games[share], share) for share in shares]
-    while parts:
-        parts = [part for part in parts if next(part, "over") is None]
+    running = [part(games if len(share) == total else games[share], share) for share in shares]
+    while running:
+        running = [one for one in running if next(one, "over") is None]
         if on_ply:
             on_ply(over, plies)
 
@@ -120,3 +120,8 @@ def play(
         group=np.zeros(total, np.int32) if group is None else group.astype(np.int32),
         finished=finished, seconds=time.perf_counter() - began,
     )  # fmt: skip
+
+
+def _launcher(player: Player) -> Callable[[Turn], Callable[[], Choice]]:
+    """What asks a player; who can't think elsewhere does so when the answer is wanted."""
+    return player.launch if isinstance(player, Launching) else lambda turn: partial(player.choose, turn)

@@ -18,6 +18,8 @@ class PolicyPlayer:
     """Samples from a policy, at the policy's own temperature unless another is given; at 0 the likeliest action.
 
     forward_context: the precision the network runs under, as of Lightning's precision plugins.
+
+    The loop calls `launch`, from which `choose` follows; a subclass overrides the former.
     """
 
     def __init__(

@@ -109,16 +109,24 @@ class Recorder:
         """N plies of the games with indices `game` [N]."""
         if choice.log_prob is None:
             raise ValueError("a player that learns must tell the log-probability of what it chose")
-        rows = {"planes": seen.planes, "scalars": seen.scalars, "player": seen.player, "game": game,
-                "choice": choice.index, "log_prob": choice.log_prob, "value": choice.value,
-                "actions": seen.legal.actions, "counts": seen.legal.counts}  # fmt: skip
+        rows: dict[str, NDArray[Any] | None] = {
+            "planes": seen.planes,
+            "scalars": seen.scalars,
+            "player": seen.player,
+            "choice": choice.index,
+            "log_prob": choice.log_prob,
+            "value": choice.value,
+            "game": game,
+            "actions": seen.legal.actions,
+            "counts": seen.legal.counts,
+        }
         for name, array in rows.items():
             if array is not None:
                 self.columns[name].extend(array)
 
     def rollout(self, **per_game: Any) -> Rollout:
         """What was added, and the arrays that have an entry a game. Nothing can be added afterwards."""
-        arrays = {name: column.cut() for name, column in self.columns.items()}
+        arrays: dict[str, Any] = {name: column.cut() for name, column in self.columns.items()}
         offsets = np.zeros(len(arrays["game"]) + 1, np.int64)
         np.cumsum(arrays.pop("counts"), out=offsets[1:])
         value = arrays.pop("value")

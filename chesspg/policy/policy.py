@@ -105,7 +105,7 @@ def fetch(tensor: Tensor) -> Callable[[], NDArray[Any]]:
     if tensor.device.type != "cuda":
         return lambda: tensor.numpy(force=True)
     pinned = tensor.to("cpu", non_blocking=True)
-    arrived = torch.cuda.Event()
+    arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch gives it no hints
     arrived.record(torch.cuda.current_stream(tensor.device))
 
     def wait() -> NDArray[Any]:

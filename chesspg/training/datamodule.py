@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -103,6 +104,11 @@ class SelfPlay(pl.LightningDataModule):
         index = np.arange(rank, self.games, ranks)
         return index, (index % len(self.starts or [""])).astype(np.int32)
 
+    def setup(self, stage: str) -> None:
+        # Beside a network on the CPU the rules keep to one thread: it has the cores to itself.
+        if self.game.threads is None and self.trainer and self.trainer.strategy.root_device.type != "cpu":
+            self.game.threads = max(1, (os.cpu_count() or 1) // self.trainer.num_devices)
+
     def train_dataloader(self) -> _RolloutLoader:
         return _RolloutLoader(self)
 
@@ -144,14 +150,22 @@ class _RolloutLoader:
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if hasattr(listener, "on_rollout"):
                 listener.on_rollout(rollout)
+        return_ = rollout.return_
         for _ in range(data.passes):
             # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
             rows = np.arange(rollout.plies) if data.updates == 1 else order.permutation(rollout.plies)
             for part in np.array_split(rows, self.parts):
-                yield _batch(rollout, part, data.games, plies, self.parts * ranks)
+                yield _batch(rollout, return_, part, data.games, plies, self.parts * ranks)
 
 
-def _batch(rollout: Rollout, rows: NDArray[np.integer[Any]], games: int, plies: int, parts: int) -> Batch:
+def _batch(
+    rollout: Rollout,
+    return_: NDArray[np.float32],
+    rows: NDArray[np.integer[Any]],
+    games: int,
+    plies: int,
+    parts: int,
+) -> Batch:
     return Batch(
         planes=words(rollout.planes[rows]),
         scalars=torch.from_numpy(rollout.scalars[rows]),
@@ -159,7 +173,7 @@ def _batch(rollout: Rollout, rows: NDArray[np.integer[Any]], games: int, plies: 
         choice=torch.from_numpy(rollout.choice[rows]),
         log_prob=torch.from_numpy(rollout.log_prob[rows]),
         advantage=torch.from_numpy(rollout.advantage[rows]),
-        return_=torch.from_numpy(rollout.return_[rows]),
+        return_=torch.from_numpy(return_[rows]),
         games=games,
         plies=plies,
         parts=parts,

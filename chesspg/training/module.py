@@ -130,42 +130,40 @@ class PolicyGradient(pl.LightningModule):
 
     def on_rollout(self, rollout: Rollout) -> None:
         """Weigh the plies of a rollout just played, and note what is to be logged of it."""
-        game, player = torch.from_numpy(rollout.game), torch.from_numpy(rollout.player)
-        reward = torch.from_numpy(rollout.reward)
-        advantage = torch.from_numpy(rollout.return_)
-        everyones = self._gather(reward)  # over all ranks, this rank's among them
-        if self.baseline == "running_mean" and self.played["games"]:
-            mean = torch.tensor(self.reward_sum / self.played["games"], dtype=reward.dtype)
-            advantage = advantage - estimators.returns(mean.expand_as(reward), game, player)
-        elif self.baseline == "leave_one_out":
-            groups = self._gather(torch.from_numpy(rollout.group))
-            mine = slice(self.global_rank * len(reward), (self.global_rank + 1) * len(reward))
-            others = estimators.leave_one_out(everyones, groups)[mine]
-            advantage = advantage - estimators.returns(others, game, player)
-        elif self.baseline == "value":
-            assert rollout.value is not None
-            value = torch.from_numpy(rollout.value)
-            lambda_ = 1.0 if self.gae_lambda is None else self.gae_lambda
-            advantage = estimators.generalised_advantages(value, reward, game, player, lambda_)
-        moments = torch.stack(
-            (torch.ones(()).double() * len(advantage), advantage.double().sum(), advantage.double().square().sum())
-        )
+        rewards = self._gather(torch.from_numpy(rollout.reward))  # of all ranks
+        advantage = self._advantage(rollout, rewards)
+        moments = torch.stack((torch.ones_like(advantage), advantage, advantage.square())).double().sum(dim=1)
         count, total, squares = self._gather(moments[None]).sum(dim=0)
-        mean = total / count
-        variance = squares / count - mean.square()
+        mean, variance = total / count, squares / count - (total / count).square()
         if self.standardise:
             advantage = estimators.standardised(advantage.double(), mean, variance.clamp(min=0).sqrt()).float()
         rollout.advantage = advantage.numpy()
 
-        plies = int(self._gather(torch.from_numpy(rollout.length)).sum())
-        self.reward_sum += float(everyones.double().sum())
+        self.reward_sum += float(rewards.double().sum())
         self.played["rollouts"] += 1
-        self.played["games"] += len(everyones)
-        self.played["plies"] += plies
+        self.played["games"] += len(rewards)
+        self.played["plies"] += int(self._gather(torch.from_numpy(rollout.length)).sum())
         self._pending = _facts(rollout, self.policy.game.reasons)
         self._pending["advantage_variance"] = (float(variance), "mean")
         self._stored = rollout.plies
         self._learning_since = time.perf_counter()
+
+    def _advantage(self, rollout: Rollout, rewards: Tensor) -> Tensor:
+        """[N] the return of each ply less its baseline; rewards [ranks · games] of all ranks, in their order."""
+        game, player = torch.from_numpy(rollout.game), torch.from_numpy(rollout.player)
+        reward = torch.from_numpy(rollout.reward)
+        if self.baseline == "value":
+            assert rollout.value is not None
+            value, lambda_ = torch.from_numpy(rollout.value), 1.0 if self.gae_lambda is None else self.gae_lambda
+            return estimators.generalised_advantages(value, reward, game, player, lambda_)
+        expected = torch.zeros_like(reward)  # for player 0
+        if self.baseline == "running_mean" and self.played["games"]:
+            expected += self.reward_sum / self.played["games"]
+        elif self.baseline == "leave_one_out":
+            groups = self._gather(torch.from_numpy(rollout.group))
+            mine = slice(self.global_rank * len(reward), (self.global_rank + 1) * len(reward))
+            expected = estimators.leave_one_out(rewards, groups)[mine]
+        return estimators.returns(reward - expected, game, player)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         self._learned_until = time.perf_counter()

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from chesspg.games.chess import Chess
+from chesspg.games.chess import Chess, bitboards, kernels
 from chesspg.games.chess.bitboards import BitboardGames, perft
 from chesspg.games.chess.python_chess import PythonChessGames
 from chesspg.games.chess.verify import POSITIONS, verify
@@ -199,6 +199,56 @@ def test_a_long_history_is_let_go_of() -> None:
         games = games[[0]]
     assert games.moves(0) == []
     del games  # a chain this long would overflow the stack if it were freed link by link in C
+
+
+def test_threads_play_the_same_games(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(threads: int) -> Any:
+        monkeypatch.setattr(bitboards, "GAMES_A_THREAD", 7)
+        return Chess(backend="bitboards", threads=threads).start([*POSITIONS] * 2)
+
+    one, three = start(1), start(3)
+    rng = np.random.default_rng(3)
+    while True:
+        goes_on = ~one.outcomes().over
+        assert (goes_on == ~three.outcomes().over).all()
+        one, three = one[goes_on], three[goes_on]
+        if len(one) < 14:  # by then one thread is left
+            break
+        seen, twin = one.observe(), three.observe()
+        for name in ("planes", "scalars", "player"):
+            assert (getattr(seen, name) == getattr(twin, name)).all()
+        assert (seen.legal.actions == twin.legal.actions).all()
+        assert (seen.legal.offsets == twin.legal.offsets).all()
+        actions = seen.legal.take((rng.random(len(one)) * seen.legal.counts).astype(np.int64))
+        one.play(actions)
+        three.play(actions)
+    assert [one.position(row) for row in range(len(one))] == [three.position(row) for row in range(len(three))]
+    assert one.moves(0)
+
+
+def test_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread gets its share of the games, and no fewer than are worth waking it up for."""
+    shares: list[int] = []
+    advance = kernels.advance
+
+    def counted(*arguments: Any) -> None:
+        *_, first, last = arguments
+        shares.append(last - first)
+        advance(*arguments)
+
+    games = Chess(threads=3).start(2 * bitboards.GAMES_A_THREAD + 2)
+    monkeypatch.setattr(kernels, "advance", counted)
+    games.play(games.observe().legal.take(np.zeros(len(games), np.int64)))
+    assert shares == [bitboards.GAMES_A_THREAD + 1] * 2
+    games[:5].play(games[:5].observe().legal.take(np.zeros(5, np.int64)))
+    assert shares[2:] == [5]
+
+
+def test_number_of_threads() -> None:
+    assert Chess().threads is None
+    assert Chess(threads=3).init_args == {"variant": "standard"}  # no policy file depends on the machine
+    with pytest.raises(ValueError, match="threads is 0; it must be 1 or more"):
+        Chess(threads=0)
 
 
 def test_variants_are_refused_by_name() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+import torch
 
 from chesspg.games.chess import Chess
-from chesspg.games.game import split_position
+from chesspg.games.game import Game, split_position
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Choice, Random, Turn
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.players.rollout import Rollout
+from chesspg.policy.networks import MLP, ResidualNet
+from chesspg.policy.policy import Policy
 
 
 @dataclass
@@ -203,3 +209,83 @@ def test_on_ply_counts_games_and_plies() -> None:
 def test_no_games_at_all() -> None:
     rollout = play(TicTacToe().start(0), (Random(), Random()), Draws(0))
     assert (rollout.games, rollout.plies, rollout.positions()) == (0, 0, [])
+
+
+@dataclass
+class Elsewhere(Random):
+    """A player as if on an accelerator, which writes down when it is asked and when its answer is read."""
+
+    accelerated: bool = True
+    log: list[tuple[str, int]] = field(default_factory=list)
+
+    def launch(self, turn: Turn) -> Callable[[], Choice]:
+        first = int(turn.observation.legal.actions[0])
+        self.log.append(("asked", first))
+
+        def answer() -> Choice:
+            self.log.append(("read", first))
+            return self.choose(turn)
+
+        return answer
+
+
+def test_while_one_half_is_thought_about_the_other_is_played() -> None:
+    """The halves are told apart by their first free square: a1 (0), and b1 (1) where a1 is taken."""
+    player = Elsewhere()
+    starts = ["3/3/3 x"] * 2 + ["3/3/3 x moves a1"] * 2
+    play(TicTacToe().start(starts), (player, player), Draws(0), max_plies=1)
+    assert player.log == [("asked", 0), ("asked", 1), ("read", 0), ("read", 1)]
+    player = Elsewhere()
+    play(TicTacToe().start(starts), (player, Random()), Draws(0), max_plies=1, in_flight=1)
+    assert player.log == [("asked", 0), ("read", 0)]  # one batch; the other player moves in its second half
+    player = Elsewhere()
+    play(TicTacToe().start(2), (player, player), Draws(0), max_plies=3)
+    assert [what for what, _ in player.log] == ["asked", "asked", *["read", "asked"] * 4, "read", "read"]
+
+
+def test_one_part_unless_a_player_is_elsewhere() -> None:
+    for accelerated, calls in [(True, 2), (False, 1)]:
+        player = Elsewhere(accelerated=accelerated)
+        play(TicTacToe().start(4), (Random(), player), Draws(0), max_plies=2)
+        assert len(player.log) == 2 * calls
+    with pytest.raises(ValueError, match="in_flight is 0"):
+        play(TicTacToe().start(4), (Random(), Random()), Draws(0), in_flight=0)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 50])
+@pytest.mark.parametrize(("game", "games", "cap"), [(TicTacToe(), 31, None), (Chess(), 11, 24)])
+def test_games_and_plies_do_not_depend_on_the_parts(game: Game, games: int, cap: int | None, parts: int) -> None:
+    """The same games, and the same plies in the same order: what learns from them can't tell."""
+    torch.manual_seed(0)
+    network = MLP(game, value=True) if isinstance(game, TicTacToe) else ResidualNet(game, 8, 1, value=True)
+    learner, opponent = PolicyPlayer(Policy(game, network)), Random()
+    seats = [(learner, learner), (learner, opponent), (opponent, learner)] * games
+    seen: dict[int, list[tuple[int, int]]] = {1: [], parts: []}
+
+    def rollout(in_flight: int) -> Rollout:
+        return play(game.start(games), seats[:games], Draws(5), learner=learner, max_plies=cap, material_weight=0.5,
+                    in_flight=in_flight, on_ply=lambda *at: seen[in_flight].append(at))  # fmt: skip
+
+    whole, split = rollout(1), rollout(parts)
+    assert split.positions() == whole.positions()
+    for name in ("planes", "scalars", "player", "choice", "game", "outcome", "reason", "reward", "length"):
+        assert (getattr(split, name) == getattr(whole, name)).all(), name
+    assert (split.legal.actions == whole.legal.actions).all()
+    assert (split.legal.offsets == whole.legal.offsets).all()
+    assert split.log_prob == pytest.approx(whole.log_prob, abs=1e-5)
+    assert split.value == pytest.approx(whole.value, abs=1e-5)
+    assert seen[parts] == seen[1]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_every_game_that_starts_is_finished_and_counted_once(parts: int) -> None:
+    """Else short games, of which more fit into the same time, would have more weight than the policy gives them."""
+    player, count = Random(), 40
+    rollout = play(Chess().start(count), (player, player), Draws(2), learner=player, max_plies=250, in_flight=parts)
+    assert ((rollout.length == 250) == rollout.truncated).all()
+    assert 0 < rollout.truncated.sum() < count
+    assert sorted(np.concatenate([games for games, _ in rollout.finished]).tolist()) == list(range(count))
+    assert np.bincount(rollout.game, minlength=count).tolist() == rollout.length.tolist()
+    for games, batch in rollout.finished:
+        assert (batch.outcomes().over == ~rollout.truncated[games]).all()
+        assert (batch.outcomes().outcome == rollout.outcome[games]).all()

@@ -11,6 +11,7 @@ from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Choice, Turn
 from chesspg.players.policy_player import PolicyPlayer
+from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 
@@ -87,3 +88,31 @@ def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
     assert len(sizes) == rollout.length.max()
     assert sizes[0] == 50
     assert sum(sizes) == rollout.plies
+
+
+def test_is_launched_now_and_read_later(policy: Policy) -> None:
+    """What is asked meanwhile, of another part of the games, changes nothing."""
+    player = PolicyPlayer(policy)
+    games = TicTacToe().start([POSITION] * COUNT)
+    turn = Turn(games.observe(), GRID, games, np.arange(COUNT))
+    answer = player.launch(turn)
+    player.launch(Turn(turn.observation[:7], GRID[:7], games, np.arange(7)))()
+    later, now = answer(), player.choose(turn)
+    for name in ("index", "log_prob", "value"):
+        assert (getattr(later, name) == getattr(now, name)).all()
+    assert later.index.dtype == np.int64
+    assert not player.accelerated
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_an_accelerator_plays_the_same_games(policy: Policy) -> None:
+    def rollout() -> Rollout:
+        player = PolicyPlayer(policy)
+        return play(TicTacToe().start(64), (player, player), Draws(0), learner=player)
+
+    here, there = rollout(), (policy.to("cuda"), rollout())[1]
+    assert PolicyPlayer(policy).accelerated
+    assert there.positions() == here.positions()
+    assert (there.game == here.game).all()
+    assert there.log_prob == pytest.approx(here.log_prob, abs=1e-3)
+    assert there.value == pytest.approx(here.value, abs=1e-3)

@@ -17,7 +17,9 @@ from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Random
 from chesspg.policy.networks import Network, NetworkOutput, ResidualNet
-from chesspg.policy.policy import Distribution, Policy, words
+from chesspg.policy.policy import Distribution, Policy, fetch, send, words
+
+NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 class Fixed(Network):
@@ -147,3 +149,14 @@ def test_temperature_must_be_above_zero() -> None:
 def test_words_keep_their_bits() -> None:
     array = np.array([0, 1, 2**63, 2**64 - 1], dtype=np.uint64)
     assert [x & (2**64 - 1) for x in words(array).tolist()] == array.tolist()
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NO_CUDA)])
+def test_there_and_back(device: str) -> None:
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    tensor = send(array, torch.device(device))
+    assert tensor.device.type == device
+    arrived = fetch(tensor * 2)
+    fetch(tensor * 3)  # launched later, not waited for
+    assert (arrived() == array * 2).all()
+    assert send(array).device.type == "cpu"

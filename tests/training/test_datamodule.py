@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import chess
 import numpy as np
@@ -245,3 +246,21 @@ def test_200_000_plies_train_in_4_gb() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "threads"), [("cuda", None, 4), ("cpu", None, None), ("cuda", 3, 3), ("cpu", 3, 3)]
+)
+def test_the_rules_have_the_cores_that_an_accelerator_leaves(
+    monkeypatch: pytest.MonkeyPatch, device: str, given: int | None, threads: int | None
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    data = SelfPlay(Chess(threads=given), games=8)
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    data.trainer = SimpleNamespace(strategy=strategy, num_devices=2)  # type: ignore[assignment]
+    data.setup("fit")
+    assert data.game.threads == threads
+    rules = TicTacToe()
+    data.game = rules
+    data.setup("fit")
+    assert rules.threads == 1  # has no use for them

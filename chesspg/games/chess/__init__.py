@@ -34,6 +34,8 @@ class Chess(Game):
     variant: one of standard, chess960, atomic, kingofthehill.
     backend: bitboards (standard only, compiled by numba), python-chess, or auto for the fastest that plays the
         variant. Both play the same games: legal actions, planes, scalars, verdicts.
+    threads: how many the bitboards may use. None leaves it to SelfPlay: one beside a network on the CPU, with an
+        accelerator the cores of the machine, shared by its ranks. No game depends on it.
     """
 
     encoding_version = encoding.ENCODING_VERSION
@@ -43,16 +45,19 @@ class Chess(Game):
     num_actions = encoding.NUM_ACTIONS
     reasons = python_chess.REASONS
 
-    def __init__(self, variant: str = "standard", backend: str = "auto") -> None:
+    def __init__(self, variant: str = "standard", backend: str = "auto", threads: int | None = None) -> None:
         if variant not in VARIANTS:
             raise ValueError(f"variant {variant!r} is not one of {', '.join(VARIANTS)}")
         if backend not in BACKENDS:
             raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
         if backend == "bitboards" and variant != "standard":
             raise ValueError(f"backend 'bitboards' does not play {variant}; backend 'python-chess' does")
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads is {threads}; it must be 1 or more")
         self.name = "chess" if variant == "standard" else f"chess ({variant})"
         self.variant = variant
         self.backend = backend
+        self.threads = threads
 
     @property
     def init_args(self) -> dict[str, Any]:
@@ -63,10 +68,12 @@ class Chess(Game):
         fast = self._bitboards()
         if isinstance(positions, int):
             if fast:
-                return fast.fresh(positions)
+                return fast.fresh(positions, self.threads or 1)
             return python_chess.PythonChessGames.from_boards([self._initial() for _ in range(positions)])
         boards = [self.to_board(position) for position in positions]
-        return fast.from_boards(boards) if fast else python_chess.PythonChessGames.from_boards(boards)
+        if fast:
+            return fast.from_boards(boards, self.threads or 1)
+        return python_chess.PythonChessGames.from_boards(boards)
 
     def to_board(self, position: str) -> chess.Board:
         """The position as a python-chess board with its moves on the stack.

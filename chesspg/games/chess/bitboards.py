@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -42,21 +43,25 @@ class _Chosen:
 # Links are shared by every batch that comes from them, so that choosing games copies no moves.
 _History = _Begun | _Played | _Chosen
 
+GAMES_A_THREAD = 512  # two threads wake up in 40 µs, the time of 200 plies
+
 
 class BitboardGames:
-    """N games in the arrays of kernels.Rows."""
+    """N games in the arrays of kernels.Rows, played on so many threads where that is worth it."""
 
-    def __init__(self, rows: Rows, history: _History) -> None:
+    def __init__(self, rows: Rows, history: _History, threads: int = 1) -> None:
         self._rows = rows
         self._history = history
+        self._threads = threads
 
     @classmethod
-    def fresh(cls, count: int) -> BitboardGames:
+    def fresh(cls, count: int, threads: int = 1) -> BitboardGames:
         """So many games from the initial position."""
-        return _initial()[np.zeros(count, dtype=np.int64)]
+        initial = _initial()
+        return cls(initial._rows, initial._history, threads)[np.zeros(count, dtype=np.int64)]
 
     @classmethod
-    def from_boards(cls, boards: Sequence[chess.Board]) -> BitboardGames:
+    def from_boards(cls, boards: Sequence[chess.Board], threads: int = 1) -> BitboardGames:
         """Games that start as each board did, with the moves on its stack played. The boards must be legal ones."""
         kernels.ready()
         roots = [board.root() for board in boards]
@@ -68,7 +73,7 @@ class BitboardGames:
         rows.counters[:, kernels.FULLMOVE] = [root.fullmove_number for root in roots]
         rows.player[:] = [0 if root.turn else 1 for root in roots]
         kernels.begin(rows, kernels.room())
-        games = cls(rows, _Begun([root.fen() for root in roots]))
+        games = cls(rows, _Begun([root.fen() for root in roots]), threads)
         # The moves are known to be legal, and may go on after a draw that nobody noticed.
         for ply in range(max((len(board.move_stack) for board in boards), default=0)):
             games._advance(
@@ -120,7 +125,7 @@ class BitboardGames:
         chosen = np.arange(len(self))[indices]
         rows = Rows.empty(len(chosen))
         kernels.copy(self._rows, chosen, rows)
-        return BitboardGames(rows, _Chosen(self._history, chosen.astype(np.int32)))
+        return BitboardGames(rows, _Chosen(self._history, chosen.astype(np.int32)), self._threads)
 
     def position(self, index: int) -> str:
         start, _ = self._story(index)
@@ -144,7 +149,17 @@ class BitboardGames:
 
     def _advance(self, actions: NDArray[np.int64]) -> None:
         record = np.empty(len(actions), dtype=np.int16)
-        kernels.advance(self._rows, actions, record, kernels.room())
+
+        def advance(first: int, last: int) -> None:
+            kernels.advance(self._rows, actions, record, kernels.room(), first, last)
+
+        # Only this is spread over threads: it is most of a ply, and the other kernels do little more than copy.
+        parts = min(self._threads, len(actions) // GAMES_A_THREAD)
+        if parts > 1:
+            edges = [len(actions) * part // parts for part in range(parts + 1)]
+            list(_pool(self._threads).map(advance, edges, edges[1:]))
+        else:
+            advance(0, len(actions))
         self._history = _Played(self._history, record)
 
     def _story(self, index: int) -> tuple[str, list[int]]:
@@ -177,6 +192,12 @@ class BitboardGames:
         board.halfmove_clock = int(self._rows.counters[index, kernels.CLOCK])
         board.fullmove_number = int(self._rows.counters[index, kernels.FULLMOVE])
         return board
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Shared by all games: the kernels do without the interpreter's lock."""
+    return ThreadPoolExecutor(threads, "chesspg-rules")
 
 
 @cache

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from chesspg.games.game import ONGOING
 
 RING = 128  # keys kept a game; the fifty-move rule ends a game at 101, a power of two makes the index a mask
-CHUNK = 64  # actions are copied and searched so many at once, and padded with −1 to allow it
-WIDTH = 544  # room for actions; 15 pieces of 27 moves and a king's 8, then padding, and the search looks up to 511
+CHUNK = 64  # actions are copied so many at once, searched half as many, and padded with −1 to allow it
+WIDTH = 544  # room for actions; 15 pieces of 27 moves and a king's 8, then padding
 RING_WIDTH = RING + 8  # a power of two would put all games on few lines of the processor's cache
 QUEENING = 1 << 13  # set in a remembered action that makes a queen, which the action alone does not tell
 CLOCK, FULLMOVE, KNOWN = range(3)  # columns of Rows.counters
@@ -490,19 +490,19 @@ def first_illegal(rows, actions):
     for row in span(len(actions)):
         if not 0 <= actions[row] < PLAIN + U(72):
             return row
-        place, count = ZERO, U(rows.legal[row])
-        for step in span(9):  # binary search without branches
-            further = place + (U(256) >> step)
-            place += (U(256) >> step) * U((further < count) & (rows.actions[row, further] <= actions[row]))
-        if count == ZERO or rows.actions[row, place] != actions[row]:
+        found = ZERO
+        for start in span(rows.legal[row], 32):  # all are compared, many at once: quicker than a search
+            for place in span(32):  # into the padding, which no action equals
+                found |= U(rows.actions[row, start + place] == actions[row])
+        if found == ZERO:
             return row
     return -1
 
 
 @compiled
-def advance(rows, actions, record, targets):
-    """Play legal actions [N], and record [N] int16 them; −1 leaves a game as it is."""
-    for row in span(len(actions)):
+def advance(rows, actions, record, targets, first, last):
+    """Play legal actions [N], and record [N] int16 them; −1 leaves a game as it is. Only games first to last − 1."""
+    for row in range(U(first), U(last)):
         action = actions[row]
         record[row] = action
         if action < 0:
@@ -614,5 +614,5 @@ def ready() -> None:
         copy(rows, np.zeros(1, np.int64), twin)
         chosen = twin.actions[0, :1].astype(np.int64)
         first_illegal(twin, chosen)
-        advance(twin, chosen, np.empty(1, np.int16), room())
+        advance(twin, chosen, np.empty(1, np.int16), room(), 0, 1)
         gather(twin, np.zeros(1, np.int64), np.empty(WIDTH, np.int16))
