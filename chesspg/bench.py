@@ -126,7 +126,7 @@ def _machine() -> dict[str, Any]:
         "processor": processor,
         "cores": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
-        **{name: installed(name) for name in ("python-chess", "chess", "numba", "numpy", "torch", "pytorch-lightning")},
+        **{name: installed(name) for name in ("chess", "numba", "numpy", "torch", "pytorch-lightning")},
     }
 
 
