@@ -351,6 +351,8 @@ BAD = {
     "gae without a value baseline": ("--model.baseline none", "gae_lambda needs the value baseline"),
     "value without a value head": ("--model.network.init_args.value false", "value head"),
     "reuse without a ratio": ("--model.clip null", "model.clip"),
+    "clipping to nothing": ("--model.clip -1", "clip is -1"),
+    "more than all of what follows": ("--model.gae_lambda 1.5", "gae_lambda is 1.5"),
     "temperature 0": ("--model.temperature 0", "temperature 0"),
     "negative learning rate": ("--model.optimizer.init_args.lr -1", "-1"),
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),

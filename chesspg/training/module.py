@@ -73,6 +73,10 @@ class PolicyGradient(pl.LightningModule):
             raise ValueError("the value baseline needs a network with a value head; set value: true")
         if gae_lambda is not None and baseline != "value":
             raise ValueError(f"gae_lambda needs the value baseline, not {baseline}")
+        if gae_lambda is not None and not 0 <= gae_lambda <= 1:
+            raise ValueError(f"gae_lambda is {gae_lambda}; it must be from 0 to 1")
+        if clip is not None and clip <= 0:
+            raise ValueError(f"clip is {clip}; it must be above 0")
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
         self.baseline = baseline
