@@ -292,9 +292,14 @@ def _network(run: Any) -> dict[str, Any]:
 
     loop = _loop(run)
     module, data, trainer = run.model, run.datamodule, run.trainer
+    device = module.to(trainer.strategy.root_device).device  # Lightning leaves it on the CPU
     policy, network, game, games = module.policy, module.policy.network, module.policy.game, data.games
     context = trainer.precision_plugin.forward_context
     player = PolicyPlayer(policy, forward_context=context)
+
+    def finished() -> None:  # an accelerator is asked and not waited for
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
 
     # Self-play, and then the bare network on ready tensors of the very batch sizes that were met.
     def self_play(seed: int) -> tuple[float, list[int]]:
@@ -311,6 +316,7 @@ def _network(run: Any) -> dict[str, Any]:
             began = time.perf_counter()
             for size in sizes:
                 network(planes[:size], scalars[:size])
+            finished()
             return sum(sizes) / (time.perf_counter() - began)
 
     self_play(0), forward([games] * 3)  # warm
@@ -321,14 +327,19 @@ def _network(run: Any) -> dict[str, Any]:
         played.append(speed)
         bare.append(limit)
         shares.append(speed / limit)
-    unpack = games / _seconds(lambda: network.unpack(planes))
+
+    def unpacked() -> None:
+        network.unpack(planes)
+        finished()
+
+    unpack = games / _seconds(unpacked)
 
     # The bare forward and backward on the micro-batches of the loop's last rollout.
     rollout = data.rollout
     assert rollout is not None
     order = np.random.default_rng(1).permutation(rollout.plies)
     rows = np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]
-    parts = [(words(rollout.planes[part]), torch.from_numpy(rollout.scalars[part])) for part in rows]
+    parts = [(words(rollout.planes[p]).to(device), torch.from_numpy(rollout.scalars[p]).to(device)) for p in rows]
 
     def forward_backward() -> float:
         began = time.perf_counter()
@@ -337,6 +348,7 @@ def _network(run: Any) -> dict[str, Any]:
                 output = network(*part)
                 loss = output.logits.mean() + (0 if output.value is None else output.value.mean())
             loss.backward()
+        finished()
         return sum(map(len, rows)) / (time.perf_counter() - began)
 
     forward_backward()

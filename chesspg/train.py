@@ -23,8 +23,8 @@ from chesspg.training.module import NotFinite
 DEFAULT_RECIPE = "chess_quick"
 DESCRIPTION = (
     "Sample games from the current policy, weigh them by their outcome, step; again. Without arguments: ten minutes of "
-    "chess. NAME is a recipe that ships (chess_quick, chess_plain, tic_tac_toe) or a path to a YAML file; every field of "
-    "it is also an option, such as --data.games 512. A run writes one folder; --resume goes on with it by its own config."
+    "chess. NAME is a recipe that ships (chess_quick, chess_plain, tic_tac_toe) or a path to a YAML file; every field "
+    "of it is also an option, such as --data.games 512. A run writes one folder; --resume goes on with it."
 )
 USAGE = "%(prog)s [--config NAME]… [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE]…"
 
@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
     except NotFinite as error:
-        print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
+        if trainer.is_global_zero:
+            print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
         return 1
     except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
         code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)

@@ -287,6 +287,17 @@ def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, f
     assert np.isfinite(float(after[0]["gradient_norm"]))  # 0 where no game was decided in so few plies
 
 
+def test_without_a_progress_bar_and_without_checkpoints(folder: Path) -> None:
+    assert (
+        train(
+            "--config small.yaml --run run --trainer.max_epochs 1 --trainer.enable_progress_bar false "
+            "--trainer.enable_checkpointing false"
+        )
+        == 0
+    )
+    assert not list(folder.glob("run/*.ckpt"))
+
+
 def test_any_field_can_be_overridden(folder: Path) -> None:
     line = (
         "--config small.yaml --run run --trainer.max_epochs 1 --seed_everything 11 "
@@ -351,6 +362,9 @@ BAD = {
     "gae without a value baseline": ("--model.baseline none", "gae_lambda needs the value baseline"),
     "value without a value head": ("--model.network.init_args.value false", "value head"),
     "reuse without a ratio": ("--model.clip null", "model.clip"),
+    "half of everything": ("--trainer.precision bf16-true", "bf16-true"),
+    "an end inside a rollout": ("--data.updates 4 --model.clip 0.2 --trainer.max_steps 6", "max_steps 6"),
+    "a start that is over": ('--data.starts ["xxx/oo1/3 o"]', "'xxx/oo1/3 o'"),
     "clipping to nothing": ("--model.clip -1", "clip is -1"),
     "more than all of what follows": ("--model.gae_lambda 1.5", "gae_lambda is 1.5"),
     "temperature 0": ("--model.temperature 0", "temperature 0"),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from chesspg.games.game import Observation
 from chesspg.players.player import Choice, Turn
@@ -48,7 +50,7 @@ class PolicyPlayer:
             index = distribution.mode()
             told = [index, torch.zeros_like(index)]
         else:
-            index = distribution.sample(send(turn.uniforms, self.policy.device))
+            index = distribution.sample(send(self._uniforms(turn), self.policy.device))
             told = [index, distribution.log_prob(index)]
             if distribution.value is not None:
                 told.append(distribution.value)
@@ -59,6 +61,9 @@ class PolicyPlayer:
             return Choice(index.astype(np.int64), *scores)
 
         return answer
+
+    def _uniforms(self, turn: Turn) -> NDArray[np.floating[Any]]:
+        return turn.uniforms.astype(np.float32) if self.policy.device.type == "mps" else turn.uniforms
 
     def distribution(self, observation: Observation) -> Distribution:
         # no_grad and not inference_mode: with the latter, autocast would cache weights that can't learn.

@@ -40,8 +40,9 @@ class Distribution:
 
     def sample(self, uniforms: Tensor) -> Tensor:
         """[N] the choice whose share of [0, 1) holds uniforms[i]: the cumulative probabilities inverted."""
-        cumulative = self.probs.double().cumsum(dim=1)
-        choice = (cumulative <= uniforms.double()[:, None] * cumulative[:, -1:]).sum(dim=1)
+        exact = torch.float32 if uniforms.device.type == "mps" else torch.float64  # which that one lacks
+        cumulative = self.probs.to(exact).cumsum(dim=1)
+        choice = (cumulative <= uniforms.to(exact)[:, None] * cumulative[:, -1:]).sum(dim=1)
         return choice.minimum(self.mask.sum(dim=1) - 1)
 
     def mode(self) -> Tensor:

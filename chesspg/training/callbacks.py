@@ -31,7 +31,7 @@ class EvaluationMatch(Callback):
     """Plays matches against `opponents` before training, every so many rollouts and at the end.
 
     Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and told in
-    one line. Works with any module that has a `policy`.
+    one line; with a temperature of its own, as `score/OPPONENT@TEMPERATURE`. Works with any module that has a `policy`.
 
     opponents: player strings, or `previous`: the policy as it was at the evaluation before.
     games: a match, even: each opening is played with both colours.
@@ -62,6 +62,15 @@ class EvaluationMatch(Callback):
         self.previous: dict[str, torch.Tensor] | None = None
         self._players: dict[str, Player] = {}
 
+    @property
+    def monitor(self) -> str:
+        """The metric of the first opponent, for choosing the best checkpoint."""
+        return f"score/{self._named(self.opponents[0])}"
+
+    @property
+    def state_key(self) -> str:
+        return self._generate_state_key(opponents=self.opponents, temperature=self.temperature)
+
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         game = _policy(module).game
         self._players = {name: player_from_string(name, game) for name in self.opponents if name != PREVIOUS}
@@ -71,15 +80,16 @@ class EvaluationMatch(Callback):
             results = self.evaluate(trainer, module)
             if trainer.loggers:
                 for logger in trainer.loggers:
-                    logger.log_metrics(_metrics(results), step=0)
+                    logger.log_metrics(self._metrics(results), step=0)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if (trainer.current_epoch + 1) % self.every_n_rollouts == 0:
-            for name, value in _metrics(self.evaluate(trainer, module)).items():
+        done = trainer.current_epoch + 1
+        if done % self.every_n_rollouts == 0 or done == trainer.max_epochs or trainer.should_stop:
+            for name, value in self._metrics(self.evaluate(trainer, module)).items():
                 module.log(name, value)
 
     def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, MatchResult]:
-        """Play all matches, this rank's share of the games each, and tell how they went."""
+        """Play all matches, on rank 0, and tell how they went."""
         policy = _policy(module)
         player = PolicyPlayer(policy, self.temperature, trainer.precision_plugin.forward_context)
         players = dict(self._players)
@@ -115,7 +125,18 @@ class EvaluationMatch(Callback):
                                         "White": names[i % 2], "Black": names[1 - i % 2]})
                 for i, position in enumerate(result.positions)
             ]  # fmt: skip
-            save_pgn(folder / f"against-{_slug(opponent)}-{updates:06}.pgn", texts)
+            save_pgn(folder / f"against-{_slug(self._named(opponent))}-{updates:06}.pgn", texts)
+
+    def _metrics(self, results: dict[str, MatchResult]) -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        for opponent, result in results.items():
+            low, high = result.score_interval
+            values = {"score": result.score, "score_low": low, "score_high": high}
+            metrics |= {f"{name}/{self._named(opponent)}": value for name, value in values.items()}
+        return metrics
+
+    def _named(self, opponent: str) -> str:
+        return opponent if self.temperature is None else f"{opponent}@{self.temperature:g}"
 
     def state_dict(self) -> dict[str, Any]:
         return {"previous": self.previous}
@@ -242,14 +263,6 @@ def _policy(module: pl.LightningModule) -> Policy:
     if not isinstance(policy, Policy):
         raise TypeError(f"{type(module).__name__} has no `policy`; a chesspg Policy is needed there")
     return policy
-
-
-def _metrics(results: dict[str, MatchResult]) -> dict[str, float]:
-    metrics: dict[str, float] = {}
-    for opponent, result in results.items():
-        low, high = result.score_interval
-        metrics |= {f"score/{opponent}": result.score, f"score_low/{opponent}": low, f"score_high/{opponent}": high}
-    return metrics
 
 
 def _line(module: pl.LightningModule, results: dict[str, MatchResult]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
@@ -21,7 +21,7 @@ from chesspg.learning import estimators
 from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.module import PolicyGradient
+from chesspg.training.module import PolicyGradient, check_precision
 
 PACKAGE = Path(__file__).parents[1]
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
@@ -85,10 +85,13 @@ class RunCLI(LightningCLI):
         matches = [callback for callback in callbacks if isinstance(callback, EvaluationMatch)]
         for match in matches:
             match.folder = match.folder or self.folder / "games"
-        monitor = f"score/{matches[0].opponents[0]}" if matches else None
-        callbacks += [RolloutCheckpoint(self.folder, monitor), SampleGames(self.folder / "games"), RolloutProgress()]
         if max_time is not None:
-            callbacks.append(Timer(max_time, interval="epoch"))
+            callbacks.insert(0, Timer(max_time, interval="epoch"))  # first, so that the others know of the end
+        callbacks.append(SampleGames(self.folder / "games"))
+        if config["enable_checkpointing"] is not False:
+            callbacks.append(RolloutCheckpoint(self.folder, matches[0].monitor if matches else None))
+        if config["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
+            callbacks.append(RolloutProgress())
         return super().instantiate_trainer(**kwargs)
 
 
@@ -121,6 +124,12 @@ def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
     for name in ("max_epochs", "accumulate_grad_batches"):
         if getattr(trainer, name) == 0:
             raise ValueError(f"trainer.{name} is 0; it must be 1 or more")
+    if trainer.max_steps > 0 and trainer.max_steps % (data.updates * data.passes):
+        raise ValueError(
+            f"trainer.max_steps {trainer.max_steps} ends inside a rollout of {data.updates * data.passes} updates; "
+            "take a multiple of them"
+        )
+    check_precision(trainer)
     model.configure_optimizers()  # a bad learning rate is said now
     data.share(0, trainer.world_size)
     if model.baseline == "leave_one_out":

@@ -70,7 +70,9 @@ class SelfPlay(pl.LightningDataModule):
                 raise ValueError(f"{name} is {number}; it must be 1 or more")
         if starts is not None and not len(starts):
             raise ValueError("starts is empty; name a position at least, or leave it out")
-        game.start(starts or 1)  # a position that can't be read is said now, not after the first rollout
+        over = game.start(starts or 1).outcomes().over  # what can't be read is said now, not after a rollout
+        if over.any():
+            raise ValueError(f"the game is over in starts: {(starts or [''])[int(over.argmax())]!r}")
         self.game = game
         self.games = games
         self.updates = updates
@@ -107,7 +109,8 @@ class SelfPlay(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         # Beside a network on the CPU the rules keep to one thread: it has the cores to itself.
         if self.game.threads is None and self.trainer and self.trainer.strategy.root_device.type != "cpu":
-            self.game.threads = max(1, (os.cpu_count() or 1) // self.trainer.num_devices)
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            self.game.threads = max(1, cores // self.trainer.num_devices)
 
     def train_dataloader(self) -> _RolloutLoader:
         return _RolloutLoader(self)

@@ -22,7 +22,16 @@ from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.datamodule import Batch
 
+# float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
+# log-probabilities and the returns.
+PRECISIONS = ("32-true", "bf16-mixed", "64-true")
 Baseline = Literal["none", "running_mean", "leave_one_out", "value"]
+
+
+def check_precision(trainer: pl.Trainer) -> None:
+    """Raise ValueError for a precision in which the loss would not be what it says."""
+    if trainer.precision not in PRECISIONS:
+        raise ValueError(f"trainer.precision is {trainer.precision}; it must be one of {', '.join(PRECISIONS)}")
 
 
 class NotFinite(FloatingPointError):
@@ -90,8 +99,11 @@ class PolicyGradient(pl.LightningModule):
         self.played = {"rollouts": 0, "games": 0, "plies": 0, "seconds": 0.0}
         self.reward_sum = 0.0
         self._pending: dict[str, tuple[float, str]] = {}
-        self._learning_since = self._learned_until = time.perf_counter()
-        self._stored = 0
+        self._clock = time.perf_counter()
+        self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
+
+    def setup(self, stage: str) -> None:
+        check_precision(self.trainer)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
@@ -149,8 +161,8 @@ class PolicyGradient(pl.LightningModule):
         self.played["plies"] += int(self._gather(torch.from_numpy(rollout.length)).sum())
         self._pending = _facts(rollout, self.policy.game.reasons)
         self._pending["advantage_variance"] = (float(variance), "mean")
-        self._stored = rollout.plies
-        self._learning_since = time.perf_counter()
+        self.played["seconds"] += rollout.seconds
+        self._clock, self._learned = time.perf_counter(), [0, 0.0]
 
     def _advantage(self, rollout: Rollout, rewards: Tensor) -> Tensor:
         """[N] the return of each ply less its baseline; rewards [ranks · games] of all ranks, in their order."""
@@ -170,16 +182,19 @@ class PolicyGradient(pl.LightningModule):
         return estimators.returns(reward - expected, game, player)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        self._learned_until = time.perf_counter()
+        seconds = time.perf_counter() - self._clock
+        self._clock += seconds
+        self._learned[0] += len(batch.choice)
+        self._learned[1] += seconds
+        self.played["seconds"] += seconds
 
     def on_train_epoch_end(self) -> None:
         if not self._pending:
             return  # other data than rollouts
-        seconds = self._learned_until - self._learning_since
-        self.played["seconds"] += seconds + self._pending.pop("seconds", (0.0, ""))[0]
         for name, (value, reduce) in self._pending.items():
             self.log(name, value, reduce_fx=reduce, sync_dist=True)
-        self.log("learned_plies_per_s", self._stored / seconds, reduce_fx="sum", sync_dist=True)
+        plies, seconds = self._learned
+        self.log("learned_plies_per_s", plies / seconds, reduce_fx="sum", sync_dist=True)
         for name in ("games", "plies"):
             self.log(f"total_{name}", float(self.played[name]))
 
@@ -213,7 +228,6 @@ class PolicyGradient(pl.LightningModule):
 def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str]]:
     """What is logged of a rollout: each value, and how ranks are combined."""
     facts = {
-        "seconds": (rollout.seconds, "mean"),
         "seat_0_wins": (float((rollout.outcome == 1).mean()), "mean"),
         "seat_1_wins": (float((rollout.outcome == -1).mean()), "mean"),
         "draws": (float(((rollout.outcome == 0) & ~rollout.truncated).mean()), "mean"),

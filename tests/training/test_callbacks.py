@@ -69,9 +69,9 @@ def test_when_and_against_whom(matches: Matches, trainer: MakeTrainer, module: M
     start = weights(learned.policy)
     match = EvaluationMatch(["random", "previous"], games=4, every_n_rollouts=2)
     trainer(max_epochs=5, callbacks=[match]).fit(learned, SelfPlay(TicTacToe(), games=8))
-    # Before training random; after rollouts 2 and 4 random and previous.
+    # Before training random; after rollouts 2 and 4 and at the end random and previous.
     a, b = zip(*matches.met, strict=True)
-    assert [other is None for other in b] == [True, True, False, True, False]
+    assert [other is None for other in b] == [True, True, False, True, False, True, False]
     assert torch.equal(a[0], start)
     assert torch.equal(b[2], a[0])  # previous is the policy as it was at the evaluation before
     assert torch.equal(b[4], a[2])
@@ -111,13 +111,35 @@ def test_evaluation_does_not_change_training(trainer: MakeTrainer, module: MakeM
     assert torch.equal(train(), train(EvaluationMatch(["random", "previous"], games=4, every_n_rollouts=1)))
 
 
+def test_two_evaluations_of_other_temperatures(matches: Matches, trainer: MakeTrainer, module: MakeModule) -> None:
+    both = [EvaluationMatch(["random"], games=4, temperature=temperature) for temperature in (None, 0)]
+    fit = trainer(callbacks=both)
+    fit.fit(module(), SelfPlay(TicTacToe(), games=4))
+    assert {"score/random", "score/random@0"} <= fit.callback_metrics.keys()
+    assert both[0].state_key != both[1].state_key
+
+
+def test_callbacks_find_plies_and_seconds_of_the_same_rollouts(trainer: MakeTrainer, module: MakeModule) -> None:
+    class Speed(pl.Callback):
+        played: list[tuple[int, float]] = []  # noqa: RUF012  # of this test alone
+
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            assert isinstance(module, PolicyGradient)
+            self.played.append((module.played["plies"], module.played["seconds"]))
+
+    trainer(max_epochs=3, callbacks=[Speed()]).fit(module(), SelfPlay(TicTacToe(), games=64))
+    speeds = [plies / seconds for plies, seconds in Speed.played]
+    assert max(speeds) < 1e7  # a first one over no time would be far above
+    assert [plies for plies, _ in Speed.played] == sorted(plies for plies, _ in Speed.played)
+
+
 @pytest.mark.parametrize(("temperature", "greedy"), [(None, False), (0.5, False), (0, True)])
 def test_the_temperature_of_evaluation(
     temperature: float | None, greedy: bool, matches: Matches, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     match = EvaluationMatch(["random"], games=2, temperature=temperature)
     trainer(callbacks=[match]).fit(module(), SelfPlay(TicTacToe(), games=4))
-    assert matches.greedy == [greedy]
+    assert matches.greedy == [greedy, greedy]  # before training and at the end
 
 
 def test_games_as_pgn(matches: Matches, trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:

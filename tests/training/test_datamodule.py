@@ -254,7 +254,7 @@ def test_200_000_plies_train_in_4_gb() -> None:
 def test_the_rules_have_the_cores_that_an_accelerator_leaves(
     monkeypatch: pytest.MonkeyPatch, device: str, given: int | None, threads: int | None
 ) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
     data = SelfPlay(Chess(threads=given), games=8)
     strategy = SimpleNamespace(root_device=torch.device(device))
     data.trainer = SimpleNamespace(strategy=strategy, num_devices=2)  # type: ignore[assignment]
