@@ -60,7 +60,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for what reads it when it is imported
     import torch
 
-    from chesspg.training.cli import MISTAKES, RunCLI, recipe
+    from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
 
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -69,7 +69,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
         limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
         runs: dict[str, RunCLI] = {}
         with one_line_errors(*MISTAKES):
-            for path in map(recipe, given.config or ["chess_quick"]):
+            for path in map(recipe, given.config or [DEFAULT_RECIPE]):
                 arguments = ["--config", str(path), "--run", f"{folder}/{len(runs)}", *limits, *override]
                 runs[path.stem] = RunCLI.build(arguments)
         results: dict[str, Any] = {"machine": _machine()}

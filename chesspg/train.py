@@ -17,10 +17,9 @@ from pathlib import Path
 from chesspg.arena.commands import fail
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
-from chesspg.training.cli import MISTAKES, RunCLI, is_rank_zero, recipe
+from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, is_rank_zero, recipe
 from chesspg.training.module import NotFinite
 
-DEFAULT_RECIPE = "chess_quick"
 DESCRIPTION = (
     "Sample games from the current policy, weigh them by their outcome, step; again. Without arguments: ten minutes of "
     "chess. NAME is a recipe that ships (chess_quick, chess_plain, tic_tac_toe) or a path to a YAML file; every field "

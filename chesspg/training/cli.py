@@ -24,6 +24,7 @@ from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient, check_precision
 
 PACKAGE = Path(__file__).parents[1]
+DEFAULT_RECIPE = "chess_quick"  # of train and bench
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
 
 
