@@ -32,7 +32,7 @@ class Legal:
     @property
     def counts(self) -> NDArray[np.int64]:
         """[N] how many actions each game has; 0 when it is over."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     def __getitem__(self, indices: Indices) -> Legal:
         rows = np.arange(len(self))[indices]

@@ -231,10 +231,10 @@ def test_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     shares: list[int] = []
     advance = kernels.advance
 
-    def counted(*arguments: Any) -> None:
+    def counted(*arguments: Any) -> Any:
         *_, first, last = arguments
         shares.append(last - first)
-        advance(*arguments)
+        return advance(*arguments)
 
     games = Chess(threads=3).start(2 * bitboards.GAMES_A_THREAD + 2)
     monkeypatch.setattr(kernels, "advance", counted)

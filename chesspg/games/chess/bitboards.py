@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import chess
@@ -76,17 +77,13 @@ class BitboardGames:
         games = cls(rows, _Begun([root.fen() for root in roots]), threads)
         # The moves are known to be legal, and may go on after a draw that nobody noticed.
         for ply in range(max((len(board.move_stack) for board in boards), default=0)):
-            games._advance(
-                np.array(
-                    [
-                        encoding.move_to_action(board.move_stack[ply], root.turn ^ bool(ply & 1))
-                        if ply < len(board.move_stack)
-                        else -1
-                        for board, root in zip(boards, roots, strict=True)
-                    ],
-                    dtype=np.int64,
-                )
-            )
+            actions = [
+                encoding.move_to_action(board.move_stack[ply], root.turn ^ bool(ply & 1))
+                if ply < len(board.move_stack)
+                else -1
+                for board, root in zip(boards, roots, strict=True)
+            ]
+            games._advance(np.array(actions, dtype=np.int64), checked=False)
         return games
 
     def __len__(self) -> int:
@@ -94,29 +91,23 @@ class BitboardGames:
 
     def observe(self) -> Observation:
         rows = self._rows
-        offsets = np.zeros(len(self) + 1, dtype=np.int64)
-        np.cumsum(rows.legal, out=offsets[1:])
-        actions = np.empty(offsets[-1] + kernels.CHUNK, dtype=np.int16)
-        kernels.gather(rows, offsets, actions)
-        planes = rows.planes[:, :, None].copy()
-        return Observation(planes, rows.scalars.copy(), rows.player.copy(), Legal(actions[: offsets[-1]], offsets))
+        offsets = rows.offsets[:, kernels.LEGAL].copy()
+        legal = Legal(rows.actions[: offsets[-1]].copy(), offsets)
+        return Observation(rows.planes[:, :, None].copy(), rows.scalars.copy(), rows.player.copy(), legal)
 
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         chosen = np.asarray(actions).astype(np.int64)
         if len(chosen) != len(self):
             raise ValueError(f"{len(chosen)} actions for {len(self)} games; one for each is needed")
-        index = int(kernels.first_illegal(self._rows, chosen))
+        index = self._advance(chosen)
         if index >= 0:
             action, board = int(chosen[index]), self._bare_board(index)
             named = encoding.action_to_move(action, board) if 0 <= action < encoding.NUM_ACTIONS else "no move"
-            running = self._rows.legal[index] > 0
-            state = "illegal" if running else "after the end of the game"
+            state = "after the end of the game" if self._rows.reason[index] else "illegal"
             raise IllegalAction(f"game {index}: action {action} ({named}) is {state} in {board.fen()}")
-        self._advance(chosen)
 
     def outcomes(self) -> Outcomes:
-        verdict = self._rows.verdict
-        return Outcomes(verdict[:, 0].copy(), verdict[:, 1].astype(np.uint8))
+        return Outcomes(self._rows.outcome.copy(), self._rows.reason.copy())
 
     def material(self) -> NDArray[np.float32]:
         return encoding.material(self._rows.planes[:, :, None], self._rows.player)
@@ -147,20 +138,30 @@ class BitboardGames:
         """The position as it is now, without what went before."""
         return self._bare_board(index).fen()
 
-    def _advance(self, actions: NDArray[np.int64]) -> None:
-        record = np.empty(len(actions), dtype=np.int16)
+    def _advance(self, actions: NDArray[np.int64], checked: bool = True) -> int:
+        """Play, or return the first game whose action is not legal; otherwise −1."""
+        count = len(actions)
+        rows, record = Rows.empty(count), np.empty(count, dtype=np.int16)
 
-        def advance(first: int, last: int) -> None:
-            kernels.advance(self._rows, actions, record, kernels.room(), first, last)
+        def advance(first: int, last: int) -> int:
+            return int(kernels.advance(self._rows, actions, rows, record, checked, kernels.room(), first, last))
 
         # Only this is spread over threads: it is most of a ply, and the other kernels do little more than copy.
-        parts = min(self._threads, len(actions) // GAMES_A_THREAD)
-        if parts > 1:
-            edges = [len(actions) * part // parts for part in range(parts + 1)]
-            list(_pool(self._threads).map(advance, edges, edges[1:]))
-        else:
-            advance(0, len(actions))
-        self._history = _Played(self._history, record)
+        parts = min(self._threads, count // GAMES_A_THREAD)
+        edges = [count * part // parts for part in range(parts + 1)] if parts > 1 else [0, count]
+        run = _pool(self._threads).map if parts > 1 else map
+        illegal = [game for game in run(advance, edges, edges[1:]) if game >= 0]
+        if illegal:
+            return illegal[0]
+        ragged = (kernels.LEGAL, rows.actions, kernels.ACTIONS), (kernels.KNOWN, rows.keys, kernels.KEYS)
+        for first, last in pairwise(edges[1:]):  # close the gap before what each further thread wrote
+            for column, array, room in ragged:
+                end, start = rows.offsets[first, column], first * room
+                part = array[start : rows.offsets[last, column]]
+                array[end : end + len(part)] = part
+                rows.offsets[first + 1 : last + 1, column] += end - start
+        self._rows, self._history = rows, _Played(self._history, record)
+        return -1
 
     def _story(self, index: int) -> tuple[str, list[int]]:
         """The FEN a game began with and its recorded actions."""
@@ -224,6 +225,6 @@ def perft(position: chess.Board, depth: int) -> int:
         return 1
     boards = np.zeros((depth, 14), dtype=np.uint64)
     boards[0] = BitboardGames.from_boards([position])._rows.planes[0]
-    room = np.empty((depth, kernels.WIDTH), np.int16), np.empty(depth, np.int64), np.empty(depth, np.int64)
+    room = np.empty((depth, kernels.ACTIONS), np.int16), np.empty(depth, np.int64), np.empty(depth, np.int64)
     with kernels.announced():
         return int(kernels.leaves(boards, *room, depth, kernels.room()))

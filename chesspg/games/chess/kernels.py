@@ -26,50 +26,43 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import ONGOING
 
-RING = 128  # keys kept a game; the fifty-move rule ends a game at 101, a power of two makes the index a mask
-CHUNK = 64  # actions are copied so many at once, searched half as many, and padded with −1 to allow it
-WIDTH = 544  # room for actions; 15 pieces of 27 moves and a king's 8, then padding
-RING_WIDTH = RING + 8  # a power of two would put all games on few lines of the processor's cache
+ACTIONS = 432  # room for those of a game: 15 pieces of 27 moves and a king's 8, and what is written beyond
+KEYS = 132  # room for those of a game: the last 128, which the fifty-move rule makes enough, and likewise
 QUEENING = 1 << 13  # set in a remembered action that makes a queen, which the action alone does not tell
-CLOCK, FULLMOVE, KNOWN = range(3)  # columns of Rows.counters
+LEGAL, KNOWN = range(2)  # columns of Rows.offsets
+CLOCK, FULLMOVE = range(2)  # columns of Rows.counters
 CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
 
 
-# The columns of Rows, widest numbers first so that each is aligned: type, shape and bytes a game.
-LAYOUT = (
-    (np.dtype(np.uint64), (14,), 8 * 14),
-    (np.dtype(np.uint64), (RING_WIDTH,), 8 * RING_WIDTH),
-    (np.dtype(np.int64), (), 8),
-    (np.dtype(np.int64), (3,), 24),
-    (np.dtype(np.int16), (WIDTH,), 2 * WIDTH),
-    (np.dtype(np.uint8), (2,), 2),
-    (np.dtype(np.int8), (2,), 2),
-    (np.dtype(np.int8), (), 1),
-)
-BYTES = sum(size for _, _, size in LAYOUT)
-
-
 class Rows(NamedTuple):
-    """N games."""
+    """N games. A ply reads some rows and writes others, where all that is ragged lies game by game without a gap."""
 
     planes: NDArray[np.uint64]  # [N, 14] see encoding.PLANES
-    keys: NDArray[np.uint64]  # [N, RING_WIDTH] hashes of the positions since the last capture or pawn move
-    legal: NDArray[np.int64]  # [N] how many actions are
-    counters: NDArray[np.int64]  # [N, 3] halfmoves without progress, move number, keys
-    actions: NDArray[np.int16]  # [N, WIDTH] the legal ones, ascending
+    offsets: NDArray[np.int64]  # [N + 1, 2] game i has actions[offsets[i, 0]:offsets[i + 1, 0]], and keys likewise
+    actions: NDArray[np.int16]  # [N · ACTIONS] the legal ones, ascending
+    keys: NDArray[np.uint64]  # [N · KEYS] hashes of the positions since the last capture or pawn move
+    counters: NDArray[np.int64]  # [N, 2] halfmoves without progress, move number
     scalars: NDArray[np.uint8]  # [N, 2] see encoding.SCALARS
-    verdict: NDArray[np.int8]  # [N, 2] outcome for player 0, reason
+    outcome: NDArray[np.int8]  # [N] for player 0
+    reason: NDArray[np.uint8]  # [N] why the game is over
     player: NDArray[np.int8]  # [N] who moves
 
     @staticmethod
     def empty(count: int) -> Rows:
-        """Room for N games, in one block: one the C library keeps for the next ply, many it gives back."""
-        block = np.empty(count * BYTES, np.uint8)
-        arrays, offset = [], 0
-        for kind, shape, size in LAYOUT:
-            arrays.append(np.ndarray((count, *shape), kind, block, offset))
-            offset += count * size
-        return Rows(*arrays)
+        """Room for N games."""
+        rows = Rows(
+            np.empty((count, 14), np.uint64),
+            np.empty((count + 1, 2), np.int64),
+            np.empty(count * ACTIONS, np.int16),
+            np.empty(count * KEYS, np.uint64),
+            np.empty((count, 2), np.int64),
+            np.empty((count, 2), np.uint8),
+            np.empty(count, np.int8),
+            np.empty(count, np.uint8),
+            np.empty(count, np.int8),
+        )
+        rows.offsets[0] = 0
+        return rows
 
 
 # numba turns uint64 with a signed number into a float, so every number that meets a word is one of these.
@@ -83,7 +76,6 @@ LIGHT, DARK = U(chess.BB_LIGHT_SQUARES), U(chess.BB_DARK_SQUARES)
 KINGSIDE_EMPTY, KINGSIDE_SAFE = U(0x60), U(0x70)  # f1 g1; e1 f1 g1
 QUEENSIDE_EMPTY, QUEENSIDE_SAFE = U(0x0E), U(0x1C)  # b1 c1 d1; c1 d1 e1
 A1, H1 = U(1), U(0x80)
-RING_MASK = U(RING - 1)
 KINGSIDE_ROOK, QUEENSIDE_ROOK = U(0xA0), U(0x09)  # h1 and f1; a1 and d1
 
 
@@ -259,19 +251,48 @@ def generate(planes, row, targets):
             return movers, checkers
         allowed = checkers | BETWEEN[king, lowest(checkers)]
 
-    pieces = planes[row, 0]
     enemies, free = their & allowed, ~occupied
+    pieces = planes[row, 0]
+    one = (pieces << EIGHT) & free
+    two = ((one & RANK_3) << EIGHT) & free & allowed
+    one &= allowed
+    west, east = ((pieces & NOT_A) << SEVEN) & enemies, ((pieces & NOT_H) << NINE) & enemies
+    pieces = (one >> EIGHT) | (two >> SIXTEEN) | (west >> SEVEN) | (east >> NINE)
+    movers |= pieces
     while pieces:
         square = lowest(pieces)
         bit = ONE << square
         pieces ^= bit
-        step = (bit << EIGHT) & free
-        reach = (step | (((step & RANK_3) << EIGHT) & free)) & allowed
-        reach |= (((bit & NOT_A) << SEVEN) | ((bit & NOT_H) << NINE)) & enemies
-        if pinned & bit:
-            reach &= THROUGH[king, square]
+        targets[square] = (
+            (one & (bit << EIGHT)) | (two & (bit << SIXTEEN)) | (west & (bit << SEVEN)) | (east & (bit << NINE))
+        )
+    pieces = planes[row, 1]
+    while pieces:
+        square = lowest(pieces)
+        pieces &= pieces - ONE
+        reach = KNIGHT[square] & allowed
         targets[square] = reach
         movers |= U(reach != ZERO) << square
+    pieces = planes[row, 2] | planes[row, 4]
+    while pieces:
+        square = lowest(pieces)
+        pieces &= pieces - ONE
+        reach = bishop_attacks(square, occupied) & allowed
+        targets[square] = reach
+        movers |= U(reach != ZERO) << square
+    pieces = planes[row, 3] | planes[row, 4]
+    while pieces:
+        square = lowest(pieces)
+        pieces &= pieces - ONE
+        reach = rook_attacks(square, occupied) & allowed
+        reach |= targets[square] & (ZERO - ((planes[row, 4] >> square) & ONE))
+        targets[square] = reach
+        movers |= U(reach != ZERO) << square
+    while pinned:
+        square = lowest(pinned)
+        pinned &= pinned - ONE
+        targets[square] &= THROUGH[king, square]
+        movers &= ~(U(targets[square] == ZERO) << square)
     if en_passant:
         pieces = planes[row, 0] & (((en_passant & NOT_A) >> NINE) | ((en_passant & NOT_H) >> SEVEN))
         captured = en_passant >> EIGHT
@@ -285,41 +306,12 @@ def generate(planes, row, targets):
                 targets[square] = en_passant | (targets[square] if movers & bit else ZERO)
                 movers |= bit
                 planes[row, 13] = en_passant
-    pieces = planes[row, 1] & ~pinned
-    while pieces:
-        square = lowest(pieces)
-        pieces &= pieces - ONE
-        reach = KNIGHT[square] & allowed
-        targets[square] = reach
-        movers |= U(reach != ZERO) << square
-    pieces = planes[row, 2] | planes[row, 4]
-    while pieces:
-        square = lowest(pieces)
-        bit = ONE << square
-        pieces ^= bit
-        reach = bishop_attacks(square, occupied) & allowed
-        if pinned & bit:
-            reach &= THROUGH[king, square]
-        targets[square] = reach
-        movers |= U(reach != ZERO) << square
-    pieces = planes[row, 3] | planes[row, 4]
-    while pieces:
-        square = lowest(pieces)
-        bit = ONE << square
-        pieces ^= bit
-        reach = rook_attacks(square, occupied) & allowed
-        if pinned & bit:
-            reach &= THROUGH[king, square]
-        reach |= targets[square] & (ZERO - ((planes[row, 4] >> square) & ONE))
-        targets[square] = reach
-        movers |= U(reach != ZERO) << square
     return movers, checkers
 
 
 @inlined
-def emit(planes, row, targets, movers, actions):
-    """Write the actions, ascending, and return how many."""
-    count = ZERO
+def emit(planes, row, targets, movers, actions, count):
+    """Write the actions, ascending, to actions[count] and after, and return where they end."""
     promoting = movers & planes[row, 0] & RANK_7
     while movers:
         square = lowest(movers)
@@ -329,7 +321,7 @@ def emit(planes, row, targets, movers, actions):
         end = count + popcount(reach)
         while count < end:  # eight at a time: most pieces have no more, so that the loop's end is foreseen
             for _ in range(8):
-                actions[row, count] = base | lowest(reach)
+                actions[count] = base | lowest(reach)
                 reach &= reach - ONE
                 count += ONE
         count = end
@@ -342,16 +334,14 @@ def emit(planes, row, targets, movers, actions):
             lane = THREE * file + (lowest(reach) & SEVEN) + ONE - file
             reach &= reach - ONE
             for piece in range(3):
-                actions[row, count] = PLAIN + THREE * lane + U(piece)
+                actions[count] = PLAIN + THREE * lane + U(piece)
                 count += ONE
-    for padding in range(CHUNK):
-        actions[row, count + U(padding)] = -1
     return count
 
 
 @inlined
-def make(planes, row, action, player, key):
-    """Make a legal move and turn the board over.
+def make(before, index, action, player, key, planes, row):
+    """Write to planes[row] what before[index] is after a legal move, turned over.
 
     Returns the key without en passant, and whether the fifty-move clock starts again. planes[row, 13] is then where a
     capture in passing may be legal, which generate() finds out.
@@ -370,47 +360,46 @@ def make(planes, row, action, player, key):
     leaves, enters = ONE << source, ONE << target
     kind, victim = ZERO, ZERO  # pawn is 0; what is captured counts from 1
     for piece in span(6):
-        kind += piece * ((planes[row, piece] >> source) & ONE)
-        victim += (piece + ONE) * ((planes[row, SIX + piece] >> target) & ONE)
+        mine, theirs = before[index, piece], before[index, SIX + piece]
+        kind += piece * ((mine >> source) & ONE)
+        victim += (piece + ONE) * ((theirs >> target) & ONE)
+        planes[row, piece], planes[row, SIX + piece] = turned(theirs), turned(mine)
 
-    planes[row, kind] ^= leaves | enters
+    planes[row, SIX + kind] ^= turned(leaves | enters)
     key ^= BLACK ^ ZOBRIST[own + kind, source ^ flip] ^ ZOBRIST[own + kind, target ^ flip]
     hit = U(victim != ZERO)  # without a branch, as nobody can foresee a capture
-    planes[row, FIVE + victim] ^= hit << target
+    planes[row, victim - hit] ^= turned(hit << target)
     key ^= ZOBRIST[their + victim - hit, target ^ flip] & (ZERO - hit)
-    passing = planes[row, 13]
+    passing, castling = before[index, 13], before[index, 12]
     if passing:
         key ^= ZOBRIST[13, lowest(passing) ^ flip]
     planes[row, 13] = ZERO
     gone = leaves | enters
     if kind == ZERO:
         if enters == passing:
-            planes[row, 6] ^= enters >> EIGHT
+            planes[row, 0] ^= turned(enters >> EIGHT)
             key ^= ZOBRIST[their, (target - EIGHT) ^ flip]
         elif target - source == SIXTEEN:
-            if (((enters & NOT_A) >> ONE) | ((enters & NOT_H) << ONE)) & planes[row, 6]:
-                planes[row, 13] = leaves << EIGHT
+            if (((enters & NOT_A) >> ONE) | ((enters & NOT_H) << ONE)) & before[index, 6]:
+                planes[row, 13] = turned(leaves << EIGHT)
         elif target >= FLIP:
             promoted = promoted if promoted else QUEEN
-            planes[row, 0] ^= enters
-            planes[row, promoted] ^= enters
+            planes[row, 6] ^= turned(enters)
+            planes[row, SIX + promoted] ^= turned(enters)
             key ^= ZOBRIST[own, target ^ flip] ^ ZOBRIST[own + promoted, target ^ flip]
     elif kind == FIVE:
         gone |= RANK_1
         if target == source + TWO:
-            planes[row, 3] ^= KINGSIDE_ROOK
+            planes[row, NINE] ^= turned(KINGSIDE_ROOK)
             key ^= ZOBRIST[own + THREE, SEVEN ^ flip] ^ ZOBRIST[own + THREE, FIVE ^ flip]
         elif target + TWO == source:
-            planes[row, 3] ^= QUEENSIDE_ROOK
+            planes[row, NINE] ^= turned(QUEENSIDE_ROOK)
             key ^= ZOBRIST[own + THREE, ZERO ^ flip] ^ ZOBRIST[own + THREE, THREE ^ flip]
-    gone &= planes[row, 12]
-    planes[row, 12] = turned(planes[row, 12] ^ gone)
+    gone &= castling
+    planes[row, 12] = turned(castling ^ gone)
     while gone:
         key ^= ZOBRIST[12, lowest(gone) ^ flip]
         gone &= gone - ONE
-    planes[row, 13] = turned(planes[row, 13])
-    for piece in span(6):
-        planes[row, piece], planes[row, SIX + piece] = turned(planes[row, SIX + piece]), turned(planes[row, piece])
     return key, kind == ZERO or victim != ZERO
 
 
@@ -426,28 +415,32 @@ def insufficient(planes, row):
 
 
 @inlined
-def settle(rows, row, key, targets):
-    """After a move or a start: the legal actions, the key, the scalars and the verdict of one game."""
-    planes, counters = rows.planes, rows.counters
+def settle(rows, row, key, past, first, count, targets, at_action, at_key):
+    """After a move or a start: the legal actions, the keys, the scalars and the verdict of one game.
+
+    Its keys up to now are past[first:first + count]. Returns where the next game's actions and keys go.
+    """
+    planes, clock = rows.planes, rows.counters[row, CLOCK]
     movers, checkers = generate(planes, row, targets)
     if planes[row, 13]:
         key ^= ZOBRIST[13, lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO)]
-    known = counters[row, KNOWN]
-    repetitions = 0
-    for start in span(min(known, RING), 16):
-        for place in span(16):
-            repetitions += (rows.keys[row, start + place] == key) & (start + place < U(known))
-    rows.keys[row, U(known) & RING_MASK] = key
-    counters[row, KNOWN] = known + 1
-    rows.scalars[row, 0] = min(counters[row, CLOCK], 100)
-    rows.scalars[row, 1] = min(repetitions, 2)
+    repetitions = ZERO
+    for start in span(count, 4):
+        for place in span(4):
+            known = past[first + start + place]
+            repetitions += U(known == key) & U(start + place < count)
+            rows.keys[at_key + start + place] = known
+    rows.keys[at_key + count] = key
+    at_key += count + ONE
+    rows.scalars[row, 0] = min(clock, 100)
+    rows.scalars[row, 1] = min(repetitions, TWO)
 
     outcome = 0
     if insufficient(planes, row):
         reason = MATERIAL
-    elif counters[row, CLOCK] >= 100:
+    elif clock >= 100:
         reason = FIFTY
-    elif repetitions >= 2:
+    elif repetitions >= TWO:
         reason = THREEFOLD
     else:
         reason = ONGOING
@@ -457,9 +450,12 @@ def settle(rows, row, key, targets):
             outcome = 1 if rows.player[row] else -1
         elif reason != MATERIAL:
             reason = STALEMATE
-    rows.verdict[row, 0] = outcome
-    rows.verdict[row, 1] = reason
-    rows.legal[row] = emit(planes, row, targets, movers, rows.actions) if reason == ONGOING else 0
+    rows.outcome[row] = outcome
+    rows.reason[row] = reason
+    if reason == ONGOING:
+        at_action = emit(planes, row, targets, movers, rows.actions, at_action)
+    rows.offsets[row + ONE, LEGAL], rows.offsets[row + ONE, KNOWN] = at_action, at_key
+    return at_action, at_key
 
 
 def room() -> NDArray[np.uint64]:
@@ -470,6 +466,7 @@ def room() -> NDArray[np.uint64]:
 @compiled
 def begin(rows, targets):
     """Settle every game from its planes, player and clocks."""
+    at_action, at_key = ZERO, ZERO
     for row in span(len(rows.player)):
         flip = FLIP if rows.player[row] else ZERO
         shift = SIX if rows.player[row] else ZERO
@@ -480,75 +477,85 @@ def begin(rows, targets):
                 line = U(12) if plane == 12 else (U(plane) + shift) % U(12)
                 key ^= ZOBRIST[line, lowest(word) ^ flip]
                 word &= word - ONE
-        rows.counters[row, KNOWN] = 0
-        settle(rows, row, key, targets)
+        at_action, at_key = settle(rows, row, key, rows.keys, ZERO, ZERO, targets, at_action, at_key)
+
+
+@inlined
+def is_legal(rows, row, action):
+    """Whether an action is among a game's. All are compared, many at once: quicker than a search."""
+    small, found = np.int16(action), False
+    for place in range(U(rows.offsets[row, LEGAL]), U(rows.offsets[row + ONE, LEGAL])):
+        found |= rows.actions[place] == small
+    return found and action == small
+
+
+@inlined
+def moved(source, first, count, target, place):
+    for step in span(count):
+        target[place + step] = source[first + step]
+
+
+@inlined
+def keep(before, index, count, after, row, at_action, at_key):
+    """Copy so many games that follow one another. Returns where the next game's actions and keys go."""
+    actions, keys = U(before.offsets[index, LEGAL]), U(before.offsets[index, KNOWN])
+    for game in span(count):
+        for plane in span(14):
+            after.planes[row + game, plane] = before.planes[index + game, plane]
+    for game in span(count):
+        for column in span(2):
+            after.counters[row + game, column] = before.counters[index + game, column]
+            after.scalars[row + game, column] = before.scalars[index + game, column]
+    for game in range(ONE, count + ONE):
+        after.offsets[row + game, LEGAL] = before.offsets[index + game, LEGAL] + at_action - actions
+        after.offsets[row + game, KNOWN] = before.offsets[index + game, KNOWN] + at_key - keys
+    moved(before.outcome, index, count, after.outcome, row)
+    moved(before.reason, index, count, after.reason, row)
+    moved(before.player, index, count, after.player, row)
+    next_action, next_key = U(after.offsets[row + count, LEGAL]), U(after.offsets[row + count, KNOWN])
+    moved(before.actions, actions, next_action - at_action, after.actions, at_action)
+    moved(before.keys, keys, next_key - at_key, after.keys, at_key)
+    return next_action, next_key
 
 
 @compiled
-def first_illegal(rows, actions):
-    """The first game whose action is not one of its own, or −1."""
-    for row in span(len(actions)):
-        if not 0 <= actions[row] < PLAIN + U(72):
-            return row
-        found = ZERO
-        for start in span(rows.legal[row], 32):  # all are compared, many at once: quicker than a search
-            for place in span(32):  # into the padding, which no action equals
-                found |= U(rows.actions[row, start + place] == actions[row])
-        if found == ZERO:
-            return row
-    return -1
+def copy(before, indices, after):
+    """after[i] = before[indices[i]], of neighbours that stay neighbours all at once."""
+    row = at_action = at_key = ZERO
+    while row < U(len(indices)):
+        index, count = U(indices[row]), ONE
+        while row + count < U(len(indices)) and U(indices[row + count]) == index + count:
+            count += ONE
+        at_action, at_key = keep(before, index, count, after, row, at_action, at_key)
+        row += count
 
 
 @compiled
-def advance(rows, actions, record, targets, first, last):
-    """Play legal actions [N], and record [N] int16 them; −1 leaves a game as it is. Only games first to last − 1."""
+def advance(before, actions, after, record, checked, targets, first, last):
+    """Write to `after` the games from `first` to `last` − 1 after their actions, and record those; −1 plays nothing.
+
+    The ragged parts begin where those of `first` would if all games filled their room. Returns the first game whose
+    action is not legal, if that is checked, or −1.
+    """
+    at_action, at_key = U(first) * U(ACTIONS), U(first) * U(KEYS)
     for row in range(U(first), U(last)):
         action = actions[row]
+        if checked and not is_legal(before, row, action):
+            return np.int64(row)
         record[row] = action
         if action < 0:
+            at_action, at_key = keep(before, row, ONE, after, row, at_action, at_key)
             continue
-        player, counters = rows.player[row], rows.counters
-        if action < 4096 and (action & 63) >= 56 and (rows.planes[row, 0] >> U(action >> 6)) & ONE:
+        if action < 4096 and (action & 63) >= 56 and (before.planes[row, 0] >> U(action >> 6)) & ONE:
             record[row] = action | QUEENING
-        key = rows.keys[row, U(counters[row, KNOWN] - 1) & RING_MASK]
-        key, progress = make(rows.planes, row, action, player, key)
-        counters[row, CLOCK] = 0 if progress else counters[row, CLOCK] + 1
-        counters[row, KNOWN] = 0 if progress else counters[row, KNOWN]
-        counters[row, FULLMOVE] += player
-        rows.player[row] = 1 - player
-        settle(rows, row, key, targets)
-
-
-@compiled
-def copy(source, indices, target):
-    """target[i] = source[indices[i]], of keys and actions only what is in use."""
-    for row in span(len(indices)):
-        index = U(indices[row])
-        for plane in span(14):
-            target.planes[row, plane] = source.planes[index, plane]
-        target.legal[row] = source.legal[index]
-        for counter in span(3):
-            target.counters[row, counter] = source.counters[index, counter]
-        for pair in span(2):
-            target.scalars[row, pair] = source.scalars[index, pair]
-            target.verdict[row, pair] = source.verdict[index, pair]
-        target.player[row] = source.player[index]
-        for start in span(min(source.counters[index, KNOWN], RING), 8):
-            for key in span(8):
-                target.keys[row, start + key] = source.keys[index, start + key]
-        for start in span(source.legal[index] + 1, CHUNK):  # one more: the padding comes along
-            for place in span(CHUNK):
-                target.actions[row, start + place] = source.actions[index, start + place]
-
-
-@compiled
-def gather(rows, offsets, actions):
-    """Write the legal actions of all games one after another, in chunks: actions needs CHUNK more room at its end."""
-    for row in span(len(rows.player)):
-        offset = U(offsets[row])
-        for start in span(rows.legal[row], CHUNK):
-            for place in span(CHUNK):
-                actions[offset + start + place] = rows.actions[row, start + place]
+        player, end = before.player[row], U(before.offsets[row + ONE, KNOWN])
+        key, progress = make(before.planes, row, action, player, before.keys[end - ONE], after.planes, row)
+        after.counters[row, CLOCK] = 0 if progress else before.counters[row, CLOCK] + 1
+        after.counters[row, FULLMOVE] = before.counters[row, FULLMOVE] + player
+        after.player[row] = 1 - player
+        count = ZERO if progress else min(end - U(before.offsets[row, KNOWN]), U(127))
+        at_action, at_key = settle(after, row, key, before.keys, end - count, count, targets, at_action, at_key)
+    return -1
 
 
 @compiled
@@ -568,15 +575,13 @@ def leaves(boards, actions, counts, played, depth, targets):
                 ply -= 1
                 entering = False
                 continue
-            counts[ply] = emit(boards, ply, targets, movers, actions)
+            counts[ply] = emit(boards, ply, targets, movers, actions[ply], ZERO)
             played[ply] = 0
         if played[ply] == counts[ply]:
             ply -= 1
             entering = False
             continue
-        for plane in range(14):
-            boards[ply + 1, plane] = boards[ply, plane]
-        make(boards, ply + 1, actions[ply, played[ply]], ply & 1, ZERO)
+        make(boards, ply, actions[ply, played[ply]], ply & 1, ZERO, boards, ply + 1)
         played[ply] += 1
         ply += 1
         entering = True
@@ -612,7 +617,4 @@ def ready() -> None:
         rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15
         begin(rows, room())
         copy(rows, np.zeros(1, np.int64), twin)
-        chosen = twin.actions[0, :1].astype(np.int64)
-        first_illegal(twin, chosen)
-        advance(twin, chosen, np.empty(1, np.int16), room(), 0, 1)
-        gather(twin, np.zeros(1, np.int64), np.empty(WIDTH, np.int16))
+        advance(twin, twin.actions[:1].astype(np.int64), rows, np.empty(1, np.int16), True, room(), 0, 1)
