@@ -25,6 +25,7 @@ from typing import Any
 
 import chess
 import numpy as np
+from numpy.typing import NDArray
 
 from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
 from chesspg.games.chess import Chess
@@ -284,11 +285,11 @@ def _loop(run: Any) -> dict[str, float]:
 def _network(run: Any) -> dict[str, Any]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
     import torch
+    from torch import Tensor
 
     from chesspg.players.draws import Draws
     from chesspg.players.lockstep import play
     from chesspg.players.policy_player import PolicyPlayer
-    from chesspg.policy.policy import to_tensors, words
 
     loop = _loop(run)
     module, data, trainer = run.model, run.datamodule, run.trainer
@@ -308,14 +309,22 @@ def _network(run: Any) -> dict[str, Any]:
                        on_ply=lambda *at: over.append(at))  # fmt: skip
         return rollout.plies / rollout.seconds, [games - done for done, _ in over if done < games]
 
-    observed = game.start(games).observe()
-    planes, scalars, _ = to_tensors(observed, policy.device)
+    rollout = data.rollout
+    assert rollout is not None
+    order = np.random.default_rng(1).permutation(rollout.plies)
+
+    def ready(rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        """What the network takes, of some plies of the loop's last rollout."""
+        arrays = rollout.planes[rows].view(np.int64), rollout.scalars[rows], rollout.legal[rows].padded()
+        return tuple(torch.from_numpy(array).to(device) for array in arrays)
+
+    some = ready(order[:games])
 
     def forward(sizes: list[int]) -> float:
         with torch.no_grad(), context():
             began = time.perf_counter()
             for size in sizes:
-                network(planes[:size], scalars[:size])
+                network(*(tensor[:size] for tensor in some))
             finished()
             return sum(sizes) / (time.perf_counter() - began)
 
@@ -329,17 +338,13 @@ def _network(run: Any) -> dict[str, Any]:
         shares.append(speed / limit)
 
     def unpacked() -> None:
-        network.unpack(planes)
+        network.unpack(some[0])
         finished()
 
-    unpack = games / _seconds(unpacked)
+    unpack = len(some[0]) / _seconds(unpacked)
 
     # The bare forward and backward on the micro-batches of the loop's last rollout.
-    rollout = data.rollout
-    assert rollout is not None
-    order = np.random.default_rng(1).permutation(rollout.plies)
-    rows = np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]
-    parts = [(words(rollout.planes[p]).to(device), torch.from_numpy(rollout.scalars[p]).to(device)) for p in rows]
+    parts = [ready(rows) for rows in np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]]
 
     def forward_backward() -> float:
         began = time.perf_counter()
@@ -349,7 +354,7 @@ def _network(run: Any) -> dict[str, Any]:
                 loss = output.logits.mean() + (0 if output.value is None else output.value.mean())
             loss.backward()
         finished()
-        return sum(map(len, rows)) / (time.perf_counter() - began)
+        return sum(len(part[0]) for part in parts) / (time.perf_counter() - began)
 
     forward_backward()
     both = _median(forward_backward)

@@ -1,4 +1,4 @@
-"""Networks from a game's planes and scalars to a logit for every action and, if asked, a value."""
+"""Networks from a game's planes and scalars to a logit for every legal action and, if asked, a value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chesspg.games.game import Game
 
 
 class NetworkOutput(NamedTuple):
-    logits: Tensor  # [N, A] raw scores of all actions, legal or not
+    logits: Tensor  # [N, M] raw scores of the legal actions; anything finite behind a game's last
     value: Tensor | None  # [N] in (−1, 1), the expected return of the mover; None without a value head
 
 
@@ -44,12 +44,12 @@ class Network(nn.Module):
         """[N, S] uint8 counters to [N, S] floats in [0, 1]."""
         return scalars / self.get_buffer("scalar_limits")
 
-    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
-        """planes [N, P, W] int64 words, scalars [N, S] uint8."""
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        """planes [N, P, W] int64 words, scalars [N, S] uint8, legal [N, M] actions, −1 behind a game's last."""
         raise NotImplementedError
 
-    def __call__(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
-        output: NetworkOutput = super().__call__(planes, scalars)
+    def __call__(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        output: NetworkOutput = super().__call__(planes, scalars, legal)
         return output
 
 
@@ -64,10 +64,10 @@ class MLP(Network):
         self.policy_head = nn.Linear(sizes[-1], game.num_actions)
         self.value_head = nn.Linear(sizes[-1], 1) if value else None
 
-    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
         x = self.body(torch.cat((self.unpack(planes).flatten(1), self.scale(scalars)), dim=1))
         value = torch.tanh(self.value_head(x)).squeeze(1) if self.value_head else None
-        return NetworkOutput(self.policy_head(x), value)
+        return NetworkOutput(self.policy_head(x).gather(1, legal.clamp(min=0).long()), value)
 
 
 class ResidualBlock(nn.Module):
@@ -107,13 +107,19 @@ class ResidualNet(Network):
         )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
-    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
         board = self.unpack(planes).view(*planes.shape[:2], 8, 8).contiguous(memory_format=torch.channels_last)
         x = self.stem(board) + self.scalar_bias(self.scale(scalars))[:, :, None, None]
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
-        source, target = self.from_to(x).split(self.channels, dim=2)
-        moves = (source * self.channels**-0.5) @ target.transpose(1, 2)  # [N, from, to]
-        under = self.underpromotion(x[:, 48:56])  # [N, file, direction × piece]
-        logits = torch.cat((moves.flatten(1), under.flatten(1)), dim=1)
+        action = legal.clamp(min=0).long()
+        first = torch.arange(0, 64 * len(x), 64, device=x.device)[:, None]  # a1 of each board
+        # Only the squares of legal moves are multiplied: all 64 × 64 of them are slow to write, and slower backwards.
+        source, target = (
+            vectors.flatten(0, 1).index_select(0, (first + square).flatten()).view(*legal.shape, self.channels)
+            for vectors, square in zip(self.from_to(x).chunk(2, dim=2), (action >> 6 & 63, action & 63), strict=True)
+        )  # [N, M, C] each
+        logits = (source * target).sum(dim=2) * self.channels**-0.5
+        under = self.underpromotion(x[:, 48:56]).flatten(1)  # [N, file × direction × piece]
+        logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)

@@ -66,10 +66,10 @@ class Policy(nn.Module):
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
         """planes [N, P, W] int64, scalars [N, S] uint8, legal [N, M] actions, −1 behind the last."""
-        output = self.network(planes, scalars)
+        output = self.network(planes, scalars, legal)
         mask = legal >= 0
-        logits = output.logits.gather(1, legal.clamp(min=0).long())
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / self.temperature
+        exact = torch.promote_types(output.logits.dtype, torch.float32)
+        logits = output.logits.to(exact) / self.temperature
         log_probs = logits.masked_fill(~mask, _PADDING).log_softmax(dim=1).masked_fill(~mask, 0.0)
         value = None if output.value is None else output.value.to(log_probs.dtype)
         return Distribution(log_probs, mask, value)

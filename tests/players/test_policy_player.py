@@ -13,7 +13,7 @@ from chesspg.players.player import Choice, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
-from chesspg.policy.policy import Policy
+from chesspg.policy.policy import Policy, to_tensors
 
 POSITION = "3/3/3 x moves a1 b2"
 COUNT = 4096
@@ -37,10 +37,9 @@ def ask(player: PolicyPlayer) -> Choice:
 def softmax(policy: Policy, temperature: float) -> np.ndarray:
     """π over the legal actions of POSITION, the long way."""
     observation = TicTacToe().start([POSITION]).observe()
-    planes = torch.from_numpy(observation.planes.view(np.int64))
     with torch.no_grad():
-        logits = policy.network(planes, torch.from_numpy(observation.scalars)).logits[0].double().numpy()
-    weights = np.exp(logits[observation.legal.actions] / temperature)
+        logits = policy.network(*to_tensors(observation)).logits[0].double().numpy()
+    weights = np.exp(logits / temperature)
     return weights / weights.sum()
 
 

@@ -21,9 +21,8 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def see(positions: list[str]) -> tuple[Tensor, Tensor]:
-    planes, scalars, _ = to_tensors(CHESS.start(positions).observe())
-    return planes, scalars
+def see(positions: list[str]) -> tuple[Tensor, Tensor, Tensor]:
+    return to_tensors(CHESS.start(positions).observe())
 
 
 @pytest.mark.parametrize("words", [1, 2])
@@ -51,12 +50,12 @@ def test_scale_takes_the_limits_of_the_game() -> None:
 
 @pytest.mark.parametrize("value", [False, True])
 def test_shapes(value: bool) -> None:
-    planes, scalars = see(POSITIONS)
-    output = ResidualNet(CHESS, channels=8, blocks=2, value=value)(planes, scalars)
-    assert output.logits.shape == (3, CHESS.num_actions)
+    planes, scalars, legal = see(POSITIONS)
+    output = ResidualNet(CHESS, channels=8, blocks=2, value=value)(planes, scalars, legal)
+    assert output.logits.shape == legal.shape == (3, 20)
     assert (output.value is not None) == value
     tiny = TicTacToe().start(4).observe()
-    small = MLP(TicTacToe(), hidden=(5,), value=value)(*to_tensors(tiny)[:2])
+    small = MLP(TicTacToe(), hidden=(5,), value=value)(*to_tensors(tiny))
     assert small.logits.shape == (4, 9)
     for values in (output.value, small.value):
         if values is not None:
@@ -70,21 +69,27 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
     network = ResidualNet(CHESS, channels=channels, blocks=1).double()
     seen: list[Tensor] = []
     network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
-    planes, scalars = see(POSITIONS)
-    logits = network(planes, scalars).logits
+    planes, scalars, legal = see(POSITIONS)
+    legal[0, :6] = torch.tensor([64 * a + b for a, b in [(12, 28), (4, 6), (0, 63), (63, 0), (7, 8), (52, 60)]])
+    logits = network(planes, scalars, legal).logits
     x = seen[0]  # [N, 64, C]
     weight, bias = network.from_to.weight, network.from_to.bias
-    for row in range(3):
-        for source, target in [(12, 28), (4, 6), (0, 63), (63, 0), (7, 8), (52, 60)]:
-            a = weight[:channels] @ x[row, source] + bias[:channels]
-            b = weight[channels:] @ x[row, target] + bias[channels:]
+    under = [0] * 3
+    for row, place in (legal >= 0).nonzero().tolist():
+        action = int(legal[row, place])
+        if action < 4096:
+            a = weight[:channels] @ x[row, action // 64] + bias[:channels]
+            b = weight[channels:] @ x[row, action % 64] + bias[channels:]
             expected = (a @ b).item() / channels**0.5
-            assert logits[row, 64 * source + target].item() == pytest.approx(expected)
+        else:
+            file, rest = divmod(action - 4096, 9)
+            expected = network.underpromotion(x[row, 48 + file])[rest].item()
+            under[row] += 1
+        assert logits[row, place].item() == pytest.approx(expected)
+    assert under == [0, 0, 3]
     board = CHESS.to_board("8/1P6/8/8/4k3/8/8/4K3 w - - 0 1")
     action = encoding.move_to_action(board.parse_san("b8=R"), board.turn)
-    under = network.underpromotion(x[:, 48 + 1])  # the pawn stands on b7; straight ahead is 1, the rook 2
-    assert torch.allclose(logits[:, action], under[:, 3 * 1 + 2])
-    assert action == 4096 + (3 * 1 + 1) * 3 + 2
+    assert action == 4096 + (3 * 1 + 1) * 3 + 2  # from the b-file, straight ahead is 1, the rook 2
 
 
 def test_a_square_is_seen_where_it_is() -> None:
@@ -94,15 +99,15 @@ def test_a_square_is_seen_where_it_is() -> None:
     network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
     planes = torch.zeros((2, len(CHESS.planes), 1), dtype=torch.int64)
     planes[1, 0, 0] = 1 << 28  # e4
-    network(planes, torch.zeros((2, 2), dtype=torch.uint8))
+    network(planes, torch.zeros((2, 2), dtype=torch.uint8), torch.zeros((2, 1), dtype=torch.int16))
     changed = (seen[0][0] != seen[0][1]).any(dim=1).nonzero().flatten().tolist()
     assert changed == [rank * 8 + file for rank in (2, 3, 4) for file in (3, 4, 5)]
 
 
 def test_counters_are_seen() -> None:
     network = ResidualNet(CHESS, channels=8, blocks=1)
-    planes, _ = see(["startpos"])
-    a, b = (network(planes, torch.tensor([[clock, 0]], dtype=torch.uint8)).logits for clock in (0, 90))
+    planes, _, legal = see(["startpos"])
+    a, b = (network(planes, torch.tensor([[clock, 0]], dtype=torch.uint8), legal).logits for clock in (0, 90))
     assert not torch.equal(a, b)
 
 
@@ -114,10 +119,10 @@ def test_a_block_begins_as_the_identity() -> None:
 def test_no_state_but_parameters_and_no_chance() -> None:
     """Batch norm or dropout would make the policy that samples another than the one that learns."""
     network = ResidualNet(CHESS, channels=8, blocks=2, value=True).train()
-    planes, scalars = see(POSITIONS)
-    together = network(planes, scalars).logits
-    assert torch.equal(together, network.eval()(planes, scalars).logits)
-    assert torch.allclose(together[1], network(planes[1:2], scalars[1:2]).logits[0], atol=1e-5)
+    seen = see(POSITIONS)
+    together = network(*seen).logits
+    assert torch.equal(together, network.eval()(*seen).logits)
+    assert torch.allclose(together[1], network(*(part[1:2] for part in seen)).logits[0], atol=1e-5)
     assert set(network.state_dict()) == {name for name, _ in network.named_parameters()}
 
 

@@ -29,8 +29,8 @@ class Fixed(Network):
         super().__init__(game)
         self.logits = torch.nn.Parameter(logits)
 
-    def forward(self, planes: Tensor, scalars: Tensor) -> NetworkOutput:
-        return NetworkOutput(self.logits.expand(len(planes), -1), None)
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        return NetworkOutput(self.logits.expand(len(planes), -1).gather(1, legal.clamp(min=0).long()), None)
 
 
 POSITIONS = ["3/3/3 x", "3/3/3 x moves b2", "3/3/3 x moves a1 b2 c3 a3", "3/3/3 x moves a1 b1 c1 a2 b2 a3 b3 c3"]
