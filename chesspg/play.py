@@ -16,7 +16,7 @@ from rich.text import Text
 
 from chesspg.arena import board, roster
 from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt
-from chesspg.arena.pgn import save_pgn, to_pgn
+from chesspg.arena.records.pgn import save_pgn, to_pgn
 from chesspg.arena.session import NAMES, Likely, Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
@@ -88,7 +88,9 @@ class Table:
         session = self.session
         if not session.result and not session.to_move:
             player, number = self.player(), session.number
-            self.say(f"{self.name} plays {number} {_likely(session.reply(player))}")
+            reply = session.reply(player)
+            if reply:
+                self.say(f"{self.name} plays {number} {_likely(reply)}")
             shown = False
         if not shown:
             self.show()

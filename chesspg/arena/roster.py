@@ -1,17 +1,22 @@
-"""Players by one string each, such as `random` or `checkpoints/run?temperature=0.3`."""
+"""Players by one string each, such as `random`, `checkpoints/run?temperature=0.3` or `uci:stockfish?nodes=1000`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
-from chesspg.players.player import Greedy, Player, Random
+from chesspg.players.minimax import Minimax
+from chesspg.players.player import Greedy, Mixture, Player, Random
 from chesspg.policy import files
+
+Reader = Callable[[str], Any]  # of an option's value; raises ValueError that says what would do
 
 
 @dataclass(frozen=True)
@@ -20,16 +25,23 @@ class Kind:
 
     form: str  # as people write it, for messages
     build: Callable[..., Player]  # (target, game, **options), target being what stands behind `name:`
-    options: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)  # name -> reader, ValueError if bad
+    options: Mapping[str, Reader] = field(default_factory=dict)
     game: Callable[[str], Game | None] = lambda target: None  # the one game it plays; None if it plays them all
     takes_target: bool = False  # written `name:target`; only `file` may leave its name out
+    engine: bool = False  # runs `concurrency` processes, and takes `settings`: options that only the engine knows
 
 
-def _temperature(text: str) -> float:
-    value = float(text)
-    if not (0 <= value < math.inf):
-        raise ValueError(text)
-    return value
+def _number(convert: Callable[[str], float], low: float, high: float, words: str) -> Reader:
+    def read(text: str) -> float:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = math.nan
+        if not (low <= value <= high and math.isfinite(value)):
+            raise ValueError(words)
+        return value
+
+    return read
 
 
 def _policy(target: str, game: Game | None, temperature: float | None = None) -> Player:
@@ -43,27 +55,75 @@ def _policy_game(target: str) -> Game:
     return files.header_game(files.read_header(target), target)
 
 
+def _engine(target: str, game: Game | None, **options: Any) -> Player:
+    from chesspg.arena.engines import EnginePlayer  # asyncio costs 50 ms, which the others need not wait for
+
+    return EnginePlayer(target, game or Chess(), **options)
+
+
+_COUNT = _number(int, 1, math.inf, "a whole number of 1 or more")
 # A kind is one entry here and nothing elsewhere.
 KINDS: dict[str, Kind] = {
     "random": Kind("random", lambda target, game: Random()),
     "greedy": Kind("greedy", lambda target, game: Greedy()),
+    "minimax": Kind(
+        "minimax?depth=N",
+        lambda target, game, depth=2: Minimax(game or Chess(), depth),
+        {"depth": _number(int, 1, 3, "1, 2 or 3")},
+    ),
+    "uci": Kind(
+        "uci:ENGINE?nodes=N",
+        _engine,
+        {
+            "nodes": _COUNT,
+            "depth": _COUNT,
+            "movetime": _COUNT,
+            "timeout": _number(float, 0.001, math.inf, "a number of seconds above 0"),
+        },
+        takes_target=True,
+        engine=True,
+    ),
     "file": Kind(
-        "a policy file, .ckpt or run folder", _policy, {"temperature": _temperature}, _policy_game, takes_target=True
+        "a policy file, .ckpt or run folder",
+        _policy,
+        {"temperature": _number(float, 0, math.inf, "a number of 0 or more")},
+        _policy_game,
+        takes_target=True,
     ),
 }
+SHARED: Mapping[str, Reader] = {"random": _number(float, 0, 1, "a number from 0 to 1")}  # of every kind
 RUNS = Path("checkpoints")  # under which training makes a folder a run
 KNOWN = ", ".join(kind.form for kind in KINDS.values())
 
 
-def player_from_string(text: str, game: Game | None = None) -> Player:
+def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1) -> Player:
     """The player that `text` names: `KIND`, `KIND:TARGET` or a path, then `?option=value&option=value`.
 
+    In names and values of options %26 stands for &, %3D for = and %25 for %.
+
     game: what it is to play; None lets a policy file say so itself.
-    Raises ValueError, naming what came and what would do, for an unknown kind, option or value, and for a policy
-    file that is missing, damaged or of another game.
+    concurrency: how many processes an engine runs side by side. Such a player has close(), which ends them.
+    Raises ValueError, naming what came and what would do, for an unknown kind, option or value, for a policy file
+    that is missing, damaged or of another game, and (as EngineError) for an engine that can't start.
     """
     kind, target, options = _parse(text)
-    return kind.build(target, game, **options)
+    share = options.pop("random", None)
+    if kind.engine:
+        options["concurrency"] = concurrency
+    player = kind.build(target, game, **options)
+    return player if share is None else Mixture(player, share)
+
+
+@contextmanager
+def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int = 1) -> Iterator[list[Player]]:
+    """The players that `texts` name, as of `player_from_string`; those with processes are closed, whatever happens."""
+    with ExitStack() as stack:
+        made = []
+        for text in texts:
+            made.append(player_from_string(text, game, concurrency=concurrency))
+            if close := getattr(made[-1], "close", None):
+                stack.callback(close)
+        yield made
 
 
 def game_of(texts: Iterable[str]) -> Game:
@@ -98,14 +158,22 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
         kind, target = KINDS["file"], head
     if kind is KINDS["file"] and not (target and Path(target).exists()):
         raise ValueError(f"{text!r} is no player: there is no file {target!r}; known are {KNOWN}")
-    options: dict[str, Any] = {}
+    readers = {**kind.options, **SHARED}
+    options: dict[str, Any] = {"settings": {}} if kind.engine else {}
+    given = set()
     for part in tail.split("&") if tail else []:
-        option, _, value = part.partition("=")
-        if option not in kind.options:
-            takes = f"known are {', '.join(kind.options)}" if kind.options else f"{name} takes none"
-            raise ValueError(f"{text!r} has an unknown option {option!r}; {takes}")
-        try:
-            options[option] = kind.options[option](value)
-        except ValueError:
-            raise ValueError(f"{text!r} has a bad {option} {value!r}; a number of 0 or more would do") from None
+        option, equals, value = part.partition("=")
+        option, value = unquote(option), unquote(value)
+        if option.lower() in given:  # engines do not tell cases apart
+            raise ValueError(f"{text!r} has {option!r} twice; once would do")
+        given.add(option.lower())
+        if option in readers:
+            try:
+                options[option] = readers[option](value)
+            except ValueError as error:
+                raise ValueError(f"{text!r} has a bad {option} {value!r}; {error} would do") from None
+        elif option and kind.engine:
+            options["settings"][option] = value if equals else None
+        else:
+            raise ValueError(f"{text!r} has an unknown option {option!r}; known are {', '.join(readers)}")
     return kind, target, options

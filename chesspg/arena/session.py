@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.arena.pgn import RESULTS
+from chesspg.arena.records.pgn import RESULTS
 from chesspg.games.game import Game, Games, split_position
 from chesspg.players.draws import Draws
 from chesspg.players.player import Player, Turn
@@ -33,6 +33,7 @@ class Session:
     draws: Draws
     start: str  # the position it began from
     resigned: bool = False
+    forfeit: str = ""  # why the player gave the game up, as an engine that crashed does
     _before: list[str] = field(init=False)  # the positions before each ply, the latest last
     position: str = field(init=False)
 
@@ -56,6 +57,8 @@ class Session:
         """As in PGN; empty while the game goes on."""
         if self.resigned:
             return RESULTS[-1 if self.seat == 0 else 1]
+        if self.forfeit:
+            return RESULTS[1 if self.seat == 0 else -1]
         outcomes = self._games().outcomes()
         return RESULTS[int(outcomes.outcome[0])] if outcomes.over[0] else ""
 
@@ -63,6 +66,8 @@ class Session:
     def reason(self) -> str:
         if self.resigned:
             return "resignation"
+        if self.forfeit:
+            return f"forfeit ({self.forfeit})"
         return self.game.reasons[int(self._games().outcomes().reason[0])]
 
     @property
@@ -87,10 +92,13 @@ class Session:
         """Play what the person means by `text`, and name it. Raises ValueError if that is illegal or ambiguous."""
         return self._push(self.game.parse_move(self.position, text))
 
-    def reply(self, player: Player) -> Likely:
-        """Let the player move, and tell how probable that was."""
+    def reply(self, player: Player) -> Likely | None:
+        """Let the player move, and tell how probable that was; None if it gives the game up."""
         turn = self._turn()
         choice = player.choose(turn)
+        if choice.forfeits:
+            self.forfeit = choice.forfeits[0]
+            return None
         probabilities = _probabilities(player, turn)
         if probabilities is not None:
             probability = float(probabilities[int(choice.index[0])])
@@ -116,6 +124,7 @@ class Session:
         if self.resigned:
             self.resigned = False
             return
+        self.forfeit = ""
         for index in reversed(range(len(self._before))):
             if int(self.game.start([self._before[index]]).observe().player[0]) == self.seat:
                 self.position = self._before[index]

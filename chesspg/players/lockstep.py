@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import Games
 from chesspg.players.draws import Draws
-from chesspg.players.player import Choice, Launching, Player, Turn
-from chesspg.players.rollout import Recorder, Rollout
+from chesspg.players.player import Launching, Player, Turn, launcher
+from chesspg.players.rollout import FORFEIT, Recorder, Rollout
 
 Seats = tuple[Player, Player]  # who plays for player 0, who for player 1
 
@@ -33,6 +32,8 @@ def play(
 ) -> Rollout:
     """Play all games to their end; each player is called once a ply for all the games of a part it is to move in.
 
+    A game that its mover gives up (Choice.forfeits) ends as lost for it, with the reason in Rollout.forfeits.
+
     seats: one pair for all games, or a pair for each.
     learner: whose plies are stored; None stores none.
     max_plies: the ply cap. A game that reaches it has no outcome; its reward is `material_weight` for the
@@ -41,7 +42,7 @@ def play(
     group: [games] equal for games of the same start and the same seats, on whatever rank; all alike if not given.
     on_ply: called after each ply with the number of games over and of plies played so far.
     in_flight: into how many parts the games are split, so that the rules of one part run while an accelerator thinks
-        about another. If not given, 2 with a player on an accelerator and else 1. Neither the games nor the order of
+        about another. If not given, 2 with a player that thinks elsewhere, else 1. Neither the games nor the order of
         the stored plies depend on it, except that a network may round otherwise in a batch of another size.
     """
     began = time.perf_counter()
@@ -58,12 +59,13 @@ def play(
         in_flight = 2 if any(isinstance(player, Launching) and player.accelerated for player in players) else 1
     if in_flight < 1:
         raise ValueError(f"in_flight is {in_flight}; it must be 1 or more")
-    launch = [_launcher(player) for player in players]
+    launch = [launcher(player) for player in players]
 
     recorder = Recorder()
     outcome, reason = np.zeros(total, np.int8), np.zeros(total, np.uint8)
     reward, length = np.zeros(total, np.float32), np.zeros(total, np.int32)
     finished: list[tuple[NDArray[np.int64], Games]] = []
+    forfeits: dict[int, str] = {}
     over = plies = 0
 
     def part(games: Games, live: NDArray[np.int64]) -> Iterator[None]:
@@ -99,12 +101,25 @@ def play(
                 asked.append((player, turn, launch[k](turn)))
             yield
             chosen = np.empty(len(live), np.int64)
+            given_up: dict[int, str] = {}  # row -> why
             for player, turn, answer in asked:
                 choice = answer()
                 chosen[turn.rows] = choice.index
                 if player is learner:
                     recorder.add(turn.observation, choice, live[turn.rows])
-            games.play(observation.legal.take(chosen))
+                given_up |= {int(turn.rows[row]): why for row, why in choice.forfeits.items()}
+            actions = observation.legal.take(chosen)
+            if given_up:
+                rows = np.array(sorted(given_up))
+                ended = live[rows]
+                outcome[ended], reason[ended] = 2 * observation.player[rows] - 1, FORFEIT
+                reward[ended], length[ended] = outcome[ended], ply
+                finished.append((ended, games[rows]))
+                over += len(ended)
+                forfeits.update({int(live[row]): why for row, why in given_up.items()})
+                stay = np.setdiff1d(np.arange(len(live)), rows)
+                games, live, actions = games[stay], live[stay], actions[stay]
+            games.play(actions)
             ply += 1
             plies += len(live)
 
@@ -118,10 +133,5 @@ def play(
     return recorder.rollout(
         outcome=outcome, reason=reason, reward=reward, length=length,
         group=np.zeros(total, np.int32) if group is None else group.astype(np.int32),
-        finished=finished, seconds=time.perf_counter() - began,
+        finished=finished, forfeits=forfeits, seconds=time.perf_counter() - began,
     )  # fmt: skip
-
-
-def _launcher(player: Player) -> Callable[[Turn], Callable[[], Choice]]:
-    """What asks a player; who can't think elsewhere does so when the answer is wanted."""
-    return player.launch if isinstance(player, Launching) else lambda turn: partial(player.choose, turn)

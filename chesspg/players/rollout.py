@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from chesspg.games.game import Games, Legal, Observation
 from chesspg.players.player import Choice
 
+FORFEIT = 255  # Rollout.reason of a game that a player gave up; no game's rules have that many reasons
+
 
 @dataclass
 class Rollout:
@@ -27,12 +29,13 @@ class Rollout:
     value: NDArray[np.float32] | None  # [N] the return its mover expected, None without a value head
     game: NDArray[np.int32]  # [N] whose ply it is: index into the arrays below
     # Each game.
-    outcome: NDArray[np.int8]  # [games] the rules' verdict for player 0
-    reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where the game was truncated
+    outcome: NDArray[np.int8]  # [games] the verdict for player 0: the rules', or lost for who gave it up
+    reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where it was truncated, FORFEIT where given up
     reward: NDArray[np.float32]  # [games] f(x) for player 0
     length: NDArray[np.int32]  # [games] plies played, whoever moved
     group: NDArray[np.int32]  # [games] equal for games of the same start and the same seats
     finished: list[tuple[NDArray[np.int64], Games]] = field(repr=False)  # the games themselves, by when they ended
+    forfeits: dict[int, str] = field(default_factory=dict)  # game -> why its mover gave it up
     seconds: float = 0.0  # wall time it took
     advantage: NDArray[np.float32] = field(
         init=False
@@ -109,6 +112,8 @@ class Recorder:
         """N plies of the games with indices `game` [N]."""
         if choice.log_prob is None:
             raise ValueError("a player that learns must tell the log-probability of what it chose")
+        if choice.forfeits:
+            raise ValueError("a player that learns can't give games up")
         rows: dict[str, NDArray[Any] | None] = {
             "planes": seen.planes,
             "scalars": seen.scalars,

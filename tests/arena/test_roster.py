@@ -5,20 +5,60 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chesspg.arena.roster import KINDS, game_of, newest_run, player_from_string
+from chesspg.arena.roster import KINDS, game_of, newest_run, player_from_string, players
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.player import Greedy, Random
+from chesspg.players.minimax import Minimax
+from chesspg.players.player import Greedy, Mixture, Random
 from chesspg.players.policy_player import PolicyPlayer
 
 
 def test_players_without_a_file() -> None:
     assert isinstance(player_from_string("random", Chess()), Random)
     assert isinstance(player_from_string("greedy"), Greedy)
+    for text, depth in (("minimax", 2), ("minimax?depth=1", 1)):
+        player = player_from_string(text, TicTacToe())
+        assert isinstance(player, Minimax)
+        assert player.depth == depth
+
+
+def test_every_kind_takes_a_share_of_random_moves(runs: Path) -> None:
+    for text in ("random", "greedy", "minimax?depth=1", f"{runs / 'chess'}?temperature=2"):
+        player = player_from_string(f"{text}{'&' if '?' in text else '?'}random=0.25", Chess())
+        assert isinstance(player, Mixture)
+        assert player.random == 0.25
+    assert isinstance(player.player, PolicyPlayer)
+    assert player.player.policy.temperature == 2
+
+
+def test_players_that_can_be_closed_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the work breaks off, and where a later one does not come about."""
+    closed: list[str] = []
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    class Closed(Random):
+        def __init__(self, target: str, concurrency: int) -> None:
+            self.name = f"{target}{concurrency}"
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    kind = replace(KINDS["uci"], build=lambda target, game, settings, concurrency: Closed(target, concurrency))
+    monkeypatch.setitem(KINDS, "uci", kind)
+    with pytest.raises(KeyboardInterrupt), players(["uci:a", "random", "uci:b?random=0.5"], Chess()) as made:
+        interrupt()
+    assert [type(player) for player in made] == [Closed, Random, Mixture]
+    assert closed == ["b1", "a1"]
+    with pytest.raises(ValueError, match="randm"), players(["uci:c", "randm"], Chess(), concurrency=3):
+        pass
+    assert closed[2:] == ["c3"]
 
 
 @pytest.mark.parametrize("name", ["chess", "chess/last.safetensors", "chess/last.ckpt"])
@@ -45,7 +85,23 @@ def test_options(runs: Path) -> None:
         ("", ("no player",)),
         ("file:", ("no player",)),
         ("nowhere/last.ckpt?temperature=1", ("nowhere/last.ckpt", "random, greedy")),
-        ("random?temperature=1", ("temperature", "takes none")),
+        ("random?temperature=1", ("unknown option 'temperature'", "known are random")),
+        ("random?random=2", ("bad random '2'", "from 0 to 1")),
+        ("greedy?random=nan", ("'nan'", "from 0 to 1")),
+        ("greedy?random=0.1&random=0.2", ("'random' twice",)),
+        ("greedy?&random=0.1", ("unknown option ''",)),
+        ("greedy?random=0.1&", ("unknown option ''",)),
+        ("minimax?depth=0", ("bad depth '0'", "1, 2 or 3")),
+        ("minimax?depth=4", ("1, 2 or 3",)),
+        ("minimax?depth=2.5", ("'2.5'",)),
+        ("minimax:2", ("minimax:2",)),
+        ("uci", ("'uci' is no player", "uci:ENGINE")),
+        ("uci:stockfish?nodes=0", ("bad nodes '0'", "whole number of 1 or more")),
+        ("uci:stockfish?depth=1.5", ("bad depth",)),
+        ("uci:stockfish?movetime=0.1", ("bad movetime", "whole number")),
+        ("uci:stockfish?timeout=0", ("bad timeout", "seconds above 0")),
+        ("uci:stockfish?Hash=1&hash=2", ("'hash' twice",)),
+        ("uci:stockfish?=3", ("unknown option ''",)),
         ("random:3", ("random:3",)),
         ("RUN?heat=1", ("heat", "temperature")),
         ("RUN?temperature=hot", ("'hot'", "number")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,7 +14,7 @@ from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.draws import Draws
-from chesspg.players.player import Greedy, Random
+from chesspg.players.player import Choice, Greedy, Random, Turn
 
 CHESS = Chess(backend="python-chess")
 
@@ -53,7 +54,9 @@ def test_replies_follow_from_the_seed_and_tell_their_probability() -> None:
         one.move("e4")
         replies.append(one.reply(Random()))
     assert replies[0] == replies[1]
-    assert len({reply.name for reply in replies}) > 2
+    assert all(replies)
+    assert len({reply.name for reply in replies if reply}) > 2
+    assert replies[0] is not None
     assert replies[0].probability == pytest.approx(1 / 20)
 
 
@@ -123,6 +126,23 @@ def test_undo_after_mate_and_after_resigning() -> None:
     white = session()
     white.resigned = True
     assert white.result == "0-1"
+
+
+@pytest.mark.parametrize(("seat", "result"), [(0, "1-0"), (1, "0-1")])
+def test_a_player_that_gives_up_has_lost(seat: int, result: str) -> None:
+    class Broken:
+        def choose(self, turn: Turn) -> Choice:
+            return Choice(np.zeros(1, np.int64), forfeits={0: "it crashed"})
+
+    one = session(seat=seat)
+    if seat == 0:
+        one.move("e4")
+    assert one.reply(Broken()) is None
+    assert (one.result, one.to_move) == (result, False)
+    assert one.reason == "forfeit (it crashed)"
+    if seat == 0:
+        one.undo()
+        assert one.to_move
 
 
 def test_a_draw_in_words() -> None:

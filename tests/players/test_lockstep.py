@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Choice, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.players.rollout import Rollout
+from chesspg.players.rollout import FORFEIT, Rollout
 from chesspg.policy.networks import MLP, ResidualNet
 from chesspg.policy.policy import Policy
 
@@ -289,3 +289,48 @@ def test_every_game_that_starts_is_finished_and_counted_once(parts: int) -> None
     for games, batch in rollout.finished:
         assert (batch.outcomes().over == ~rollout.truncated[games]).all()
         assert (batch.outcomes().outcome == rollout.outcome[games]).all()
+
+
+@dataclass
+class Quits(First):
+    """Gives up the games named by their moves so far, when it is its turn."""
+
+    at: tuple[str, ...] = ()
+
+    def choose(self, turn: Turn) -> Choice:
+        choice = First.choose(self, turn)
+        played = [" ".join(turn.games.moves(int(row))) for row in turn.rows]
+        return replace(choice, forfeits={k: f"quit at {p}" for k, p in enumerate(played) if p in self.at})
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_who_gives_a_game_up_loses_it_and_the_others_go_on(parts: int) -> None:
+    first, quits = First(), Quits(at=("", "a1", "a1 b1 c1"))
+    seats = [(quits, first), (first, quits), (first, quits), (first, first)]
+    starts = ["3/3/3 x", "3/3/3 x", "3/3/3 x moves b2", "3/3/3 x"]
+    rollout = play(TicTacToe().start(starts), seats, Draws(0), learner=first, in_flight=parts)
+    assert rollout.forfeits == {0: "quit at ", 1: "quit at a1"}
+    assert rollout.reason.tolist()[:2] == [FORFEIT, FORFEIT]
+    assert FORFEIT not in rollout.reason[2:]
+    assert rollout.outcome.tolist()[:2] == [-1, 1]
+    assert rollout.reward.tolist()[:2] == [-1.0, 1.0]
+    assert rollout.length.tolist()[:2] == [0, 1]
+    assert not rollout.truncated.any()
+    assert [moves(position) for position in rollout.positions()[:2]] == [[], ["a1"]]
+    alone = play(TicTacToe().start(starts[2:]), [(first, first)] * 2, Draws(0))
+    assert rollout.positions()[2:] == alone.positions()
+    assert np.bincount(rollout.game, minlength=4)[:2].tolist() == [0, 1]  # what the winner learns from: a1
+
+
+def test_the_last_game_given_up_ends_the_rollout() -> None:
+    quits = Quits(at=("a1 b1",))
+    rollout = play(Chess().start(1), (Quits(at=("",)), First()), Draws(0))
+    assert (rollout.reason[0], rollout.outcome[0]) == (FORFEIT, -1)
+    rollout = play(TicTacToe().start(2), (quits, quits), Draws(0))
+    assert rollout.forfeits == dict.fromkeys((0, 1), "quit at a1 b1")
+
+
+def test_a_learner_can_not_give_up() -> None:
+    quits = Quits(at=("",))
+    with pytest.raises(ValueError, match="can't give games up"):
+        play(TicTacToe().start(1), (quits, First()), Draws(0), learner=quits)

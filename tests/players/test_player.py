@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.player import Choice, Greedy, Player, Random, Turn
+from chesspg.players.player import Choice, Greedy, Launching, Mixture, Player, Random, Turn, launcher
 
 GRID = (np.arange(2520) + 0.5) / 2520  # 2520 is divisible by 1 to 10: equal shares come out equal
 
@@ -75,3 +77,69 @@ def test_greedy_answers_each_game_of_a_mixed_batch_by_itself() -> None:
         next(iter(move)) for move in alone
     ]
     assert games.moves(0) == ["a1", "b1", "a2", "b2", "c3"]  # looking ahead played nothing
+
+
+POSITION = "3q3k/8/8/1p6/P7/8/3R4/7K w - - 0 1"  # the greedy player takes the queen
+
+
+def test_a_mixture_moves_at_random_as_often_as_it_says() -> None:
+    legal = 19  # 14 of the rook, 2 of the pawn, 3 of the king
+    moves, choice = ask(Mixture(Greedy(), 0.3), Chess(), POSITION, (np.arange(1900) + 0.5) / 1900)
+    assert len(moves) == legal
+    assert moves.pop("Rxd8+") == pytest.approx(30 + 0.7 * 1900, abs=1)
+    assert set(moves.values()) == {30}
+    assert choice.log_prob is None
+    assert choice.value is None
+
+
+def test_a_mixtures_two_decisions_are_independent() -> None:
+    """Given which of the two moves, all moves are as likely as ever, up to the ends of the draw."""
+    grid = (np.arange(700) + 0.5) / 700
+    for share in (0.3, 0.5, 1 / 3):
+        player = Mixture(Random(), share)
+        for part in (grid[grid < share], grid[grid >= share]):
+            moves, _ = ask(player, TicTacToe(), "3/3/3 x moves a1 b2", part)
+            assert len(moves) == 7
+            assert max(moves.values()) - min(moves.values()) <= 1
+        edges = np.array([0.0, np.nextafter(share, 0), share, np.nextafter(1.0, 0.0)])
+        moves, _ = ask(player, TicTacToe(), "3/3/3 x moves a1 b2", edges)
+        assert moves == {"b1": 2, "c3": 2}
+
+
+def test_mixtures_of_nothing_and_of_everything() -> None:
+    assert ask(Mixture(Greedy(), 0), Chess(), POSITION, GRID[::60])[0] == {"Rxd8+": 42}
+    assert ask(Mixture(Greedy(), 1), TicTacToe(), "3/3/3 x")[0] == ask(Random(), TicTacToe(), "3/3/3 x")[0]
+    for share in (-0.1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            Mixture(Greedy(), share)
+
+
+class Elsewhere(Random):
+    """Thinks as if elsewhere, gives every second game up, and can be closed."""
+
+    accelerated = True
+    asked = closed = 0
+
+    def launch(self, turn: Turn) -> Callable[[], Choice]:
+        self.asked += len(turn.rows)
+        why = {row: f"row {int(turn.rows[row])}" for row in range(0, len(turn.rows), 2)}
+        return lambda: replace(self.choose(turn), forfeits=why)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_mixture_passes_on_what_its_player_is_and_says() -> None:
+    inner = Elsewhere()
+    player = Mixture(inner, 0.5)
+    assert isinstance(player, Launching)
+    assert player.accelerated
+    assert not Mixture(Greedy(), 0.5).accelerated
+    games = TicTacToe().start(6)
+    rows, uniforms = np.array([5, 4, 2, 1]), np.array([0.6, 0.1, 0.7, 0.8])
+    answer = launcher(player)(Turn(games.observe()[rows], uniforms, games, rows))
+    assert inner.asked == 3
+    assert answer().forfeits == {0: "row 5", 3: "row 1"}  # the rows of the turn
+    player.close()
+    Mixture(Greedy(), 0.5).close()
+    assert inner.closed == 1

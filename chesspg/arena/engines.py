@@ -1,0 +1,370 @@
+"""UCI engines as players: processes side by side, asked through chess.engine; what goes wrong costs one game."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shlex
+import shutil
+import signal
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import chess
+import chess.engine
+import numpy as np
+from numpy.typing import NDArray
+
+from chesspg.games.chess import Chess, encoding
+from chesspg.games.game import Game
+from chesspg.players.player import Choice, Turn
+
+GAMES_FOLDER = "/usr/games"  # where Debian keeps engines; not on everybody's PATH
+LIMITS = ("nodes", "depth", "movetime", "timeout")  # options of ours; all others are the engine's
+NODES = 1000  # a move, where no limit is given
+TIMEOUT = 10.0  # seconds beyond its time that an engine may take for a move
+START = 10.0  # seconds until uciok, as GUIs have it: a busy machine may take 5
+READY = 30.0  # seconds until readyok: networks are loaded
+QUIT = 0.5  # seconds from quit to kill
+chess.engine.LOGGER.addHandler(logging.NullHandler())  # else what an engine babbles would reach the terminal
+
+
+class EngineError(ValueError):
+    """An engine that can't start, or not as wanted."""
+
+
+class EnginePlayer:
+    """An engine as a player, on `concurrency` processes of its own. To be closed.
+
+    Each move is searched from nothing: `ucinewgame`, then the start of the game and its moves, so that repetitions are
+    known. So it depends neither on the other games nor on which process takes it, and within nodes or depth it is the
+    same each time (unless the engine throws dice of its own, as Stockfish does below skill level 20). Threads is 1 and
+    Hash the least the engine allows, 1 MB or so, unless set: to clear 16 MB takes longer than a thousand nodes.
+    The draws of the turn are not used.
+
+    An engine that ends, does not answer in time or answers no legal move gives that game up, with the reason, and is
+    started again for the next.
+
+    target: a command or a path, arguments behind it if any.
+    settings: UCI options, None for a button.
+    nodes, depth, movetime: the limits of a search, movetime in milliseconds as in UCI; 1000 nodes if none is given.
+    timeout: seconds it may take for a move, beyond its movetime.
+    Raises EngineError if it can't start, does not know an option, refuses a value or does not play the game's variant.
+    """
+
+    accelerated = True  # its processes work while the rules and networks do
+
+    def __init__(
+        self,
+        target: str,
+        game: Game,
+        *,
+        settings: Mapping[str, str | None] | None = None,
+        nodes: int | None = None,
+        depth: int | None = None,
+        movetime: int | None = None,
+        timeout: float = TIMEOUT,
+        concurrency: int = 1,
+    ) -> None:
+        if not isinstance(game, Chess):
+            raise EngineError(f"uci:{target} plays chess, not {game.name}")
+        if concurrency < 1:
+            raise ValueError(f"{concurrency} processes of an engine; 1 or more would do")
+        if not (nodes or depth or movetime):
+            nodes = NODES
+        limits = {"nodes": nodes, "depth": depth, "movetime": movetime}
+        wanted = _Wanted(
+            _command(target),
+            game.variant,
+            settings or {},
+            " ".join(f"{name} {value}" for name, value in limits.items() if value),
+            timeout + (movetime or 0) / 1000,
+        )
+        self._crew = _Crew([_Engine(wanted) for _ in range(concurrency)])
+        # Also when the player is forgotten, or Python ends.
+        self._closed = weakref.finalize(self, self._crew.close)
+        try:
+            self.version = self._crew.start()  # the engine's own name and version
+        except BaseException:
+            self.close()
+            raise
+
+    def choose(self, turn: Turn) -> Choice:
+        return self.launch(turn)()
+
+    def launch(self, turn: Turn) -> Callable[[], Choice]:
+        legal, seen = turn.observation.legal, turn.observation
+        answers = self._crew.ask(
+            _Question(
+                turn.games.position(int(row)),
+                legal.actions[legal.offsets[k] : legal.offsets[k + 1]],
+                int(seen.planes[k, 0, 0]),
+                seen.player[k] == 0,
+            )
+            for k, row in enumerate(turn.rows)
+        )
+
+        def answer() -> Choice:
+            index, forfeits = np.zeros(len(answers), np.int64), {}
+            for k, one in enumerate(answers):
+                told = one.result()
+                if isinstance(told, str):
+                    forfeits[k] = told
+                else:
+                    index[k] = told
+            return Choice(index, forfeits=forfeits)
+
+        return answer
+
+    def close(self) -> None:
+        """End the processes."""
+        self._closed()
+
+
+class _Question(NamedTuple):
+    """One game in which an engine is to move."""
+
+    position: str  # its start and moves
+    legal: NDArray[np.int16]  # [L] ascending
+    pawns: int  # the mover's, a word from its side
+    white: bool
+
+    def find(self, uci: str) -> int:
+        """Where in `legal` a move stands. Raises ValueError if it is no legal one."""
+        move = chess.Move.from_uci(uci.lower())  # some engines write e7e8Q
+        action = encoding.move_to_action(move, self.white)
+        source, target = divmod(action, 64)
+        # An action leaves a queen unsaid, UCI does not.
+        queens = action < encoding.PLAIN_ACTIONS and target >= 56 and bool(self.pawns >> source & 1)
+        index = int(np.searchsorted(self.legal, action))
+        if move.drop or queens != (move.promotion == chess.QUEEN) or action not in self.legal[index : index + 1]:
+            raise ValueError
+        return index
+
+
+_Job = tuple[_Question, Future[int | str]]
+
+
+class _Crew:
+    """The engines of one player, and the thread in which they are talked to."""
+
+    def __init__(self, engines: list[_Engine]) -> None:
+        self.engines = engines
+        self.loop = asyncio.new_event_loop()
+        self.todo: asyncio.Queue[_Job] = asyncio.Queue()
+        self.thread = Thread(target=self.loop.run_forever, name="chesspg-engines", daemon=True)
+        self.thread.start()
+
+    def start(self) -> str:
+        """Start all, let them wait for questions, and tell the engine's own name. Raises EngineError."""
+        name: str = self._run(self._start())
+        return name
+
+    def ask(self, questions: Iterable[_Question]) -> list[Future[int | str]]:
+        """For each question the index of the move, or why there is none."""
+        jobs: list[_Job] = [(question, Future()) for question in questions]
+        self.loop.call_soon_threadsafe(self._ask, jobs)  # once: to wake the thread costs as much as to read a move
+        return [answer for _, answer in jobs]
+
+    def _ask(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            self.todo.put_nowait(job)
+
+    def close(self) -> None:
+        """End the processes and the thread."""
+        self._run(self._stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    def _run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+
+    async def _start(self) -> str:
+        name = ""
+        for told in await asyncio.gather(*(engine.start() for engine in self.engines), return_exceptions=True):
+            if isinstance(told, BaseException):
+                raise told
+            name = told.id.get("name", "")
+        self.workers = [asyncio.create_task(self._work(engine)) for engine in self.engines]
+        return name
+
+    async def _work(self, engine: _Engine) -> None:
+        while True:
+            question, answer = await self.todo.get()
+            try:
+                answer.set_result(await engine.answer(question))
+            except Exception as error:  # ours: who waits must hear of it
+                answer.set_exception(error)
+
+    async def _stop(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(engine.stop(QUIT) for engine in self.engines))
+
+
+class _Protocol(chess.engine.UciProtocol):
+    """Remembers the last line, which is often the reason."""
+
+    last = ""
+
+    def line_received(self, line: str) -> None:
+        self.last = line
+
+    def error_line_received(self, line: str) -> None:
+        self.last = line
+
+
+class _Ask(chess.engine.BaseCommand[str]):
+    """Says something to an engine and waits for lines that begin with these words, one after the other."""
+
+    def __init__(self, said: str, words: tuple[str, ...], engine: _Protocol) -> None:
+        super().__init__(engine)
+        self.said, self.words, self.engine = said, list(words), engine
+
+    def start(self) -> None:
+        self.engine.send_line(self.said)
+
+    def line_received(self, line: str) -> None:
+        if self.words and line.startswith(self.words[0]):
+            del self.words[0]
+            if not self.words:
+                if not self.result.done():
+                    self.result.set_result(line)
+                self.set_finished()
+
+
+class _Wanted(NamedTuple):
+    """Which engine, and how it is to play."""
+
+    command: list[str]
+    variant: str
+    settings: Mapping[str, str | None]
+    go: str  # what stands behind the word
+    timeout: float  # seconds for a move
+
+
+class _Engine:
+    """One engine, whose process may come and go."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self.wanted = wanted
+        self.name = Path(wanted.command[0]).name
+        self.protocol: _Protocol | None = None
+
+    async def answer(self, question: _Question) -> int | str:
+        """The index of the move in question, or why there is none."""
+        # Behind readyok, so that what an engine still had to say of the game before is no answer.
+        said = f"ucinewgame\nisready\nposition fen {question.position}\ngo {self.wanted.go}"
+        try:
+            protocol = self.protocol or await self.start()
+            async with asyncio.timeout(self.wanted.timeout):
+                line = await protocol.communicate(partial(_Ask, said, ("readyok", "bestmove")))
+            move = (*line.split(), "no move")[1]
+            return question.find(move)
+        except TimeoutError:
+            why = f"{self.name} did not answer within {self.wanted.timeout:g} s"
+        except chess.engine.EngineTerminatedError as error:
+            why = f"{self.name}: {error}"
+        except EngineError as error:
+            why = f"could not be started again: {error}"
+        except ValueError:
+            why = f"{self.name} answered {move[:20]}, which is illegal"
+        await self.stop()
+        return why
+
+    async def start(self) -> _Protocol:
+        """Start the process and set its options. Raises EngineError."""
+        wait, word = START, "uciok"
+        try:
+            _, self.protocol = await _Protocol.popen(self.wanted.command, setpgrp=True)
+            async with asyncio.timeout(START):
+                await self.protocol.initialize()
+            await self.protocol.configure(self._options(self.protocol))
+            wait, word = READY, "readyok"
+            async with asyncio.timeout(READY):
+                await self.protocol.communicate(partial(_Ask, "isready", ("readyok",)))
+            return self.protocol
+        except TimeoutError:
+            why = f"is no UCI engine: no {word} within {wait:g} s"
+        except chess.engine.EngineTerminatedError as error:
+            why = f"is no UCI engine: no {word} ({error})"
+        except OSError as error:
+            why = f"can't be run: {error.strerror or error}"
+        except (EngineError, chess.engine.EngineError) as error:
+            await self.stop()
+            raise EngineError(f"{self.name}: {error}") from None
+        if self.protocol and self.protocol.last:
+            why += f"; its last line was {self.protocol.last[:80]!r}"
+        await self.stop()
+        raise EngineError(f"{shlex.join(self.wanted.command)} {why}")
+
+    async def stop(self, patience: float = 0.0) -> None:
+        """End the process, if there is one: by asking, for so many seconds, and then by force."""
+        protocol = self.protocol
+        if not protocol or not protocol.transport:
+            return
+        if patience and not protocol.returncode.done():
+            protocol.send_line("quit")
+            await asyncio.wait([protocol.returncode], timeout=patience)
+        if protocol.transport.get_returncode() is None:
+            with contextlib.suppress(ProcessLookupError):
+                if hasattr(os, "killpg"):
+                    os.killpg(protocol.transport.get_pid(), signal.SIGKILL)  # with those it started itself
+        protocol.transport.close()  # kills it where there are no groups
+        await asyncio.wait([protocol.returncode], timeout=1)
+        self.protocol = None
+
+    def _options(self, protocol: _Protocol) -> dict[str, str | int | bool | None]:
+        """What to set; the variant is set at once. Raises EngineError or chess.engine's for what can't be."""
+        declared, options = protocol.options, dict[str, str | int | bool | None]()
+        for name, value in self.wanted.settings.items():
+            option = declared.get(name)
+            if option is None:
+                others = ", ".join(declared) or "none"
+                raise EngineError(f"unknown option {name!r}; known are {', '.join(LIMITS)} and its own: {others}")
+            if option.type == "button" and value is not None:
+                raise EngineError(f"option {name!r} is a button; without ={value} it would do")
+            if option.type != "button" and value is None:
+                raise EngineError(f"option {name!r} has no value; {name}=… would do")
+            if option.type == "check" and value not in ("true", "false"):
+                raise EngineError(f"option {name!r} is {value!r}; true or false would do")
+            options[option.name] = value
+        for option in (declared[name] for name in ("Threads", "Hash") if name in declared):
+            options.setdefault(option.name, max(1, option.min or 0))
+        variant = self.wanted.variant
+        if variant == "chess960":
+            name, value = "UCI_Chess960", "true"
+        elif variant != "standard":
+            name, value = "UCI_Variant", variant
+        else:
+            return options
+        if name not in declared or (variant != "chess960" and variant not in (declared[name].var or ())):
+            raise EngineError(f"it does not play {variant}: it declares no {name} for it")
+        protocol.send_line(f"setoption name {name} value {value}")
+        return options
+
+
+def _command(target: str) -> list[str]:
+    """The program and its arguments. Raises EngineError if there is none."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), GAMES_FOLDER))
+    try:
+        words = shlex.split(target)
+    except ValueError:  # an unmatched quotation mark
+        words = []
+    for command in ([target], words):  # a path may have spaces
+        if command and command[0] and (found := shutil.which(Path(command[0]).expanduser(), path=path)):
+            return [str(found), *command[1:]]
+    program = words[0] if words else target
+    unfit = program and Path(program).expanduser().exists()
+    what = "is no program" if unfit else f"is neither on the PATH nor in {GAMES_FOLDER}"
+    raise EngineError(f"uci:{target}: {program!r} {what}; an engine's command or path would do")

@@ -1,0 +1,363 @@
+"""UCI engines as players: what they are told, what goes wrong, and that nothing of them stays behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chesspg.arena import engines
+from chesspg.arena.engines import GAMES_FOLDER, EngineError, EnginePlayer
+from chesspg.arena.roster import player_from_string, players
+from chesspg.games.chess import Chess
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.draws import Draws
+from chesspg.players.lockstep import play
+from chesspg.players.player import Random, Turn
+from chesspg.players.rollout import FORFEIT, Rollout
+
+# An engine that writes down its process and all it is told, moves to the last square it may, and does as its first
+# argument says: at once, or when it is to move in a game that began with 1 e4.
+FAKE = """
+import os, sys, time
+import chess
+mode, log = sys.argv[1], open(sys.argv[2], "a", buffering=1)
+def say(*lines):
+    print(*lines, sep="\\n", flush=True)
+log.write(f"pid {os.getpid()}\\n")
+if mode == "dead":
+    print("no licence", file=sys.stderr)
+    sys.exit(4)
+board = chess.Board()
+for line in sys.stdin:
+    log.write(line)
+    word, *rest = line.split()
+    if word == "uci" and mode == "mute":
+        continue
+    elif word == "uci" and mode == "babble":
+        say("hello", "id", "bestmove e2e4", "what is it you want?")
+    elif word == "uci":
+        say("id name Fake", "option name Threads type spin default 4 min 1 max 8",
+            "option name Hash type spin default 16 min 4 max 64", "option name Clear Hash type button",
+            "option name Style type combo default Calm var Calm var Very Wild",
+            "option name Book type check default true", "option name File & Path type string default <empty>",
+            "option name MultiPV type spin default 1 min 1 max 5",
+            "uciok")
+    elif word == "isready" and mode != "unready":
+        say("readyok")
+    elif word == "position":
+        start, _, moves = line.removeprefix("position fen ").partition(" moves ")
+        board = chess.Board(start)
+        for move in moves.split():
+            board.push_uci(move)
+    elif word == "go":
+        best = max(board.legal_moves, key=lambda move: (move.to_square, move.uci())).uci()
+        if board.move_stack and board.move_stack[0].uci() == "e2e4":
+            if mode == "crash":
+                os._exit(3)
+            if mode in ("hang", "stubborn"):
+                time.sleep(100)
+            if mode == "twice":
+                say(f"bestmove {best}")
+            best = {"illegal": "e2e5", "none": "(none)", "empty": "", "queen": "g8f6q"}.get(mode, best)
+        say("info depth 1 score cp 0", f"bestmove {best} ponder a1a1")
+    elif word == "quit":
+        break
+"""
+E4, D4 = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1 moves e2e4", "startpos moves d2d4"
+
+
+class Fake:
+    """The fake engine in one of its moods."""
+
+    def __init__(self, folder: Path) -> None:
+        self.script, self.log = folder / "fake engine.py", folder / "log"
+        self.script.write_text(FAKE)
+
+    def target(self, mode: str) -> str:
+        return f"{sys.executable} '{self.script}' {mode} '{self.log}'"
+
+    def told(self, word: str) -> list[str]:
+        return [line for line in self.log.read_text().splitlines() if line.startswith(word)]
+
+    def pids(self) -> list[int]:
+        return [int(line.split()[1]) for line in self.told("pid")]
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[Fake]:
+    """At the end of every test no process of it may be left."""
+    fake = Fake(tmp_path)
+    yield fake
+    assert fake.pids()
+    assert [pid for pid in fake.pids() if alive(pid)] == []
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def against(player: EnginePlayer, starts: list[str], max_plies: int = 4) -> Rollout:
+    """Games in which the engine has Black."""
+    return play(Chess().start(starts), (Random(), player), Draws(0), max_plies=max_plies)
+
+
+def test_what_an_engine_is_told(fake: Fake) -> None:
+    text = f"uci:{fake.target('well')}?Style=Very Wild&nodes=5&Clear Hash&book=false&File %26 Path=a%3Db=c&movetime=7"
+    with players(["random", text], Chess()) as (_, player):
+        assert isinstance(player, EnginePlayer)
+        rollout = against(player, [D4, E4], 6)
+    assert not rollout.forfeits
+    assert fake.told("setoption") == [
+        "setoption name Style value Very Wild", "setoption name Clear Hash", "setoption name Book value false",
+        "setoption name File & Path value a=b=c", "setoption name Threads value 1", "setoption name Hash value 4",
+    ]  # fmt: skip
+    assert fake.told("go") == ["go nodes 5 movetime 7"] * 6
+    assert len(fake.told("ucinewgame")) == 6
+    for position, at in zip(rollout.positions(), fake.told("position")[-2:], strict=True):
+        at = at.removeprefix("position fen ")
+        assert position.startswith(at)
+        assert len(position.split()) == len(at.split()) + 2  # its last move and the reply
+
+
+def test_a_thousand_nodes_without_a_limit(fake: Fake) -> None:
+    player = EnginePlayer(fake.target("well"), Chess())
+    against(player, [D4])
+    player.close()
+    player.close()  # does no harm
+    assert fake.told("go") == ["go nodes 1000"] * 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("crash", "died unexpectedly (exit code: 3)"),
+        ("hang", "did not answer within"),
+        ("illegal", "answered e2e5, which is illegal"),
+        ("none", "answered (none), which is illegal"),
+        ("empty", "which is illegal"),
+        ("queen", "answered g8f6q, which is illegal"),
+    ],
+)
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_what_goes_wrong_costs_one_game(fake: Fake, mode: str, why: str, concurrency: int) -> None:
+    timeout = 3.0 if mode == "hang" else 60.0
+    with players([f"uci:{fake.target(mode)}?timeout={timeout}"], Chess(), concurrency=concurrency) as (player,):
+        rollout = against(player, [D4, E4, D4, D4])
+    assert set(rollout.forfeits) == {1}
+    assert why in rollout.forfeits[1]
+    assert "\n" not in rollout.forfeits[1]
+    assert (rollout.reason[1], rollout.outcome[1], rollout.length[1]) == (FORFEIT, 1, 0)
+    assert rollout.length.tolist() == [4, 0, 4, 4]
+    assert len(fake.pids()) == concurrency + 1
+
+
+def test_a_second_answer_is_not_taken_for_the_next_game(fake: Fake) -> None:
+    with players([f"uci:{fake.target('twice')}"], Chess()) as (player,):
+        rollout = against(player, [E4, D4, E4, D4], 6)
+    assert not rollout.forfeits
+
+
+def test_an_engine_killed_in_mid_game_and_gone_for_good(fake: Fake) -> None:
+    with players([f"uci:{fake.target('well')}"], Chess()) as (player,):
+        assert not against(player, [D4]).forfeits
+        os.kill(fake.pids()[0], signal.SIGKILL)
+        fake.script.unlink()
+        rollout = against(player, [D4, D4])
+    assert "exit code: -9" in rollout.forfeits[0]
+    assert "could not be started again" in rollout.forfeits[1]
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("dead", "no uciok (engine process died unexpectedly (exit code: 4)); its last line was 'no licence'"),
+        ("mute", "no uciok within 2 s"),
+        ("babble", "no uciok within 2 s; its last line was 'what is it you want?'"),
+        ("unready", "no readyok within 1 s"),
+    ],
+)
+def test_what_can_not_start_is_told_in_one_line(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, mode: str, why: str
+) -> None:
+    if mode in ("mute", "babble"):  # the others may start as slowly as a busy machine makes them
+        monkeypatch.setattr(engines, "START", 2.0)
+    monkeypatch.setattr(engines, "READY", 1.0)
+    with pytest.raises(EngineError) as caught, players([f"uci:{fake.target(mode)}"], Chess(), concurrency=2):
+        pass
+    assert why in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("nods=3", ("unknown option 'nods'", "nodes, depth, movetime, timeout", "Threads, Hash, Clear Hash, Style")),
+        ("Hash=1", ("'Hash'", "at least 4", "1")),
+        ("Hash=65", ("at most 64",)),
+        ("Hash=much", ("expected integer", "'much'")),
+        ("Hash", ("'Hash' has no value",)),
+        ("Clear Hash=1", ("'Clear Hash' is a button",)),
+        ("Style=Wild", ("Wild", "Calm, Very Wild")),
+        ("Book=no", ("'no'", "true or false")),
+        ("MultiPV=3", ("MultiPV", "automatically managed")),
+    ],
+)
+def test_options_the_engine_does_not_take(fake: Fake, options: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(EngineError) as caught:
+        player_from_string(f"uci:{fake.target('well')}?{options}", Chess())
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("nowhere", ("'nowhere'", "PATH", GAMES_FOLDER)),
+        ("", ("neither on the PATH",)),
+        ("'", ("neither on the PATH",)),
+        ("FILE", ("is no program",)),
+        ("FOLDER", ("is no program",)),
+        ("SCRIPT", ("can't be run",)),
+    ],
+)
+def test_what_is_no_program(tmp_path: Path, target: str, words: tuple[str, ...]) -> None:
+    (tmp_path / "FILE").touch()
+    (tmp_path / "FOLDER").mkdir()
+    (tmp_path / "SCRIPT").write_text("no interpreter, no binary")
+    (tmp_path / "SCRIPT").chmod(0o755)
+    with pytest.raises(EngineError) as caught:
+        player_from_string(f"uci:{tmp_path / target if target.isupper() else target}", Chess())
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_what_engines_do_not_play(fake: Fake) -> None:
+    with pytest.raises(EngineError, match="plays chess, not tic-tac-toe"):
+        player_from_string(f"uci:{fake.target('well')}", TicTacToe())
+    with pytest.raises(EngineError, match="does not play atomic: it declares no UCI_Variant"):
+        player_from_string(f"uci:{fake.target('well')}", Chess("atomic"))
+    with pytest.raises(EngineError, match="does not play chess960: it declares no UCI_Chess960"):
+        player_from_string(f"uci:{fake.target('well')}", Chess("chess960"))
+    with pytest.raises(ValueError, match="0 processes"):
+        player_from_string(f"uci:{fake.target('well')}", Chess(), concurrency=0)
+
+
+def test_a_path_with_spaces_and_one_from_home(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    program = tmp_path / "an engine"
+    program.write_text(f"#!/bin/sh\nexec {fake.target('well')}\n")
+    program.chmod(0o755)
+    for target in (str(program), "~/an engine"):
+        player_from_string(f"uci:{target}", Chess()).close()  # type: ignore[attr-defined]
+
+
+def test_who_is_forgotten_is_closed(fake: Fake) -> None:
+    player = EnginePlayer(fake.target("well"), Chess())
+    assert alive(fake.pids()[0])
+    del player  # the rest is looked at when the test is over
+
+
+def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
+    with players([f"uci:{fake.target('well')}?random=0.5"], Chess(), concurrency=2) as (player,):
+        games = Chess().start([D4] * 6)
+        seen, uniforms = games.observe(), np.arange(6) / 6
+        answer = player.launch(Turn(seen, uniforms, games, np.arange(6)))  # type: ignore[attr-defined]
+        deadline = time.monotonic() + 30
+        while len(fake.told("go")) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(fake.told("go")) == 3  # before anybody asks
+        assert len(set(answer().index[3:].tolist())) == 1
+
+
+@pytest.mark.parametrize("how", ["interrupted", "ended"])
+def test_ctrl_c_leaves_nothing_behind(fake: Fake, how: str) -> None:
+    """Nor does a program that ends without closing: here with an engine that never answers and does not heed quit."""
+    code = f"""
+from chesspg.arena.roster import players, player_from_string
+from chesspg.games.chess import Chess
+from chesspg.players.draws import Draws
+from chesspg.players.lockstep import play
+from chesspg.players.player import Random
+text, starts = {"uci:" + fake.target("stubborn")!r}, {[E4] * 3!r}
+if {how == "ended"}:
+    player = player_from_string(text, Chess(), concurrency=2)
+else:
+    with players([text], Chess(), concurrency=2) as (player,):
+        print("started", flush=True)
+        play(Chess().start(starts), (Random(), player), Draws(0))
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    if how == "interrupted":
+        assert process.stdout.readline() == "started\n"
+        deadline = time.monotonic() + 30
+        while len(fake.told("go")) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert ("KeyboardInterrupt" in errors) == (how == "interrupted")
+    assert errors.strip().endswith("KeyboardInterrupt") or not errors
+
+
+def real(name: str) -> pytest.MarkDecorator:
+    path = os.pathsep.join((os.environ.get("PATH", ""), GAMES_FOLDER))
+    return pytest.mark.skipif(not shutil.which(name, path=path), reason=f"{name} is not installed")
+
+
+@real("stockfish")
+def test_fixed_nodes_repeat_whatever_the_company() -> None:
+    """Two processes or one, all games or one of them: the same moves."""
+    starts = [D4, E4, "startpos moves a2a3", "startpos moves b1c3 b8c6"]
+    text = "uci:stockfish?nodes=300"
+
+    def positions(starts: list[str], index: np.ndarray, concurrency: int) -> list[str]:
+        with players([text], Chess(), concurrency=concurrency) as (player,):
+            rollout = play(Chess().start(starts), (Random(), player), Draws(0), max_plies=16, index=index)
+            assert not rollout.forfeits
+            return rollout.positions()
+
+    together = positions(starts, np.arange(4), 2)
+    assert positions(starts, np.arange(4), 1) == together
+    assert positions(starts[2:3], np.arange(2, 3), 1) == together[2:3]
+
+
+@real("stockfish")
+def test_stockfish_mates_and_plays_chess960() -> None:
+    game = Chess("chess960")
+    with players(["uci:stockfish?Skill Level=20&depth=6"], game, concurrency=2) as (player,):
+        starts = [
+            "6k1/5ppp/8/8/8/8/5PPP/4R1K1 w - - 0 1",
+            "bqnb1rkr/pp3ppp/3ppn2/2p5/5P2/P2P4/NPP1P1PP/BQ1BNRKR w HFhf - 2 9",
+        ]
+        rollout = play(game.start(starts), (player, player), Draws(0), max_plies=40)
+    assert not rollout.forfeits
+    assert (rollout.outcome[0], rollout.length[0]) == (1, 1)
+    with pytest.raises(EngineError, match="does not play atomic"):
+        player_from_string("uci:stockfish", Chess("atomic"))
+
+
+@real("fairy-stockfish")
+@pytest.mark.parametrize("variant", ["kingofthehill", "standard"])
+def test_fairy_stockfish_plays_the_variants(variant: str) -> None:
+    game = Chess(variant)
+    with players(["uci:fairy-stockfish?Skill Level=-5&nodes=100"], game) as (player,):
+        assert not play(game.start(2), (player, Random()), Draws(0), max_plies=60).forfeits
+
+
+@real("gnuchess")
+def test_gnu_chess_takes_an_argument_and_outlives_its_input() -> None:
+    with players(["uci:gnuchess --uci?depth=1&OwnBook=false"], Chess()) as (player,):
+        assert not against(player, [D4, E4], 20).forfeits  # type: ignore[arg-type]
