@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,48 +14,88 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from chesspg.arena import roster
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
-from chesspg.arena.matches import MatchResult, Record, Unplayable, play_match
-from chesspg.arena.pgn import save_pgn, to_pgn
+from chesspg.arena import ratings, roster
+from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.expectations import Values
+from chesspg.arena.ladder.book import entry
+from chesspg.arena.match_file import load_match, save_match
+from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
+from chesspg.arena.openings import FORMS, openings_from_string, usual_openings
+from chesspg.arena.records.pgn import RESULTS, save_pgn, to_pgn
 from chesspg.games.game import Game
-from chesspg.policy.files import write_atomically
+from chesspg.players.player import Player
+
+GAMES, MOST = 100, 10_000  # if not given; the latter with a test that stops when it knows
+AT_ONCE = 1000  # pairs of games in progress; then what was played is saved and the test looked at …
+SLOW = 25  # … and so many with an engine or a test, but …
+FOR_A_PROCESS = 4  # … for each process at least as many, so that none has nothing to do
 
 DESCRIPTION = f"""\
-Play a match between two players on random openings, each played twice with colours swapped, all games at once.
+Play a match between two players: each opening twice with colours swapped, all games at once.
 
 A player is one of: {roster.KNOWN}.
 A file may carry options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0 always plays the likeliest move.
+Any player may be weakened: 'greedy?random=0.3' moves at random three times in ten.
 Games are never adjudicated. The game is that of the policy files, or chess.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    with polite_interrupt("interrupted: no result, nothing written"):
+    games = given.games if given.games is not None else MOST if given.sprt else GAMES
+    kept = given.json or given.resume
+    interrupted = False
+    with polite_interrupt("interrupted: no result, nothing written"), ExitStack() as stack:
         with one_line_errors():
-            if given.games <= 0 or given.games % 2:
-                raise ValueError(f"--games {given.games}: {_even(given.games)} would do, as colours are swapped")
-            for path in (given.pgn, given.json):
-                if path:
-                    check_writable(path)
+            _check(given, games)
             game = roster.game_of((given.a, given.b))
-            a, b = (roster.player_from_string(text, game) for text in (given.a, given.b))
-        # Numbers that make no match are told before its first move; any other error is a bug.
-        with one_line_errors(Unplayable), _progress() as progress:
-            task = progress.add_task(f"{given.a} – {given.b}", total=given.games, plies=0)
-            result = play_match(
-                game, a, b, given.games, opening_plies=given.opening_plies, seed=given.seed, max_plies=given.max_plies,
-                on_ply=lambda done, plies: progress.update(task, completed=done, plies=plies),
-            )  # fmt: skip
-        with one_line_errors():
-            if given.pgn:
-                save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
-            if given.json:
-                facts = {"a": given.a, "b": given.b, "game": game.name, "seed": given.seed, **result.as_dict()}
-                _save_json(given.json, facts)
-    report(Console(highlight=False, soft_wrap=True), result, given.a, given.b)
-    return 0
+            source = usual_openings(game) if given.openings is None else given.openings
+            openings = openings_from_string(source, game, games // 2, given.seed)
+            a, b = stack.enter_context(roster.players((given.a, given.b), game, concurrency=given.concurrency))
+            settings = {
+                "a": given.a, "b": given.b, "a_identity": entry(given.a, a).key, "b_identity": entry(given.b, b).key,
+                "game": game.name, "openings": source, "seed": given.seed, "max_plies": given.max_plies,
+                "sprt": given.sprt,
+            }  # fmt: skip
+            result = load_match(given.resume, settings, openings) if given.resume else None
+        different = len(set(openings))
+        if different < len(openings):
+            print(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat", file=sys.stderr)
+        progress = stack.enter_context(_progress())
+        before = result.games if result else 0
+        task = progress.add_task(f"{given.a} – {given.b}", total=games, completed=before, plies=0)
+        slow = given.sprt or _runs_processes(a) or _runs_processes(b)
+        parts = play_in_parts(
+            game, a, b, openings, seed=given.seed, max_plies=given.max_plies, before=result,
+            part=max(SLOW, FOR_A_PROCESS * given.concurrency) if slow else AT_ONCE,
+            on_ply=lambda done, plies: progress.update(task, completed=before + done, plies=plies),
+        )  # fmt: skip
+        try:
+            while not _decided(result, given.sprt):
+                # Numbers that make no match are told before its first move; any other error is a bug.
+                with one_line_errors(Unplayable):
+                    played = next(parts, None)
+                if played is None:
+                    break
+                result = played
+                if kept:
+                    with one_line_errors(OSError):
+                        save_match(kept, settings, result)
+        except KeyboardInterrupt:
+            if result is None:
+                raise
+            interrupted = True
+    assert result is not None  # there is an opening, and each gives a part
+    with one_line_errors():
+        if given.json:
+            save_match(given.json, settings, result)  # also if there was nothing left to play
+        if given.pgn:
+            save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
+    report(Console(highlight=False, soft_wrap=True), result, given.a, given.b, given.sprt)
+    if interrupted:
+        goes_on = f"the same with --resume {kept} goes on" if kept else "with --json it could go on"
+        print(f"interrupted after {result.games} of {games} games; {goes_on}", file=sys.stderr)
+    return INTERRUPTED if interrupted else 0
 
 
 def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
@@ -65,11 +105,23 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
     for index, (position, reason) in enumerate(zip(result.positions, result.reasons, strict=True)):
         white, black = (b, a) if index % 2 else (a, b)
         headers = {"Event": "chesspg match", "Date": date, "Round": f"{index // 2 + 1}.{index % 2 + 1}"}
-        texts.append(to_pgn(game, position, headers | {"White": white, "Black": black, "Termination": reason}))
+        outcome = round(2 * result.results[index] - 1) * (-1 if index % 2 else 1)
+        headers |= {"White": white, "Black": black, "Result": "*" if reason == TRUNCATED else RESULTS[outcome]}
+        why = result.forfeits.get(index)
+        headers["Termination"] = f"{reason}: {why}" if why else reason
+        texts.append(to_pgn(game, position, headers, _centipawns(result.values.get(index, ()))))
     return texts
 
 
-def report(console: Console, result: MatchResult, a: str, b: str) -> None:
+def _centipawns(values: Values) -> list[int | None]:
+    if not values:
+        return []
+    from chesspg.arena.uci.analysis import centipawns  # imports torch, as whoever told a value has
+
+    return [value if value is None else centipawns(value) for value in values]
+
+
+def report(console: Console, result: MatchResult, a: str, b: str, sprt: Sequence[float] | None = None) -> None:
     """Print what came of a match, from A's side."""
     score, elo = result.score_interval, result.elo_interval
     ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
@@ -77,14 +129,22 @@ def report(console: Console, result: MatchResult, a: str, b: str) -> None:
         "won, drawn, lost": _slashed(result.record),
         "score": f"{result.score:.1%}   95 % interval {score.low:.1%} to {score.high:.1%}",
         "Elo difference": f"{result.elo:+.0f}   95 % interval {elo.low:+.0f} to {elo.high:+.0f}",
+        "normalised Elo": f"{result.normalised_elo:+.0f}",
+        "stronger": f"with a likelihood of {result.los:.1%}",
+        "pairs": f"{_slashed(ratings.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
         "as White": _slashed(result.as_white),
         "as Black": _slashed(result.as_black),
-        "games": f"{result.games}, {result.distinct_games} of them distinct",
+        "games": f"{result.games}, {result.distinct_games} of them distinct, {result.draw_rate:.1%} drawn by the rules",
         "mean length": f"{result.mean_length:.1f} plies, openings included",
         "ended by": ends,
     }
     if result.truncated:
         rows["truncated"] = f"{result.truncated} at the ply cap, counted as draws"
+    if result.forfeits:
+        by_a, by_b = result.forfeited
+        rows["forfeits"] = f"{by_a} by {a}, {by_b} by {b}, counted as losses"
+    if sprt:
+        rows["SPRT"] = _told(result.sprt(*sprt), *sprt)
     console.print(Text(f"{a} against {b}", style="bold"))
     for name, value in rows.items():
         console.print(Text.assemble((name.ljust(18), "bold"), value))
@@ -92,17 +152,45 @@ def report(console: Console, result: MatchResult, a: str, b: str) -> None:
         console.print(Text("An Elo of ±1200 stands for anything beyond.", style="dim"))
 
 
-def _slashed(record: Record) -> str:
-    return " / ".join(map(str, record))
+def _told(test: ratings.Sprt, elo0: float, elo1: float) -> str:
+    verdict = {
+        "accept": f"{elo1:+g} Elo rather than {elo0:+g}",
+        "reject": f"{elo0:+g} Elo rather than {elo1:+g}",
+        None: f"open whether {elo0:+g} or {elo1:+g} Elo",
+    }[test.decision]
+    return f"{verdict}   log-likelihood ratio {test.llr:+.2f}, bounds {test.lower:+.2f} and {test.upper:+.2f}"
+
+
+def _decided(result: MatchResult | None, sprt: Sequence[float] | None) -> bool:
+    return bool(result and sprt and result.sprt(*sprt).decision)
+
+
+def _runs_processes(player: Player) -> bool:
+    return hasattr(getattr(player, "player", player), "close")  # a mixture holds another player
+
+
+def _slashed(counts: Record | ratings.Pentanomial) -> str:
+    return " / ".join(map(str, counts))
 
 
 def _even(games: int) -> str:
     return f"{games - 1} or {games + 1}" if games > 1 else "an even number of 2 or more"
 
 
-def _save_json(path: str, facts: dict[str, Any]) -> None:
-    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+def _check(given: argparse.Namespace, games: int) -> None:
+    """Raise OSError or ValueError for what is wrong whoever plays."""
+    if games <= 0 or games % 2:
+        raise ValueError(f"--games {games}: {_even(games)} would do, as colours are swapped")
+    if given.concurrency < 1:
+        raise ValueError(f"--concurrency {given.concurrency}: 1 or more would do")
+    if given.sprt:
+        try:
+            ratings.sprt((), *given.sprt)
+        except ValueError as error:
+            raise ValueError(f"--sprt: {error}") from None
+    for path in (given.pgn, given.json, given.resume):
+        if path:
+            check_writable(path)
 
 
 class _Speed(TextColumn):
@@ -129,23 +217,49 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.match", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("a", metavar="A", help="a player; results are from its side")
     parser.add_argument("b", metavar="B", help="its opponent")
-    parser.add_argument("--games", type=int, default=100, metavar="N", help="an even number of games (default: 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")
     parser.add_argument(
-        "--opening-plies",
+        "--games",
         type=int,
-        metavar="P",
-        help="random plies at the start of a game\n(default: an eighth of the squares, 8 in chess)",
+        metavar="N",
+        help=f"an even number of games (default: {GAMES}; with --sprt {MOST:,} at most)",
     )
+    parser.add_argument(
+        "--openings",
+        metavar="FROM",
+        help=f"{FORMS}\n(default: balanced, which ships with chesspg, in chess, and else random plies)",
+    )
+    parser.add_argument(
+        "--sprt",
+        type=float,
+        nargs=2,
+        metavar=("ELO0", "ELO1"),
+        help="stop when it is clear whether A is ELO1 stronger than B or only ELO0,\nby a sequential test at 5 %% each",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")
     parser.add_argument(
         "--max-plies",
         type=int,
         metavar="P",
         help="stop longer games and count them as draws, reported apart\n(default: never)",
     )
-    replaced = "an existing file\nis replaced when the match is over"
-    parser.add_argument("--pgn", metavar="FILE", type=Path, help=f"write the games there; {replaced}")
-    parser.add_argument("--json", metavar="FILE", type=Path, help=f"write the result there; {replaced}")
+    parser.add_argument(
+        "--concurrency", type=int, default=1, metavar="N", help="processes of an engine side by side (default: 1)"
+    )
+    parser.add_argument(
+        "--pgn", metavar="FILE", type=Path, help="write the games there; an existing file\nis replaced at the end"
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        type=Path,
+        help="write the result there, in between too; an existing file\nis replaced when the first games are over",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        type=Path,
+        help="go on with the stopped match of that --json file;\nplayers and settings must be its, --games may be more",
+    )
     return parser
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from chesspg.arena import ratings
+from chesspg.arena.expectations import Values, expected, listen
 from chesspg.arena.openings import Unplayable, default_plies, random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Player
+from chesspg.players.rollout import FORFEIT, Rollout
 
-__all__ = ["TRUNCATED", "MatchResult", "Record", "Unplayable", "play_match"]
+__all__ = ["FORFEITED", "TRUNCATED", "MatchResult", "Record", "Unplayable", "play_in_parts", "play_match"]
 
 
 TRUNCATED = "truncated"  # the reason of a game at the ply cap
+FORFEITED = "forfeit"  # the reason of a game that a player gave up, such as an engine that crashed
 
 
 class Record(NamedTuple):
@@ -35,8 +40,10 @@ class MatchResult:
 
     results: tuple[float, ...]  # [games] for A: 1 won, 0.5 drawn or truncated, 0 lost
     positions: tuple[str, ...]  # [games] each game as text, its opening included
-    reasons: tuple[str, ...]  # [games] how the rules ended it; 'truncated' at the ply cap
+    reasons: tuple[str, ...]  # [games] how the rules ended it; or TRUNCATED, or FORFEITED
     seconds: float  # wall time of the games
+    forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its loser gave it up
+    values: Mapping[int, Values] = field(default_factory=dict)  # game -> [plies behind the opening] if a player tells
 
     @property
     def games(self) -> int:
@@ -88,7 +95,7 @@ class MatchResult:
     @property
     def score_interval(self) -> ratings.Interval:
         """95 %, from the pairs."""
-        return ratings.score_interval(self.pairs, self.distinct_games / self.games)
+        return ratings.score_interval(self.pairs, self._distinct)
 
     @property
     def elo(self) -> float:
@@ -99,6 +106,26 @@ class MatchResult:
     def elo_interval(self) -> ratings.Interval:
         """95 %: the Elo of the score's interval."""
         return ratings.Interval(*map(ratings.elo, self.score_interval))
+
+    @property
+    def normalised_elo(self) -> float:
+        """How far the score is from ½ in units of a game's own spread."""
+        return ratings.normalised_elo(self.pairs)
+
+    @property
+    def los(self) -> float:
+        """The likelihood that A is the stronger."""
+        return ratings.likelihood_of_superiority(self.pairs, self._distinct)
+
+    def sprt(self, elo0: float, elo1: float) -> ratings.Sprt:
+        """How the question stands whether A is elo1 stronger, or rather elo0."""
+        return ratings.sprt(self.pairs, elo0, elo1, distinct=self._distinct)
+
+    @property
+    def draw_rate(self) -> float:
+        """The share of games drawn by the rules, which truncated ones are not."""
+        drawn = zip(self.results, self.reasons, strict=True)
+        return sum(result == 0.5 and reason != TRUNCATED for result, reason in drawn) / self.games
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
@@ -119,6 +146,27 @@ class MatchResult:
         """Games stopped at the ply cap: counted as draws, because nobody adjudicates a match."""
         return self.reasons.count(TRUNCATED)
 
+    @property
+    def forfeited(self) -> tuple[int, int]:
+        """Games that A gave up and that B gave up: lost, and counted as such."""
+        by_a = sum(self.results[game] == 0 for game in self.forfeits)
+        return by_a, len(self.forfeits) - by_a
+
+    @property
+    def _distinct(self) -> float:
+        return self.distinct_games / self.games
+
+    def __add__(self, other: MatchResult) -> MatchResult:
+        """This match, gone on with."""
+        return MatchResult(
+            self.results + other.results,
+            self.positions + other.positions,
+            self.reasons + other.reasons,
+            self.seconds + other.seconds,
+            {**self.forfeits, **{self.games + game: why for game, why in other.forfeits.items()}},
+            {**self.values, **{self.games + game: told for game, told in other.values.items()}},
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON, from A's side."""
         return {
@@ -126,12 +174,17 @@ class MatchResult:
             "games": self.games,
             "distinct_games": self.distinct_games,
             "truncated": self.truncated,
+            "forfeits": dict(zip("ab", self.forfeited, strict=True)),
             "score": self.score,
             "score_low": self.score_interval.low,
             "score_high": self.score_interval.high,
             "elo": self.elo,
             "elo_low": self.elo_interval.low,
             "elo_high": self.elo_interval.high,
+            "normalised_elo": self.normalised_elo,
+            "los": self.los,
+            "draw_rate": self.draw_rate,
+            "pentanomial": ratings.pentanomial(self.pairs),
             "as_white": self.as_white._asdict(),
             "as_black": self.as_black._asdict(),
             "mean_length": self.mean_length,
@@ -154,9 +207,7 @@ def play_match(
     """Play `games` games, an even number, half with each colour, on games / 2 random openings.
 
     opening_plies: random plies at the start; an eighth of the board's squares if not given, 8 for chess.
-    max_plies: a longer game, its opening included, is stopped and counted as a draw and as truncated. None: never,
-        and random players may take hundreds of plies a game.
-    on_ply: called after each ply with the number of games over and of plies played so far.
+    max_plies, on_ply: as of `play_in_parts`.
     Raises Unplayable for numbers that make no match, before the first move.
     """
     plies = default_plies(game) if opening_plies is None else opening_plies
@@ -164,23 +215,70 @@ def play_match(
         raise Unplayable(f"{games} games; an even number above 0 would do, as each opening is played twice")
     if plies < 0:
         raise Unplayable(f"{plies} opening plies; 0 or more would do")
-    if max_plies is not None and max_plies <= plies:
-        raise Unplayable(f"at most {max_plies} plies a game, {plies} of them opening; more than {plies} would do")
     openings = random_openings(game, games // 2, plies, seed)
-    rollout = play(
-        game.start([opening for opening in openings for _ in range(2)]),
-        [(a, b), (b, a)] * (games // 2),
-        Draws(seed),
-        max_plies=None if max_plies is None else max_plies - plies,
-        on_ply=on_ply,
-    )
-    signs = (1, -1) * (games // 2)
-    names = (TRUNCATED, *game.reasons[1:])
+    (result,) = play_in_parts(game, a, b, openings, seed=seed, max_plies=max_plies, on_ply=on_ply)
+    return result
+
+
+def play_in_parts(
+    game: Game,
+    a: Player,
+    b: Player,
+    openings: Sequence[str],
+    *,
+    seed: int = 0,
+    max_plies: int | None = None,
+    part: int | None = None,
+    before: MatchResult | None = None,
+    on_ply: Callable[[int, int], None] | None = None,
+) -> Iterator[MatchResult]:
+    """Play each opening twice, colours swapped, and tell the result so far after each `part` pairs of games.
+
+    max_plies: a game that gets so long, the longest opening included, is stopped and counted as a draw and as
+        truncated. None: never, and random players may take hundreds of plies a game.
+    part: so many pairs are in progress at once; all if not given. No game depends on it, except that a network may
+        round otherwise in a batch of another size.
+    before: how the pairs of the first openings went, which are not played again.
+    on_ply: called after each ply with the number of games over and of plies played so far, those of `before` left out.
+    Raises Unplayable, before the first move, if max_plies leaves nothing to play.
+    """
+    longest = max(len(split_position(opening)[1]) for opening in openings)
+    if max_plies is not None and max_plies <= longest:
+        raise Unplayable(f"at most {max_plies} plies a game, {longest} of them opening; more than {longest} would do")
+    first = before.games // 2 if before else 0
+    draws, seats = Draws(seed), listen(a, b)
+    over = plies = 0
+    for start in range(first, len(openings), part or len(openings)):
+        some = openings[start : start + part] if part else openings[start:]
+        index = 2 * start + np.arange(2 * len(some))
+        rollout = play(
+            game.start([opening for opening in some for _ in range(2)]),
+            [seats, seats[::-1]] * len(some),
+            draws,
+            max_plies=None if max_plies is None else max_plies - longest,
+            index=index,
+            on_ply=None if on_ply is None else partial(_add, on_ply, over, plies),
+        )
+        over, plies = over + len(index), plies + int(rollout.length.sum())
+        played = _result(game, rollout, expected(index, rollout.length, draws, seats))
+        before = before + played if before else played
+        yield before
+
+
+def _add(on_ply: Callable[[int, int], None], over: int, plies: int, more_over: int, more_plies: int) -> None:
+    on_ply(over + more_over, plies + more_plies)
+
+
+def _result(game: Game, rollout: Rollout, values: dict[int, Values]) -> MatchResult:
+    signs = (1, -1) * (len(rollout.outcome) // 2)
+    names = {**dict(enumerate((TRUNCATED, *game.reasons[1:]))), FORFEIT: FORFEITED}
     return MatchResult(
         results=tuple((1 + sign * outcome) / 2 for sign, outcome in zip(signs, rollout.outcome.tolist(), strict=True)),
         positions=tuple(rollout.positions()),
         reasons=tuple(names[reason] for reason in rollout.reason.tolist()),
         seconds=rollout.seconds,
+        forfeits=rollout.forfeits,
+        values=values,
     )
 
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 Z = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 BOUND = 1200.0  # Elo differences are cut off here: score 0.999; no match of ours could tell more
+SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a pair of games
+
+Pentanomial = tuple[int, int, int, int, int]
 
 
 class Interval(NamedTuple):
     low: float
     high: float
+
+
+class Sprt(NamedTuple):
+    """A sequential probability ratio test so far."""
+
+    llr: float  # log of the likelihood of H1 over that of H0
+    lower: float  # at or below it H0 is accepted
+    upper: float  # at or above it H1 is accepted
+    decision: Literal["accept", "reject"] | None  # what becomes of H1; None: go on
 
 
 def elo(score: float) -> float:
@@ -42,12 +54,8 @@ def effective_games(pairs: Sequence[float]) -> float:
     s and σ² are taken with one pseudo pair of two fair coin flips added (scores 0, ½, 1 with weights ¼, ½, ¼),
     so that pairs that are all alike, all wins or all draws, leave a finite n.
     """
-    if not pairs:
-        raise ValueError("no pair of games, no score")
-    count = len(pairs) + 1
-    mean = (math.fsum(pairs) + 0.5) / count
-    square = (math.fsum(pair * pair for pair in pairs) + 0.375) / count  # ¼ · 0² + ½ · ½² + ¼ · 1²
-    return count * mean * (1 - mean) / (square - mean * mean)
+    mean, variance = _moments(pairs, pseudo=1)
+    return (len(pairs) + 1) * mean * (1 - mean) / variance
 
 
 def wilson(score: float, games: float, z: float = Z) -> Interval:
@@ -73,3 +81,80 @@ def score_interval(pairs: Sequence[float], distinct: float = 1.0) -> Interval:
         hundred copies of two games weigh as much as the two.
     """
     return wilson(math.fsum(pairs) / len(pairs), max(1.0, effective_games(pairs) * distinct), student(len(pairs)))
+
+
+def pentanomial(pairs: Sequence[float]) -> Pentanomial:
+    """How many of the pairs [P] made 0, ½, 1, 1½ and 2 points in their two games."""
+    n0, n1, n2, n3, n4 = (sum(pair == score for pair in pairs) for score in SCORES)
+    return n0, n1, n2, n3, n4
+
+
+def sprt(
+    pairs: Sequence[float], elo0: float, elo1: float, alpha: float = 0.05, beta: float = 0.05, distinct: float = 1.0
+) -> Sprt:
+    """The generalised SPRT of H1, A is elo1 stronger than B, against H0, elo0, as Fishtest and fastchess have it.
+
+    With n the pentanomial counts (0.001 for a 0), N = Σ nᵢ, p̂ = n / N and a the scores of a pair,
+
+        LLR = Σ nᵢ log(p¹ᵢ / p⁰ᵢ),    pʰᵢ = p̂ᵢ / (1 + θ (aᵢ − sₕ)),    sₕ = 1 / (1 + 10^(−eloₕ / 400))
+
+    where θ solves Σ p̂ᵢ (aᵢ − sₕ) / (1 + θ (aᵢ − sₕ)) = 0: pʰ is the likeliest distribution of mean sₕ.
+    The bounds log(β / (1 − α)) and log((1 − β) / α) are Wald's (1945).
+    Source: Van den Bergh, Comments on Normalized Elo (cantate.be/Fishtest), proposition 1.1.
+
+    alpha: how often, at most, H1 is accepted though H0 holds.
+    beta: how often, at most, H1 is rejected though it holds.
+    distinct: as in `score_interval`.
+    Raises ValueError unless elo0 < elo1, both within ±BOUND.
+    """
+    if not -BOUND <= elo0 < elo1 <= BOUND:
+        raise ValueError(f"{elo0:g} and {elo1:g} Elo; the lower first and both within ±{BOUND:g} would do")
+    counts = [count or 1e-3 for count in pentanomial(pairs)]
+    p0, p1 = (_likeliest(counts, expected_score(difference)) for difference in (elo0, elo1))
+    llr = distinct * math.fsum(n * math.log(b / a) for n, a, b in zip(counts, p0, p1, strict=True))
+    lower, upper = math.log(beta / (1 - alpha)), math.log((1 - beta) / alpha)
+    return Sprt(llr, lower, upper, "accept" if llr >= upper else "reject" if llr <= lower else None)
+
+
+def likelihood_of_superiority(pairs: Sequence[float], distinct: float = 1.0) -> float:
+    """How sure one may be that A is the stronger: Φ((s − ½) / √(σ² / P)), from the pairs' scores [P], as in fastchess.
+
+    A normal approximation: of few or lopsided pairs `score_interval` tells more carefully. Pairs all alike have the
+    pseudo pair of `effective_games` added.
+
+    distinct: as in `score_interval`.
+    """
+    mean, variance = _moments(pairs, pseudo=int(len(set(pairs)) == 1))
+    return (1 + math.erf((mean - 0.5) / math.sqrt(2 * variance / (len(pairs) * distinct)))) / 2
+
+
+def normalised_elo(pairs: Sequence[float]) -> float:
+    """The score's distance from ½ in standard deviations of a game, (s − ½) / √(2σ²), times 800 / ln 10.
+
+    How many games it takes to tell the players apart depends on it alone, however many are drawn. Pairs all alike
+    have the pseudo pair of `effective_games` added.
+    Source: Van den Bergh, Normalized Elo (cantate.be/Fishtest), and fastchess.
+    """
+    mean, variance = _moments(pairs, pseudo=int(len(set(pairs)) == 1))
+    return (mean - 0.5) / math.sqrt(2 * variance) * 800 / math.log(10)
+
+
+def _moments(pairs: Sequence[float], pseudo: int) -> tuple[float, float]:
+    """Mean and variance of the pairs' scores [P] and so many pseudo pairs (0, ½, ½, 1) / 4."""
+    if not pairs:
+        raise ValueError("no pair of games, no score")
+    count = len(pairs) + pseudo
+    mean = (math.fsum(pairs) + 0.5 * pseudo) / count
+    square = (math.fsum(pair * pair for pair in pairs) + 0.375 * pseudo) / count  # ¼ · 0² + ½ · ½² + ¼ · 1²
+    return mean, square - mean * mean
+
+
+def _likeliest(counts: Sequence[float], s: float) -> list[float]:
+    """Of all distributions over SCORES with mean s, the one under which the counts are likeliest."""
+    total = math.fsum(counts)
+    low, high = -1 / (1 - s), 1 / s  # where every probability is positive; the sum falls from ∞ to −∞ in between
+    for _ in range(60):
+        theta = (low + high) / 2
+        slope = math.fsum(n * (a - s) / (1 + theta * (a - s)) for n, a in zip(counts, SCORES, strict=True))
+        low, high = (theta, high) if slope > 0 else (low, theta)
+    return [n / total / (1 + theta * (a - s)) for n, a in zip(counts, SCORES, strict=True)]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from chesspg.arena import ratings
-from chesspg.arena.matches import TRUNCATED, MatchResult, play_match
+from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_in_parts, play_match
+from chesspg.arena.openings import random_openings
 from chesspg.games.chess import Chess
 from chesspg.games.game import split_position
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -126,3 +127,83 @@ def test_figures_worked_out() -> None:
     assert (told["score"], told["elo"]) == (result.score, result.elo)
     assert (told["elo_low"], told["elo_high"]) == result.elo_interval
     assert told["truncated"] == 1
+    assert (told["los"], told["normalised_elo"]) == (result.los, result.normalised_elo)
+    assert result.los == ratings.likelihood_of_superiority((1, 0.75, 0.5, 0.5), 5 / 8)
+    assert told["pentanomial"] == [0, 0, 2, 1, 1]
+    assert told["draw_rate"] == 1 / 8  # the stalemate; the game at the cap is no draw by the rules
+    assert result.sprt(0, 50) == ratings.sprt((1, 0.75, 0.5, 0.5), 0, 50, distinct=5 / 8)
+
+
+class Quitter(First):
+    """Gives up the games in which it has White, at its second move."""
+
+    def choose(self, turn: Turn) -> Choice:
+        second = [len(turn.games.moves(int(row))) == 4 for row in turn.rows]
+        return Choice(super().choose(turn).index, forfeits={k: "tired" for k, now in enumerate(second) if now})
+
+
+def test_forfeits_are_lost_and_counted_apart() -> None:
+    openings = random_openings(Chess(), 2, 2, seed=0)
+    (result,) = play_in_parts(Chess(), Quitter(), Random(), openings, max_plies=20)
+    assert result.results == (0, 0.5, 0, 0.5)
+    assert result.reasons == (FORFEITED, TRUNCATED) * 2
+    assert result.forfeits == {0: "tired", 2: "tired"}
+    assert result.forfeited == (2, 0)
+    assert result.lengths == (4, 20, 4, 20)
+    assert result.as_dict()["forfeits"] == {"a": 2, "b": 0}
+    (mirrored,) = play_in_parts(Chess(), Random(), Quitter(), openings, max_plies=20)
+    assert (mirrored.forfeited, mirrored.results) == ((0, 2), (0.5, 1, 0.5, 1))
+    both = result + mirrored
+    assert both.forfeits == {0: "tired", 2: "tired", 5: "tired", 7: "tired"}
+    assert (both.forfeited, both.games) == ((2, 2), 8)
+    assert both.seconds == result.seconds + mirrored.seconds
+
+
+def test_no_game_depends_on_the_parts_nor_on_a_stop() -> None:
+    openings = random_openings(TicTacToe(), 7, 1, seed=4)
+    (whole,) = play_in_parts(TicTacToe(), Random(), Greedy(), openings, seed=4)
+    seen: list[tuple[int, int]] = []
+    parts = list(
+        play_in_parts(TicTacToe(), Random(), Greedy(), openings, seed=4, part=3, on_ply=lambda *at: seen.append(at))
+    )
+    assert [part.games for part in parts] == [6, 12, 14]
+    assert parts[-1].positions == whole.positions
+    assert parts[-1].results == whole.results
+    assert seen == sorted(seen)
+    assert seen[-1] == (14, sum(whole.lengths) - 14)
+    (rest,) = play_in_parts(TicTacToe(), Random(), Greedy(), openings, seed=4, before=parts[0])
+    assert (rest.positions, rest.results) == (whole.positions, whole.results)
+    assert list(play_in_parts(TicTacToe(), Random(), Greedy(), openings, seed=4, before=whole)) == []
+
+
+def test_openings_of_different_lengths_are_played_on_for_as_long() -> None:
+    openings = ["startpos moves e2e4", "startpos moves e2e4 e7e5 g1f3"]
+    (result,) = play_in_parts(Chess(), Random(), Random(), openings, max_plies=10)
+    assert result.lengths == (8, 8, 10, 10)
+    with pytest.raises(ValueError, match="3 of them opening; more than 3"):
+        next(play_in_parts(Chess(), Random(), Random(), openings, max_plies=3))
+
+
+class Confident(First):
+    """Expects more the longer a game goes on."""
+
+    def choose(self, turn: Turn) -> Choice:
+        plies = [len(turn.games.moves(int(row))) for row in turn.rows]
+        return Choice(super().choose(turn).index, value=np.array(plies, np.float32) / 128)
+
+
+def test_what_players_expected() -> None:
+    openings = random_openings(Chess(), 4, 2, seed=0)
+    told = (play_in_parts(Chess(), Confident(), Random(), openings, seed=1, max_plies=6, part=part) for part in (1, 4))
+    small, whole = (list(results)[-1] for results in told)
+    assert small.values == whole.values
+    assert set(whole.values) == set(range(8))
+    for game, values in whole.values.items():
+        mine = [ply / 128 if ply % 2 == game % 2 else None for ply in range(2, 6)]
+        assert values == tuple(mine)
+    (silent,) = play_in_parts(Chess(), Random(), Random(), openings, max_plies=6)
+    assert silent.values == {}
+    alone = Confident()
+    (same,) = play_in_parts(Chess(), alone, alone, openings, max_plies=6)
+    assert alone.asked == [8, 8, 8, 8]  # one call a ply for both seats
+    assert same.values[0] == (2 / 128, 3 / 128, 4 / 128, 5 / 128)

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from chesspg.arena.ratings import BOUND, Z, effective_games, elo, expected_score, score_interval, student, wilson
+from chesspg.arena.ratings import (
+    BOUND,
+    SCORES,
+    Z,
+    effective_games,
+    elo,
+    expected_score,
+    likelihood_of_superiority,
+    normalised_elo,
+    pentanomial,
+    score_interval,
+    sprt,
+    student,
+    wilson,
+)
 
 HALVES = np.array([0, 0.25, 0.5, 0.75, 1.0])
 
@@ -112,3 +127,150 @@ def test_the_truth_lies_inside_nineteen_times_of_twenty(likely: np.ndarray, coun
     matches = np.random.default_rng(1).choice(HALVES, size=(1500, count), p=likely)
     inside = sum(low - 1e-12 <= truth <= high + 1e-12 for low, high in map(score_interval, matches.tolist()))
     assert inside / 1500 >= 0.93
+
+
+@pytest.mark.parametrize("score", [0.1, 0.25, 0.5, 0.75, 0.9])
+@pytest.mark.parametrize("drawn", [0.1, 0.5, 0.9])
+def test_the_interval_is_no_wider_than_it_says(score: float, drawn: float) -> None:
+    """95 % ± 2 %, for 100 pairs and for 300, of 3000 simulated matches each (a standard error of 0.4 %)."""
+    draw = drawn * 2 * min(score, 1 - score)  # as large as the score allows, and less
+    likely = independent(score - draw / 2, draw)
+    rng = np.random.default_rng(2)
+    for count in (100, 300):
+        # The interval depends on the counts alone.
+        counts, times = np.unique(rng.multinomial(count, likely, 3000), axis=0, return_counts=True)
+        inside = sum(
+            repeated * (low <= score <= high)
+            for one, repeated in zip(counts.tolist(), times.tolist(), strict=True)
+            for low, high in [score_interval(expand(one))]
+        )
+        assert 0.93 <= inside / 3000 <= 0.97
+
+
+@pytest.mark.parametrize("score", [0.95, 0.98, 0.99])
+def test_near_the_ends(score: float) -> None:
+    """Where the normal interval falls to 92 % and 78 %, over 50 pairs: at least 93 %."""
+    for draw in (0.0, 2 * (1 - score)):
+        likely = independent(score - draw / 2, draw)
+        counts, times = np.unique(np.random.default_rng(3).multinomial(50, likely, 4000), axis=0, return_counts=True)
+        intervals = [score_interval(expand(one)) for one in counts.tolist()]
+        inside = sum(t * (low <= score <= high) for t, (low, high) in zip(times.tolist(), intervals, strict=True))
+        assert inside / 4000 >= 0.93
+
+
+def expand(counts: Sequence[int]) -> list[float]:
+    return [score for score, count in zip(SCORES, counts, strict=True) for _ in range(count)]
+
+
+def test_pentanomial() -> None:
+    assert pentanomial([1, 0.5, 0.25, 0.5, 1, 0.75, 0.5]) == (0, 1, 3, 1, 2)
+    assert pentanomial([]) == (0, 0, 0, 0, 0)
+    assert pentanomial(expand((4, 0, 2, 3, 1))) == (4, 0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("counts", "normalised", "plain", "superior"),
+    [
+        ((34, 54, 31 + 32, 64, 75), "57.94", "55.58", "100.00"),
+        ((332, 433, 457 + 41, 333, 334), "-9.17", "-8.64", "5.05"),
+        ((7895, 8757, 5485 + 200, 568, 9999), "-19.01", "-21.04", "0.00"),
+    ],
+)
+def test_what_fastchess_prints(counts: tuple[int, ...], normalised: str, plain: str, superior: str) -> None:
+    """The pentanomial examples of fastchess's own tests, to the printed digit."""
+    pairs = expand(counts)
+    assert f"{normalised_elo(pairs):.2f}" == normalised
+    assert f"{elo(sum(pairs) / len(pairs)):.2f}" == plain
+    assert f"{100 * likelihood_of_superiority(pairs):.2f}" == superior
+
+
+@pytest.mark.parametrize(
+    ("counts", "elo0", "elo1", "llr"),
+    [
+        ((223, 9863, 20279 + 1000, 10037, 246), 0.5, 2.5, "-3.07"),
+        ((871, 26175, 55003 + 980, 26678, 821), 0, 2, "-4.98"),
+    ],
+)
+def test_fastchess_s_logistic_sprt(counts: tuple[int, ...], elo0: float, elo1: float, llr: str) -> None:
+    told = sprt(expand(counts), elo0, elo1)
+    assert f"{told.llr:.2f}" == llr
+    assert told.decision == "reject"
+
+
+def test_sprt_of_coins_is_wald_s() -> None:
+    """Pairs won or lost as a whole leave one distribution of mean s, and the ratio is the binomial one."""
+    s0, s1 = expected_score(-20), expected_score(60)
+    told = sprt(expand((30, 0, 0, 0, 50)), -20, 60)
+    assert told.llr == pytest.approx(50 * math.log(s1 / s0) + 30 * math.log((1 - s1) / (1 - s0)), abs=1e-3)
+    assert (told.lower, told.upper) == pytest.approx((-math.log(19), math.log(19)))
+    assert sprt([0.5], 0, 5, alpha=0.1, beta=0.2)[1:3] == pytest.approx((math.log(0.2 / 0.9), math.log(8)))
+
+
+def test_sprt_against_a_search_over_all_distributions() -> None:
+    """The likeliest distribution of a given mean, found by walking along the mean's own plane."""
+    counts = np.array([3.0, 7, 12, 9, 5])
+    best = []
+    for difference in (-10, 40):
+        s = expected_score(difference)
+        free = np.linalg.svd(np.stack((np.ones(5), HALVES)))[2][2:]  # directions that keep sum and mean
+        p = independent(s, 0.0) + np.array([0, 0.1, -0.2, 0.1, 0])  # one of them, with no zero
+        for _ in range(200):  # Newton's method with halving steps
+            gradient, hessian = free @ (counts / p), -(free * (counts / p**2)) @ free.T
+            step = -np.linalg.solve(hessian, gradient) @ free
+            while (p + step <= 0).any():
+                step /= 2
+            p = p + step
+        assert (p.sum(), HALVES @ p) == pytest.approx((1, s))
+        best.append(counts @ np.log(p))
+    assert sprt(expand((3, 7, 12, 9, 5)), -10, 40).llr == pytest.approx(best[1] - best[0], abs=1e-9)
+
+
+def test_sprt_decides_as_often_wrongly_as_it_may() -> None:
+    """Under either hypothesis 400 matches, looked at every 10 pairs: 5 % may be wrong, and 2.2 standard errors."""
+    rng = np.random.default_rng(4)
+    for difference, wrong in ((0, "accept"), (80, "reject")):
+        score = expected_score(difference)
+        ends = []
+        for _ in range(400):
+            pairs: list[float] = []
+            decision = None
+            while decision is None:
+                pairs += rng.choice(HALVES, size=10, p=independent(score - 0.25, 0.5)).tolist()
+                decision = sprt(pairs, 0, 80).decision
+            ends.append(decision)
+        assert ends.count(wrong) / 400 <= 0.074
+
+
+@pytest.mark.parametrize("score", [0.0, 0.25, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("count", [1, 2, 3, 100, 2001])
+def test_pairs_all_alike_give_a_bound(score: float, count: int) -> None:
+    pairs = [score] * count
+    superior, normalised, told = likelihood_of_superiority(pairs), normalised_elo(pairs), sprt(pairs, 0, 10)
+    assert 0 <= superior <= 1
+    assert all(map(math.isfinite, (superior, normalised, told.llr)))
+    sign = np.sign(score - 0.5)
+    assert (np.sign(superior - 0.5), np.sign(normalised)) == (sign, sign)
+    if count <= 3:  # little is known, so little is claimed
+        assert 0.002 < superior < 0.998
+        assert told.decision is None
+
+
+def test_of_few_pairs_worked_out() -> None:
+    # 1 and ½: mean ¾, σ² = 1/16; (¼) / √(1/32) = √2; Φ(√2) = 0.921350.
+    assert likelihood_of_superiority([1, 0.5]) == pytest.approx(0.921350, abs=1e-6)
+    # and ¼ / √(1/8) · 347.4356 = 245.674.
+    assert normalised_elo([1, 0.5]) == pytest.approx(0.25 / math.sqrt(1 / 8) * 347.4355855)
+    # All-drawn pairs have no variance: with the pseudo pair the mean is ½ still.
+    assert (likelihood_of_superiority([0.5] * 9), normalised_elo([0.5] * 9)) == (0.5, 0)
+    # Two games a hundred times over are two games: σ² / 2 and not σ² / 200.
+    assert likelihood_of_superiority([1, 0.5] * 100, distinct=0.01) == pytest.approx(0.921350, abs=1e-6)
+    assert sprt([1, 0.5] * 100, 0, 10, distinct=0.01).llr == pytest.approx(sprt([1, 0.5] * 100, 0, 10).llr / 100)
+    for figure in (likelihood_of_superiority, normalised_elo):
+        with pytest.raises(ValueError, match="no pair"):
+            figure([])
+
+
+@pytest.mark.parametrize("bounds", [(10, 0), (5, 5), (-2000, 0), (0, 1201), (math.nan, 0), (0, math.inf)])
+def test_sprt_of_no_question(bounds: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="the lower first and both within ±1200"):
+        sprt([0.5], *bounds)
