@@ -1,0 +1,1 @@
+"""Who is how strong: ratings of many players from all their games."""

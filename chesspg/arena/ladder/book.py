@@ -1,0 +1,219 @@
+"""The results a ladder is made of, in one JSON file: read, checked, added to, never overwritten when damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chesspg.arena import roster
+from chesspg.arena.ladder.rating import Meeting
+from chesspg.arena.matches import MatchResult
+from chesspg.arena.ratings import SCORES, pentanomial
+from chesspg.games.game import Game
+from chesspg.players.player import Player
+from chesspg.policy import files
+
+FORMAT = 1
+DIGEST = 8  # hexadecimal digits that tell one game from another
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Somebody on the ladder."""
+
+    key: str  # what makes two players one: a policy file's content, an engine's version, and the options
+    player: str  # as it was named
+    facts: dict[str, Any] = field(default_factory=dict)  # of a policy's training: updates, games, plies, seconds
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some games of A against B, played in one go."""
+
+    a: str  # keys
+    b: str
+    seed: int  # of its openings and draws
+    pairs: tuple[int, ...]  # [5] how many pairs of games brought A 0, ½, 1, 1½ and 2 points
+    wins: int
+    draws: int
+    losses: int
+    truncated: int
+    forfeits: tuple[int, int]  # games that A gave up and that B gave up, lost and counted as such
+    seconds: float
+    digests: str  # DIGEST digits a game, equal for equal games
+
+    @property
+    def games(self) -> int:
+        return 2 * sum(self.pairs)
+
+
+class Book:
+    """All chunks of one game played under one set of conditions, as they stand in a file, which may not exist yet.
+
+    conditions: that which all games share, such as {"openings": "random:8"}.
+    Raises ValueError, and leaves the file alone, if it is damaged or of another game or other conditions.
+    """
+
+    def __init__(self, path: str | Path, game: Game, conditions: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.game = files.describe(game)
+        self.conditions = conditions
+        self.entries: dict[str, Entry] = {}
+        self.chunks: list[Chunk] = []
+        self._read()
+
+    def add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
+        """Append a match to the file in one step; what another process added meanwhile stays."""
+        self._read()
+        digests = (hashlib.sha256(text.encode()).hexdigest()[:DIGEST] for text in result.positions)
+        self.entries |= {a.key: a, b.key: b}
+        self.chunks.append(
+            Chunk(
+                a.key,
+                b.key,
+                seed,
+                pentanomial(result.pairs),
+                *result.record,
+                truncated=result.truncated,
+                forfeits=result.forfeited,
+                seconds=round(result.seconds, 3),
+                digests="".join(digests),
+            )
+        )
+        whole = self._head() | {
+            "players": [asdict(entry) for entry in self.entries.values()],
+            "chunks": [asdict(chunk) for chunk in self.chunks],
+        }
+        text = json.dumps(whole, ensure_ascii=False).replace(', {"', ',\n{"') + "\n"
+        files.write_atomically(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+    def meetings(self) -> list[Meeting]:
+        """Who met whom, by key, a pairing once; games that repeat across chunks are found too."""
+        found: dict[tuple[str, str], list[Chunk]] = {}
+        for chunk in self.chunks:
+            found.setdefault((min(chunk.a, chunk.b), max(chunk.a, chunk.b)), []).append(chunk)
+        meetings = []
+        for (a, b), chunks in found.items():
+            pairs = []
+            for chunk in chunks:
+                scores = SCORES if chunk.a == a else SCORES[::-1]
+                pairs += [score for score, count in zip(scores, chunk.pairs, strict=True) for _ in range(count)]
+            digests = [chunk.digests[k : k + DIGEST] for chunk in chunks for k in range(0, len(chunk.digests), DIGEST)]
+            meetings.append(Meeting(a, b, pairs, len(set(digests)) / len(digests)))
+        return meetings
+
+    def games(self, key: str) -> int:
+        """How many games somebody has played."""
+        return sum(chunk.games for chunk in self.chunks if key in (chunk.a, chunk.b))
+
+    def seed(self, seed: int, a: str, b: str) -> int:
+        """A seed of its own for each chunk of each pairing."""
+        played = sum({chunk.a, chunk.b} == {a, b} for chunk in self.chunks)
+        return int(hashlib.sha256(json.dumps([seed, sorted((a, b)), played]).encode()).hexdigest()[:8], 16)
+
+    def _head(self) -> dict[str, Any]:
+        return {"format": FORMAT, "game": self.game, "conditions": self.conditions}
+
+    def _read(self) -> None:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        except UnicodeDecodeError:
+            text = ""
+        other = "it is left as it is; another --results file would do"
+        try:
+            whole = json.loads(text)
+            head = {name: whole[name] for name in self._head()}
+            entries = [Entry(**entry) for entry in whole["players"]]
+            chunks = [_chunk(chunk) for chunk in whole["chunks"]]
+            keys = {entry.key for entry in entries}
+            if not all({chunk.a, chunk.b} <= keys for chunk in chunks):
+                raise ValueError("a match of nobody")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ValueError(f"{self.path} is damaged or holds no ladder's results; {other}") from None
+        for name, wanted in self._head().items():
+            if head[name] != wanted:
+                raise ValueError(f"{self.path} has results of {name} {_told(head[name])}, not {_told(wanted)}; {other}")
+        self.entries = {entry.key: entry for entry in entries}
+        self.chunks = chunks
+
+
+def entry(text: str, player: Player) -> Entry:
+    """Who a player is: by its policy file's content, by its engine's own name and version, or else by its string."""
+    path = policy_path(text)
+    if path is not None:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return Entry(f"policy {digest}{_options(text)}", text, files.read_header(path).facts)
+    version = getattr(getattr(player, "player", player), "version", "")  # a mixture holds the engine
+    return Entry(f"{text} ({version})" if version else text, text)
+
+
+def policy_path(text: str) -> Path | None:
+    """The policy file a player's string names, if it names one."""
+    head = text.partition("?")[0]
+    name, colon, target = head.partition(":")
+    if name in roster.KINDS and (name == "file") == bool(colon):
+        head = target if name == "file" else ""
+    try:
+        return files.resolve(head) if head else None
+    except files.PolicyFileError:
+        return None
+
+
+def expand(texts: list[str]) -> list[str]:
+    """Each folder's place taken by all policy files in and below it, with the folder's options.
+
+    Raises ValueError for a folder without any, and if a player is named twice. A policy that lies in a folder under
+    several names, such as `last` and `best`, is taken once.
+    """
+    players: list[str] = []
+    seen: set[str] = set()
+    for text in texts:
+        folder = Path(text.partition("?")[0])
+        whole = folder.is_dir() and str(folder) not in roster.KINDS
+        inside = sorted(folder.rglob(f"*{files.SUFFIX}")) if whole else []
+        if whole and not inside:
+            raise ValueError(f"{folder} holds no policy file; a folder with checkpoints, or a player, would do")
+        for player in [f"{path}{_options(text)}" for path in inside] or [text]:
+            path = policy_path(player)
+            content = hashlib.sha256(path.read_bytes()).hexdigest() + _options(player) if path else player
+            if content not in seen:
+                players.append(player)
+            elif not inside:
+                raise ValueError(f"{player} is named twice; once would do")
+            seen.add(content)
+    if len(players) < 2:
+        raise ValueError(f"only one player, {players[0]}; a ladder has two or more")
+    return players
+
+
+def _chunk(told: dict[str, Any]) -> Chunk:
+    """A chunk as read. Raises ValueError or TypeError if it can't be one."""
+    chunk = Chunk(**told | {name: tuple(told[name]) for name in ("pairs", "forfeits")})
+    counts = (*chunk.pairs, chunk.wins, chunk.draws, chunk.losses, chunk.truncated, *chunk.forfeits, chunk.seed)
+    if (
+        not all(isinstance(count, int) and count >= 0 for count in counts)
+        or (len(chunk.pairs), len(chunk.forfeits)) != (len(SCORES), 2)
+        or chunk.wins + chunk.draws + chunk.losses != chunk.games
+        or len(chunk.digests) != DIGEST * chunk.games
+        or not chunk.games
+    ):
+        raise ValueError("numbers that contradict each other")
+    return chunk
+
+
+def _options(text: str) -> str:
+    _, mark, tail = text.partition("?")
+    return mark + tail
+
+
+def _told(thing: Any) -> str:
+    """A game by its class's name, everything else as JSON."""
+    if isinstance(thing, dict) and "class_path" in thing:
+        arguments = ", ".join(f"{name}={value}" for name, value in thing.get("init_args", {}).items())
+        return f"{str(thing['class_path']).rpartition('.')[2]}({arguments})"
+    return json.dumps(thing)

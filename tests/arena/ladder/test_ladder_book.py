@@ -1,0 +1,159 @@
+"""What a ladder keeps: who is who, what was played, and files that are never lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path
+from chesspg.arena.matches import MatchResult, play_match
+from chesspg.games.chess import Chess
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.player import Greedy, Random
+
+A, B, C = Entry("a", "a"), Entry("b", "b"), Entry("c", "c")
+CONDITIONS = {"openings": "random:1"}
+
+
+def result(*results: float, positions: tuple[str, ...] | None = None) -> MatchResult:
+    texts = tuple(f"start moves {k}" for k in range(len(results))) if positions is None else positions
+    return MatchResult(results, texts, ("three in a row",) * len(results), 1.0)
+
+
+def test_what_was_played_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "ladder.json"
+    book = Book(path, TicTacToe(), CONDITIONS)
+    assert not path.exists()
+    played = play_match(TicTacToe(), Greedy(), Random(), 8, opening_plies=1)
+    book.add(A, B, 7, played)
+    book.add(B, A, 8, result(1, 0.5, 0, 0, positions=("x", "y", "x", "z")))
+    again = Book(path, TicTacToe(), CONDITIONS)
+    assert again.chunks == book.chunks
+    assert again.entries == {"a": A, "b": B}
+    assert (again.games("a"), again.games("b"), again.games("c")) == (12, 12, 0)
+    [meeting] = again.meetings()
+    assert meeting[:2] == ("a", "b")
+    assert sorted(meeting.pairs) == sorted([*played.pairs, 0.25, 1.0])
+    assert meeting.distinct == (played.distinct_games + 3) / 12
+    assert [path.name for path in tmp_path.iterdir()] == ["ladder.json"]
+
+
+def test_games_that_repeat_in_another_chunk_are_found(tmp_path: Path) -> None:
+    book = Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS)
+    for seed in range(4):
+        book.add(A, B, seed, result(1, 1))
+    [meeting] = book.meetings()
+    assert meeting.distinct == 2 / 8
+
+
+def test_two_at_a_time_lose_nothing(tmp_path: Path) -> None:
+    books = [Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS) for _ in range(2)]
+    books[0].add(A, B, 1, result(1, 0))
+    books[1].add(C, B, 2, result(1, 0))
+    books[0].add(A, C, 3, result(1, 0))
+    assert [chunk.seed for chunk in Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS).chunks] == [1, 2, 3]
+
+
+def test_each_chunk_has_a_seed_of_its_own(tmp_path: Path) -> None:
+    book = Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS)
+    first = book.seed(0, "a", "b")
+    assert first == book.seed(0, "b", "a")
+    book.add(A, B, first, result(1, 0))
+    assert len({first, book.seed(0, "a", "b"), book.seed(0, "a", "c"), book.seed(1, "a", "c")}) == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-20],
+        lambda text: "[]",
+        lambda text: "{}",
+        lambda text: text.replace('"wins": 1', '"wins": 2'),
+        lambda text: text.replace('"wins": 1', '"wins": "1"'),
+        lambda text: text.replace('"key": "a"', '"key": "z"'),
+        lambda text: text.replace('"digests": "', '"digests": "0'),
+        lambda text: text.replace('"seed"', '"sead"'),
+        lambda text: text.replace('"pairs": [0, ', '"pairs": ['),
+        lambda text: b"\xff\xfe" + text.encode(),
+    ],
+)
+def test_a_damaged_file_is_told_and_left_alone(tmp_path: Path, damage: Any) -> None:
+    path = tmp_path / "ladder.json"
+    book = Book(path, TicTacToe(), CONDITIONS)
+    book.add(A, B, 1, result(1, 0.5, 0, 0.5))
+    damaged = damage(path.read_text())
+    content = damaged if isinstance(damaged, bytes) else damaged.encode()
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged or holds no ladder's results; it is left as it is"):
+        Book(path, TicTacToe(), CONDITIONS)
+    with pytest.raises(ValueError, match="is damaged"):  # nor by who had opened it before
+        book.add(A, B, 2, result(1, 0))
+    assert path.read_bytes() == content
+
+
+def test_another_game_or_other_conditions_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "ladder.json"
+    Book(path, TicTacToe(), CONDITIONS).add(A, B, 1, result(1, 0))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"results of game TicTacToe\(\), not Chess\(variant=standard\); it is left"):
+        Book(path, Chess(), CONDITIONS)
+    with pytest.raises(ValueError, match=r'conditions \{"openings": "random:1"\}, not \{"openings": "random:2"\}'):
+        Book(path, TicTacToe(), {"openings": "random:2"})
+    path.write_text(json.dumps(json.loads(before) | {"format": 99}))
+    with pytest.raises(ValueError, match="format 99, not 1"):
+        Book(path, TicTacToe(), CONDITIONS)
+
+
+def test_a_policy_is_known_by_its_content(runs: Path, tmp_path: Path) -> None:
+    path = runs / "chess" / "last.safetensors"
+    copied = Path(shutil.copy(path, tmp_path / "copy.safetensors"))
+    keys = [entry(text, Random()).key for text in (str(path), str(path.with_suffix(".ckpt")), f"file:{copied}")]
+    assert len(set(keys)) == 1
+    assert entry(f"{path}?temperature=0", Random()).key not in keys
+    copied.write_bytes((runs / "tic_tac_toe" / "last.safetensors").read_bytes())
+    assert entry(str(copied), Random()).key not in keys
+    assert entry("greedy?random=0.5", Greedy()) == Entry("greedy?random=0.5", "greedy?random=0.5")
+    assert policy_path("random") is policy_path("nowhere") is policy_path("uci:stockfish?nodes=1") is None
+
+
+def test_an_engine_is_known_by_its_version() -> None:
+    class Engine(Random):
+        version = "Fish 15.1"
+
+    class Mixed(Random):
+        player = Engine()
+
+    assert entry("uci:fish", Engine()).key == "uci:fish (Fish 15.1)"
+    assert entry("uci:fish?random=0.5", Mixed()).key == "uci:fish?random=0.5 (Fish 15.1)"
+
+
+def test_a_folder_of_a_player_s_name_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "random").mkdir()
+    assert expand(["random", "greedy"]) == ["random", "greedy"]
+
+
+def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "pool").mkdir(parents=True)
+    shutil.copy(runs / "chess" / "last.safetensors", run / "best.safetensors")
+    shutil.copy(runs / "chess" / "last.safetensors", run / "last.safetensors")
+    with pytest.raises(ValueError, match=r"only one player, .*best.safetensors; a ladder has two or more"):
+        expand([str(run)])
+    shutil.copy(runs / "tic_tac_toe" / "last.safetensors", run / "pool" / "000010.safetensors")
+    files = [str(run / "best.safetensors"), str(run / "pool" / "000010.safetensors")]
+    assert expand(["random", str(run)]) == ["random", *files]
+    assert expand([f"{run}?temperature=0.5"]) == [f"{file}?temperature=0.5" for file in files]
+    assert len(expand([str(run), f"{run}?temperature=0.5"])) == 4
+    with pytest.raises(ValueError, match=r"last.safetensors is named twice"):
+        expand(["random", str(run), str(run / "last.safetensors")])
+    with pytest.raises(ValueError, match="random is named twice"):
+        expand(["random", "greedy", "random"])
+    with pytest.raises(ValueError, match="half holds no policy file"):
+        expand(["random", str(runs / "half")])

@@ -1,0 +1,246 @@
+"""`python -m chesspg.ladder`: what it plays, keeps, prints, writes and refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from chesspg import ladder
+from chesspg.arena.matches import MatchResult, play_in_parts
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy import files
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of tic-tac-toe with a checkpoint of two moments, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    for seed, name in enumerate(("first", "last")):
+        torch.manual_seed(seed)
+        policy = Policy(TicTacToe(), MLP(TicTacToe(), hidden=(4,)))
+        files.save(tmp_path / "run" / f"{name}.safetensors", policy, {"updates": 10 * seed, "seconds": 5.0 * seed})
+    return Path("run")
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many games each match of the command had."""
+    counts: list[int] = []
+
+    def counted(*arguments: Any, **options: Any) -> Iterator[MatchResult]:
+        counts.append(2 * len(arguments[3]))
+        return play_in_parts(*arguments, **options)
+
+    monkeypatch.setattr(ladder, "play_in_parts", counted)
+    return counts
+
+
+def test_a_ladder_as_people_run_it(run: Path) -> None:
+    command = [sys.executable, "-m", "chesspg.ladder", "random", "greedy", str(run), "--games", "100", "--within", "60"]
+    done = subprocess.run([*command, "--json", "l.json", "--picture", "l.svg"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no bar where nobody sees it
+    table = json.loads(Path("l.json").read_text())
+    names = [row["player"] for row in table["players"]]
+    assert sorted(names) == ["greedy", "random", "run/first.safetensors", "run/last.safetensors"]
+    assert names[0] == "greedy"
+    for row in table["players"]:
+        assert row["low"] <= row["rating"] <= row["high"]
+        assert row["wins"] + row["draws"] + row["losses"] == row["games"] <= 100
+        assert row["player"] in done.stdout
+    assert {row["player"]: row["rating"] for row in table["players"]}["random"] == 0
+    assert table["anchor"] == "random"
+    for row in table["meetings"]:
+        assert row["score"] == (row["wins"] + row["draws"] / 2) / row["games"]
+        assert 0 < row["distinct_games"] <= row["games"]
+    assert sum(row["games"] for row in table["players"]) == 2 * sum(row["games"] for row in table["meetings"])
+    assert f"{table['players'][0]['low']:+.0f} to {table['players'][0]['high']:+.0f}" in done.stdout
+    texts = ["".join(node.itertext()) for node in ET.parse("l.svg").iter("{http://www.w3.org/2000/svg}text")]
+    assert {"0  random", "run", "updates"} <= set(texts)
+    assert Path("checkpoints/ladder.json").is_file()
+
+
+def test_a_new_player_plays_only_what_is_missing(
+    run: Path, played: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = ["random", "run/first.safetensors", "--games", "200", "--within", "60"]
+    assert ladder.main(two) == 0
+    first, before = len(played), capsys.readouterr().out
+    assert 0 < sum(played) <= 200
+    assert ladder.main(two) == 0
+    assert len(played) == first
+    assert capsys.readouterr().out == before
+    three = ["random", str(run), "--games", "400", "--within", "60"]
+    assert ladder.main(three) == 0
+    book = json.loads(Path("checkpoints/ladder.json").read_text())
+    new = book["players"][-1]
+    assert new["player"] == "run/last.safetensors"
+    assert len(played) > first
+    assert new["key"] in (book["chunks"][first]["a"], book["chunks"][first]["b"])
+    # A retrained file is a new player.
+    files.save("run/last.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(5,))))
+    second = len(played)
+    assert ladder.main(three) == 0
+    assert len(played) > second
+    assert len(json.loads(Path("checkpoints/ladder.json").read_text())["players"]) == 4
+
+
+def test_the_same_seed_plays_the_same_ladder(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for name in ("a.json", "b.json"):
+        assert ladder.main(["greedy", "random", str(run), "--games", "80", "--seed", "5", "--results", name]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+
+
+def test_no_games_show_what_is_known(run: Path, played: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert ladder.main(["random", "run/first.safetensors", "--games", "40", "--results", "r.json"]) == 0
+    capsys.readouterr()
+    assert ladder.main(["random", "greedy", str(run), "--games", "0", "--results", "r.json"]) == 0
+    assert played == [40]
+    told = capsys.readouterr().out
+    assert "no games connect with random" in told
+    assert "without a rating: greedy, run/last.safetensors" in told
+    assert "wider than ± 40" in told
+
+
+def test_an_earlier_random_is_the_scale_if_games_connect_it(run: Path, tmp_path: Path) -> None:
+    """Else the first player: nothing measured among the others could ever narrow their distance from random."""
+    first, last = "run/first.safetensors", "run/last.safetensors"
+    quick = ["--games", "400", "--within", "90", "--json", "l.json"]
+    assert ladder.main(["random", first, *quick]) == 0
+    assert ladder.main([first, last, *quick]) == 0
+    table = json.loads(Path("l.json").read_text())
+    assert table["anchor"] == "random"
+    assert all(row["rating"] is not None for row in table["players"])
+    assert ladder.main([last, "greedy", *quick, "--results", "other.json"]) == 0
+    assert json.loads(Path("l.json").read_text())["anchor"] == last
+
+
+def test_intervals_are_as_narrow_as_asked_for(run: Path, tmp_path: Path) -> None:
+    arguments = ["random", "greedy?random=0.5", str(run), "--games", "5000", "--within", "45", "--json", "l.json"]
+    assert ladder.main(arguments) == 0
+    for row in json.loads(Path("l.json").read_text())["players"]:
+        assert row["high"] - row["low"] <= 90
+        assert row["games"] < 5000
+
+
+def test_ctrl_c_keeps_what_was_played(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
+    def interrupted(*arguments: Any, **options: Any) -> Iterator[MatchResult]:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return play_in_parts(*arguments, **options)
+
+    monkeypatch.setattr(ladder, "play_in_parts", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        ladder.main(["random", "greedy", str(run)])
+    assert caught.value.code == 130
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "checkpoints/ladder.json keeps what was played" in told.err
+    assert len(json.loads(Path("checkpoints/ladder.json").read_text())["chunks"]) == 2
+    assert [path.name for path in Path("checkpoints").iterdir()] == ["ladder.json"]
+
+
+def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Greedy beats the first, the first the last, the last greedy: as a file, for no such players are at hand."""
+    assert ladder.main(["greedy", "run/first.safetensors", "run/last.safetensors", "--games", "80"]) == 0
+    path = Path("checkpoints/ladder.json")
+    book = json.loads(path.read_text())
+    a, b, c = (entry["key"] for entry in book["players"])
+    chunk = {**book["chunks"][0], "pairs": [0, 0, 0, 0, 20], "wins": 40, "draws": 0, "losses": 0, "truncated": 0}
+    book["chunks"] = [chunk | {"a": x, "b": y} for x, y in ((a, b), (b, c), (c, a))]
+    path.write_text(json.dumps(book))
+    capsys.readouterr()
+    assert ladder.main(["greedy", str(run), "--games", "0"]) == 0
+    assert "no ladder shows this: " in capsys.readouterr().out
+
+
+def test_games_given_up_are_told(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gave_up(*arguments: Any, **options: Any) -> Iterator[MatchResult]:
+        (result,) = play_in_parts(*arguments, **options)
+        lost = [game for game, points in enumerate(result.results) if points == 0][:2]
+        yield dataclasses.replace(result, forfeits=dict.fromkeys(lost, "hung"))
+
+    monkeypatch.setattr(ladder, "play_in_parts", gave_up)
+    assert ladder.main(["random", str(run), "--games", "40", "--json", "l.json"]) == 0
+    told = [row["player"] for row in json.loads(Path("l.json").read_text())["players"] if row["forfeits"] == 2]
+    assert told
+    assert f"{told[0]} gave up 2 games" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ("PLAYER",)),
+        (["greedy"], ("only one player, greedy", "two or more")),
+        (["random", "greedy", "random"], ("random is named twice",)),
+        (["random", "run", "run/last.safetensors"], ("run/last.safetensors is named twice",)),
+        (["random", "randm"], ("randm", "greedy")),
+        (["random", "run?heat=3"], ("heat",)),
+        (["random", "empty"], ("empty holds no policy file",)),
+        (["random", "greedy", "--results", "damaged.json"], ("damaged.json is damaged", "left as it is")),
+        (["random", "greedy", "run", "--results", "chess.json"], ("chess.json", "Chess", "TicTacToe", "left as it is")),
+        (["random", "greedy", "--results", "chess.json", "--openings", "random:4"], ('"openings": "random:4"',)),
+        (["random", "greedy", "--results", "run"], ("is a folder",)),
+        (["random", "greedy", "--json", "nowhere/l.json"], ("nowhere",)),
+        (["random", "greedy", "--picture", "nowhere/l.svg"], ("nowhere",)),
+        (["random", "greedy", "--games", "-1"], ("--games -1",)),
+        (["random", "greedy", "--within", "0"], ("--within 0",)),
+        (["random", "greedy", "--within", "nan"], ("--within nan",)),
+        (["random", "greedy", "--concurrency", "0"], ("--concurrency 0",)),
+        (["random", "run", "--openings", "random:many"], ("random:many", "random:1")),
+        (["random", "run", "--openings", "balanced"], ("balanced", "tic-tac-toe", "random:1")),
+        (["random", "greedy", "--openings", "none.pgn"], ("none.pgn", "no such file")),
+        (["random", "run", "--max-plies", "0"], ("0 plies",)),
+        (["random", "greedy", "--against", "weight"], ("weight", "updates")),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_two(
+    run: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: tuple[str, ...]
+) -> None:
+    Path("empty").mkdir()
+    Path("damaged.json").write_text('{"format": 1, "game"')
+    chess = '{"class_path": "chesspg.games.chess.Chess", "init_args": {"variant": "standard"}}'
+    conditions = '"conditions": {"openings": "random:8", "max_plies": null}'
+    Path("chess.json").write_text(f'{{"format": 1, "game": {chess}, {conditions}, "players": [], "chunks": []}}')
+    before = {path: path.read_bytes() for path in Path().glob("*.json")}
+    with pytest.raises(SystemExit) as caught:
+        ladder.main(arguments)
+    assert caught.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    [line] = told.err.splitlines()
+    assert line.startswith("error: ")
+    for word in words:
+        assert word in line
+    assert {path: path.read_bytes() for path in Path().glob("*.json")} == before
+
+
+def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        ladder.main(["--help"])
+    assert caught.value.code == 0
+    told = capsys.readouterr().out
+    options = "--games --within --results --seed --openings --max-plies --concurrency --json --picture --against"
+    for word in (*options.split(), "random", "folder", "Ctrl-C", "updates", "plies", "seconds"):
+        assert word in told
