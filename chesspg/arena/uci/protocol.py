@@ -1,0 +1,328 @@
+"""The Universal Chess Interface (Huber and Meyer-Kahlen, 2000): a policy as a chess engine.
+
+Two threads: one reads, so that `stop`, `quit` and `isready` are obeyed at once; the other does everything else in the
+order it was asked for. A policy looks at most one ply ahead, so it answers every `go` at once, whatever the clock.
+
+What a policy needs takes a GUI's patience to import: it waits until a policy is wanted, and at the top stands little.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
+
+from chesspg.arena.uci.options import IDLE, OPTIONS
+
+if TYPE_CHECKING:
+    import chess
+
+    from chesspg.games.chess import Chess
+    from chesspg.policy.policy import Policy
+
+NO_MOVE = "0000"  # UCI's null move: there is none, or no policy to choose it
+
+
+LIMITS = ("searchmoves", "ponder", "wtime", "btime", "winc", "binc", "movestogo", "depth", "nodes", "mate", "movetime",
+          "infinite")  # fmt: skip
+
+
+class Search:
+    """One `go`: what it asks for, and when its answer may be told."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.ponder = "ponder" in words
+        self.infinite = "infinite" in words
+        self.depth, self.nodes = _limit(words, "depth"), _limit(words, "nodes")
+        start = words.index("searchmoves") + 1 if "searchmoves" in words else len(words)
+        end = next((k for k in range(start, len(words)) if words[k] in LIMITS), len(words))
+        self.moves = words[start:end]
+        self.answered = False
+        self.may_answer = threading.Event()
+        if not (self.ponder or self.infinite):
+            self.may_answer.set()
+
+
+def _limit(words: Sequence[str], name: str) -> float:
+    """The number behind `name`, infinity if there is none."""
+    after = words[words.index(name) + 1 :][:1] if name in words else []
+    return float(after[0]) if after and after[0].isdecimal() else math.inf
+
+
+class Engine:
+    """A policy that speaks UCI.
+
+    out: where it speaks.
+    weights: the policy file, checkpoint or run folder it plays unless WeightsFile says otherwise; if empty, the newest
+        run under ./checkpoints.
+    """
+
+    def __init__(self, out: TextIO, weights: str = "") -> None:
+        self.out, self.weights = out, weights
+        self.options = {name: option.value for name, option in OPTIONS.items()}
+        self.seed = _any_seed()
+        self.loaded = ""  # where the policy came from
+        self.policy: Policy | None = None
+        self.game: Chess | None = None
+        self.board: chess.Board | None = None  # None is the initial position
+        self.searches: list[Search] = []  # asked for, not all answered; only the reading thread looks at the list
+        self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.speaking = threading.Lock()
+        self.commands = {
+            "uci": self._uci, "isready": self._isready, "ucinewgame": self._ucinewgame,
+            "setoption": self._setoption, "position": self._position,
+        }  # fmt: skip
+
+    def run(self, lines: Iterable[str]) -> None:
+        """Obey until `quit`, which waits for nothing, or the last line, after which all that was asked is answered."""
+        thinking = threading.Thread(target=self._work, daemon=True)
+        thinking.start()
+        for line in lines:
+            word, rest = (*line.split(maxsplit=1), "", "")[:2]
+            if word == "quit":
+                break
+            self._hear(word, rest)
+        else:
+            word = ""
+        self._release(self.searches)
+        self.jobs.put(None)
+        if word != "quit":
+            thinking.join()
+
+    def _hear(self, word: str, rest: str) -> None:
+        """The reading thread: answer what can't wait, pass on what can."""
+        self.searches = [search for search in self.searches if not search.answered]
+        if word == "stop":
+            self._release(self.searches)
+        elif word == "ponderhit":
+            self._release([search for search in self.searches if not search.infinite])
+        elif word == "isready" and self.searches:
+            self._say("readyok")
+        elif word == "go":
+            self.searches.append(Search(rest.split()))
+            self.jobs.put(partial(self._go, self.searches[-1]))
+        elif word in self.commands:
+            self.jobs.put(partial(self.commands[word], rest))
+        elif word and word not in ("debug", "register"):
+            self._say(f"info string unknown command {word[:40]!r}")
+
+    def _release(self, searches: Iterable[Search]) -> None:
+        for search in searches:
+            search.may_answer.set()
+
+    def _say(self, line: str) -> None:
+        with self.speaking:
+            try:
+                self.out.write(line + "\n")
+                self.out.flush()
+            except OSError:  # nobody listens any more, and soon nobody will ask
+                pass
+
+    def _complain(self, error: Exception | str) -> None:
+        self._say(f"info string error: {' '.join(str(error).split())}")
+
+    def _work(self) -> None:
+        """The thinking thread."""
+        while (job := self.jobs.get()) is not None:
+            try:
+                job()
+            except Exception as error:  # whatever it was, a game may be going on
+                self._complain(f"{type(error).__name__}: {error}")
+
+    def _uci(self, _: str) -> None:
+        variant = _variant(self.options["WeightsFile"] or self.weights)
+        self._say("id name chesspg")
+        self._say("id author the authors of chesspg")
+        for name, option in OPTIONS.items():
+            form = option.form
+            if name == "UCI_Chess960" and variant != "chess960":
+                continue
+            if name == "UCI_Variant":
+                if variant in ("standard", "chess960"):
+                    continue
+                form = f"combo default {variant} var {variant}"
+            self._say(f"option name {name} type {form}")
+        self._say("uciok")
+
+    def _isready(self, _: str) -> None:
+        try:
+            self._ready()
+        finally:
+            self._say("readyok")
+
+    def _ucinewgame(self, _: str) -> None:
+        self.seed = _any_seed()
+
+    def _setoption(self, rest: str) -> None:
+        named, _, text = f"{rest.strip()} ".partition(" value ")
+        named, text = named.strip().removeprefix("name").strip(), text.strip()
+        name = next((name for name in OPTIONS if name.lower() == named.lower()), "")
+        if not name:
+            return self._complain(f"no option {named[:40]!r}; known are {', '.join(OPTIONS)}")
+        try:
+            self.options[name] = OPTIONS[name].read(text)
+        except ValueError:
+            return self._complain(f"{name} can't be {text[:40]!r}; {OPTIONS[name].would_do} would do")
+        if name in IDLE:
+            self._say(f"info string {name} has no effect: a policy does not search")
+        return None
+
+    def _position(self, rest: str) -> None:
+        rest = " ".join(rest.split())
+        start, _, moves = f"{rest} ".partition(" moves ")
+        kind, fen = (*start.split(maxsplit=1), "", "")[:2]
+        try:
+            if kind not in ("startpos", "fen") or (kind == "fen") != bool(fen):
+                raise ValueError(
+                    f"position {rest[:40]!r}; `startpos` or `fen FEN` would do, `moves` and moves after it"
+                )
+            start = fen.strip() if fen else "startpos"
+            self.board = self._ready().to_board(f"{start} moves {moves}" if moves.strip() else start)
+        except ValueError as error:
+            self._complain(f"{error}; the last good position stays")
+
+    def _ready(self) -> Chess:
+        """Have the policy that is wanted. If it can't be had, say why and what would do, and keep the one before."""
+        wanted = self.options["WeightsFile"] or self.weights
+        if self.policy is None or (wanted and wanted != self.loaded):
+            try:
+                self._load(wanted)
+            except (ValueError, OSError) as error:
+                kept = f"; still playing {self.loaded}" if self.policy else ""
+                self._complain(f"{error}{kept}")
+                if self.policy:
+                    self.options["WeightsFile"] = self.loaded
+        if self.game is None:
+            from chesspg.games.chess import Chess
+
+            self.game = Chess(backend="python-chess")
+        return self.game
+
+    def _load(self, wanted: str) -> None:
+        from chesspg.games.chess import Chess
+        from chesspg.policy import files
+
+        path = os.path.expanduser(wanted) or _newest_run()
+        told = files.header_game(files.read_header(path), path)
+        if not isinstance(told, Chess):
+            raise ValueError(f"{path} plays {told.name}; a policy of chess would do")
+        game = Chess(told.variant, backend="python-chess")  # one game is not worth compiling rules for
+        policy = files.load(path, game)
+
+        import torch  # not before the file is known to be good
+
+        from chesspg.arena.uci.analysis import analyse
+
+        if self.game and self.game.variant != game.variant:
+            self.board = None
+        self.policy, self.game, self.loaded = policy, game, wanted or path
+        without = "" if policy.network.value else ", which has no value head: scores are of material"
+        self._say(f"info string playing {path}{without}")
+        board = game.to_board("startpos")
+        torch.set_num_threads(self.options["Threads"])
+        analyse(policy, board, list(board.legal_moves))  # the first call is slow; not on a player's clock
+
+    def _go(self, search: Search) -> None:
+        answer = NO_MOVE
+        try:
+            self._ready()
+            if self.policy:
+                answer = self._best(search)
+        except Exception as error:  # a GUI waits for an answer, whatever happened
+            self._complain(f"{type(error).__name__}: {error}")
+        search.may_answer.wait()
+        search.answered = True
+        self._say(f"bestmove {answer}")
+
+    def _best(self, search: Search) -> str:
+        """What stands behind `bestmove`, after the lines that say why."""
+        import numpy as np
+        import torch
+
+        from chesspg.arena.uci.analysis import analyse, win_draw_loss
+        from chesspg.players.draws import Draws
+
+        began = time.perf_counter()
+        assert self.policy
+        assert self.game
+        board = self.board or self.game.to_board("startpos")
+        legal = [] if board.is_variant_end() else list(board.legal_moves)
+        if not legal:
+            lost = board.is_checkmate() or board.is_variant_loss()
+            self._say(f"info depth 0 score {'mate' if lost else 'cp'} 0")
+            return NO_MOVE
+        wanted = [move for move in legal if self._name(move, board) in search.moves] or legal
+        if search.moves and wanted is legal:
+            self._complain("none of the searchmoves is legal; all moves are looked at")
+
+        options = self.options
+        torch.set_num_threads(options["Threads"])
+        count = min(options["MultiPV"], len(wanted))
+        look_ahead = search.depth > 1 and search.nodes > count
+        draws = Draws(self.seed if options["Seed"] < 0 else options["Seed"])
+        lines, nodes = analyse(
+            self.policy, board, wanted, lines=count, look_ahead=look_ahead,
+            temperature=options["Temperature"], top_p=options["TopP"],
+            uniform=float(draws.uniforms(np.zeros(1, np.int64), board.ply())[0]),
+        )  # fmt: skip
+        spent = round(1000 * (time.perf_counter() - began))
+        said = [self._names(line.moves, board) for line in lines]
+        shares = (f"{moves[0]} {line.probability:.1%}" for line, moves in zip(lines, said, strict=True))
+        self._say(f"info string policy {' '.join(shares)}")
+        for number, (line, moves) in enumerate(zip(lines, said, strict=True), 1):
+            score = "mate 1" if line.wins else f"cp {line.centipawns}"
+            if options["UCI_ShowWDL"]:
+                expected = (1000, 0, 0) if line.wins else win_draw_loss(line.centipawns)
+                score += " wdl {} {} {}".format(*expected)
+            self._say(
+                f"info depth {1 + look_ahead} multipv {number} score {score} nodes {nodes} time {spent} "
+                f"pv {' '.join(moves)}"
+            )
+        return " ponder ".join(said[0])
+
+    def _name(self, move: chess.Move, board: chess.Board) -> str:
+        return board.uci(move, chess960=board.chess960 and self.options["UCI_Chess960"])
+
+    def _names(self, moves: Iterable[chess.Move], board: chess.Board) -> list[str]:
+        """As the GUI wants castling written: e1g1, or with UCI_Chess960 the king to its rook."""
+        board, names = board.copy(stack=False), []
+        for move in moves:
+            names.append(self._name(move, board))
+            board.push(move)
+        return names
+
+
+def _newest_run() -> str:
+    from chesspg.arena import roster
+
+    run = roster.newest_run()
+    if run is None:
+        raise ValueError(
+            f"no policy to play: no run under ./{roster.RUNS}; set WeightsFile to a policy file, .ckpt or run folder, "
+            "or name one on the command line"
+        )
+    return str(run)
+
+
+def _any_seed() -> int:
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def _variant(weights: str) -> str:
+    """The chess that a policy file says it plays, read without what `files.read_header` has to import."""
+    import json
+
+    path, suffix = os.path.splitext(os.path.expanduser(weights))
+    path = f"{path}.safetensors" if suffix == ".ckpt" else path + suffix
+    try:
+        with open(os.path.join(path, "last.safetensors") if os.path.isdir(path) else path, "rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        variant = json.loads(header["__metadata__"]["chesspg"])["game"]["init_args"]["variant"]
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, MemoryError):
+        variant = None  # there is no such file, or it is of another game; `isready` tells
+    return variant if isinstance(variant, str) and variant.isalnum() else "standard"

@@ -1,0 +1,41 @@
+"""`python -m chesspg.uci [CHECKPOINT]`: a policy is a chess engine, for any GUI that speaks UCI."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import RawTextHelpFormatter
+from collections.abc import Sequence
+from typing import NoReturn
+
+from chesspg.arena.commands import INTERRUPTED, Parser, fail
+from chesspg.arena.uci.protocol import Engine
+
+DESCRIPTION = """\
+Speak the Universal Chess Interface on standard input and output. docs/uci.md has the options.
+
+CHECKPOINT is a policy file, .ckpt or run folder; the option WeightsFile may name another later.
+If there is neither, it is the newest run under ./checkpoints.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    parser = Parser("python -m chesspg.uci", description=DESCRIPTION, formatter_class=RawTextHelpFormatter)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", default="", help="what plays")
+    given = parser.parse_args(arguments)
+    if given.checkpoint and not os.path.exists(os.path.expanduser(given.checkpoint)):
+        fail(f"there is no {given.checkpoint}; a policy file, .ckpt or run folder would do")
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # any bytes, as file names may have
+    code = 0
+    try:
+        Engine(sys.stdout, given.checkpoint).run(sys.stdin)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        code = INTERRUPTED
+    # At once: an interpreter that waits to end while a thread imports torch may crash in it.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,428 @@
+"""The protocol, spoken inside this process: what a GUI says, and what it may count on hearing."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import chess
+import pytest
+import torch
+
+from chesspg.arena.uci import analysis
+from chesspg.arena.uci.options import OPTIONS
+from chesspg.arena.uci.protocol import Engine
+from chesspg.games.chess import Chess
+from chesspg.policy import files
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
+
+CORNERED = "position fen 7k/8/8/8/8/6q1/8/7K w - - 0 1"  # stalemate
+MATED = "position fen 7k/6Q1/6K1/8/8/8/8/8 b - - 0 1"
+
+
+@pytest.fixture(scope="session")
+def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run folders named after what plays in them; `plain` has no value head."""
+    torch.manual_seed(2)
+    folder = tmp_path_factory.mktemp("nets")
+    for name, variant in (
+        ("standard", "standard"),
+        ("plain", "standard"),
+        ("chess960", "chess960"),
+        ("atomic", "atomic"),
+    ):
+        (folder / name).mkdir()
+        game = Chess(variant, backend="python-chess")
+        network = MLP(game, hidden=(8,), value=name != "plain")
+        files.save(folder / name / "last.safetensors", Policy(game, network))
+    return folder
+
+
+@pytest.fixture
+def talk(nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Says lines to an engine of its own, and returns what it said when all was answered."""
+    monkeypatch.chdir(tmp_path)  # where no run is
+
+    def say(*lines: str, weights: str = "standard") -> list[str]:
+        out = io.StringIO()
+        Engine(out, str(nets / weights) if weights else "").run(lines)
+        return out.getvalue().splitlines()
+
+    return say
+
+
+def best(said: list[str]) -> list[str]:
+    """The moves played."""
+    return [line.split()[1] for line in said if line.startswith("bestmove ")]
+
+
+def errors(said: list[str]) -> list[str]:
+    return [line.removeprefix("info string error: ") for line in said if line.startswith("info string error: ")]
+
+
+def pvs(said: list[str]) -> list[str]:
+    return [line for line in said if re.match(r"info depth [1-9]", line)]
+
+
+def test_uci_declares_every_option_with_its_default(talk: Callable[..., list[str]]) -> None:
+    said = talk("uci")
+    assert said[0].startswith("id name ")
+    assert said[1].startswith("id author ")
+    assert said[-1] == "uciok"
+    declared = {re.sub(r"option name (.*) type .*", r"\1", line) for line in said[2:-1]}
+    assert declared == set(OPTIONS) - {"UCI_Chess960", "UCI_Variant"}
+    assert "option name UCI_ShowWDL type check default false" in said
+    assert "option name WeightsFile type string default <empty>" in said
+
+
+def test_what_is_declared_follows_from_the_policy_file(talk: Callable[..., list[str]], nets: Path) -> None:
+    assert "option name UCI_Chess960 type check default false" in talk("uci", weights="chess960")
+    assert "option name UCI_Variant type combo default atomic var atomic" in talk("uci", weights="atomic/last.ckpt")
+    for weights in ("standard", "nowhere", ""):
+        assert not any("UCI_Chess960" in line or "UCI_Variant" in line for line in talk("uci", weights=weights))
+    (nets / "damaged").write_bytes(b"\xff" * 30)
+    assert talk("uci", weights="damaged")[-1] == "uciok"
+
+
+@pytest.mark.parametrize(
+    "go",
+    ["", "infinite", "ponder", "ponder infinite", "wtime 1000 btime 1000 winc 10 binc 10 movestogo 40", "movetime 50",
+     "depth 1", "depth 20", "nodes 1", "nodes 1000", "mate 3", "searchmoves e7e5 d7d5 depth 3", "wtime -20", "perft 3",
+     "depth", "nodes many", "depth -1", "searchmoves", "searchmoves h1h8 fish", "fish chips", "wtime wtime infinite"],
+)  # fmt: skip
+def test_every_go_is_answered_with_a_legal_move(talk: Callable[..., list[str]], go: str) -> None:
+    said = talk("position startpos moves e2e4", f"go {go}")
+    (move,) = best(said)
+    board = chess.Board()
+    board.push_uci("e2e4")
+    assert chess.Move.from_uci(move) in board.legal_moves
+    (line,) = pvs(said)
+    found = re.fullmatch(r"info depth (\d) multipv 1 score cp -?\d+ nodes (\d) time \d+ pv (\S+)( \S+)?", line)
+    assert found
+    assert found[1] == found[2] == ("1" if go in ("depth 1", "nodes 1") else "2")
+    assert found[3] == move
+    if found[4]:
+        board.push_uci(move)
+        assert chess.Move.from_uci(found[4].strip()) in board.legal_moves
+        assert said[-1] == f"bestmove {move} ponder{found[4]}"
+
+
+def test_go_before_position_plays_from_the_start(talk: Callable[..., list[str]]) -> None:
+    assert best(talk("go")) == best(talk("uci", "isready", "ucinewgame", "position startpos", "go"))
+
+
+def test_searchmoves(talk: Callable[..., list[str]]) -> None:
+    for move in ("a2a3", "h2h4", "g1h3"):
+        assert best(talk(f"go depth 2 searchmoves {move} wtime 1")) == [move]
+    assert len(pvs(talk("setoption name MultiPV value 9", "go searchmoves a2a3 b2b3"))) == 2
+    assert "none of the searchmoves is legal" in errors(talk("go searchmoves e2e5"))[0]
+
+
+@pytest.mark.parametrize(("position", "score"), [(MATED, "mate 0"), (CORNERED, "cp 0")])
+def test_without_a_legal_move(talk: Callable[..., list[str]], position: str, score: str) -> None:
+    assert talk(position, "go")[-2:] == [f"info depth 0 score {score}", "bestmove 0000"]
+
+
+def test_atomic_is_lost_when_the_king_is_gone(talk: Callable[..., list[str]]) -> None:
+    said = talk("position startpos moves g1f3 f7f6 f3e5 a7a6 e5d7", "go", weights="atomic")
+    assert said[-2:] == ["info depth 0 score mate 0", "bestmove 0000"]
+
+
+class Conversation:
+    """Says a line when what was said before has been answered."""
+
+    def __init__(self, weights: Path) -> None:
+        self.out = io.StringIO()
+        self.engine = Engine(self.out, str(weights))
+
+    def until(self, start: str) -> list[str]:
+        for _ in range(3000):
+            said = self.out.getvalue().splitlines()
+            if any(line.startswith(start) for line in said):
+                self.out.seek(0)
+                self.out.truncate()
+                return said
+            time.sleep(0.005)
+        raise AssertionError(f"no {start} in {said}")
+
+    def has(self, script: Callable[[], Iterator[str]]) -> None:
+        self.engine.run(script())
+
+
+@pytest.mark.parametrize(
+    ("go", "released_by"),
+    [("go infinite", "stop"), ("go ponder wtime 9 btime 9", "stop"), ("go ponder", "ponderhit"),
+     ("go ponder infinite", "stop")],
+)  # fmt: skip
+def test_an_answer_is_held_back_until_it_may_be_told(nets: Path, go: str, released_by: str) -> None:
+    conversation = Conversation(nets / "standard")
+
+    def script() -> Iterator[str]:
+        yield "isready"
+        conversation.until("readyok")
+        yield "stop"  # nothing to stop
+        yield go
+        assert not best(conversation.until("info depth"))
+        if "infinite" in go:
+            yield "ponderhit"
+        yield "isready"  # is answered while thinking
+        assert not best(conversation.until("readyok"))
+        yield "position startpos moves e2e4"  # for the next
+        yield released_by
+        assert best(conversation.until("bestmove"))
+        yield "go searchmoves e7e5"
+        assert best(conversation.until("bestmove")) == ["e7e5"]
+
+    conversation.has(script)
+
+
+def test_stop_comes_as_early_as_it_likes(nets: Path) -> None:
+    """Before the thinking thread has begun, and for all that is waiting."""
+    conversation = Conversation(nets / "standard")
+
+    def script() -> Iterator[str]:
+        yield from ("go infinite", "go infinite searchmoves e2e4", "stop")
+        first = conversation.until("bestmove")
+        assert len(best(first) or best(conversation.until("bestmove e2e4"))) >= 1
+
+    conversation.has(script)
+
+
+def test_quit_waits_for_nothing(nets: Path) -> None:
+    conversation = Conversation(nets / "standard")
+
+    def script() -> Iterator[str]:
+        yield "go infinite"
+        conversation.until("info depth")
+        yield "quit"
+        raise AssertionError("read on after quit")
+
+    conversation.has(script)
+
+
+@pytest.mark.parametrize(
+    ("position", "why"),
+    [
+        ("startpos moves e2e5", "illegal uci: 'e2e5'"),
+        ("startpos moves e2e4 e2e4", "illegal uci"),
+        ("startpos moves e2e4 0000", "illegal uci: '0000'"),
+        ("startpos moves fish", "fish"),
+        ("startpos e2e4", "`moves` and moves after it"),
+        ("fen 8/8/8/8/8/8/8/8 w - - 0 1", "no white king"),
+        ("fen rnbqkbnr/pppppppp/8/8 w KQkq - 0 1", "expected 8 rows"),
+        ("fen", "`startpos` or `fen FEN` would do"),
+        ("", "`startpos` or `fen FEN` would do"),
+        ("moves e2e4", "`startpos` or `fen FEN` would do"),
+        ("fen 4k3/8/8/8/8/8/8/4K2R w K - 0 1 moves e1g1 e1g1", "illegal uci: 'e1g1'"),
+    ],
+)
+def test_a_broken_position_is_told_and_the_last_good_one_stays(
+    talk: Callable[..., list[str]], position: str, why: str
+) -> None:
+    said = talk("position startpos moves d2d4", f"position {position}", "go searchmoves d7d5 g1f3")
+    (error,) = errors(said)
+    assert why in error
+    assert error.endswith("the last good position stays")
+    assert best(said) == ["d7d5"]
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("name Fish value 3", "no option 'Fish'; known are WeightsFile, Temperature"),
+        ("name MultiPV value 0", "MultiPV can't be '0'; a whole number from 1 to 256 would do"),
+        ("name MultiPV value two", "MultiPV can't be 'two'"),
+        ("name MultiPV", "MultiPV can't be ''"),
+        ("name Temperature value -1", "Temperature can't be '-1'; 0 or a number from 0.01 to 100 would do"),
+        ("name Temperature value 1e-300", "Temperature can't be '1e-300'"),
+        ("name Temperature value nan", "Temperature can't be 'nan'"),
+        ("name TopP value 0", "TopP can't be '0'; a number above 0 and at most 1 would do"),
+        ("name UCI_ShowWDL value maybe", "UCI_ShowWDL can't be 'maybe'; true or false would do"),
+        ("", "no option ''"),
+        ("value", "no option 'value'"),
+    ],
+)
+def test_bad_options(talk: Callable[..., list[str]], option: str, why: str) -> None:
+    said = talk(f"setoption {option}", "go")
+    (error,) = errors(said)
+    assert error.startswith(why)
+    assert len(best(said)) == 1
+
+
+def test_names_of_options_in_any_case_and_those_without_effect(talk: Callable[..., list[str]]) -> None:
+    said = talk("setoption name multipv value 2", "setoption name move overhead value 100",
+                "setoption name Hash value 512", "setoption name SyzygyPath value ./syzygy/",
+                "setoption name Threads value 1", "setoption name Ponder value true", "go")  # fmt: skip
+    assert [line.split()[2:-8] for line in said if "no effect" in line] == [
+        ["Move", "Overhead"],
+        ["Hash"],
+        ["SyzygyPath"],
+    ]
+    assert len(pvs(said)) == 2
+    assert not errors(said)
+
+
+def test_multipv_is_sorted_and_no_longer_than_the_legal_moves(talk: Callable[..., list[str]]) -> None:
+    said = talk("setoption name MultiPV value 100", "setoption name UCI_ShowWDL value true", "go")
+    lines = pvs(said)
+    assert len(lines) == 20
+    assert [line.split()[4] for line in lines] == [str(k) for k in range(1, 21)]
+    assert len({line.split(" pv ")[1].split()[0] for line in lines}) == 20
+    (policy,) = (line.split()[3:] for line in said if line.startswith("info string policy "))
+    shares = [float(share.rstrip("%")) for share in policy[1::2]]
+    assert shares == sorted(shares, reverse=True)
+    assert policy[::2] == [line.split(" pv ")[1].split()[0] for line in lines]
+    for line in lines:
+        found = re.search(r"score cp (-?\d+) wdl (\d+) (\d+) (\d+) nodes 21 ", line)
+        assert found
+        assert tuple(map(int, found.groups()[1:])) == analysis.win_draw_loss(int(found[1]))
+
+
+def test_a_mate_in_one_is_announced(talk: Callable[..., list[str]]) -> None:
+    said = talk("setoption name UCI_ShowWDL value true", "position fen 7k/8/5KQ1/8/8/8/8/8 w - - 0 1",
+                "go searchmoves g6g7")  # fmt: skip
+    assert " score mate 1 wdl 1000 0 0 nodes 1 " in pvs(said)[0]
+    assert said[-1] == "bestmove g6g7"
+
+
+def play(talk: Callable[..., list[str]], *options: str, plies: int = 12) -> list[str]:
+    """The moves of a game against itself."""
+    moves: list[str] = []
+    for _ in range(plies):
+        position = f"position startpos moves {' '.join(moves)}" if moves else "position startpos"
+        moves += best(talk(*(f"setoption name {option}" for option in options), "ucinewgame", position, "go nodes 1"))
+    return moves
+
+
+def test_the_same_seed_plays_the_same_game(talk: Callable[..., list[str]]) -> None:
+    games = [play(talk, "Temperature value 1", f"Seed value {seed}") for seed in (5, 5, 6)]
+    assert games[0] == games[1] != games[2]
+    unseeded = [play(talk, "Temperature value 1") for _ in range(2)]
+    assert unseeded[0] != unseeded[1]
+    assert play(talk) == play(talk, "Seed value 3")  # greedy
+
+
+def test_a_tiny_top_p_is_greedy(talk: Callable[..., list[str]]) -> None:
+    assert play(talk, "Temperature value 1", "TopP value 1e-9") == play(talk)
+
+
+def test_castling_is_written_as_the_gui_wants_it(talk: Callable[..., list[str]]) -> None:
+    position = "position fen r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1 moves "
+    classic = talk(f"{position} e1g1", "go searchmoves e8c8", weights="chess960")
+    assert best(classic) == ["e8c8"]
+    modern = talk(
+        "setoption name UCI_Chess960 value true", f"{position} e1h1", "go searchmoves e8a8", weights="chess960"
+    )
+    assert best(modern) == ["e8a8"]
+    assert best(talk("setoption name UCI_Chess960 value true", f"{position} e1g1", "go searchmoves e8c8")) == ["e8c8"]
+    shuffled = talk("setoption name UCI_Chess960 value true",
+                    "position fen 1r2k1r1/pppppppp/8/8/8/8/PPPPPPPP/1R2K1R1 w GBgb - 0 1",
+                    "go searchmoves e1g1", weights="chess960")  # fmt: skip
+    assert best(shuffled) == ["e1g1"]
+    assert not errors(classic + modern + shuffled)
+
+
+def test_without_a_policy(talk: Callable[..., list[str]]) -> None:
+    said = talk("isready", "position startpos moves e2e4", "go", weights="")
+    assert said[-1] == "bestmove 0000"
+    assert "readyok" in said
+    assert set(errors(said)) == {
+        "no policy to play: no run under ./checkpoints; set WeightsFile to a policy file, .ckpt or run folder, "
+        "or name one on the command line"
+    }
+
+
+def test_the_newest_run_plays_if_none_is_named(talk: Callable[..., list[str]], nets: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "run").symlink_to(nets / "standard")
+    said = talk("go", weights="")
+    assert "info string playing checkpoints/run" in said
+    assert best(said) == best(talk("go"))
+
+
+def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) -> None:
+    """Set before anything is loaded, changed between games, broken, of another game or variant."""
+    set_to = "setoption name WeightsFile value "
+    said = talk(f"{set_to}{nets / 'plain'}", "isready", weights="")
+    assert said == [f"info string playing {nets / 'plain'}, which has no value head: scores are of material", "readyok"]
+
+    said = talk("isready", f"{set_to}{nets / 'nowhere'}", "go", "isready", "go")
+    assert errors(said) == [f"no policy file at {nets / 'nowhere'}; still playing {nets / 'standard'}"]
+    assert best(said) == best(talk("go")) * 2
+
+    assert (
+        "plays tic-tac-toe; a policy of chess would do" in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
+    )
+    assert "bestmove 0000" in talk("go", weights="nowhere")
+
+    said = talk("position startpos moves e2e4", f"{set_to}{nets / 'atomic'}", "go searchmoves e2e4")
+    assert best(said) == ["e2e4"]  # the rules changed, so the board is set up anew
+    said = talk(
+        "position startpos moves e2e4", f"{set_to}{nets / 'plain'}", "go searchmoves e7e5", f"{set_to}<empty>", "go"
+    )
+    assert best(said)[0] == "e7e5"
+    assert len(best(said)) == 2
+
+
+def test_a_failure_of_our_own_is_told_and_the_game_goes_on(
+    talk: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk("go")
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("out of\nmemory")
+
+    monkeypatch.setattr(analysis, "win_draw_loss", fail)
+    said = talk("setoption name UCI_ShowWDL value true", "go", "setoption name UCI_ShowWDL value false", "go")
+    assert errors(said)[-1] == "RuntimeError: out of memory"
+    assert best(said)[-1] != "0000"
+
+
+def test_nobody_listens(nets: Path) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    Engine(Closed(), str(nets / "standard")).run(["uci", "isready", "go", "fish"])
+
+
+def test_ten_thousand_random_lines(nets: Path) -> None:
+    """Words of the protocol in any order, moves legal and not, bytes without sense; then it still answers."""
+    dice = random.Random(7)
+    words = [
+        "uci", "isready", "ucinewgame", "position", "setoption", "stop", "ponderhit", "debug", "register", "startpos",
+        "fen", "moves", "name", "value", "searchmoves", "infinite", "ponder", "wtime", "depth", "nodes", "0", "-1",
+        "e2e4", "e7e5", "e7e8q", "0000", "MultiPV", "Temperature", "TopP", "Seed", "UCI_ShowWDL", "UCI_Chess960",
+        "WeightsFile", "true", "nan", "\x00", "é", "♚", "quit?", "9" * 5000,
+        "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR", "8/8/8/8/8/8/8/8", "w", "KQkq", "-",
+    ]  # fmt: skip
+
+    def line() -> str:
+        kind = dice.random()
+        if kind < 0.03:
+            return "go " + " ".join(dice.choices(words, k=dice.randrange(4)))
+        if kind < 0.1:
+            return "position startpos moves " + " ".join(dice.choices(("e2e4", "e7e5", "g1f3", "b8c6", "f1b5"), k=3))
+        if kind < 0.2:
+            option = dice.choice([*OPTIONS, "Fish"])
+            return f"setoption name {option} value {dice.choice(words)}"
+        if kind < 0.3:
+            return "".join(chr(dice.randrange(1, 0x3000)) for _ in range(dice.randrange(40)))
+        return " ".join(dice.choices(words, k=dice.randrange(8)))
+
+    lines = [line() for _ in range(10_000)]
+    out = io.StringIO()
+    Engine(out, str(nets / "standard")).run([*lines, "stop", "position startpos", "go nodes 1", "isready"])
+    said = out.getvalue().split("\n")
+    ready = sum(text.split()[:1] == ["isready"] for text in lines) + 1
+    assert said.count("readyok") == ready
+    moves = best(said)
+    assert len(moves) == sum(text.split()[:1] == ["go"] for text in lines) + 1
+    assert "0000" not in moves
+    assert chess.Move.from_uci(moves[-1]) in chess.Board().legal_moves
+    assert not any("Error: " in text for text in errors(said))  # nothing that was not foreseen
