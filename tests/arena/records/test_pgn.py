@@ -9,7 +9,7 @@ import chess
 import chess.pgn
 import pytest
 
-from chesspg.arena.pgn import save_pgn, to_pgn
+from chesspg.arena.records.pgn import save_pgn, to_pgn
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 
@@ -57,6 +57,14 @@ def test_headers_given_come_before_the_rules() -> None:
     )
     assert (game.headers["Result"], game.headers["Termination"]) == ("0-1", "resignation")
     assert game.headers["White"] == 'a "b"'
+
+
+def test_evaluations_stand_with_the_moves() -> None:
+    """In pawns and from White's side, whoever moved."""
+    game = read(to_pgn(Chess(), FOOL, centipawns=[120, None, -31]))
+    scores = [node.eval() for node in game.mainline()]
+    assert [score and score.white().score() for score in scores] == [None, -120, None, 31]
+    assert "2. g4 Qh4# { [%eval 0.31] } 0-1" in to_pgn(Chess(), FOOL, centipawns=[-31])
 
 
 def test_variants_are_named() -> None:

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import chess.engine
 import chess.pgn
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, join_position, split_position
 from chesspg.policy.files import write_atomically
 
-ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?"}
+ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?", "Result": "*"}
 RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}  # by the outcome for player 0
 WIDTH = 80  # of a line of moves, as the standard wants
 
 
-def to_pgn(game: Game, position: str, headers: Mapping[str, str] | None = None) -> str:
+def to_pgn(
+    game: Game, position: str, headers: Mapping[str, str] | None = None, centipawns: Sequence[int | None] = ()
+) -> str:
     """A game as PGN, its headers in the standard's order, no newline at the end.
 
     position: its start and moves as text, as of Games.position; a start of its own goes into SetUp and FEN.
     headers: take precedence over Result and Termination as the rules have them, and over "?".
+    centipawns: [plies] of the game's last plies, what its mover thought when it chose, from its own side; written as
+        [%eval …], in pawns and from White's side. For chess only.
     """
-    final = game.start([position]).outcomes()
-    over = bool(final.over[0])
-    known = {
-        "Result": RESULTS[int(final.outcome[0])] if over else "*",
-        "Termination": game.reasons[int(final.reason[0])] if over else "unterminated",
-    }
+    known = dict(headers or {})
+    if not {"Result", "Termination"} <= known.keys():
+        final = game.start([position]).outcomes()
+        over = bool(final.over[0])
+        known.setdefault("Result", RESULTS[int(final.outcome[0])] if over else ROSTER["Result"])
+        known.setdefault("Termination", game.reasons[int(final.reason[0])] if over else "unterminated")
     if isinstance(game, Chess):
         tree = chess.pgn.Game.from_board(game.to_board(position))
         own = {name: tree.headers[name] for name in ("SetUp", "FEN", "Variant") if name in tree.headers}
-        tree.headers = chess.pgn.Headers({**ROSTER, **known, **(headers or {}), **own})
+        nodes = list(tree.mainline())
+        for node, score in zip(nodes[len(nodes) - len(centipawns) :], centipawns, strict=True):
+            if score is not None:
+                node.set_eval(chess.engine.PovScore(chess.engine.Cp(score), not node.turn()))
+        tree.headers = chess.pgn.Headers({**ROSTER, **known, **own})
         return tree.accept(chess.pgn.StringExporter(columns=WIDTH)).rstrip()
     start, moves = split_position(position)
     own = {"Variant": game.name}
     if start != split_position(game.start(1).position(0))[0]:
         own |= {"SetUp": "1", "FEN": start}
-    everything = {**ROSTER, **known, **(headers or {}), **own}
+    everything = {**ROSTER, **known, **own}
     lines = [f'[{name} "{_escape(value)}"]' for name, value in everything.items()]
     return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, everything["Result"]))])
 

@@ -1,0 +1,1 @@
+"""Games as text: written, read by the thousand, and made between players."""

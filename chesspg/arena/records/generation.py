@@ -1,0 +1,123 @@
+"""Games between any players, as many as one likes, as PGN."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+
+from chesspg.arena.matches import TRUNCATED
+from chesspg.arena.openings import random_openings
+from chesspg.arena.records.pgn import RESULTS, to_pgn
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game, split_position
+from chesspg.players.draws import Draws
+from chesspg.players.lockstep import play
+from chesspg.players.player import Player
+
+EVENT = "chesspg generate"
+
+
+def generate(
+    game: Game,
+    players: Sequence[tuple[str, Player]],
+    openings: Sequence[str],
+    *,
+    first: int = 0,
+    at_once: int = 128,
+    max_plies: int | None = None,
+    seed: int = 0,
+    on_ply: Callable[[int, int], None] | None = None,
+) -> Iterator[list[str]]:
+    """Play a game from each opening but the `first` ones, `at_once` together; yields their PGN when all those are over.
+
+    players: with their names. All ordered pairs of them, a player with itself included, take the seats in turn, so each
+        has either colour equally often.
+    openings: each without its moves is where a chess game begins: nobody who learns from the games learns those.
+    max_plies: a longer game is stopped; its result is `*`.
+    on_ply: called after each ply with the games over and plies played of those in progress.
+
+    What happens in a game does not depend on how many were played before or are played at once.
+    """
+    pairs = list(product(players, repeat=2))
+    names = (TRUNCATED, *game.reasons[1:])
+    date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+    numbers = iter(range(first, len(openings)))
+    while chunk := list(islice(numbers, at_once)):
+        seated = [pairs[number % len(pairs)] for number in chunk]
+        rollout = play(
+            game.start([_behind(game, openings[number]) for number in chunk]),
+            [(a[1], b[1]) for a, b in seated],
+            Draws(seed),
+            max_plies=max_plies,
+            index=np.array(chunk),
+            on_ply=on_ply,
+        )
+        texts = []
+        for row, (number, (white, black)) in enumerate(zip(chunk, seated, strict=True)):
+            headers = {"Event": EVENT, "Date": date, "Round": str(number + 1), "White": white[0], "Black": black[0]}
+            if row in rollout.forfeits:
+                told = {"Result": RESULTS[int(rollout.outcome[row])], "Termination": rollout.forfeits[row]}
+            else:
+                told = {"Termination": names[rollout.reason[row]]}
+            texts.append(to_pgn(game, rollout.position(row), headers | told))
+        yield texts
+
+
+def written(path: Path) -> tuple[int, int]:
+    """How many whole games a file of ours has, and how many bytes they are; (0, 0) if there is none.
+
+    Raises ValueError if the file is of anybody else.
+    """
+    if not path.exists():
+        return 0, 0
+    games = size = at = 0
+    moves = False
+    with path.open("rb") as file:
+        for line in file:
+            if not at and line != f'[Event "{EVENT}"]\n'.encode():
+                raise ValueError(f"{path} was not written by this command; another file would do")
+            at += len(line)
+            if moves and line == b"\n":
+                games, size = games + 1, at
+            moves = not line.startswith(b"[") and line != b"\n"
+    return games, size
+
+
+def append(path: Path, games: Sequence[str]) -> None:
+    """Write games behind those of a file: all of them or, if the disk is full, none. Raises OSError."""
+    left = "".join(f"{game}\n\n" for game in games).encode()
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException as stopped:
+            file.truncate(before)
+            if isinstance(stopped, OSError):
+                raise OSError(stopped.errno, stopped.strerror, str(path)) from None
+            raise
+
+
+def varied_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
+    """[count] openings of nought to `plies` random plies, each number about equally often.
+
+    Raises Unplayable if hardly any game lasts so many.
+    """
+    lengths = Draws(seed).generator().integers(0, plies + 1, size=count)
+    openings = [""] * count
+    for length in range(plies + 1):
+        slots = np.flatnonzero(lengths == length).tolist()
+        for slot, opening in zip(slots, random_openings(game, len(slots), length, seed), strict=True):
+            openings[slot] = opening
+    return openings
+
+
+def _behind(game: Game, opening: str) -> str:
+    """A chess opening as the position it leads to; of other games, whose positions need no text, as it is."""
+    return game.to_board(opening).fen() if isinstance(game, Chess) and split_position(opening)[1] else opening

@@ -1,0 +1,123 @@
+"""python -m chesspg.generate: games between any players, engines included, as PGN to learn from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from chesspg.arena import roster
+from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors
+from chesspg.arena.openings import FORMS, default_plies, openings_from_string
+from chesspg.arena.records.generation import append, generate, varied_openings, written
+
+DESCRIPTION = f"""\
+Play games and write them as PGN, as `python -m chesspg.pretrain` reads them. Each two of the players meet, and each
+meets itself, colours in turn. A game begins behind an opening, which is no part of its moves.
+
+A player is one of: {roster.KNOWN}.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    path: Path = given.pgn
+    done = 0
+    try:
+        with ExitStack() as stack:
+            with one_line_errors():
+                _check(given)
+                done, size = written(path)
+                game = roster.game_of(given.player)
+                if given.openings:
+                    openings = openings_from_string(given.openings, game, given.games, given.seed)
+                else:
+                    openings = varied_openings(game, given.games, default_plies(game), given.seed)
+                players = stack.enter_context(roster.players(given.player, game, concurrency=given.concurrency))
+                if path.exists():
+                    os.truncate(path, size)  # a game that a kill cut off
+            bar = stack.enter_context(_progress())
+            task = bar.add_task("", total=given.games, completed=done, before=done)
+            chunks = generate(
+                game, list(zip(given.player, players, strict=True)), openings,
+                first=done, at_once=given.at_once, max_plies=given.max_plies, seed=given.seed,
+                on_ply=lambda over, plies: bar.update(task, completed=done + over),
+            )  # fmt: skip
+            with one_line_errors(OSError):
+                for texts in chunks:
+                    append(path, texts)
+                    done += len(texts)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {done:,} games are in {path}; with --resume the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    print(f"{done:,} games are in {path}")
+    return 0
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Raise ValueError or OSError for numbers and files that can't be."""
+    for name in ("games", "at_once", "concurrency", "max_plies"):
+        number = getattr(given, name)
+        if number is not None and number < 1:
+            raise ValueError(f"--{name.replace('_', '-')} {number}: 1 or more would do")
+    check_writable(given.pgn)
+    if given.pgn.exists() and not given.resume:
+        raise ValueError(f"{given.pgn} exists and is not overwritten; name another, or add --resume to go on with it")
+
+
+class _Speed(TextColumn):
+    """Games a second."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Any) -> Text:
+        return Text(f"{(task.completed - task.fields['before']) / task.elapsed:,.1f} games/s" if task.elapsed else "")
+
+
+def _progress() -> Progress:
+    """A bar on standard error, where there is somebody to see it."""
+    console = Console(stderr=True)
+    columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TextColumn("games"))
+    return Progress(
+        *columns, _Speed(), TimeElapsedColumn(), TimeRemainingColumn(),
+        console=console, disable=not console.is_terminal, transient=True,
+    )  # fmt: skip
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        "python -m chesspg.generate", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--player", action="append", required=True, metavar="P", help="a player; give several for more")
+    parser.add_argument("--games", type=int, required=True, metavar="N", help="how many, those of before included")
+    parser.add_argument("--pgn", type=Path, required=True, metavar="FILE", help="to write; never over one that exists")
+    parser.add_argument("--resume", action="store_true", help="go on with FILE")
+    parser.add_argument("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")
+    parser.add_argument(
+        "--openings",
+        metavar="O",
+        help=f"{FORMS}\n(default: random ones of different lengths, at most 8 plies in chess)",
+    )
+    parser.add_argument(
+        "--max-plies", type=int, metavar="P", help="stop longer games; they have no result (default: never)"
+    )
+    parser.add_argument(
+        "--at-once", type=int, default=128, metavar="N", help="games played together, then written (default: 128)"
+    )
+    parser.add_argument(
+        "--concurrency", type=int, default=1, metavar="N", help="processes an engine runs side by side (default: 1)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""python -m chesspg.pretrain: a policy learns the moves of recorded games; `train --init` goes on from it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt
+from chesspg.arena.records.archive import OUTCOMES, Wanted
+from chesspg.arena.roster import RUNS
+from chesspg.training.cli import DEFAULT_RECIPE
+from chesspg.training.module import NotFinite
+from chesspg.training.pretraining import Pretraining, Settings, network_of
+from chesspg.training.shards import Shards, Tally
+
+DESCRIPTION = """\
+Learn the moves of recorded games, and with the value head their results. Some games are held out to tell how well.
+
+Games are parsed once, into a folder of shards that the same files and filters find again. The run writes one folder,
+which `python -m chesspg.train --init` and whatever plays take: last.safetensors in it, or best.safetensors by name.
+"""
+MAX_TIME = "00:00:10:00"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse and learn; the exit code is 0, 1 when the loss is not finite, 2 for bad input, 130 or 143 when stopped."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.resume:
+        if given.files or given.run:
+            parser.error("--resume goes on with the run's own games and folder; leave files and --run out")
+        changes = {name: getattr(given, name) for name in ("epochs", "max_time") if getattr(given, name) is not None}
+        with one_line_errors():
+            run = Pretraining.resumed(given.resume, **changes)
+    else:
+        if not given.files:
+            parser.error("name a PGN file, or a run to --resume")
+        folder = given.run or RUNS / f"pretrain-{time.strftime('%Y%m%d-%H%M%S')}"
+        with one_line_errors():
+            if folder.exists():
+                raise ValueError(f"{folder} exists already; name another folder, or go on with it by --resume {folder}")
+            if given.games is not None and given.games < 1:
+                raise ValueError(f"--games {given.games}: 1 or more would do")
+            wanted = Wanted(given.min_rating, given.min_seconds, _results(given.results))
+            network = network_of(given.recipe, channels=given.channels, blocks=given.blocks)
+            shards = Shards(given.files, given.shards, wanted, given.games)
+            limit = given.max_time or (MAX_TIME if given.epochs is None else None)
+            settings = Settings(
+                str(shards.folder), network, given.lr, given.batch, epochs=given.epochs, max_time=limit, seed=given.seed
+            )
+        _parse(shards)
+        with one_line_errors():
+            run = Pretraining(folder, settings)
+    size = sum(p.numel() for p in run.module.parameters())
+    print(f"{size:,} parameters · {run.data.plies:,} plies to learn from · {run.folder}", flush=True)
+    try:
+        code = run.fit()
+    except NotFinite as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if (run.folder / "last.ckpt").is_file():
+        if code:
+            print(f"stopped; go on with  python -m chesspg.pretrain --resume {run.folder}")
+        print(f"play it with  python -m chesspg.play {run.folder}")
+    return code
+
+
+def _parse(shards: Shards) -> None:
+    """Parse what is not parsed yet, with a bar, and say what was skipped."""
+    if shards.complete:
+        print(f"parsed before: {shards.folder}")
+    console = Console(stderr=True)
+    columns = (TextColumn("parsing"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[told]}"))
+    bar = Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(),
+        console=console, disable=not console.is_terminal, transient=True,
+    )  # fmt: skip
+    with polite_interrupt("interrupted; the same command goes on behind the last shard"), one_line_errors(), bar:
+        task = bar.add_task("", total=shards.size, told="")
+
+        def told(done: int, tally: Tally) -> None:
+            bar.update(task, completed=done, told=f"{tally.used:,} games, {tally.plies:,} plies")
+
+        shards.parse(told)
+    for line in shards.tally.lines:
+        print(line, flush=True)
+
+
+def _results(text: str) -> tuple[str, ...]:
+    results = tuple(text.split(","))
+    unknown = [result for result in results if result not in OUTCOMES]
+    if unknown:
+        fail(f"--results {text}: {unknown[0]!r} is no result; some of {','.join(OUTCOMES)} would do")
+    return results
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        "python -m chesspg.pretrain", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("files", metavar="GAMES.pgn", nargs="*", type=Path, help="games, also as .gz, .bz2 or .zst")
+    which = parser.add_argument_group("which games")
+    which.add_argument("--min-rating", type=int, default=0, metavar="R", help="of both players")
+    which.add_argument(
+        "--min-seconds", type=int, default=0, metavar="S", help="time control: seconds a player for 40 moves"
+    )
+    which.add_argument("--results", default=",".join(OUTCOMES), metavar="R,R", help="default: %(default)s")
+    which.add_argument("--games", type=int, metavar="N", help="at most so many")
+    which.add_argument(
+        "--shards",
+        type=Path,
+        default=RUNS / "shards",
+        metavar="FOLDER",
+        help="for what is parsed (default: %(default)s)",
+    )
+    how = parser.add_argument_group("how to learn")
+    how.add_argument(
+        "--recipe",
+        default=DEFAULT_RECIPE,
+        metavar="NAME",
+        help="of train, whose network is taken (default: %(default)s)",
+    )
+    how.add_argument("--channels", type=int, metavar="C", help="of the network, if not the recipe's")
+    how.add_argument("--blocks", type=int, metavar="B", help="of the network, if not the recipe's")
+    how.add_argument("--lr", type=float, default=Settings.lr, help="learning rate, the highest (default: %(default)s)")
+    how.add_argument(
+        "--batch", type=int, default=Settings.batch, metavar="N", help="plies an update (default: %(default)s)"
+    )
+    how.add_argument("--epochs", type=int, metavar="N", help="passes over the games")
+    how.add_argument(
+        "--max-time", metavar="DD:HH:MM:SS", help=f"stop then (default: {MAX_TIME}, or never with --epochs)"
+    )
+    how.add_argument("--seed", type=int, default=0, help="of weights, order and held-out games (default: 0)")
+    where = parser.add_argument_group("the run")
+    where.add_argument("--run", type=Path, metavar="FOLDER", help=f"to make and write (default: {RUNS}/pretrain-…)")
+    where.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with a run that was stopped")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""A run of imitation: its policy from a recipe, its folder, its bar; it can be stopped, killed and gone on with."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import re
+import signal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import yaml
+from pytorch_lightning.callbacks import Timer
+
+from chesspg.games.chess import Chess
+from chesspg.policy import files
+from chesspg.policy.networks import Network
+from chesspg.policy.policy import Policy
+from chesspg.training.callbacks import RolloutProgress
+from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
+from chesspg.training.cli import _csv_logger, _quiet, recipe
+from chesspg.training.imitation import MONITOR, Imitation, RecordedGames, done
+
+CONFIG = "pretrain.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is made of; kept in its folder. Raises ValueError for what can't be."""
+
+    shards: str  # their folder
+    network: dict[str, Any]  # class_path, init_args, as in a recipe
+    lr: float = 0.002
+    batch: int = 512  # plies an update
+    epochs: int | None = None  # passes over the data
+    max_time: str | None = None  # DD:HH:MM:SS
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, number in {"--batch": self.batch, "--epochs": self.epochs}.items():
+            if number is not None and number < 1:
+                raise ValueError(f"{name} {number}: 1 or more would do")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"--lr {self.lr}: a number above 0 would do")
+        if self.max_time is not None and not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", self.max_time):
+            raise ValueError(f"--max-time {self.max_time}: DD:HH:MM:SS would do, as in 00:00:10:00")
+        policy_of(self.network)
+
+
+def network_of(name: str, **sizes: int | None) -> dict[str, Any]:
+    """The network of a recipe, some of its sizes replaced: the one that `train` will go on with.
+
+    Raises ValueError if there is no such recipe, or none in it.
+    """
+    path = recipe(name)
+    try:
+        spec: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["network"]
+        args = {**(spec.get("init_args") or {}), **{name: size for name, size in sizes.items() if size is not None}}
+        return {"class_path": spec["class_path"], "init_args": args}
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{path} has no model.network with a class_path; a recipe of train would do") from None
+
+
+def policy_of(spec: dict[str, Any]) -> Policy:
+    """A policy for chess, new. Raises ValueError if its network can't be built."""
+    game = Chess()
+    try:
+        module, _, name = spec["class_path"].rpartition(".")
+        network = getattr(importlib.import_module(module), name)(game, **spec["init_args"])
+    except (ImportError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"the network {spec.get('class_path')} {spec.get('init_args')} can't be built: {error}"
+        ) from None
+    if not isinstance(network, Network):
+        raise ValueError(f"{spec['class_path']} is no chesspg Network")
+    return Policy(game, network)
+
+
+class Pretraining:
+    """A run in a folder, new or to be gone on with. Raises ValueError for what can't be, and writes nothing then."""
+
+    def __init__(self, folder: Path, settings: Settings, resume: bool = False) -> None:
+        _quiet()
+        self.folder = folder
+        self.settings = settings
+        torch.manual_seed(settings.seed)
+        self.module = Imitation(policy_of(settings.network), settings.lr)
+        shards = sorted(Path(settings.shards).glob("*.npz"))
+        if not shards:
+            raise ValueError(f"there are no shards in {settings.shards}; name the PGN files again, without --resume")
+        self.data = RecordedGames(shards, settings.batch, settings.epochs, settings.seed)
+        self.checkpoint = folder / "last.ckpt" if resume else None
+        checkpoint = read_checkpoint(self.checkpoint) if self.checkpoint else None
+        timers = [Timer(settings.max_time)] if settings.max_time else []
+        if checkpoint:
+            self.module.load_state_dict(checkpoint["state_dict"])
+            _check_left(self.data, timers, checkpoint)
+        self.trainer = pl.Trainer(
+            max_epochs=self.data.epochs,
+            callbacks=[*timers, RolloutCheckpoint(folder, MONITOR), Progress()],
+            plugins=[AtomicCheckpointIO()],
+            logger=_csv_logger(folder, checkpoint),
+            log_every_n_steps=self.data.updates,
+            gradient_clip_val=1.0,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            devices=1,
+            default_root_dir=str(folder),
+        )
+
+    @classmethod
+    def resumed(cls, folder: Path, **changes: Any) -> Pretraining:
+        """Go on with a run, some of its settings replaced."""
+        for name in (CONFIG, "last.ckpt"):
+            if not (folder / name).is_file():
+                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
+        try:
+            settings = Settings(**json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise ValueError(f"{folder / CONFIG} is damaged: {error}") from None
+        return cls(folder, replace(settings, **changes), resume=True)
+
+    def fit(self) -> int:
+        """Train; 0, or 128 + the signal that stopped it. Raises NotFinite."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(asdict(self.settings), indent=1) + "\n"
+        files.write_atomically(self.folder / CONFIG, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        try:
+            only = True if self.checkpoint else None
+            self.trainer.fit(self.module, datamodule=self.data, ckpt_path=self.checkpoint, weights_only=only)
+        except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
+            return 128 + (signal.SIGTERM if self.trainer.received_sigterm else signal.SIGINT)
+        return 0
+
+
+def _check_left(data: RecordedGames, timers: Sequence[Timer], checkpoint: dict[str, Any]) -> None:
+    """Raise ValueError if a run that goes on has nothing left to do."""
+    if 0 <= data.epochs * data.updates <= checkpoint["global_step"]:
+        raise ValueError("all its epochs are done; to go on, add --epochs N, more than before")
+    for timer in timers:
+        timer.load_state_dict(checkpoint["callbacks"].get(timer.state_key, timer.state_dict()))
+        left = timer.time_remaining()
+        if left is not None and left <= 0:
+            raise ValueError(
+                f"its time is spent; to go on, add --max-time DD:HH:MM:SS, above {int(timer.time_elapsed())} seconds"
+            )
+
+
+class Progress(RolloutProgress):
+    """One bar for the whole run: updates, plies a second."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        assert isinstance(module, Imitation)
+        if self._bar:
+            self._bar.update(
+                self._task,
+                description="learning",
+                completed=done(trainer),
+                done=f"{trainer.global_step:,} updates · {module.speed:,.0f} plies/s",
+            )
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        pass

@@ -1,0 +1,105 @@
+"""`python -m chesspg.generate`: what it writes, how it is stopped and gone on with, what it refuses."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import chess.pgn
+import pytest
+
+from chesspg import generate
+
+
+def games(path: Path) -> list[chess.pgn.Game]:
+    with path.open() as file:
+        return list(iter(lambda: chess.pgn.read_game(file), None))
+
+
+def test_games_as_people_make_them(tmp_path: Path) -> None:
+    path = tmp_path / "games.pgn"
+    command = [sys.executable, "-m", "chesspg.generate", "--player", "greedy", "--player", "random", "--games", "8"]
+    done = subprocess.run([*command, "--pgn", str(path), "--max-plies", "60"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"8 games are in {path}\n"
+    assert [(game.headers["White"], game.headers["Black"]) for game in games(path)] == [
+        ("greedy", "greedy"), ("greedy", "random"), ("random", "greedy"), ("random", "random"),
+    ] * 2  # fmt: skip
+    assert [entry.name for entry in tmp_path.iterdir()] == ["games.pgn"]
+
+
+def test_ctrl_c_keeps_what_is_over_and_resume_goes_on_with_the_same_games(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--player", "random", "--games", "6", "--max-plies", "40", "--openings", "random:4"]
+    whole, path = tmp_path / "whole.pgn", tmp_path / "games.pgn"
+    assert generate.main([*command, "--pgn", str(whole)]) == 0
+
+    def interrupted(file: Path, texts: list[str]) -> None:
+        if file.exists() and len(games(file)) == 4:
+            raise KeyboardInterrupt
+        append(file, texts)
+
+    append = generate.append
+    command += ["--pgn", str(path)]
+    monkeypatch.setattr(generate, "append", interrupted)
+    assert generate.main([*command, "--at-once", "2"]) == 130
+    assert f"interrupted: 4 games are in {path}; with --resume" in capsys.readouterr().err
+    monkeypatch.undo()
+    with path.open("a") as file:
+        file.write('[Event "chesspg generate"]\n[Round "5"]\n\n1. e4')  # as a kill leaves it
+    assert generate.main([*command, "--resume"]) == 0
+    assert path.read_bytes() == whole.read_bytes()
+    assert generate.main([*command, "--resume"]) == 0  # nothing left to do
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(file: Path, texts: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    monkeypatch.setattr(generate, "append", full)
+    with pytest.raises(SystemExit) as caught:
+        generate.main(["--player", "random", "--games", "2", "--max-plies", "9", "--pgn", str(tmp_path / "a.pgn")])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'a.pgn'}: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--player", "random", "--games", "0"], ("--games 0", "1 or more")),
+        (["--player", "random", "--games", "2", "--at-once", "0"], ("--at-once 0",)),
+        (["--player", "random", "--games", "2", "--max-plies", "-1"], ("--max-plies -1",)),
+        (["--player", "random", "--games", "2", "--openings", "random:x"], ("random:x",)),
+        (["--player", "randm", "--games", "2"], ("randm", "greedy")),
+        (["--player", "uci:/nowhere/engine?nodes=1", "--games", "2"], ("/nowhere/engine",)),
+        (["--player", "random"], ("--games",)),
+        (["--games", "2"], ("--player",)),
+        (["--player", "random", "--games", "2", "--pgn", "nowhere/games.pgn"], ("nowhere",)),
+        (["--player", "random", "--games", "2", "--pgn", "old.pgn"], ("old.pgn exists", "--resume")),
+        (["--player", "random", "--games", "2", "--pgn", "old.pgn", "--resume"], ("not written by this command",)),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_two(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.pgn").write_text("old")
+    with pytest.raises(SystemExit) as caught:
+        generate.main(["--pgn", "new.pgn", *arguments])
+    assert caught.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    for word in words:
+        assert word in line
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"old.pgn": "old"}

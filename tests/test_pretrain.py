@@ -1,0 +1,186 @@
+"""`python -m chesspg.pretrain`: from PGN to a policy file, stopped, killed and gone on with, and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from chesspg.arena.records.generation import append, generate, varied_openings
+from chesspg.games.chess import Chess
+from chesspg.players.player import Greedy, Random
+from chesspg.policy import files
+from chesspg.pretrain import main
+from chesspg.training import imitation
+from chesspg.training.imitation import Imitation
+from chesspg.training.shards import Shards
+
+RECIPE = """
+model:
+  network:
+    class_path: chesspg.policy.networks.MLP
+    init_args: {hidden: [8], value: true}
+"""
+
+
+@pytest.fixture(scope="session")
+def games() -> list[str]:
+    players = [("greedy", Greedy()), ("random", Random())]
+    [texts] = generate(Chess(), players, varied_openings(Chess(), 32, 8, seed=1), max_plies=120)
+    return [text for text in texts if '[Result "*"]' not in text]
+
+
+@pytest.fixture
+def here(games: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with games.pgn and the recipe small.yaml."""
+    append(tmp_path / "games.pgn", games)
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(imitation, "UPDATES", 8)
+    return tmp_path
+
+
+def pretrain(line: str) -> int:
+    """The exit code of the command with these arguments, in this process."""
+    try:
+        return main(shlex.split(line))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else -1
+
+
+def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    command = "games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 3 --lr 0.01"
+    assert pretrain(f"{command} --run one") == 0
+    told = capsys.readouterr().out
+    assert f"{len(games)} games used" in told
+    assert "held out: accuracy" in told
+    assert "play it with  python -m chesspg.play one" in told
+    names = {"best.ckpt", "best.safetensors", "last.ckpt", "last.safetensors", "metrics.csv", "pretrain.json"}
+    assert {path.name for path in (here / "one").iterdir()} == names
+    policy = files.load("one")
+    assert policy.network.init_args == {"hidden": [8], "value": True}
+    header = files.read_header("one")
+    assert header.facts["pretrained"] is True
+    assert header.facts["plies"] > 1000
+    assert torch.isfinite(policy.observe(Chess().start(1).observe()).log_probs).all()
+    metrics = (here / "one" / "metrics.csv").read_text()
+    for name in ("held_out/accuracy", "held_out/log_prob", "held_out/value_error", "loss"):
+        assert name in metrics.splitlines()[0]
+    assert pretrain(f"{command} --run two") == 0
+    assert "parsed before" in capsys.readouterr().out
+    one, two = load_file(here / "one/last.safetensors"), load_file(here / "two/last.safetensors")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_end(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 2"
+    assert pretrain(f"{command} --run whole") == 0
+    step = Imitation.training_step
+
+    def stops(module: Imitation, batch: Any, index: int) -> Any:
+        if module.global_step == 21:
+            raise KeyboardInterrupt
+        return step(module, batch, index)
+
+    monkeypatch.setattr(Imitation, "training_step", stops)
+    assert pretrain(f"{command} --run stopped") == 130
+    assert "go on with  python -m chesspg.pretrain --resume stopped" in capsys.readouterr().out
+    monkeypatch.setattr(Imitation, "training_step", step)
+    (here / "games.pgn").unlink()  # the shards are all it needs
+    assert pretrain("--resume stopped") == 0
+    one, two = load_file(here / "whole/last.safetensors"), load_file(here / "stopped/last.safetensors")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    rows = [(here / run / "metrics.csv").read_text().splitlines() for run in ("whole", "stopped")]
+    assert len(rows[0]) == len(rows[1])
+    assert pretrain("--resume stopped") == 2
+    assert "all its epochs are done" in capsys.readouterr().err
+
+
+def test_a_limit_of_time_ends_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = "games.pgn --recipe small.yaml --shards shards --batch 64 --max-time 00:00:00:01 --run run"
+    assert pretrain(command) == 0
+    assert "held out" in capsys.readouterr().out
+    assert pretrain("--resume run") == 2
+    assert "its time is spent; to go on, add --max-time" in capsys.readouterr().err
+    before = files.read_header("run").facts["updates"]
+    assert pretrain("--resume run --max-time 00:00:00:03") == 0
+    assert files.read_header("run").facts["updates"] > before
+
+
+def test_broken_games_and_a_truncated_file_are_named_and_the_run_goes_on(
+    here: Path, games: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    append(here / "more.pgn", ['[Event "?"]\n[Result "1-0"]\n\n1. e4 e5 2. Ke3 1-0', *games])
+    packed = gzip.compress((here / "more.pgn").read_bytes())
+    (here / "more.pgn.gz").write_bytes(packed[: len(packed) * 9 // 10])
+    assert pretrain("more.pgn.gz games.pgn --recipe small.yaml --shards shards --epochs 1 --run run") == 0
+    told = capsys.readouterr().out
+    assert "more.pgn.gz, line 1: illegal move, Ke3 is illegal after 2 plies" in told
+    assert "cut off, no result after" in told
+    assert "more.pgn.gz ends early" in told
+
+
+def test_ctrl_c_while_parsing_is_one_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Shards, "parse", interrupt)
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --run run") == 130
+    assert capsys.readouterr().err.strip() == "interrupted; the same command goes on behind the last shard"
+    assert not (here / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", ("name a PGN file",)),
+        ("nowhere.pgn", ("nowhere.pgn", "No such file")),
+        ("empty.pgn", ("empty.pgn is empty",)),
+        ("text.pgn", ("no game to learn from", "text.pgn")),
+        ("text.zst", ("text.zst can't be read as .zst",)),
+        ("games.pgn --min-rating 2000", ("no game to learn from", "left out by the filters")),
+        ("games.pgn --results 1-0,2-0", ("2-0", "1/2-1/2")),
+        ("games.pgn --games 0", ("--games 0",)),
+        ("games.pgn --recipe nowhere", ("no recipe 'nowhere'",)),
+        ("games.pgn --recipe text.pgn", ("text.pgn", "model.network")),
+        ("games.pgn --channels 8", ("can't be built", "channels")),
+        ("games.pgn --lr 0", ("--lr 0",)),
+        ("games.pgn --batch 0", ("--batch 0",)),
+        ("games.pgn --epochs 0", ("--epochs 0",)),
+        ("games.pgn --max-time soon", ("--max-time soon", "DD:HH:MM:SS")),
+        ("games.pgn --games 1", ("too few",)),
+        ("games.pgn --run shards", ("shards exists already",)),
+        ("--resume shards", ("nothing to resume in shards",)),
+        ("games.pgn --resume shards", ("leave files and --run out",)),
+        ("--resume damaged", ("damaged",)),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_two(
+    here: Path, capsys: pytest.CaptureFixture[str], line: str, words: tuple[str, ...]
+) -> None:
+    (here / "empty.pgn").touch()
+    for name in ("text.pgn", "text.zst"):
+        (here / name).write_text("once upon a time\n")
+    (here / "shards").mkdir()
+    (here / "damaged").mkdir()
+    (here / "damaged" / "last.ckpt").write_text("what is this")
+    settings = {"shards": "nowhere", "network": {"class_path": "chesspg.policy.networks.MLP", "init_args": {}}}
+    (here / "damaged" / "pretrain.json").write_text(json.dumps({**settings, "no": "field"}))
+    recipe = "" if "--recipe" in line or "--resume" in line else "--recipe small.yaml"
+    assert pretrain(f"{line} {recipe} --shards shards") == 2
+    [told] = capsys.readouterr().err.splitlines()
+    assert told.startswith("error: ")
+    for word in words:
+        assert word in told
+    assert not list((here / "damaged").glob("*.csv"))
+    assert not list(here.glob("checkpoints/*"))

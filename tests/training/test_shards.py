@@ -1,0 +1,209 @@
+"""Shards: what is in them, that they are made once, and what a full disk, a kill or a broken game leaves."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import chess.pgn
+import numpy as np
+import pytest
+
+from chesspg.arena.records.archive import Source, Wanted
+from chesspg.arena.records.generation import append, generate, varied_openings
+from chesspg.games.chess import Chess, encoding
+from chesspg.players.player import Greedy, Random
+from chesspg.policy import files
+from chesspg.training import shards
+from chesspg.training.shards import Plies, Shards
+
+ILLEGAL = '[Event "?"]\n[Result "1-0"]\n\n1. e4 e5 2. Ke3 1-0'
+CUT_OFF = '[Event "?"]\n[Result "1-0"]\n\n1. e4 e5 2. Nf'
+
+
+@pytest.fixture(scope="session")
+def games() -> list[str]:
+    players = [("greedy", Greedy()), ("random", Random())]
+    [texts] = generate(Chess(), players, varied_openings(Chess(), 16, 8, seed=1), seed=1)
+    return texts
+
+
+@pytest.fixture
+def pgn(games: list[str], tmp_path: Path) -> Path:
+    append(tmp_path / "games.pgn", games)
+    return tmp_path / "games.pgn"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_PLIES", 500)
+
+
+def everything(made: Shards) -> Plies:
+    return Plies.concatenate([Plies.load(path) for path in made.paths])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.npz")}
+
+
+def test_shards_hold_every_ply_of_every_game(games: list[str], pgn: Path, tmp_path: Path) -> None:
+    made = Shards([pgn], tmp_path / "shards")
+    made.parse()
+    plies = everything(made)
+    assert len(made.paths) > 2
+    assert (len(plies), sum(made.sizes)) == (made.tally.plies, made.tally.plies)
+    assert made.tally.used == len(games)
+    assert sum(path.stat().st_size for path in made.paths) / len(plies) < 210
+    for number, text in enumerate(games):
+        game = chess.pgn.read_game(io.StringIO(text))
+        assert game is not None
+        own = plies[plies.game == number]
+        board = game.board()
+        outcome = {"1-0": 1, "0-1": -1, "1/2-1/2": 0}[game.headers["Result"]]
+        for row, move in enumerate(game.mainline_moves()):
+            assert own.result[row] == (outcome if board.turn else -outcome)
+            assert own.legal.take(own.choice)[row] == encoding.move_to_action(move, board.turn)
+            assert sorted(encoding.move_to_action(legal, board.turn) for legal in board.legal_moves) == (
+                own.legal[[row]].actions.tolist()
+            )
+            expected = encoding.encode_planes([board], [0])[0, :12]
+            assert np.array_equal(own.planes[row, :12], expected)
+            board.push(move)
+        assert len(own) == board.ply() - game.board().ply()
+
+
+def test_the_same_files_and_filters_are_parsed_once(pgn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Shards([pgn], tmp_path / "shards")
+    first.parse()
+    other = Shards([pgn], tmp_path / "shards", Wanted(results=("1-0",)))
+    assert other.folder != first.folder
+
+    def read(*arguments: Any) -> None:
+        raise AssertionError("parsed again")
+
+    monkeypatch.setattr(Source, "read", read)
+    again = Shards([pgn], tmp_path / "shards")
+    again.parse()
+    assert (again.folder, again.sizes, again.tally) == (first.folder, first.sizes, first.tally)
+
+
+def test_a_file_that_changed_is_parsed_again(pgn: Path, tmp_path: Path) -> None:
+    first = Shards([pgn], tmp_path / "shards")
+    append(pgn, ["more"])
+    assert Shards([pgn], tmp_path / "shards").folder != first.folder
+
+
+def test_a_full_disk_leaves_the_shards_before_and_the_same_command_goes_on(
+    pgn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Shards([pgn], tmp_path / "whole")
+    whole.parse()
+    stopped = Shards([pgn], tmp_path / "shards")
+    written = 0
+
+    def full(path: Path, fill: Any) -> None:
+        nonlocal written
+        written += path.suffix == ".npz"
+        if written == 3:
+            (path.parent / ".00002.npz.1.tmp").write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        files.write_atomically(path, fill)
+
+    monkeypatch.setattr(shards, "write_atomically", full)
+    with pytest.raises(OSError, match="No space left on device; the 2 shards before it are good") as caught:
+        stopped.parse()
+    assert caught.value.filename == str(stopped.folder / "00002.npz")
+    monkeypatch.undo()
+    monkeypatch.setattr(shards, "SHARD_PLIES", 500)
+    kept = contents(stopped.folder)
+    assert len(kept) == 2
+    after = Shards([pgn], tmp_path / "shards")
+    assert len(after.sizes) == 2
+    after.parse()
+    assert contents(after.folder) == contents(whole.folder)
+    assert kept.items() <= contents(after.folder).items()
+    assert after.tally == whole.tally
+    assert list(after.folder.glob(".*")) == []
+
+
+@pytest.mark.parametrize("stop", [1, 9])
+def test_a_parse_that_was_stopped_anywhere_ends_with_the_same(games: list[str], tmp_path: Path, stop: int) -> None:
+    parts = [tmp_path / "a.pgn", tmp_path / "b.pgn"]
+    append(parts[0], [*games[:8], ILLEGAL, *games[8:12], CUT_OFF])
+    append(parts[1], [ILLEGAL, *games[12:]])
+    whole = Shards(parts, tmp_path / "whole")
+    whole.parse()
+
+    def interrupt(done: int, tally: shards.Tally) -> None:
+        if tally.used >= stop:
+            raise KeyboardInterrupt
+
+    stopped = Shards(parts, tmp_path / "shards")
+    stopped.every = 1
+    with pytest.raises(KeyboardInterrupt):
+        stopped.parse(interrupt)
+    after = Shards(parts, tmp_path / "shards")
+    after.parse()
+    assert contents(after.folder) == contents(whole.folder)
+    assert after.tally == whole.tally
+    assert whole.tally.skipped == {"illegal move": 2, "cut off": 1}
+    illegal = "illegal move, Ke3 is illegal after 2 plies"
+    assert sorted(line.partition(": ")[2] for line in whole.tally.lines[1:]) == [
+        "cut off, no result after 2 plies",
+        illegal,
+        illegal,
+    ]
+    assert f"  b.pgn, line 1: {illegal}" in whole.tally.lines
+
+
+def test_only_so_many_games_are_taken_and_only_so_many_named(games: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "games.pgn"
+    append(path, [CUT_OFF] * 15 + games)
+    made = Shards([path], tmp_path / "shards", games=5)
+    made.parse()
+    assert made.tally.used == 5
+    assert len(np.unique(everything(made).game)) == 5
+    assert len(made.tally.lines) == 12
+    assert "15 skipped (15 cut off)" in made.tally.lines[0]
+    assert made.tally.lines[-1] == "  and 5 more"
+
+
+def test_files_without_a_game_to_learn_from(tmp_path: Path) -> None:
+    path = tmp_path / "games.pgn"
+    path.touch()
+    with pytest.raises(ValueError, match="is empty"):
+        Shards([path], tmp_path / "shards")
+    append(path, [ILLEGAL])
+    with pytest.raises(ValueError, match=r"no game to learn from .* \(1 illegal move\)"):
+        Shards([path], tmp_path / "shards").parse()
+    with pytest.raises(OSError, match="No such file"):
+        Shards([tmp_path / "nowhere.pgn"], tmp_path / "shards")
+
+
+@pytest.mark.parametrize("damage", ["manifest", "shard", "missing"])
+def test_damaged_shards_are_told(pgn: Path, tmp_path: Path, damage: str) -> None:
+    made = Shards([pgn], tmp_path / "shards")
+    made.parse()
+    manifest = made.folder / "manifest.json"
+    if damage == "manifest":
+        manifest.write_text(manifest.read_text()[:-50])
+    elif damage == "shard":
+        made.paths[1].write_bytes(made.paths[1].read_bytes()[:-100])
+    else:
+        made.paths[1].unlink()
+    with pytest.raises(ValueError, match="are damaged; remove that folder"):
+        Shards([pgn], tmp_path / "shards")
+
+
+def test_the_manifest_says_what_the_shards_are_from(pgn: Path, tmp_path: Path) -> None:
+    made = Shards([pgn], tmp_path / "shards", Wanted(min_rating=0, results=("1-0", "0-1")))
+    made.parse()
+    told = json.loads((made.folder / "manifest.json").read_text())
+    assert told["sources"][0]["file"] == str(pgn)
+    assert told["wanted"]["results"] == ["1-0", "0-1"]
+    assert told["complete"] is True
+    assert sum(told["sizes"]) == told["tally"]["plies"]
