@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from chesspg.training.callbacks import EvaluationMatch as EvaluationMatch
     from chesspg.training.datamodule import SelfPlay as SelfPlay
     from chesspg.training.module import PolicyGradient as PolicyGradient
+    from chesspg.training.opponents import OpponentPool as OpponentPool
 
 # Imported when first named (PEP 562): all of it takes seconds, of which a player of chess needs few.
 _HOMES = {
     "Chess": "chesspg.games.chess",
     "EvaluationMatch": "chesspg.training.callbacks",
     "Game": "chesspg.games.game",
+    "OpponentPool": "chesspg.training.opponents",
     "Player": "chesspg.players.player",
     "PolicyGradient": "chesspg.training.module",
     "Rollout": "chesspg.players.rollout",

@@ -3,6 +3,7 @@
 python -m chesspg.train                                   ten minutes of chess
 python -m chesspg.train --config tic_tac_toe              a recipe that ships, or a path to one's own
 python -m chesspg.train --config chess_quick --data.games 512 --trainer.max_epochs 100
+python -m chesspg.train --init checkpoints/OTHER          start from that policy instead of from nothing
 python -m chesspg.train --resume checkpoints/RUN          go on where a run stopped, by its own config
 """
 
@@ -17,15 +18,15 @@ from pathlib import Path
 from chesspg.arena.commands import fail
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
-from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, is_rank_zero, recipe
+from chesspg.training.cli import DEFAULT_RECIPE, INIT, MISTAKES, RunCLI, is_rank_zero, recipe
 from chesspg.training.module import NotFinite
 
 DESCRIPTION = (
     "Sample games from the current policy, weigh them by their outcome, step; again. Without arguments: ten minutes of "
-    "chess. NAME is a recipe that ships (chess_quick, chess_plain, tic_tac_toe) or a path to a YAML file; every field "
-    "of it is also an option, such as --data.games 512. A run writes one folder; --resume goes on with it."
+    "chess. NAME is a recipe that ships (see configs/) or a path to a YAML file; every field of it is also an option, "
+    "such as --data.games 512. A run writes one folder; --resume goes on with it."
 )
-USAGE = "%(prog)s [--config NAME]… [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE]…"
+USAGE = "%(prog)s [--config NAME]… [--init POLICY] [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE]…"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,7 +74,8 @@ def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
             if not (folder / name).is_file():
                 raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
         files.read_header(folder)  # a damaged run is refused before anything is built
-        return True, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *rest]
+        init = ["--init", str(folder / INIT)] if (folder / INIT).is_file() else []
+        return True, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
     recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     if run.exists() and is_rank_zero():

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 # Everything that a resumed run must restore: Adam's moments, a schedule, the value baseline, updates of one rollout
-# that build on each other, running counters, the evaluation's earlier self, the best score.
+# that build on each other, running counters, opponents, the evaluation's earlier self, the best score.
 RECIPE = """
 seed_everything: 3
 model:
@@ -40,6 +40,7 @@ data:
   games: 32
   updates: 3
   passes: 2
+  opponents: {players: {random: 0.2}, share: 0.3, every: 1, size: 2, priority: 1}
 trainer:
   max_epochs: 4
   accumulate_grad_batches: 2

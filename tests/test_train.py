@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -19,9 +20,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from chesspg.learning import estimators
+from chesspg.players.draws import Draws
 from chesspg.players.player import Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
@@ -51,6 +54,13 @@ trainer: {accumulate_grad_batches: 3}
 """
 
 
+class Drawn:
+    """Starts that are drawn, all at the beginning."""
+
+    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+        return [""] * len(index)
+
+
 def train(line: str) -> int:
     """The exit code of the command with these arguments, in this process."""
     try:
@@ -73,6 +83,10 @@ def rollouts(run: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="") as file:
         return [row for row in csv.DictReader(file) if row.get("loss")]
+
+
+# What depends on the clock, and may differ between a run and its like.
+CLOCKED = {"sampled_plies_per_s", "learned_plies_per_s", "total_seconds"}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -118,7 +132,7 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
     assert_same_weights(straight, killed)
     assert [row["epoch"] for row in rollouts(killed)] == [str(i) for i in range(2 * k)]
     for one, other in zip(rollouts(straight), rollouts(killed), strict=True):
-        assert {name for name in one if one[name] != other[name]} <= {"sampled_plies_per_s", "learned_plies_per_s"}
+        assert {name for name in one if one[name] != other[name]} <= CLOCKED
     assert sorted(path.name for path in (straight / "games").iterdir()) == sorted(
         path.name for path in (killed / "games").iterdir()
     )
@@ -298,6 +312,34 @@ def test_without_a_progress_bar_and_without_checkpoints(folder: Path) -> None:
     assert not list(folder.glob("run/*.ckpt"))
 
 
+def test_init_starts_from_a_policy_and_a_resumed_run_needs_no_more_than_its_folder(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("--config small.yaml --run teacher --trainer.max_epochs 1")
+    line = "--config small.yaml --model.kl_weight 0.1 --init teacher"
+    train(f"{line} --run whole")
+    weights = load_file(folder / "teacher/last.safetensors")
+    assert all(
+        torch.equal(tensor, weights[name]) for name, tensor in load_file(folder / "whole/init.safetensors").items()
+    )
+    assert float(rollouts(folder / "whole")[0]["kl_to_init"]) < float(rollouts(folder / "whole")[-1]["kl_to_init"])
+    train(f"{line} --run parts --trainer.max_epochs 2")
+    shutil.rmtree(folder / "teacher")
+    train("--resume parts --trainer.max_epochs 4")
+    assert_same_weights(folder / "whole", folder / "parts")
+    capsys.readouterr()
+    assert train("--config small.yaml --model.network.init_args.hidden [8] --run other --init whole") == 2
+    assert "'hidden': [16]" in capsys.readouterr().err
+    assert not (folder / "other").exists()
+
+
+def test_starts_that_are_drawn(folder: Path) -> None:
+    assert train("--config small.yaml --run run --trainer.max_epochs 1 --data.starts test_train.Drawn") == 0
+    kept = yaml.safe_load((folder / "run/config.yaml").read_text())
+    assert kept["data"]["starts"]["class_path"] == "test_train.Drawn"
+    assert train("--resume run --trainer.max_epochs 2") == 0
+
+
 def test_any_field_can_be_overridden(folder: Path) -> None:
     line = (
         "--config small.yaml --run run --trainer.max_epochs 1 --seed_everything 11 "
@@ -358,7 +400,17 @@ BAD = {
     "no start": ("--data.starts []", "starts is empty"),
     "one game without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 1", "two games"),
     "starts without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 3 "
+                              "--data.opponents null "
                               '--data.starts ["3/3/3 x","3/3/2x o"]', "1 of 2 groups"),
+    "opponents without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 10",
+                                 "2 of 6 groups"),
+    "starts that never come again": ("--model.baseline leave_one_out --model.gae_lambda null "
+                                     "--data.starts test_train.Drawn", "leave_one_out"),
+    "no policy to start from": ("--init nowhere", "nowhere"),
+    "nothing to stay near": ("--model.kl_weight 0.1", "there is no init"),
+    "unknown opponent in the pool": ("--data.opponents.players '{kasparov: 0.1}'", "'kasparov' is no player"),
+    "more games than all": ("--data.opponents.players '{random: 0.8}'", "0.8 (random) + 0.3 (earlier policies)"),
+    "no room in the pool": ("--data.opponents.size 0", "size of the opponent pool is 0"),
     "gae without a value baseline": ("--model.baseline none", "gae_lambda needs the value baseline"),
     "value without a value head": ("--model.network.init_args.value false", "value head"),
     "reuse without a ratio": ("--model.clip null", "model.clip"),
@@ -372,6 +424,7 @@ BAD = {
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
     "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "take MLP"),
     "unknown opponent": ("--trainer.callbacks.init_args.opponents [kasparov]", "kasparov"),
+    "a gate the wrong way round": ("--trainer.callbacks.init_args.gate [10,0]", "10 and 0 Elo; the lower first"),
     "odd games of evaluation": ("--trainer.callbacks.init_args.games 3", "games is 3"),
     "unknown recipe": ("--config nowhere", "chess_quick"),
     "an existing folder": ("--run there", "--resume there"),
@@ -426,6 +479,8 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "truncated policy": ("last.safetensors", _truncate),
     "empty policy": ("last.safetensors", lambda path: path.write_bytes(b"")),
     "a checkpoint that is gone": ("last.ckpt", Path.unlink),
+    "a truncated member": ("pool", lambda path: _truncate(max(path.iterdir()))),
+    "a member that is gone": ("pool", lambda path: max(path.iterdir()).unlink()),
 }
 
 
@@ -493,7 +548,7 @@ def test_a_nan_stops_the_run_and_spares_the_checkpoint(
     assert len(saved["positions"]) == 32
     assert saved["positions"][0].startswith("3/3/3 x moves ")
     assert saved["reward"].shape == (32,)
-    assert len(saved["log_prob"]) == saved["length"].sum() == len(saved["legal_offsets"]) - 1
+    assert len(saved["log_prob"]) == len(saved["legal_offsets"]) - 1 <= saved["length"].sum()
 
     assert read_checkpoint(folder / "run/last.ckpt")["chesspg"]["played"]["rollouts"] == 2
     assert train("--resume run") == 0

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
-from chesspg.games.game import Game
+from chesspg.games.game import Game, Games
 from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
+from chesspg.players.lockstep import Seats, play
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy.policy import Policy, words
+from chesspg.training.opponents import OpponentPool
+
+POOL = "pool"  # the folder of the opponent pool's members, in that of the run
 
 
 class Batch(NamedTuple):
@@ -35,6 +41,16 @@ class Batch(NamedTuple):
     parts: int  # micro-batches the rollout is cut into, over all ranks
 
 
+class Starts(Protocol):
+    """Positions to start from, drawn anew for each rollout."""
+
+    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+        """[n] where each of the games with these global indices starts, '' being the initial position.
+
+        Must depend on nothing but the two, so that ranks and resumed runs agree; the draws are not those of the plies.
+        """
+
+
 class SelfPlay(pl.LightningDataModule):
     """Plays `games` games with the policy of the Trainer's module, then hands out their plies. One epoch a rollout.
 
@@ -49,7 +65,9 @@ class SelfPlay(pl.LightningDataModule):
         passes: how often each ply is learned from.
         max_plies: the ply cap; a game that reaches it is truncated.
         material_weight: f(x) of a truncated game for the side ahead in material (minus that for the other).
-        starts: positions to start from, in turn; the initial position if none.
+        starts: positions to start from, in turn, or what draws them for each game; '' and none at all mean the initial
+            position.
+        opponents: who plays against the policy in a share of the games; none: it plays itself in all of them.
         seed: what all draws derive from.
     """
 
@@ -61,36 +79,46 @@ class SelfPlay(pl.LightningDataModule):
         passes: int = 1,
         max_plies: int | None = None,
         material_weight: float = 0.0,
-        starts: Sequence[str] | None = None,
+        starts: Starts | Sequence[str] | None = None,
+        opponents: OpponentPool | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         for name, number in {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies}.items():
             if number is not None and number < 1:
                 raise ValueError(f"{name} is {number}; it must be 1 or more")
-        if starts is not None and not len(starts):
+        if isinstance(starts, Sequence) and not len(starts):
             raise ValueError("starts is empty; name a position at least, or leave it out")
-        over = game.start(starts or 1).outcomes().over  # what can't be read is said now, not after a rollout
-        if over.any():
-            raise ValueError(f"the game is over in starts: {(starts or [''])[int(over.argmax())]!r}")
         self.game = game
         self.games = games
         self.updates = updates
         self.passes = passes
         self.max_plies = max_plies
         self.material_weight = material_weight
-        self.starts = list(starts) if starts else None
+        self.starts = list(starts) if isinstance(starts, Sequence) else starts
+        self.opponents = opponents
         self.seed = seed
         self.rollouts = 0  # how many were played
         self.rollout: Rollout | None = None  # the newest, for inspection
+        first = range(len(self.starts) if isinstance(self.starts, list) else games)
+        positions = self._positions(np.array(first)) if starts else [""]
+        over = self._start(positions).outcomes().over  # what can't be read is said now, not after a rollout
+        if over.any():
+            raise ValueError(f"the game is over in starts: {positions[int(over.argmax())]!r}")
 
     def sample(self, player: PolicyPlayer, rank: int = 0, ranks: int = 1) -> Rollout:
-        """Play this rank's share of the next rollout with `player` on both seats."""
+        """Play this rank's share of the next rollout, with `player` on both seats but where the pool has another."""
         index, group = self.share(rank, ranks)
-        positions = [self.starts[i] for i in group] if self.starts else len(index)
+        seats: Seats | list[Seats] = (player, player)
+        if self.opponents:
+            facts = getattr(self.trainer.lightning_module, "facts", None) if self.trainer else None
+            self.opponents.snapshot(player.policy, self.rollouts, facts() if facts else {})
+            everyone, pair = self.opponents.seats(player, self.games, self.in_turn, self._apart)
+            seats = [everyone[i] for i in index]
+            group = (group * (int(pair.max()) + 1) + pair[index]).astype(np.int32)
         return play(
-            self.game.start(positions),
-            (player, player),
+            self._start(self._positions(index)),
+            seats,
             Draws(self.seed, self.rollouts),
             learner=player,
             max_plies=self.max_plies,
@@ -99,27 +127,86 @@ class SelfPlay(pl.LightningDataModule):
             group=group,
         )
 
+    @property
+    def in_turn(self) -> int:
+        """How many positions games start from in turn."""
+        return len(self.starts) if isinstance(self.starts, list) else 1
+
     def share(self, rank: int = 0, ranks: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The games of one rank in every rollout: [n] their global indices, [n] which start each is from."""
+        """The games of one rank in every rollout: [n] their global indices, [n] which start each is from.
+
+        Starts that are drawn count as different, all of them.
+        """
         if self.games % ranks:
             raise ValueError(f"games is {self.games}, which {ranks} ranks can't share evenly")
         index = np.arange(rank, self.games, ranks)
-        return index, (index % len(self.starts or [""])).astype(np.int32)
+        drawn = self.starts is not None and not isinstance(self.starts, list)
+        return index, (index if drawn else index % self.in_turn).astype(np.int32)
+
+    def groups(self) -> NDArray[np.int64]:
+        """[games] a number for each game that at least those share that are alike in start and seats in any rollout."""
+        start = self.share()[1].astype(np.int64)
+        if self.opponents is None:
+            return start
+        block, seat = self.opponents.blocks(self.games, self.in_turn)
+        return (start * (self.games + 1) + block) * 2 + seat
+
+    def _positions(self, index: NDArray[np.int64]) -> list[str]:
+        """[n] where the games with these global indices start in the next rollout."""
+        if self.starts is None:
+            return [""] * len(index)
+        if isinstance(self.starts, list):
+            return [self.starts[i % len(self.starts)] for i in index]
+        return self.starts.positions(index, self._apart)
+
+    @property
+    def _apart(self) -> Draws:
+        """Draws of the next rollout that are not those of its plies."""
+        return Draws(~self.seed, self.rollouts)
+
+    def _start(self, positions: list[str]) -> Games:
+        if not any(positions):
+            return self.game.start(len(positions))
+        initial = self.game.start(1).position(0)
+        return self.game.start([position or initial for position in positions])
 
     def setup(self, stage: str) -> None:
         # Beside a network on the CPU the rules keep to one thread: it has the cores to itself.
         if self.game.threads is None and self.trainer and self.trainer.strategy.root_device.type != "cpu":
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            self.game.threads = max(1, cores // self.trainer.num_devices)
+            self.game.threads = cores(self.trainer)
 
     def train_dataloader(self) -> _RolloutLoader:
         return _RolloutLoader(self)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"rollouts": self.rollouts}
+    def teardown(self, stage: str) -> None:
+        if self.opponents:
+            self.opponents.close()
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def on_exception(self, exception: BaseException) -> None:
+        self.teardown("fit")
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"rollouts": self.rollouts}
+        if self.opponents:
+            write = self.trainer is None or self.trainer.is_global_zero
+            state["opponents"] = self.opponents.state_dict(self._folder / POOL, write)
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any], folder: Path | None = None) -> None:
+        """folder: of the run, the Trainer's default_root_dir if not given."""
         self.rollouts = state_dict["rollouts"]
+        if self.opponents and "opponents" in state_dict:
+            self.opponents.load_state_dict(state_dict["opponents"], (folder or self._folder) / POOL, self.game)
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.trainer.default_root_dir if self.trainer else ".")
+
+
+def cores(trainer: pl.Trainer) -> int:
+    """How many cores each rank on this host may have for itself."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, count // trainer.num_devices)
 
 
 class _RolloutLoader:
@@ -149,7 +236,14 @@ class _RolloutLoader:
         data.rollout = rollout
         order = Draws(data.seed, data.rollouts).generator()
         data.rollouts += 1
-        plies = int(trainer.strategy.reduce(torch.tensor(float(rollout.plies), device=module.device), reduce_op="sum"))
+        total = partial(trainer.strategy.reduce, reduce_op="sum")
+        if rollout.forfeits:
+            why = next(iter(rollout.forfeits.values()))
+            rank_zero_warn(f"opponents gave up {len(rollout.forfeits)} of {rollout.games} games ({why})")
+        if data.opponents:
+            index = data.share(trainer.global_rank, ranks)[0]
+            data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
+        plies = int(total(torch.tensor(float(rollout.plies), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if hasattr(listener, "on_rollout"):
                 listener.on_rollout(rollout)

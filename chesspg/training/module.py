@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from chesspg.games.game import Game
 from chesspg.learning import estimators
 from chesspg.players.rollout import Rollout
-from chesspg.policy.files import header_of
+from chesspg.policy import files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.datamodule import Batch
@@ -59,6 +60,8 @@ class PolicyGradient(pl.LightningModule):
         average: games (unbiased), or plies (biased: a long game then weighs less a ply).
         standardise: advantages to mean 0 and deviation 1 over the rollout; biased.
         clip: ε of the clipped ratio, for rollouts used more than once; biased.
+        init: a policy file to start from, of the same game and network.
+        kl_weight: of KL(π‖π_init), a ply, in nats: what keeps the policy near the one it started from; biased.
     """
 
     def __init__(
@@ -75,9 +78,15 @@ class PolicyGradient(pl.LightningModule):
         average: Literal["games", "plies"] = "games",
         standardise: bool = False,
         clip: float | None = None,
+        init: str | None = None,
+        kl_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.policy = Policy(game, network(game), temperature)
+        if init is not None:
+            _load(self.policy, init)
+        elif kl_weight:
+            raise ValueError(f"kl_weight is {kl_weight}, but there is no init, the policy to stay near")
         if baseline == "value" and not self.policy.network.value:
             raise ValueError("the value baseline needs a network with a value head; set value: true")
         if gae_lambda is not None and baseline != "value":
@@ -95,15 +104,23 @@ class PolicyGradient(pl.LightningModule):
         self.average = average
         self.standardise = standardise
         self.clip = clip
+        self.kl_weight = kl_weight
+        # In a list, so that it is no part of the module: not of its parameters, its state, its checkpoints.
+        self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if kl_weight else []
         # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
         self.played = {"rollouts": 0, "games": 0, "plies": 0, "seconds": 0.0}
         self.reward_sum = 0.0
         self._pending: dict[str, tuple[float, str]] = {}
         self._clock = time.perf_counter()
         self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
+        self._gradients = _Gradients()
 
     def setup(self, stage: str) -> None:
         check_precision(self.trainer)
+
+    def on_fit_start(self) -> None:
+        for policy in self._start:
+            policy.to(self.device)
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
@@ -132,6 +149,12 @@ class PolicyGradient(pl.LightningModule):
             error = estimators.value_loss(distribution.value, batch.return_)
             total = total + self.value_weight * error
             self._log("value_error", error / n, n)
+        for start in self._start:
+            with torch.no_grad():
+                reference = start(batch.planes, batch.scalars, batch.legal)
+            kl = (distribution.probs * (distribution.log_probs - reference.log_probs)).sum()
+            total = total + self.kl_weight * kl
+            self._log("kl_to_init", kl / n, n)
         self._log("loss", weight * loss, 1)
         self._log("entropy", entropy / n, n)
         self._log("log_prob_difference", (log_prob - batch.log_prob).detach().abs().sum() / n, n)
@@ -143,6 +166,7 @@ class PolicyGradient(pl.LightningModule):
         if not torch.isfinite(norm):
             raise NotFinite(f"the gradient is {norm.item()} in rollout {self.played['rollouts']}; nothing was stepped")
         self._log("gradient_norm", norm, 1)
+        self._gradients.add(gradients)
 
     def on_rollout(self, rollout: Rollout) -> None:
         """Weigh the plies of a rollout just played, and note what is to be logged of it."""
@@ -195,13 +219,19 @@ class PolicyGradient(pl.LightningModule):
             self.log(name, value, reduce_fx=reduce, sync_dist=True)
         plies, seconds = self._learned
         self.log("learned_plies_per_s", plies / seconds, reduce_fx="sum", sync_dist=True)
-        for name in ("games", "plies"):
+        for name in ("games", "plies", "seconds"):
             self.log(f"total_{name}", float(self.played[name]))
+        ratio = self._gradients.signal_to_noise()
+        if ratio is not None:
+            self.log("gradient_signal_to_noise", ratio)
+        pool = getattr(getattr(self.trainer, "datamodule", None), "opponents", None)
+        for name, score in pool.scores().items() if pool else ():
+            self.log(f"pool/{name}", score)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Primitives and tensors only, so that `weights_only=True` reads it; the header is the policy file's.
         checkpoint["chesspg"] = {"played": self.played, "reward_sum": self.reward_sum}
-        checkpoint["policy_header"] = asdict(header_of(self.policy, self.facts()))
+        checkpoint["policy_header"] = asdict(files.header_of(self.policy, self.facts()))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.played = dict(checkpoint["chesspg"]["played"])
@@ -223,6 +253,45 @@ class PolicyGradient(pl.LightningModule):
     def _log(self, name: str, value: Tensor, plies: int) -> None:
         if self._trainer is not None:
             self.log(name, value, on_step=False, on_epoch=True, batch_size=plies, sync_dist=True)
+
+
+class _Gradients:
+    """Of the updates since it was last asked: how much of a gradient is signal."""
+
+    ENOUGH = 8  # updates; of fewer in a rollout, those of several count together
+
+    def __init__(self) -> None:
+        self.sum: Tensor | None = None
+        self.squares = 0.0
+        self.count = 0
+
+    def add(self, gradients: list[Tensor]) -> None:
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        self.sum = flat if self.sum is None else self.sum + flat
+        self.squares += float(flat.square().sum())
+        self.count += 1
+
+    def signal_to_noise(self) -> float | None:
+        """|E g|² / tr Cov g of one update's gradient, unbiased but for the ratio, McCandlish et al. (2018), 2.2.
+
+        None while there are too few; then counting begins anew.
+        """
+        if self.sum is None or self.count < self.ENOUGH:
+            return None
+        mean = float(self.sum.square().sum()) / self.count
+        noise = (self.squares - mean) / (self.count - 1)
+        ratio = (mean / noise - 1) / self.count if noise > 0 else None
+        self.sum, self.squares, self.count = None, 0.0, 0
+        return ratio
+
+
+def _load(policy: Policy, init: str) -> None:
+    """Take the weights of a policy file. Raises ValueError, naming both, if it is of another game or network."""
+    start = files.load(init, policy.game)
+    ours, theirs = files.describe(policy.network), files.describe(start.network)
+    if ours != theirs:
+        raise ValueError(f"{init} is of {theirs} and the recipe of {ours}; take the recipe that it was trained with")
+    policy.network.load_state_dict(start.network.state_dict())
 
 
 def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str]]:

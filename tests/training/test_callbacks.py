@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,21 @@ from pytorch_lightning.callbacks import Timer
 from rich.console import Console
 from torch import Tensor
 
-from chesspg.arena.matches import MatchResult, play_match
+from chesspg.arena import roster
+from chesspg.arena.engines import EngineError
+from chesspg.arena.ladder import rating as ladder
+from chesspg.arena.matches import MatchResult, play_in_parts, play_match
 from chesspg.arena.ratings import score_interval
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.player import Player, Random
+from chesspg.players.player import Choice, Player, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.training import callbacks
 from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
+from chesspg.training.checkpoints import RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 
@@ -35,19 +40,20 @@ MakeModule = Callable[..., PolicyGradient]
 
 
 class Matches:
-    """Stands in for play_match and remembers who met with which weights."""
+    """Stands in for play_in_parts and remembers who met with which weights."""
 
     def __init__(self) -> None:
         self.met: list[tuple[Tensor, Tensor | None]] = []  # the weights of both, None of who has none
         self.results: list[MatchResult] = []
         self.greedy: list[bool] = []
 
-    def __call__(self, game: Any, a: Player, b: Player, games: int, **options: Any) -> MatchResult:
+    def __call__(self, game: Any, a: Player, b: Player, openings: Any, **options: Any) -> Iterator[MatchResult]:
         assert isinstance(a, PolicyPlayer)
         self.met.append((weights(a.policy), weights(b.policy) if isinstance(b, PolicyPlayer) else None))
         self.greedy.append(a.greedy)
-        self.results.append(play_match(game, a, b, games, **options))
-        return self.results[-1]
+        (result,) = play_in_parts(game, a, b, openings, **options)
+        self.results.append(result)
+        yield result
 
 
 def weights(policy: Policy) -> Tensor:
@@ -57,7 +63,7 @@ def weights(policy: Policy) -> Tensor:
 @pytest.fixture
 def matches(monkeypatch: pytest.MonkeyPatch) -> Matches:
     spy = Matches()
-    monkeypatch.setattr(callbacks, "play_match", spy)
+    monkeypatch.setattr(callbacks, "play_in_parts", spy)
     return spy
 
 
@@ -204,9 +210,17 @@ def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"games": 0}, "games is 0"), ({"games": 5}, "games is 5"), ({"every_n_rollouts": 0}, "every_n_rollouts is 0")],
+    [
+        ({"games": 0}, "games is 0"),
+        ({"games": 5}, "games is 5"),
+        ({"every_n_rollouts": 0}, "every_n_rollouts is 0"),
+        ({"within": -0.1}, "within is -0.1"),
+        ({"within": 0.5}, "within is 0.5"),
+        ({"gate": (10, 0)}, "10 and 0 Elo; the lower first"),
+        ({"gate": (5, 5)}, "5 and 5 Elo; the lower first"),
+    ],
 )
-def test_bad_arguments(arguments: dict[str, int], message: str) -> None:
+def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EvaluationMatch(**arguments)  # type: ignore[arg-type]
 
@@ -219,6 +233,195 @@ def test_a_module_without_a_policy_is_named(trainer: MakeTrainer) -> None:
 
     with pytest.raises(TypeError, match="NoPolicy has no `policy`"):
         trainer(callbacks=[EvaluationMatch(["random"], games=2)]).fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
+
+
+# --- Ratings, early ends, gates, failures ----------------------------------------------------------------------------
+
+
+def result_of(*points: float) -> MatchResult:
+    """A match of A with these results, every game another."""
+    return MatchResult(
+        points, tuple(f"3/3/3 x moves a1 {i}" for i in range(len(points))), ("full board",) * len(points), 1.0
+    )
+
+
+class Scripted:
+    """Stands in for play_in_parts: the k-th match brings these results, a hundred games after the other."""
+
+    def __init__(self, *matches: list[float]) -> None:
+        self.matches = list(matches)
+        self.played: list[int] = []  # games of each match
+        self.parts: set[Any] = set()
+
+    def __call__(self, game: Any, a: Player, b: Player, openings: Any, **options: Any) -> Iterator[MatchResult]:
+        points = self.matches[len(self.played)]
+        self.parts.add(options["part"])
+        self.played.append(0)
+        for end in range(100, len(points) + 1, 100):
+            self.played[-1] = end
+            yield result_of(*points[:end])
+
+
+# All won, the score is above 0.944, 0.971, 0.981, 0.986 after 100, 200, 300, 400 games; the other match is known to
+# ± 0.038, 0.026, 0.021, 0.018 after as many.
+@pytest.mark.parametrize(
+    ("within", "games"), [(0.03, [100, 200]), (0.02, [200, 400]), (0.01, [300, 400]), (0.0, [400, 400])]
+)
+def test_a_match_ends_when_the_answer_is_clear(
+    within: float, games: list[int], monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    script = Scripted([1.0] * 400, [0.0, 1.0, 0.5, 0.0] * 100)
+    monkeypatch.setattr(callbacks, "play_in_parts", script)
+    match = EvaluationMatch(["random"], games=400, within=within)
+    trainer(callbacks=[match]).fit(module(), SelfPlay(TicTacToe(), games=4))
+    assert script.parts == {50}
+    assert script.played == games
+
+
+def test_the_rating_is_the_performance_against_rated_players(
+    matches: Matches, monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    monkeypatch.setattr(ladder, "shipped", lambda: {"random": 0.0, "greedy": 700.0, "minimax?depth=2": 1171.0})
+    game = Chess(backend="python-chess")
+    fit = trainer(callbacks=[EvaluationMatch(["random", "previous", "greedy"], games=2)])
+    fit.fit(module(game), SelfPlay(game, games=2, max_plies=4))
+    (_, _, against_random, _, against_greedy) = matches.results
+    want = ladder.performance(
+        [ladder.Meeting("a", name, met.pairs, met.distinct_games / 2)
+         for name, met in (("random", against_random), ("greedy", against_greedy))],
+        {"random": 0.0, "greedy": 700.0},
+    )  # fmt: skip
+    logged = [float(fit.callback_metrics[name]) for name in ("rating", "rating_low", "rating_high")]
+    assert logged == pytest.approx(list(want), rel=1e-5)
+
+
+def test_another_game_has_another_ladder(
+    monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ladder, "shipped", lambda: {"random": 0.0, "greedy": 700.0})
+    monkeypatch.setattr(callbacks, "play_in_parts", Scripted(*[[0.0, 0.5] * 50, [1.0] * 100] * 2))
+    fit = trainer(callbacks=[EvaluationMatch(["random", "greedy"], games=100)])
+    fit.fit(module(), SelfPlay(TicTacToe(), games=4))
+    assert fit.callback_metrics["rating"] == pytest.approx(-190, abs=5)  # 400 log₁₀(1/3) = −191: of the score ¼ alone
+    assert re.search(r" · rating -1\d\d \(-2\d\d–-1\d\d\) · ", capsys.readouterr().out)
+
+
+def test_best_is_who_beat_the_last_best(
+    monkeypatch: pytest.MonkeyPatch,
+    trainer: MakeTrainer,
+    module: MakeModule,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    even, better, worse = [0.0, 1.0, 1.0, 0.0] * 50, [1.0, 1.0, 0.5, 1.0] * 50, [0.0, 0.0, 0.5, 0.0] * 50
+    script = Scripted(even, worse, better, even, better)
+    monkeypatch.setattr(callbacks, "play_in_parts", script)
+    learned, after = module(), [weights(module().policy)]
+
+    class Keep(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            after.append(weights(learned.policy))
+
+    match = EvaluationMatch([], games=200, every_n_rollouts=1, gate=(0, 20))
+    assert match.monitor == "gate"
+    checkpoints = RolloutCheckpoint(tmp_path, match.monitor)
+    fit = trainer(max_epochs=5, callbacks=[match, Keep(), checkpoints], enable_checkpointing=True)
+    fit.fit(learned, SelfPlay(TicTacToe(), games=8))
+    assert script.played == [100, 100, 200, 100, 200]  # none before training; each ends when it is decided
+    told = [line.endswith(" · new best") for line in capsys.readouterr().out.splitlines()]
+    assert told == [False, False, True, False, True]
+    assert match.beaten == 2
+    assert fit.callback_metrics["gate"] == 2
+    assert read_checkpoint(tmp_path / "best.ckpt")["chesspg"]["played"]["rollouts"] == 5
+
+    best = torch.cat([tensor.flatten() for tensor in match.earlier["best"].values()])
+    assert torch.equal(best, after[5])
+    again = EvaluationMatch([], games=200, every_n_rollouts=1, gate=(0, 20))
+    again.load_state_dict(read_checkpoint(tmp_path / "last.ckpt")["callbacks"][match.state_key])
+    assert again.beaten == 2
+    assert torch.equal(torch.cat([tensor.flatten() for tensor in again.earlier["best"].values()]), best)
+
+
+def test_without_a_better_one_there_is_no_best(
+    monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(callbacks, "play_in_parts", Scripted([0.0] * 100, [0.5] * 100))
+    match = EvaluationMatch([], games=100, every_n_rollouts=1, gate=(0, 20))
+    checkpoints = RolloutCheckpoint(tmp_path, match.monitor)
+    trainer(max_epochs=2, callbacks=[match, checkpoints], enable_checkpointing=True).fit(
+        module(), SelfPlay(TicTacToe(), games=8)
+    )
+    assert sorted(path.name for path in tmp_path.glob("*.ckpt")) == ["last.ckpt"]
+
+
+def test_who_is_met_by_the_gate(matches: Matches, trainer: MakeTrainer, module: MakeModule) -> None:
+    learned = module()
+    start = weights(learned.policy)
+    match = EvaluationMatch(["random"], games=4, every_n_rollouts=1, gate=(-5, 5))
+    trainer(max_epochs=2, callbacks=[match]).fit(learned, SelfPlay(TicTacToe(), games=8))
+    assert [b is None for _, b in matches.met] == [True, True, False, True, False]
+    assert all(torch.equal(b, start) for _, b in matches.met if b is not None)  # four games prove nothing
+
+
+class Failing(Random):
+    """Plays at random until it is told to give up."""
+
+    fails = False
+
+    def choose(self, turn: Turn) -> Choice:
+        choice = super().choose(turn)
+        return Choice(choice.index, forfeits={0: "it crashed"} if self.fails else {})
+
+
+@pytest.mark.parametrize("failure", ["start", "middle"])
+def test_an_engine_that_fails_does_not_stop_training(
+    failure: str,
+    monkeypatch: pytest.MonkeyPatch,
+    trainer: MakeTrainer,
+    module: MakeModule,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened, closed = [], []
+    player_of = roster.player_from_string
+
+    @contextmanager
+    def players(texts: Any, game: Any, concurrency: int = 1) -> Iterator[list[Player]]:
+        opened.extend(texts)
+        engine = Failing()
+        engine.fails = failure == "middle" and len(opened) > 6
+        if failure == "start" and len(opened) > 6 and "uci:engine" in texts:
+            raise EngineError("uci:engine does not start")
+        yield [engine if text == "uci:engine" else player_of(text, game) for text in texts]
+        closed.extend(texts)
+
+    monkeypatch.setattr(roster, "players", players)
+    fit = trainer(max_epochs=3, callbacks=[EvaluationMatch(["uci:engine", "random"], games=4, every_n_rollouts=1)])
+    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    lines = capsys.readouterr().out.splitlines()
+    told = "uci:engine does not start" if failure == "start" else "it gave up 4 of 4 games (it crashed)"
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    assert warnings == [f"warning: no match against uci:engine: {told}"] * 2
+    assert [("uci:engine" in line, "random" in line) for line in lines if line.startswith("update")] == [
+        (True, True), (True, True), (False, True), (False, True),
+    ]  # fmt: skip
+    assert fit.current_epoch == 3
+    assert len(opened) == 2 + 2 * 4  # looked for, then for each match
+    assert len(closed) == (8 if failure == "start" else 10)
+
+
+def test_an_engine_that_fails_is_not_scored(
+    monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    @contextmanager
+    def players(texts: Any, game: Any, concurrency: int = 1) -> Iterator[list[Player]]:
+        engine = Failing()
+        engine.fails = True
+        yield [engine for _ in texts]
+
+    monkeypatch.setattr(roster, "players", players)
+    fit = trainer(callbacks=[EvaluationMatch(["uci:engine"], games=4)])
+    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    assert not any("engine" in name for name in fit.callback_metrics)
 
 
 # --- SampleGames -----------------------------------------------------------------------------------------------------

@@ -8,17 +8,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import chess
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import split_position
-from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
+from chesspg.players.draws import Draws
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
@@ -111,6 +114,43 @@ def test_starts_come_in_turn_black_to_move_included(module: MakeModule) -> None:
     assert rollout.group.tolist() == [0, 1, 0, 1, 0, 1]
     first = [rollout.player[rollout.game == game][0] for game in range(6)]
     assert first == [0, 1, 0, 1, 0, 1]
+
+
+class Drawn:
+    """A third of the games start at the beginning, the others after a random move."""
+
+    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+        squares = (draws.uniforms(index, 0) * 9).astype(int)
+        later = draws.uniforms(index, 1) < 2 / 3
+        return [f"3/3/3 x moves {SQUARES[n]}" if yes else "" for n, yes in zip(squares, later, strict=True)]
+
+
+def test_starts_may_be_drawn(player: PolicyPlayer) -> None:
+    data = SelfPlay(TicTacToe(), games=60, seed=3, starts=Drawn())
+    whole = data.sample(player)
+    first = np.array([whole.player[whole.game == game][0] for game in range(60)])
+    assert 25 < first.sum() < 55  # player 1, after the random move
+    halves = [data.sample(player, rank, 2) for rank in range(2)]
+    for i in range(60):
+        assert halves[i % 2].position(i // 2) == whole.position(i)
+        assert halves[i % 2].group[i // 2] == whole.group[i]
+    data.rollouts = 1
+    assert data.sample(player).positions() != whole.positions()
+
+
+def test_a_drawn_start_that_cannot_be_read() -> None:
+    class Wrong(Drawn):
+        def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+            return ["", *["xxx"] * (len(index) - 1)]
+
+    with pytest.raises(ValueError, match="'xxx' is no tic-tac-toe position"):
+        SelfPlay(TicTacToe(), games=4, starts=Wrong())
+
+
+def test_an_empty_text_is_the_initial_position(player: PolicyPlayer) -> None:
+    rollout = SelfPlay(TicTacToe(), games=4, starts=["", "3/3/x2 o"]).sample(player)
+    starts = [split_position(position)[0] for position in rollout.positions()]
+    assert starts == ["3/3/3 x", "3/3/x2 o"] * 2
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,12 @@ from chesspg.train import main
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
 # One update a rollout: with more of them, ranks shuffle the plies of their own games. Three starts for two ranks, so
-# that a start's games, which leave_one_out compares, are spread over both.
+# that a start's games, which leave_one_out compares, are spread over both. Earlier policies sit in some, weights that
+# every rank has kept for itself.
 LINE = (
     "--config small.yaml --model.baseline leave_one_out --model.gae_lambda null --model.clip null "
     "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.lr_scheduler null "
-    '--data.updates 1 --data.passes 1 --data.games 30 --data.starts ["3/3/3 x","x2/1o1/3 x","3/3/x2 o"]'
+    '--data.updates 1 --data.passes 1 --data.games 48 --data.starts ["3/3/3 x","x2/1o1/3 x","3/3/x2 o"]'
 )
 
 

@@ -20,10 +20,11 @@ from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning import estimators
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
-from chesspg.policy.networks import ResidualNet
+from chesspg.policy import files
+from chesspg.policy.networks import MLP, ResidualNet
 from chesspg.policy.policy import words
 from chesspg.training.datamodule import Batch, SelfPlay
-from chesspg.training.module import NotFinite, PolicyGradient
+from chesspg.training.module import NotFinite, PolicyGradient, _Gradients
 
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]
@@ -370,3 +371,74 @@ def test_arguments_that_do_not_fit_together(module: MakeModule) -> None:
     plateau = module(lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
     with pytest.raises(ValueError, match="ReduceLROnPlateau"):
         plateau.configure_optimizers()
+
+
+@pytest.fixture
+def trained(tmp_path: Path, module: MakeModule) -> Path:
+    """The policy file of another policy of the same sizes."""
+    other = module(value=True).policy
+    with torch.no_grad():
+        for p in other.parameters():
+            p += torch.linspace(-1, 1, p.numel()).view_as(p)
+    path = tmp_path / "other.safetensors"
+    files.save(path, other)
+    return path
+
+
+def test_a_module_starts_from_a_policy_file(module: MakeModule, trained: Path) -> None:
+    ours = module(value=True, init=str(trained)).policy.network.state_dict()
+    theirs = files.load(trained).network.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_policy_file_of_another_size_or_game_is_refused(module: MakeModule, trained: Path) -> None:
+    with pytest.raises(ValueError, match=r"hidden.*16.*hidden.*8"):
+        PolicyGradient(TicTacToe(), partial(MLP, hidden=(8,), value=True), init=str(trained))
+    with pytest.raises(ValueError, match="tic-tac-toe"):
+        PolicyGradient(Chess(backend="python-chess"), partial(MLP, hidden=(16,), value=True), init=str(trained))
+    with pytest.raises(ValueError, match="kl_weight"):
+        module(kl_weight=0.1)
+
+
+def test_the_kl_penalty_is_the_divergence_from_the_start(
+    module: MakeModule, trained: Path, trainer: MakeTrainer
+) -> None:
+    """With no reward to learn from, a step along −∇ KL(π‖π_init) is all there is, and at π = π_init there is none."""
+    one = module(init=str(trained), value=True, value_weight=0.0, kl_weight=2.0, optimizer=SGD)
+    begin = flat(one)
+    data = SelfPlay(TicTacToe(), games=16, max_plies=1)  # truncated: every reward is 0
+    trainer(max_epochs=1).fit(one, data)
+    assert torch.allclose(flat(one), begin, atol=1e-6)
+    reference = files.load(trained)
+    with torch.no_grad():
+        for p in one.parameters():
+            p *= 0.5
+    moved = flat(one)
+    assert data.rollout is not None
+    trainer(max_epochs=1).fit(one, data)
+    rollout = data.rollout
+    twin = module(value=True)
+    torch.nn.utils.vector_to_parameters(moved, list(twin.parameters()))
+    seen = words(rollout.planes), torch.from_numpy(rollout.scalars), torch.from_numpy(rollout.legal.padded())
+    pi, start = twin.policy(*seen), reference(*seen)
+    divergence = (pi.probs * (pi.log_probs - start.log_probs)).sum() / 16
+    divergence.backward()
+    gradient = torch.cat([torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in twin.parameters()])
+    assert divergence > 0.01
+    assert torch.allclose(flat(one), moved - 2.0 * gradient, atol=1e-5)
+    assert not any(name.startswith("_start") for name in one.state_dict())
+
+
+def test_signal_to_noise_is_that_of_the_gradients_that_came() -> None:
+    """Gradients g = μ + σ ε in d dimensions have |μ|² / (d σ²)."""
+    torch.manual_seed(0)
+    d, sigma = 500, 0.5
+    mu = torch.randn(d) * 0.2
+    counter = _Gradients()
+    assert counter.signal_to_noise() is None
+    for _ in range(400):
+        one = mu + sigma * torch.randn(d)
+        counter.add([one[:100].view(10, 10), one[100:]])
+    expected = float(mu.square().sum()) / (d * sigma**2)
+    assert counter.signal_to_noise() == pytest.approx(expected, rel=0.05)
+    assert counter.count == 0

@@ -207,6 +207,7 @@ def _initial() -> BitboardGames:
     return BitboardGames.from_boards([chess.Board()])
 
 
+@cache
 def _uci(recorded: int, white: bool) -> str:
     """The move of a recorded action (see kernels.QUEENING)."""
     action = recorded & ~kernels.QUEENING

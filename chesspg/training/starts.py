@@ -1,0 +1,51 @@
+"""Where games start, drawn anew for each rollout: positions that self-play hardly visits and has to learn to finish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import chess
+import numpy as np
+from numpy.typing import NDArray
+
+from chesspg.players.draws import Draws
+
+_STREAM = 2  # of those that derive from (seed, rollout): 1 is the order of plies
+_ARMY = [piece for piece, count in zip(chess.PIECE_TYPES, (8, 2, 2, 2, 1), strict=False) for _ in range(count)]
+
+
+class UnevenArmies:
+    """Some of the games start from what two armies have left, scattered over the board, one side far ahead.
+
+    A policy that plays itself seldom sees itself far ahead: it knows no mate, and gives stalemate. The side ahead keeps
+    each of its fifteen pieces with a probability u, the other with u·v², u and v uniform in [0, 1]: from a bare king
+    against all that is left to nearly even. Either side is ahead, and either is to move, as often.
+
+    share: of the games; the others start from the initial position.
+    """
+
+    def __init__(self, share: float = 0.3) -> None:
+        if not 0 <= share <= 1:
+            raise ValueError(f"share is {share}; it must be from 0 to 1")
+        self.share = share
+
+    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+        """[n] FENs, '' for the initial position."""
+        return [self._position(np.random.default_rng((draws.seed % 2**64, draws.rollout, _STREAM, i))) for i in index]
+
+    def _position(self, rng: np.random.Generator) -> str:
+        if rng.random() >= self.share:
+            return ""
+        while True:
+            ahead, turn = rng.random(2) < 0.5
+            u, v = rng.random(2)
+            kept = rng.random((2, len(_ARMY))) < np.array([[u], [u * v * v]])
+            squares = iter(rng.permutation(64).tolist())
+            board = chess.Board(None)
+            board.turn = bool(turn)
+            for colour, mine in ((bool(ahead), kept[0]), (not ahead, kept[1])):
+                pieces = [chess.KING, *(piece for piece, stays in zip(_ARMY, mine, strict=True) if stays)]
+                for piece, square in zip(pieces, squares, strict=False):
+                    board.set_piece_at(square, chess.Piece(piece, colour))
+            if board.is_valid() and board.outcome() is None:
+                return board.fen()

@@ -1,0 +1,49 @@
+"""Uneven armies: positions that can be played, of the share asked for, the same from the same seed on any rank."""
+
+from __future__ import annotations
+
+import chess
+import numpy as np
+import pytest
+
+from chesspg.games.chess import Chess
+from chesspg.players.draws import Draws
+from chesspg.training.starts import UnevenArmies
+
+EVERYONE = np.arange(300)
+
+
+def test_positions_can_be_played_and_are_uneven() -> None:
+    texts = UnevenArmies(share=1.0).positions(EVERYONE, Draws(1))
+    boards = [chess.Board(text) for text in texts]
+    assert all(board.is_valid() and not board.is_game_over() for board in boards)
+    assert not Chess().start(texts).outcomes().over.any()
+    sizes = np.array([[chess.popcount(board.occupied_co[colour]) for colour in chess.COLORS] for board in boards])
+    assert sizes.min() == 1  # a bare king
+    assert sizes.max() > 12
+    more, fewer = sizes.max(axis=1), sizes.min(axis=1)
+    assert 2.5 * fewer.sum() < more.sum()
+    for half in (sizes[:, 0] > sizes[:, 1], np.array([board.turn for board in boards])):
+        assert 0.4 < half.mean() < 0.6
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_the_share_is_that_of_the_games(share: float) -> None:
+    texts = UnevenArmies(share).positions(np.arange(600), Draws(2))
+    count = sum(map(bool, texts))
+    assert abs(count - 600 * share) <= 4 * (600 * share * (1 - share)) ** 0.5
+
+
+def test_a_start_depends_on_seed_rollout_and_game_alone() -> None:
+    starts = UnevenArmies(1.0)
+    texts = starts.positions(EVERYONE, Draws(1, 5))
+    assert [starts.positions(np.array([i]), Draws(1, 5))[0] for i in (3, 77)] == [texts[3], texts[77]]
+    assert len(set(texts)) == len(texts)
+    for others in (Draws(1, 6), Draws(2, 5)):
+        assert not set(texts) & set(starts.positions(EVERYONE, others))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_beyond_all_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=f"share is {share}"):
+        UnevenArmies(share)
