@@ -8,6 +8,7 @@ import os
 # watches a command it started would stall them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,6 +50,10 @@ trainer:
     - class_path: chesspg.training.callbacks.EvaluationMatch
       init_args: {opponents: [random, previous], games: 4, every_n_rollouts: 2}
 """
+
+
+# A shell that runs the tests in the background has them, and the commands that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

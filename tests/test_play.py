@@ -176,7 +176,7 @@ def test_players_without_a_network(here: Path, person: Person) -> None:
         (["--fen", "rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3"], ("over already", "checkmate")),
         (["--temperature", "-1"], ("temperature", "'-1'")),
         (["--color", "green"], ("green",)),
-        (["random", "--temperature", "1"], ("temperature", "takes none")),
+        (["random", "--temperature", "1"], ("temperature", "unknown option")),
         (["checkpoints"], ("no policy file",)),
     ],
 )

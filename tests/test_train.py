@@ -275,7 +275,8 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert float(row[name]) >= 0, name
     out = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"chess · ResidualNet of [\d,]+ parameters · run", out[0])
-    assert re.match(r"update +0 · 0 games · random 0\.\d\d \(0\.\d\d–\d\.\d\d\) W\d D\d L\d · \d+ plies a game", out[1])
+    evaluation = r"random 0\.\d\d \(0\.\d\d–\d\.\d\d\) W\d D\d L\d · rating -?\d+ \(-?\d+–-?\d+\) · \d+ plies a game"
+    assert re.match(f"update +0 · 0 games · {evaluation}", out[1])
     assert re.match(r"update +2 · 8 games · .* · entropy \d\.\d\d", out[3])
     assert out[-1] == "play it with  python -m chesspg.play run"
 

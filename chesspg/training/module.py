@@ -230,12 +230,17 @@ class PolicyGradient(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Primitives and tensors only, so that `weights_only=True` reads it; the header is the policy file's.
-        checkpoint["chesspg"] = {"played": self.played, "reward_sum": self.reward_sum}
+        checkpoint["chesspg"] = {
+            "played": self.played,
+            "reward_sum": self.reward_sum,
+            "gradients": vars(self._gradients),
+        }
         checkpoint["policy_header"] = asdict(files.header_of(self.policy, self.facts()))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.played = dict(checkpoint["chesspg"]["played"])
         self.reward_sum = checkpoint["chesspg"]["reward_sum"]
+        vars(self._gradients).update(checkpoint["chesspg"]["gradients"])
 
     def facts(self) -> dict[str, Any]:
         """What a policy file says of this training."""
