@@ -81,7 +81,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             results["compare"] = _compare(results["rules_plies_per_s"])
         for name, run in runs.items():
             stages = _network(run)
-            _say(f"{name}, {results['machine']['torch_threads']} threads", stages)
+            _say(f"{name}, torch on {results['machine']['torch_threads']} cores", stages)
             results = stages | results  # at the top: the first recipe's
             results.setdefault("configs", {})[name] = stages
     if given.json:

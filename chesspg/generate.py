@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             with one_line_errors():
                 _check(given)
-                done, size = written(path)
+                done, size = written(path, given.player)
                 game = roster.game_of(given.player)
                 if given.openings:
                     openings = openings_from_string(given.openings, game, given.games, given.seed)

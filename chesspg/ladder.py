@@ -100,10 +100,10 @@ def choose(book: Book, entries: Sequence[Entry], games: int, within: float) -> t
     while (found := next_pairing(meetings, keys, CHUNK, within=target, tired=tired, anchor=anchor)) is None:
         rated = rate(meetings, anchor, keys)
         narrow = all(key in rated and rated[key].high - rated[key].low <= 2 * within for key in keys)
-        if narrow or len(tired) >= len(keys) - 1 or target < within / 4:
+        if narrow or len(tired) == len(keys) or target < within / 4:
             return None
         target *= 0.97
-    return (*found, min(CHUNK, left[found[0]], left[found[1]]) // 2 * 2)
+    return (*found, min(CHUNK, max(left[found[0]], left[found[1]])) // 2 * 2)
 
 
 def standings(book: Book, entries: Sequence[Entry]) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def _newest() -> str:
 
 
 def _likely(likely: Likely) -> str:
-    return f"{likely.name} ({likely.probability:.1%})"
+    return likely.name if likely.probability is None else f"{likely.name} ({likely.probability:.1%})"
 
 
 def _line_editing() -> None:

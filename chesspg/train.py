@@ -18,7 +18,7 @@ from pathlib import Path
 from chesspg.arena.commands import fail
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
-from chesspg.training.cli import DEFAULT_RECIPE, INIT, MISTAKES, RunCLI, is_rank_zero, recipe
+from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, is_rank_zero, recipe
 from chesspg.training.module import NotFinite
 
 DESCRIPTION = (
@@ -74,7 +74,7 @@ def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
             if not (folder / name).is_file():
                 raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
         files.read_header(folder)  # a damaged run is refused before anything is built
-        init = ["--init", str(folder / INIT)] if (folder / INIT).is_file() else []
+        init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
         return True, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
     recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")

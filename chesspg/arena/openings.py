@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -63,23 +63,37 @@ def random_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
 
     Raises Unplayable if hardly any game lasts that long.
     """
-    openings: list[str | None] = [None] * count
-    seen: set[str] = set()
+    distinct = DISTINCT_ATTEMPTS if plies else 0  # of no plies there is one opening
+    drawn: list[list[str | None]] = [[] for _ in range(count)]  # of each slot; None where the game was over
     for attempt in range(ATTEMPTS):
+        openings = _settle(drawn, distinct)
         missing = np.array([i for i, opening in enumerate(openings) if opening is None], dtype=np.int64)
         if not len(missing):
             break
         # One draw for each slot and attempt: what one slot needs changes no other.
         draws = Draws(seed, FIRST_ROLLOUT + attempt)
         rollout = play(game.start(len(missing)), (Random(), Random()), draws, max_plies=plies, index=missing)
-        for row, text in enumerate(rollout.positions()):
-            if rollout.truncated[row] and (text not in seen or attempt >= DISTINCT_ATTEMPTS or plies == 0):
-                openings[missing[row]] = text
-                seen.add(text)
-    found = [opening for opening in openings if opening is not None]
+        for slot, text, lasts in zip(missing, rollout.positions(), rollout.truncated, strict=True):
+            drawn[slot].append(text if lasts else None)
+    found = [opening for opening in _settle(drawn, distinct) if opening is not None]
     if len(found) < count:
         raise Unplayable(f"{game.name} hardly ever lasts {plies} random plies; fewer opening plies would do")
     return found
+
+
+def _settle(drawn: Sequence[Sequence[str | None]], distinct: int) -> list[str | None]:
+    """The first of each slot's draws that no slot before it has, or any from the `distinct`-th on, or None.
+
+    So more slots change nothing in those before them.
+    """
+    openings: list[str | None] = []
+    seen: set[str] = set()
+    for texts in drawn:
+        fit = (text for k, text in enumerate(texts) if text is not None and (text not in seen or k >= distinct))
+        openings.append(next(fit, None))
+        if openings[-1] is not None:
+            seen.add(openings[-1])
+    return openings
 
 
 def read_openings(path: Path, game: Chess) -> list[str]:

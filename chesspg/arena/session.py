@@ -18,10 +18,10 @@ NAMES = ("White", "Black")  # of seats 0 and 1; PGN has no others
 
 @dataclass(frozen=True)
 class Likely:
-    """A move and how probable the policy finds it."""
+    """A move and how probable its player finds it, None if that player does not tell."""
 
     name: str
-    probability: float
+    probability: float | None
 
 
 @dataclass
@@ -101,9 +101,9 @@ class Session:
             return None
         probabilities = _probabilities(player, turn)
         if probabilities is not None:
-            probability = float(probabilities[int(choice.index[0])])
+            probability: float | None = float(probabilities[int(choice.index[0])])
         else:
-            probability = 1.0 if choice.log_prob is None else float(np.exp(choice.log_prob[0]))
+            probability = None if choice.log_prob is None else float(np.exp(choice.log_prob[0]))
         return Likely(self._push(int(turn.observation.legal.actions[int(choice.index[0])])), probability)
 
     def hint(self, player: Player, count: int = 5) -> list[Likely]:

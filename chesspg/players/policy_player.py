@@ -52,8 +52,8 @@ class PolicyPlayer:
         else:
             index = distribution.sample(send(self._uniforms(turn), self.policy.device))
             told = [index, distribution.log_prob(index)]
-            if distribution.value is not None:
-                told.append(distribution.value)
+        if distribution.value is not None:
+            told.append(distribution.value)
         arrived = fetch(torch.stack([row.float() for row in told]))  # exact for an index, which is below 2²⁴
 
         def answer() -> Choice:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are a
 
     from chesspg.policy.policy import Policy
 
+INIT = "init.safetensors"  # in a run folder: the policy that the run started from
 SUFFIX = ".safetensors"
 
 

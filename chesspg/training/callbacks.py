@@ -355,4 +355,4 @@ def _line(module: pl.LightningModule, results: dict[str, MatchResult], rating: l
 
 
 def _slug(opponent: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", opponent).strip("-")
+    return re.sub(r"[^A-Za-z0-9.=-]+", "-", opponent).strip("-")  # with signs: Level=5 is not Level=-5

@@ -29,7 +29,6 @@ from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient, check_precision
 
 PACKAGE = Path(__file__).parents[1]
-INIT = f"init{files.SUFFIX}"  # in the run folder, the policy it started from
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
 
@@ -83,7 +82,7 @@ class RunCLI(LightningCLI):
         elif is_rank_zero():  # nothing is written before all is known to be good
             self.folder.mkdir(parents=True)
             if self.config.init:  # a copy, so that the run can go on when that file is gone
-                shutil.copyfile(files.resolve(self.config.init), self.folder / INIT)
+                shutil.copyfile(files.resolve(self.config.init), self.folder / files.INIT)
             self.parser.save(_without_run(self.config), self.folder / "config.yaml", overwrite=True)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:

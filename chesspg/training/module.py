@@ -272,7 +272,7 @@ class _Gradients:
 
     def add(self, gradients: list[Tensor]) -> None:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        self.sum = flat if self.sum is None else self.sum + flat
+        self.sum = flat if self.sum is None else self.sum.to(flat.device) + flat  # a checkpoint's comes on the CPU
         self.squares += float(flat.square().sum())
         self.count += 1
 

@@ -123,7 +123,7 @@ class OpponentPool:
         starts: how many positions the games start from in turn; each is played from both seats.
         """
         turn, start = np.divmod(np.arange(games), starts)
-        return turn // BLOCK * starts + start, turn % 2
+        return turn // BLOCK * starts + start, (turn + start) % 2
 
     def seats(
         self, learner: PolicyPlayer, games: int, starts: int, draws: Draws

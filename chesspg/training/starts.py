@@ -17,9 +17,10 @@ _ARMY = [piece for piece, count in zip(chess.PIECE_TYPES, (8, 2, 2, 2, 1), stric
 class UnevenArmies:
     """Some of the games start from what two armies have left, scattered over the board, one side far ahead.
 
-    A policy that plays itself seldom sees itself far ahead: it knows no mate, and gives stalemate. The side ahead keeps
-    each of its fifteen pieces with a probability u, the other with u·v², u and v uniform in [0, 1]: from a bare king
-    against all that is left to nearly even. Either side is ahead, and either is to move, as often.
+    A policy that plays itself seldom sees itself far ahead: it knows no mate, and gives stalemate. Drawn is the side
+    ahead, who is to move, u and v uniform in [0, 1], which of its fifteen pieces the side ahead keeps, each with a
+    probability u, which the other, each with u·v², and their squares; all of it again until the position is legal and
+    not over, which those of small armies are more often: four pieces against one on average, besides the kings.
 
     share: of the games; the others start from the initial position.
     """

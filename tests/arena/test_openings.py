@@ -184,3 +184,9 @@ def test_files_that_won_t_do(tmp_path: Path, name: str, text: str | bytes, messa
 def test_names_that_won_t_do(text: str, game: Game, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         openings_from_string(text, game, 2, seed=0)
+
+
+@pytest.mark.parametrize(("game", "plies"), [(TicTacToe(), 1), (TicTacToe(), 3), (Chess(), 1)])
+def test_more_openings_leave_the_first_ones_as_they_are(game: Game, plies: int) -> None:
+    for seed in range(5):
+        assert random_openings(game, 60, plies, seed)[:12] == random_openings(game, 12, plies, seed)

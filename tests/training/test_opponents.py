@@ -423,3 +423,9 @@ def test_an_unknown_player(player: PolicyPlayer) -> None:
     data = SelfPlay(GAME, games=8, opponents=OpponentPool({"kasparov": 0.5}))
     with pytest.raises(ValueError, match="'kasparov' is no player"):
         data.sample(player)
+
+
+@pytest.mark.parametrize("starts", [1, 3, 40, 200, 256, 500])
+def test_the_learner_has_either_seat_as_often_whatever_the_starts(starts: int) -> None:
+    _, seat = OpponentPool.blocks(256, starts)
+    assert abs(seat.sum() - 128) <= 1

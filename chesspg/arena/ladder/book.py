@@ -165,7 +165,7 @@ def policy_path(text: str) -> Path | None:
 
 
 def expand(texts: list[str]) -> list[str]:
-    """Each folder's place taken by all policy files in and below it, with the folder's options.
+    """Each folder's place taken by all policy files in and below it but what a run started from, with its options.
 
     Raises ValueError for a folder without any, and if a player is named twice. A policy that lies in a folder under
     several names, such as `last` and `best`, is taken once.
@@ -175,7 +175,7 @@ def expand(texts: list[str]) -> list[str]:
     for text in texts:
         folder = Path(text.partition("?")[0])
         whole = folder.is_dir() and str(folder) not in roster.KINDS
-        inside = sorted(folder.rglob(f"*{files.SUFFIX}")) if whole else []
+        inside = [path for path in sorted(folder.rglob(f"*{files.SUFFIX}")) if whole and path.name != files.INIT]
         if whole and not inside:
             raise ValueError(f"{folder} holds no policy file; a folder with checkpoints, or a player, would do")
         for player in [f"{path}{_options(text)}" for path in inside] or [text]:

@@ -153,7 +153,7 @@ def next_pairing(
     over what is not known of the difference. Before its first game a player may be anywhere within ±800 Elo (one
     standard deviation) of the others' mean.
 
-    tired: who plays no more.
+    tired: who plays on only with somebody who is not.
     anchor: as of `rate`.
     None if every interval is narrow or nobody is left to play.
     """
@@ -171,8 +171,10 @@ def next_pairing(
     wide = [i for i, player in enumerate(table.players) if player in players and half[i] > within]
     phi = {(a, b): table.phi[k] for k, (a, b) in enumerate(table.pairings)}
     best, choice = 0.0, None
-    able = [i for i, player in enumerate(table.players) if player in players and player not in tired]
+    able = [i for i, player in enumerate(table.players) if player in players]
     for a, b in combinations(able, 2):
+        if table.players[a] in tired and table.players[b] in tired:
+            continue
         v = covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
         # s(1 − s) is the logistic density: nearly a normal one of the same height, which a normal v widens.
         spread = v + 8 / math.pi

@@ -68,19 +68,27 @@ def generate(
         yield texts
 
 
-def written(path: Path) -> tuple[int, int]:
-    """How many whole games a file of ours has, and how many bytes they are; (0, 0) if there is none.
+def written(path: Path, names: Sequence[str]) -> tuple[int, int]:
+    """How many whole games of these players a file of ours has, and how many bytes they are; (0, 0) if there is none.
 
     Raises ValueError if the file is of anybody else.
     """
     if not path.exists():
         return 0, 0
     games = size = at = 0
+    pairs = list(product(names, repeat=2))
     moves = False
     with path.open("rb") as file:
         for line in file:
             if not at and line != f'[Event "{EVENT}"]\n'.encode():
                 raise ValueError(f"{path} was not written by this command; another file would do")
+            for seat, name in zip(("White", "Black"), pairs[games % len(pairs)], strict=True):
+                whole = line.startswith(f"[{seat} ".encode()) and line.endswith(b"\n")
+                if whole and line != f'[{seat} "{name}"]\n'.encode():
+                    told = line.decode(errors="replace").strip()
+                    raise ValueError(
+                        f"game {games + 1} of {path} has {told} and not {name!r}; its own players would do"
+                    )
             at += len(line)
             if moves and line == b"\n":
                 games, size = games + 1, at

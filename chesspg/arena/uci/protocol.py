@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chesspg.games.chess import Chess
     from chesspg.policy.policy import Policy
 
+QUIT = 0.5  # seconds to finish in what was asked before `quit`
 NO_MOVE = "0000"  # UCI's null move: there is none, or no policy to choose it
 
 
@@ -74,12 +75,12 @@ class Engine:
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.speaking = threading.Lock()
         self.commands = {
-            "uci": self._uci, "isready": self._isready, "ucinewgame": self._ucinewgame,
+            "isready": self._isready, "ucinewgame": self._ucinewgame,
             "setoption": self._setoption, "position": self._position,
         }  # fmt: skip
 
     def run(self, lines: Iterable[str]) -> None:
-        """Obey until `quit`, which waits for nothing, or the last line, after which all that was asked is answered."""
+        """Obey until `quit`, which waits a moment at most, or the last line, which waits until all is answered."""
         thinking = threading.Thread(target=self._work, daemon=True)
         thinking.start()
         for line in lines:
@@ -91,8 +92,7 @@ class Engine:
             word = ""
         self._release(self.searches)
         self.jobs.put(None)
-        if word != "quit":
-            thinking.join()
+        thinking.join(QUIT if word == "quit" else None)
 
     def _hear(self, word: str, rest: str) -> None:
         """The reading thread: answer what can't wait, pass on what can."""
@@ -101,6 +101,8 @@ class Engine:
             self._release(self.searches)
         elif word == "ponderhit":
             self._release([search for search in self.searches if not search.infinite])
+        elif word == "uci":
+            self._uci()
         elif word == "isready" and self.searches:
             self._say("readyok")
         elif word == "go":
@@ -134,7 +136,7 @@ class Engine:
             except Exception as error:  # whatever it was, a game may be going on
                 self._complain(f"{type(error).__name__}: {error}")
 
-    def _uci(self, _: str) -> None:
+    def _uci(self) -> None:
         variant = _variant(self.options["WeightsFile"] or self.weights)
         self._say("id name chesspg")
         self._say("id author the authors of chesspg")
