@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import shlex
 import shutil
@@ -22,6 +23,7 @@ import chess.engine
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.arena import ratings
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game
 from chesspg.players.player import Choice, Turn
@@ -112,14 +114,15 @@ class EnginePlayer:
         )
 
         def answer() -> Choice:
-            index, forfeits = np.zeros(len(answers), np.int64), {}
+            index, value = np.zeros(len(answers), np.int64), np.full(len(answers), np.nan, np.float32)
+            forfeits = {}
             for k, one in enumerate(answers):
                 told = one.result()
                 if isinstance(told, str):
                     forfeits[k] = told
                 else:
-                    index[k] = told
-            return Choice(index, forfeits=forfeits)
+                    index[k], value[k] = told
+            return Choice(index, value=value, forfeits=forfeits)
 
         return answer
 
@@ -149,7 +152,8 @@ class _Question(NamedTuple):
         return index
 
 
-_Job = tuple[_Question, Future[int | str]]
+_Answer = tuple[int, float] | str  # the move's index and the expected return, NaN if not told; or why there is none
+_Job = tuple[_Question, Future[_Answer]]
 
 
 class _Crew:
@@ -167,8 +171,7 @@ class _Crew:
         name: str = self._run(self._start())
         return name
 
-    def ask(self, questions: Iterable[_Question]) -> list[Future[int | str]]:
-        """For each question the index of the move, or why there is none."""
+    def ask(self, questions: Iterable[_Question]) -> list[Future[_Answer]]:
         jobs: list[_Job] = [(question, Future()) for question in questions]
         self.loop.call_soon_threadsafe(self._ask, jobs)  # once: to wake the thread costs as much as to read a move
         return [answer for _, answer in jobs]
@@ -224,23 +227,41 @@ class _Protocol(chess.engine.UciProtocol):
         self.last = line
 
 
-class _Ask(chess.engine.BaseCommand[str]):
-    """Says something to an engine and waits for lines that begin with these words, one after the other."""
+class _Ask(chess.engine.BaseCommand[tuple[str, float]]):
+    """Says something to an engine and waits for lines that begin with these words, one after the other.
+
+    The result is the last of them, and the return that the engine expected meanwhile, NaN if it did not tell.
+    """
 
     def __init__(self, said: str, words: tuple[str, ...], engine: _Protocol) -> None:
         super().__init__(engine)
         self.said, self.words, self.engine = said, list(words), engine
+        self.info = ""  # the last line with a score
 
     def start(self) -> None:
         self.engine.send_line(self.said)
 
     def line_received(self, line: str) -> None:
-        if self.words and line.startswith(self.words[0]):
+        if line.startswith("info") and " score " in line:
+            self.info = line
+        elif self.words and line.startswith(self.words[0]):
             del self.words[0]
             if not self.words:
                 if not self.result.done():
-                    self.result.set_result(line)
+                    self.result.set_result((line, _expected_return(self.info)))
                 self.set_finished()
+
+
+def _expected_return(info: str) -> float:
+    """In [−1, 1], of an `info … score cp N` or `mate N`: 2s − 1, s being the score that Elo expects of N more."""
+    kind, number = (*info.partition(" score ")[2].split(), "", "")[:2]
+    try:
+        score = int(number)
+    except ValueError:
+        return math.nan
+    if kind == "mate":
+        return 1.0 if score > 0 else -1.0
+    return 2 * ratings.expected_score(score) - 1 if kind == "cp" else math.nan
 
 
 class _Wanted(NamedTuple):
@@ -261,16 +282,15 @@ class _Engine:
         self.name = Path(wanted.command[0]).name
         self.protocol: _Protocol | None = None
 
-    async def answer(self, question: _Question) -> int | str:
-        """The index of the move in question, or why there is none."""
+    async def answer(self, question: _Question) -> _Answer:
         # Behind readyok, so that what an engine still had to say of the game before is no answer.
         said = f"ucinewgame\nisready\nposition fen {question.position}\ngo {self.wanted.go}"
         try:
             protocol = self.protocol or await self.start()
             async with asyncio.timeout(self.wanted.timeout):
-                line = await protocol.communicate(partial(_Ask, said, ("readyok", "bestmove")))
+                line, value = await protocol.communicate(partial(_Ask, said, ("readyok", "bestmove")))
             move = (*line.split(), "no move")[1]
-            return question.find(move)
+            return question.find(move), value
         except TimeoutError:
             why = f"{self.name} did not answer within {self.wanted.timeout:g} s"
         except chess.engine.EngineTerminatedError as error:

@@ -30,7 +30,8 @@ class Listener:
         def answer() -> Choice:
             choice = wait()
             if choice.value is not None:
-                self.told.update(zip(turn.uniforms.tolist(), choice.value.tolist(), strict=True))
+                told = ~np.isnan(choice.value)
+                self.told.update(zip(turn.uniforms[told].tolist(), choice.value[told].tolist(), strict=True))
             return choice
 
         return answer

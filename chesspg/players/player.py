@@ -29,7 +29,7 @@ class Choice:
 
     index: NDArray[np.integer[Any]]  # [N] position in each game's legal list
     log_prob: NDArray[np.float32] | None = None  # [N] log π of the choice under what it was drawn from
-    value: NDArray[np.float32] | None = None  # [N] the return the mover expects
+    value: NDArray[np.float32] | None = None  # [N] the return the mover expects, NaN where it does not tell
     forfeits: Mapping[int, str] = field(default_factory=dict)  # row of the turn -> why the player gives its game up
 
 

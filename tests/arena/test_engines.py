@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -361,3 +362,21 @@ def test_fairy_stockfish_plays_the_variants(variant: str) -> None:
 def test_gnu_chess_takes_an_argument_and_outlives_its_input() -> None:
     with players(["uci:gnuchess --uci?depth=1&OwnBook=false"], Chess()) as (player,):
         assert not against(player, [D4, E4], 20).forfeits  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("info", "value"),
+    [
+        ("info depth 5 score cp 0 nodes 10", 0.0),
+        ("info score cp 100 lowerbound", 2 / (1 + 10**-0.25) - 1),
+        ("info depth 1 score cp -400", -9 / 11),  # W = 1 / 11
+        ("info depth 9 score mate 3", 1.0),
+        ("info depth 9 score mate -2", -1.0),
+        ("info depth 9 score mate 0", -1.0),
+        ("info depth 9 score cp soon", math.nan),
+        ("info depth 9 score", math.nan),
+        ("", math.nan),
+    ],
+)
+def test_a_score_is_an_expected_return(info: str, value: float) -> None:
+    assert engines._expected_return(info) == pytest.approx(value, nan_ok=True)
