@@ -56,9 +56,11 @@ def test_a_ladder_as_people_run_it(run: Path) -> None:
     names = [row["player"] for row in table["players"]]
     assert sorted(names) == ["greedy", "random", "run/first.safetensors", "run/last.safetensors"]
     assert names[0] == "greedy"
+    # In every game one of the two had fewer than 100 before.
+    assert sum(row["games"] for row in table["players"]) <= 2 * 100 * len(names)
     for row in table["players"]:
         assert row["low"] <= row["rating"] <= row["high"]
-        assert row["wins"] + row["draws"] + row["losses"] == row["games"] <= 100
+        assert row["wins"] + row["draws"] + row["losses"] == row["games"]
         assert row["player"] in done.stdout
     assert {row["player"]: row["rating"] for row in table["players"]}["random"] == 0
     assert table["anchor"] == "random"
