@@ -224,8 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.ladder", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
     add: Callable[..., Any] = parser.add_argument
     add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files; two players or more in all")
-    add("--games", type=int, default=1000, metavar="N", help="that each player gets, earlier ones included; who has them\n"
-        "plays on with who has not (default: 1000; 0 shows what is known)")  # fmt: skip
+    add("--games", type=int, default=1000, metavar="N", help="that each player gets, earlier ones included;\n"
+        "who has them still meets who has not (default: 1000; 0 shows what is known)")  # fmt: skip
     add("--within", type=float, default=40, metavar="ELO", help="stop at intervals of ± ELO (default: 40)")
     add("--results", type=Path, default=roster.RUNS / "ladder.json", metavar="FILE",
         help=f"where results are kept and added to (default: {roster.RUNS / 'ladder.json'})")  # fmt: skip
