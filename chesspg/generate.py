@@ -8,15 +8,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 
 from chesspg.arena import roster
 from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
+from chesspg.arena.progress import Rate, progress
 from chesspg.arena.records.generation import append, generate, varied_openings, written
 
 DESCRIPTION = f"""\
@@ -73,24 +71,10 @@ def _check(given: argparse.Namespace) -> None:
         raise ValueError(f"{given.pgn} exists and is not overwritten; name another, or add --resume to go on with it")
 
 
-class _Speed(TextColumn):
-    """Games a second."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def render(self, task: Any) -> Text:
-        return Text(f"{(task.completed - task.fields['before']) / task.elapsed:,.1f} games/s" if task.elapsed else "")
-
-
 def _progress() -> Progress:
-    """A bar on standard error, where there is somebody to see it."""
-    console = Console(stderr=True)
     columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TextColumn("games"))
-    return Progress(
-        *columns, _Speed(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=console, disable=not console.is_terminal, transient=True,
-    )  # fmt: skip
+    speed = Rate("{:,.1f} games/s", lambda task: task.completed - task.fields["before"])
+    return progress(*columns, speed, TimeElapsedColumn(), TimeRemainingColumn())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,6 +22,7 @@ from chesspg.arena.ladder.picture import AXES, Point, svg
 from chesspg.arena.ladder.rating import ANCHOR, Meeting, Rating, components, cycles, next_pairing, rate
 from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
+from chesspg.arena.progress import progress
 from chesspg.policy.files import write_atomically
 
 DESCRIPTION = f"""\
@@ -63,19 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             players = stack.enter_context(roster.players(texts, game, concurrency=given.concurrency))
             entries = [entry(text, player) for text, player in zip(texts, players, strict=True)]
         by_key = {one.key: (one, player) for one, player in zip(entries, players, strict=True)}
-        progress = stack.enter_context(_progress())
-        task = progress.add_task("", total=None)
+        bar = stack.enter_context(_progress())
+        task = bar.add_task("", total=None)
         with one_line_errors(Unplayable):
             while (meeting := choose(book, entries, given.games, given.within)) is not None:
                 a, b, count = meeting
                 (first, one), (second, other) = by_key[a], by_key[b]
                 told = f"{first.player} – {second.player}"
-                progress.reset(task, total=count, description=told, start=True)
+                bar.reset(task, total=count, description=told, start=True)
                 seed = book.seed(given.seed, a, b)
                 some = openings_from_string(openings, game, count // 2, seed)
                 (result,) = play_in_parts(
                     game, one, other, some, seed=seed, max_plies=given.max_plies,
-                    on_ply=lambda done, plies: progress.update(task, completed=done),
+                    on_ply=lambda done, plies: bar.update(task, completed=done),
                 )  # fmt: skip
                 book.add(first, second, seed, result)
     table = standings(book, entries)
@@ -214,10 +215,8 @@ def _save(path: Path, text: str) -> None:
 
 
 def _progress() -> Progress:
-    """The games in progress, on standard error, where there is somebody to see it."""
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    return progress(*columns)
 
 
 def _parser() -> argparse.ArgumentParser:

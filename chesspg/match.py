@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -21,6 +20,7 @@ from chesspg.arena.ladder.book import entry
 from chesspg.arena.match_file import load_match, save_match
 from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, openings_from_string, usual_openings
+from chesspg.arena.progress import Rate, progress
 from chesspg.arena.records.pgn import RESULTS, save_pgn, to_pgn
 from chesspg.games.game import Game
 from chesspg.players.player import Player
@@ -61,14 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         different = len(set(openings))
         if different < len(openings):
             print(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat", file=sys.stderr)
-        progress = stack.enter_context(_progress())
+        bar = stack.enter_context(_progress())
         before = result.games if result else 0
-        task = progress.add_task(f"{given.a} – {given.b}", total=games, completed=before, plies=0)
+        task = bar.add_task(f"{given.a} – {given.b}", total=games, completed=before, plies=0)
         slow = given.sprt or _runs_processes(a) or _runs_processes(b)
         parts = play_in_parts(
             game, a, b, openings, seed=given.seed, max_plies=given.max_plies, before=result,
             part=max(SLOW, FOR_A_PROCESS * given.concurrency) if slow else AT_ONCE,
-            on_ply=lambda done, plies: progress.update(task, completed=before + done, plies=plies),
+            on_ply=lambda done, plies: bar.update(task, completed=before + done, plies=plies),
         )  # fmt: skip
         try:
             while not _decided(result, given.sprt):
@@ -193,24 +193,10 @@ def _check(given: argparse.Namespace, games: int) -> None:
             check_writable(path)
 
 
-class _Speed(TextColumn):
-    """Plies a second."""
-
-    def __init__(self) -> None:
-        super().__init__("")
-
-    def render(self, task: Any) -> Text:
-        return Text(f"{task.fields['plies'] / task.elapsed:,.0f} plies/s" if task.elapsed else "")
-
-
 def _progress() -> Progress:
-    """A bar on standard error, where there is somebody to see it."""
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("games"))
-    return Progress(
-        *columns, _Speed(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=console, disable=not console.is_terminal, transient=True,
-    )  # fmt: skip
+    speed = Rate("{:,.0f} plies/s", lambda task: task.fields["plies"])
+    return progress(*columns, speed, TimeElapsedColumn(), TimeRemainingColumn())
 
 
 def _parser() -> argparse.ArgumentParser:

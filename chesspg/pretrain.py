@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt
+from chesspg.arena.progress import progress
 from chesspg.arena.records.archive import OUTCOMES, Wanted
 from chesspg.arena.roster import RUNS
 from chesspg.training.cli import DEFAULT_RECIPE
@@ -75,12 +75,8 @@ def _parse(shards: Shards) -> None:
     """Parse what is not parsed yet, with a bar, and say what was skipped."""
     if shards.complete:
         print(f"parsed before: {shards.folder}")
-    console = Console(stderr=True)
     columns = (TextColumn("parsing"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[told]}"))
-    bar = Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(),
-        console=console, disable=not console.is_terminal, transient=True,
-    )  # fmt: skip
+    bar = progress(*columns, TimeElapsedColumn(), TimeRemainingColumn())
     with polite_interrupt("interrupted; the same command goes on behind the last shard"), one_line_errors(), bar:
         task = bar.add_task("", total=shards.size, told="")
 

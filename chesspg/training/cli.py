@@ -42,7 +42,7 @@ class RunCLI(LightningCLI):
     @classmethod
     def build(cls, arguments: list[str], **parser: Any) -> RunCLI:
         """The run that a command line asks for. Raises one of MISTAKES, before anything is written, if it can't be."""
-        _quiet()
+        quiet()
         _keep_memory()
         return cls(
             PolicyGradient,
@@ -93,7 +93,7 @@ class RunCLI(LightningCLI):
             config["max_epochs"] = -1
         if config["logger"] in (None, True):
             config["logger"] = [
-                _csv_logger(self.folder, self.checkpoint),
+                csv_logger(self.folder, self.checkpoint),
                 TensorBoardLogger(self.folder, name="", version=""),
             ]
         config["plugins"] = [AtomicCheckpointIO(), *(config["plugins"] or [])]
@@ -112,7 +112,7 @@ class RunCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Leave Lightning's remarks out that tell a user of a command nothing."""
     for library in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)  # unused accelerators, tips, the seed
@@ -205,7 +205,7 @@ def _check_resumable(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer,
                 )
 
 
-def _csv_logger(folder: Path, checkpoint: dict[str, Any] | None) -> CSVLogger:
+def csv_logger(folder: Path, checkpoint: dict[str, Any] | None) -> CSVLogger:
     """metrics.csv in the run folder; a resumed run keeps the rows of what it keeps."""
     kept: list[dict[str, Any]] = []
     path = folder / "metrics.csv"

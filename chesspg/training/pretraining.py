@@ -23,7 +23,7 @@ from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.callbacks import RolloutProgress
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
-from chesspg.training.cli import _csv_logger, _quiet, recipe
+from chesspg.training.cli import csv_logger, quiet, recipe
 from chesspg.training.imitation import MONITOR, Imitation, RecordedGames, done
 
 CONFIG = "pretrain.json"
@@ -85,7 +85,7 @@ class Pretraining:
     """A run in a folder, new or to be gone on with. Raises ValueError for what can't be, and writes nothing then."""
 
     def __init__(self, folder: Path, settings: Settings, resume: bool = False) -> None:
-        _quiet()
+        quiet()
         self.folder = folder
         self.settings = settings
         torch.manual_seed(settings.seed)
@@ -104,7 +104,7 @@ class Pretraining:
             max_epochs=self.data.epochs,
             callbacks=[*timers, RolloutCheckpoint(folder, MONITOR), Progress()],
             plugins=[AtomicCheckpointIO()],
-            logger=_csv_logger(folder, checkpoint),
+            logger=csv_logger(folder, checkpoint),
             log_every_n_steps=self.data.updates,
             gradient_clip_val=1.0,
             num_sanity_val_steps=0,
