@@ -80,11 +80,15 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
         if action < 4096:
             a = weight[:channels] @ x[row, action // 64] + bias[:channels]
             b = weight[channels:] @ x[row, action % 64] + bias[channels:]
-            expected = (a @ b).item() / channels**0.5
         else:
-            file, rest = divmod(action - 4096, 9)
-            expected = network.underpromotion(x[row, 48 + file])[rest].item()
+            board = CHESS.to_board(POSITIONS[row])
+            move = encoding.action_to_move(action, board)
+            assert move.promotion is not None
+            behind = 8 * (move.promotion - 1)  # a knight is 2 to python-chess, and one rank short of the last
+            a = weight[:channels] @ x[row, move.from_square] + bias[:channels]
+            b = weight[channels:] @ x[row, move.to_square - behind] + bias[channels:]
             under[row] += 1
+        expected = (a @ b).item() / channels**0.5
         assert logits[row, place].item() == pytest.approx(expected)
     assert under == [0, 0, 3]
     board = CHESS.to_board("8/1P6/8/8/4k3/8/8/4K3 w - - 0 1")
@@ -93,12 +97,12 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
 
 
 def test_a_square_is_seen_where_it_is() -> None:
-    """Without blocks a stone on e4 reaches e4's eight neighbours and no further."""
+    """Without blocks a stone on e4 that attacks nothing reaches e4's eight neighbours and no further."""
     network = ResidualNet(CHESS, channels=8, blocks=0)
     seen: list[Tensor] = []
     network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
     planes = torch.zeros((2, len(CHESS.planes), 1), dtype=torch.int64)
-    planes[1, 0, 0] = 1 << 28  # e4
+    planes[1, CHESS.planes.index("en passant"), 0] = 1 << 28  # e4
     network(planes, torch.zeros((2, 2), dtype=torch.uint8), torch.zeros((2, 1), dtype=torch.int16))
     changed = (seen[0][0] != seen[0][1]).any(dim=1).nonzero().flatten().tolist()
     assert changed == [rank * 8 + file for rank in (2, 3, 4) for file in (3, 4, 5)]

@@ -1,0 +1,89 @@
+"""Attack maps, against python-chess square by square."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
+
+import chess
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chesspg.games.chess import Chess
+from chesspg.games.chess.encoding import encode_planes
+from chesspg.policy.attacks import Attacks
+
+
+def words(boards: list[chess.Board]) -> list[list[int]]:
+    """[N][20] what Attacks says, as unsigned words."""
+    planes = encode_planes(boards, [0] * len(boards))
+    found = Attacks()(torch.from_numpy(planes.view(np.int64))).numpy()[:, :, 0]
+    return [[int(word) for word in row] for row in found.view(np.uint64)]
+
+
+def expected(board: chess.Board) -> Iterator[int]:
+    """The same by python-chess, for the board as its mover sees it."""
+    board = board if board.turn else board.mirror()
+    for piece in chess.PIECE_TYPES:
+        for colour in chess.COLORS:
+            yield reduce(or_, map(board.attacks_mask, board.pieces(piece, colour)), 0)
+    for piece in chess.PIECE_TYPES[:4]:
+        for colour in chess.COLORS:
+            # A piece here checks the king where a piece like it, standing in the king's place, would attack.
+            king = board.king(colour)
+            assert king is not None
+            seen = board.copy()
+            seen.set_piece_at(king, chess.Piece(piece, colour))
+            yield seen.attacks_mask(king)
+
+
+def agree(board: chess.Board) -> None:
+    told = dict(zip(Attacks.names, expected(board), strict=True))
+    assert dict(zip(Attacks.names, words([board])[0], strict=True)) == told
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_games_are_attacked_as_python_chess_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    board = chess.Board()
+    while not board.is_game_over():
+        agree(board)
+        moves = list(board.legal_moves)
+        board.push(moves[rng.integers(len(moves))])
+
+
+@given(
+    st.permutations(range(64)), st.lists(st.tuples(st.sampled_from(chess.PIECE_TYPES[:5]), st.booleans()), max_size=60)
+)
+def test_any_pieces_anywhere_are_attacked_as_python_chess_says(
+    squares: list[int], pieces: list[tuple[chess.PieceType, bool]]
+) -> None:
+    """Corners and edges, where shifts could leave the board on one side and enter it on the other."""
+    board = chess.Board(None)
+    for square, (piece, colour) in zip(squares, [(chess.KING, True), (chess.KING, False), *pieces], strict=False):
+        board.set_piece_at(square, chess.Piece(piece, colour))
+    agree(board)
+    board.turn = chess.BLACK
+    agree(board)
+
+
+def test_a_batch_is_its_games() -> None:
+    boards = [
+        chess.Board(),
+        chess.Board("8/1P2k3/8/8/8/8/6p1/4K3 w - - 30 40"),
+        chess.Board("r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1"),
+    ]
+    assert words(boards) == [words([board])[0] for board in boards]
+
+
+def test_a_rook_on_a_corner() -> None:
+    """Worked out by hand: from a1 with a king on c1, along the first rank to it and up the file."""
+    planes = Chess(backend="python-chess").start(["7k/8/8/8/8/8/8/R1K5 w - - 0 1"]).observe().planes
+    attacked = Attacks()(torch.from_numpy(planes.view(np.int64)))[0, Attacks.names.index("attacked by own rook"), 0]
+    assert chess.SquareSet(int(attacked) % 2**64) == chess.SquareSet(
+        [chess.B1, chess.C1, chess.A2, chess.A3, chess.A4, chess.A5, chess.A6, chess.A7, chess.A8]
+    )
