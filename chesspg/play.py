@@ -27,7 +27,7 @@ DESCRIPTION = f"""\
 Play a policy in the terminal, by typing moves as in Nf3 or g1f3.
 
 CHECKPOINT is {roster.KINDS["file"].form}; also random or greedy.
-If none is named, it is the newest run under ./{roster.RUNS}.
+If none is named, it is the newest run under ./{roster.RUNS}, or else the strongest policy that ships.
 """
 HELP = """\
 a move        in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or a square in smaller games
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     with polite_interrupt("goodbye"), ThreadPoolExecutor(1) as loader:
         with one_line_errors():
-            text = given.checkpoint or _newest()
+            text = given.checkpoint or _default()
             if given.temperature is not None:
                 text += f"{'&' if '?' in text else '?'}temperature={given.temperature}"
             game = roster.game_of([text])  # reads the header: a bad file is told at once
@@ -190,13 +190,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _newest() -> str:
-    run = roster.newest_run()
-    if run is None:
+def _default() -> str:
+    default = roster.default_player()
+    if default is None:
         raise ValueError(
-            f"no run under ./{roster.RUNS}; train one with `python -m chesspg.train`, or name a checkpoint"
+            f"no run under ./{roster.RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
+            "or name a checkpoint"
         )
-    return str(run)
+    text, what = default
+    print(f"{text}: {what}")
+    return text
 
 
 def _likely(likely: Likely) -> str:

@@ -10,12 +10,13 @@ from typing import NoReturn
 
 from chesspg.arena.commands import INTERRUPTED, Parser, fail
 from chesspg.arena.uci.protocol import Engine
+from chesspg.policy.shipped import names_told, shipped_policies
 
 DESCRIPTION = """\
 Speak the Universal Chess Interface on standard input and output. docs/uci.md has the options.
 
-CHECKPOINT is a policy file, .ckpt or run folder; the option WeightsFile may name another later.
-If there is neither, it is the newest run under ./checkpoints.
+CHECKPOINT is a policy file, .ckpt, run folder or name of a policy that ships; the option WeightsFile may name another
+later. If there is neither, it is the newest run under ./checkpoints, or else the strongest policy that ships.
 """
 
 
@@ -23,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = Parser("python -m chesspg.uci", description=DESCRIPTION, formatter_class=RawTextHelpFormatter)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", default="", help="what plays")
     given = parser.parse_args(arguments)
-    if given.checkpoint and not os.path.exists(os.path.expanduser(given.checkpoint)):
-        fail(f"there is no {given.checkpoint}; a policy file, .ckpt or run folder would do")
+    name = given.checkpoint
+    if name and not os.path.exists(os.path.expanduser(name)) and name not in shipped_policies():
+        fail(f"there is no {name}; a policy file, .ckpt or run folder would do; {names_told()}")
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # any bytes, as file names may have
     code = 0

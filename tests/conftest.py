@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import torch
 
+from chesspg.policy import shipped
+
 # Everything that a resumed run must restore: Adam's moments, a schedule, the value baseline, updates of one rollout
 # that build on each other, running counters, opponents, the evaluation's earlier self, the best score.
 RECIPE = """
@@ -68,6 +70,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "small.yaml").write_text(RECIPE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def ships(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder whose configs/, checkpoints/ and docs/ ship during the test, as those in a wheel do; all are empty."""
+    home = tmp_path_factory.mktemp("package")
+    for folder in ("configs", "checkpoints", "docs"):
+        (home / folder).mkdir()
+    monkeypatch.setattr(shipped, "PACKAGE", home)
+    return home
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -186,9 +186,26 @@ def test_bad_input(here: Path, person: Person, arguments: list[str], words: tupl
         assert word in told
 
 
-def test_nothing_trained_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
+def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
+    """Then the strongest policy that ships plays, by its name; if none does, that is said."""
     monkeypatch.chdir(tmp_path)
     assert "python -m chesspg.train" in person.types("", code=2)
+    game = Chess(backend="python-chess")
+    path = ships / "checkpoints" / "ours.safetensors"
+    files.save(path, Policy(game, MLP(game, hidden=(4,))))
+    (ships / "docs" / "ladder.json").write_text('{"players": [{"player": "ours", "rating": 812}]}')
+    told = person.types("e4\n", "--temperature", "0").splitlines()
+    assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, of 812 Elo"
+    assert told[1].startswith("You have White against ours?temperature=0.")
+    path.write_bytes(path.read_bytes()[:-1])
+    for arguments in ([], ["ours"]):
+        with pytest.raises(SystemExit):
+            play.main(arguments)
+        assert re.fullmatch(rf"error: {path} is truncated: .*\n", person.capsys.readouterr().err)
+
+
+def test_the_newest_run_is_named(here: Path, person: Person) -> None:
+    assert person.types("").startswith("checkpoints/chess: the newest run under ./checkpoints\n")
 
 
 def test_a_file_whose_weights_do_not_fit_is_told_while_playing(here: Path, person: Person) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from chesspg.arena.ladder import rating
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.players.minimax import Minimax
 from chesspg.players.player import Greedy, Mixture, Player, Random
 from chesspg.policy import files
+from chesspg.policy.shipped import names_told, shipped_policies
 
 Reader = Callable[[str], Any]  # of an option's value; raises ValueError that says what would do
 
@@ -84,7 +86,7 @@ KINDS: dict[str, Kind] = {
         engine=True,
     ),
     "file": Kind(
-        "a policy file, .ckpt or run folder",
+        "a policy file, .ckpt, run folder or name of a policy that ships",
         _policy,
         {"temperature": _number(float, 0, math.inf, "a number of 0 or more")},
         _policy_game,
@@ -149,6 +151,19 @@ def newest_run(folder: str | Path = RUNS) -> Path | None:
     return max(saved, key=lambda path: path.stat().st_mtime).parent if saved else None
 
 
+def default_player() -> tuple[str, str] | None:
+    """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships."""
+    run = newest_run()
+    if run:
+        return str(run), f"the newest run under ./{RUNS}"
+    ratings = rating.shipped()
+    rated = [name for name in shipped_policies() if name in ratings]
+    if not rated:
+        return None
+    best = max(rated, key=ratings.__getitem__)
+    return best, f"no run under ./{RUNS}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
+
+
 def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
     """The kind, target and options of a player's string."""
     head, _, tail = text.partition("?")
@@ -156,8 +171,8 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
     kind = KINDS.get(name)
     if kind is None or kind.takes_target != bool(colon):
         kind, target = KINDS["file"], head
-    if kind is KINDS["file"] and not (target and Path(target).exists()):
-        raise ValueError(f"{text!r} is no player: there is no file {target!r}; known are {KNOWN}")
+    if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
+        raise ValueError(f"{text!r} is no player: there is no file {target!r}; {names_told()}; known are {KNOWN}")
     readers = {**kind.options, **SHARED}
     options: dict[str, Any] = {"settings": {}} if kind.engine else {}
     given = set()

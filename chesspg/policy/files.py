@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from chesspg.games.game import Game
+from chesspg.policy.shipped import names_told, shipped_policies
 
 if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
     from torch import Tensor
@@ -43,18 +44,23 @@ class Header:
 
 
 def resolve(path: str | Path) -> Path:
-    """The policy file that a policy file, a checkpoint or a run folder names.
+    """The policy file that a policy file, a checkpoint, a run folder or the bare name of one that ships stands for.
 
     A checkpoint's policy file lies beside it; a run folder means its last one.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / f"last{SUFFIX}"
-    elif path.suffix == ".ckpt":
-        path = path.with_suffix(SUFFIX)
-    if not path.is_file():
+    path = named = Path(path)
+    if named.is_dir():
+        path = named / f"last{SUFFIX}"
+    elif named.suffix == ".ckpt":
+        path = named.with_suffix(SUFFIX)
+    if path.is_file():
+        return path
+    if named.exists() or len(named.parts) != 1:
         raise PolicyFileError(f"no policy file at {path}")
-    return path
+    ships = shipped_policies()
+    if named.name not in ships:
+        raise PolicyFileError(f"no policy file at {path}; {names_told()}")
+    return ships[named.name]
 
 
 def read_header(path: str | Path) -> Header:

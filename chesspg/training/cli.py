@@ -23,12 +23,12 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from chesspg.arena import roster
 from chesspg.learning import estimators
 from chesspg.policy import files
+from chesspg.policy.shipped import shipped_files
 from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient, check_precision
 
-PACKAGE = Path(__file__).parents[1]
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
 
@@ -140,12 +140,10 @@ def recipe(name: str) -> Path:
     """A path to a YAML file, or the bare name of a recipe that ships."""
     if Path(name).is_file():
         return Path(name)
-    homes = [PACKAGE / "configs", PACKAGE.parent / "configs"]  # in a wheel, in a checkout
-    for home in homes:
-        if (home / f"{name}.yaml").is_file():
-            return home / f"{name}.yaml"
-    names = sorted(path.stem for home in homes for path in home.glob("*.yaml"))
-    raise ValueError(f"no recipe {name!r}; give a path, or one of {', '.join(names)}")
+    ships = shipped_files("configs", ".yaml")
+    if name in ships:
+        return ships[name]
+    raise ValueError(f"no recipe {name!r}; give a path, or one of {', '.join(ships)}")
 
 
 def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:

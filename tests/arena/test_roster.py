@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.arena.roster import KINDS, game_of, newest_run, player_from_string, players
+from chesspg.arena.roster import KINDS, default_player, game_of, newest_run, player_from_string, players
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.minimax import Minimax
@@ -67,6 +69,16 @@ def test_a_file_a_checkpoint_and_a_run_folder(runs: Path, name: str) -> None:
         player = player_from_string(text, Chess())
         assert isinstance(player, PolicyPlayer)
         assert player.policy.temperature == 1.5
+
+
+def test_a_policy_that_ships(ships: Path, runs: Path) -> None:
+    shutil.copy(runs / "chess" / "last.safetensors", ships / "checkpoints" / "ours.safetensors")
+    for text in ("ours?temperature=0.3", "file:ours?temperature=0.3"):
+        player = player_from_string(text)
+        assert isinstance(player, PolicyPlayer)
+        assert player.policy.temperature == 0.3
+    with pytest.raises(ValueError, match=r"no file 'our'; policies that ship: ours; known are random, greedy"):
+        game_of(["our"])
 
 
 def test_options(runs: Path) -> None:
@@ -160,6 +172,22 @@ def test_the_newest_run(tmp_path: Path) -> None:
         os.utime(tmp_path / name / "last.safetensors", (1000 - age, 1000 - age))
     (tmp_path / "unfinished").mkdir()
     assert newest_run(tmp_path) == tmp_path / "c"
+
+
+def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest run, else the highest rated that ships; what has no rating is never that."""
+    monkeypatch.chdir(tmp_path)
+    assert default_player() is None
+    for name in ("a", "strong", "unrated", "weak"):
+        (ships / "checkpoints" / f"{name}.safetensors").touch()
+    assert default_player() is None
+    ratings = {"a": 700, "weak": -3, "strong": 812.4, "strong?temperature=0": 900, "minimax?depth=2": 1373}
+    rows = [{"player": name, "rating": rating} for name, rating in ratings.items()]
+    (ships / "docs" / "ladder.json").write_text(json.dumps({"players": rows}))
+    assert default_player() == ("strong", "no run under ./checkpoints, so the strongest policy that ships, of 812 Elo")
+    (tmp_path / "checkpoints" / "run").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "run" / "last.safetensors").touch()
+    assert default_player() == ("checkpoints/run", "the newest run under ./checkpoints")
 
 
 def test_every_kind_says_how_it_is_written() -> None:

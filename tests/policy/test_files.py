@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import struct
 import subprocess
 import sys
@@ -88,6 +89,22 @@ def test_the_game_given_is_the_game_used(tmp_path: Path) -> None:
 
 def test_a_checkpoint_and_a_run_folder_name_the_file_beside(path: Path) -> None:
     assert files.resolve(path) == files.resolve(path.parent) == files.resolve(path.with_suffix(".ckpt")) == path
+
+
+def test_the_bare_name_of_one_that_ships(
+    ships: Path, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = Path(shutil.copy(path, ships / "checkpoints" / "ours.safetensors"))
+    assert files.resolve("ours") == files.resolve(Path("ours")) == ours
+    assert files.load("ours").temperature == 1.5
+    refused(Path("our"), "no policy file", "policies that ship: ours")
+    refused(Path("here/ours"), "no policy file")
+    ours.write_bytes(ours.read_bytes()[:-1])
+    with pytest.raises(PolicyFileError, match=rf"{ours} is truncated"):
+        files.load("ours")
+    Path("ours").mkdir()  # what is here goes before what ships
+    refused(Path("ours"), "no policy file at ours/last.safetensors")
 
 
 def test_missing(tmp_path: Path) -> None:

@@ -20,19 +20,18 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.arena.ratings import BOUND, Z, effective_games, score_interval, student
+from chesspg.policy.shipped import shipped_files
 
 LOGIT = 400 / math.log(10)  # Elo in one natural logit
 ANCHOR = "random"  # whose rating is 0
 PRIOR = 800 / LOGIT  # how far a player that has met nobody may be from the others, in planning only
 TOLERANCE = 0.02 / LOGIT  # of an interval's ends
-PACKAGE = Path(__file__).parents[2]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -187,13 +186,10 @@ def next_pairing(
 
 
 def shipped() -> dict[str, float]:
-    """The ratings that ship, by player string: docs/ladder.json of a checkout or of the package. Empty if absent."""
-    for path in (PACKAGE / "docs" / "ladder.json", PACKAGE.parent / "docs" / "ladder.json"):
-        if path.is_file():
-            return {
-                entry["player"]: entry["rating"] for entry in json.loads(path.read_text(encoding="utf-8"))["players"]
-            }
-    return {}
+    """The ratings that ship, by player string: those of docs/ladder.json. Empty if absent."""
+    path = shipped_files("docs", ".json").get("ladder")
+    rows = json.loads(path.read_text(encoding="utf-8"))["players"] if path else []
+    return {row["player"]: row["rating"] for row in rows}
 
 
 class _Games:

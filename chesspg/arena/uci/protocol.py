@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from chesspg.arena.uci.options import IDLE, OPTIONS
+from chesspg.policy.shipped import shipped_policies
 
 if TYPE_CHECKING:
     import chess
@@ -59,8 +60,8 @@ class Engine:
     """A policy that speaks UCI.
 
     out: where it speaks.
-    weights: the policy file, checkpoint or run folder it plays unless WeightsFile says otherwise; if empty, the newest
-        run under ./checkpoints.
+    weights: the policy file, checkpoint, run folder or policy that ships it plays unless WeightsFile says otherwise;
+        if empty, the newest run under ./checkpoints or else the strongest policy that ships.
     """
 
     def __init__(self, out: TextIO, weights: str = "") -> None:
@@ -209,7 +210,7 @@ class Engine:
         from chesspg.games.chess import Chess
         from chesspg.policy import files
 
-        path = os.path.expanduser(wanted) or _newest_run()
+        path, why = (os.path.expanduser(wanted), "") if wanted else _default()
         told = files.header_game(files.read_header(path), path)
         if not isinstance(told, Chess):
             raise ValueError(f"{path} plays {told.name}; a policy of chess would do")
@@ -224,7 +225,7 @@ class Engine:
             self.board = None
         self.policy, self.game, self.loaded = policy, game, wanted or path
         without = "" if policy.network.value else ", which has no value head: scores are of material"
-        self._say(f"info string playing {path}{without}")
+        self._say(f"info string playing {path}{why}{without}")
         board = game.to_board("startpos")
         torch.set_num_threads(self.options["Threads"])
         analyse(policy, board, list(board.legal_moves))  # the first call is slow; not on a player's clock
@@ -299,16 +300,17 @@ class Engine:
         return names
 
 
-def _newest_run() -> str:
+def _default() -> tuple[str, str]:
     from chesspg.arena import roster
 
-    run = roster.newest_run()
-    if run is None:
+    default = roster.default_player()
+    if default is None:
         raise ValueError(
-            f"no policy to play: no run under ./{roster.RUNS}; set WeightsFile to a policy file, .ckpt or run folder, "
-            "or name one on the command line"
+            f"no policy to play: no run under ./{roster.RUNS} and no rated policy that ships; set WeightsFile to a "
+            "policy file, .ckpt or run folder, or name one on the command line"
         )
-    return str(run)
+    text, what = default
+    return text, f" ({what})"
 
 
 def _any_seed() -> int:
@@ -319,7 +321,10 @@ def _variant(weights: str) -> str:
     """The chess that a policy file says it plays, read without what `files.read_header` has to import."""
     import json
 
-    path, suffix = os.path.splitext(os.path.expanduser(weights))
+    path = os.path.expanduser(weights)
+    if not os.path.exists(path):
+        path = str(shipped_policies().get(weights, path))
+    path, suffix = os.path.splitext(path)
     path = f"{path}.safetensors" if suffix == ".ckpt" else path + suffix
     try:
         with open(os.path.join(path, "last.safetensors") if os.path.isdir(path) else path, "rb") as file:

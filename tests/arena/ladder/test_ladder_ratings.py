@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from chesspg.arena import ratings
-from chesspg.arena.ladder import rating as ladder
 from chesspg.arena.ladder.rating import (
     LOGIT,
     Meeting,
@@ -24,6 +23,7 @@ from chesspg.arena.ladder.rating import (
     rate,
     shipped,
 )
+from chesspg.policy.shipped import shipped_files
 
 # Wins of the row over the column, American League 1987, 13 games a pairing: Agresti, Categorical Data Analysis (2002),
 # table 10.10; the estimates below it are those of its section 10.6 and of R's BradleyTerry2, Baltimore 0.
@@ -240,15 +240,11 @@ def test_triples_that_no_ladder_can_show() -> None:
     assert cycles([*ring[:2], Meeting("paper", "scissors", even)]) == []  # not significant
 
 
-def test_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "PACKAGE", tmp_path / "chesspg")
+def test_what_ships(ships: Path) -> None:
     assert shipped() == {}
     text = json.dumps({"players": [{"player": "random", "rating": 0.0}, {"player": "greedy", "rating": 700.5}]})
-    for folder in (tmp_path / "docs", tmp_path / "chesspg" / "docs"):
-        folder.mkdir(parents=True)
-        (folder / "ladder.json").write_text(text)
-        assert shipped() == {"random": 0.0, "greedy": 700.5}
-        (folder / "ladder.json").unlink()
+    (ships / "docs" / "ladder.json").write_text(text)
+    assert shipped() == {"random": 0.0, "greedy": 700.5}
 
 
 def test_the_ladder_of_this_checkout() -> None:
@@ -257,7 +253,7 @@ def test_the_ladder_of_this_checkout() -> None:
     assert 0 < ratings["greedy"] < ratings["minimax?depth=2"]
     rated = rate(
         Meeting(met["a"], met["b"], [met["score"]] * (met["games"] // 2))
-        for met in json.loads((ladder.PACKAGE.parent / "docs" / "ladder.json").read_text())["meetings"]
+        for met in json.loads(shipped_files("docs", ".json")["ladder"].read_text())["meetings"]
     )
     for name, rating in rated.items():
         assert ratings[name] == pytest.approx(rating.rating, abs=1)

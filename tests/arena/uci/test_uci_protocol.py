@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -327,13 +329,13 @@ def test_castling_is_written_as_the_gui_wants_it(talk: Callable[..., list[str]])
     assert not errors(classic + modern + shuffled)
 
 
-def test_without_a_policy(talk: Callable[..., list[str]]) -> None:
+def test_without_a_policy(talk: Callable[..., list[str]], ships: Path) -> None:
     said = talk("isready", "position startpos moves e2e4", "go", weights="")
     assert said[-1] == "bestmove 0000"
     assert "readyok" in said
     assert set(errors(said)) == {
-        "no policy to play: no run under ./checkpoints; set WeightsFile to a policy file, .ckpt or run folder, "
-        "or name one on the command line"
+        "no policy to play: no run under ./checkpoints and no rated policy that ships; set WeightsFile to a policy "
+        "file, .ckpt or run folder, or name one on the command line"
     }
 
 
@@ -341,8 +343,28 @@ def test_the_newest_run_plays_if_none_is_named(talk: Callable[..., list[str]], n
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(nets / "standard")
     said = talk("go", weights="")
-    assert "info string playing checkpoints/run" in said
+    assert "info string playing checkpoints/run (the newest run under ./checkpoints)" in said
     assert best(said) == best(talk("go"))
+
+
+def test_what_ships_plays_by_name_and_if_there_is_no_run(
+    talk: Callable[..., list[str]], nets: Path, ships: Path
+) -> None:
+    for name in ("standard", "atomic"):
+        shutil.copy(nets / name / "last.safetensors", ships / "checkpoints" / f"{name}.safetensors")
+    rows = {"players": [{"player": "standard", "rating": 99.6}]}
+    (ships / "docs" / "ladder.json").write_text(json.dumps(rows))
+    said = talk("go", weights="")
+    why = "no run under ./checkpoints, so the strongest policy that ships, of 100 Elo"
+    assert f"info string playing standard ({why})" in said
+    assert best(said) == best(talk("go"))
+    assert "info string playing standard" in talk("setoption name WeightsFile value standard", "isready", weights="")
+    assert errors(talk("setoption name WeightsFile value standrd", "isready", weights="")) == [
+        "no policy file at standrd; policies that ship: atomic, standard"
+    ]
+    out = io.StringIO()
+    Engine(out, "atomic").run(["uci"])
+    assert "option name UCI_Variant type combo default atomic var atomic" in out.getvalue().splitlines()
 
 
 def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) -> None:
