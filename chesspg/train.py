@@ -42,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     network = type(cli.model.policy.network).__name__
     checkpoint = folder / "last.ckpt" if resume else None
     if trainer.is_global_zero:
-        print(f"{cli.datamodule.game.name} · {network} of {size:,} parameters · {folder}", flush=True)
+        print(
+            f"{cli.datamodule.game.name} · {network} of {size:,} parameters · {trainer.precision} · {folder}",
+            flush=True,
+        )
     code = 0
     try:
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)

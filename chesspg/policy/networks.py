@@ -126,6 +126,7 @@ class ResidualNet(Network):
             vectors.flatten(0, 1).index_select(0, (first + square[action]).flatten())
             for vectors, square in zip(self.from_to(x).chunk(2, dim=2), squares, strict=True)
         )  # [N · M, C] each
-        logits = (source * target).sum(dim=1).view(legal.shape) * self.channels**-0.5
+        exact = torch.promote_types(source.dtype, torch.float32)  # a logit of 4 in bf16 is one of 3.98, 4 and 4.03
+        logits = (source * target).sum(dim=1, dtype=exact).view(legal.shape) * self.channels**-0.5
         value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)

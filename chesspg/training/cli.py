@@ -27,7 +27,7 @@ from chesspg.policy.shipped import shipped_files
 from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.module import PolicyGradient, check_precision
+from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
@@ -43,7 +43,7 @@ class RunCLI(LightningCLI):
     def build(cls, arguments: list[str], **parser: Any) -> RunCLI:
         """The run that a command line asks for. Raises one of MISTAKES, before anything is written, if it can't be."""
         quiet()
-        _keep_memory()
+        keep_memory()
         return cls(
             PolicyGradient,
             SelfPlay,
@@ -91,6 +91,8 @@ class RunCLI(LightningCLI):
         max_time, config["max_time"] = config["max_time"], None
         if config["max_epochs"] is None:
             config["max_epochs"] = -1
+        if config["precision"] is None:
+            config["precision"] = fastest_precision(config["accelerator"])
         if config["logger"] in (None, True):
             config["logger"] = [
                 csv_logger(self.folder, self.checkpoint),
@@ -124,7 +126,7 @@ def quiet() -> None:
         warnings.filterwarnings("ignore", message, category)
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Have glibc, where it is the allocator, keep what torch gives back.
 
     Each update asks for the tensors that the last one freed. With pages that the system must clear anew it takes a

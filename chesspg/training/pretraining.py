@@ -23,8 +23,9 @@ from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.callbacks import RolloutProgress
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
-from chesspg.training.cli import csv_logger, quiet, recipe
+from chesspg.training.cli import csv_logger, keep_memory, quiet, recipe
 from chesspg.training.imitation import MONITOR, Imitation, RecordedGames, done
+from chesspg.training.module import fastest_precision
 
 CONFIG = "pretrain.json"
 
@@ -86,6 +87,7 @@ class Pretraining:
 
     def __init__(self, folder: Path, settings: Settings, resume: bool = False) -> None:
         quiet()
+        keep_memory()
         self.folder = folder
         self.settings = settings
         torch.manual_seed(settings.seed)
@@ -107,6 +109,7 @@ class Pretraining:
             logger=csv_logger(folder, checkpoint),
             log_every_n_steps=self.data.updates,
             gradient_clip_val=1.0,
+            precision=fastest_precision(),
             num_sanity_val_steps=0,
             enable_model_summary=False,
             devices=1,
