@@ -35,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in [given.json, *outputs]:
             if path:
                 check_writable(path)
-        given.folder.mkdir(parents=True, exist_ok=True)
-        check_writable(given.folder / "any")
         comparison = Comparison(
             given.folder, given.tasks, given.estimators, given.seeds, given.plies, given.at_once, given.games,
             given.rollouts,
         )  # fmt: skip
+        given.folder.mkdir(parents=True, exist_ok=True)
+        check_writable(given.folder / "any")
     with polite_interrupt(f"interrupted: {given.folder} keeps what was done; the same command goes on"):
         results = comparison.results(lambda line: print(line, flush=True))
     with one_line_errors():

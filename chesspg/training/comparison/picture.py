@@ -63,7 +63,7 @@ def _panel(panel: Panel, top: int, colour: str, logarithmic: bool) -> list[str]:
         y = top + HEAD + ROW * (number + 0.5)
         parts.append(f'<text x="{LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(row.name)}</text>')
         marks = "".join(f"M{across(x):.1f} {y - 5:.1f}v10" for x in row.each)
-        parts.append(f'<path d="{marks}" stroke="{colour}" opacity="0.5"/>')
+        parts.append(f'<path d="{marks}" stroke="#333" opacity="0.6"/>')
         told = f"{row.name}: {row.value:.3g}"
         if row.low is not None and row.high is not None:
             told += f" ({row.low:.3g} to {row.high:.3g})"

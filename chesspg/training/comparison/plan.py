@@ -142,8 +142,8 @@ class Run:
         if not self.folder.exists():
             return
         try:
-            before = json.loads(self._settings.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            before = dict(json.loads(self._settings.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
             raise ValueError(f"{self.folder} is no run of such a comparison; another --folder would do") from None
         wanted = self._wanted()
         for name in sorted({*wanted, *before}):
@@ -162,18 +162,16 @@ class Run:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self._wanted(), indent=1) + "\n"
         files.write_atomically(self._settings, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-        return [*arguments(self.task, self._fields()), "--run", str(self.folder)]
+        budget = {"class_path": "chesspg.training.budget.PlyBudget", "init_args": {"plies": self.plies}}
+        wanted = {**fields(self.task, self.estimator), "trainer.callbacks": [budget], "seed_everything": self.seed}
+        return [*arguments(self.task, wanted), "--run", str(self.folder)]
 
     @property
     def _settings(self) -> Path:
         """Beside the run, whose folder `train` wants to make itself."""
         return self.folder.with_name(f"{self.folder.name}.json")
 
-    def _fields(self) -> dict[str, Any]:
-        budget = {"class_path": "chesspg.training.budget.PlyBudget", "init_args": {"plies": self.plies}}
-        return {**fields(self.task, self.estimator), "trainer.callbacks": [budget], "seed_everything": self.seed}
-
     def _wanted(self) -> dict[str, Any]:
-        """The settings of this run: its fields, and the recipe that they differ from, which may change."""
+        """The settings of this run: its plies, its fields, and the recipe that they differ from, which may change."""
         text = recipe(TASKS[self.task].recipe).read_text(encoding="utf-8")
-        return {"recipe": yaml.safe_load(text), **self._fields()}
+        return {"plies": self.plies, "recipe": yaml.safe_load(text), **fields(self.task, self.estimator)}
