@@ -57,6 +57,8 @@ trainer: {accumulate_grad_batches: 3}
 class Drawn:
     """Starts that are drawn, all at the beginning."""
 
+    alike = 1
+
     def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         return [""] * len(index)
 
@@ -274,7 +276,7 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in logged.split():
         assert float(row[name]) >= 0, name
     out = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"chess · ResidualNet of [\d,]+ parameters · run", out[0])
+    assert re.fullmatch(r"chess · ResidualNet of [\d,]+ parameters, (32-true|bf16-mixed) · run", out[0])
     evaluation = r"random 0\.\d\d \(0\.\d\d–\d\.\d\d\) W\d D\d L\d · rating -?\d+ \(-?\d+–-?\d+\) · \d+ plies a game"
     assert re.match(f"update +0 · 0 games · {evaluation}", out[1])
     assert re.match(r"update +2 · 8 games · .* · entropy \d\.\d\d", out[3])
@@ -339,6 +341,12 @@ def test_starts_that_are_drawn(folder: Path) -> None:
     kept = yaml.safe_load((folder / "run/config.yaml").read_text())
     assert kept["data"]["starts"]["class_path"] == "test_train.Drawn"
     assert train("--resume run --trainer.max_epochs 2") == 0
+
+
+def test_starts_that_are_drawn_for_several_games_have_others_alike(folder: Path) -> None:
+    line = "--config small.yaml --run run --trainer.max_epochs 1 --model.baseline leave_one_out --model.gae_lambda null"
+    armies = '{"class_path": "chesspg.training.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}'
+    assert train(f"{line} --data.game chesspg.games.chess.Chess --data.max_plies 3 --data.starts '{armies}'") == 0
 
 
 def test_any_field_can_be_overridden(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 Z = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
 BOUND = 1200.0  # Elo differences are cut off here: score 0.999; no match of ours could tell more
+FEW = 10  # degrees of freedom, from which on an expansion of Student's t is good to 0.2 %
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a pair of games
 
 Pentanomial = tuple[int, int, int, int, int]
@@ -67,9 +68,26 @@ def wilson(score: float, games: float, z: float = Z) -> Interval:
 
 
 def student(freedom: int) -> float:
-    """Student's t for a two-sided 95 % interval: z and two terms of Fisher and Cornish (1960), 1 % low at 5."""
+    """Student's t for a two-sided 95 % interval: exact below FEW, then z and two terms of Fisher and Cornish (1960)."""
+    if freedom < FEW:
+        low, high = 0.0, math.pi / 2
+        for _ in range(60):
+            theta = (low + high) / 2
+            low, high = (theta, high) if _within(theta, freedom) < 0.95 else (low, theta)
+        return math.sqrt(freedom) * math.tan(low)
     first = (Z**3 + Z) / (4 * freedom)
     return Z + first + (5 * Z**5 + 16 * Z**3 + 3 * Z) / (96 * freedom**2)
+
+
+def _within(theta: float, freedom: int) -> float:
+    """P(|t| ≤ √ν tan θ) for ν degrees of freedom, Abramowitz and Stegun (1964), 26.7.3 and 26.7.4."""
+    odd = freedom % 2
+    term, total = math.cos(theta) ** odd, 0.0
+    for power in range(odd, freedom - 1, 2):
+        total += term
+        term *= math.cos(theta) ** 2 * (power + 1) / (power + 2)
+    share = math.sin(theta) * total
+    return 2 / math.pi * (theta + share) if odd else share
 
 
 def score_interval(pairs: Sequence[float], distinct: float = 1.0) -> Interval:

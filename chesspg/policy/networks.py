@@ -88,9 +88,9 @@ class ResidualBlock(nn.Module):
 class ResidualNet(Network):
     """Residual convolutions over the chess board and over what its pieces attack.
 
-    A move's logit is the inner product of a vector of its `from` square and one of its `to` square. An underpromotion
-    to knight, bishop or rook takes as its `to` the square one, two or three ranks short of the last, to which that pawn
-    has no move. No batch norm and no dropout: the network that samples must be the one that learns.
+    A move's logit is the inner product of a vector of its `from` square and one of its `to` square; the
+    72 underpromotions are read off the squares of the seventh rank. No batch norm and no dropout: the
+    network that samples must be the one that learns.
     """
 
     def __init__(self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False) -> None:
@@ -103,14 +103,10 @@ class ResidualNet(Network):
         self.scalar_bias = nn.Linear(len(game.scalars), channels)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.from_to = nn.Linear(channels, 2 * channels)
+        self.underpromotion = nn.Linear(channels, 9)
         self.value_head = (
             nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, 1)) if value else None
         )
-        under = torch.arange(72)
-        file, side, piece = under // 9, under // 3 % 3, under % 3
-        plain = torch.arange(64 * 64)
-        self.register_buffer("from_square", torch.cat((plain >> 6, 48 + file)), persistent=False)
-        self.register_buffer("to_square", torch.cat((plain & 63, 47 + file + side - 8 * piece)), persistent=False)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
@@ -120,13 +116,14 @@ class ResidualNet(Network):
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
         first = torch.arange(0, 64 * len(x), 64, device=x.device)[:, None]  # a1 of each board
-        squares = self.get_buffer("from_square"), self.get_buffer("to_square")
         # Only the squares of legal moves are multiplied: all 64 × 64 of them are slow to write, and slower backwards.
         source, target = (
-            vectors.flatten(0, 1).index_select(0, (first + square[action]).flatten())
-            for vectors, square in zip(self.from_to(x).chunk(2, dim=2), squares, strict=True)
+            vectors.flatten(0, 1).index_select(0, (first + square).flatten())
+            for vectors, square in zip(self.from_to(x).chunk(2, dim=2), (action >> 6 & 63, action & 63), strict=True)
         )  # [N · M, C] each
         exact = torch.promote_types(source.dtype, torch.float32)  # a logit of 4 in bf16 is one of 3.98, 4 and 4.03
         logits = (source * target).sum(dim=1, dtype=exact).view(legal.shape) * self.channels**-0.5
+        under = self.underpromotion(x[:, 48:56]).flatten(1).to(exact)  # [N, file × direction × piece]
+        logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)

@@ -162,10 +162,6 @@ def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
     model.configure_optimizers()  # a bad learning rate is said now
     data.share(0, trainer.world_size)
     if model.baseline == "leave_one_out":
-        if data.starts is not None and not isinstance(data.starts, list):
-            raise ValueError(
-                "the leave_one_out baseline compares games of one start; data.starts draws another for each"
-            )
         estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
     if data.updates * data.passes > 1 and model.clip is None:
         raise ValueError(

@@ -44,6 +44,8 @@ class Batch(NamedTuple):
 class Starts(Protocol):
     """Positions to start from, drawn anew for each rollout."""
 
+    alike: int  # so many games in a row, by their global indices, start from one position
+
     def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         """[n] where each of the games with these global indices starts, '' being the initial position.
 
@@ -135,13 +137,14 @@ class SelfPlay(pl.LightningDataModule):
     def share(self, rank: int = 0, ranks: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """The games of one rank in every rollout: [n] their global indices, [n] which start each is from.
 
-        Starts that are drawn count as different, all of them.
+        Starts that are drawn count as different, all but those of games that are `alike`.
         """
         if self.games % ranks:
             raise ValueError(f"games is {self.games}, which {ranks} ranks can't share evenly")
         index = np.arange(rank, self.games, ranks)
-        drawn = self.starts is not None and not isinstance(self.starts, list)
-        return index, (index if drawn else index % self.in_turn).astype(np.int32)
+        starts = self.starts
+        start = index % self.in_turn if starts is None or isinstance(starts, list) else index // starts.alike
+        return index, start.astype(np.int32)
 
     def groups(self) -> NDArray[np.int64]:
         """[games] a number for each game that at least those share that are alike in start and seats in any rollout."""

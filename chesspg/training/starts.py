@@ -23,16 +23,21 @@ class UnevenArmies:
     not over, which those of small armies are more often: four pieces against one on average, besides the kings.
 
     share: of the games; the others start from the initial position.
+    alike: so many games in a row start from one position, which leave_one_out needs two of at least.
     """
 
-    def __init__(self, share: float = 0.3) -> None:
+    def __init__(self, share: float = 0.3, alike: int = 1) -> None:
         if not 0 <= share <= 1:
             raise ValueError(f"share is {share}; it must be from 0 to 1")
+        if alike < 1:
+            raise ValueError(f"alike is {alike}; it must be 1 or more")
         self.share = share
+        self.alike = alike
 
     def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         """[n] FENs, '' for the initial position."""
-        return [self._position(np.random.default_rng((draws.seed % 2**64, draws.rollout, _STREAM, i))) for i in index]
+        start = index // self.alike
+        return [self._position(np.random.default_rng((draws.seed % 2**64, draws.rollout, _STREAM, i))) for i in start]
 
     def _position(self, rng: np.random.Generator) -> str:
         if rng.random() >= self.share:

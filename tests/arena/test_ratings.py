@@ -53,9 +53,12 @@ def test_wilson_of_a_textbook() -> None:
 
 
 def test_student() -> None:
-    # Quantiles of printed tables, the fewer degrees of freedom the less exact.
-    for freedom, quantile in ((5, 2.5706), (10, 2.2281), (30, 2.0423)):
-        assert student(freedom) == pytest.approx(quantile, rel=0.05 / freedom)
+    assert student(1) == pytest.approx(math.tan(0.95 * math.pi / 2))  # Cauchy's distribution
+    assert student(2) == pytest.approx(0.95 * math.sqrt(2 / (1 - 0.95**2)))
+    for freedom, quantile in ((3, 3.1824), (5, 2.5706), (8, 2.3060), (9, 2.2622)):  # printed tables
+        assert student(freedom) == pytest.approx(quantile, abs=5e-5)
+    for freedom, quantile in ((10, 2.2281), (11, 2.2010), (30, 2.0423)):
+        assert student(freedom) == pytest.approx(quantile, rel=0.02 / freedom)
     assert student(10**9) == pytest.approx(Z)
 
 

@@ -80,15 +80,11 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
         if action < 4096:
             a = weight[:channels] @ x[row, action // 64] + bias[:channels]
             b = weight[channels:] @ x[row, action % 64] + bias[channels:]
+            expected = (a @ b).item() / channels**0.5
         else:
-            board = CHESS.to_board(POSITIONS[row])
-            move = encoding.action_to_move(action, board)
-            assert move.promotion is not None
-            behind = 8 * (move.promotion - 1)  # a knight is 2 to python-chess, and one rank short of the last
-            a = weight[:channels] @ x[row, move.from_square] + bias[:channels]
-            b = weight[channels:] @ x[row, move.to_square - behind] + bias[channels:]
+            file, rest = divmod(action - 4096, 9)
+            expected = network.underpromotion(x[row, 48 + file])[rest].item()
             under[row] += 1
-        expected = (a @ b).item() / channels**0.5
         assert logits[row, place].item() == pytest.approx(expected)
     assert under == [0, 0, 3]
     board = CHESS.to_board("8/1P6/8/8/4k3/8/8/4K3 w - - 0 1")

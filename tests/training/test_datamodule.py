@@ -119,6 +119,8 @@ def test_starts_come_in_turn_black_to_move_included(module: MakeModule) -> None:
 class Drawn:
     """A third of the games start at the beginning, the others after a random move."""
 
+    alike = 1
+
     def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         squares = (draws.uniforms(index, 0) * 9).astype(int)
         later = draws.uniforms(index, 1) < 2 / 3

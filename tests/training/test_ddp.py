@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.Jsonar
 # every rank has kept for itself.
 LINE = (
     "--config small.yaml --model.baseline leave_one_out --model.gae_lambda null --model.clip null "
-    "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.lr_scheduler null "
+    "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.lr_scheduler null --trainer.precision 32-true "
     '--data.updates 1 --data.passes 1 --data.games 48 --data.starts ["3/3/3 x","x2/1o1/3 x","3/3/x2 o"]'
 )
 

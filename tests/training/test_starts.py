@@ -8,6 +8,7 @@ import pytest
 
 from chesspg.games.chess import Chess
 from chesspg.players.draws import Draws
+from chesspg.training.datamodule import SelfPlay
 from chesspg.training.starts import UnevenArmies
 
 EVERYONE = np.arange(300)
@@ -43,6 +44,20 @@ def test_a_start_depends_on_seed_rollout_and_game_alone() -> None:
     assert len(set(texts)) == len(texts)
     for others in (Draws(1, 6), Draws(2, 5)):
         assert not set(texts) & set(starts.positions(EVERYONE, others))
+
+
+def test_so_many_games_in_a_row_are_alike() -> None:
+    texts = UnevenArmies(1.0, alike=3).positions(np.arange(12), Draws(1))
+    assert texts == [text for text in UnevenArmies(1.0).positions(np.arange(4), Draws(1)) for _ in range(3)]
+    data = SelfPlay(Chess(), games=12, starts=UnevenArmies(1.0, alike=3))
+    assert data.share()[1].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    index, start = data.share(1, 2)
+    assert start.tolist() == [i // 3 for i in index]
+
+
+def test_nobody_alike_is_refused() -> None:
+    with pytest.raises(ValueError, match="alike is 0"):
+        UnevenArmies(alike=0)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])

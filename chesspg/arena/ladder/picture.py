@@ -35,9 +35,9 @@ def svg(points: Sequence[Point], against: str) -> str:
     learned = [point for point in points if point.x is not None]
     scale = 3600 if against == "seconds" else 1
     right = max((float(point.x or 0) / scale for point in learned), default=1.0) or 1.0
-    step = _step(right)
+    step = round_step(right)
     right = step * math.ceil(right / step)
-    rise = _step(max(p.rating.high for p in points) - min(p.rating.low for p in points))
+    rise = round_step(max(p.rating.high for p in points) - min(p.rating.low for p in points))
     low = rise * math.floor(min(p.rating.low for p in points) / rise)
     high = rise * math.ceil(max(p.rating.high for p in points) / rise)
 
@@ -96,7 +96,7 @@ def _label(x: float, y: float, text: str) -> str:
     return f'<text x="{x:.1f}" y="{y + 4:.1f}">{escape(text)}</text>'
 
 
-def _step(span: float) -> float:
+def round_step(span: float) -> float:
     """A round distance, 1, 2 or 5 times a power of ten, that goes into `span` five to twelve times."""
     power = 10.0 ** math.floor(math.log10(span / 5)) if span > 0 else 1.0
     return next(power * k for k in (1, 2, 5, 10) if power * k * 12 >= span)

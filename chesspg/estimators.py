@@ -1,0 +1,82 @@
+"""`python -m chesspg.estimators`: which way to weigh the plies learns most from equally many of them?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.roster import RUNS
+from chesspg.policy.files import write_atomically
+from chesspg.training.comparison.compare import Comparison
+from chesspg.training.comparison.plan import BEST, ESTIMATORS, TASKS
+from chesspg.training.comparison.tables import gradient_picture, markdown, strength_picture
+
+DESCRIPTION = f"""\
+Compare estimators of the policy gradient: train each on each task for equally many plies with several seeds, one thread
+a run; let the last policies meet known opponents; measure the noise of each gradient on one policy. Prints tables.
+
+Everything is kept in one folder: after Ctrl-C or a kill the same command goes on, and what is done is not done again.
+Without options the tic-tac-toe and the endgame are learned by all, chess by the {BEST} that are best at the endgame.
+docs/estimators.md says what is measured and how.
+"""
+PICTURES = {"estimators.svg": strength_picture, "gradient.svg": gradient_picture}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare; the exit code is 0, 1 if the training of some runs failed, 2 for bad input, 130 when stopped."""
+    given = _parser().parse_args(arguments)
+    with one_line_errors():
+        outputs = [given.pictures / name for name in PICTURES] if given.pictures else []
+        for path in [given.json, *outputs]:
+            if path:
+                check_writable(path)
+        comparison = Comparison(
+            given.folder, given.tasks, given.estimators, given.seeds, given.plies, given.at_once, given.games,
+            given.rollouts,
+        )  # fmt: skip
+        given.folder.mkdir(parents=True, exist_ok=True)
+        check_writable(given.folder / "any")
+    with polite_interrupt(f"interrupted: {given.folder} keeps what was done; the same command goes on"):
+        results = comparison.results(lambda line: print(line, flush=True))
+    with one_line_errors():
+        if given.json:
+            _save(given.json, json.dumps(results, indent=1) + "\n")
+        for path in outputs:
+            _save(path, PICTURES[path.name](results))
+    print("\n" + markdown(results), end="")
+    if results["failed"]:
+        print(f"error: {len(results['failed'])} runs failed: {', '.join(results['failed'])}", file=sys.stderr)
+    return 1 if results["failed"] else 0
+
+
+def _save(path: Path, text: str) -> None:
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        "python -m chesspg.estimators", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add: Callable[..., Any] = parser.add_argument
+    add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"of {', '.join(TASKS)} (default: all)")
+    add("--estimators", nargs="+", default=[], metavar="NAME", help=f"of {', '.join(ESTIMATORS)}\n(default: all)")
+    add("--seeds", type=int, default=3, metavar="N", help="runs of each estimator on each task (default: 3)")
+    add("--plies", type=int, metavar="N", help="of each run, opponents' included (default: "
+        + ", ".join(f"{task.plies:,} of {name}" for name, task in TASKS.items()) + ")")  # fmt: skip
+    add("--at-once", type=int, default=2, metavar="N", help="runs side by side (default: 2)")
+    add("--games", type=int, default=400, metavar="N", help="of a match after training (default: 400)")
+    add("--rollouts", type=int, default=100, metavar="N", help="that each gradient is taken of (default: 100)")
+    add("--folder", type=Path, default=RUNS / "estimators", metavar="FOLDER",
+        help=f"where everything is kept (default: {RUNS / 'estimators'})")  # fmt: skip
+    add("--json", type=Path, metavar="FILE", help="write all figures there")
+    add("--pictures", type=Path, metavar="FOLDER", help=f"draw {' and '.join(PICTURES)} there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

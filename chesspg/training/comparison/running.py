@@ -1,0 +1,47 @@
+"""Runs as processes of their own, a few at a time, one thread each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from chesspg.training.comparison.plan import Run
+
+PAUSE = 0.2  # seconds between two looks at the processes
+
+
+def train_all(runs: Sequence[Run], at_once: int, on_end: Callable[[Run], None]) -> None:
+    """Begin or go on with those of the runs that are not finished, and call `on_end` with each that ends.
+
+    A run may end without being finished, when its training failed; the others go on. After Ctrl-C or SIGTERM, which
+    raise KeyboardInterrupt, no process is left; each run keeps what it had learned by its last rollout.
+    """
+    waiting = [run for run in runs if not run.finished]
+    going: dict[Run, subprocess.Popen[bytes]] = {}
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while waiting or going:
+            while waiting and len(going) < at_once:
+                run = waiting.pop(0)
+                going[run] = _start(run)
+            time.sleep(PAUSE)
+            for run in [run for run, process in going.items() if process.poll() is not None]:
+                del going[run]
+                on_end(run)
+    finally:
+        for process in going.values():
+            process.terminate()
+        for process in going.values():
+            process.wait()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _start(run: Run) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "chesspg.train", *run.command()]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with run.log.open("ab") as log:
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
