@@ -20,7 +20,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,11 +87,11 @@ def performance(meetings: Sequence[Meeting], ratings: Mapping[str, float | Ratin
     """The rating of one player, A of all `meetings`, from games against rated ones, whose ratings stay as they are.
 
     An opponent's rating is a number, taken as exact, or comes with its interval, which the player's then includes. To
-    first order the rating is Σ gₖ (what the games against k say), gₖ = wₖ/Σw the share of their information, and moves
-    with the opponents' by Σ gₖ eₖ, eₖ their errors. The half widths hₖ of their intervals bound it, however the errors
-    hang together: of intervals with one origin, and so of a ladder's, nearly alike. Thus the score test keeps a value if
+    first order their errors eₖ move the rating by Σ gₖ eₖ, with gₖ = wₖ/Σw the share of their games in the information.
+    However the errors hang together, and those of one ladder nearly move as one, Σ gₖ hₖ bounds this, hₖ the intervals'
+    half widths. So the score test keeps a value if
 
-        |score − expected| ≤ √((t standard errors)² + (Σ gₖ hₖ)²),    in units of the rating
+        |Σ n (score − expected)| / Σw ≤ √((t standard errors)² + (Σ gₖ hₖ)²)
 
     Raises ValueError if there are no games, not one player A, or an opponent without a rating.
     """
@@ -221,11 +221,16 @@ def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rat
     return min(known, key=variance)
 
 
-def shipped() -> dict[str, float]:
-    """The ratings that ship, by player string: those of docs/ladder.json. Empty if absent."""
+def shipped_table() -> dict[str, Any]:
+    """The ladder that ships, docs/ladder.json. Empty if absent."""
     path = shipped_files("docs", ".json").get("ladder")
-    rows = json.loads(path.read_text(encoding="utf-8"))["players"] if path else []
-    return {row["player"]: row["rating"] for row in rows}
+    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    return table
+
+
+def shipped() -> dict[str, float]:
+    """The ratings on the ladder that ships, by player string."""
+    return {row["player"]: row["rating"] for row in shipped_table().get("players", [])}
 
 
 class _Games:
@@ -352,7 +357,8 @@ def _half(rating: Rating) -> float:
 
 
 def _information(d: float, v: float) -> float:
-    """s(1 − s) of a difference of mean d and variance v: the logistic density, nearly a normal one of the same height."""
+    """s(1 − s) averaged over a difference of mean d and variance v."""
+    # It is the logistic density: nearly a normal one of the same height, which a normal v widens.
     spread = v + 8 / math.pi
     return math.exp(-(d**2) / (2 * spread)) / math.sqrt(2 * math.pi * spread)
 
