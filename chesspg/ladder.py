@@ -35,7 +35,8 @@ no more than the games in progress, the same command goes on, and a new player p
 
 A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below. A policy file is known by its content.
-The scale begins at `random` if it has played, else at the first player.
+The scale begins at `random` if it has played, else at the first player. With --fixed it is that of the ladder that
+ships: each player named is a newcomer and meets those on it, whose ratings stay.
 """
 WIDTH = 120  # of what is printed into a file or pipe
 CROSS = 16  # players; a wider crosstable fits no terminal, the JSON has it
@@ -187,8 +188,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--games", type=int, default=1000, metavar="N", help="that each player gets, earlier ones included;\n"
         "who has them still meets who has not (default: 1000; 0 shows what is known)")  # fmt: skip
     add("--within", type=float, default=40, metavar="ELO", help="stop at intervals of ± ELO (default: 40)")
-    add("--fixed", action="store_true", help="these players are newcomers, who meet those of the ladder that ships,\n"
-        "whose ratings stay as they are; --json then adds the newcomers' rows")  # fmt: skip
+    add("--fixed", action="store_true", help="rate newcomers by their games against the ladder that ships,\n"
+        "whose ratings stay; --json then adds their rows to it")  # fmt: skip
     add("--results", type=Path, default=roster.RUNS / "ladder.json", metavar="FILE",
         help=f"where results are kept and added to (default: {roster.RUNS / 'ladder.json'})")  # fmt: skip
     add("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")

@@ -72,8 +72,8 @@ def test_a_newcomer_needs_a_ladder_of_its_game_and_conditions(ladder: dict[str, 
 def test_one_after_the_other_until_narrow_or_out_of_games(book: Book) -> None:
     both = [NEW, OTHER]
     assert choose(book, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 40)  # the mean is 333
-    book.add(FISHES[0], NEW, 1, result(*[1, 1, 0, 0] * 10))
-    book.add(NEW, OTHER, 2, result(*[1, 1, 0, 0] * 10))  # not of the ladder: neither counted nor told
+    book.add(FISHES[0], NEW, 1, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))
+    book.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not of the ladder: neither counted nor told
     assert choose(book, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 20)
     assert choose(book, both, FIXED, 41, 40) == (OTHER.key, "uci:fish", 40)
     assert choose(book, both, FIXED, 60, 500) == (OTHER.key, "uci:fish", 40)
