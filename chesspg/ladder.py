@@ -179,12 +179,8 @@ def _progress() -> Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.ladder", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
     add: Callable[..., Any] = parser.add_argument
-    add(
-        "players",
-        metavar="PLAYER",
-        nargs="+",
-        help="a player or a folder of policy files; two or more in all but for --fixed",
-    )
+    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files;\n"
+        "two players or more in all, with --fixed one or more")  # fmt: skip
     add("--games", type=int, default=1000, metavar="N", help="that each player gets, earlier ones included;\n"
         "who has them still meets who has not (default: 1000; 0 shows what is known)")  # fmt: skip
     add("--within", type=float, default=40, metavar="ELO", help="stop at intervals of ± ELO (default: 40)")
