@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from rich.text import Text
 
 from chesspg.arena import roster
 from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.ladder import newcomers, standings
 from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path
 from chesspg.arena.ladder.picture import AXES, Point, svg
-from chesspg.arena.ladder.rating import ANCHOR, Meeting, Rating, components, cycles, next_pairing, rate
+from chesspg.arena.ladder.rating import Rating
 from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.arena.progress import progress
+from chesspg.players.player import Player
 from chesspg.policy.files import write_atomically
 
 DESCRIPTION = f"""\
@@ -32,10 +35,9 @@ no more than the games in progress, the same command goes on, and a new player p
 
 A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below. A policy file is known by its content.
-The scale begins at `random` if it has played, else at the first player.
+The scale begins at `random` if it has played, else at the first player. With --fixed it is that of the ladder that
+ships: each player named is a newcomer and meets those on it, whose ratings stay.
 """
-CHUNK = 40  # games played in one go: enough for a batch, few enough to lose
-COUNTS = ("games", "wins", "draws", "losses", "truncated", "forfeits")  # the last: games that A gave up
 WIDTH = 120  # of what is printed into a file or pipe
 CROSS = 16  # players; a wider crosstable fits no terminal, the JSON has it
 
@@ -49,94 +51,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"--within {given.within:g}; a number of Elo above 0 would do")
         if given.concurrency < 1:
             raise ValueError(f"--concurrency {given.concurrency}; 1 or more would do")
-        texts = expand(given.players)
+        texts = expand(given.players, least=1 if given.fixed else 2)
         game = roster.game_of(texts)
         given.results.parent.mkdir(parents=True, exist_ok=True)
         for path in (given.results, given.json, given.picture):
             if path:
                 check_writable(path)
         openings = given.openings or f"random:{default_plies(game)}"
-        openings_from_string(openings, game, CHUNK // 2, given.seed)
-        book = Book(given.results, game, {"openings": openings, "max_plies": given.max_plies})
+        openings_from_string(openings, game, standings.CHUNK // 2, given.seed)
+        conditions = {"openings": openings, "max_plies": given.max_plies}
+        fixed = newcomers.opponents(texts, game, conditions) if given.fixed else {}
+        if fixed:
+            newcomers.base(given.json, texts)  # before the work: what else the file may hold
+        book = Book(given.results, game, conditions)
     kept = f"interrupted: {given.results} keeps what was played; the same command goes on"
     with polite_interrupt(kept), ExitStack() as stack:
-        with one_line_errors():
-            players = stack.enter_context(roster.players(texts, game, concurrency=given.concurrency))
-            entries = [entry(text, player) for text, player in zip(texts, players, strict=True)]
-        by_key = {one.key: (one, player) for one, player in zip(entries, players, strict=True)}
+
+        def seat(text: str) -> tuple[Entry, Player]:
+            with one_line_errors():
+                (player,) = stack.enter_context(roster.players([text], game, concurrency=given.concurrency))
+                return entry(text, player), player
+
+        seats = {one.key: (one, player) for one, player in map(seat, texts)}
+        entries = [one for one, _ in seats.values()]
+        choose = partial(newcomers.choose, fixed=fixed) if fixed else standings.choose
         bar = stack.enter_context(_progress())
         task = bar.add_task("", total=None)
         with one_line_errors(Unplayable):
-            while (meeting := choose(book, entries, given.games, given.within)) is not None:
+            while (meeting := choose(book, entries, games=given.games, within=given.within)) is not None:
                 a, b, count = meeting
-                (first, one), (second, other) = by_key[a], by_key[b]
+                if b not in seats:  # of the ladder that ships, whose engines need not be there until they are met
+                    seats[b] = seat(b)
+                (first, one), (second, other) = seats[a], seats[b]
                 told = f"{first.player} – {second.player}"
                 bar.reset(task, total=count, description=told, start=True)
-                seed = book.seed(given.seed, a, b)
+                seed = book.seed(given.seed, first.key, second.key)
                 some = openings_from_string(openings, game, count // 2, seed)
                 (result,) = play_in_parts(
                     game, one, other, some, seed=seed, max_plies=given.max_plies,
                     on_ply=lambda done, plies: bar.update(task, completed=done),
                 )  # fmt: skip
                 book.add(first, second, seed, result)
-    table = standings(book, entries)
     with one_line_errors():
+        if fixed:
+            table = newcomers.standings(book, entries, fixed, given.json)
+        else:
+            table = standings.standings(book, entries) | {"seed": given.seed}
+        unrated = [row["player"] for row in table["players"] if row["rating"] is None]
+        if fixed and given.json and unrated:
+            told = f"without games, so {given.json} is left as it is; --games of 2 or more would do"
+            raise ValueError(f"{', '.join(unrated)} {told}")
         if given.json:
-            _save(given.json, json.dumps(table | {"seed": given.seed}, indent=1, ensure_ascii=False) + "\n")
+            _save(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         if given.picture:
             _save(given.picture, svg(_points(table, given.against), given.against))
-    report(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH), table, given.within)
+    report(
+        Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH),
+        table,
+        {one.player for one in entries},
+        given.within,
+    )
     return 0
 
 
-def choose(book: Book, entries: Sequence[Entry], games: int, within: float) -> tuple[str, str, int] | None:
-    """The keys of the two who meet next, and for how many games; None if all intervals are narrow or no games left."""
-    keys = [one.key for one in entries]
-    left = {key: games - book.games(key) for key in keys}
-    tired = {key for key in keys if left[key] < 2}
-    meetings = book.meetings()
-    anchor = _anchor(meetings, keys)
-    target = within
-    # Planning takes intervals for symmetric; those that are told are not, and may be a little wider.
-    while (found := next_pairing(meetings, keys, CHUNK, within=target, tired=tired, anchor=anchor)) is None:
-        rated = rate(meetings, anchor, keys)
-        narrow = all(key in rated and rated[key].high - rated[key].low <= 2 * within for key in keys)
-        if narrow or len(tired) == len(keys) or target < within / 4:
-            return None
-        target *= 0.97
-    return (*found, min(CHUNK, max(left[found[0]], left[found[1]])) // 2 * 2)
-
-
-def standings(book: Book, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Everything there is to tell about these players, for JSON: the highest first, the unrated last."""
-    names = {one.key: one.player for one in entries}
-    met = book.meetings()
-    meetings = [meeting for meeting in met if meeting.a in names and meeting.b in names]
-    anchor = _anchor(met, list(names))
-    rated = rate(met, anchor, names)  # others in the book connect them too
-    rows, crossed = [], []
-    for one in sorted(entries, key=lambda one: -rated[one.key].rating if one.key in rated else float("inf")):
-        mine = [_record(book, one.key, other) for other in book.entries if other != one.key]
-        record = {name: sum(row[name] for row in mine) for name in COUNTS}
-        rating = rated[one.key]._asdict() if one.key in rated else dict.fromkeys(Rating._fields)
-        rows.append({"player": one.player, **rating, **record, "score": _score(record), "facts": one.facts})
-    for meeting in meetings:
-        record = _record(book, meeting.a, meeting.b)
-        distinct = round(meeting.distinct * record["games"])
-        told = {"a": names[meeting.a], "b": names[meeting.b], "score": _score(record)}
-        crossed.append(told | record | {"distinct_games": distinct})
-    return {
-        "game": book.game,
-        "conditions": book.conditions,
-        "anchor": book.entries[anchor].player if anchor in book.entries else names[anchor],
-        "players": rows,
-        "meetings": crossed,
-        "cycles": [[names[key] for key in cycle] for cycle in cycles(meetings)],
-    }
-
-
-def report(console: Console, table: dict[str, Any], within: float) -> None:
-    """Print a ladder."""
+def report(console: Console, table: dict[str, Any], asked: Collection[str], within: float) -> None:
+    """Print a ladder; of those who were asked for also whose interval is wide."""
     players = table["players"]
     shown = Table(box=None, pad_edge=False)
     for title in ("", "player", "Elo", "95 % interval", "games", "score", "drawn"):
@@ -171,33 +150,11 @@ def report(console: Console, table: dict[str, Any], within: float) -> None:
     if unrated:
         told = f"no games connect with {table['anchor']}, so without a rating: {', '.join(unrated)}"
         console.print(Text(told, style="yellow"), soft_wrap=True)
-    wide = [row["player"] for row in players if row["rating"] is not None and row["high"] - row["low"] > 2 * within]
+    rated = [row for row in players if row["rating"] is not None and row["player"] in asked]
+    wide = [row["player"] for row in rated if row["high"] - row["low"] > 2 * within]
     if wide:
         told = f"wider than ± {within:g}, more --games would narrow them: {', '.join(wide)}"
         console.print(Text(told, style="dim"), soft_wrap=True)
-
-
-def _anchor(meetings: Sequence[Meeting], keys: Sequence[str]) -> str:
-    """`random` if it is one of these or earlier games connect it with one, else the first."""
-    return ANCHOR if set(components(meetings, [ANCHOR, *keys])[0]) & set(keys) else keys[0]
-
-
-def _record(book: Book, a: str, b: str) -> dict[str, int]:
-    """What came of all games of A against B."""
-    record = dict.fromkeys(COUNTS, 0)
-    for chunk in book.chunks:
-        if {chunk.a, chunk.b} == {a, b}:
-            won, lost = (chunk.wins, chunk.losses) if chunk.a == a else (chunk.losses, chunk.wins)
-            gave_up = chunk.forfeits[chunk.a != a]
-            for name, count in zip(
-                COUNTS, (chunk.games, won, chunk.draws, lost, chunk.truncated, gave_up), strict=True
-            ):
-                record[name] += count
-    return record
-
-
-def _score(record: dict[str, int]) -> float | None:
-    return (record["wins"] + record["draws"] / 2) / record["games"] if record["games"] else None
 
 
 def _points(table: dict[str, Any], against: str) -> list[Point]:
@@ -222,10 +179,13 @@ def _progress() -> Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.ladder", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
     add: Callable[..., Any] = parser.add_argument
-    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files; two players or more in all")
+    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files;\n"
+        "two players or more in all, with --fixed one or more")  # fmt: skip
     add("--games", type=int, default=1000, metavar="N", help="that each player gets, earlier ones included;\n"
         "who has them still meets who has not (default: 1000; 0 shows what is known)")  # fmt: skip
     add("--within", type=float, default=40, metavar="ELO", help="stop at intervals of ± ELO (default: 40)")
+    add("--fixed", action="store_true", help="rate newcomers by their games against the ladder that ships,\n"
+        "whose ratings stay; --json then adds their rows to it")  # fmt: skip
     add("--results", type=Path, default=roster.RUNS / "ladder.json", metavar="FILE",
         help=f"where results are kept and added to (default: {roster.RUNS / 'ladder.json'})")  # fmt: skip
     add("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")

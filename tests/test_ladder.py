@@ -161,6 +161,108 @@ def test_ctrl_c_keeps_what_was_played(
     assert [path.name for path in Path("checkpoints").iterdir()] == ["ladder.json"]
 
 
+@pytest.fixture
+def on_the_ladder(run: Path, ships: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """docs/ladder.json of a package that ships: tic-tac-toe's, with one policy on it."""
+    path = ships / "docs" / "ladder.json"
+    players = ["random", "greedy", "greedy?random=0.5", "run/first.safetensors"]
+    assert ladder.main([*players, "--games", "400", "--within", "90", "--json", str(path)]) == 0
+    Path("checkpoints/ladder.json").unlink()
+    capsys.readouterr()
+    return path
+
+
+def test_newcomers_meet_the_ladder_that_ships(
+    on_the_ladder: Path, played: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads(on_the_ladder.read_text())
+    command = ["run", "--fixed", "--within", "60", "--json", str(on_the_ladder)]
+    assert ladder.main([*command, "--games", "80"]) == 0
+    assert sum(played) == 160  # eighty are too few
+    told = capsys.readouterr().out
+    assert "wider than ± 60, more --games would narrow them: run/" in told
+    assert ladder.main([*command, "--games", "5000"]) == 0
+    count, told = sum(played), capsys.readouterr().out
+    assert count > 160
+    assert "wider" not in told
+    after = json.loads(on_the_ladder.read_text())
+    new = {"run/first.safetensors", "run/last.safetensors"}
+    rows = {row["player"]: row for row in after["players"]}
+    assert set(rows) == {row["player"] for row in before["players"]} | new
+    assert [row for row in after["players"] if row["player"] not in new] == [
+        row for row in before["players"] if row["player"] not in new
+    ]
+    assert [row["rating"] for row in after["players"]] == sorted((r["rating"] for r in rows.values()), reverse=True)
+    for name in new:
+        assert rows[name]["low"] < rows[name]["rating"] < rows[name]["high"] <= rows[name]["low"] + 120
+        assert rows[name]["facts"]
+        mine = [met for met in after["meetings"] if name in (met["a"], met["b"])]
+        assert {met["a"] for met in mine} == {name}
+        assert {met["b"] for met in mine} <= {"random", "greedy", "greedy?random=0.5"}
+        assert sum(met["games"] for met in mine) == rows[name]["games"]
+        assert name in told
+    assert sum(rows[name]["games"] for name in new) == count
+    # Nothing is left to play; alone, each gets the row that it got in company.
+    text = on_the_ladder.read_text()
+    assert ladder.main([*command, "--games", "5000"]) == 0
+    assert on_the_ladder.read_text() == text
+    capsys.readouterr()
+    assert ladder.main(["run/last.safetensors", *command[1:], "--results", "alone.json", "--games", "5000"]) == 0
+    assert json.loads(on_the_ladder.read_text())["players"] == after["players"]
+
+
+def test_an_engine_of_the_ladder_is_started_when_it_is_met(
+    on_the_ladder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that who never meets one need not have it."""
+    table = json.loads(on_the_ladder.read_text())
+    mean = (
+        sum(row["rating"] for row in table["players"] if "run" not in row["player"]) / 3
+    )  # whom a newcomer meets first
+    engine = table["players"][0] | {"player": "uci:no-such-engine", "rating": mean, "low": mean, "high": mean}
+    on_the_ladder.write_text(json.dumps(table | {"players": [engine, *table["players"]]}))
+    with pytest.raises(SystemExit) as caught:
+        ladder.main(["run/last.safetensors", "--fixed", "--games", "40"])
+    assert caught.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "no-such-engine" in line
+    engine |= {"rating": 9000, "low": 9000, "high": 9000}
+    on_the_ladder.write_text(json.dumps(table | {"players": [engine, *table["players"]]}))
+    assert ladder.main(["run/last.safetensors", "--fixed", "--games", "40"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "greedy", "--fixed"], ("greedy is on the ladder that ships",)),
+        (["minimax", "--fixed"], ("no ladder of chess ships",)),
+        (["run", "--fixed", "--openings", "random:2"], ("random:1", "random:2")),
+        (["run", "--fixed", "--max-plies", "5"], ('"max_plies": 5',)),
+        (["run", "--fixed", "--json", "other.json"], ("other.json holds something other", "left as it is")),
+        (
+            ["run", "--fixed", "--json", "new.json", "--games", "0"],
+            ("run/first.safetensors, run/last", "without games"),
+        ),
+    ],
+)
+def test_bad_newcomers_are_one_line_and_exit_code_two(
+    on_the_ladder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: tuple[str, ...]
+) -> None:
+    Path("other.json").write_text("[]")
+    with pytest.raises(SystemExit) as caught:
+        ladder.main(arguments)
+    assert caught.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    [line] = told.err.splitlines()
+    assert line.startswith("error: ")
+    for word in words:
+        assert word in line
+    assert Path("other.json").read_text() == "[]"
+    assert not Path("new.json").exists()
+    assert not Path("checkpoints/ladder.json").exists()
+
+
 def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Greedy beats the first, the first the last, the last greedy: as a file, for no such players are at hand."""
     assert ladder.main(["greedy", "run/first.safetensors", "run/last.safetensors", "--games", "80"]) == 0
@@ -243,6 +345,8 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         ladder.main(["--help"])
     assert caught.value.code == 0
     told = capsys.readouterr().out
-    options = "--games --within --results --seed --openings --max-plies --concurrency --json --picture --against"
+    options = (
+        "--games --within --fixed --results --seed --openings --max-plies --concurrency --json --picture --against"
+    )
     for word in (*options.split(), "random", "folder", "Ctrl-C", "updates", "plies", "seconds"):
         assert word in told

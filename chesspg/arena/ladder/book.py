@@ -164,11 +164,11 @@ def policy_path(text: str) -> Path | None:
         return None
 
 
-def expand(texts: list[str]) -> list[str]:
+def expand(texts: list[str], least: int = 2) -> list[str]:
     """Each folder's place taken by all policy files in and below it but what a run started from, with its options.
 
-    Raises ValueError for a folder without any, and if a player is named twice. A policy that lies in a folder under
-    several names, such as `last` and `best`, is taken once.
+    Raises ValueError for a folder without any, if a player is named twice, and for fewer players than `least`. A policy
+    that lies in a folder under several names, such as `last` and `best`, is taken once.
     """
     players: list[str] = []
     seen: set[str] = set()
@@ -186,7 +186,7 @@ def expand(texts: list[str]) -> list[str]:
             elif not inside:
                 raise ValueError(f"{player} is named twice; once would do")
             seen.add(content)
-    if len(players) < 2:
+    if len(players) < least:
         raise ValueError(f"only one player, {players[0]}; a ladder has two or more")
     return players
 

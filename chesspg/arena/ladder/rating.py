@@ -20,7 +20,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +83,15 @@ def rate(
     return ratings
 
 
-def performance(meetings: Sequence[Meeting], ratings: Mapping[str, float]) -> Rating:
-    """The rating of one player, A of all `meetings`, from games against rated ones, whose ratings are taken as exact.
+def performance(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating]) -> Rating:
+    """The rating of one player, A of all `meetings`, from games against rated ones, whose ratings stay as they are.
+
+    An opponent's rating is a number, taken as exact, or comes with its interval, which the player's then includes. To
+    first order their errors eₖ move the rating by Σ gₖ eₖ, with gₖ = wₖ/Σw the share of their games in the information.
+    However the errors hang together, and those of one ladder nearly move as one, Σ gₖ hₖ bounds this, hₖ the intervals'
+    half widths. So the score test keeps a value if
+
+        |Σ n (score − expected)| / Σw ≤ √((t standard errors)² + (Σ gₖ hₖ)²)
 
     Raises ValueError if there are no games, not one player A, or an opponent without a rating.
     """
@@ -97,7 +104,9 @@ def performance(meetings: Sequence[Meeting], ratings: Mapping[str, float]) -> Ra
         raise ValueError(f"{', '.join(unrated)} without a rating; known are {', '.join(ratings)}")
     (name,) = names
     free = np.array([player == name for player in games.players])
-    theta = np.array([0.0 if player == name else ratings[player] / LOGIT for player in games.players])
+    known = {player: _with_interval(ratings[player]) for player in games.players if player != name}
+    theta = np.array([0.0 if player == name else known[player].rating / LOGIT for player in games.players])
+    games.halves = np.array([0.0 if player == name else _half(known[player]) for player in games.players])
     theta[free] = theta[~free].mean()
     return games.interval(games.fit(theta, free), free, games.players.index(name))
 
@@ -175,21 +184,53 @@ def next_pairing(
         if table.players[a] in tired and table.players[b] in tired:
             continue
         v = covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
-        # s(1 − s) is the logistic density: nearly a normal one of the same height, which a normal v widens.
-        spread = v + 8 / math.pi
-        information = math.exp(-((theta[a] - theta[b]) ** 2) / (2 * spread)) / math.sqrt(2 * math.pi * spread)
-        w = games * information / phi.get((a, b), phi.get((b, a), 1.0))
+        w = games * _information(theta[a] - theta[b], v) / phi.get((a, b), phi.get((b, a), 1.0))
         gain = float(w * np.square(covariance[wide, a] - covariance[wide, b]).sum() / (1 + w * v))
         if gain > best:
             best, choice = gain, (table.players[a], table.players[b])
     return choice
 
 
-def shipped() -> dict[str, float]:
-    """The ratings that ship, by player string: those of docs/ladder.json. Empty if absent."""
+def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating], games: int) -> str:
+    """Which of the rated ones should meet a player, A of all `meetings`, for the next `games` games.
+
+    The one after whose games the rating's variance, as of `performance`, is expected to be smallest,
+
+        1/Σw + (Σ wₖ hₖ/z / Σw)²
+
+    with w as in `next_pairing`: who is about as strong, and whose own rating is well known.
+    """
+    theta, precision, lean = 0.0, 1 / PRIOR**2, 0.0
+    phi: dict[str, float] = {}
+    known = {player: _with_interval(rating) for player, rating in ratings.items()}
+    if meetings:
+        theta = performance(meetings, ratings).rating / LOGIT
+        table = _Games(meetings)
+        for (a, b), n, one in zip(table.pairings, table.n, table.phi, strict=True):
+            player = table.players[b if table.players[a] == meetings[0].a else a]
+            phi[player] = float(one)
+            w = float(n * _expected(np.array(theta - known[player].rating / LOGIT))[1] / one)
+            precision, lean = precision + w, lean + w * _half(known[player]) / Z
+    else:
+        theta = sum(rating.rating for rating in known.values()) / len(known) / LOGIT
+
+    def variance(player: str) -> float:
+        w = games * _information(theta - known[player].rating / LOGIT, 1 / precision) / phi.get(player, 1.0)
+        return 1 / (precision + w) + ((lean + w * _half(known[player]) / Z) / (precision + w)) ** 2
+
+    return min(known, key=variance)
+
+
+def shipped_table() -> dict[str, Any]:
+    """The ladder that ships, docs/ladder.json. Empty if absent."""
     path = shipped_files("docs", ".json").get("ladder")
-    rows = json.loads(path.read_text(encoding="utf-8"))["players"] if path else []
-    return {row["player"]: row["rating"] for row in rows}
+    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    return table
+
+
+def shipped() -> dict[str, float]:
+    """The ratings on the ladder that ships, by player string."""
+    return {row["player"]: row["rating"] for row in shipped_table().get("players", [])}
 
 
 class _Games:
@@ -203,6 +244,7 @@ class _Games:
         self.x = np.zeros((len(met), len(self.players)))  # [M, K] 1 for A, −1 for B
         for row, (a, b) in zip(self.x, self.pairings, strict=True):
             row[a], row[b] = 1, -1
+        self.halves = np.zeros(len(self.players))  # [K] of the intervals of ratings that are not free
         pairs = np.array([len(meeting.pairs) for meeting in met], dtype=float)
         self.pairs = pairs  # [M]
         self.n = 2 * pairs * [meeting.distinct for meeting in met]  # [M] games, repeated ones once
@@ -252,29 +294,31 @@ class _Games:
         met = theta[(self.x[mine] != 0).any(axis=0) & (np.arange(len(free)) != i)]
 
         def error(theta: Floats) -> tuple[float, float]:
-            """By how much the games would move the rating, and the standard error of that."""
+            """By how much the games would move the rating, and how much of that may be chance."""
             s, variance = _expected(self.x @ theta)
             weight = self.n * variance
             x = self.x[:, free]
             spread = np.linalg.inv((x.T * weight) @ x)[row]
             shift = spread @ (x.T @ (self.n * (self.score - s)))
-            return float(shift), float(np.sqrt(np.square(x @ spread) @ (weight * self.phi)))
+            deviation = np.sqrt(np.square(x @ spread) @ (weight * self.phi))
+            lean = np.abs((x @ spread * weight) @ self.x) @ self.halves
+            return float(shift), math.hypot(t * deviation, lean)
 
         def end(sign: int) -> float:
             """By secants, and by halves where those leave what is known; the test keeps no value beyond the end."""
             kept = last = float(theta[i])
             lost = sign * max(sign * kept, (sign * met).max() + BOUND / LOGIT)
-            shift, deviation = error(theta)
-            excess = abs(shift) - t * deviation  # above 0 where the test rejects
-            at, value = theta, kept + sign * t * deviation
+            shift, chance = error(theta)
+            excess = abs(shift) - chance  # above 0 where the test rejects
+            at, value = theta, kept + sign * chance
             while abs(lost - kept) > TOLERANCE and abs(value - last) > TOLERANCE:
                 if not min(kept, lost) < value < max(kept, lost):
                     value = (kept + lost) / 2
                 at = at.copy()
                 at[i] = value
                 at = self.fit(at, others)
-                shift, deviation = error(at)
-                before, excess = excess, abs(shift) - t * deviation
+                shift, chance = error(at)
+                before, excess = excess, abs(shift) - chance
                 kept, lost = (value, lost) if excess <= 0 else (kept, value)
                 slope = (excess - before) / (value - last)
                 last, value = value, value - excess / slope if slope else lost
@@ -301,6 +345,22 @@ def _merged(meetings: Iterable[Meeting]) -> list[Meeting]:
         distinct = math.fsum(part.distinct * len(part.pairs) for part in parts) / len(pairs)
         merged.append(Meeting(a, b, pairs, distinct))
     return merged
+
+
+def _with_interval(rating: float | Rating) -> Rating:
+    return rating if isinstance(rating, Rating) else Rating(rating, rating, rating)
+
+
+def _half(rating: Rating) -> float:
+    """Half the width of an interval, in logits."""
+    return (rating.high - rating.low) / 2 / LOGIT
+
+
+def _information(d: float, v: float) -> float:
+    """s(1 − s) averaged over a difference of mean d and variance v."""
+    # It is the logistic density: nearly a normal one of the same height, which a normal v widens.
+    spread = v + 8 / math.pi
+    return math.exp(-(d**2) / (2 * spread)) / math.sqrt(2 * math.pi * spread)
 
 
 def _expected(d: Floats) -> tuple[Floats, Floats]:

@@ -12,18 +12,20 @@ import numpy as np
 import pytest
 
 from chesspg.arena import ratings
+from chesspg.arena.ladder.book import policy_path
 from chesspg.arena.ladder.rating import (
     LOGIT,
     Meeting,
     Rating,
     components,
     cycles,
+    next_opponent,
     next_pairing,
     performance,
     rate,
     shipped,
+    shipped_table,
 )
-from chesspg.policy.shipped import shipped_files
 
 # Wins of the row over the column, American League 1987, 13 games a pairing: Agresti, Categorical Data Analysis (2002),
 # table 10.10; the estimates below it are those of its section 10.6 and of R's BradleyTerry2, Baltimore 0.
@@ -183,6 +185,66 @@ def test_the_truth_lies_inside_nineteen_times_of_twenty(draws: float) -> None:
     assert 0.93 <= np.mean(inside) <= 0.98
 
 
+def test_a_newcomer_s_interval_includes_those_of_its_opponents() -> None:
+    """One opponent, of half width h: where s is expected, an end has (s − S)² = t²φ s(1 − s)/n + (h s(1 − s))²."""
+    pairs = [1, 0.75, 0.5, 0.75] * 25  # S = ¾, n = 200
+    t, n, phi = ratings.student(100), 200, 2 * 101 / ratings.effective_games(pairs)
+    rating, low, high = performance([Meeting("new", "greedy", pairs)], {"greedy": Rating(700, 640, 760)})
+    assert rating == performance([Meeting("new", "greedy", pairs)], {"greedy": 700.0}).rating
+    for end in (low, high):
+        s = ratings.expected_score(end - 700)
+        variance = s * (1 - s)
+        assert abs(s - 0.75) == pytest.approx(
+            math.hypot(t * math.sqrt(phi * variance / n), 60 / LOGIT * variance), abs=1e-4
+        )
+    exact = performance([Meeting("new", "greedy", pairs)], {"greedy": 700.0})
+    assert performance([Meeting("new", "greedy", pairs)], {"greedy": Rating(700, 700, 700)}) == exact
+    # So many games that the opponents' intervals alone are left: ±60 and ±20, half of the information each.
+    known = {"low": Rating(600, 580, 620), "high": Rating(800, 740, 860)}
+    met = [Meeting("new", "low", [0.75] * 10**6), Meeting("new", "high", [0.25] * 10**6)]
+    rating, low, high = performance(met, known)
+    assert (rating, high - rating, rating - low) == pytest.approx(
+        (700, 40, 40), abs=1.5
+    )  # the score test is not linear
+
+
+def test_the_truth_of_newcomers_lies_inside_too() -> None:
+    """Against ratings that are themselves estimated; to take them as exact would promise too much."""
+    rng = np.random.default_rng(3)
+    met = [("random", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("random", "b"), ("b", "d")]
+    inside, exact = [], []
+    for k in range(200):
+        rated = rate([Meeting(x, y, simulated(rng, TRUTH[x] - TRUTH[y], 60)) for x, y in met])
+        truth = (300.0, 700.0)[k % 2]
+        meetings: list[Meeting] = []
+        for _ in range(6):
+            opponent = next_opponent(meetings, rated, 40)
+            meetings.append(Meeting("new", opponent, simulated(rng, truth - TRUTH[opponent], 20)))
+        told = performance(meetings, rated)
+        inside.append(told.low <= truth <= told.high)
+        told = performance(meetings, {name: rating.rating for name, rating in rated.items()})
+        exact.append(told.low <= truth <= told.high)
+    assert np.mean(inside) >= 0.93
+    assert np.mean(exact) <= 0.9
+
+
+def test_whom_a_newcomer_meets() -> None:
+    known = {f"p{k}": 250.0 * k for k in range(9)}
+    assert next_opponent([], known, 40) == "p4"  # the mean
+    # Half way between p6 and p7 by its first games; then who is nearest to what is known.
+    first = [Meeting("new", "p4", [1, 0.75, 1, 1] * 5)]
+    assert next_opponent(first, known, 40) in {"p6", "p7"}
+    sure = [Meeting("new", "p2", [0.5, 0.25, 0.75] * 50)]
+    assert next_opponent(sure, known, 40) == "p2"
+    # Of two alike the one of the narrower interval; once games abound, even one farther away.
+    wide = {"wide": Rating(500, 450, 550), "narrow": Rating(500, 490, 510), "exact": Rating(250, 250, 250)}
+    assert next_opponent([], {name: wide[name] for name in ("wide", "narrow")}, 40) == "narrow"
+    few, many = ([Meeting("new", "wide", [0.5, 0.25, 0.75] * k)] for k in (4, 1000))
+    pair = {name: wide[name] for name in ("wide", "exact")}
+    assert next_opponent(few, pair, 40) == "wide"
+    assert next_opponent(many, pair, 40) == "exact"
+
+
 def test_the_pairing_that_narrows_most() -> None:
     assert next_pairing([], ["random", "greedy"], 40) == ("random", "greedy")
     even = [0.5, 0.75, 0.25, 0.5] * 20
@@ -251,11 +313,12 @@ def test_the_ladder_of_this_checkout() -> None:
     ratings = shipped()
     assert ratings["random"] == 0
     assert 0 < ratings["greedy"] < ratings["minimax?depth=2"]
-    rated = rate(
-        Meeting(met["a"], met["b"], [met["score"]] * (met["games"] // 2))
-        for met in json.loads(shipped_files("docs", ".json")["ladder"].read_text())["meetings"]
-    )
-    for name, rating in rated.items():
+    newcomers: dict[str, list[Meeting]] = {name: [] for name in ratings if policy_path(name)}
+    others = []
+    for met in shipped_table()["meetings"]:
+        meeting = Meeting(met["a"], met["b"], [met["score"]] * (met["games"] // 2))
+        newcomers.get(meeting.a, others).append(meeting)
+    for name, rating in (rate(others) | {name: performance(mine, ratings) for name, mine in newcomers.items()}).items():
         assert ratings[name] == pytest.approx(rating.rating, abs=1)
 
 
