@@ -41,48 +41,40 @@ class Attacks(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        for name, numbers in {"step": _STEPS, "up": _UP, "down": _DOWN}.items():
-            self.register_buffer(name, torch.tensor(numbers)[:, :, None], persistent=False)
+        steps = torch.tensor(_STEPS) * torch.tensor([1, 2, 4])[:, None, None]  # [3, 2, 2]
+        for name, numbers in {"steps": steps, "up": torch.tensor(_UP), "down": torch.tensor(_DOWN)}.items():
+            self.register_buffer(name, numbers[..., None], persistent=False)
 
     def forward(self, planes: Tensor) -> Tensor:
-        pieces = planes[:, :12, 0].reshape(-1, 2, 6)  # own, opponent's
-        pawns, knights, bishops, rooks, queens, kings = pieces.unbind(2)  # [N, 2] each
-        empty = ~_union(pieces.flatten(1))[:, None, None, None]  # [N, 1, 1, 1]
+        pieces = planes[:, :12, 0]
+        empty = ~pieces.sum(dim=1)[:, None, None, None]  # [N, 1, 1, 1]; no square has two, so that + is |
+        pawns, knights, bishops, rooks, queens, kings = pieces.view(-1, 2, 6).unbind(2)  # [N, 2] each: own, opponent's
         straight = torch.cat((rooks, queens, kings), dim=1)
         diagonal = torch.cat((bishops, queens, kings), dim=1)
         from_ = torch.stack((straight, diagonal), dim=1)[:, :, None]  # [N, 2, 1, 6]
-        rays = self._slide(from_, empty, True) | self._slide(from_, empty, False)  # [N, 2, 2, 6]
-        rays = rays[:, :, 0] | rays[:, :, 1]  # [N, 2, 6]
-        by_rook, by_bishop = rays[:, 0, :2], rays[:, 1, :2]
-        by_queen = rays[:, 0, 2:4] | rays[:, 1, 2:4]
-        rook_checks, bishop_checks = rays[:, 0, 4:], rays[:, 1, 4:]
-        jumps = _knight(torch.cat((knights, kings), dim=1))
-        up = _sideways(torch.stack((pawns[:, 0], kings[:, 0]), dim=1)) << 8
-        down = _down(_sideways(torch.stack((pawns[:, 1], kings[:, 1]), dim=1)), 8)
-        ranks = _sideways(kings) | kings
-        by_king = ranks | ranks << 8 | _down(ranks, 8)
-        pawn_rows = torch.stack((up[:, 0], down[:, 0], up[:, 1], down[:, 1]), dim=1)
+        rays = self._slide(from_, empty, up=True) | self._slide(from_, empty, up=False)  # [N, 2, 2, 6]
+        straight, diagonal = (rays[:, :, 0] | rays[:, :, 1]).unbind(1)  # [N, 6] each
+        near = _sideways(torch.cat((knights, kings, pawns), dim=1), 1)
+        far = _sideways(torch.cat((knights, kings), dim=1), 2)
+        jumps = near[:, :4] << 16 | _down(near[:, :4], 16) | far << 8 | _down(far, 8)
+        up, down = near[:, 2::2] << 8, _down(near[:, 3::2], 8)  # own king and pawns, the opponent's
+        ranks = near[:, 2:4] | kings
+        around = (ranks | ranks << 8 | _down(ranks, 8)) ^ kings
         return torch.cat(
-            (pawn_rows[:, :2], jumps[:, :2], by_bishop, by_rook, by_queen, by_king ^ kings,
-             pawn_rows[:, 2:], jumps[:, 2:], bishop_checks, rook_checks), dim=1,
+            (up[:, 1:], down[:, 1:], jumps[:, :2], diagonal[:, :2], straight[:, :2],
+             straight[:, 2:4] | diagonal[:, 2:4], around,
+             up[:, :1], down[:, :1], jumps[:, 2:], diagonal[:, 4:], straight[:, 4:]), dim=1,
         )[:, :, None]  # fmt: skip
 
     def _slide(self, from_: Tensor, empty: Tensor, up: bool) -> Tensor:
         """[N, 2, 1, G] sliders, straight and diagonal, to [N, 2, 2, G] what they attack in each of their directions."""
         shift = torch.bitwise_left_shift if up else torch.bitwise_right_shift
-        step, mask = self.get_buffer("step"), self.get_buffer("up" if up else "down")
+        steps, mask = self.get_buffer("steps"), self.get_buffer("up" if up else "down")
         open_ = empty & mask
-        for times in (1, 2, 4):
-            from_ = from_ | open_ & shift(from_, times * step)
-            open_ = open_ & shift(open_, times * step)
-        return shift(from_, step) & mask
-
-
-def _union(words: Tensor) -> Tensor:
-    """[N, 12] to [N] all bits that are set in any."""
-    words = words[:, :6] | words[:, 6:]
-    words = words[:, :3] | words[:, 3:]
-    return words[:, 0] | words[:, 1] | words[:, 2]
+        for step in steps:  # 1, 2 and 4 squares
+            from_ = from_ | open_ & shift(from_, step)
+            open_ = open_ & shift(open_, step)
+        return shift(from_, steps[0]) & mask
 
 
 def _down(words: Tensor, step: int) -> Tensor:
@@ -90,11 +82,7 @@ def _down(words: Tensor, step: int) -> Tensor:
     return words >> step & (1 << 64 - step) - 1
 
 
-def _sideways(words: Tensor) -> Tensor:
-    return words << 1 & _NOT_A | words >> 1 & _NOT_H
-
-
-def _knight(words: Tensor) -> Tensor:
-    near = _sideways(words)
-    far = words << 2 & _NOT_AB | words >> 2 & _NOT_GH
-    return near << 16 | _down(near, 16) | far << 8 | _down(far, 8)
+def _sideways(words: Tensor, squares: int) -> Tensor:
+    """So many squares, 1 or 2, to the east and to the west."""
+    east, west = (_NOT_A, _NOT_H) if squares == 1 else (_NOT_AB, _NOT_GH)
+    return words << squares & east | words >> squares & west

@@ -25,6 +25,9 @@ class Network(nn.Module):
     A subclass passes its own keyword arguments on to `super().__init__`, and defines `forward`.
     """
 
+    scalar_limits: Tensor  # [S]
+    bits: Tensor  # [256, 8]
+
     def __init__(self, game: Game, **init_args: Any) -> None:
         super().__init__()
         self.init_args = init_args
@@ -36,14 +39,17 @@ class Network(nn.Module):
         self.squares = game.board[0] * game.board[1]
 
     def unpack(self, planes: Tensor) -> Tensor:
-        """[N, P, W] int64 words to [N, P, squares] zeros and ones in the parameters' dtype."""
+        """[N, P, W] int64 words to [N, P, squares] zeros and ones, in the precision the network runs in."""
         bytes_ = planes.flatten(1).contiguous().view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
-        bits = F.embedding(bytes_.int(), self.get_buffer("bits"))  # [N, P · W · 8, 8]
+        table, device = self.bits, planes.device.type
+        if torch.is_autocast_enabled(device):
+            table = table.to(torch.get_autocast_dtype(device))
+        bits = F.embedding(bytes_.int(), table)  # [N, P · W · 8, 8]
         return bits.view(*planes.shape[:2], planes.shape[2] * 64)[:, :, : self.squares]
 
     def scale(self, scalars: Tensor) -> Tensor:
         """[N, S] uint8 counters to [N, S] floats in [0, 1]."""
-        return scalars / self.get_buffer("scalar_limits")
+        return scalars / self.scalar_limits
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
         """planes [N, P, W] int64 words, scalars [N, S] uint8, legal [N, M] actions, −1 behind a game's last."""
@@ -99,8 +105,8 @@ class ResidualNet(Network):
             raise ValueError(f"ResidualNet has chess's from×to actions, which {game.name} has not; take MLP")
         self.channels = channels
         self.attacks = Attacks()
-        self.stem = nn.Conv2d(len(game.planes) + len(self.attacks.names), channels, 3, padding=1)
-        self.scalar_bias = nn.Linear(len(game.scalars), channels)
+        inputs = len(game.planes) + len(self.attacks.names) + len(game.scalars)
+        self.stem = nn.Conv2d(inputs, channels, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.from_to = nn.Linear(channels, 2 * channels)
         self.underpromotion = nn.Linear(channels, 9)
@@ -110,9 +116,11 @@ class ResidualNet(Network):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        planes = torch.cat((planes, self.attacks(planes)), dim=1)
-        board = self.unpack(planes).view(*planes.shape[:2], 8, 8).contiguous(memory_format=torch.channels_last)
-        x = self.stem(board) + self.scalar_bias(self.scale(scalars))[:, :, None, None]
+        bits = self.unpack(torch.cat((planes, self.attacks(planes)), dim=1))
+        board = bits.new_empty((len(bits), 8, 8, self.stem.in_channels))
+        board[..., : bits.shape[1]] = bits.unflatten(2, (8, 8)).permute(0, 2, 3, 1)
+        board[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # a counter is a plane of its value
+        x = self.stem(board.permute(0, 3, 1, 2))
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
         first = torch.arange(0, 64 * len(x), 64, device=x.device)[:, None]  # a1 of each board
