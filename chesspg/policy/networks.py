@@ -118,7 +118,7 @@ class ResidualNet(Network):
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
         bits = self.unpack(torch.cat((planes, self.attacks(planes)), dim=1))
         board = bits.new_empty((len(bits), 8, 8, self.stem.in_channels))
-        board[..., : bits.shape[1]] = bits.unflatten(2, (8, 8)).permute(0, 2, 3, 1)
+        board[..., : bits.shape[1]] = bits.view(*bits.shape[:2], 8, 8).permute(0, 2, 3, 1)
         board[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # a counter is a plane of its value
         x = self.stem(board.permute(0, 3, 1, 2))
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
