@@ -120,6 +120,7 @@ class PolicyGradient(pl.LightningModule):
         self.played = {"rollouts": 0, "games": 0, "plies": 0, "seconds": 0.0}
         self.reward_sum = 0.0
         self._pending: dict[str, tuple[float, str]] = {}
+        self._means: dict[str, tuple[Tensor | float, int]] = {}  # of what each update tells, weighted: sum and weight
         self._clock = time.perf_counter()
         self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
         self._gradients = _Gradients()
@@ -157,16 +158,16 @@ class PolicyGradient(pl.LightningModule):
         if distribution.value is not None:
             error = estimators.value_loss(distribution.value, batch.return_)
             total = total + self.value_weight * error
-            self._log("value_error", error / n, n)
+            self._note("value_error", error, n)
         for start in self._start:
             with torch.no_grad():
                 reference = start(batch.planes, batch.scalars, batch.legal)
             kl = (distribution.probs * (distribution.log_probs - reference.log_probs)).sum()
             total = total + self.kl_weight * kl
-            self._log("kl_to_init", kl / n, n)
-        self._log("loss", weight * loss, 1)
-        self._log("entropy", entropy / n, n)
-        self._log("log_prob_difference", (log_prob - batch.log_prob).detach().abs().sum() / n, n)
+            self._note("kl_to_init", kl, n)
+        self._note("loss", weight * loss)
+        self._note("entropy", entropy, n)
+        self._note("log_prob_difference", (log_prob - batch.log_prob).detach().abs().sum(), n)
         return weight * total
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -174,7 +175,7 @@ class PolicyGradient(pl.LightningModule):
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
         if not torch.isfinite(norm):
             raise NotFinite(f"the gradient is {norm.item()} in rollout {self.played['rollouts']}; nothing was stepped")
-        self._log("gradient_norm", norm, 1)
+        self._note("gradient_norm", norm)
         self._gradients.add(gradients)
 
     def on_rollout(self, rollout: Rollout) -> None:
@@ -220,6 +221,10 @@ class PolicyGradient(pl.LightningModule):
         self._learned[0] += len(batch.choice)
         self._learned[1] += seconds
         self.played["seconds"] += seconds
+        if self.trainer.is_last_batch:  # callbacks have the epoch's end before the module
+            for name, (total, count) in self._means.items():
+                self.log(name, total / count, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
+            self._means = {}
 
     def on_train_epoch_end(self) -> None:
         if not self._pending:
@@ -264,9 +269,10 @@ class PolicyGradient(pl.LightningModule):
         assert isinstance(gathered, Tensor)
         return gathered.flatten(0, 1).cpu()
 
-    def _log(self, name: str, value: Tensor, plies: int) -> None:
-        if self._trainer is not None:
-            self.log(name, value, on_step=False, on_epoch=True, batch_size=plies, sync_dist=True)
+    def _note(self, name: str, total: Tensor, count: int = 1) -> None:
+        """Add to a mean over the rollout's updates. Lightning's own would take a tenth of a small network's update."""
+        before, counted = self._means.get(name, (0.0, 0))
+        self._means[name] = before + total.detach(), counted + count
 
 
 class _Gradients:
