@@ -305,8 +305,9 @@ def _network(run: Any) -> dict[str, Any]:
     # Self-play, and then the bare network on ready tensors of the very batch sizes that were met.
     def self_play(seed: int) -> tuple[float, list[int]]:
         over: list[tuple[int, int]] = []
-        rollout = play(game.start(games), (player, player), Draws(seed), learner=player, max_plies=60,
-                       on_ply=lambda *at: over.append(at))  # fmt: skip
+        with context():
+            rollout = play(game.start(games), (player, player), Draws(seed), learner=player, max_plies=60,
+                           on_ply=lambda *at: over.append(at))  # fmt: skip
         return rollout.plies / rollout.seconds, [games - done for done, _ in over if done < games]
 
     rollout = data.rollout

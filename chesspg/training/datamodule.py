@@ -118,16 +118,17 @@ class SelfPlay(pl.LightningDataModule):
             everyone, pair = self.opponents.seats(player, self.games, self.in_turn, self._apart)
             seats = [everyone[i] for i in index]
             group = (group * (int(pair.max()) + 1) + pair[index]).astype(np.int32)
-        return play(
-            self._start(self._positions(index)),
-            seats,
-            Draws(self.seed, self.rollouts),
-            learner=player,
-            max_plies=self.max_plies,
-            material_weight=self.material_weight,
-            index=index,
-            group=group,
-        )
+        with player.forward_context():  # around that of each ply, so that weights are cast once a rollout
+            return play(
+                self._start(self._positions(index)),
+                seats,
+                Draws(self.seed, self.rollouts),
+                learner=player,
+                max_plies=self.max_plies,
+                material_weight=self.material_weight,
+                index=index,
+                group=group,
+            )
 
     @property
     def in_turn(self) -> int:
