@@ -40,7 +40,8 @@ def fastest_precision(accelerator: Any = "auto") -> Literal["bf16-mixed", "32-tr
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        fast = accelerator in ("auto", "cpu") and torch.cpu.get_capabilities().get("amx_bf16", False)
+        units: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
+        fast = accelerator in ("auto", "cpu") and units.get("amx_bf16", False)
     return "bf16-mixed" if fast else "32-true"
 
 

@@ -24,7 +24,7 @@ from chesspg.policy import files
 from chesspg.policy.networks import MLP, ResidualNet
 from chesspg.policy.policy import words
 from chesspg.training.datamodule import Batch, SelfPlay
-from chesspg.training.module import NotFinite, PolicyGradient, _Gradients
+from chesspg.training.module import NotFinite, PolicyGradient, _Gradients, fastest_precision
 
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]
@@ -126,6 +126,18 @@ def test_the_schedule_follows_rollouts(trainer: MakeTrainer, module: MakeModule)
 
 
 # --- Strictly on-policy ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("units", "precision"), [({"amx_bf16": True}, "bf16-mixed"), ({}, "32-true")])
+def test_the_fastest_precision_is_bf16_only_where_there_are_units_for_it(
+    units: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
+    assert fastest_precision() == fastest_precision("cpu") == precision
+    assert fastest_precision("mps") == "32-true"
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert fastest_precision() == "32-true"
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("64-true", 1e-6), ("32-true", 1e-6), ("bf16-mixed", 1e-6)])
