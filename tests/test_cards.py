@@ -20,7 +20,7 @@ from chesspg.policy.policy import Policy
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 5_000_000  # bytes
-FORMS = {"seed": r"\d+", "commit": r"`?[0-9a-f]{7,40}`?", "licence": r"GPL-3\.0-or-later"}
+FORMS = {"seed": r"\d+(, then \d+)*", "commit": r"`?[0-9a-f]{7,40}`?", "licence": r"GPL-3\.0-or-later"}
 
 
 def rows(text: str) -> dict[str, str]:
