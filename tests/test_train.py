@@ -244,6 +244,10 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not any(name.endswith(".tmp") for name in names)
 
     config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["trainer"]["precision"] in (
+        "32-true",
+        "bf16-mixed",
+    )  # chosen once: it goes on with the same elsewhere
     assert config["data"]["games"] == 4  # the command line's
     assert config["model"]["network"]["init_args"] == {"channels": 8, "blocks": 1, "value": False}
     assert config["trainer"]["callbacks"][0]["init_args"]["games"] == 2  # the second --config's

@@ -19,7 +19,7 @@ def _word(squares: int) -> int:
     return squares - (1 << 64) if squares >> 63 else squares
 
 
-_A, _H, _RANK_1, _RANK_8 = 0x0101010101010101, 0x8080808080808080, 0xFF, 0xFF << 56
+_A, _H, _RANK_8 = 0x0101010101010101, 0x8080808080808080, 0xFF << 56
 _ALL = (1 << 64) - 1
 _NOT_A, _NOT_H = _word(_ALL ^ _A), _word(_ALL ^ _H)
 _NOT_AB, _NOT_GH = _word(_ALL ^ (_A | _A << 1)), _word(_ALL ^ (_H | _H >> 1))

@@ -60,7 +60,10 @@ class RunCLI(LightningCLI):
         parser.add_argument("--run", type=str, default=None, help="the folder to make and write, checkpoints/… if none")
         parser.add_argument("--resume", type=str, default=None, help="the folder of a run to go on with, by its config")
         parser.add_argument(
-            "--init", type=str | None, default=None, help="a policy file, .ckpt or run folder to start from"
+            "--init",
+            type=str | None,
+            default=None,
+            help="a policy file, .ckpt, run folder or name of one that ships, to start from",
         )
         parser.link_arguments("init", "model.init")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
@@ -93,6 +96,7 @@ class RunCLI(LightningCLI):
             config["max_epochs"] = -1
         if config["precision"] is None:
             config["precision"] = fastest_precision(config["accelerator"])
+            self.config.trainer.precision = config["precision"]  # kept with the run, which may go on elsewhere
         if config["logger"] in (None, True):
             config["logger"] = [
                 csv_logger(self.folder, self.checkpoint),

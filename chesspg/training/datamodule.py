@@ -44,12 +44,11 @@ class Batch(NamedTuple):
 class Starts(Protocol):
     """Positions to start from, drawn anew for each rollout."""
 
-    alike: int  # so many games in a row, by their global indices, start from one position
-
     def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         """[n] where each of the games with these global indices starts, '' being the initial position.
 
         Must depend on nothing but the two, so that ranks and resumed runs agree; the draws are not those of the plies.
+        Where games in a row start alike, an attribute `alike` says how many.
         """
 
 
@@ -144,7 +143,9 @@ class SelfPlay(pl.LightningDataModule):
             raise ValueError(f"games is {self.games}, which {ranks} ranks can't share evenly")
         index = np.arange(rank, self.games, ranks)
         starts = self.starts
-        start = index % self.in_turn if starts is None or isinstance(starts, list) else index // starts.alike
+        start = (
+            index % self.in_turn if starts is None or isinstance(starts, list) else index // getattr(starts, "alike", 1)
+        )
         return index, start.astype(np.int32)
 
     def groups(self) -> NDArray[np.int64]:

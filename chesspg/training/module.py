@@ -70,7 +70,7 @@ class PolicyGradient(pl.LightningModule):
         average: games (unbiased), or plies (biased: a long game then weighs less a ply).
         standardise: advantages to mean 0 and deviation 1 over the rollout; biased.
         clip: ε of the clipped ratio, for rollouts used more than once; biased.
-        init: a policy file to start from, of the same game and network.
+        init: a policy file to start from, or what stands for one, of the same game and network.
         kl_weight: of KL(π‖π_init), a ply, in nats: what keeps the policy near the one it started from; biased.
     """
 
@@ -216,6 +216,9 @@ class PolicyGradient(pl.LightningModule):
             expected = estimators.leave_one_out(rewards, groups)[mine]
         return estimators.returns(reward - expected, game, player)
 
+    def on_train_epoch_start(self) -> None:
+        self._means = {}
+
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         seconds = time.perf_counter() - self._clock
         self._clock += seconds
@@ -224,8 +227,7 @@ class PolicyGradient(pl.LightningModule):
         self.played["seconds"] += seconds
         if self.trainer.is_last_batch:  # callbacks have the epoch's end before the module
             for name, (total, count) in self._means.items():
-                self.log(name, total / count, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
-            self._means = {}
+                self.log(name, total / count, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
         if not self._pending:

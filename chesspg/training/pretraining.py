@@ -8,9 +8,9 @@ import math
 import re
 import signal
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -41,6 +41,8 @@ class Settings:
     epochs: int | None = None  # passes over the data
     max_time: str | None = None  # DD:HH:MM:SS
     seed: int = 0
+    # Chosen once: a run goes on with the same elsewhere.
+    precision: Literal["bf16-mixed", "32-true"] = field(default_factory=fastest_precision)
 
     def __post_init__(self) -> None:
         for name, number in {"--batch": self.batch, "--epochs": self.epochs}.items():
@@ -109,7 +111,7 @@ class Pretraining:
             logger=csv_logger(folder, checkpoint),
             log_every_n_steps=self.data.updates,
             gradient_clip_val=1.0,
-            precision=fastest_precision(),
+            precision=settings.precision,
             num_sanity_val_steps=0,
             enable_model_summary=False,
             devices=1,

@@ -30,7 +30,8 @@ def ratings(task: str, home: Path, games: int) -> dict[str, float]:
     known = {} if about.starts else shipped()
     if known.keys() >= set(about.opponents):
         return {name: known[name] for name in about.opponents}
-    return kept(home / task / "opponents.json", {"games": games}, lambda: _rated(about, games))
+    settings = {"games": games, "opponents": list(about.opponents)}
+    return kept(home / task / "opponents.json", settings, lambda: _rated(about, games))
 
 
 def strength(run: Run, known: Mapping[str, float], games: int) -> dict[str, Any]:
@@ -50,7 +51,8 @@ def strength(run: Run, known: Mapping[str, float], games: int) -> dict[str, Any]
                 scores[name] = {"score": result.score, "low": low, "high": high, **result.record._asdict()}
         return {"rating": performance(meetings, known)._asdict(), "scores": scores}
 
-    return kept(run.folder / "strength.json", {"games": games, "opponents": dict(known)}, make)
+    settings = {"games": games, "opponents": dict(known), "updates": run.facts.get("updates")}
+    return kept(run.folder / "strength.json", settings, make)
 
 
 def _rated(about: Task, games: int) -> dict[str, float]:
