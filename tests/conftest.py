@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +100,21 @@ def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
 
     return start_train
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Assert that a command ends with exit code 2 and one line that has all the words, and prints nothing else."""
+
+    def check(main: Callable[[list[str]], int], arguments: list[str], words: Iterable[str]) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        [line] = told.err.splitlines()
+        assert line.startswith("error: ")
+        for word in words:
+            assert word in line
+
+    return check

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -246,18 +246,10 @@ def test_an_engine_of_the_ladder_is_started_when_it_is_met(
     ],
 )
 def test_bad_newcomers_are_one_line_and_exit_code_two(
-    on_the_ladder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: tuple[str, ...]
+    on_the_ladder: Path, refused: Callable[..., None], arguments: list[str], words: tuple[str, ...]
 ) -> None:
     Path("other.json").write_text("[]")
-    with pytest.raises(SystemExit) as caught:
-        ladder.main(arguments)
-    assert caught.value.code == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    [line] = told.err.splitlines()
-    assert line.startswith("error: ")
-    for word in words:
-        assert word in line
+    refused(ladder.main, arguments, words)
     assert Path("other.json").read_text() == "[]"
     assert not Path("new.json").exists()
     assert not Path("checkpoints/ladder.json").exists()
@@ -320,7 +312,7 @@ def test_games_given_up_are_told(
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(
-    run: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: tuple[str, ...]
+    run: Path, refused: Callable[..., None], arguments: list[str], words: tuple[str, ...]
 ) -> None:
     Path("empty").mkdir()
     Path("damaged.json").write_text('{"format": 1, "game"')
@@ -328,15 +320,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
     conditions = '"conditions": {"openings": "random:8", "max_plies": null}'
     Path("chess.json").write_text(f'{{"format": 1, "game": {chess}, {conditions}, "players": [], "chunks": []}}')
     before = {path: path.read_bytes() for path in Path().glob("*.json")}
-    with pytest.raises(SystemExit) as caught:
-        ladder.main(arguments)
-    assert caught.value.code == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    [line] = told.err.splitlines()
-    assert line.startswith("error: ")
-    for word in words:
-        assert word in line
+    refused(ladder.main, arguments, words)
     assert {path: path.read_bytes() for path in Path().glob("*.json")} == before
 
 
