@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,17 +89,24 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts `python -m chesspg.train` with the arguments given, in a process of its own."""
+def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `python -m chesspg.train` with the arguments given, in a process of its own that ends with the test."""
     root = str(Path(__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+
+    started: list[subprocess.Popen[str]] = []
 
     def start_train(*arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "chesspg.train", *arguments]
         pipe: Any = subprocess.PIPE
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+        started.append(process)
+        return process
 
-    return start_train
+    yield start_train
+    for process in started:
+        with process:
+            process.kill()
 
 
 @pytest.fixture

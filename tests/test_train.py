@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import pickle
+import queue
 import re
 import shlex
 import shutil
@@ -187,6 +188,23 @@ def test_stopped_by_a_signal(
     assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0
     assert [int(row["epoch"]) for row in rollouts(run)] == list(range(done + 1))
     assert capsys.readouterr().out.endswith("play it with  python -m chesspg.play run\n")
+
+
+def test_an_interrupt_while_logging_waits_for_what_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard's writer has a thread, and a lock that an exception would leave held."""
+    put = queue.Queue.put
+    waiting: list[bool] = []
+
+    def interrupted(self: queue.Queue[Any], *args: Any, **kwargs: Any) -> None:
+        if not waiting and rollouts(folder / "run"):
+            waiting.append(True)
+            signal.raise_signal(signal.SIGINT)
+            waiting.append(False)  # the signal has not ended this
+        put(self, *args, **kwargs)
+
+    monkeypatch.setattr(queue.Queue, "put", interrupted)
+    assert train("--config small.yaml --run run --trainer.max_epochs 100000") == 130
+    assert waiting == [True, False]
 
 
 def test_resume_drops_the_rows_of_what_was_lost(folder: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 MISTAKE = 2  # exit code when the user asked for what can't be
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -44,6 +46,25 @@ def polite_interrupt(message: str = "interrupted") -> Iterator[None]:
     except KeyboardInterrupt:
         print(f"\n{message}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+
+
+@contextmanager
+def interrupt_later() -> Iterator[None]:
+    """Have Ctrl-C wait for the end of the block.
+
+    To be put around what shares a lock with another thread: a KeyboardInterrupt there may leave the lock held for good.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other is ever interrupted
+        yield
+        return
+    came: list[tuple[Any, ...]] = []
+    handler = signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came and callable(handler):
+            handler(*came[0])
 
 
 class Parser(argparse.ArgumentParser):

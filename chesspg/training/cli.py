@@ -21,6 +21,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from chesspg.arena import roster
+from chesspg.arena.commands import interrupt_later
 from chesspg.learning import estimators
 from chesspg.policy import files
 from chesspg.policy.shipped import shipped_files
@@ -100,7 +101,7 @@ class RunCLI(LightningCLI):
         if config["logger"] in (None, True):
             config["logger"] = [
                 csv_logger(self.folder, self.checkpoint),
-                TensorBoardLogger(self.folder, name="", version=""),
+                EventLogger(self.folder, name="", version=""),
             ]
         config["plugins"] = [AtomicCheckpointIO(), *(config["plugins"] or [])]
         config["default_root_dir"] = str(self.folder)
@@ -116,6 +117,18 @@ class RunCLI(LightningCLI):
         if config["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RolloutProgress())
         return super().instantiate_trainer(**kwargs)
+
+
+class EventLogger(TensorBoardLogger):
+    """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
+
+    def log_metrics(self, *args: Any, **kwargs: Any) -> None:
+        with interrupt_later():
+            super().log_metrics(*args, **kwargs)
+
+    def finalize(self, status: str) -> None:
+        with interrupt_later():
+            super().finalize(status)
 
 
 def quiet() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.commands import Parser, check_writable, interrupt_later, one_line_errors, polite_interrupt
 
 
 def test_mistakes_end_in_one_line_and_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,6 +40,32 @@ def test_interrupts_end_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         raise KeyboardInterrupt
     assert caught.value.code == 130
     assert capsys.readouterr().err.split() == ["goodbye"]
+
+
+def test_an_interrupt_waits_for_the_end_of_a_block() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), interrupt_later():  # noqa: PT012  # what comes after the signal is the point
+        signal.raise_signal(signal.SIGINT)
+        done.append("after the signal")
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_in_a_block_of_another_thread_comes_at_once() -> None:
+    inside, go = threading.Event(), threading.Event()
+
+    def block() -> None:
+        with interrupt_later():
+            inside.set()
+            go.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(block)
+        assert inside.wait(10)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        go.set()
+        other.result()
 
 
 def test_a_parser_complains_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
