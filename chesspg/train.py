@@ -13,12 +13,13 @@ import argparse
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from chesspg.arena.commands import fail
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
-from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, is_rank_zero, recipe
+from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, is_rank_zero, recipe, sole_writer
 from chesspg.training.module import NotFinite
 
 DESCRIPTION = (
@@ -31,16 +32,24 @@ USAGE = "%(prog)s [--config NAME]… [--init POLICY] [--run FOLDER | --resume FO
 
 def main(arguments: list[str] | None = None) -> int:
     """Train; the exit code is 0, 1 when the loss is not finite, 2 for bad input, 130 or 143 when stopped."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        resume, arguments = _arguments(arguments)
-        cli = RunCLI.build(arguments, description=DESCRIPTION, prog="python -m chesspg.train", usage=USAGE)
-    except MISTAKES as error:
-        fail(error)
+    with ExitStack() as stack:
+        try:
+            resumed, arguments = _arguments(sys.argv[1:] if arguments is None else arguments)
+            if resumed:
+                stack.enter_context(sole_writer(resumed))
+            cli = RunCLI.build(arguments, description=DESCRIPTION, prog="python -m chesspg.train", usage=USAGE)
+            if not resumed:  # the folder was made just now
+                stack.enter_context(sole_writer(cli.folder))
+        except MISTAKES as error:
+            fail(error)
+        return _train(cli)
+
+
+def _train(cli: RunCLI) -> int:
     folder, trainer = cli.folder, cli.trainer
     size = sum(p.numel() for p in cli.model.parameters())
     network = type(cli.model.policy.network).__name__
-    checkpoint = folder / "last.ckpt" if resume else None
+    checkpoint = folder / "last.ckpt" if cli.checkpoint else None
     if trainer.is_global_zero:
         print(
             f"{cli.datamodule.game.name} · {network} of {size:,} parameters · {trainer.precision} · {folder}",
@@ -62,8 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
-    """Whether to resume, and the arguments with the recipe or the run's own config in front."""
+def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
+    """The folder to resume in, if any, and the arguments with the recipe or the run's own config in front."""
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     early.add_argument("--resume")
     early.add_argument("-c", "--config", action="append", default=[])
@@ -78,13 +87,13 @@ def _arguments(arguments: list[str]) -> tuple[bool, list[str]]:
                 raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
         files.read_header(folder)  # a damaged run is refused before anything is built
         init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
-        return True, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
+        return folder, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
     recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     if run.exists() and is_rank_zero():
         raise ValueError(f"{run} exists already; name another folder, or go on with it by --resume {run}")
     configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
-    return False, [*configs, "--run", str(run), *rest]
+    return None, [*configs, "--run", str(run), *rest]
 
 
 if __name__ == "__main__":

@@ -190,6 +190,20 @@ def test_stopped_by_a_signal(
     assert capsys.readouterr().out.endswith("play it with  python -m chesspg.play run\n")
 
 
+def test_two_trainings_in_one_folder(folder: Path, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    run = folder / "run"
+    process = start(*shlex.split("--config small.yaml --run run --trainer.max_epochs 100000"))
+    wait_for(process, lambda: (run / "last.ckpt").is_file())
+    assert train("--resume run") == 2
+    assert capsys.readouterr().err == "error: a training is at work in run; wait for its end, or stop it\n"
+    before = len(rollouts(run))
+    wait_for(process, lambda: len(rollouts(run)) > before)
+    process.kill()
+    process.wait()
+    done = read_checkpoint(run / "last.ckpt")["chesspg"]["played"]["rollouts"]
+    assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0  # a kill leaves nothing held
+
+
 def test_an_interrupt_while_logging_waits_for_what_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorBoard's writer has a thread, and a lock that an exception would leave held."""
     put = queue.Queue.put

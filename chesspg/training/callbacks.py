@@ -27,6 +27,7 @@ from chesspg.players.player import Player
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy.policy import Policy
+from chesspg.training.budget import PlyBudget
 from chesspg.training.datamodule import cores
 
 PREVIOUS, BEST = "previous", "best"
@@ -266,7 +267,7 @@ class RolloutProgress(ProgressBar):
         played = getattr(module, "played", None)
         if self._bar is None or played is None:
             return
-        share, left = _share_done(trainer)
+        share, left = _share_done(trainer, played["plies"])
         speed = played["plies"] / max(played["seconds"], 1e-9)
         self._bar.update(
             self._task,
@@ -301,8 +302,11 @@ class RolloutProgress(ProgressBar):
             self._bar = None
 
 
-def _share_done(trainer: pl.Trainer) -> tuple[float, str]:
+def _share_done(trainer: pl.Trainer, plies: int) -> tuple[float, str]:
     """How much of the run is behind us, in [0, 1], and what is left in words."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, PlyBudget):
+            return min(1.0, plies / callback.plies), f"{max(0, callback.plies - plies):,} plies left"
     timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
     for timer in timers:
         remaining = timer.time_remaining()

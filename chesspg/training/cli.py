@@ -10,11 +10,13 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from filelock import FileLock, Timeout
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -129,6 +131,21 @@ class EventLogger(TensorBoardLogger):
     def finalize(self, status: str) -> None:
         with interrupt_later():
             super().finalize(status)
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a run's folder. Raises ValueError if one is in it."""
+    lock = FileLock(folder / ".lock")
+    if is_rank_zero():  # the other ranks are of the same training
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise ValueError(f"a training is at work in {folder}; wait for its end, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def quiet() -> None:

@@ -36,8 +36,10 @@ class UnevenArmies:
 
     def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         """[n] FENs, '' for the initial position."""
-        start = index // self.alike
-        return [self._position(np.random.default_rng((draws.seed % 2**64, draws.rollout, _STREAM, i))) for i in start]
+        start, which = np.unique(index // self.alike, return_inverse=True)
+        streams = (np.random.default_rng((draws.seed % 2**64, draws.rollout, _STREAM, i)) for i in start)
+        positions = [self._position(rng) for rng in streams]
+        return [positions[i] for i in which]
 
     def _position(self, rng: np.random.Generator) -> str:
         if rng.random() >= self.share:

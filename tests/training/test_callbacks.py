@@ -30,6 +30,7 @@ from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.training import callbacks
+from chesspg.training.budget import PlyBudget
 from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
 from chesspg.training.checkpoints import RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
@@ -475,6 +476,14 @@ def test_the_bar_by_time(trainer: MakeTrainer, module: MakeModule) -> None:
     fit = trainer(max_epochs=2, callbacks=[progress, timer], enable_progress_bar=True)
     fit.fit(module(), SelfPlay(TicTacToe(), games=8))
     assert re.search(r"0:04:5\d left", text.getvalue())
+
+
+def test_the_bar_by_plies(trainer: MakeTrainer, module: MakeModule) -> None:
+    progress, text = bar(force_terminal=True)
+    ours = module()
+    fit = trainer(max_epochs=1, callbacks=[progress, PlyBudget(1000)], enable_progress_bar=True)
+    fit.fit(ours, SelfPlay(TicTacToe(), games=8))
+    assert f"{1000 - ours.played['plies']} plies left" in text.getvalue()
 
 
 def test_no_bar_in_a_file(trainer: MakeTrainer, module: MakeModule) -> None:
