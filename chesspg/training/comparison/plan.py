@@ -86,11 +86,11 @@ TASKS: Mapping[str, Task] = {
         "chess_plain",
         # Four games of one start, so that leave_one_out finds others beside an opponent pool too.
         {**_CHESS, "data.max_plies": 100, "data.starts": _ARMIES},
-        2_000_000,
+        1_000_000,
         _LADDER,
         UnevenArmies(share=1.0),
     ),
-    "chess": Task(Chess, "chess_plain", {**_CHESS, "data.max_plies": 200}, 5_000_000, _LADDER, best_of="endgame"),
+    "chess": Task(Chess, "chess_plain", {**_CHESS, "data.max_plies": 200}, 3_000_000, _LADDER, best_of="endgame"),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from chesspg.training.comparison import compare
 from chesspg.training.comparison.compare import Comparison, over_seeds
-from chesspg.training.comparison.plan import ESTIMATORS, Run
+from chesspg.training.comparison.plan import ESTIMATORS, TASKS, Run
 
 ELO = {name: 10.0 * number for number, name in enumerate(ESTIMATORS)}
 
@@ -61,7 +61,7 @@ def test_the_best_three_go_on(tmp_path: Path, measured: list[Path]) -> None:
     assert list(told["tasks"]["endgame"]["estimators"]) == list(ESTIMATORS)
     best = sorted(ELO, key=lambda name: -ELO[name])[:3]
     assert sorted(told["tasks"]["chess"]["estimators"]) == sorted(best)
-    assert told["tasks"]["chess"]["plies"] == 5_000_000
+    assert told["tasks"]["chess"]["plies"] == TASKS["chess"].plies
     assert told["failed"] == ["endgame running_mean-2"]
     assert any("running_mean-2 failed" in line for line in lines)
     row = told["tasks"]["endgame"]["estimators"]["value"]
