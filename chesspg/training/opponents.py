@@ -26,7 +26,6 @@ from chesspg.policy import files
 from chesspg.policy.policy import Policy
 
 BLOCK = 4  # games of one start that share an opponent, two a seat: leave_one_out needs two alike
-LEAST = 32  # games of a rollout against one earlier policy: a network takes about as long for 5 positions as for 15
 KEPT = 0.9  # of a record, each time it is added to: the learner moves on
 
 
@@ -56,8 +55,9 @@ class Member:
 class OpponentPool:
     """Who sits opposite the learner in a share of each rollout's games; the others are self-play.
 
-    Opponents are drawn anew for each rollout, an earlier policy for 32 games at least, and stay to the end of its
-    games, the learner on either seat as often. Only the learner's plies are stored and learned from.
+    Opponents are drawn anew for each rollout, of the earlier policies one, as each is one more network to call a ply.
+    They stay to the end of its games, the learner on either seat as often. Only the learner's plies are stored and
+    learned from.
 
     Args:
         players: player strings, each with the share of the games against it, such as `{random: 0.3}`.
@@ -141,7 +141,7 @@ class OpponentPool:
         # Systematic sampling: blocks in random order, spread evenly over [0, 1), of which each opponent has its share.
         generator, count = draws.generator(), int(block.max()) + 1
         place = (generator.permutation(count) + generator.random()) / count
-        drawn = np.searchsorted(np.cumsum(self._shares(games, generator)), place, side="right")[block]
+        drawn = np.searchsorted(np.cumsum(self._shares(generator)), place, side="right")[block]
         self._pair = np.where(drawn < len(opponents), 1 + 2 * drawn + seat, 0)
         return [pairs[number] for number in self._pair.tolist()], self._pair
 
@@ -225,15 +225,12 @@ class OpponentPool:
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
 
-    def _shares(self, games: int, generator: np.random.Generator) -> NDArray[np.float64]:
-        """[opponents] the share of a rollout's games against each: of as many members as get enough games."""
-        shares = np.array(list(self.players.values()))
-        if not self.members:
-            return shares
-        count = max(1, int(self.share * games) // LEAST)
-        place = (np.arange(count) + generator.random()) / count
-        drawn = np.searchsorted(np.cumsum(self._weights())[:-1], place, side="right")
-        return np.concatenate([shares, self.share * np.bincount(drawn, minlength=len(self.members)) / count])
+    def _shares(self, generator: np.random.Generator) -> NDArray[np.float64]:
+        """[opponents] the share of a rollout's games against each."""
+        of_members = np.zeros(len(self.members))
+        if self.members:
+            of_members[generator.choice(len(self.members), p=self._weights())] = self.share
+        return np.concatenate([list(self.players.values()), of_members])
 
 
 def _digest(policy: Policy) -> str:
