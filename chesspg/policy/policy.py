@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from chesspg.games.game import Game, Observation
-from chesspg.policy.networks import Network
+from chesspg.policy.networks import Network, NetworkOutput
 
 _PADDING = -1e9  # a logit whose probability is exactly 0 in float32, yet finite
+# Positions that a batch has a multiple of: cuDNN plans each convolution anew for each size that it has not seen.
+_MULTIPLES = {"cuda": 256}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,23 @@ class Policy(nn.Module):
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
         """planes [N, P, W] int64, scalars [N, S] uint8, legal [N, M] actions, −1 behind the last."""
-        output = self.network(planes, scalars, legal)
+        output = self._ask(planes, scalars, legal)
         mask = legal >= 0
         exact = torch.promote_types(output.logits.dtype, torch.float32)
         logits = output.logits.to(exact) / self.temperature
         log_probs = logits.masked_fill(~mask, _PADDING).log_softmax(dim=1).masked_fill(~mask, 0.0)
         value = None if output.value is None else output.value.to(log_probs.dtype)
         return Distribution(log_probs, mask, value)
+
+    def _ask(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        """The network's answer, on an accelerator in a batch of a size that it has met before."""
+        count = len(planes)
+        more = -count % _MULTIPLES.get(planes.device.type, 1)
+        if not more:
+            return self.network(planes, scalars, legal)
+        # Empty boards behind the last, and a move that there is not.
+        logits, value = self.network(*(F.pad(x, (0, 0) * (x.dim() - 1) + (0, more)) for x in (planes, scalars, legal)))
+        return NetworkOutput(logits[:count], None if value is None else value[:count])
 
     def __call__(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
         distribution: Distribution = super().__call__(planes, scalars, legal)

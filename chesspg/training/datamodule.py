@@ -20,7 +20,7 @@ from chesspg.players.draws import Draws
 from chesspg.players.lockstep import Seats, play
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
-from chesspg.policy.policy import Policy, words
+from chesspg.policy.policy import Policy, send
 from chesspg.training.opponents import OpponentPool
 
 POOL = "pool"  # the folder of the opponent pool's members, in that of the run
@@ -252,31 +252,43 @@ class _RolloutLoader:
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if hasattr(listener, "on_rollout"):
                 listener.on_rollout(rollout)
-        return_ = rollout.return_
+        stored = _Plies(rollout, module.device)
         for _ in range(data.passes):
             # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
             rows = np.arange(rollout.plies) if data.updates == 1 else order.permutation(rollout.plies)
             for part in np.array_split(rows, self.parts):
-                yield _batch(rollout, return_, part, data.games, plies, self.parts * ranks)
+                yield stored.batch(part, data.games, plies, self.parts * ranks)
 
 
-def _batch(
-    rollout: Rollout,
-    return_: NDArray[np.float32],
-    rows: NDArray[np.integer[Any]],
-    games: int,
-    plies: int,
-    parts: int,
-) -> Batch:
-    return Batch(
-        planes=words(rollout.planes[rows]),
-        scalars=torch.from_numpy(rollout.scalars[rows]),
-        legal=torch.from_numpy(rollout.legal[rows].padded()),
-        choice=torch.from_numpy(rollout.choice[rows]),
-        log_prob=torch.from_numpy(rollout.log_prob[rows]),
-        advantage=torch.from_numpy(rollout.advantage[rows]),
-        return_=torch.from_numpy(return_[rows]),
-        games=games,
-        plies=plies,
-        parts=parts,
-    )
+class _Plies:
+    """A rollout's plies on the device that learns from them, where each batch is gathered."""
+
+    def __init__(self, rollout: Rollout, device: torch.device) -> None:
+        self.device = device
+        self.counts = rollout.legal.counts  # here, so that the width of a batch is known without asking the device
+        columns: dict[str, NDArray[Any]] = {
+            "planes": rollout.planes.view(np.int64),
+            "scalars": rollout.scalars,
+            "choice": rollout.choice,
+            "log_prob": rollout.log_prob,
+            "advantage": rollout.advantage,
+            "return_": rollout.return_,
+        }
+        self.columns = {name: send(array, device) for name, array in columns.items()}
+        self.actions = send(rollout.legal.actions, device)
+        self.first, self.behind = (
+            send(part, device) for part in (rollout.legal.offsets[:-1], rollout.legal.offsets[1:])
+        )
+
+    def batch(self, rows: NDArray[np.integer[Any]], games: int, plies: int, parts: int) -> Batch:
+        at = send(rows, self.device)
+        place = torch.arange(max(1, int(self.counts[rows].max(initial=0))), device=self.device)
+        which = self.first.index_select(0, at)[:, None] + place
+        legal = self.actions.index_select(0, which.clamp(max=len(self.actions) - 1).flatten()).view(which.shape)
+        return Batch(
+            **{name: column.index_select(0, at) for name, column in self.columns.items()},
+            legal=legal.masked_fill_(which >= self.behind.index_select(0, at)[:, None], -1),
+            games=games,
+            plies=plies,
+            parts=parts,
+        )

@@ -141,6 +141,29 @@ def test_a_position_and_its_colour_flip_get_the_same_policy() -> None:
         assert torch.equal(policy.observe(here).log_probs, policy.observe(there).log_probs)
 
 
+def test_what_fills_a_batch_up_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on an accelerator, whose networks see batches of a few sizes only."""
+    torch.manual_seed(5)
+    game, sizes = Chess(), []
+    policy = Policy(game, ResidualNet(game, channels=8, blocks=1, value=True)).double()
+    policy.network.register_forward_hook(lambda network, seen, answer: sizes.append(len(seen[0])))
+    games = game.start(5)
+    games.play(games.observe().legal.take(np.arange(5)))
+    told = []
+    for multiple in (1, 8):
+        monkeypatch.setattr("chesspg.policy.policy._MULTIPLES", {"cpu": multiple})
+        policy.zero_grad()
+        distribution = policy.observe(games.observe())
+        assert distribution.value is not None
+        (
+            distribution.log_prob(torch.arange(5)).sum() + distribution.value.sum() + distribution.entropy().sum()
+        ).backward()
+        gradients = [p.grad for p in policy.parameters() if p.grad is not None]
+        told.append([distribution.log_probs.detach(), distribution.mask, distribution.value.detach(), *gradients])
+    assert sizes == [5, 8]
+    torch.testing.assert_close(told[0], told[1])
+
+
 def test_temperature_must_be_above_zero() -> None:
     with pytest.raises(ValueError, match="temperature 0"):
         Policy(TicTacToe(), Fixed(TicTacToe(), torch.zeros(9)), 0)
