@@ -45,7 +45,7 @@ class Launching(Player, Protocol):
 
     @property
     def accelerated(self) -> bool:
-        """Whether it does think elsewhere."""
+        """Whether it thinks elsewhere, and asking it costs next to nothing: the games are then played in two parts."""
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
         """Begin to think; what is returned waits for the choice."""

@@ -21,8 +21,13 @@ class PolicyPlayer:
 
     forward_context: the precision the network runs under, as of Lightning's precision plugins.
 
+    accelerated: False on a GPU too. This very thread hands it kernel after kernel, which takes longer than to compute
+        them: to ask for two halves of the games would take twice as long as for all (docs/performance.md).
+
     The loop calls `launch`, from which `choose` follows; a subclass overrides the former.
     """
+
+    accelerated = False
 
     def __init__(
         self,
@@ -36,10 +41,6 @@ class PolicyPlayer:
             policy.temperature = temperature
         self.policy = policy
         self.forward_context = forward_context
-
-    @property
-    def accelerated(self) -> bool:
-        return self.policy.device.type != "cpu"
 
     def choose(self, turn: Turn) -> Choice:
         return self.launch(turn)()

@@ -100,7 +100,6 @@ def test_is_launched_now_and_read_later(policy: Policy) -> None:
     for name in ("index", "log_prob", "value"):
         assert (getattr(later, name) == getattr(now, name)).all()
     assert later.index.dtype == np.int64
-    assert not player.accelerated
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -110,7 +109,6 @@ def test_an_accelerator_plays_the_same_games(policy: Policy) -> None:
         return play(TicTacToe().start(64), (player, player), Draws(0), learner=player)
 
     here, there = rollout(), (policy.to("cuda"), rollout())[1]
-    assert PolicyPlayer(policy).accelerated
     assert there.positions() == here.positions()
     assert (there.game == here.game).all()
     assert there.log_prob == pytest.approx(here.log_prob, abs=1e-3)
