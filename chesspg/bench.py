@@ -290,6 +290,7 @@ def _network(run: Any) -> dict[str, Any]:
     from chesspg.players.draws import Draws
     from chesspg.players.lockstep import play
     from chesspg.players.policy_player import PolicyPlayer
+    from chesspg.policy.policy import full_batch
 
     loop = _loop(run)
     module, data, trainer = run.model, run.datamodule, run.trainer
@@ -319,13 +320,13 @@ def _network(run: Any) -> dict[str, Any]:
         arrays = rollout.planes[rows].view(np.int64), rollout.scalars[rows], rollout.legal[rows].padded()
         return tuple(torch.from_numpy(array).to(device) for array in arrays)
 
-    some = ready(order[:games])
+    some = ready(order[: full_batch(games, device)])
 
     def forward(sizes: list[int]) -> float:
         with torch.no_grad(), context():
             began = time.perf_counter()
             for size in sizes:
-                network(*(tensor[:size] for tensor in some))
+                network(*(tensor[: full_batch(size, device)] for tensor in some))
             finished()
             return sum(sizes) / (time.perf_counter() - began)
 
@@ -345,7 +346,8 @@ def _network(run: Any) -> dict[str, Any]:
     unpack = len(some[0]) / _seconds(unpacked)
 
     # The bare forward and backward on the micro-batches of the loop's last rollout.
-    parts = [ready(rows) for rows in np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]]
+    split = np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]
+    parts = [ready(np.resize(rows, full_batch(len(rows), device))) for rows in split]
 
     def forward_backward() -> float:
         began = time.perf_counter()
@@ -355,7 +357,7 @@ def _network(run: Any) -> dict[str, Any]:
                 loss = output.logits.mean() + (0 if output.value is None else output.value.mean())
             loss.backward()
         finished()
-        return sum(len(part[0]) for part in parts) / (time.perf_counter() - began)
+        return sum(map(len, split)) / (time.perf_counter() - began)
 
     forward_backward()
     both = _median(forward_backward)

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,7 +15,7 @@ from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interru
 from chesspg.arena.progress import progress
 from chesspg.arena.records.archive import OUTCOMES, Wanted
 from chesspg.arena.roster import RUNS
-from chesspg.training.cli import DEFAULT_RECIPE
+from chesspg.training.cli import DEFAULT_RECIPE, sole_writer
 from chesspg.training.module import NotFinite
 from chesspg.training.pretraining import Pretraining, Settings, network_of
 from chesspg.training.shards import Shards, Tally
@@ -57,6 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _parse(shards)
         with one_line_errors():
             run = Pretraining(folder, settings)
+    with ExitStack() as stack:
+        with one_line_errors():
+            run.folder.mkdir(parents=True, exist_ok=given.resume is not None)  # parsing took its time
+            stack.enter_context(sole_writer(run.folder))
+        return _learn(run)
+
+
+def _learn(run: Pretraining) -> int:
     size = sum(p.numel() for p in run.module.parameters())
     print(f"{size:,} parameters · {run.data.plies:,} plies to learn from · {run.folder}", flush=True)
     try:

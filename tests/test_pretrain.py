@@ -18,6 +18,7 @@ from chesspg.players.player import Greedy, Random
 from chesspg.policy import files
 from chesspg.pretrain import main
 from chesspg.training import imitation
+from chesspg.training.cli import sole_writer
 from chesspg.training.imitation import Imitation
 from chesspg.training.shards import Shards
 
@@ -61,13 +62,17 @@ def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys:
     assert f"{len(games)} games used" in told
     assert "held out: accuracy" in told
     assert "play it with  python -m chesspg.play one" in told
-    names = {"best.ckpt", "best.safetensors", "last.ckpt", "last.safetensors", "metrics.csv", "pretrain.json"}
+    names = {"best.ckpt", "best.safetensors", "last.ckpt", "last.safetensors", "metrics.csv", "pretrain.json", ".lock"}
     assert {path.name for path in (here / "one").iterdir()} == names
     policy = files.load("one")
     assert policy.network.init_args == {"hidden": [8], "value": True}
     header = files.read_header("one")
     assert header.facts["pretrained"] is True
     assert header.facts["plies"] > 1000
+
+    with sole_writer(here / "one"):
+        assert pretrain("--resume one --epochs 4") == 2
+    assert capsys.readouterr().err == "error: a training is at work in one; wait for its end, or stop it\n"
     assert torch.isfinite(policy.observe(Chess().start(1).observe()).log_probs).all()
     metrics = (here / "one" / "metrics.csv").read_text()
     for name in ("held_out/accuracy", "held_out/log_prob", "held_out/value_error", "loss"):

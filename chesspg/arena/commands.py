@@ -1,4 +1,4 @@
-"""What all commands share: mistakes told in one line, and files that are known to be writable before the work."""
+"""What all commands share: mistakes in one line, interrupts, and files known to be writable before the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 MISTAKE = 2  # exit code when the user asked for what can't be
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -50,21 +50,28 @@ def polite_interrupt(message: str = "interrupted") -> Iterator[None]:
 
 @contextmanager
 def interrupt_later() -> Iterator[None]:
-    """Have Ctrl-C wait for the end of the block.
+    """Have a first Ctrl-C wait for the end of the block; a second comes at once.
 
     To be put around what shares a lock with another thread: a KeyboardInterrupt there may leave the lock held for good.
     """
-    if threading.current_thread() is not threading.main_thread():  # no other is ever interrupted
-        yield
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield  # no other thread is ever interrupted; and what was not set from Python could not be set again
         return
-    came: list[tuple[Any, ...]] = []
-    handler = signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    came = False
+
+    def first(*_: object) -> None:
+        nonlocal came
+        came = True
+        signal.signal(signal.SIGINT, handler)
+
+    signal.signal(signal.SIGINT, first)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-        if came and callable(handler):
-            handler(*came[0])
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 class Parser(argparse.ArgumentParser):

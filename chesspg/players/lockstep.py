@@ -42,7 +42,7 @@ def play(
     group: [games] equal for games of the same start and the same seats, on whatever rank; all alike if not given.
     on_ply: called after each ply with the number of games over and of plies played so far.
     in_flight: into how many parts the games are split, so that the rules of one part run while an engine thinks
-        about another. If not given, 2 with a player that thinks elsewhere, else 1. Neither the games nor the order of
+        about another. If not given, 2 with a player that is `accelerated`, else 1. Neither the games nor the order of
         the stored plies depend on it, except that a network may round otherwise in a batch of another size.
     """
     began = time.perf_counter()

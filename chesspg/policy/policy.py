@@ -10,14 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from chesspg.games.game import Game, Observation
 from chesspg.policy.networks import Network, NetworkOutput
 
 _PADDING = -1e9  # a logit whose probability is exactly 0 in float32, yet finite
-# Positions that a batch has a multiple of: cuDNN plans each convolution anew for each size that it has not seen.
-_MULTIPLES = {"cuda": 256}
+_MULTIPLES = {"cuda": 256}  # of positions in a batch, by device; elsewhere any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +76,13 @@ class Policy(nn.Module):
         return Distribution(log_probs, mask, value)
 
     def _ask(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        """The network's answer, on an accelerator in a batch of a size that it has met before."""
+        """The network's answer to a full batch, the last position standing in for those that lack."""
         count = len(planes)
-        more = -count % _MULTIPLES.get(planes.device.type, 1)
+        more = full_batch(count, planes.device) - count
         if not more:
             return self.network(planes, scalars, legal)
-        # Empty boards behind the last, and a move that there is not.
-        logits, value = self.network(*(F.pad(x, (0, 0) * (x.dim() - 1) + (0, more)) for x in (planes, scalars, legal)))
+        full = (torch.cat((x, x[-1:].expand(more, *x.shape[1:]))) for x in (planes, scalars, legal))
+        logits, value = self.network(*full)
         return NetworkOutput(logits[:count], None if value is None else value[:count])
 
     def __call__(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
@@ -98,6 +96,11 @@ class Policy(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.network.scalar_limits.device
+
+
+def full_batch(count: int, device: torch.device) -> int:
+    """How many positions a network is given for so many; cuDNN would plan anew for each size that it has not met."""
+    return count + -count % _MULTIPLES.get(device.type, 1)
 
 
 def to_tensors(observation: Observation, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:

@@ -33,6 +33,13 @@ from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
+RANKS = (
+    "RANK",
+    "LOCAL_RANK",
+    "SLURM_PROCID",
+    "GROUP_RANK",
+    "NODE_RANK",
+)  # variables by which launchers number processes
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
 
 
@@ -142,6 +149,8 @@ def sole_writer(folder: Path) -> Iterator[None]:
             lock.acquire(blocking=False)
         except Timeout:
             raise ValueError(f"a training is at work in {folder}; wait for its end, or stop it") from None
+        except NotImplementedError:
+            raise ValueError(f"{folder} is on a file system without locks; another would do") from None
     try:
         yield
     finally:
@@ -250,8 +259,8 @@ def csv_logger(folder: Path, checkpoint: dict[str, Any] | None) -> CSVLogger:
 
 
 def is_rank_zero() -> bool:
-    """Before Lightning knows: launchers tell a process its rank by these variables."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK"))
+    """Before Lightning knows."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 def _without_run(config: Any) -> Any:

@@ -57,7 +57,8 @@ class SelfPlay(pl.LightningDataModule):
 
     After a rollout is played, `on_rollout(rollout)` of the module and of every callback that has it is called.
 
-    Memory: each update is computed in `Trainer(accumulate_grad_batches=…)` micro-batches.
+    Memory: each update is computed in `Trainer(accumulate_grad_batches=…)` micro-batches. A GPU also holds
+    the rollout, some 190 bytes a ply.
 
     Args:
         game: the rules.

@@ -23,7 +23,7 @@ class UnevenArmies:
     not over, which those of small armies are more often: four pieces against one on average, besides the kings.
 
     share: of the games; the others start from the initial position.
-    alike: so many games in a row start from one position, which leave_one_out needs two of at least.
+    alike: so many games in a row start from one position; leave_one_out needs two at least, and fewer are to be drawn.
     """
 
     def __init__(self, share: float = 0.3, alike: int = 1) -> None:

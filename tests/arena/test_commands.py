@@ -51,6 +51,17 @@ def test_an_interrupt_waits_for_the_end_of_a_block() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_second_interrupt_comes_at_once() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), interrupt_later():  # noqa: PT012
+        signal.raise_signal(signal.SIGINT)
+        done.append("after the first")
+        signal.raise_signal(signal.SIGINT)
+        done.append("after the second")
+    assert done == ["after the first"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_an_interrupt_in_a_block_of_another_thread_comes_at_once() -> None:
     inside, go = threading.Event(), threading.Event()
 

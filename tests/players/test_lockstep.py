@@ -213,7 +213,7 @@ def test_no_games_at_all() -> None:
 
 @dataclass
 class Elsewhere(Random):
-    """A player as if on an accelerator, which writes down when it is asked and when its answer is read."""
+    """Thinks as an engine does, and writes down when it is asked and when its answer is read."""
 
     accelerated: bool = True
     log: list[tuple[str, int]] = field(default_factory=list)

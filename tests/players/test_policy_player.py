@@ -100,6 +100,7 @@ def test_is_launched_now_and_read_later(policy: Policy) -> None:
     for name in ("index", "log_prob", "value"):
         assert (getattr(later, name) == getattr(now, name)).all()
     assert later.index.dtype == np.int64
+    assert not player.accelerated  # two parts would launch twice
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

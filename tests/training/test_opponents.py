@@ -176,6 +176,40 @@ def test_an_opponent_costs_one_call_a_ply(player: PolicyPlayer) -> None:
         handle.remove()
 
 
+def test_scores_are_the_learners_and_older_games_count_less(player: PolicyPlayer) -> None:
+    data = SelfPlay(GAME, games=64, opponents=pool_of(1, players={"random": 0.25}, share=0.25))
+    pool, want = data.opponents, {"random": [0.0, 0.0], "earlier_1": [0.0, 0.0]}
+    assert pool
+    assert pool.scores() == {}
+    for rollout in range(1, 4):
+        data.rollouts = rollout
+        played = data.sample(player)
+        pool.record(played, np.arange(64), lambda tensor: tensor)
+        for number, name in enumerate(want):
+            rows = [i for i in range(64) if (pool._pair[i] + 1) // 2 == number + 1]
+            points = 0.0
+            for i in rows:
+                mine = played.outcome[i] if (pool._pair[i] - 1) % 2 == 0 else -played.outcome[i]
+                points += {1: 1.0, 0: 0.5, -1: 0.0}[int(mine)]
+            if rows:
+                want[name] = [0.9 * want[name][0] + points, 0.9 * want[name][1] + len(rows)]
+    assert pool.scores() == pytest.approx({name: points / games for name, (points, games) in want.items()})
+
+
+def test_records_are_of_all_ranks(player: PolicyPlayer) -> None:
+    def data() -> SelfPlay:
+        return SelfPlay(GAME, games=64, opponents=OpponentPool({"random": 0.5}, share=0.0))
+
+    one, halves, told = data(), [data(), data()], []
+    assert one.opponents
+    one.opponents.record(one.sample(player), np.arange(64), lambda tensor: tensor)
+    for rank, half in enumerate(halves):
+        assert half.opponents
+        half.opponents.record(half.sample(player, rank, 2), half.share(rank, 2)[0], lambda t: (told.append(t), t)[1])
+    record = one.opponents._records["random"]
+    assert sum(told).tolist() == [[record.games], [record.points]]  # type: ignore[union-attr]
+
+
 # --- Which policies it keeps -----------------------------------------------------------------------------------------
 
 
