@@ -157,6 +157,17 @@ def sole_writer(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def at_work(folder: Path) -> bool:
+    """Whether a training is at work in a run's folder."""
+    if not folder.is_dir():
+        return False
+    try:
+        with sole_writer(folder):
+            return False
+    except ValueError:
+        return True
+
+
 def quiet() -> None:
     """Leave Lightning's remarks out that tell a user of a command nothing."""
     for library in ("pytorch_lightning", "lightning_fabric"):

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from chesspg.training.cli import at_work
 from chesspg.training.comparison.plan import Run
 
 PAUSE = 0.2  # seconds between two looks at the processes
@@ -25,9 +26,13 @@ def train_all(runs: Sequence[Run], at_once: int, on_end: Callable[[Run], None]) 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while waiting or going:
-            while waiting and len(going) < at_once:
-                run = waiting.pop(0)
-                going[run] = _start(run)
+            # One that the training of a killed comparison is still at work on is waited for.
+            for run in [run for run in waiting if not at_work(run.folder)][: at_once - len(going)]:
+                waiting.remove(run)
+                if run.finished:
+                    on_end(run)
+                else:
+                    going[run] = _start(run)
             time.sleep(PAUSE)
             for run in [run for run, process in going.items() if process.poll() is not None]:
                 del going[run]

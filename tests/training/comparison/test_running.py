@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from chesspg.training.cli import sole_writer
 from chesspg.training.comparison import running
 from chesspg.training.comparison.plan import Run
 from chesspg.training.comparison.running import train_all
@@ -40,6 +43,30 @@ def test_so_many_at_once_and_none_that_is_finished(
     train_all(every, 2, ended.append)
     assert sorted(run.seed for run in ended) == [1, 2, 4, 5, 6]
     assert most == 2
+
+
+def test_what_a_killed_comparison_left_at_work_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[[Run], None]
+) -> None:
+    orphan, other = runs(tmp_path, 2)
+    orphan.folder.mkdir(parents=True)
+    held, ended = ExitStack(), []
+    held.enter_context(sole_writer(orphan.folder))
+
+    def start(run: Run) -> subprocess.Popen[bytes]:
+        assert run == other
+        return subprocess.Popen([sys.executable, "-c", ""])
+
+    def end(run: Run) -> None:
+        ended.append(run)
+        if run == other:
+            shutil.rmtree(orphan.folder)
+            finish(orphan)
+            held.close()
+
+    monkeypatch.setattr(running, "_start", start)
+    train_all([orphan, other], 1, end)
+    assert ended == [other, orphan]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
