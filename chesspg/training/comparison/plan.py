@@ -90,7 +90,7 @@ TASKS: Mapping[str, Task] = {
         _LADDER,
         UnevenArmies(share=1.0),
     ),
-    "chess": Task(Chess, "chess_plain", {**_CHESS, "data.max_plies": 200}, 2_000_000, _LADDER, best_of="endgame"),
+    "chess": Task(Chess, "chess_plain", {**_CHESS, "data.max_plies": 200}, 1_500_000, _LADDER, best_of="endgame"),
 }
 
 
