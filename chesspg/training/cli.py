@@ -33,13 +33,8 @@ from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
-RANKS = (
-    "RANK",
-    "LOCAL_RANK",
-    "SLURM_PROCID",
-    "GROUP_RANK",
-    "NODE_RANK",
-)  # variables by which launchers number processes
+# Variables by which launchers tell a process which of them it is.
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
 
 
@@ -128,6 +123,10 @@ class RunCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
+class AtWork(ValueError):
+    """A training is at work in a run's folder."""
+
+
 class EventLogger(TensorBoardLogger):
     """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
 
@@ -142,13 +141,13 @@ class EventLogger(TensorBoardLogger):
 
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a run's folder. Raises ValueError if one is in it."""
+    """Keep other trainings out of a run's folder. Raises AtWork if one is in it, ValueError if that can't be known."""
     lock = FileLock(folder / ".lock")
     if is_rank_zero():  # the other ranks are of the same training
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            raise ValueError(f"a training is at work in {folder}; wait for its end, or stop it") from None
+            raise AtWork(f"a training is at work in {folder}; wait for its end, or stop it") from None
         except NotImplementedError:
             raise ValueError(f"{folder} is on a file system without locks; another would do") from None
     try:
@@ -164,8 +163,10 @@ def at_work(folder: Path) -> bool:
     try:
         with sole_writer(folder):
             return False
-    except ValueError:
+    except AtWork:
         return True
+    except (ValueError, OSError):  # no locks there; who wants to train there will be told
+        return False
 
 
 def quiet() -> None:

@@ -277,18 +277,17 @@ class _Plies:
         }
         self.columns = {name: send(array, device) for name, array in columns.items()}
         self.actions = send(rollout.legal.actions, device)
-        self.first, self.behind = (
-            send(part, device) for part in (rollout.legal.offsets[:-1], rollout.legal.offsets[1:])
-        )
+        self.offsets = send(rollout.legal.offsets, device)
 
     def batch(self, rows: NDArray[np.integer[Any]], games: int, plies: int, parts: int) -> Batch:
         at = send(rows, self.device)
         place = torch.arange(max(1, int(self.counts[rows].max(initial=0))), device=self.device)
-        which = self.first.index_select(0, at)[:, None] + place
+        first, behind = (self.offsets.index_select(0, at + k)[:, None] for k in (0, 1))
+        which = first + place
         legal = self.actions.index_select(0, which.clamp(max=len(self.actions) - 1).flatten()).view(which.shape)
         return Batch(
             **{name: column.index_select(0, at) for name, column in self.columns.items()},
-            legal=legal.masked_fill_(which >= self.behind.index_select(0, at)[:, None], -1),
+            legal=legal.masked_fill_(which >= behind, -1),
             games=games,
             plies=plies,
             parts=parts,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from chesspg.training.cli import at_work
 from chesspg.training.comparison.plan import Run
@@ -27,7 +28,8 @@ def train_all(runs: Sequence[Run], at_once: int, on_end: Callable[[Run], None]) 
     try:
         while waiting or going:
             # One that the training of a killed comparison is still at work on is waited for.
-            for run in [run for run in waiting if not at_work(run.folder)][: at_once - len(going)]:
+            free = (run for run in waiting if not at_work(run.folder))
+            for run in list(islice(free, at_once - len(going))):
                 waiting.remove(run)
                 if run.finished:
                     on_end(run)
