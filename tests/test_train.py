@@ -250,13 +250,32 @@ def test_resume_of_a_run_whose_time_is_spent(folder: Path, capsys: pytest.Captur
     assert len(rollouts(folder / "run")) >= 1
     capsys.readouterr()
     assert train("--resume run") == 2
-    assert re.fullmatch(
-        r"error: its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above \d+ seconds\n",
+    told = re.fullmatch(
+        r"error: its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above (\d+) seconds\n",
         capsys.readouterr().err,
     )
+    assert told is not None
     before = len(rollouts(folder / "run"))
-    assert train("--resume run --trainer.max_time 00:00:00:02") == 0
+    assert train(f"--resume run --trainer.max_time 00:00:00:{int(told[1]) + 1:02}") == 0
     assert len(rollouts(folder / "run")) > before
+
+
+def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its state is the checkpoint's, learning rate and all: another is refused and not passed over in silence."""
+    assert train("--config small.yaml --run run --trainer.max_epochs 1") == 0
+    before = contents(folder)
+    for field in ("--model.optimizer.lr 0.5", "--model.lr_scheduler torch.optim.lr_scheduler.ExponentialLR"):
+        name = field.split()[0].split(".")[1]
+        capsys.readouterr()
+        assert train(f"--resume run --trainer.max_epochs 2 {field}") == 2
+        assert capsys.readouterr().err == (
+            f"error: a resumed run keeps its model.{name}, whose state the checkpoint holds; for another, start a run "
+            "from its policy: --config run/config.yaml --init run\n"
+        )
+    assert contents(folder) == before
+    rate = read_checkpoint(folder / "run/last.ckpt")["optimizer_states"][0]["param_groups"][0]["lr"]
+    assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # what it is anyway
+    assert train("--config run/config.yaml --init run --run other --model.optimizer.lr 0.5 --trainer.max_epochs 1") == 0
 
 
 # --- What a run writes -----------------------------------------------------------------------------------------------

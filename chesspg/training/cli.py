@@ -27,10 +27,11 @@ from chesspg.arena.commands import interrupt_later
 from chesspg.learning import estimators
 from chesspg.policy import files
 from chesspg.policy.shipped import shipped_files
-from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
+from chesspg.training.callbacks import EvaluationMatch, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
+from chesspg.training.progress import RolloutProgress
 
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
 # Variables by which launchers tell a process which of them it is.
@@ -76,7 +77,16 @@ class RunCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         self.folder = Path(self.config.resume or self.config.run)
-        self.checkpoint = read_checkpoint(self.folder / "last.ckpt") if self.config.resume else None
+        self.checkpoint = None
+        if self.config.resume:
+            self.checkpoint = read_checkpoint(self.folder / "last.ckpt")
+            own = self.parser.parse_path(self.folder / "config.yaml")
+            for name in ("optimizer", "lr_scheduler"):
+                if self.config.model[name] != own.model[name]:
+                    raise ValueError(
+                        f"a resumed run keeps its model.{name}, whose state the checkpoint holds; for another, start a "
+                        f"run from its policy: --config {self.folder}/config.yaml --init {self.folder}"
+                    )
 
     def instantiate_classes(self) -> None:
         try:

@@ -21,11 +21,11 @@ from chesspg.games.chess import Chess
 from chesspg.policy import files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
-from chesspg.training.callbacks import RolloutProgress
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.cli import csv_logger, keep_memory, quiet, recipe
 from chesspg.training.imitation import MONITOR, Imitation, RecordedGames, done
 from chesspg.training.module import fastest_precision
+from chesspg.training.progress import RolloutProgress
 
 CONFIG = "pretrain.json"
 

@@ -1,8 +1,7 @@
-"""Evaluation matches, sample games and the progress bar."""
+"""Evaluation matches and sample games."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,8 +12,6 @@ import chess.pgn
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Timer
-from rich.console import Console
 from torch import Tensor
 
 from chesspg.arena import roster
@@ -30,8 +27,7 @@ from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.training import callbacks
-from chesspg.training.budget import PlyBudget
-from chesspg.training.callbacks import EvaluationMatch, RolloutProgress, SampleGames
+from chesspg.training.callbacks import EvaluationMatch, SampleGames
 from chesspg.training.checkpoints import RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
@@ -448,72 +444,6 @@ def test_sample_games(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) 
             assert moves == keep.rollouts[2].position(number).split(" moves ")[1].split()
             assert pgn.headers["Result"] == "*"  # capped
         assert chess.pgn.read_game(file) is None
-
-
-# --- RolloutProgress -------------------------------------------------------------------------------------------------
-
-
-def bar(**console: Any) -> tuple[RolloutProgress, io.StringIO]:
-    text, progress = io.StringIO(), RolloutProgress()
-    progress._console = Console(file=text, width=140, **console)
-    return progress, text
-
-
-def test_the_bar_on_a_terminal(trainer: MakeTrainer, module: MakeModule) -> None:
-    progress, text = bar(force_terminal=True)
-    match = EvaluationMatch(["random"], games=2, every_n_rollouts=1)
-    fit = trainer(max_epochs=3, callbacks=[progress, match], enable_progress_bar=True)
-    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
-    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
-    assert re.search(r"3 rollouts · 24 games · [\d,]+ plies/s", shown)
-    assert "0 rollouts left" in shown
-    assert re.findall(r"[\r\n]update +(\d) · ", shown) == ["0", "1", "2", "3"]  # evaluations are told above the bar
-
-
-def test_the_bar_by_time(trainer: MakeTrainer, module: MakeModule) -> None:
-    progress, text = bar(force_terminal=True)
-    timer = Timer({"minutes": 5}, interval="epoch")
-    fit = trainer(max_epochs=2, callbacks=[progress, timer], enable_progress_bar=True)
-    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
-    assert re.search(r"0:04:5\d left", text.getvalue())
-
-
-def test_the_bar_by_plies(trainer: MakeTrainer, module: MakeModule) -> None:
-    progress, text = bar(force_terminal=True)
-    ours = module()
-    fit = trainer(max_epochs=1, callbacks=[progress, PlyBudget(1000)], enable_progress_bar=True)
-    fit.fit(ours, SelfPlay(TicTacToe(), games=8))
-    assert f"{1000 - ours.played['plies']} plies left" in text.getvalue()
-
-
-def test_no_bar_in_a_file(trainer: MakeTrainer, module: MakeModule) -> None:
-    progress, text = bar(force_terminal=False)
-    match = EvaluationMatch(["random"], games=2, every_n_rollouts=1)
-    fit = trainer(max_epochs=1, callbacks=[progress, match], enable_progress_bar=True)
-    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
-    lines = text.getvalue().splitlines()
-    assert [line[:11] for line in lines if line.strip()] == ["update    0", "update    1"]
-    assert "\x1b" not in text.getvalue()
-
-
-def test_the_bar_ends_with_an_error(trainer: MakeTrainer, module: MakeModule) -> None:
-    class Break(pl.Callback):
-        def on_rollout(self, rollout: Rollout) -> None:
-            raise RuntimeError("broken")
-
-    progress, text = bar(force_terminal=True)
-    fit = trainer(callbacks=[progress, Break()], enable_progress_bar=True)
-    with pytest.raises(RuntimeError, match="broken"):
-        fit.fit(module(), SelfPlay(TicTacToe(), games=8))
-    assert text.getvalue().rstrip().endswith("\x1b[?25h")  # the cursor is back
-    assert progress._bar is None
-
-
-def test_the_bar_with_another_module(trainer: MakeTrainer) -> None:
-    progress, _ = bar(force_terminal=True)
-    fit = trainer(callbacks=[progress], enable_progress_bar=True)
-    fit.fit(Plain(), torch.utils.data.DataLoader([torch.zeros(1)], batch_size=None))
-    assert fit.current_epoch == 1
 
 
 def test_random_is_a_player_of_chance() -> None:
