@@ -1,0 +1,26 @@
+"""How long something takes: the median of a few times, after one to warm up."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+REPEATS = 3  # of each measurement
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """Of a call, in seconds."""
+    call()
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def median(measure: Callable[[], float]) -> float:
+    measure()
+    return statistics.median(measure() for _ in range(REPEATS))
