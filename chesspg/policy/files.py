@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import pickle
 import struct
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +27,9 @@ if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are a
     from chesspg.policy.policy import Policy
 
 INIT = "init.safetensors"  # in a run folder: the policy that the run started from
-SUFFIX = ".safetensors"
+SUFFIX, CHECKPOINT = ".safetensors", ".ckpt"
+NETWORK = "policy.network."  # where the state of a module with a policy has what a policy file holds
+HEADER = "policy_header"  # where its checkpoints have the rest
 
 
 class PolicyFileError(ValueError):
@@ -44,15 +48,16 @@ class Header:
 
 
 def resolve(path: str | Path) -> Path:
-    """The policy file that a policy file, a checkpoint, a run folder or the bare name of one that ships stands for.
+    """The file that a policy file, a checkpoint, a run folder or the bare name of one that ships stands for.
 
-    A checkpoint's policy file lies beside it; a run folder means its last one.
+    A checkpoint stands for the policy file beside it, or else for itself; a run folder for its last one.
     """
     path = named = Path(path)
     if named.is_dir():
         path = named / f"last{SUFFIX}"
-    elif named.suffix == ".ckpt":
-        path = named.with_suffix(SUFFIX)
+    elif named.suffix == CHECKPOINT:
+        beside = named.with_suffix(SUFFIX)
+        path = beside if beside.is_file() else named
     if path.is_file():
         return path
     if named.exists() or len(named.parts) != 1:
@@ -66,6 +71,8 @@ def resolve(path: str | Path) -> Path:
 def read_header(path: str | Path) -> Header:
     """What the file says of itself. Raises PolicyFileError if it is no whole policy file."""
     path = resolve(path)
+    if path.suffix == CHECKPOINT:
+        return _in_checkpoint(path)[0]
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)
@@ -82,12 +89,24 @@ def read_header(path: str | Path) -> Header:
     if size != 8 + length + max(ends, default=0):
         raise PolicyFileError(f"{path} is truncated: {size} bytes of {8 + length + max(ends, default=0)}")
     try:
-        read = Header(**json.loads(own))
-    except (TypeError, json.JSONDecodeError) as error:
+        return _header(json.loads(own), path)
+    except json.JSONDecodeError as error:
         raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
-    if not (isinstance(read.temperature, int | float) and read.temperature > 0):
-        raise PolicyFileError(f"{path} has a temperature of {read.temperature!r}, which is not above 0")
-    return read
+
+
+def read(path: str | Path) -> tuple[Header, Mapping[str, Tensor]]:
+    """What the file says of itself, and its weights. Raises PolicyFileError if it is damaged."""
+    path = resolve(path)
+    if path.suffix == CHECKPOINT:
+        return _in_checkpoint(path)
+    header = read_header(path)
+
+    from safetensors.torch import load_file  # not before the header is known to be good: torch takes seconds
+
+    try:
+        return header, load_file(path)
+    except SafetensorError as error:
+        raise PolicyFileError(f"{path} is damaged: {error}") from None
 
 
 def load(path: str | Path, game: Game | None = None) -> Policy:
@@ -96,21 +115,19 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
     Raises PolicyFileError if the file is damaged or was trained for another game or encoding.
     """
     path = resolve(path)
-    header = read_header(path)
-    own = header_game(header, path)
+    own = header_game(read_header(path), path)  # before the weights, which take torch's seconds to be read
     if game is not None and describe(own) != describe(game):
         raise PolicyFileError(f"{path} plays {own.name}, not {game.name}")
     game = game or own
-
-    from safetensors.torch import load_file  # not before the header is known to be good: torch takes seconds
+    header, weights = read(path)
 
     from chesspg.policy.networks import Network
     from chesspg.policy.policy import Policy
 
     network = _build(header.network, path, Network, game)
     try:
-        network.load_state_dict(load_file(path))
-    except (RuntimeError, SafetensorError) as error:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
         raise PolicyFileError(f"{path} does not fit its network: {str(error).splitlines()[-1].strip()}") from None
     return Policy(game, network, header.temperature).eval()
 
@@ -144,6 +161,42 @@ def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> No
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     metadata = {"chesspg": json.dumps(asdict(header))}
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+
+
+def of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What a checkpoint that Lightning wrote holds of a policy file: the header's fields, the weights."""
+    state = checkpoint["state_dict"].items()
+    return checkpoint[HEADER], {name.removeprefix(NETWORK): at for name, at in state if name.startswith(NETWORK)}
+
+
+def read_checkpoint(path: str | Path) -> Any:
+    """What a checkpoint holds: tensors and primitives, no code. Raises PolicyFileError if it is damaged."""
+    import torch
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders aloud about some files that it then refuses
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise PolicyFileError(f"{path} is damaged or no checkpoint: {str(error).partition('. ')[0]}") from None
+
+
+def _in_checkpoint(path: Path) -> tuple[Header, Mapping[str, Tensor]]:
+    try:
+        told, weights = of_checkpoint(read_checkpoint(path))
+    except (KeyError, TypeError, AttributeError):
+        raise PolicyFileError(f"{path} is no checkpoint of a policy") from None
+    return _header(told, path), weights
+
+
+def _header(told: Any, path: Path) -> Header:
+    try:
+        header = Header(**told)
+    except TypeError as error:
+        raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
+    if not (isinstance(header.temperature, int | float) and header.temperature > 0):
+        raise PolicyFileError(f"{path} has a temperature of {header.temperature!r}, which is not above 0")
+    return header
 
 
 def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +14,13 @@ from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.training.module import NotFinite
 
-_NETWORK = "policy.network."  # where PolicyGradient keeps what a policy file holds
-
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """A checkpoint that Lightning wrote for a PolicyGradient: tensors and primitives, no code.
 
     Raises ValueError if it is damaged or anything else.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders aloud about some files that it then refuses
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint of a run: {str(error).partition('. ')[0]}") from None
+    checkpoint = files.read_checkpoint(path)
     if not isinstance(checkpoint, dict) or not {"state_dict", "loops", "chesspg"} <= checkpoint.keys():
         raise ValueError(f"{path} is no checkpoint of a run")
     return checkpoint
@@ -44,10 +35,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if "policy_header" in checkpoint:
-            weights = checkpoint["state_dict"].items()
-            network = {name.removeprefix(_NETWORK): tensor for name, tensor in weights if name.startswith(_NETWORK)}
-            files.write(path.with_suffix(files.SUFFIX), files.Header(**checkpoint["policy_header"]), network)
+        if files.HEADER in checkpoint:
+            header, weights = files.of_checkpoint(checkpoint)
+            files.write(path.with_suffix(files.SUFFIX), files.Header(**header), weights)
         files.write_atomically(path, lambda temporary: torch.save(checkpoint, temporary))
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -8,14 +8,12 @@ import csv
 import ctypes
 import logging
 import os
-import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from filelock import FileLock, Timeout
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ProgressBar, Timer
@@ -24,7 +22,6 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from chesspg.arena import roster
 from chesspg.arena.commands import interrupt_later
-from chesspg.learning import estimators
 from chesspg.policy import files
 from chesspg.policy.shipped import shipped_files
 from chesspg.training.callbacks import EvaluationMatch, SampleGames
@@ -100,7 +97,7 @@ class RunCLI(LightningCLI):
         elif is_rank_zero():  # nothing is written before all is known to be good
             self.folder.mkdir(parents=True)
             if self.config.init:  # a copy, so that the run can go on when that file is gone
-                shutil.copyfile(files.resolve(self.config.init), self.folder / files.INIT)
+                files.write(self.folder / files.INIT, *files.read(self.config.init))
             self.parser.save(_without_run(self.config), self.folder / "config.yaml", overwrite=True)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
@@ -226,13 +223,7 @@ def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
     check_precision(trainer)
     model.configure_optimizers()  # a bad learning rate is said now
     data.share(0, trainer.world_size)
-    if model.baseline == "leave_one_out":
-        estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
-    if data.updates * data.passes > 1 and model.clip is None:
-        raise ValueError(
-            f"data.updates {data.updates} and data.passes {data.passes} learn from plies that other weights played; "
-            "set model.clip, or leave both at 1"
-        )
+    model.check(data)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
         if isinstance(callback, EvaluationMatch):
             callback.setup(trainer, model, "fit")  # finds its opponents

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from chesspg.players.draws import Draws
-from chesspg.policy.files import header_of
+from chesspg.policy.files import HEADER, header_of
 from chesspg.policy.policy import Policy, words
 from chesspg.training.module import NotFinite
 from chesspg.training.shards import Plies
@@ -106,7 +106,7 @@ class Imitation(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["chesspg"] = {"played": self.played}
         facts = {"pretrained": True, "updates": self.trainer.global_step, **self.played}
-        checkpoint["policy_header"] = asdict(header_of(self.policy, facts))
+        checkpoint[HEADER] = asdict(header_of(self.policy, facts))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.played = dict(checkpoint["chesspg"]["played"])

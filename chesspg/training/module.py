@@ -21,7 +21,7 @@ from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import Batch
+from chesspg.training.datamodule import Batch, SelfPlay
 
 # float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
 # log-probabilities and the returns.
@@ -126,8 +126,21 @@ class PolicyGradient(pl.LightningModule):
         self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
         self._gradients = _Gradients()
 
+    def check(self, data: SelfPlay) -> None:
+        """Raise ValueError if from rollouts as `data` plays and uses them the loss would not be what it says."""
+        if data.updates * data.passes > 1 and self.clip is None:
+            raise ValueError(
+                f"data.updates {data.updates} and data.passes {data.passes} learn from plies that other weights "
+                "played; set model.clip, or leave both at 1"
+            )
+        if self.baseline == "leave_one_out":
+            estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
+
     def setup(self, stage: str) -> None:
         check_precision(self.trainer)
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, SelfPlay):
+            self.check(data)
 
     def on_fit_start(self) -> None:
         for policy in self._start:
@@ -252,7 +265,7 @@ class PolicyGradient(pl.LightningModule):
             "reward_sum": self.reward_sum,
             "gradients": vars(self._gradients),
         }
-        checkpoint["policy_header"] = asdict(files.header_of(self.policy, self.facts()))
+        checkpoint[files.HEADER] = asdict(files.header_of(self.policy, self.facts()))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.played = dict(checkpoint["chesspg"]["played"])

@@ -8,7 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,32 @@ def test_the_game_given_is_the_game_used(tmp_path: Path) -> None:
 
 def test_a_checkpoint_and_a_run_folder_name_the_file_beside(path: Path) -> None:
     assert files.resolve(path) == files.resolve(path.parent) == files.resolve(path.with_suffix(".ckpt")) == path
+
+
+def test_a_checkpoint_without_a_file_beside_it_is_read_itself(tmp_path: Path, path: Path, policy: Policy) -> None:
+    """As a Trainer of one's own writes it."""
+    lone = tmp_path / "lone.ckpt"
+    weights = {f"{files.NETWORK}{name}": tensor for name, tensor in policy.network.state_dict().items()}
+    header = files.read_header(path)
+    torch.save({files.HEADER: asdict(header), "state_dict": {**weights, "other": torch.zeros(1)}}, lone)
+    assert files.resolve(lone) == lone
+    assert files.read_header(lone) == header
+    loaded = files.load(lone)
+    assert files.header_of(loaded, header.facts) == header
+    for name, tensor in policy.network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor)
+
+    lone.write_bytes(lone.read_bytes()[:-100])
+    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    torch.save({"state_dict": weights}, lone)
+    refused(lone, "lone.ckpt is no checkpoint of a policy")
+    torch.save([1, 2], lone)
+    refused(lone, "lone.ckpt is no checkpoint of a policy")
+    torch.save({files.HEADER: asdict(header) | {"temperature": 0}, "state_dict": weights}, lone)
+    refused(lone, "lone.ckpt has a temperature of 0")
+    torch.save({files.HEADER: {"game": {}}, "state_dict": weights}, lone)
+    refused(lone, "lone.ckpt has a header this version can't read")
+    refused(tmp_path / "none.ckpt", "no policy file at")
 
 
 def test_the_bare_name_of_one_that_ships(
@@ -202,8 +228,9 @@ def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path, path: Path) -> None
     refused(path, "not a policy file")
     lone = tmp_path / "lone.ckpt"
     lone.write_bytes(bomb)
-    with pytest.raises(PolicyFileError, match=r"no policy file at .*lone\.safetensors"):
-        files.load(lone)
+    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    torch.save({files.HEADER: {}, "state_dict": Bomb(target)}, lone)
+    refused(lone, "lone.ckpt is damaged or no checkpoint")
     assert not target.exists()
     pickle.loads(bomb)  # else the test would prove nothing
     assert target.exists()

@@ -118,6 +118,14 @@ def test_updates_and_passes_count(trainer: MakeTrainer, module: MakeModule) -> N
     assert fit.global_step == 2 * 3 * 2  # rollouts × updates × passes
 
 
+def test_rollouts_the_loss_can_not_use_are_refused_by_any_trainer(trainer: MakeTrainer, module: MakeModule) -> None:
+    for more in ({"updates": 2}, {"passes": 2}):
+        with pytest.raises(ValueError, match=r"learn from plies that other weights played; set model\.clip"):
+            trainer().fit(module(), SelfPlay(TicTacToe(), games=8, **more))
+    with pytest.raises(ValueError, match="leave_one_out baseline needs two games"):
+        trainer().fit(module(baseline="leave_one_out"), SelfPlay(TicTacToe(), games=1))
+
+
 def test_the_schedule_follows_rollouts(trainer: MakeTrainer, module: MakeModule) -> None:
     schedule = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
     fit = trainer(max_epochs=3, accumulate_grad_batches=2)
@@ -326,6 +334,9 @@ def test_lightnings_own_parts(tmp_path: Path, trainer: MakeTrainer, module: Make
     best = max(rewards, key=lambda epoch: rewards[epoch])
     assert checkpoints.best_model_path == str(tmp_path / f"epoch={best}.ckpt")
     assert len(list(tmp_path.glob("*.ckpt"))) == 2
+    policy = files.load(checkpoints.best_model_path)  # a player, with no policy file beside it
+    assert policy.game.name == TicTacToe().name
+    assert not list(tmp_path.glob("*.safetensors"))
 
     again = module(lr_scheduler=schedule, optimizer=SGD)
     further = trainer(max_epochs=7)
