@@ -21,6 +21,7 @@ from typing import Any
 
 from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
 from chesspg.games.chess import Chess
+from chesspg.policy.files import write_text
 from chesspg.training.benchmark.peers import MEASURES
 from chesspg.training.benchmark.rules import PLIES, rules
 
@@ -72,7 +73,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             results = figures | results  # at the top: the first recipe's
             results.setdefault("configs", {})[name] = figures
     if given.json:
-        Path(given.json).write_text(json.dumps(results, indent=2) + "\n")
+        write_text(given.json, json.dumps(results, indent=2) + "\n")
     return 0
 
 

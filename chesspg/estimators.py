@@ -11,7 +11,7 @@ from typing import Any
 
 from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
 from chesspg.arena.roster import RUNS
-from chesspg.policy.files import write_atomically
+from chesspg.policy.files import write_text
 from chesspg.training.comparison.compare import Comparison
 from chesspg.training.comparison.plan import BEST, ESTIMATORS, TASKS
 from chesspg.training.comparison.tables import gradient_picture, markdown, strength_picture
@@ -45,17 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = comparison.results(lambda line: print(line, flush=True))
     with one_line_errors():
         if given.json:
-            _save(given.json, json.dumps(results, indent=1) + "\n")
+            write_text(given.json, json.dumps(results, indent=1) + "\n")
         for path in outputs:
-            _save(path, PICTURES[path.name](results))
+            write_text(path, PICTURES[path.name](results))
     print("\n" + markdown(results), end="")
     if results["failed"]:
         print(f"error: {len(results['failed'])} runs failed: {', '.join(results['failed'])}", file=sys.stderr)
     return 1 if results["failed"] else 0
-
-
-def _save(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def _parser() -> argparse.ArgumentParser:

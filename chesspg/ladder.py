@@ -26,7 +26,7 @@ from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.arena.progress import progress
 from chesspg.players.player import Player
-from chesspg.policy.files import write_atomically
+from chesspg.policy.files import write_text
 
 DESCRIPTION = f"""\
 Rate players on one scale of Elo. The two whose games narrow the intervals most meet next, a few paired games at a
@@ -102,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             told = f"without games, so {given.json} is left as it is; --games of 2 or more would do"
             raise ValueError(f"{', '.join(unrated)} {told}")
         if given.json:
-            _save(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+            write_text(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         if given.picture:
-            _save(given.picture, svg(_points(table, given.against), given.against))
+            write_text(given.picture, svg(_points(table, given.against), given.against))
     report(
         Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH),
         table,
@@ -165,10 +165,6 @@ def _points(table: dict[str, Any], against: str) -> list[Point]:
             rating = Rating(row["rating"], row["low"], row["high"])
             points.append(Point(row["player"], rating, row["facts"].get(against), str(path.parent) if path else ""))
     return points
-
-
-def _save(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def _progress() -> Progress:

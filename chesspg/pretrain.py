@@ -34,9 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.resume:
-        if given.files or given.run:
-            parser.error("--resume goes on with the run's own games and folder; leave files and --run out")
         changes = {name: getattr(given, name) for name in ("epochs", "max_time") if getattr(given, name) is not None}
+        kept = vars(given).keys() - {"resume", "epochs", "max_time"}
+        others = sorted(name for name in kept if getattr(given, name) != parser.get_default(name))
+        if others:
+            told = ", ".join("files" if name == "files" else f"--{name.replace('_', '-')}" for name in others)
+            parser.error(f"--resume goes on with all that is the run's own but its end; leave {told} out")
         with one_line_errors():
             run = Pretraining.resumed(given.resume, **changes)
     else:
@@ -109,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         "python -m chesspg.pretrain", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("files", metavar="GAMES.pgn", nargs="*", type=Path, help="games, also as .gz, .bz2 or .zst")
+    parser.add_argument(
+        "files", metavar="GAMES.pgn", nargs="*", default=[], type=Path, help="games, also as .gz, .bz2 or .zst"
+    )
     which = parser.add_argument_group("which games")
     which.add_argument("--min-rating", type=int, default=0, metavar="R", help="of both players")
     which.add_argument(

@@ -79,8 +79,8 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
     early.add_argument("--run")
     known, rest = early.parse_known_args(arguments)
     if known.resume:
-        if known.config or known.run:
-            raise ValueError("--resume goes on with the run's own config and folder; leave --config and --run out")
+        if known.config or known.run or any(argument.split("=")[0] == "--init" for argument in rest):
+            raise ValueError("--resume goes on with all that is the run's own; leave --config, --init and --run out")
         folder = Path(known.resume)
         for name in ("config.yaml", "last.ckpt"):
             if not (folder / name).is_file():

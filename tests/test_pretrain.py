@@ -75,7 +75,14 @@ def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys:
     assert capsys.readouterr().err == "error: a training is at work in one; wait for its end, or stop it\n"
     assert torch.isfinite(policy.observe(Chess().start(1).observe()).log_probs).all()
     metrics = (here / "one" / "metrics.csv").read_text()
-    for name in ("held_out/accuracy", "held_out/log_prob", "held_out/value_error", "loss"):
+    for name in (
+        "held_out/accuracy",
+        "held_out/log_prob",
+        "held_out/value_error",
+        "loss",
+        "total_plies",
+        "total_seconds",
+    ):
         assert name in metrics.splitlines()[0]
     assert pretrain(f"{command} --run two") == 0
     assert "parsed before" in capsys.readouterr().out
@@ -83,8 +90,9 @@ def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys:
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.parametrize("by", ["Ctrl-C", "its time"])
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    by: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = "games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 2"
     assert pretrain(f"{command} --run whole") == 0
@@ -92,12 +100,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
 
     def stops(module: Imitation, batch: Any, index: int) -> Any:
         if module.global_step == 21:
-            raise KeyboardInterrupt
+            if by == "Ctrl-C":
+                raise KeyboardInterrupt
+            module.trainer.should_stop = True  # as a Timer does, in the middle of a pass
         return step(module, batch, index)
 
     monkeypatch.setattr(Imitation, "training_step", stops)
-    assert pretrain(f"{command} --run stopped") == 130
-    assert "go on with  python -m chesspg.pretrain --resume stopped" in capsys.readouterr().out
+    assert pretrain(f"{command} --run stopped") == (130 if by == "Ctrl-C" else 0)
+    go_on = "go on with  python -m chesspg.pretrain --resume stopped" in capsys.readouterr().out
+    assert go_on == (by == "Ctrl-C")
+    assert files.read_header("stopped").facts["updates"] == (16 if by == "Ctrl-C" else 22)
     monkeypatch.setattr(Imitation, "training_step", step)
     (here / "games.pgn").unlink()  # the shards are all it needs
     assert pretrain("--resume stopped") == 0
@@ -166,7 +178,8 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --games 1", ("too few",)),
         ("games.pgn --run shards", ("shards exists already",)),
         ("--resume shards", ("nothing to resume in shards",)),
-        ("games.pgn --resume shards", ("leave files and --run out",)),
+        ("games.pgn --resume shards", ("leave files out",)),
+        ("--resume damaged --lr 0.1 --run other --min-rating 9", ("leave --lr, --min-rating, --run out",)),
         ("--resume damaged", ("damaged",)),
     ],
 )
@@ -181,8 +194,8 @@ def test_bad_input_is_one_line_and_exit_code_two(
     (here / "damaged" / "last.ckpt").write_text("what is this")
     settings = {"shards": "nowhere", "network": {"class_path": "chesspg.policy.networks.MLP", "init_args": {}}}
     (here / "damaged" / "pretrain.json").write_text(json.dumps({**settings, "no": "field"}))
-    recipe = "" if "--recipe" in line or "--resume" in line else "--recipe small.yaml"
-    assert pretrain(f"{line} {recipe} --shards shards") == 2
+    recipe = "" if "--recipe" in line else "--recipe small.yaml"
+    assert pretrain(line if "--resume" in line else f"{line} {recipe} --shards shards") == 2
     [told] = capsys.readouterr().err.splitlines()
     assert told.startswith("error: ")
     for word in words:

@@ -238,9 +238,11 @@ def test_resume_of_a_finished_run_says_how_to_go_on(folder: Path, capsys: pytest
     assert train("--config small.yaml --run run --trainer.max_epochs 2") == 0
     before = contents(folder)
     capsys.readouterr()
+    written = (folder / "run/metrics.csv").stat().st_mtime_ns
     assert train("--resume run") == 2
     assert capsys.readouterr().err == "error: all 2 rollouts are done; to go on, add --trainer.max_epochs N, above 2\n"
     assert contents(folder) == before
+    assert (folder / "run/metrics.csv").stat().st_mtime_ns == written
     assert train("--resume run --trainer.max_epochs 3") == 0
     assert len(rollouts(folder / "run")) == 3
 
@@ -258,6 +260,27 @@ def test_resume_of_a_run_whose_time_is_spent(folder: Path, capsys: pytest.Captur
     before = len(rollouts(folder / "run"))
     assert train(f"--resume run --trainer.max_time 00:00:00:{int(told[1]) + 1:02}") == 0
     assert len(rollouts(folder / "run")) > before
+
+
+def test_what_is_changed_as_a_run_goes_on_stays_so(folder: Path) -> None:
+    assert train("--config small.yaml --run run --trainer.max_epochs 1") == 0
+    own = yaml.safe_load((folder / "run/config.yaml").read_text())
+    assert train("--resume run --trainer.max_epochs 2 --model.entropy_weight 0.125") == 0
+    own["trainer"]["max_epochs"], own["model"]["entropy_weight"] = 2, 0.125
+    assert yaml.safe_load((folder / "run/config.yaml").read_text()) == own
+    assert train("--resume run --trainer.max_epochs 3") == 0
+    own["trainer"]["max_epochs"] = 3
+    assert yaml.safe_load((folder / "run/config.yaml").read_text()) == own
+
+
+def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(folder: Path) -> None:
+    """Lightning's own max_steps has a run that goes on take one batch of its next rollout."""
+    line = "--config small.yaml --data.updates 3 --data.passes 1 --trainer.max_epochs null --trainer.max_steps"
+    assert train(f"{line} 6 --run parts") == 0
+    assert train("--resume parts --trainer.max_steps 12") == 0
+    assert train(f"{line} 12 --run straight") == 0
+    assert_same_weights(folder / "straight", folder / "parts")
+    assert [row["epoch"] for row in rollouts(folder / "parts")] == ["0", "1", "2", "3"]
 
 
 def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -500,7 +523,13 @@ BAD = {
     "a path below a file": ("--run small.yaml/run", "small.yaml/run"),
     "nothing to resume": ("--resume nowhere", "no config.yaml"),
     "an empty run": ("--resume there", "no config.yaml"),
-    "resume with a config": ("--resume there --config small.yaml", "leave --config and --run out"),
+    "resume with a config": ("--resume there --config small.yaml", "leave --config, --init and --run out"),
+    "resume from another policy": ("--resume there --init chess_quick", "leave --config, --init and --run out"),
+    "parts of rollouts": ("--trainer.limit_train_batches 2", "limit_train_batches is not for rollouts"),
+    "one batch of a rollout": ("--trainer.fast_dev_run true", "fast_dev_run is not for rollouts"),
+    "no updates": ("--trainer.max_steps 0", "max_steps is 0"),
+    "no rollouts": ("--trainer.max_epochs 0", "max_epochs is 0"),
+    "more than policy files hold": ("--trainer.precision 64-true", "one of 32-true, bf16-mixed"),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chesspg.arena.matches import MatchResult
-from chesspg.policy.files import write_atomically
+from chesspg.policy.files import write_text
 
 
 def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResult) -> None:
@@ -31,7 +31,7 @@ def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResul
     head = json.dumps({**settings, **result.as_dict(), **test}, indent=2, ensure_ascii=False).removesuffix("\n}")
     lines = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in played)  # a game a line
     text = f'{head},\n  "played": [\n    {lines}\n  ]\n}}\n'
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence[str]) -> MatchResult:

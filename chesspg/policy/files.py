@@ -212,6 +212,11 @@ def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text, UTF-8, as `write_atomically` does."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
 def describe(thing: Any) -> dict[str, Any]:
     """{class_path, init_args} of a game or network, as in a YAML recipe."""
     module = type(thing).__module__

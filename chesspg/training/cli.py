@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import ctypes
 import logging
 import os
@@ -18,15 +17,14 @@ from filelock import FileLock, Timeout
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from chesspg.arena import roster
-from chesspg.arena.commands import interrupt_later
 from chesspg.policy import files
 from chesspg.policy.shipped import shipped_files
 from chesspg.training.callbacks import EvaluationMatch, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
+from chesspg.training.loggers import METRICS, EventLogger, MetricsLogger, read_metrics
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 from chesspg.training.progress import RolloutProgress
 
@@ -94,24 +92,26 @@ class RunCLI(LightningCLI):
         _check(self.model, self.datamodule, self.trainer)
         if self.checkpoint is not None:
             _check_resumable(self.model, self.datamodule, self.trainer, self.checkpoint)
-        elif is_rank_zero():  # nothing is written before all is known to be good
-            self.folder.mkdir(parents=True)
-            if self.config.init:  # a copy, so that the run can go on when that file is gone
-                files.write(self.folder / files.INIT, *files.read(self.config.init))
-            self.parser.save(_without_run(self.config), self.folder / "config.yaml", overwrite=True)
+        if is_rank_zero():  # nothing is written before all is known to be good
+            if self.checkpoint is None:
+                self.folder.mkdir(parents=True)
+                if self.config.init:  # a copy, so that the run can go on when that file is gone
+                    files.write(self.folder / files.INIT, *files.read(self.config.init))
+            text = self.parser.dump(_without_run(self.config))
+            files.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         config = self.config_init.trainer
-        # By epochs: Lightning's own limit may stop between the micro-batches of an update.
+        # By epochs, which are rollouts: Lightning's own limits may stop between the micro-batches of an update, and a
+        # run that goes on under max_steps would take a single batch of its next rollout.
         max_time, config["max_time"] = config["max_time"], None
-        if config["max_epochs"] is None:
-            config["max_epochs"] = -1
+        config["max_epochs"] = _rollouts(config, self.datamodule.updates * self.datamodule.passes)
         if config["precision"] is None:
             config["precision"] = fastest_precision(config["accelerator"])
             self.config.trainer.precision = config["precision"]  # kept with the run, which may go on elsewhere
         if config["logger"] in (None, True):
             config["logger"] = [
-                csv_logger(self.folder, self.checkpoint),
+                MetricsLogger(self.folder, self.checkpoint["global_step"] if self.checkpoint else 0),
                 EventLogger(self.folder, name="", version=""),
             ]
         config["plugins"] = [AtomicCheckpointIO(), *(config["plugins"] or [])]
@@ -132,18 +132,6 @@ class RunCLI(LightningCLI):
 
 class AtWork(ValueError):
     """A training is at work in a run's folder."""
-
-
-class EventLogger(TensorBoardLogger):
-    """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
-
-    def log_metrics(self, *args: Any, **kwargs: Any) -> None:
-        with interrupt_later():
-            super().log_metrics(*args, **kwargs)
-
-    def finalize(self, status: str) -> None:
-        with interrupt_later():
-            super().finalize(status)
 
 
 @contextlib.contextmanager
@@ -210,16 +198,30 @@ def recipe(name: str) -> Path:
     raise ValueError(f"no recipe {name!r}; give a path, or one of {', '.join(ships)}")
 
 
+def _rollouts(config: Any, updates: int) -> int:
+    """How many a run has at most, -1 for any number, each of so many updates; max_steps is then -1.
+
+    Raises ValueError for limits that rollouts can't keep.
+    """
+    for name in ("limit_train_batches", "overfit_batches", "fast_dev_run"):
+        if config[name]:
+            raise ValueError(f"trainer.{name} is not for rollouts, which are learned from whole; data.games sizes them")
+    for name in ("max_epochs", "max_steps"):
+        if config[name] == 0:
+            raise ValueError(f"trainer.{name} is 0; it must be 1 or more")
+    steps, config["max_steps"] = config["max_steps"], -1
+    if steps > 0 and steps % updates:
+        raise ValueError(
+            f"trainer.max_steps {steps} ends inside a rollout of {updates} updates; take a multiple of them"
+        )
+    limits = [limit for limit in (config["max_epochs"], steps // updates) if limit is not None and limit > 0]
+    return min(limits, default=-1)
+
+
 def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
     """Raise ValueError for what only the parts together can tell is wrong."""
-    for name in ("max_epochs", "accumulate_grad_batches"):
-        if getattr(trainer, name) == 0:
-            raise ValueError(f"trainer.{name} is 0; it must be 1 or more")
-    if trainer.max_steps > 0 and trainer.max_steps % (data.updates * data.passes):
-        raise ValueError(
-            f"trainer.max_steps {trainer.max_steps} ends inside a rollout of {data.updates * data.passes} updates; "
-            "take a multiple of them"
-        )
+    if trainer.accumulate_grad_batches == 0:
+        raise ValueError("trainer.accumulate_grad_batches is 0; it must be 1 or more")
     check_precision(trainer)
     model.configure_optimizers()  # a bad learning rate is said now
     data.share(0, trainer.world_size)
@@ -244,6 +246,9 @@ def _check_resumable(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer,
     if (set(groups[0]) ^ set(groups[1])) - {"initial_lr"}:  # which a schedule adds
         raise ValueError(f"the checkpoint is of another optimiser than {type(optimizer).__name__}")
     data.load_state_dict(checkpoint[type(data).__qualname__], Path(trainer.default_root_dir))
+    metrics = Path(trainer.default_root_dir) / METRICS
+    if metrics.is_file():
+        read_metrics(metrics)
     rollouts = checkpoint["chesspg"]["played"]["rollouts"]
     if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= rollouts:
         raise ValueError(f"all {rollouts} rollouts are done; to go on, add --trainer.max_epochs N, above {rollouts}")
@@ -255,20 +260,6 @@ def _check_resumable(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer,
                 raise ValueError(
                     f"its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above {spent} seconds"
                 )
-
-
-def csv_logger(folder: Path, checkpoint: dict[str, Any] | None) -> CSVLogger:
-    """metrics.csv in the run folder; a resumed run keeps the rows of what it keeps."""
-    kept: list[dict[str, Any]] = []
-    path = folder / "metrics.csv"
-    if checkpoint is not None and path.is_file() and is_rank_zero():
-        before = max(1, checkpoint["global_step"])  # of step 0 there is an evaluation
-        with path.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if (row["step"] or "").isdigit() and int(row["step"]) < before]
-    logger = CSVLogger(folder, name="", version="", flush_logs_every_n_steps=1)
-    for row in kept:
-        logger.log_metrics({name: value for name, value in row.items() if value}, int(row["step"]))
-    return logger
 
 
 def is_rank_zero() -> bool:

@@ -46,7 +46,7 @@ class Imitation(pl.LightningModule):
     """Minimises −log π(a|s) of the moves played, and the squared error of the value against the game's result.
 
     AdamW; the learning rate rises over 100 updates, then falls along a cosine to 0 at the end of the run. That end is
-    `max_epochs` or the limit of a Timer, whichever comes first.
+    that of the data's passes or the limit of a Timer, whichever comes first.
 
     value_weight: of the value head's squared error, as in PolicyGradient.
     """
@@ -56,9 +56,13 @@ class Imitation(pl.LightningModule):
         self.policy = policy
         self.lr = lr
         self.value_weight = value_weight
-        self.played = {"plies": 0}  # learned from, each pass counted
+        self.played: dict[str, float] = {
+            "plies": 0,
+            "seconds": 0.0,
+        }  # learned from, each pass counted, and how long that took
         self.speed = 0.0  # plies a second since the last validation
-        self._since = (0, 0.0)
+        self._since = (0.0, 0.0)
+        self._clock = 0.0
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), self.lr)
@@ -71,13 +75,17 @@ class Imitation(pl.LightningModule):
         return LambdaLR(optimizer, share)
 
     def on_train_epoch_start(self) -> None:
-        self._since = self.played["plies"], time.perf_counter()
+        self._since = self.played["plies"], self.played["seconds"]
+        self._clock = time.perf_counter()
 
     def training_step(self, batch: Example, batch_idx: int) -> Tensor:
         log_prob, error, _ = self._look(batch)
+        now = time.perf_counter()
         self.played["plies"] += len(batch.choice)
-        plies, began = self._since
-        self.speed = (self.played["plies"] - plies) / (time.perf_counter() - began)
+        self.played["seconds"] += now - self._clock
+        self._clock = now
+        plies, seconds = self._since
+        self.speed = (self.played["plies"] - plies) / max(1e-9, self.played["seconds"] - seconds)
         loss = -log_prob.mean()
         self.log("loss", loss, on_step=False, on_epoch=True)
         if error is not None:
@@ -102,6 +110,12 @@ class Imitation(pl.LightningModule):
         if "held_out/value_error" in told:
             line += f", value error {told['held_out/value_error']:.3f}"
         self.print(f"{line} · {self.speed:,.0f} plies/s")
+        for name, number in self.played.items():
+            self.log(f"total_{name}", float(number))
+
+    def on_train_epoch_end(self) -> None:
+        if done(self.trainer, by_time=False) == 1:
+            self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["chesspg"] = {"played": self.played}
@@ -109,7 +123,7 @@ class Imitation(pl.LightningModule):
         checkpoint[HEADER] = asdict(header_of(self.policy, facts))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.played = dict(checkpoint["chesspg"]["played"])
+        self.played |= checkpoint["chesspg"]["played"]
 
     def _look(self, batch: Example) -> tuple[Tensor, Tensor | None, Tensor]:
         """[n] log π of the move, [n] the value's squared error, [n] whether the move is the likeliest."""
@@ -119,13 +133,12 @@ class Imitation(pl.LightningModule):
         return distribution.log_prob(batch.choice), error, distribution.mode() == batch.choice
 
 
-def done(trainer: pl.Trainer) -> float:
-    """How much of the run is behind us, in [0, 1]."""
-    shares = [0.0]
-    if trainer.max_epochs and trainer.max_epochs > 0:
-        shares.append(trainer.global_step / (trainer.max_epochs * trainer.num_training_batches))
+def done(trainer: pl.Trainer, *, by_time: bool = True) -> float:
+    """How much of the run is behind us, in [0, 1]: of its passes, or of its time if that is more."""
+    total = getattr(getattr(trainer, "datamodule", None), "total", None)
+    shares = [trainer.global_step / total if total else 0.0]
     timers = [one for one in trainer.callbacks if isinstance(one, Timer)]  # type: ignore[attr-defined]  # untyped
-    for timer in timers:
+    for timer in timers if by_time else ():
         left = timer.time_remaining()
         if left is not None:
             shares.append(timer.time_elapsed() / (timer.time_elapsed() + max(left, 1e-9)))
@@ -133,13 +146,14 @@ def done(trainer: pl.Trainer) -> float:
 
 
 class RecordedGames(pl.LightningDataModule):
-    """The plies of shards in random order, endlessly, `updates` batches an epoch; some games are held out.
+    """The plies of shards in random order, endlessly; some games are held out.
 
-    An epoch is what lies between two validations. Where a run is in its data is part of its checkpoint.
+    An epoch is what lies between two validations, UPDATES batches or what is left of the passes, so a Trainer must
+    reload it for each. Where a run is in its data is part of its checkpoint.
 
     paths: of shards, each as of Plies.save.
     batch: plies an update.
-    passes: after which the run ends; None leaves that to the Trainer.
+    passes: after which Imitation ends the run; None leaves that to the Trainer.
     seed: of the order and of which games are held out.
     """
 
@@ -160,12 +174,11 @@ class RecordedGames(pl.LightningDataModule):
         if not self.plies:
             raise ValueError("one game is too few: some are to be learned from, and some held out; give more")
         self.pass_updates = sum(math.ceil(size / batch) for size in sizes)
-        total = None if passes is None else passes * self.pass_updates
-        self.epochs = -1 if total is None else max(1, round(total / UPDATES))
-        self.updates = UPDATES if total is None else max(1, total // self.epochs)
+        self.total = None if passes is None else passes * self.pass_updates
 
     def train_dataloader(self) -> _Loader:
-        return _Loader(self.updates, lambda _: self.next())
+        left = UPDATES if self.total is None else max(0, min(UPDATES, self.total - self.update))
+        return _Loader(left, lambda _: self.next())
 
     def val_dataloader(self) -> _Loader:
         parts = np.array_split(np.arange(len(self.held_out)), math.ceil(len(self.held_out) / self.batch))

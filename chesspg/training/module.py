@@ -24,8 +24,8 @@ from chesspg.policy.policy import Policy
 from chesspg.training.datamodule import Batch, SelfPlay
 
 # float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
-# log-probabilities and the returns.
-PRECISIONS = ("32-true", "bf16-mixed", "64-true")
+# log-probabilities and the returns; policy files hold single precision.
+PRECISIONS = ("32-true", "bf16-mixed")
 Baseline = Literal["none", "running_mean", "leave_one_out", "value"]
 
 

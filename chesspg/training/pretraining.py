@@ -22,8 +22,9 @@ from chesspg.policy import files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
-from chesspg.training.cli import csv_logger, keep_memory, quiet, recipe
+from chesspg.training.cli import keep_memory, quiet, recipe
 from chesspg.training.imitation import MONITOR, Imitation, RecordedGames, done
+from chesspg.training.loggers import METRICS, MetricsLogger, read_metrics
 from chesspg.training.module import fastest_precision
 from chesspg.training.progress import RolloutProgress
 
@@ -104,12 +105,15 @@ class Pretraining:
         if checkpoint:
             self.module.load_state_dict(checkpoint["state_dict"])
             _check_left(self.data, timers, checkpoint)
+            if (folder / METRICS).is_file():
+                read_metrics(folder / METRICS)
         self.trainer = pl.Trainer(
-            max_epochs=self.data.epochs,
+            max_epochs=-1,
+            reload_dataloaders_every_n_epochs=1,
             callbacks=[*timers, RolloutCheckpoint(folder, MONITOR), Progress()],
             plugins=[AtomicCheckpointIO()],
-            logger=csv_logger(folder, checkpoint),
-            log_every_n_steps=self.data.updates,
+            logger=MetricsLogger(folder, checkpoint["global_step"] if checkpoint else 0),
+            log_every_n_steps=1,
             gradient_clip_val=1.0,
             precision=settings.precision,
             num_sanity_val_steps=0,
@@ -134,7 +138,7 @@ class Pretraining:
         """Train; 0, or 128 + the signal that stopped it. Raises NotFinite."""
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(self.settings), indent=1) + "\n"
-        files.write_atomically(self.folder / CONFIG, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        files.write_text(self.folder / CONFIG, text)
         try:
             only = True if self.checkpoint else None
             self.trainer.fit(self.module, datamodule=self.data, ckpt_path=self.checkpoint, weights_only=only)
@@ -145,7 +149,7 @@ class Pretraining:
 
 def _check_left(data: RecordedGames, timers: Sequence[Timer], checkpoint: dict[str, Any]) -> None:
     """Raise ValueError if a run that goes on has nothing left to do."""
-    if 0 <= data.epochs * data.updates <= checkpoint["global_step"]:
+    if data.total is not None and data.total <= checkpoint["global_step"]:
         raise ValueError("all its epochs are done; to go on, add --epochs N, more than before")
     for timer in timers:
         timer.load_state_dict(checkpoint["callbacks"].get(timer.state_key, timer.state_dict()))

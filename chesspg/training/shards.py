@@ -18,7 +18,7 @@ from chesspg.arena.records.archive import UNWANTED, Archived, Skipped, Source, W
 from chesspg.arena.records.replay import replay
 from chesspg.games.chess import Chess
 from chesspg.games.game import Indices, Legal
-from chesspg.policy.files import write_atomically
+from chesspg.policy.files import write_atomically, write_text
 
 SHARD_PLIES = 65_536  # 12 MB
 NAMED = 10  # of the games that were skipped, so many are told by name
@@ -247,7 +247,7 @@ class Shards:
     def _save(self) -> None:
         state = {"complete": self.complete, "read": self.read, "sizes": self.sizes, "tally": asdict(self.tally)}
         text = json.dumps({**self.about, **state}, indent=1) + "\n"
-        write_atomically(self._manifest, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        write_text(self._manifest, text)
 
     def _restore(self) -> None:
         try:

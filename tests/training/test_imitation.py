@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from chesspg.players.player import Random
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.training import imitation
-from chesspg.training.imitation import Imitation, RecordedGames, done, example
+from chesspg.training.imitation import UPDATES, Imitation, RecordedGames, done, example
 from chesspg.training.module import NotFinite
 from chesspg.training.shards import Plies
 
@@ -119,13 +120,19 @@ def test_a_stream_goes_on_where_its_state_says(paths: list[Path], monkeypatch: p
             assert all(torch.equal(a, b) for a, b in zip(other.next(), expected, strict=True))
 
 
-def test_passes_become_epochs_of_about_five_hundred_updates(paths: list[Path]) -> None:
+def test_a_pass_ends_where_it_ends_however_many_validations_it_has(paths: list[Path]) -> None:
     data = RecordedGames(paths, batch=1, passes=2)
-    assert data.epochs * data.updates <= 2 * data.pass_updates < (data.updates + 1) * data.epochs
-    assert 300 < data.updates < 700
-    one = RecordedGames(paths, batch=512, passes=1)
-    assert (one.epochs, one.updates) == (1, one.pass_updates)
-    assert RecordedGames(paths).epochs == -1
+    assert data.total == 2 * data.pass_updates
+    lengths = []
+    while length := len(data.train_dataloader()):
+        lengths.append(length)
+        for _ in data.train_dataloader():
+            pass
+    assert sum(lengths) == data.total
+    assert len(lengths) > 2
+    assert set(lengths[:-1]) == {UPDATES}
+    assert RecordedGames(paths).total is None
+    assert len(RecordedGames(paths).train_dataloader()) == UPDATES
 
 
 def test_it_learns_what_the_games_show(
@@ -133,7 +140,7 @@ def test_it_learns_what_the_games_show(
 ) -> None:
     module = Imitation(policy, lr=0.01)
     data = RecordedGames(paths, batch=64, passes=8)
-    run = trainer(max_epochs=data.epochs, num_sanity_val_steps=0)
+    run = trainer(max_epochs=-1, reload_dataloaders_every_n_epochs=1, num_sanity_val_steps=0)
     run.fit(module, data)
     assert float(run.callback_metrics["held_out/accuracy"]) > 0.97
     assert float(run.callback_metrics["held_out/value_error"]) < 0.02  # all were drawn
@@ -149,10 +156,11 @@ def test_a_run_is_as_far_as_its_updates_or_its_clock(trainer: Callable[..., pl.T
 
     by_time = trainer(max_epochs=-1, callbacks=[Clock("00:00:01:00")])
     assert done(by_time) == pytest.approx(0.75)
-    by_updates = trainer(max_epochs=4)
-    by_updates.fit_loop.max_batches = 10
+    by_updates = trainer(max_epochs=-1, callbacks=[Clock("00:00:05:00")])
     by_updates.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = 10
+    by_updates.datamodule = SimpleNamespace(total=40)
     assert done(by_updates) == 0.25
+    assert done(by_time, by_time=False) == 0
 
 
 def test_what_is_not_finite_stops_the_run(

@@ -148,10 +148,10 @@ def test_the_fastest_precision_is_bf16_only_where_there_are_units_for_it(
     assert fastest_precision() == "32-true"
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("64-true", 1e-6), ("32-true", 1e-6), ("bf16-mixed", 1e-6)])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("game", [TicTacToe(), Chess(backend="python-chess")], ids=["tic-tac-toe", "chess"])
 def test_the_weights_that_played_are_the_weights_that_learn(
-    game: Any, precision: str, tolerance: float, trainer: MakeTrainer, module: MakeModule
+    game: Any, precision: str, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     network = {"network": partial(ResidualNet, channels=8, blocks=1)} if game.num_actions > 9 else {}
     spy = Spy()
@@ -159,7 +159,7 @@ def test_the_weights_that_played_are_the_weights_that_learn(
     fit = trainer(max_epochs=4, precision=precision, callbacks=[spy], accumulate_grad_batches=2)
     fit.fit(learned, SelfPlay(game, games=16, max_plies=30, material_weight=1.0))
     assert len(spy.metrics) == 4
-    assert max(metrics["log_prob_difference"] for metrics in spy.metrics) < tolerance
+    assert max(metrics["log_prob_difference"] for metrics in spy.metrics) < 1e-6
     assert min(metrics["gradient_norm"] for metrics in spy.metrics) > 0.01  # so stale weights would show
 
 

@@ -88,7 +88,7 @@ class Book:
             "chunks": [asdict(chunk) for chunk in self.chunks],
         }
         text = json.dumps(whole, ensure_ascii=False).replace(', {"', ',\n{"') + "\n"
-        files.write_atomically(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        files.write_text(self.path, text)
 
     def meetings(self) -> list[Meeting]:
         """Who met whom, by key, a pairing once; games that repeat across chunks are found too."""

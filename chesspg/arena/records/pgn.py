@@ -10,7 +10,7 @@ import chess.pgn
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, join_position, split_position
-from chesspg.policy.files import write_atomically
+from chesspg.policy.files import write_text
 
 ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?", "Result": "*"}
 RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}  # by the outcome for player 0
@@ -60,7 +60,7 @@ def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) ->
     if path.exists() and not replace:
         raise FileExistsError(f"{path} exists and is not overwritten")
     text = "".join(f"{game}\n\n" for game in games)
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(path, text)
 
 
 def _numbered(game: Game, start: str, moves: list[str], result: str) -> list[str]:

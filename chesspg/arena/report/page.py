@@ -26,7 +26,7 @@ GAMES = 24  # sample games on a page, shared by its runs
 def write_page(path: str | Path, runs: Sequence[Run]) -> None:
     """Write the page of these runs in one step, over what is there. Raises OSError if it can't be written."""
     html = page(runs)
-    files.write_atomically(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
+    files.write_text(path, html)
 
 
 def page(runs: Sequence[Run]) -> str:

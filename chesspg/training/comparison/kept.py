@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from chesspg.policy.files import write_atomically
+from chesspg.policy.files import write_text
 
 
 def kept(path: Path, settings: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -22,5 +22,5 @@ def kept(path: Path, settings: Mapping[str, Any], make: Callable[[], dict[str, A
     result = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"settings": settings, "result": result}, indent=1) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(path, text)
     return result

@@ -161,7 +161,7 @@ class Run:
             shutil.rmtree(self.folder)  # it was stopped before it had learned anything
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self._wanted(), indent=1) + "\n"
-        files.write_atomically(self._settings, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        files.write_text(self._settings, text)
         budget = {"class_path": "chesspg.training.budget.PlyBudget", "init_args": {"plies": self.plies}}
         wanted = {**fields(self.task, self.estimator), "trainer.callbacks": [budget], "seed_everything": self.seed}
         return [*arguments(self.task, wanted), "--run", str(self.folder)]

@@ -1,0 +1,86 @@
+"""What is logged, on disk: metrics.csv, which a kill leaves whole and a resumed run goes on with, and TensorBoard's."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric.loggers.logger import rank_zero_experiment
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+
+from chesspg.arena.commands import interrupt_later
+from chesspg.policy.files import write_atomically
+
+METRICS = "metrics.csv"
+
+
+class MetricsLogger(CSVLogger):
+    """A run folder's metrics.csv, each row written at once.
+
+    updates: that a run has behind it as it goes on; what is logged of later ones is dropped, since they come again.
+    """
+
+    def __init__(self, folder: Path, updates: int = 0) -> None:
+        super().__init__(folder, name="", version="", flush_logs_every_n_steps=1)
+        self.updates = updates
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        self._experiment = self._experiment or _MetricsWriter(self.log_dir, self.updates)
+        return self._experiment
+
+
+class EventLogger(TensorBoardLogger):
+    """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
+
+    def log_metrics(self, *args: Any, **kwargs: Any) -> None:
+        with interrupt_later():
+            super().log_metrics(*args, **kwargs)
+
+    def finalize(self, status: str) -> None:
+        with interrupt_later():
+            super().finalize(status)
+
+
+class _MetricsWriter(ExperimentWriter):
+    """Lightning's, which would delete the file as it begins, and writes it anew in place where a column is added."""
+
+    def __init__(self, folder: str, updates: int) -> None:
+        super().__init__(folder)
+        path = Path(self.metrics_file_path)
+        if path.is_file():
+            before = max(1, updates)  # of step 0 there is an evaluation
+            rows = [row for row in read_metrics(path) if row["step"].isdigit() and int(row["step"]) < before]
+            # Columns as they are, so that what is only left of dropped rows stays a column too.
+            self.metrics_keys = sorted(set().union(*rows))
+            self._rewrite(rows)
+
+    def _check_log_dir_exists(self) -> None:
+        pass  # nothing is deleted
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        self._rewrite(read_metrics(Path(self.metrics_file_path)))
+
+    def _rewrite(self, rows: list[dict[str, str]]) -> None:
+        def fill(temporary: Path) -> None:
+            with temporary.open("w", newline="") as file:
+                writer = csv.DictWriter(file, self.metrics_keys)
+                writer.writeheader()
+                writer.writerows(rows)
+
+        write_atomically(self.metrics_file_path, fill)
+
+
+def read_metrics(path: Path) -> list[dict[str, str]]:
+    """The rows of a metrics.csv; half a row, as a kill leaves it, has '' where it ends.
+
+    Raises ValueError if it is no such file.
+    """
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file, restval="")
+        if "step" not in (reader.fieldnames or ()):
+            raise ValueError(f"{path} is not as it was written, it has no column `step`; moved away it is begun anew")
+        return list(reader)
