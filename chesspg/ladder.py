@@ -91,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     game, one, other, some, seed=seed, max_plies=given.max_plies,
                     on_ply=lambda done, plies: bar.update(task, completed=done),
                 )  # fmt: skip
-                book.add(first, second, seed, result)
+                with one_line_errors():
+                    book.add(first, second, seed, result)
     with one_line_errors():
         if fixed:
             table = newcomers.standings(book, entries, fixed, given.json)

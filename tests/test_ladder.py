@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -158,7 +160,20 @@ def test_ctrl_c_keeps_what_was_played(
     assert told.out == ""
     assert "checkpoints/ladder.json keeps what was played" in told.err
     assert len(json.loads(Path("checkpoints/ladder.json").read_text())["chunks"]) == 2
-    assert [path.name for path in Path("checkpoints").iterdir()] == ["ladder.json"]
+    assert [path.name for path in Path("checkpoints").glob("[!.]*")] == ["ladder.json"]
+
+
+def test_results_that_can_not_be_kept_are_one_line(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(files, "write_text", full)
+    with pytest.raises(SystemExit) as caught:
+        ladder.main(["random", "greedy", str(run)])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: checkpoints/ladder.json: No space left on device\n"
 
 
 @pytest.fixture

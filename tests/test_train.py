@@ -24,6 +24,7 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from chesspg.games.game import Game
 from chesspg.learning import estimators
 from chesspg.players.draws import Draws
 from chesspg.players.player import Turn
@@ -60,7 +61,7 @@ class Drawn:
 
     alike = 1
 
-    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         return [""] * len(index)
 
 

@@ -145,15 +145,23 @@ def game_of(texts: Iterable[str]) -> Game:
     return first[1] if first else Chess()
 
 
-def newest_run(folder: str | Path = RUNS) -> Path | None:
-    """The run folder under `folder` whose last policy was saved last; None if there is none."""
+def newest_run(folder: str | Path = RUNS, of: type[Game] = Game) -> Path | None:
+    """The run folder under `folder` of such a game whose last policy was saved last; None if there is none."""
+
+    def fits(path: Path) -> bool:
+        try:
+            return isinstance(files.header_game(files.read_header(path), path), of)
+        except files.PolicyFileError:
+            return True  # whoever plays it will be told
+
     saved = [path for path in Path(folder).glob(f"*/last{files.SUFFIX}") if path.is_file()]
-    return max(saved, key=lambda path: path.stat().st_mtime).parent if saved else None
+    newest_first = sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True)
+    return next((path.parent for path in newest_first if fits(path)), None)
 
 
-def default_player() -> tuple[str, str] | None:
+def default_player(of: type[Game] = Game) -> tuple[str, str] | None:
     """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships."""
-    run = newest_run()
+    run = newest_run(of=of)
     if run:
         return str(run), f"the newest run under ./{RUNS}"
     ratings = rating.shipped()

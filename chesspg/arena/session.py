@@ -124,10 +124,9 @@ class Session:
         if self.resigned:
             self.resigned = False
             return
-        self.forfeit = ""
         for index in reversed(range(len(self._before))):
             if int(self.game.start([self._before[index]]).observe().player[0]) == self.seat:
-                self.position = self._before[index]
+                self.position, self.forfeit = self._before[index], ""
                 del self._before[index:]
                 return
         raise ValueError("no move of yours to take back")

@@ -97,11 +97,12 @@ class EvaluationMatch(Callback):
         if not self.earlier:  # else a run goes on that was evaluated before
             metrics = self.evaluate(trainer, module)
             for logger in trainer.loggers:
-                logger.log_metrics(metrics, step=0)
+                logger.log_metrics(metrics, step=trainer.global_step)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         done = trainer.current_epoch + 1
-        if done % self.every_n_rollouts == 0 or done == trainer.max_epochs or trainer.should_stop:
+        last = trainer.should_stop or done == trainer.max_epochs or trainer.global_step == trainer.max_steps
+        if last or done % self.every_n_rollouts == 0:
             for name, value in self.evaluate(trainer, module).items():
                 module.log(name, value)
 

@@ -87,7 +87,8 @@ class RolloutCheckpoint(Checkpoint):
             rollout.save(self.folder / f"failed-rollout-{trainer.global_rank}.npz")
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "monitor": self.monitor}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best = state_dict["best"]
+        if state_dict.get("monitor", self.monitor) == self.monitor:  # another metric is on another scale
+            self.best = state_dict["best"]

@@ -44,11 +44,11 @@ class Batch(NamedTuple):
 class Starts(Protocol):
     """Positions to start from, drawn anew for each rollout."""
 
-    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         """[n] where each of the games with these global indices starts, '' being the initial position.
 
-        Must depend on nothing but the two, so that ranks and resumed runs agree; the draws are not those of the plies.
-        Where games in a row start alike, an attribute `alike` says how many.
+        Must depend on nothing but the three, so that ranks and resumed runs agree; the draws are not those of the
+        plies. Where games in a row start alike, an attribute `alike` says how many.
         """
 
 
@@ -163,7 +163,7 @@ class SelfPlay(pl.LightningDataModule):
             return [""] * len(index)
         if isinstance(self.starts, list):
             return [self.starts[i % len(self.starts)] for i in index]
-        return self.starts.positions(index, self._apart)
+        return self.starts.positions(self.game, index, self._apart)
 
     @property
     def _apart(self) -> Draws:

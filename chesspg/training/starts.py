@@ -8,6 +8,8 @@ import chess
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
 from chesspg.players.draws import Draws
 
 _STREAM = 2  # of those that derive from (seed, rollout): 1 is the order of plies
@@ -34,14 +36,17 @@ class UnevenArmies:
         self.share = share
         self.alike = alike
 
-    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
-        """[n] FENs, '' for the initial position."""
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+        """[n] FENs of this chess, '' for the initial position. Raises ValueError if the game is none."""
+        if not isinstance(game, Chess):
+            raise ValueError(f"UnevenArmies are of chess, not {game.name}; starts: null, or a list, would do")
+        rules = type(game.to_board("startpos"))
         start, which = np.unique(index // self.alike, return_inverse=True)
         streams = (np.random.default_rng((draws.seed % 2**64, draws.rollout, _STREAM, i)) for i in start)
-        positions = [self._position(rng) for rng in streams]
+        positions = [self._position(rules, rng) for rng in streams]
         return [positions[i] for i in which]
 
-    def _position(self, rng: np.random.Generator) -> str:
+    def _position(self, rules: type[chess.Board], rng: np.random.Generator) -> str:
         if rng.random() >= self.share:
             return ""
         while True:
@@ -49,7 +54,7 @@ class UnevenArmies:
             u, v = rng.random(2)
             kept = rng.random((2, len(_ARMY))) < np.array([[u], [u * v * v]])
             squares = iter(rng.permutation(64).tolist())
-            board = chess.Board(None)
+            board = rules(None)
             board.turn = bool(turn)
             for colour, mine in ((bool(ahead), kept[0]), (not ahead, kept[1])):
                 pieces = [chess.KING, *(piece for piece, stays in zip(_ARMY, mine, strict=True) if stays)]

@@ -18,6 +18,9 @@ from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.minimax import Minimax
 from chesspg.players.player import Greedy, Mixture, Random
 from chesspg.players.policy_player import PolicyPlayer
+from chesspg.policy import files
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
 
 
 def test_players_without_a_file() -> None:
@@ -171,7 +174,10 @@ def test_the_newest_run(tmp_path: Path) -> None:
         (tmp_path / name / "last.safetensors").touch()
         os.utime(tmp_path / name / "last.safetensors", (1000 - age, 1000 - age))
     (tmp_path / "unfinished").mkdir()
-    assert newest_run(tmp_path) == tmp_path / "c"
+    assert newest_run(tmp_path) == tmp_path / "c"  # damaged, as whoever plays it will be told
+    files.save(tmp_path / "c/last.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(2,))))
+    assert newest_run(tmp_path) == newest_run(tmp_path, TicTacToe) == tmp_path / "c"
+    assert newest_run(tmp_path, Chess) == tmp_path / "a"
 
 
 def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

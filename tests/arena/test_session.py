@@ -143,6 +143,10 @@ def test_a_player_that_gives_up_has_lost(seat: int, result: str) -> None:
     if seat == 0:
         one.undo()
         assert one.to_move
+    else:
+        with pytest.raises(ValueError, match="no move of yours"):
+            one.undo()
+        assert (one.result, one.to_move) == (result, False)  # it is not the person's move now
 
 
 def test_a_draw_in_words() -> None:

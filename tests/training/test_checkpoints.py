@@ -52,13 +52,13 @@ def data() -> SelfPlay:
 def fit(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> Callable[..., tuple[pl.Trainer, PolicyGradient]]:
     """Trains with RolloutCheckpoint in tmp_path for as many rollouts as there are scores."""
 
-    def run(*scores: float | None, resume: bool = False) -> tuple[pl.Trainer, PolicyGradient]:
+    def run(*scores: float | None, resume: bool = False, monitor: str = "score") -> tuple[pl.Trainer, PolicyGradient]:
         made = trainer(
             max_epochs=len(scores),
             default_root_dir=tmp_path,
             enable_checkpointing=True,
             plugins=[AtomicCheckpointIO()],
-            callbacks=[Scores(*scores), RolloutCheckpoint(tmp_path, "score")],
+            callbacks=[Scores(*scores), RolloutCheckpoint(tmp_path, monitor)],
         )
         learned = module()
         made.fit(learned, data(), ckpt_path=tmp_path / "last.ckpt" if resume else None)
@@ -88,6 +88,12 @@ def test_a_resumed_run_knows_its_best(fit: Fit, tmp_path: Path) -> None:
     fit(0.2, 0.6, 0.5, resume=True)
     assert rollouts(tmp_path / "best.ckpt") == 2
     assert rollouts(tmp_path / "last.ckpt") == 3
+
+
+def test_a_best_of_another_metric_is_none(fit: Fit, tmp_path: Path) -> None:
+    fit(0.2, 0.6)
+    fit(0.2, 0.6, 0.5, resume=True, monitor="total_games")
+    assert rollouts(tmp_path / "best.ckpt") == 3
 
 
 def test_without_a_monitor_there_is_no_best(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:

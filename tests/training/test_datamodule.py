@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chesspg.games.chess import Chess
-from chesspg.games.game import split_position
+from chesspg.games.game import Game, split_position
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.players.draws import Draws
 from chesspg.players.policy_player import PolicyPlayer
@@ -121,7 +121,7 @@ class Drawn:
 
     alike = 1
 
-    def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         squares = (draws.uniforms(index, 0) * 9).astype(int)
         later = draws.uniforms(index, 1) < 2 / 3
         return [f"3/3/3 x moves {SQUARES[n]}" if yes else "" for n, yes in zip(squares, later, strict=True)]
@@ -142,7 +142,7 @@ def test_starts_may_be_drawn(player: PolicyPlayer) -> None:
 
 def test_a_drawn_start_that_cannot_be_read() -> None:
     class Wrong(Drawn):
-        def positions(self, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+        def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
             return ["", *["xxx"] * (len(index) - 1)]
 
     with pytest.raises(ValueError, match="'xxx' is no tic-tac-toe position"):

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from chesspg.arena import roster
 from chesspg.arena.ladder.rating import Meeting
 from chesspg.arena.matches import MatchResult
@@ -67,6 +69,10 @@ class Book:
 
     def add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
         """Append a match to the file in one step; what another process added meanwhile stays."""
+        with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+            self._add(a, b, seed, result)
+
+    def _add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
         self._read()
         digests = (hashlib.sha256(text.encode()).hexdigest()[:DIGEST] for text in result.positions)
         self.entries |= {a.key: a, b.key: b}

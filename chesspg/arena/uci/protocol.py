@@ -302,12 +302,13 @@ class Engine:
 
 def _default() -> tuple[str, str]:
     from chesspg.arena import roster
+    from chesspg.games.chess import Chess
 
-    default = roster.default_player()
+    default = roster.default_player(of=Chess)
     if default is None:
         raise ValueError(
-            f"no policy to play: no run under ./{roster.RUNS} and no rated policy that ships; set WeightsFile to a "
-            "policy file, .ckpt or run folder, or name one on the command line"
+            f"no policy to play: no run of chess under ./{roster.RUNS} and no rated policy that ships; set WeightsFile "
+            "to a policy file, .ckpt or run folder, or name one on the command line"
         )
     text, what = default
     return text, f" ({what})"

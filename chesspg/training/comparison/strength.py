@@ -73,7 +73,7 @@ def _meeting(a: str, b: str, result: MatchResult) -> Meeting:
 def _match(about: Task, a: Player, b: Player, games: int) -> MatchResult:
     game = about.game()
     if about.starts:
-        openings = about.starts.positions(np.arange(games // 2), Draws(SEED))
+        openings = about.starts.positions(game, np.arange(games // 2), Draws(SEED))
     else:
         openings = random_openings(game, games // 2, default_plies(game), SEED)
     (result,) = play_in_parts(game, a, b, openings, seed=SEED)

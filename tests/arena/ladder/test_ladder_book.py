@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_what_was_played_is_read_back(tmp_path: Path) -> None:
     assert meeting[:2] == ("a", "b")
     assert sorted(meeting.pairs) == sorted([*played.pairs, 0.25, 1.0])
     assert meeting.distinct == (played.distinct_games + 3) / 12
-    assert [path.name for path in tmp_path.iterdir()] == ["ladder.json"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["ladder.json"]
 
 
 def test_games_that_repeat_in_another_chunk_are_found(tmp_path: Path) -> None:
@@ -56,6 +57,18 @@ def test_two_at_a_time_lose_nothing(tmp_path: Path) -> None:
     books[1].add(C, B, 2, result(1, 0))
     books[0].add(A, C, 3, result(1, 0))
     assert [chunk.seed for chunk in Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS).chunks] == [1, 2, 3]
+
+
+def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
+    def add(seeds: range) -> None:
+        book = Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS)
+        for seed in seeds:
+            book.add(A, B, seed, result(1, 0))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(add, (range(20), range(20, 40))))
+    book = Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS)
+    assert sorted(chunk.seed for chunk in book.chunks) == list(range(40))
 
 
 def test_each_chunk_has_a_seed_of_its_own(tmp_path: Path) -> None:

@@ -334,8 +334,8 @@ def test_without_a_policy(talk: Callable[..., list[str]], ships: Path) -> None:
     assert said[-1] == "bestmove 0000"
     assert "readyok" in said
     assert set(errors(said)) == {
-        "no policy to play: no run under ./checkpoints and no rated policy that ships; set WeightsFile to a policy "
-        "file, .ckpt or run folder, or name one on the command line"
+        "no policy to play: no run of chess under ./checkpoints and no rated policy that ships; set WeightsFile to a "
+        "policy file, .ckpt or run folder, or name one on the command line"
     }
 
 
