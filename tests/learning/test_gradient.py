@@ -750,13 +750,23 @@ def test_standardised_advantages_are_biased(matching: Setting) -> None:
     assert turned(expected_over_pairs(matching, weigh), matching.exact) > 0.01
 
 
-def test_an_entropy_bonus_is_biased(setting: Setting) -> None:
+@pytest.mark.parametrize("kind", ["entropy", "divergence"])
+def test_a_bonus_at_the_positions_met_is_biased(setting: Setting, kind: str) -> None:
     """It is no multiple of the gradient of J, nor the gradient of J + c E[Σ H]: which states come is not in it."""
     every, mine, c = setting.every, setting.learns, 0.1
-    entropy = setting.policy.observe(observation(every)).entropy()
+    distribution = setting.policy.observe(observation(every))
+    if kind == "entropy":
+        told = distribution.entropy()
+    else:  # −KL from another policy, which is near enough to have the same moves
+        start = copy.deepcopy(setting.policy)
+        with torch.no_grad():
+            for parameter in start.parameters():
+                parameter.mul_(0.5)
+            log_probs_there = start.observe(observation(every)).log_probs
+        told = -(distribution.probs * (distribution.log_probs - log_probs_there)).sum(dim=1)
     moving = setting.probability(*setting.seats)
-    bonus = gradient(c * ((moving.detach()[every.game] * entropy)[mine]).sum(), setting.policy, retain_graph=True)
-    both = gradient(c * ((moving[every.game] * entropy)[mine]).sum(), setting.policy)
+    bonus = gradient(c * ((moving.detach()[every.game] * told)[mine]).sum(), setting.policy, retain_graph=True)
+    both = gradient(c * ((moving[every.game] * told)[mine]).sum(), setting.policy)
     assert turned(setting.exact + bonus, setting.exact) > 0.01
     assert (both - bonus).norm() > 0.01 * bonus.norm()
 

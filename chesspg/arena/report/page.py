@@ -71,8 +71,9 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         notes.append("nothing logged yet")
     elif not any(name.startswith(("score/", "rating")) for row in run.rows for name in row):
         notes.append("no evaluations yet")
-    if run.rows and not run.latest(CLOCKS["seconds"]):
-        notes.append("its metrics tell no time, so it is left out of curves over time")
+    untold = [name for name, column in CLOCKS.items() if not run.latest(column)] if run.rows else []
+    if untold:
+        notes.append(f"its metrics count no {' and no '.join(untold)}: it is left out of curves over them")
     try:
         policy = files.load(run.folder)
     except ValueError as error:
