@@ -15,7 +15,8 @@ from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interru
 from chesspg.arena.progress import progress
 from chesspg.arena.records.archive import OUTCOMES, Wanted
 from chesspg.arena.roster import RUNS
-from chesspg.training.cli import DEFAULT_RECIPE, sole_writer
+from chesspg.training.cli import DEFAULT_RECIPE
+from chesspg.training.lock import sole_writer
 from chesspg.training.module import NotFinite
 from chesspg.training.pretraining import Pretraining, Settings, network_of
 from chesspg.training.shards import Shards, Tally

@@ -19,7 +19,8 @@ from pathlib import Path
 from chesspg.arena.commands import fail
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
-from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, is_rank_zero, recipe, sole_writer
+from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
+from chesspg.training.lock import is_rank_zero, sole_writer
 from chesspg.training.module import NotFinite
 
 DESCRIPTION = (

@@ -18,8 +18,8 @@ from chesspg.players.player import Greedy, Random
 from chesspg.policy import files
 from chesspg.pretrain import main
 from chesspg.training import imitation
-from chesspg.training.cli import sole_writer
 from chesspg.training.imitation import Imitation
+from chesspg.training.lock import sole_writer
 from chesspg.training.shards import Shards
 
 RECIPE = """

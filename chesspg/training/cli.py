@@ -6,14 +6,11 @@ import argparse
 import contextlib
 import ctypes
 import logging
-import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from filelock import FileLock, Timeout
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -24,13 +21,12 @@ from chesspg.policy.shipped import shipped_files
 from chesspg.training.callbacks import EvaluationMatch, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
+from chesspg.training.lock import is_rank_zero
 from chesspg.training.loggers import METRICS, EventLogger, MetricsLogger, read_metrics
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 from chesspg.training.progress import RolloutProgress
 
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
-# Variables by which launchers tell a process which of them it is.
-RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
 
 
@@ -130,40 +126,6 @@ class RunCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
-class AtWork(ValueError):
-    """A training is at work in a run's folder."""
-
-
-@contextlib.contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a run's folder. Raises AtWork if one is in it, ValueError if that can't be known."""
-    lock = FileLock(folder / ".lock")
-    if is_rank_zero():  # the other ranks are of the same training
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise AtWork(f"a training is at work in {folder}; wait for its end, or stop it") from None
-        except NotImplementedError:
-            raise ValueError(f"{folder} is on a file system without locks; another would do") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def at_work(folder: Path) -> bool:
-    """Whether a training is at work in a run's folder."""
-    if not folder.is_dir():
-        return False
-    try:
-        with sole_writer(folder):
-            return False
-    except AtWork:
-        return True
-    except (ValueError, OSError):  # no locks there; who wants to train there will be told
-        return False
-
-
 def quiet() -> None:
     """Leave Lightning's remarks out that tell a user of a command nothing."""
     for library in ("pytorch_lightning", "lightning_fabric"):
@@ -260,11 +222,6 @@ def _check_resumable(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer,
                 raise ValueError(
                     f"its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above {spent} seconds"
                 )
-
-
-def is_rank_zero() -> bool:
-    """Before Lightning knows."""
-    return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 def _without_run(config: Any) -> Any:

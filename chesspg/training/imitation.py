@@ -56,10 +56,8 @@ class Imitation(pl.LightningModule):
         self.policy = policy
         self.lr = lr
         self.value_weight = value_weight
-        self.played: dict[str, float] = {
-            "plies": 0,
-            "seconds": 0.0,
-        }  # learned from, each pass counted, and how long that took
+        # Learned from, each pass counted, and how long that took.
+        self.played: dict[str, float] = {"plies": 0, "seconds": 0.0}
         self.speed = 0.0  # plies a second since the last validation
         self._since = (0.0, 0.0)
         self._clock = 0.0

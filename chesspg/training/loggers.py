@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,12 @@ class _MetricsWriter(ExperimentWriter):
         path = Path(self.metrics_file_path)
         if path.is_file():
             before = max(1, updates)  # of step 0 there is an evaluation
-            rows = [row for row in read_metrics(path) if row["step"].isdigit() and int(row["step"]) < before]
-            # Columns as they are, so that what is only left of dropped rows stays a column too.
+            rows = [row for row in read_metrics(path) if int(row["step"]) < before]
             self.metrics_keys = sorted(set().union(*rows))
-            self._rewrite(rows)
+            if rows:
+                self._rewrite(rows)
+            else:
+                path.unlink()
 
     def _check_log_dir_exists(self) -> None:
         pass  # nothing is deleted
@@ -75,12 +78,9 @@ class _MetricsWriter(ExperimentWriter):
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """The rows of a metrics.csv; half a row, as a kill leaves it, has '' where it ends.
-
-    Raises ValueError if it is no such file.
-    """
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file, restval="")
-        if "step" not in (reader.fieldnames or ()):
-            raise ValueError(f"{path} is not as it was written, it has no column `step`; moved away it is begun anew")
-        return list(reader)
+    """The whole rows of a metrics.csv; half a row, as a kill leaves it, is none. Raises ValueError for another file."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+    if reader.fieldnames and "step" not in reader.fieldnames:
+        raise ValueError(f"{path} is not as it was written, it has no column `step`; moved away it is begun anew")
+    return [row for row in reader if None not in row and None not in row.values() and row["step"].isdigit()]

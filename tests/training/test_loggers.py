@@ -36,12 +36,21 @@ def test_a_run_that_goes_on_keeps_the_rows_of_what_it_keeps(run: Path, updates: 
     assert rows(run) == [*before[:kept], ("99", "9.0", "")]
 
 
-def test_half_a_row_is_no_row(run: Path) -> None:
+@pytest.mark.parametrize("half", ["1.25", "1.25,,1", ",,1", "1.25\n", "1.25,,1,7\n", "1.25,,late\n"])
+def test_half_a_row_is_no_row(run: Path, half: str) -> None:
     before = rows(run)
     with (run / METRICS).open("a") as file:
-        file.write("1.25")
+        file.write(half)  # of a step 15, say
     MetricsLogger(run, 12).log_metrics({"loss": 9.0}, 15)
     assert rows(run) == [*before, ("15", "9.0", "")]
+
+
+def test_a_run_may_keep_nothing(tmp_path: Path) -> None:
+    MetricsLogger(tmp_path).log_metrics({"loss": 0.5}, 3)
+    for text in ((tmp_path / METRICS).read_text(), "", "\n", "loss,st"):
+        (tmp_path / METRICS).write_text(text)
+        MetricsLogger(tmp_path).log_metrics({"score": 0.5}, 3)
+        assert rows(tmp_path) == [("3", "", "0.5")]
 
 
 def test_a_kill_while_columns_are_added_loses_nothing(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,9 +72,9 @@ def test_a_kill_while_columns_are_added_loses_nothing(run: Path, monkeypatch: py
 
 
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / METRICS
-    path.write_text("step;loss\n3;0,75\n")
+    path, text = tmp_path / METRICS, "step;loss\n3;0,75\n"
+    path.write_text(text)
     for read in (lambda: read_metrics(path), lambda: MetricsLogger(tmp_path, 4).log_metrics({"loss": 1.0}, 7)):
         with pytest.raises(ValueError, match="no column `step`; moved away it is begun anew"):
             read()
-    assert path.read_text() == "step;loss\n3;0,75\n"
+    assert path.read_text() == text

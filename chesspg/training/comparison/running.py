@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from chesspg.training.cli import at_work
 from chesspg.training.comparison.plan import Run
+from chesspg.training.lock import at_work
 
 PAUSE = 0.2  # seconds between two looks at the processes
 

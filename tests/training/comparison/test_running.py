@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.training.cli import sole_writer
 from chesspg.training.comparison import running
 from chesspg.training.comparison.plan import Run
 from chesspg.training.comparison.running import train_all
+from chesspg.training.lock import sole_writer
 
 
 def runs(home: Path, count: int) -> list[Run]:
