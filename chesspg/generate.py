@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from chesspg.arena import roster
-from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors
+from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, only_one
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.arena.progress import Rate, progress
 from chesspg.arena.records.generation import append, generate, varied_openings, written
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             with one_line_errors():
                 _check(given)
+                told = f"another process writes games to {path}; wait for its end, or name another file"
+                stack.enter_context(only_one(path.with_name(f".{path.name}.lock"), told))
                 done, size = written(path, given.player)
                 game = roster.game_of(given.player)
                 if given.openings:

@@ -12,6 +12,7 @@ import chess.pgn
 import pytest
 
 from chesspg import generate
+from chesspg.arena.commands import only_one
 
 
 def games(path: Path) -> list[chess.pgn.Game]:
@@ -28,7 +29,7 @@ def test_games_as_people_make_them(tmp_path: Path) -> None:
     assert [(game.headers["White"], game.headers["Black"]) for game in games(path)] == [
         ("greedy", "greedy"), ("greedy", "random"), ("random", "greedy"), ("random", "random"),
     ] * 2  # fmt: skip
-    assert [entry.name for entry in tmp_path.iterdir()] == ["games.pgn"]
+    assert [entry.name for entry in tmp_path.glob("[!.]*")] == ["games.pgn"]
 
 
 def test_ctrl_c_keeps_what_is_over_and_resume_goes_on_with_the_same_games(
@@ -102,4 +103,17 @@ def test_bad_input_is_one_line_and_exit_code_two(
     assert line.startswith("error: ")
     for word in words:
         assert word in line
-    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"old.pgn": "old"}
+    assert {entry.name: entry.read_text() for entry in tmp_path.glob("[!.]*")} == {"old.pgn": "old"}
+
+
+def test_two_at_once_do_not_write_the_same_games(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "games.pgn"
+    command = ["--player", "random", "--games", "2", "--max-plies", "9", "--pgn", str(path)]
+    with only_one(tmp_path / ".games.pgn.lock"), pytest.raises(SystemExit) as caught:
+        generate.main(command)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        f"error: another process writes games to {path}; wait for its end, or name another file\n"
+    )
+    assert not path.exists()
+    assert generate.main(command) == 0

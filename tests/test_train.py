@@ -274,10 +274,15 @@ def test_what_is_changed_as_a_run_goes_on_stays_so(folder: Path) -> None:
     assert yaml.safe_load((folder / "run/config.yaml").read_text()) == own
 
 
-def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(folder: Path) -> None:
+def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Lightning's own max_steps has a run that goes on take one batch of its next rollout."""
     line = "--config small.yaml --data.updates 3 --data.passes 1 --trainer.max_epochs null --trainer.max_steps"
     assert train(f"{line} 6 --run parts") == 0
+    capsys.readouterr()
+    assert train("--resume parts") == 2
+    assert capsys.readouterr().err == "error: all 2 rollouts are done; to go on, add --trainer.max_steps N, above 6\n"
     assert train("--resume parts --trainer.max_steps 12") == 0
     assert train(f"{line} 12 --run straight") == 0
     assert_same_weights(folder / "straight", folder / "parts")
@@ -297,6 +302,12 @@ def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[
             "from its policy: --config run/config.yaml --init run\n"
         )
     assert contents(folder) == before
+    own = (folder / "run/config.yaml").read_text()
+    (folder / "run/config.yaml").write_text(own.replace("lr: ", "lr: 9"))  # by hand
+    capsys.readouterr()
+    assert train("--resume run --trainer.max_epochs 2") == 2
+    assert "the checkpoint is of another optimiser than" in capsys.readouterr().err
+    (folder / "run/config.yaml").write_text(own)
     rate = read_checkpoint(folder / "run/last.ckpt")["optimizer_states"][0]["param_groups"][0]["lr"]
     assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # what it is anyway
     assert train("--config run/config.yaml --init run --run other --model.optimizer.lr 0.5 --trainer.max_epochs 1") == 0
@@ -527,6 +538,7 @@ BAD = {
     "resume with a config": ("--resume there --config small.yaml", "leave --config, --init and --run out"),
     "resume from another policy": ("--resume there --init chess_quick", "leave --config, --init and --run out"),
     "parts of rollouts": ("--trainer.limit_train_batches 2", "limit_train_batches is not for rollouts"),
+    "no part of rollouts": ("--trainer.limit_train_batches 0", "limit_train_batches is not for rollouts"),
     "one batch of a rollout": ("--trainer.fast_dev_run true", "fast_dev_run is not for rollouts"),
     "no updates": ("--trainer.max_steps 0", "max_steps is 0"),
     "no rollouts": ("--trainer.max_epochs 0", "max_epochs is 0"),

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from filelock import FileLock, Timeout
+
 MISTAKE = 2  # exit code when the user asked for what can't be
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
@@ -72,6 +74,30 @@ def interrupt_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
         if came:
             signal.raise_signal(signal.SIGINT)
+
+
+class Busy(ValueError):
+    """Another process is at work where this one would write."""
+
+
+@contextmanager
+def only_one(lock: Path, busy: str = "") -> Iterator[None]:
+    """Hold a lock file, which ends with its process, however that ends.
+
+    Raises Busy with these words if another process holds it, or waits if there are none. Raises ValueError where the
+    file system has no locks.
+    """
+    held = FileLock(lock)
+    try:
+        held.acquire(blocking=not busy)
+    except Timeout:
+        raise Busy(busy) from None
+    except NotImplementedError:
+        raise ValueError(f"{lock.parent} is on a file system without locks; another would do") from None
+    try:
+        yield
+    finally:
+        held.release()
 
 
 class Parser(argparse.ArgumentParser):

@@ -146,13 +146,20 @@ def game_of(texts: Iterable[str]) -> Game:
 
 
 def newest_run(folder: str | Path = RUNS, of: type[Game] = Game) -> Path | None:
-    """The run folder under `folder` of such a game whose last policy was saved last; None if there is none."""
+    """The run folder under `folder` whose last policy was saved last, of those of such a game; None if there is none.
+
+    A policy file that can't be read counts as one, so that whoever plays it is told.
+    """
 
     def fits(path: Path) -> bool:
         try:
-            return isinstance(files.header_game(files.read_header(path), path), of)
+            header = files.read_header(path)
         except files.PolicyFileError:
-            return True  # whoever plays it will be told
+            return True
+        try:
+            return of is Game or isinstance(files.header_game(header, path), of)
+        except files.PolicyFileError:  # of a game that this process can't import, or of another version's encoding
+            return False
 
     saved = [path for path in Path(folder).glob(f"*/last{files.SUFFIX}") if path.is_file()]
     newest_first = sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True)

@@ -65,6 +65,8 @@ class MLP(Network):
 
     def __init__(self, game: Game, hidden: Sequence[int] = (64, 64), value: bool = False) -> None:
         super().__init__(game, hidden=list(hidden), value=value)
+        if any(width < 1 for width in hidden):
+            raise ValueError(f"hidden is {list(hidden)}; widths of 1 or more would do")
         sizes = [len(game.planes) * self.squares + len(game.scalars), *hidden]
         layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
         self.body = nn.Sequential(*(layer for pair in layers for layer in pair))
@@ -103,6 +105,8 @@ class ResidualNet(Network):
         super().__init__(game, channels=channels, blocks=blocks, value=value)
         if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
             raise ValueError(f"ResidualNet has chess's from×to actions, which {game.name} has not; take MLP")
+        if channels < 1 or blocks < 0:
+            raise ValueError(f"channels is {channels} and blocks {blocks}; 1 and 0 or more would do")
         self.channels = channels
         self.attacks = Attacks()
         inputs = len(game.planes) + len(self.attacks.names) + len(game.scalars)

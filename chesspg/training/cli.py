@@ -87,7 +87,7 @@ class RunCLI(LightningCLI):
             raise (error.__cause__ if isinstance(error.__cause__, MISTAKES) else error) from None
         _check(self.model, self.datamodule, self.trainer)
         if self.checkpoint is not None:
-            _check_resumable(self.model, self.datamodule, self.trainer, self.checkpoint)
+            _check_resumable(self.model, self.datamodule, self.trainer, self.checkpoint, self.config.trainer)
         if is_rank_zero():  # nothing is written before all is known to be good
             if self.checkpoint is None:
                 self.folder.mkdir(parents=True)
@@ -165,8 +165,8 @@ def _rollouts(config: Any, updates: int) -> int:
 
     Raises ValueError for limits that rollouts can't keep.
     """
-    for name in ("limit_train_batches", "overfit_batches", "fast_dev_run"):
-        if config[name]:
+    for name, whole in {"limit_train_batches": None, "overfit_batches": 0.0, "fast_dev_run": False}.items():
+        if config[name] != whole:
             raise ValueError(f"trainer.{name} is not for rollouts, which are learned from whole; data.games sizes them")
     for name in ("max_epochs", "max_steps"):
         if config[name] == 0:
@@ -196,8 +196,10 @@ def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
             pass  # they can all be had
 
 
-def _check_resumable(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer, checkpoint: dict[str, Any]) -> None:
-    """Raise ValueError if the checkpoint does not fit the model, or leaves the trainer nothing to do."""
+def _check_resumable(
+    model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer, checkpoint: dict[str, Any], config: Any
+) -> None:
+    """Raise ValueError if the checkpoint does not fit the model, or leaves the trainer, of `config`, nothing to do."""
     try:
         model.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
@@ -205,15 +207,20 @@ def _check_resumable(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer,
     configured = model.configure_optimizers()
     optimizer = configured["optimizer"] if isinstance(configured, dict) else configured
     groups = optimizer.param_groups[0], checkpoint["optimizer_states"][0]["param_groups"][0]
-    if (set(groups[0]) ^ set(groups[1])) - {"initial_lr"}:  # which a schedule adds
-        raise ValueError(f"the checkpoint is of another optimiser than {type(optimizer).__name__}")
+    rates = [group.get("initial_lr", group["lr"]) for group in groups]  # which a schedule starts from
+    if (set(groups[0]) ^ set(groups[1])) - {"initial_lr"} or rates[0] != rates[1]:
+        raise ValueError(
+            f"the checkpoint is of another optimiser than {type(optimizer).__name__} at a learning rate of {rates[0]}"
+        )
     data.load_state_dict(checkpoint[type(data).__qualname__], Path(trainer.default_root_dir))
     metrics = Path(trainer.default_root_dir) / METRICS
     if metrics.is_file():
         read_metrics(metrics)
     rollouts = checkpoint["chesspg"]["played"]["rollouts"]
-    if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= rollouts:
-        raise ValueError(f"all {rollouts} rollouts are done; to go on, add --trainer.max_epochs N, above {rollouts}")
+    units = {"max_epochs": rollouts, "max_steps": rollouts * data.updates * data.passes}
+    reached = [f"--trainer.{name} N, above {n}" for name, n in units.items() if 0 < (config[name] or -1) <= n]
+    if reached:
+        raise ValueError(f"all {rollouts} rollouts are done; to go on, add {' and '.join(reached)}")
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Timer) and callback.state_key in checkpoint["callbacks"]:
             callback.load_state_dict(checkpoint["callbacks"][callback.state_key])

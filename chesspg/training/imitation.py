@@ -133,8 +133,9 @@ class Imitation(pl.LightningModule):
 
 def done(trainer: pl.Trainer, *, by_time: bool = True) -> float:
     """How much of the run is behind us, in [0, 1]: of its passes, or of its time if that is more."""
-    total = getattr(getattr(trainer, "datamodule", None), "total", None)
-    shares = [trainer.global_step / total if total else 0.0]
+    data = getattr(trainer, "datamodule", None)
+    total = getattr(data, "total", None)
+    shares = [data.update / total if data and total else 0.0]
     timers = [one for one in trainer.callbacks if isinstance(one, Timer)]  # type: ignore[attr-defined]  # untyped
     for timer in timers if by_time else ():
         left = timer.time_remaining()

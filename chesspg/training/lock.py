@@ -1,4 +1,4 @@
-"""One training a run folder: a lock that ends with its process, however that ends."""
+"""One training a run folder."""
 
 from __future__ import annotations
 
@@ -7,31 +7,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from chesspg.arena.commands import Busy, only_one
 
 # Variables by which launchers tell a process which of them it is.
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 
 
-class AtWork(ValueError):
-    """A training is at work in a run's folder."""
-
-
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a run's folder. Raises AtWork if one is in it, ValueError if that can't be known."""
-    lock = FileLock(folder / ".lock")
-    if is_rank_zero():  # the other ranks are of the same training
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise AtWork(f"a training is at work in {folder}; wait for its end, or stop it") from None
-        except NotImplementedError:
-            raise ValueError(f"{folder} is on a file system without locks; another would do") from None
-    try:
+    """Keep other trainings out of a run's folder. Raises Busy if one is in it, ValueError if that can't be known."""
+    with contextlib.ExitStack() as stack:
+        if is_rank_zero():  # the other ranks are of the same training
+            told = f"a training is at work in {folder}; wait for its end, or stop it"
+            stack.enter_context(only_one(folder / ".lock", told))
         yield
-    finally:
-        lock.release()
 
 
 def at_work(folder: Path) -> bool:
@@ -41,7 +30,7 @@ def at_work(folder: Path) -> bool:
     try:
         with sole_writer(folder):
             return False
-    except AtWork:
+    except Busy:
         return True
     except (ValueError, OSError):  # no locks there; who wants to train there will be told
         return False

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.arena.commands import only_one
 from chesspg.arena.records.archive import UNWANTED, Archived, Skipped, Source, Wanted
 from chesspg.arena.records.replay import replay
 from chesspg.games.chess import Chess
@@ -160,22 +161,31 @@ class Shards:
     def parse(self, on_progress: Callable[[int, Tally], None] | None = None) -> None:
         """Parse what is not parsed yet. on_progress is told the bytes read and what became of the games.
 
-        Raises OSError where a shard can't be written; those before it are good. Raises ValueError if there is no game.
+        Raises OSError where a shard can't be written; those before it are good. Raises ValueError if there is no game,
+        or if another process is parsing the same.
         """
         if not self.complete:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for stale in self.folder.glob(".*.tmp"):  # of a parse that was killed
-                stale.unlink()
-            game = Chess()
-            for batch, read in self._batches(on_progress):
-                self._write(game, batch)
-                self.read = read
-                self._save()
-            self.complete = True
-            self._save()
+            told = f"another process is parsing these files into {self.folder}; wait for its end"
+            with only_one(self.folder / ".lock", told):
+                if self._manifest.is_file():
+                    self._restore()  # another may have come to its end since
+                if not self.complete:
+                    self._parse(on_progress)
         if not self.sizes:
             files = ", ".join(map(str, self.files))
             raise ValueError(f"no game to learn from in {files}: {' '.join(self.tally.lines)}")
+
+    def _parse(self, on_progress: Callable[[int, Tally], None] | None) -> None:
+        for stale in self.folder.glob(".*.tmp"):  # of a parse that was killed
+            stale.unlink()
+        game = Chess()
+        for batch, read in self._batches(on_progress):
+            self._write(game, batch)
+            self.read = read
+            self._save()
+        self.complete = True
+        self._save()
 
     def _batches(self, on_progress: Callable[[int, Tally], None] | None) -> Iterator[tuple[list[Archived], list[int]]]:
         """Games enough for a shard, and where to read on behind them."""

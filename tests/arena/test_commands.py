@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.arena.commands import Parser, check_writable, interrupt_later, one_line_errors, polite_interrupt
+from chesspg.arena.commands import (
+    Busy,
+    Parser,
+    check_writable,
+    interrupt_later,
+    one_line_errors,
+    only_one,
+    polite_interrupt,
+)
 
 
 def test_mistakes_end_in_one_line_and_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,3 +118,24 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ValueError, match="can't be written"):
         check_writable(tmp_path / "new.json")
+
+
+def test_only_one_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    with only_one(lock, "busy"):
+        with pytest.raises(Busy, match="busy"), only_one(lock, "busy"):
+            pass
+        done: list[str] = []
+
+        def waits() -> None:
+            with only_one(lock):
+                done.append("after")
+
+        thread = threading.Thread(target=waits)
+        thread.start()
+        thread.join(0.2)
+        done.append("before")
+    thread.join()
+    assert done == ["before", "after"]
+    with only_one(lock, "busy"):  # nothing is left held
+        pass

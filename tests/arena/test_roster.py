@@ -178,6 +178,10 @@ def test_the_newest_run(tmp_path: Path) -> None:
     files.save(tmp_path / "c/last.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(2,))))
     assert newest_run(tmp_path) == newest_run(tmp_path, TicTacToe) == tmp_path / "c"
     assert newest_run(tmp_path, Chess) == tmp_path / "a"
+    header = replace(files.read_header(tmp_path / "c"), game={"class_path": "my_module.Nim", "init_args": {}})
+    files.write(tmp_path / "c/last.safetensors", header, {})
+    assert newest_run(tmp_path) == tmp_path / "c"
+    assert newest_run(tmp_path, Chess) == tmp_path / "a"  # whatever Nim is
 
 
 def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

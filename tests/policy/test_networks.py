@@ -63,6 +63,14 @@ def test_shapes(value: bool) -> None:
             assert (values.abs() < 1).all()
 
 
+def test_a_network_of_nothing_is_refused() -> None:
+    for sizes in ({"channels": 0}, {"channels": -3}, {"blocks": -1}):
+        with pytest.raises(ValueError, match="1 and 0 or more would do"):
+            ResidualNet(CHESS, **sizes)
+    with pytest.raises(ValueError, match=r"hidden is \[8, 0\]; widths of 1 or more would do"):
+        MLP(TicTacToe(), hidden=(8, 0))
+
+
 def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> None:
     """Against loops over squares, with the action's number taken from the encoding."""
     channels = 6

@@ -12,6 +12,7 @@ import chess.pgn
 import numpy as np
 import pytest
 
+from chesspg.arena.commands import only_one
 from chesspg.arena.records.archive import Source, Wanted
 from chesspg.arena.records.generation import append, generate, varied_openings
 from chesspg.games.chess import Chess, encoding
@@ -127,7 +128,21 @@ def test_a_full_disk_leaves_the_shards_before_and_the_same_command_goes_on(
     assert contents(after.folder) == contents(whole.folder)
     assert kept.items() <= contents(after.folder).items()
     assert after.tally == whole.tally
-    assert list(after.folder.glob(".*")) == []
+    assert list(after.folder.glob(".*")) == [after.folder / ".lock"]
+
+
+def test_two_at_once_do_not_parse_the_same(pgn: Path, tmp_path: Path) -> None:
+    one, other = (Shards([pgn], tmp_path / "shards") for _ in range(2))
+    one.folder.mkdir(parents=True)
+    with only_one(one.folder / ".lock"), pytest.raises(ValueError, match="another process is parsing these files"):
+        one.parse()
+    assert not one.sizes
+    other.parse()
+    before = {path: path.stat().st_mtime_ns for path in other.paths}
+    one.parse()  # it finds what the other has done since
+    assert one.complete
+    assert (one.sizes, one.tally) == (other.sizes, other.tally)
+    assert {path: path.stat().st_mtime_ns for path in one.paths} == before
 
 
 @pytest.mark.parametrize("stop", [1, 9])

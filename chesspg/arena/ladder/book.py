@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from chesspg.arena import roster
+from chesspg.arena.commands import only_one
 from chesspg.arena.ladder.rating import Meeting
 from chesspg.arena.matches import MatchResult
 from chesspg.arena.ratings import SCORES, pentanomial
@@ -69,7 +68,7 @@ class Book:
 
     def add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
         """Append a match to the file in one step; what another process added meanwhile stays."""
-        with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+        with only_one(self.path.with_name(f".{self.path.name}.lock")):
             self._add(a, b, seed, result)
 
     def _add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
@@ -181,7 +180,8 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
     for text in texts:
         folder = Path(text.partition("?")[0])
         whole = folder.is_dir() and str(folder) not in roster.KINDS
-        inside = [path for path in sorted(folder.rglob(f"*{files.SUFFIX}")) if whole and path.name != files.INIT]
+        found = sorted(path for suffix in (files.SUFFIX, files.CHECKPOINT) for path in folder.rglob(f"*{suffix}"))
+        inside = [path for path in found if whole and path.name != files.INIT and files.resolve(path) == path]
         if whole and not inside:
             raise ValueError(f"{folder} holds no policy file; a folder with checkpoints, or a player, would do")
         for player in [f"{path}{_options(text)}" for path in inside] or [text]:

@@ -163,7 +163,10 @@ def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> Non
     files = [str(run / "best.safetensors"), str(run / "pool" / "000010.safetensors")]
     assert expand(["random", str(run)]) == ["random", *files]
     assert expand([f"{run}?temperature=0.5"]) == [f"{file}?temperature=0.5" for file in files]
-    assert len(expand([str(run), f"{run}?temperature=0.5"])) == 4
+    (run / "last.ckpt").write_text("beside its policy file")
+    (run / "epoch=4.ckpt").write_text("as a Trainer of one's own leaves it")
+    assert expand([str(run)]) == [files[0], str(run / "epoch=4.ckpt"), files[1]]
+    assert len(expand([str(run), f"{run}?temperature=0.5"])) == 6
     with pytest.raises(ValueError, match=r"last.safetensors is named twice"):
         expand(["random", str(run), str(run / "last.safetensors")])
     with pytest.raises(ValueError, match="random is named twice"):
