@@ -156,11 +156,11 @@ def header_of(policy: Policy, facts: Mapping[str, Any] | None = None) -> Header:
 
 
 def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save  # save_file's is for its owner's eyes alone, whatever the umask
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     metadata = {"chesspg": json.dumps(asdict(header))}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata))
+    write_atomically(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))
 
 
 def of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -79,6 +80,16 @@ def test_channels_last_weights_and_variants_come_back(tmp_path: Path) -> None:
     assert loaded.game.name == "chess (atomic)"
     for name, tensor in policy.network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], tensor)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_who_may_read_it_is_the_umask_s_to_say(tmp_path: Path, policy: Policy) -> None:
+    before = os.umask(0o027)
+    try:
+        files.save(tmp_path / "p.safetensors", policy)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "p.safetensors").stat().st_mode & 0o777 == 0o640
 
 
 def test_the_game_given_is_the_game_used(tmp_path: Path) -> None:
