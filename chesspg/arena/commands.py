@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from filelock import FileLock, Timeout
-
 MISTAKE = 2  # exit code when the user asked for what can't be
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
@@ -87,6 +85,8 @@ def only_one(lock: Path, busy: str = "") -> Iterator[None]:
     Raises Busy with these words if another process holds it, or waits if there are none. Raises ValueError where the
     file system has no locks.
     """
+    from filelock import FileLock, Timeout  # takes 75 ms, which an engine has not before its first answer
+
     held = FileLock(lock)
     try:
         held.acquire(blocking=not busy)
