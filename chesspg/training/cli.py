@@ -22,7 +22,7 @@ from chesspg.training.callbacks import EvaluationMatch, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.lock import is_rank_zero
-from chesspg.training.loggers import METRICS, EventLogger, MetricsLogger, read_metrics
+from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 from chesspg.training.progress import RolloutProgress
 
@@ -213,9 +213,7 @@ def _check_resumable(
             f"the checkpoint is of another optimiser than {type(optimizer).__name__} at a learning rate of {rates[0]}"
         )
     data.load_state_dict(checkpoint[type(data).__qualname__], Path(trainer.default_root_dir))
-    metrics = Path(trainer.default_root_dir) / METRICS
-    if metrics.is_file():
-        read_metrics(metrics)
+    read_metrics(trainer.default_root_dir)  # another file of that name is said now
     rollouts = checkpoint["chesspg"]["played"]["rollouts"]
     units = {"max_epochs": rollouts, "max_steps": rollouts * data.updates * data.passes}
     reached = [f"--trainer.{name} N, above {n}" for name, n in units.items() if 0 < (config[name] or -1) <= n]

@@ -16,10 +16,9 @@ RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """Keep other trainings out of a run's folder. Raises Busy if one is in it, ValueError if that can't be known."""
-    with contextlib.ExitStack() as stack:
-        if is_rank_zero():  # the other ranks are of the same training
-            told = f"a training is at work in {folder}; wait for its end, or stop it"
-            stack.enter_context(only_one(folder / ".lock", told))
+    told = f"a training is at work in {folder}; wait for its end, or stop it"
+    # The other ranks are of the same training.
+    with only_one(folder / ".lock", told) if is_rank_zero() else contextlib.nullcontext():
         yield
 
 

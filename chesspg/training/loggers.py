@@ -12,9 +12,8 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 
 from chesspg.arena.commands import interrupt_later
+from chesspg.arena.report.runs import METRICS
 from chesspg.policy.files import write_atomically
-
-METRICS = "metrics.csv"
 
 
 class MetricsLogger(CSVLogger):
@@ -51,21 +50,19 @@ class _MetricsWriter(ExperimentWriter):
 
     def __init__(self, folder: str, updates: int) -> None:
         super().__init__(folder)
-        path = Path(self.metrics_file_path)
-        if path.is_file():
-            before = max(1, updates)  # of step 0 there is an evaluation
-            rows = [row for row in read_metrics(path) if int(row["step"]) < before]
-            self.metrics_keys = sorted(set().union(*rows))
-            if rows:
-                self._rewrite(rows)
-            else:
-                path.unlink()
+        before = max(1, updates)  # of step 0 there is an evaluation
+        rows = [row for row in read_metrics(folder) if int(row["step"]) < before]
+        self.metrics_keys = sorted(set().union(*rows))
+        if rows:
+            self._rewrite(rows)
+        else:
+            Path(self.metrics_file_path).unlink(missing_ok=True)
 
     def _check_log_dir_exists(self) -> None:
         pass  # nothing is deleted
 
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
-        self._rewrite(read_metrics(Path(self.metrics_file_path)))
+        self._rewrite(read_metrics(self.log_dir))
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
         def fill(temporary: Path) -> None:
@@ -77,8 +74,14 @@ class _MetricsWriter(ExperimentWriter):
         write_atomically(self.metrics_file_path, fill)
 
 
-def read_metrics(path: Path) -> list[dict[str, str]]:
-    """The whole rows of a metrics.csv; half a row, as a kill leaves it, is none. Raises ValueError for another file."""
+def read_metrics(folder: str | Path) -> list[dict[str, str]]:
+    """The whole rows of a run's metrics.csv, if there is one; half a row, as a kill leaves it, is none.
+
+    Raises ValueError if it is another file.
+    """
+    path = Path(folder) / METRICS
+    if not path.is_file():
+        return []
     text = path.read_text(encoding="utf-8", errors="replace")
     reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
     if reader.fieldnames and "step" not in reader.fieldnames:

@@ -24,7 +24,7 @@ from chesspg.policy.policy import Policy
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.cli import keep_memory, quiet, recipe
 from chesspg.training.imitation import MONITOR, Imitation, RecordedGames, done
-from chesspg.training.loggers import METRICS, MetricsLogger, read_metrics
+from chesspg.training.loggers import MetricsLogger, read_metrics
 from chesspg.training.module import fastest_precision
 from chesspg.training.progress import RolloutProgress
 
@@ -105,8 +105,7 @@ class Pretraining:
         if checkpoint:
             self.module.load_state_dict(checkpoint["state_dict"])
             _check_left(self.data, timers, checkpoint)
-            if (folder / METRICS).is_file():
-                read_metrics(folder / METRICS)
+            read_metrics(folder)  # another file of that name is said now
         self.trainer = pl.Trainer(
             max_epochs=-1,
             reload_dataloaders_every_n_epochs=1,

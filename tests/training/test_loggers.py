@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from chesspg.arena.report.runs import METRICS
 from chesspg.training import loggers
-from chesspg.training.loggers import METRICS, MetricsLogger, read_metrics
+from chesspg.training.loggers import MetricsLogger, read_metrics
 
 
 def rows(folder: Path) -> list[tuple[str, str, str]]:
@@ -74,7 +75,7 @@ def test_a_kill_while_columns_are_added_loses_nothing(run: Path, monkeypatch: py
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path, text = tmp_path / METRICS, "step;loss\n3;0,75\n"
     path.write_text(text)
-    for read in (lambda: read_metrics(path), lambda: MetricsLogger(tmp_path, 4).log_metrics({"loss": 1.0}, 7)):
+    for read in (lambda: read_metrics(tmp_path), lambda: MetricsLogger(tmp_path, 4).log_metrics({"loss": 1.0}, 7)):
         with pytest.raises(ValueError, match="no column `step`; moved away it is begun anew"):
             read()
     assert path.read_text() == text
