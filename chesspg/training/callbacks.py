@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities import rank_zero_info
 
 from chesspg.arena import ratings, roster
 from chesspg.arena.ladder import rating as ladder
@@ -24,47 +27,65 @@ from chesspg.players.player import Player
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import cores
+from chesspg.training.datamodule import cores, policy_of
+from chesspg.training.packages import check_package
 
 PREVIOUS, BEST = "previous", "best"
+SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
+RATINGS = ("rating", "rating_low", "rating_high")  # and of all of them
 PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches
 
 
 class EvaluationMatch(Callback):
-    """Plays matches against `opponents` before training, every so many rollouts and at the end.
+    """Plays matches against `opponents` before training, in each validation loop, and at the end of training.
 
-    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and told in
+    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and printed as
     one line; with a temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is known
     (random's is 0; in chess also those of the ladder that ships) follows the policy's own, logged as `rating` with
     `rating_low` and `rating_high`. Works with any module that has a `policy`.
 
+    `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for this.
+    So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play where
+    averages are saved, and `trainer.validate(module, data, ckpt_path="best")` plays a match. The match before training
+    goes to the loggers alone; the one at the end is left out if it was just played. Where there is no validation loop
+    (a data module without `val_dataloader`, a module without `validation_step`) matches are played at the ends of epochs.
+
     An opponent that fails, such as an engine that crashes, is named in a warning; its match is left out.
 
-    opponents: player strings, or `previous`: the policy as it was at the evaluation before.
-    games: a match at most, even: each opening is played with both colours.
-    every_n_rollouts: between evaluations.
-    temperature: of the policy evaluated; its own if not given, 0 for its likeliest action.
-    folder: where the games are saved as PGN, if given.
-    within: a match ends early, after a multiple of 100 games, once its score is known to ± this; 0 plays them all.
-    gate: [elo0, elo1]. The policy then also meets the best so far, at first the one before training, and replaces it if
-        an SPRT accepts elo1 against elo0; `gate` is logged then, the number of times it happened, and is the monitor.
+    Args:
+        opponents: player strings, or `previous`: the policy as it was at the evaluation before.
+        games: of a match at most, even: each opening is played with both colors. Two under `fast_dev_run`.
+        every_n_rollouts: play in those validation loops only that follow a multiple of this number of rollouts, for
+            data that are validated more often than matches are played.
+        temperature: of the policy evaluated; its own if not given, 0 for its likeliest action.
+        seed: of the openings and of the moves.
+        folder: where the games are saved as PGN, if given.
+        within: a match ends early, after a multiple of 100 games, once its score is known to ± this; 0 plays them all.
+        gate: [elo0, elo1]. The policy then also meets the best so far, at first the one before training, and replaces it
+            if an SPRT accepts elo1 against elo0; `gate`, the number of times it happened, is logged then and is the
+            monitor.
+
+    Raises:
+        ValueError: An argument is out of range; or EarlyStopping, ModelCheckpoint or ReduceLROnPlateau monitors a score
+            that is not new each time they look.
     """
 
     def __init__(
         self,
         opponents: Sequence[str] = ("random", PREVIOUS),
         games: int = 100,
-        every_n_rollouts: int = 10,
+        every_n_rollouts: int = 1,
         temperature: float | None = None,
         seed: int = 0,
         folder: str | Path | None = None,
         within: float = 0.02,
         gate: tuple[float, float] | None = None,
     ) -> None:
+        check_package()
         if games < 2 or games % 2:
-            raise ValueError(f"games is {games}; a match needs an even number, each opening with both colours")
+            raise ValueError(f"games is {games}; a match needs an even number, each opening with both colors")
         if every_n_rollouts < 1:
-            raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be 1 or more")
+            raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be at least 1")
         if not 0 <= within < 0.5:
             raise ValueError(f"within is {within}; it must be from 0 to 0.5, a score's distance")
         if gate is not None:
@@ -79,6 +100,8 @@ class EvaluationMatch(Callback):
         self.gate = gate
         self.beaten = 0  # how often the best so far was
         self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # the previous policy and the best so far
+        self._played_at = -1  # the number of updates at the last evaluation
+        self._interval: int | None = None  # of validation, while the last epoch is validated whatever it is
 
     @property
     def monitor(self) -> str:
@@ -90,25 +113,91 @@ class EvaluationMatch(Callback):
         return self._generate_state_key(opponents=self.opponents, temperature=self.temperature)
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        with roster.players(self._known(), _policy(module).game):
+        with roster.players(self._known(), policy_of(module).game):
             pass  # they can all be had, now at least
+        if stage != "fit":
+            return
+        self._played_at = -1
+        alone = not trainer.enable_validation and trainer.limit_val_batches != 0
+        interval = (trainer.check_val_every_n_epoch or 1) * self.every_n_rollouts
+        if alone and any(isinstance(callback, WeightAveraging) for callback in _callbacks(trainer)):
+            raise ValueError(
+                "EvaluationMatch beside averaged weights needs a validation loop, into which Lightning puts them; "
+                f"{type(module).__name__} must have a validation_step and its data a val_dataloader"
+            )
+        if (interval > 1 and alone) or self.every_n_rollouts > 1:
+            self._refuse_monitors(trainer)
+        # Without a validation loop before those that look at a score. With one behind those that may end the run, so that
+        # the last match is played then, and before those that save.
+        order = {True: 0, False: 2}[alone and interval == 1]
+        trainer.callbacks = sorted(  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
+            _callbacks(trainer), key=lambda one: order if one is self else 3 if isinstance(one, Checkpoint) else 1
+        )
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if not self.earlier:  # else a run goes on that was evaluated before
+        for config in trainer.lr_scheduler_configs:
+            if config.reduce_on_plateau and config.interval == "epoch" and config.monitor in self._metric_names():
+                if self.every_n_rollouts > 1:
+                    raise ValueError(self._advice("ReduceLROnPlateau", str(config.monitor)))
+                config.frequency = math.lcm(config.frequency, trainer.check_val_every_n_epoch or 1)
+        if trainer.limit_val_batches == 0:
+            rank_zero_info("EvaluationMatch plays no match: Trainer(limit_val_batches=0) switches validation off")
+        elif not trainer.enable_validation:
+            rank_zero_info(
+                "EvaluationMatch plays at the ends of epochs: there is no validation loop, for which the module needs a "
+                "validation_step and the data a val_dataloader"
+            )
+        if not self.earlier and trainer.limit_val_batches != 0:  # else a run goes on that was evaluated before
             metrics = self.evaluate(trainer, module)
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step=trainer.global_step)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        done = trainer.current_epoch + 1
-        last = trainer.should_stop or done == trainer.max_epochs or trainer.global_step == trainer.max_steps
-        if last or done % self.every_n_rollouts == 0:
-            for name, value in self.evaluate(trainer, module).items():
-                module.log(name, value)
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.enable_validation and self._is_last_epoch(trainer) and trainer.check_val_every_n_epoch:
+            self._interval, trainer.check_val_every_n_epoch = trainer.check_val_every_n_epoch, 1
 
-    def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
-        """Play all matches, on rank 0, tell how they went, and return what is to be logged of them."""
-        policy = _policy(module)
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if batch_idx or dataloader_idx or trainer.sanity_checking:
+            return
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        if not fitting or self._is_due(trainer) or self._is_last_epoch(trainer):
+            self._log(trainer, module, remember=fitting)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        due = not trainer.enable_validation and (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        if (due and self._is_due(trainer)) or self._is_over(trainer):
+            self._final(trainer, module, log=True)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._final(trainer, module, log=False)  # of a run that was stopped behind our back
+        self._restore_interval(trainer)
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore_interval(trainer)
+
+    def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool = True) -> dict[str, float]:
+        """Play all matches on rank 0, print how they went, and return what is to be logged.
+
+        Args:
+            trainer: Whose precision and ranks are used.
+            module: Whose policy plays.
+            remember: Whether this is the evaluation that the next one's `previous` and `gate` follow.
+        """
+        # Within validation Lightning may be in inference mode, whose tensors can't be used in training afterwards.
+        with torch.inference_mode(False), torch.no_grad():
+            return self._evaluate(trainer, policy_of(module), getattr(module, "played", {}), remember)
+
+    def _evaluate(
+        self, trainer: pl.Trainer, policy: Policy, played: Mapping[str, float], remember: bool
+    ) -> dict[str, float]:
         results = {}
         for name in [*self.opponents, *([BEST] if self.gate else [])]:
             if name in (PREVIOUS, BEST) and name not in self.earlier:
@@ -118,26 +207,91 @@ class EvaluationMatch(Callback):
             if isinstance(result, MatchResult):
                 results[name] = result
             else:
-                module.print(f"warning: no match against {name}: {result}")
-        weights = {name: tensor.detach().clone() for name, tensor in policy.state_dict().items()}
-        self.earlier[PREVIOUS] = weights
+                trainer.print(f"warning: no match against {name}: {result}")
         passed = self.gate and BEST in results and results[BEST].sprt(*self.gate).decision == "accept"
-        if passed or (self.gate and BEST not in self.earlier):
-            self.earlier[BEST] = weights
-            self.beaten += bool(passed)
+        if remember:
+            self._played_at = trainer.global_step
+            weights = {name: tensor.detach().clone() for name, tensor in policy.state_dict().items()}
+            self.earlier[PREVIOUS] = weights
+            if passed or (self.gate and BEST not in self.earlier):
+                self.earlier[BEST] = weights
+                self.beaten += bool(passed)
         if not results:
             return {}
         rating = _rating(policy.game, results)
-        module.print(_line(module, results, rating) + (" · new best" if passed else ""))
+        trainer.print(_line(trainer, played, results, rating) + (" · new best" if passed and remember else ""))
         if self.folder is not None and trainer.is_global_zero:
             self._save(policy.game, trainer.global_step, results)
-        return self._metrics(results, rating) | ({"gate": float(self.beaten)} if passed else {})
+        return self._metrics(results, rating) | ({"gate": float(self.beaten)} if passed and remember else {})
+
+    def _log(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool) -> None:
+        for name, value in self.evaluate(trainer, module, remember).items():
+            module.log(name, value, on_step=False, on_epoch=True, batch_size=1, sync_dist=True, add_dataloader_idx=False)
+
+    def _final(self, trainer: pl.Trainer, module: pl.LightningModule, log: bool) -> None:
+        """Play outside the validation loop, unless it was just played, with the weights that validation would have."""
+        if self._played_at == trainer.global_step or trainer.limit_val_batches == 0:
+            return
+        averages = [callback for callback in _callbacks(trainer) if isinstance(callback, WeightAveraging)]
+        with ExitStack() as stack:
+            for callback in averages:
+                callback.on_validation_epoch_start(trainer, module)
+                stack.callback(callback.on_validation_epoch_end, trainer, module)
+            if log:
+                self._log(trainer, module, remember=True)
+                return
+            metrics = self.evaluate(trainer, module)
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics, step=max(0, trainer.global_step - 1))
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        return (trainer.current_epoch + 1) % self.every_n_rollouts == 0
+
+    def _is_last_epoch(self, trainer: pl.Trainer) -> bool:
+        """Whether the Trainer's own limits end the run with this epoch."""
+        if trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps:
+            return True
+        left = trainer.max_steps - trainer.global_step
+        batches = trainer.num_training_batches
+        return trainer.max_steps > 0 and left * trainer.accumulate_grad_batches <= batches
+
+    def _is_over(self, trainer: pl.Trainer) -> bool:
+        """Whether the run ends with the epoch that has just ended."""
+        done = trainer.current_epoch + 1
+        if done == trainer.max_epochs or trainer.global_step == trainer.max_steps:
+            return True
+        begun = done >= (trainer.min_epochs or 0) and trainer.global_step >= (trainer.min_steps or 0)
+        return trainer.should_stop and begun
+
+    def _restore_interval(self, trainer: pl.Trainer) -> None:
+        if self._interval is not None:
+            trainer.check_val_every_n_epoch, self._interval = self._interval, None
+
+    def _metric_names(self) -> set[str]:
+        scores = {f"{kind}/{self._named(name)}" for name in [*self.opponents, BEST] for kind in SCORES}
+        return {*scores, *map(self._named, RATINGS), "gate"}
+
+    def _refuse_monitors(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError if a callback would look at a score again that is not new."""
+        for callback in _callbacks(trainer):
+            monitor = getattr(callback, "monitor", None)
+            if isinstance(callback, EarlyStopping | ModelCheckpoint) and monitor in self._metric_names():
+                raise ValueError(self._advice(type(callback).__name__, monitor))
+
+    def _advice(self, monitoring: str, metric: str) -> str:
+        return (
+            f"{monitoring} monitors {metric!r} but would look more often than EvaluationMatch plays; set how often by "
+            "Trainer(check_val_every_n_epoch=…), leave every_n_rollouts at 1, and give the data a val_dataloader and the "
+            "module a validation_step"
+        )
 
     def _match(self, trainer: pl.Trainer, policy: Policy, name: str) -> MatchResult | str:
         """How the match against `name` went, or why there was none."""
         game, context = policy.game, trainer.precision_plugin.forward_context
         a = PolicyPlayer(policy, self.temperature, context)
-        openings = random_openings(game, self.games // 2, default_plies(game), self.seed)
+        games = 2 if trainer.fast_dev_run else self.games
+        openings = random_openings(game, games // 2, default_plies(game), self.seed)
         try:
             with ExitStack() as stack:
                 b: Player
@@ -183,10 +337,10 @@ class EvaluationMatch(Callback):
         metrics: dict[str, float] = {}
         for opponent, result in results.items():
             low, high = result.score_interval
-            values = {"score": result.score, "score_low": low, "score_high": high}
+            values = dict(zip(SCORES, (result.score, low, high), strict=True))
             metrics |= {f"{name}/{self._named(opponent)}": value for name, value in values.items()}
         if rating:
-            own = zip(("rating", "rating_low", "rating_high"), rating, strict=True)
+            own = zip(RATINGS, rating, strict=True)
             metrics |= {self._named(name): value for name, value in own}
         return metrics
 
@@ -222,7 +376,7 @@ class SampleGames(Callback):
         number = trainer.current_epoch
         if not trainer.is_global_zero or number % self.every_n_rollouts:
             return
-        game = _policy(trainer.lightning_module).game
+        game = policy_of(trainer.lightning_module).game
         self.folder.mkdir(parents=True, exist_ok=True)
         save_pgn(
             self.folder / f"rollout-{number:06}.pgn",
@@ -233,11 +387,8 @@ class SampleGames(Callback):
         )
 
 
-def _policy(module: pl.LightningModule) -> Policy:
-    policy = getattr(module, "policy", None)
-    if not isinstance(policy, Policy):
-        raise TypeError(f"{type(module).__name__} has no `policy`; a chesspg Policy is needed there")
-    return policy
+def _callbacks(trainer: pl.Trainer) -> list[Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]  # untyped in Lightning
 
 
 def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | None:
@@ -251,10 +402,11 @@ def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | N
     return ladder.performance(meetings, known) if meetings else None
 
 
-def _line(module: pl.LightningModule, results: dict[str, MatchResult], rating: ladder.Rating | None) -> str:
-    """What one evaluation tells a person, in one line."""
-    played = getattr(module, "played", {})
-    parts = [f"update {module.global_step:>4}"]
+def _line(
+    trainer: pl.Trainer, played: Mapping[str, float], results: dict[str, MatchResult], rating: ladder.Rating | None
+) -> str:
+    """One evaluation in one line, for a person."""
+    parts = [f"update {trainer.global_step:>4}"]
     if "games" in played:
         parts.append(f"{played['games']:,} games")
     for opponent, result in results.items():
@@ -266,7 +418,7 @@ def _line(module: pl.LightningModule, results: dict[str, MatchResult], rating: l
         parts.append("rating {:.0f} ({:.0f}–{:.0f})".format(*rating))
     plies = sum(sum(result.lengths) for result in results.values())
     parts.append(f"{plies / sum(result.games for result in results.values()):.0f} plies a game")
-    entropy = module.trainer.callback_metrics.get("entropy")
+    entropy = trainer.callback_metrics.get("entropy")
     if entropy is not None:
         parts.append(f"entropy {float(entropy):.2f}")
     return " · ".join(parts)

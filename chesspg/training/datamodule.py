@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -12,7 +14,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.utilities import rank_zero_warn
+from pytorch_lightning.callbacks import GradientAccumulationScheduler
+from pytorch_lightning.trainer.states import TrainerStatus
+from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
 from torch import Tensor
 
 from chesspg.games.game import Game, Games
@@ -20,10 +24,25 @@ from chesspg.players.draws import Draws
 from chesspg.players.lockstep import Seats, play
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
+from chesspg.policy import files
 from chesspg.policy.policy import Policy, send
-from chesspg.training.opponents import OpponentPool
+from chesspg.training.counters import Counters
+from chesspg.training.opponents import POOL, OpponentPool, PoolFiles
+from chesspg.training.packages import check_package
 
-POOL = "pool"  # the folder of the opponent pool's members, in that of the run
+# The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data module
+# that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
+_FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
+
+
+def announce(trainer: pl.Trainer) -> None:
+    """Let every SelfPlay know of a Trainer that begins to fit."""
+    alive = (one for one in _FITTING.get() if (known := one()) and known is not trainer and _is_running(known))
+    _FITTING.set((*alive, weakref.ref(trainer)))
+
+
+def _is_running(trainer: pl.Trainer) -> bool:
+    return trainer.state.status == TrainerStatus.RUNNING
 
 
 class Batch(NamedTuple):
@@ -57,8 +76,12 @@ class SelfPlay(pl.LightningDataModule):
 
     After a rollout is played, `on_rollout(rollout)` of the module and of every callback that has it is called.
 
-    Memory: each update is computed in `Trainer(accumulate_grad_batches=…)` micro-batches. A GPU also holds
-    the rollout, some 190 bytes a ply.
+    Each update is computed in `Trainer(accumulate_grad_batches=K)` micro-batches, and every ply of a rollout is used: a
+    Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU also holds the
+    rollout, about 190 bytes per ply.
+
+    Works as the Trainer's data module, inside another data module, and by `train_dataloader()` alone. The validation
+    loader has one element, so that `EvaluationMatch` plays in Lightning's validation loop.
 
     Args:
         game: the rules.
@@ -70,7 +93,7 @@ class SelfPlay(pl.LightningDataModule):
         starts: positions to start from, in turn, or what draws them for each game; '' and none at all mean the initial
             position.
         opponents: who plays against the policy in a share of the games; none: it plays itself in all of them.
-        seed: what all draws derive from.
+        seed: what all random numbers of the games derive from; if not given, the seed of `pl.seed_everything`, else 0.
     """
 
     def __init__(
@@ -83,9 +106,10 @@ class SelfPlay(pl.LightningDataModule):
         material_weight: float = 0.0,
         starts: Starts | Sequence[str] | None = None,
         opponents: OpponentPool | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         super().__init__()
+        check_package()
         for name, number in {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies}.items():
             if number is not None and number < 1:
                 raise ValueError(f"{name} is {number}; it must be 1 or more")
@@ -99,8 +123,8 @@ class SelfPlay(pl.LightningDataModule):
         self.material_weight = material_weight
         self.starts = list(starts) if isinstance(starts, Sequence) else starts
         self.opponents = opponents
-        self.seed = seed
-        self.rollouts = 0  # how many were played
+        self._seed = seed
+        self._counters = Counters(rollouts=0)
         self.rollout: Rollout | None = None  # the newest, for inspection
         first = range(len(self.starts) if isinstance(self.starts, list) else games)
         positions = self._positions(np.array(first)) if starts else [""]
@@ -108,12 +132,25 @@ class SelfPlay(pl.LightningDataModule):
         if over.any():
             raise ValueError(f"the game is over in starts: {positions[int(over.argmax())]!r}")
 
+    @property
+    def seed(self) -> int:
+        return int(os.environ.get("PL_GLOBAL_SEED", 0)) if self._seed is None else self._seed
+
+    @property
+    def rollouts(self) -> int:
+        """How many rollouts were played."""
+        return int(self._counters.latest()["rollouts"])
+
+    @rollouts.setter
+    def rollouts(self, rollouts: int) -> None:
+        self._counters.latest()["rollouts"] = rollouts
+
     def sample(self, player: PolicyPlayer, rank: int = 0, ranks: int = 1) -> Rollout:
         """Play this rank's share of the next rollout, with `player` on both seats but where the pool has another."""
         index, group = self.share(rank, ranks)
         seats: Seats | list[Seats] = (player, player)
         if self.opponents:
-            facts = getattr(self.trainer.lightning_module, "facts", None) if self.trainer else None
+            facts = getattr(self.fitting.lightning_module, "facts", None) if self.fitting else None
             self.opponents.snapshot(player.policy, self.rollouts, facts() if facts else {})
             everyone, pair = self.opponents.seats(player, self.games, self.in_turn, self._apart)
             seats = [everyone[i] for i in index]
@@ -184,9 +221,59 @@ class SelfPlay(pl.LightningDataModule):
     def train_dataloader(self) -> _RolloutLoader:
         return _RolloutLoader(self)
 
+    def val_dataloader(self) -> list[int]:
+        """One element, whose only use is that the validation loop runs."""
+        return [0]
+
+    @property
+    def fitting(self) -> pl.Trainer | None:
+        """The Trainer that learns from these games, be they its data module or inside of it."""
+        announced = (one() for one in reversed(_FITTING.get()))
+        return next((trainer for trainer in announced if trainer and _is_running(trainer)), self.trainer)
+
+    def check(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError if under this Trainer the gradient would not be that of the loss over whole rollouts."""
+        batches = self.updates * self.passes * trainer.accumulate_grad_batches
+        if batches < 1:
+            raise ValueError(
+                f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}): it must be at least 1"
+            )
+        if trainer.overfit_batches:
+            raise ValueError(
+                f"Trainer(overfit_batches={trainer.overfit_batches}) can't be used with SelfPlay, which plays new games "
+                "for each rollout; leave it out"
+            )
+        limit = trainer.limit_train_batches
+        if not trainer.fast_dev_run and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
+            raise ValueError(
+                f"Trainer(limit_train_batches={limit}) would take a part of each rollout's {batches} batches, and the "
+                "gradient would be another one; leave it out, SelfPlay(games=…) sets the size of a rollout"
+            )
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
+            if isinstance(callback, GradientAccumulationScheduler):
+                other = sorted(set(callback.scheduling.values()) - {trainer.accumulate_grad_batches})
+                if other:
+                    raise ValueError(
+                        f"GradientAccumulationScheduler would change accumulate_grad_batches from "
+                        f"{trainer.accumulate_grad_batches} to {other[0]} while a rollout is still cut for the former; "
+                        "use Trainer(accumulate_grad_batches=…), which must stay the same"
+                    )
+        module = trainer.lightning_module
+        ours, theirs = files.describe(self.game), files.describe(policy_of(module).game)
+        if ours != theirs:
+            raise ValueError(
+                f"SelfPlay plays {ours} but the policy of {type(module).__name__} is for {theirs}; both must be given "
+                "the same game"
+            )
+        self.share(0, trainer.world_size)
+        if check := getattr(module, "check", None):
+            check(self)
+
     def teardown(self, stage: str) -> None:
         if self.opponents:
             self.opponents.close()
+        if self.fitting is None or self.fitting.is_global_zero:
+            self._counters.publish()
 
     def on_exception(self, exception: BaseException) -> None:
         self.teardown("fit")
@@ -194,19 +281,39 @@ class SelfPlay(pl.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = {"rollouts": self.rollouts}
         if self.opponents:
-            write = self.trainer is None or self.trainer.is_global_zero
-            state["opponents"] = self.opponents.state_dict(self._folder / POOL, write)
+            state["opponents"] = self.opponents.state_dict()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any], folder: Path | None = None) -> None:
-        """folder: of the run, the Trainer's default_root_dir if not given."""
-        self.rollouts = state_dict["rollouts"]
+        """folder: of the checkpoint, beside which the opponent pool lies; that of the Trainer's if not given."""
         if self.opponents and "opponents" in state_dict:
-            self.opponents.load_state_dict(state_dict["opponents"], (folder or self._folder) / POOL, self.game)
+            trainer = self.fitting
+            folders = [folder] if folder else [Path(trainer.default_root_dir)] if trainer else [Path()]
+            if not folder and trainer and trainer.ckpt_path:
+                folders.insert(0, Path(trainer.ckpt_path).parent)
+            pools = [folder / POOL for folder in folders]
+            home = next((pool for pool in pools if pool.is_dir()), pools[0])
+            self.opponents.load_state_dict(state_dict["opponents"], home, self.game)
+        self.rollouts = state_dict["rollouts"]
 
-    @property
-    def _folder(self) -> Path:
-        return Path(self.trainer.default_root_dir if self.trainer else ".")
+
+def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
+    """The SelfPlay whose games this Trainer learns from, wherever it is; None if there is none."""
+    data = getattr(trainer, "datamodule", None)
+    if isinstance(data, SelfPlay):
+        return data
+    loaders = trainer.train_dataloader
+    flat = CombinedLoader(loaders).flattened if loaders is not None else []
+    return next((loader.data for loader in flat if isinstance(loader, _RolloutLoader)), None)
+
+
+def policy_of(module: pl.LightningModule) -> Policy:
+    """The policy of a module that has one. Raises TypeError if it has none."""
+    policy = getattr(module, "policy", None)
+    policy = getattr(policy, "_orig_mod", policy)  # what torch.compile wrapped
+    if not isinstance(policy, Policy):
+        raise TypeError(f"{type(module).__name__} has no `policy`; a chesspg Policy is needed there")
+    return policy
 
 
 def cores(trainer: pl.Trainer) -> int:
@@ -220,22 +327,35 @@ class _RolloutLoader:
 
     def __init__(self, data: SelfPlay) -> None:
         self.data = data
-        accumulated = data.trainer.accumulate_grad_batches if data.trainer else 1
-        self.parts = data.updates * accumulated
+        self._checked: tuple[pl.Trainer, int] | None = None  # for whom all is known to be right, and its K
+
+    @property
+    def parts(self) -> int:
+        """Micro-batches that a rollout is cut into: updates · K."""
+        trainer = self.data.fitting
+        if trainer is None:
+            return self.data.updates
+        if self._checked is None or self._checked[0] is not trainer:
+            self.data.check(trainer)
+            self._checked = trainer, trainer.accumulate_grad_batches
+            if self.data.opponents:
+                PoolFiles.install(trainer, self.data.opponents)
+        return self.data.updates * self._checked[1]
 
     def __len__(self) -> int:
         return self.parts * self.data.passes
 
     def __iter__(self) -> Iterator[Batch]:
         # A generator: nothing is played before the first batch is asked for.
-        data = self.data
-        trainer = data.trainer
-        assert trainer is not None
+        data, trainer = self.data, self.data.fitting
+        if trainer is None:
+            raise ValueError(
+                "SelfPlay knows no Trainer: give it to Trainer.fit as the data module or, where another data module "
+                "wraps it and the module is not a PolicyGradient, set its attribute `trainer` first"
+            )
+        self._check_rollout(trainer)
         module = trainer.lightning_module
-        policy = getattr(module, "policy", None)
-        if not isinstance(policy, Policy):
-            raise TypeError(f"{type(module).__name__} has no `policy`; SelfPlay needs a chesspg Policy there")
-        player = PolicyPlayer(policy, forward_context=trainer.precision_plugin.forward_context)
+        player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
         ranks = trainer.world_size
         data.rollout = None  # two rollouts need not fit in memory
         rollout = data.sample(player, trainer.global_rank, ranks)
@@ -259,6 +379,28 @@ class _RolloutLoader:
             rows = np.arange(rollout.plies) if data.updates == 1 else order.permutation(rollout.plies)
             for part in np.array_split(rows, self.parts):
                 yield stored.batch(part, data.games, plies, self.parts * ranks)
+
+    def _check_rollout(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError if the Trainer will not take every batch of the next rollout, or divide by another K."""
+        batches, factor = len(self), trainer.accumulate_grad_batches  # the first checks all that does not change
+        if self._checked and factor != self._checked[1]:
+            raise ValueError(
+                f"accumulate_grad_batches changed from {self._checked[1]} to {factor} while training; rollouts are cut "
+                "for the former, so it must stay the same"
+            )
+        if trainer.fast_dev_run:
+            return
+        if trainer.num_training_batches != batches:
+            raise ValueError(
+                f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
+                f"{batches}; an epoch must be one whole rollout, so other loaders beside it need as many batches"
+            )
+        begun = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        if begun:
+            raise ValueError(
+                f"{trainer.ckpt_path} was saved inside a rollout, after {begun} of its {batches} batches, and the rest of "
+                "those games is gone; resume from a checkpoint saved at the end of an epoch"
+            )
 
 
 class _Plies:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pytorch_lightning as pl
@@ -20,28 +21,35 @@ from chesspg.learning import estimators
 from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.policy.networks import Network
-from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import Batch, SelfPlay
+from chesspg.policy.policy import Policy, to_tensors
+from chesspg.training import settings
+from chesspg.training.counters import Counters
+from chesspg.training.datamodule import Batch, SelfPlay, announce, self_play_of
+from chesspg.training.packages import check_package
 
 # float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
 # log-probabilities and the returns; policy files hold single precision.
 PRECISIONS = ("32-true", "bf16-mixed")
+BF16_UNITS = ("amx_bf16", "avx512_bf16")  # of a CPU: Sapphire Rapids and later; Cooper Lake, Zen 4 and later
 Baseline = Literal["none", "running_mean", "leave_one_out", "value"]
 
 
 def check_precision(trainer: pl.Trainer) -> None:
-    """Raise ValueError for a precision in which the loss would not be what it says."""
+    """Raise ValueError for a precision in which sampling, loss and policy files would not agree."""
     if trainer.precision not in PRECISIONS:
-        raise ValueError(f"trainer.precision is {trainer.precision}; it must be one of {', '.join(PRECISIONS)}")
+        raise ValueError(
+            f"trainer.precision must be {' or '.join(PRECISIONS)}, got {trainer.precision}: log-probabilities, returns and "
+            "policy files are in single precision, and float16 would need a loss scaler"
+        )
 
 
 def fastest_precision(accelerator: Any = "auto") -> Literal["bf16-mixed", "32-true"]:
-    """bf16-mixed where the device has units for it; elsewhere 32-true, which is then far faster."""
+    """bf16-mixed where the device has instructions for it; elsewhere 32-true, which is then far faster."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        units: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
-        fast = accelerator in ("auto", "cpu") and units.get("amx_bf16", False)
+        units: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch lack it
+        fast = accelerator in ("auto", "cpu") and any(units.get(unit, False) for unit in BF16_UNITS)
     return "bf16-mixed" if fast else "32-true"
 
 
@@ -92,6 +100,7 @@ class PolicyGradient(pl.LightningModule):
         kl_weight: float = 0.0,
     ) -> None:
         super().__init__()
+        check_package()
         self.policy = Policy(game, network(game), temperature)
         if init is not None:
             _load(self.policy, init)
@@ -118,29 +127,100 @@ class PolicyGradient(pl.LightningModule):
         # In a list, so that it is no part of the module: not of its parameters, its state, its checkpoints.
         self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if kl_weight else []
         # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
-        self.played = {"rollouts": 0, "games": 0, "plies": 0, "seconds": 0.0}
-        self.reward_sum = 0.0
+        self._counters = Counters(rollouts=0, games=0, plies=0, seconds=0.0, reward_sum=0.0)
         self._pending: dict[str, tuple[float, str]] = {}
-        self._means: dict[str, tuple[Tensor | float, int]] = {}  # of what each update tells, weighted: sum and weight
+        self._means: dict[str, tuple[Tensor | float, int]] = {}  # of what is noted per update: weighted sum and weight
         self._clock = time.perf_counter()
         self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
         self._gradients = _Gradients()
+        self._self_play: dict[str, Any] = {}  # from a checkpoint, of a SelfPlay that is not the Trainer's data module
+        self.example_input_array = to_tensors(game.start(1).observe())
+        # In an empty context, since in that of LightningCLI Lightning would take the whole configuration in its place.
+        contextvars.Context().run(
+            self.save_hyperparameters,
+            {
+                "game": files.describe(game),
+                "network": files.describe(self.policy.network),
+                "optimizer": settings.describe(optimizer),
+                "lr_scheduler": settings.describe(lr_scheduler),
+                "temperature": temperature,
+                "baseline": baseline,
+                "gae_lambda": gae_lambda,
+                "entropy_weight": entropy_weight,
+                "value_weight": value_weight,
+                "average": average,
+                "standardise": standardise,
+                "clip": clip,
+                "init": None if init is None else str(init),
+                "kl_weight": kl_weight,
+            },
+        )
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **arguments: Any) -> Self:
+        """The module as it was saved, with its game, its network, its optimizer and all other settings.
+
+        Args:
+            checkpoint_path: A checkpoint file of this class, or of a subclass that is called the same way.
+            *args: As for `LightningModule.load_from_checkpoint`.
+            **arguments: Settings that replace those in the file, such as `entropy_weight=0.0`.
+
+        Raises:
+            ValueError: The file is not such a checkpoint, or names a class that must be given: a game, a network or an
+                optimizer of the user's own, which a file can't be trusted with.
+        """
+        given = settings.from_checkpoint(checkpoint_path, cls, arguments)
+        return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **given})  # type: ignore[no-any-return]
+
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """The policy for N positions, as `Games.observe` sees them; `self.policy` gives it as a distribution.
+
+        Args:
+            planes: [N, P, W] int64 words.
+            scalars: [N, S] uint8.
+            legal: [N, M] int16 legal actions, −1 after a position's last.
+
+        Returns:
+            [N, M] log π of each legal action, 0 after the last; with a value head also [N] the expected return.
+        """
+        distribution = self.policy(planes, scalars, legal)
+        return (
+            distribution.log_probs if distribution.value is None else (distribution.log_probs, distribution.value)
+        )
+
+    def predict_step(self, batch: Any, *args: Any) -> Any:
+        """`forward` of a batch that begins with planes, scalars and legal actions, as a `Batch` does."""
+        return self(*batch[:3])
+
+    @property
+    def played(self) -> dict[str, float]:
+        """What was played so far, on all ranks: rollouts, games, plies; and the seconds of playing and learning."""
+        counters = self._counters.latest()
+        return {name: counters[name] for name in ("rollouts", "games", "plies", "seconds")}
 
     def check(self, data: SelfPlay) -> None:
         """Raise ValueError if from rollouts as `data` plays and uses them the loss would not be what it says."""
         if data.updates * data.passes > 1 and self.clip is None:
             raise ValueError(
-                f"data.updates {data.updates} and data.passes {data.passes} learn from plies that other weights "
-                "played; set model.clip, or leave both at 1"
+                f"SelfPlay(updates={data.updates}, passes={data.passes}) learns from plies that other weights played; set "
+                "PolicyGradient(clip=0.2), which is model.clip in a recipe, or leave both at 1"
             )
         if self.baseline == "leave_one_out":
             estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
 
     def setup(self, stage: str) -> None:
         check_precision(self.trainer)
-        data = getattr(self.trainer, "datamodule", None)
-        if isinstance(data, SelfPlay):
-            self.check(data)
+        if stage == "fit":
+            announce(self.trainer)
+            data = self.trainer.datamodule  # type: ignore[attr-defined]  # Trainer.datamodule is untyped
+            if isinstance(data, SelfPlay):
+                data.check(self.trainer)  # else as soon as its loader is known
+
+    def teardown(self, stage: str) -> None:
+        if self.trainer.is_global_zero:
+            self._counters.publish()
+        if stage == "fit" and (data := self_play_of(self.trainer)):
+            data.teardown(stage)  # Lightning does so for its own data module alone
 
     def on_fit_start(self) -> None:
         for policy in self._start:
@@ -157,6 +237,7 @@ class PolicyGradient(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """K·Σ loss / games: Lightning divides by the K micro-batches of an update, and averages over ranks."""
+        _check_batch(batch)
         n = len(batch.choice)
         if n == 0:  # a rollout with fewer plies than parts; no network need know what to do with nothing
             return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
@@ -184,8 +265,13 @@ class PolicyGradient(pl.LightningModule):
         self._note("log_prob_difference", (log_prob - batch.log_prob).detach().abs().sum(), n)
         return weight * total
 
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Nothing: the validation loop is where `EvaluationMatch` plays. A subclass may validate here."""
+
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        if not gradients:
+            return  # a training_step that returned None
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
         if not torch.isfinite(norm):
             raise NotFinite(f"the gradient is {norm.item()} in rollout {self.played['rollouts']}; nothing was stepped")
@@ -203,13 +289,14 @@ class PolicyGradient(pl.LightningModule):
             advantage = estimators.standardised(advantage.double(), mean, variance.clamp(min=0).sqrt()).float()
         rollout.advantage = advantage.numpy()
 
-        self.reward_sum += float(rewards.double().sum())
-        self.played["rollouts"] += 1
-        self.played["games"] += len(rewards)
-        self.played["plies"] += int(self._gather(torch.from_numpy(rollout.length)).sum())
+        counters = self._counters.latest()
+        counters["reward_sum"] += float(rewards.double().sum())
+        counters["rollouts"] += 1
+        counters["games"] += len(rewards)
+        counters["plies"] += int(self._gather(torch.from_numpy(rollout.length)).sum())
         self._pending = _facts(rollout, self.policy.game.reasons)
         self._pending["advantage_variance"] = (float(variance), "mean")
-        self.played["seconds"] += rollout.seconds
+        counters["seconds"] += rollout.seconds
         self._clock, self._learned = time.perf_counter(), [0, 0.0]
 
     def _advantage(self, rollout: Rollout, rewards: Tensor) -> Tensor:
@@ -221,59 +308,97 @@ class PolicyGradient(pl.LightningModule):
             value, lambda_ = torch.from_numpy(rollout.value), 1.0 if self.gae_lambda is None else self.gae_lambda
             return estimators.generalised_advantages(value, reward, game, player, lambda_)
         expected = torch.zeros_like(reward)  # for player 0
-        if self.baseline == "running_mean" and self.played["games"]:
-            expected += self.reward_sum / self.played["games"]
+        counters = self._counters.latest()
+        if self.baseline == "running_mean" and counters["games"]:
+            expected += counters["reward_sum"] / counters["games"]
         elif self.baseline == "leave_one_out":
             groups = self._gather(torch.from_numpy(rollout.group))
             mine = slice(self.global_rank * len(reward), (self.global_rank + 1) * len(reward))
             expected = estimators.leave_one_out(rewards, groups)[mine]
         return estimators.returns(reward - expected, game, player)
 
-    def on_train_epoch_start(self) -> None:
-        self._means = {}
+    def on_train_start(self) -> None:
+        state, self._self_play = self._self_play, {}
+        data = self_play_of(self.trainer)
+        if state and data and data.rollouts != state["rollouts"]:  # Lightning has not restored it
+            data.load_state_dict(state)
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def on_train_epoch_start(self) -> None:
+        self._means, self._pending = {}, {}
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         seconds = time.perf_counter() - self._clock
         self._clock += seconds
-        self._learned[0] += len(batch.choice)
+        self._learned[0] += _plies(batch)
         self._learned[1] += seconds
-        self.played["seconds"] += seconds
-        if self.trainer.is_last_batch:  # callbacks have the epoch's end before the module
-            for name, (total, count) in self._means.items():
-                self.log(name, total / count, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
+        self._counters["seconds"] += seconds
+        # Before validation and the epoch's end, so that whoever reads the metrics there finds those of this rollout.
+        if self.trainer.is_last_batch or self.trainer.global_step == self.trainer.max_steps:
+            self._report()
 
     def on_train_epoch_end(self) -> None:
-        if not self._pending:
-            return  # other data than rollouts
+        self._report()  # of a Trainer that stopped inside a rollout
+
+    def _report(self) -> None:
+        """Log what there is to say of a rollout and of what was learned from it, once, of all ranks together."""
+        ranks = self.trainer.world_size
+        weighted = {name: (float(total), float(count)) for name, (total, count) in self._means.items()}
         for name, (value, reduce) in self._pending.items():
-            self.log(name, value, reduce_fx=reduce, sync_dist=True)
-        plies, seconds = self._learned
-        self.log("learned_plies_per_s", plies / seconds, reduce_fx="sum", sync_dist=True)
-        for name in ("games", "plies", "seconds"):
-            self.log(f"total_{name}", float(self.played[name]))
-        ratio = self._gradients.signal_to_noise()
-        if ratio is not None:
-            self.log("gradient_signal_to_noise", ratio)
-        pool = getattr(getattr(self.trainer, "datamodule", None), "opponents", None)
-        for name, score in pool.scores().items() if pool else ():
-            self.log(f"pool/{name}", score)
+            weighted[name] = (value, 1.0 if reduce == "mean" else 1 / ranks)
+        if self._pending:
+            plies, seconds = self._learned
+            weighted["learned_plies_per_s"] = (plies / max(seconds, 1e-9), 1 / ranks)
+        if not weighted:
+            return  # other data than rollouts
+        exact = torch.float32 if self.device.type == "mps" else torch.float64
+        totals, counts = self._gather(torch.tensor([list(weighted.values())], dtype=exact)).sum(dim=0).T
+        metrics = dict(zip(weighted, (totals / counts).tolist(), strict=True))
+        if self._pending:
+            metrics |= {f"total_{name}": float(self.played[name]) for name in ("games", "plies", "seconds")}
+            ratio = self._gradients.signal_to_noise()
+            if ratio is not None:
+                metrics["gradient_signal_to_noise"] = ratio
+            data = self_play_of(self.trainer)
+            if data and data.opponents:
+                metrics |= {f"pool/{name}": score for name, score in data.opponents.scores().items()}
+        # The ranks agree already; without sync_dist Lightning would advise it.
+        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
+        # By itself Lightning has them there after validation only.
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+        self._means, self._pending = {}, {}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Primitives and tensors only, so that `weights_only=True` reads it; the header is the policy file's.
         checkpoint["chesspg"] = {
             "played": self.played,
-            "reward_sum": self.reward_sum,
+            "reward_sum": self._counters["reward_sum"],
             "gradients": vars(self._gradients),
         }
+        if data := self_play_of(self.trainer):  # again, since it need not be the Trainer's data module
+            checkpoint["chesspg"]["self_play"] = data.state_dict()
         checkpoint[files.HEADER] = asdict(files.header_of(self.policy, self.facts()))
+        hyperparameters = checkpoint.get(self.CHECKPOINT_HYPER_PARAMS_KEY, {})
+        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = {
+            name: settings.describe(value) for name, value in hyperparameters.items()
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.played = dict(checkpoint["chesspg"]["played"])
-        self.reward_sum = checkpoint["chesspg"]["reward_sum"]
-        vars(self._gradients).update(checkpoint["chesspg"]["gradients"])
+        state = checkpoint.get("chesspg", {})
+        if "reward_sum" not in state:
+            raise ValueError(
+                "the checkpoint is not of a PolicyGradient; PolicyGradient(…, init=FILE) starts from its policy"
+            )
+        self._counters.latest().update(state["played"], reward_sum=state["reward_sum"])
+        if self._trainer:  # a run goes on
+            self._self_play = state.get("self_play", {"rollouts": state["played"]["rollouts"]})
+        vars(self._gradients).update(state["gradients"])
+        compiled = "_orig_mod." in "".join(self.state_dict())
+        if not compiled:  # it may have been when it was saved
+            weights = checkpoint["state_dict"]
+            checkpoint["state_dict"] = {name.replace("_orig_mod.", ""): weight for name, weight in weights.items()}
 
     def facts(self) -> dict[str, Any]:
-        """What a policy file says of this training."""
+        """What a policy file says about this training."""
         updates = self.trainer.global_step if self._trainer else 0
         return {"updates": updates, **self.played}
 
@@ -319,6 +444,25 @@ class _Gradients:
         ratio = (mean / noise - 1) / self.count if noise > 0 else None
         self.sum, self.squares, self.count = None, 0.0, 0
         return ratio
+
+
+def _plies(batch: Any) -> int:
+    """How many plies of rollouts are in a batch, or in the batches that CombinedLoader puts together."""
+    if isinstance(batch, Batch):
+        return len(batch.choice)
+    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
+    return sum(map(_plies, parts))
+
+
+def _check_batch(batch: Any) -> None:
+    """Raise TypeError unless the batch is one of a rollout."""
+    if not isinstance(batch, Batch):
+        raise TypeError(f"PolicyGradient learns from batches of SelfPlay, got a {type(batch).__name__} as training data")
+    if not isinstance(batch.games, int):
+        raise TypeError(
+            "PolicyGradient got batches of SelfPlay that a DataLoader has stacked; DataLoader(batch_size=None) leaves them "
+            "as they are"
+        )
 
 
 def _load(policy: Policy, init: str) -> None:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins import CheckpointIO
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,6 +27,7 @@ from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
 
+POOL = "pool"  # the folder of the members' policy files, beside the checkpoints that name them
 BLOCK = 4  # games of one start that share an opponent, two a seat: leave_one_out needs two alike
 KEPT = 0.9  # of a record, each time it is added to: the learner moves on
 
@@ -97,15 +100,10 @@ class OpponentPool:
         self._records = {text: Record() for text in self.players}
         self._opened: list[Player] = []
         self._open = ExitStack()
-        self._dropped: list[str] = []  # files of members that are no more
-        self._stale: list[Path] = []  # those of them that no new checkpoint names
         self._pair: NDArray[np.int64] = np.zeros(0, np.int64)  # of each game of the newest rollout, as `seats` tells it
 
     def snapshot(self, policy: Policy, rollout: int, facts: Mapping[str, Any] | None = None) -> None:
         """Keep a copy of the policy if one is due before this rollout, and let go of one that is too many."""
-        for path in self._stale:
-            path.unlink(missing_ok=True)
-        self._stale = []
         newest = self.members[-1].rollout if self.members else -1
         if not self.share or rollout % self.every or rollout == newest:
             return
@@ -113,8 +111,7 @@ class OpponentPool:
         if len(self.members) > self.size:
             times = [member.rollout for member in self.members]
             gap = [b - a for a, b in zip(times, times[2:], strict=False)]  # around each but the oldest and the newest
-            gone = self.members.pop(1 + gap.index(min(gap)) if self.size > 1 else 0)
-            self._dropped.append(gone.file)
+            self.members.pop(1 + gap.index(min(gap)) if self.size > 1 else 0)
 
     @staticmethod
     def blocks(games: int, starts: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -162,26 +159,27 @@ class OpponentPool:
         records = zip(names, self._all_records(), strict=True)
         return {name: record.points / record.games for name, record in records if record.games}
 
-    def state_dict(self, folder: Path, write: bool = True) -> dict[str, Any]:
-        """Primitives for a checkpoint; the members go into policy files of their own in `folder`, before it is written.
+    def state_dict(self) -> dict[str, Any]:
+        """Primitives for a checkpoint, which name the members' files.
 
-        A file's name holds a hash of the weights, so that runs that share a folder can't mistake each other's. A member
-        that is let go keeps its file until a checkpoint that does not name it has been written.
+        A file's name holds a hash of the weights, so that runs that share a folder can't mistake each other's.
         """
         for member in self.members:
-            if not member.file:
-                member.file = f"{member.rollout:06}-{_digest(member.policy)}{files.SUFFIX}"
-                if write:
-                    folder.mkdir(parents=True, exist_ok=True)
-                    files.save(folder / member.file, member.policy, member.facts)
-        if write:
-            self._stale += [folder / file for file in self._dropped if file]
-        self._dropped = []
+            member.file = member.file or f"{member.rollout:06}-{_digest(member.policy)}{files.SUFFIX}"
         members = [
             {"file": m.file, "rollout": m.rollout, "games": m.record.games, "points": m.record.points}
             for m in self.members
         ]
         return {"members": members, "players": {k: [r.games, r.points] for k, r in self._records.items()}}
+
+    def write(self, folder: Path) -> set[str]:
+        """Write the policy files of the members that are not there yet, and return the names of all of them."""
+        self.state_dict()  # names them
+        for member in self.members:
+            if not (folder / member.file).is_file():
+                folder.mkdir(parents=True, exist_ok=True)
+                files.save(folder / member.file, member.policy, member.facts)
+        return {member.file for member in self.members}
 
     def load_state_dict(self, state: Mapping[str, Any], folder: Path, game: Game) -> None:
         """Restore the pool. Raises ValueError, and changes nothing, if a member's file is missing or damaged."""
@@ -195,7 +193,8 @@ class OpponentPool:
                 facts = files.read_header(path).facts
             except ValueError as error:
                 raise ValueError(
-                    f"a member of the opponent pool is lost: {error}; --data.opponents null goes on without the pool"
+                    f"a member of the opponent pool is lost: {error}; to go on without the pool, set SelfPlay's "
+                    "opponents to None (--data.opponents null)"
                 ) from None
             record = Record(saved["games"], saved["points"])
             members.append(Member(saved["rollout"], policy, facts, record, saved["file"]))
@@ -231,6 +230,71 @@ class OpponentPool:
         if self.members:
             of_members[generator.choice(len(self.members), p=self._weights())] = self.share
         return np.concatenate([list(self.players.values()), of_members])
+
+
+class PoolFiles(CheckpointIO):
+    """Writes the pool's members beside each checkpoint, and deletes those that none of the checkpoints there names.
+
+    A checkpoint names its members; their files lie in `pool/` in its folder, are written before it, and are deleted after
+    the last checkpoint that names them is replaced or removed. So every checkpoint that is kept can be resumed, and a
+    kill at any moment leaves no checkpoint without its members.
+    """
+
+    def __init__(self, io: CheckpointIO, pool: OpponentPool) -> None:
+        self.io = io
+        self.pool = pool
+        self._named: dict[Path, set[str]] = {}  # by checkpoint, its members' files
+
+    @classmethod
+    def install(cls, trainer: pl.Trainer, pool: OpponentPool) -> None:
+        """Put one around the way this Trainer saves its checkpoints."""
+        strategy = trainer.strategy
+        if isinstance(strategy.checkpoint_io, cls):
+            strategy.checkpoint_io.pool = pool
+        else:
+            strategy.checkpoint_io = cls(strategy.checkpoint_io, pool)
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        if "://" in str(path):
+            raise ValueError(f"the opponent pool can't be written beside {path}; checkpoints must be in a local folder")
+        named = self.pool.write(Path(path).parent / POOL)
+        before = self._named_by(Path(path))
+        self.io.save_checkpoint(checkpoint, path, storage_options)
+        self._named[Path(path)] = named
+        self._delete(Path(path).parent, before - named)
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **options: Any) -> dict[str, Any]:
+        return self.io.load_checkpoint(path, *args, **options)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        before = self._named_by(Path(path))
+        self.io.remove_checkpoint(path)
+        self._named.pop(Path(path), None)
+        self._delete(Path(path).parent, before)
+
+    def teardown(self) -> None:
+        self.io.teardown()
+
+    def _delete(self, folder: Path, candidates: set[str]) -> None:
+        """Delete those of the files that no checkpoint in the folder names."""
+        if not candidates or not (folder / POOL).is_dir():
+            return
+        kept = (self._named_by(path) for path in folder.glob(f"*{files.CHECKPOINT}"))
+        for name in candidates.difference(*kept):
+            (folder / POOL / name).unlink(missing_ok=True)
+
+    def _named_by(self, path: Path) -> set[str]:
+        """The members that a checkpoint names, by its own word if another process wrote it."""
+        if path not in self._named and path.is_file():
+            try:
+                checkpoint = files.read_checkpoint(path)
+                states = [state for state in checkpoint.values() if isinstance(state, dict) and "opponents" in state]
+                states += [checkpoint.get("chesspg", {}).get("self_play", {})]
+                members = [m for state in states for m in state.get("opponents", {}).get("members", [])]
+                self._named[path] = {member["file"] for member in members}
+            except (ValueError, AttributeError, KeyError, TypeError):  # not a checkpoint of such a training
+                self._named[path] = set()
+        return self._named.get(path, set())
 
 
 def _digest(policy: Policy) -> str:

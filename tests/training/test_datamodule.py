@@ -242,8 +242,8 @@ def test_a_module_without_a_policy(trainer: MakeTrainer) -> None:
 
 # --- Memory ----------------------------------------------------------------------------------------------------------
 
-# The rollout is made, not played, and five of its 64 parts are learned from: every part takes the same memory, and
-# all of them would take half a minute.
+# The rollout is made, not played, and five of its 64 parts are learned from, which a Trainer in fast_dev_run takes: every
+# part takes the same memory, and all of them would take half a minute.
 LARGE = """
 import resource, sys
 import numpy as np, pytorch_lightning as pl, torch
@@ -272,7 +272,7 @@ class Made(SelfPlay):
 
 torch.set_num_threads(1)
 module = PolicyGradient(game, ResidualNet)
-trainer = pl.Trainer(max_epochs=1, accelerator="cpu", accumulate_grad_batches=64, limit_train_batches=5, logger=False,
+trainer = pl.Trainer(max_epochs=1, accelerator="cpu", accumulate_grad_batches=64, fast_dev_run=5, logger=False,
                      enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
 trainer.fit(module, Made(game, games=GAMES))
 assert trainer.global_step == 1

@@ -120,7 +120,7 @@ def test_updates_and_passes_count(trainer: MakeTrainer, module: MakeModule) -> N
 
 def test_rollouts_the_loss_can_not_use_are_refused_by_any_trainer(trainer: MakeTrainer, module: MakeModule) -> None:
     for more in ({"updates": 2}, {"passes": 2}):
-        with pytest.raises(ValueError, match=r"learn from plies that other weights played; set model\.clip"):
+        with pytest.raises(ValueError, match=r"learns from plies that other weights played; set PolicyGradient\(clip"):
             trainer().fit(module(), SelfPlay(TicTacToe(), games=8, **more))
     with pytest.raises(ValueError, match="leave_one_out baseline needs two games"):
         trainer().fit(module(baseline="leave_one_out"), SelfPlay(TicTacToe(), games=1))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -22,6 +23,7 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
+from chesspg.training.checkpoints import read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 from chesspg.training.opponents import OpponentPool
@@ -303,36 +305,85 @@ def test_nothing_is_written_without_a_checkpoint(trainer: MakeTrainer, module: M
     assert {"pool/earlier_1"} <= made.callback_metrics.keys()
 
 
-def test_at_every_moment_the_last_checkpoint_finds_its_members(player: PolicyPlayer, tmp_path: Path) -> None:
-    """Killed wherever it may be, a run goes on: what the newest state names is there, and little else."""
-    pool, last = OpponentPool(share=0.5, every=1, size=3), None
-    for rollout in range(20):
-        torch.nn.init.normal_(next(player.policy.parameters()))
-        pool.snapshot(player.policy, rollout)
-        if last:
-            OpponentPool(share=0.5, size=3).load_state_dict(last, tmp_path, GAME)
-        if rollout % 3 == 0:  # checkpoints may be rarer than snapshots
-            states = [pool.state_dict(tmp_path) for _ in range(2)]  # best.ckpt and last.ckpt
-            if last:  # before the checkpoint is in its place
-                OpponentPool(share=0.5, size=3).load_state_dict(last, tmp_path, GAME)
-            last = states[1]
-            assert states[0] == states[1]
-        assert len(list(tmp_path.iterdir())) <= 6
-    pool.snapshot(player.policy, 20)
-    assert last
-    assert {path.name for path in tmp_path.iterdir()} == {member["file"] for member in last["members"]}
+def kept(folder: Path) -> dict[str, set[str]]:
+    """Of each checkpoint in a folder, the members that it names."""
+    states = {path.name: read_checkpoint(path)["SelfPlay"] for path in folder.glob("*.ckpt")}
+    return {name: {m["file"] for m in state["opponents"]["members"]} for name, state in states.items()}
 
 
-def test_another_rank_writes_nothing(player: PolicyPlayer, tmp_path: Path) -> None:
-    pool, alike = pool_of(2, share=0.5), pool_of(2, share=0.5)
-    assert pool.state_dict(tmp_path, write=False) == alike.state_dict(tmp_path / "pool")
-    assert [path.name for path in tmp_path.iterdir()] == ["pool"]
+class Kept(pl.Callback):
+    """Looks at the pool's folder after each rollout."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.counts: list[int] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        named = set().union(*kept(self.folder).values())
+        assert {path.name for path in (self.folder / "pool").glob("*")} == named
+        self.counts.append(len(named))
+
+
+def test_the_pool_lies_beside_the_checkpoints_and_keeps_what_they_name(
+    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    pool, folder = OpponentPool(share=0.5, every=1, size=2), tmp_path / "deep" / "checkpoints"
+    saving = [ModelCheckpoint(folder, "{epoch}", save_top_k=2, monitor="reward", save_last=True), Kept(folder)]
+    made = trainer(max_epochs=9, callbacks=saving, enable_checkpointing=True, default_root_dir=tmp_path / "elsewhere")
+    made.fit(module(), SelfPlay(GAME, games=8, opponents=pool))
+    assert len(kept(folder)) == 3
+    assert {path.name for path in (folder / "pool").iterdir()} == set().union(*kept(folder).values())
+    assert max(saving[1].counts) <= 3 * 2  # type: ignore[attr-defined]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+def test_each_checkpoint_of_many_can_be_resumed(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    def run(epochs: int, **arguments: Any) -> Tensor:
+        learned, pool = module(), OpponentPool(share=0.5, every=1, size=2)
+        save = ModelCheckpoint(tmp_path / "kept", "{epoch}", save_top_k=-1)
+        made = trainer(
+            max_epochs=epochs, callbacks=[save], enable_checkpointing=True, default_root_dir=tmp_path / str(len(arguments))
+        )
+        made.fit(learned, SelfPlay(GAME, games=8, opponents=pool), **arguments)
+        return weights(learned.policy)
+
+    straight = run(6)
+    for epoch in (0, 2, 4):
+        path = tmp_path / f"kept/epoch={epoch}.ckpt"
+        assert torch.equal(run(6, ckpt_path=path, weights_only=True), straight)
+
+
+def test_a_killed_process_knows_what_the_checkpoints_of_another_name(
+    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    fit(trainer, module, tmp_path, 2)
+    (tmp_path / "last.ckpt").rename(tmp_path / "mine.ckpt")
+    fit(trainer, module, tmp_path, 5, ckpt_path=tmp_path / "mine.ckpt")
+    assert {path.name for path in (tmp_path / "pool").iterdir()} == set().union(*kept(tmp_path).values())
+    fit(trainer, module, tmp_path, 3, ckpt_path=tmp_path / "mine.ckpt")  # its members are still there
+
+
+def test_a_member_whose_file_is_deleted_is_written_again(
+    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    class Delete(pl.Callback):
+        def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            for path in (tmp_path / "pool").glob("*"):
+                path.unlink()
+
+    pool = OpponentPool(share=0.5, every=2, size=2)
+    save = ModelCheckpoint(tmp_path, "last")
+    made = trainer(max_epochs=4, callbacks=[Delete(), save], enable_checkpointing=True)
+    made.fit(module(), SelfPlay(GAME, games=8, opponents=pool))
+    assert {path.name for path in (tmp_path / "pool").iterdir()} == set().union(*kept(tmp_path).values())
 
 
 @pytest.mark.parametrize("damage", ["gone", "truncated", "noise", "other weights", "of another game"])
 def test_a_damaged_member(damage: str, tmp_path: Path) -> None:
     pool = pool_of(2, share=0.5)
-    state = pool.state_dict(tmp_path)
+    pool.write(tmp_path)
+    state = pool.state_dict()
     path = tmp_path / state["members"][1]["file"]
     if damage == "gone":
         path.unlink()
@@ -354,7 +405,9 @@ def test_a_damaged_member(damage: str, tmp_path: Path) -> None:
 
 
 def test_leftovers_are_left_alone(tmp_path: Path) -> None:
-    state = pool_of(2, share=0.5).state_dict(tmp_path)
+    written = pool_of(2, share=0.5)
+    written.write(tmp_path)
+    state = written.state_dict()
     (tmp_path / "000077-deadbeef.safetensors").write_bytes(b"half a mem")
     (tmp_path / ".000003-deadbeef.safetensors.17.tmp").write_bytes(b"half a mem")
     pool = OpponentPool(share=0.5)

@@ -1,0 +1,79 @@
+"""The settings of a module as primitives, for loggers and checkpoints, and the module's arguments from them again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from chesspg.games.game import Game
+from chesspg.policy import files
+from chesspg.policy.networks import Network
+
+UNKNOWN = "unknown"  # the class of a callable that can't be described
+
+
+def describe(value: Any) -> Any:
+    """A setting as JSON has it: what is primitive stays, a game, network, class or partial becomes its class_path.
+
+    A function that builds an optimizer has no description that could be built again; its class_path is `unknown`.
+    """
+    value = getattr(value, "_orig_mod", value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): describe(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(one) for one in value]
+    if isinstance(value, Game | Network):
+        return files.describe(value)
+    if isinstance(value, type):
+        return {"class_path": f"{value.__module__}.{value.__qualname__}", "init_args": {}}
+    if isinstance(value, partial):
+        # That of a configuration has the class as an argument of the function that builds it.
+        built = next((one for one in (value.func, *value.args) if isinstance(one, type)), None)
+        if built is not None:
+            return {**describe(built), "init_args": describe(value.keywords)}
+    return {"class_path": UNKNOWN, "init_args": {}}
+
+
+def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a class of modules is called with to have the one in a checkpoint, `given` going first.
+
+    Raises ValueError if the file is damaged, or if a class that it names must be given.
+    """
+    arguments = dict(given)
+    saved = files.read_checkpoint(path).get("hyper_parameters", {})
+    accepted = inspect.signature(module).parameters
+    open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in accepted.values())
+    missing = [name for name in ("game", "network") if name not in arguments and (open_ended or name in accepted)]
+    # What a user's subclass keeps under these names may be its own; ours is a class_path.
+    if any(isinstance(saved.get(name), dict) for name in missing) or (missing and not saved):
+        policy = files.load(path, arguments.get("game"))
+        built = {"game": policy.game, "network": lambda game: policy.network}
+        arguments |= {name: built[name] for name in missing if isinstance(saved.get(name), dict) or not saved}
+    if saved.get("init") and not saved.get("kl_weight") and "init" in accepted:
+        arguments.setdefault("init", None)  # its weights have become those of the checkpoint
+    for name, base, home in (
+        ("optimizer", Optimizer, torch.optim),
+        ("lr_scheduler", LRScheduler, torch.optim.lr_scheduler),
+    ):
+        spec = saved.get(name)
+        if name in arguments or not isinstance(spec, dict):
+            continue
+        built_by = getattr(home, str(spec.get("class_path")).rpartition(".")[2], None)
+        if not (isinstance(built_by, type) and issubclass(built_by, base)):
+            raise ValueError(
+                f"{path} was trained with the {name} {spec.get('class_path')!r}, which is not one of torch's; "
+                f"give it: load_from_checkpoint(path, {name}=…)"
+            )
+        arguments[name] = partial(built_by, **spec["init_args"])
+    return arguments
