@@ -542,7 +542,7 @@ BAD = {
     "one batch of a rollout": ("--trainer.fast_dev_run true", "fast_dev_run is not for rollouts"),
     "no updates": ("--trainer.max_steps 0", "max_steps is 0"),
     "no rollouts": ("--trainer.max_epochs 0", "max_epochs is 0"),
-    "more than policy files hold": ("--trainer.precision 64-true", "one of 32-true, bf16-mixed"),
+    "more than policy files hold": ("--trainer.precision 64-true", "must be 32-true or bf16-mixed, got 64-true"),
 }  # fmt: skip
 
 

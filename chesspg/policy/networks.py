@@ -121,13 +121,13 @@ class ResidualNet(Network):
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
         bits = self.unpack(torch.cat((planes, self.attacks(planes)), dim=1))
-        board = bits.new_empty((len(bits), 8, 8, self.stem.in_channels))
+        board = bits.new_empty((bits.shape[0], 8, 8, self.stem.in_channels))
         board[..., : bits.shape[1]] = bits.view(*bits.shape[:2], 8, 8).permute(0, 2, 3, 1)
         board[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # a counter is a plane of its value
         x = self.stem(board.permute(0, 3, 1, 2))
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
-        first = torch.arange(0, 64 * len(x), 64, device=x.device)[:, None]  # a1 of each board
+        first = torch.arange(0, 64 * x.shape[0], 64, device=x.device)[:, None]  # a1 of each board
         # Only the squares of legal moves are multiplied: all 64 × 64 of them are slow to write, and slower backwards.
         source, target = (
             vectors.flatten(0, 1).index_select(0, (first + square).flatten())

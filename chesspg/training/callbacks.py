@@ -39,16 +39,17 @@ PART = 50  # pairs of games after which a match may end early; fewer at once wou
 class EvaluationMatch(Callback):
     """Plays matches against `opponents` before training, in each validation loop, and at the end of training.
 
-    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and printed as
-    one line; with a temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is known
-    (random's is 0; in chess also those of the ladder that ships) follows the policy's own, logged as `rating` with
-    `rating_low` and `rating_high`. Works with any module that has a `policy`.
+    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and printed
+    as one line; with a temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is
+    known (random's is 0; in chess also those of the ladder that ships) follows the policy's own, logged as `rating`
+    with `rating_low` and `rating_high`. Works with any module that has a `policy`.
 
-    `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for this.
-    So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play where
-    averages are saved, and `trainer.validate(module, data, ckpt_path="best")` plays a match. The match before training
-    goes to the loggers alone; the one at the end is left out if it was just played. Where there is no validation loop
-    (a data module without `val_dataloader`, a module without `validation_step`) matches are played at the ends of epochs.
+    `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for
+    this. So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play
+    where averages are saved, and `trainer.validate(module, data, ckpt_path="best")` plays a match. The match before
+    training goes to the loggers alone; the one at the end is left out if it was just played. Where there is no
+    validation loop (a data module without `val_dataloader`, a module without `validation_step`) matches are played at
+    the ends of epochs.
 
     An opponent that fails, such as an engine that crashes, is named in a warning; its match is left out.
 
@@ -61,8 +62,8 @@ class EvaluationMatch(Callback):
         seed: of the openings and of the moves.
         folder: where the games are saved as PGN, if given.
         within: a match ends early, after a multiple of 100 games, once its score is known to ± this; 0 plays them all.
-        gate: [elo0, elo1]. The policy then also meets the best so far, at first the one before training, and replaces it
-            if an SPRT accepts elo1 against elo0; `gate`, the number of times it happened, is logged then and is the
+        gate: [elo0, elo1]. The policy then also meets the best so far, at first the one before training, and replaces
+            it if an SPRT accepts elo1 against elo0; `gate`, the number of times it happened, is logged then and is the
             monitor.
 
     Raises:
@@ -100,6 +101,7 @@ class EvaluationMatch(Callback):
         self.gate = gate
         self.beaten = 0  # how often the best so far was
         self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # the previous policy and the best so far
+        self._stage: str | None = None
         self._played_at = -1  # the number of updates at the last evaluation
         self._interval: int | None = None  # of validation, while the last epoch is validated whatever it is
 
@@ -112,9 +114,14 @@ class EvaluationMatch(Callback):
     def state_key(self) -> str:
         return self._generate_state_key(opponents=self.opponents, temperature=self.temperature)
 
+    def find_opponents(self, game: Game) -> None:
+        """Raise ValueError if an opponent can't be had now."""
+        with roster.players(self._known(), game):
+            pass
+
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        with roster.players(self._known(), policy_of(module).game):
-            pass  # they can all be had, now at least
+        self.find_opponents(policy_of(module).game)
+        self._stage = stage
         if stage != "fit":
             return
         self._played_at = -1
@@ -127,12 +134,14 @@ class EvaluationMatch(Callback):
             )
         if (interval > 1 and alone) or self.every_n_rollouts > 1:
             self._refuse_monitors(trainer)
-        # Without a validation loop before those that look at a score. With one behind those that may end the run, so that
-        # the last match is played then, and before those that save.
-        order = {True: 0, False: 2}[alone and interval == 1]
-        trainer.callbacks = sorted(  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
-            _callbacks(trainer), key=lambda one: order if one is self else 3 if isinstance(one, Checkpoint) else 1
-        )
+        # Without a validation loop a match comes before those that look at its score. With one, the last match comes
+        # after those that may end the run and before those that save.
+        others = [one for one in _callbacks(trainer) if self not in (one, getattr(one, "match", None))]
+        saving = [one for one in others if isinstance(one, Checkpoint)]
+        others = [one for one in others if one not in saving]
+        ending = [_AfterEarlyStopping(self)] if any(isinstance(one, EarlyStopping) for one in others) else []
+        ordered = [self, *others] if alone and interval == 1 else [*others, self, *ending]
+        trainer.callbacks = [*ordered, *saving]  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         for config in trainer.lr_scheduler_configs:
@@ -144,8 +153,8 @@ class EvaluationMatch(Callback):
             rank_zero_info("EvaluationMatch plays no match: Trainer(limit_val_batches=0) switches validation off")
         elif not trainer.enable_validation:
             rank_zero_info(
-                "EvaluationMatch plays at the ends of epochs: there is no validation loop, for which the module needs a "
-                "validation_step and the data a val_dataloader"
+                "EvaluationMatch plays at the ends of epochs: there is no validation loop, for which the module needs "
+                "a validation_step and the data a val_dataloader"
             )
         if not self.earlier and trainer.limit_val_batches != 0:  # else a run goes on that was evaluated before
             metrics = self.evaluate(trainer, module)
@@ -172,7 +181,9 @@ class EvaluationMatch(Callback):
             self._log(trainer, module, remember=fitting)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        due = not trainer.enable_validation and (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        due = (
+            not trainer.enable_validation and (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        )
         if (due and self._is_due(trainer)) or self._is_over(trainer):
             self._final(trainer, module, log=True)
 
@@ -207,7 +218,7 @@ class EvaluationMatch(Callback):
             if isinstance(result, MatchResult):
                 results[name] = result
             else:
-                trainer.print(f"warning: no match against {name}: {result}")
+                _print(trainer, f"warning: no match against {name}: {result}")
         passed = self.gate and BEST in results and results[BEST].sprt(*self.gate).decision == "accept"
         if remember:
             self._played_at = trainer.global_step
@@ -219,14 +230,16 @@ class EvaluationMatch(Callback):
         if not results:
             return {}
         rating = _rating(policy.game, results)
-        trainer.print(_line(trainer, played, results, rating) + (" · new best" if passed and remember else ""))
+        _print(trainer, _line(trainer, played, results, rating) + (" · new best" if passed and remember else ""))
         if self.folder is not None and trainer.is_global_zero:
             self._save(policy.game, trainer.global_step, results)
         return self._metrics(results, rating) | ({"gate": float(self.beaten)} if passed and remember else {})
 
     def _log(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool) -> None:
         for name, value in self.evaluate(trainer, module, remember).items():
-            module.log(name, value, on_step=False, on_epoch=True, batch_size=1, sync_dist=True, add_dataloader_idx=False)
+            module.log(
+                name, value, on_step=False, on_epoch=True, batch_size=1, sync_dist=True, add_dataloader_idx=False
+            )
 
     def _final(self, trainer: pl.Trainer, module: pl.LightningModule, log: bool) -> None:
         """Play outside the validation loop, unless it was just played, with the weights that validation would have."""
@@ -282,15 +295,15 @@ class EvaluationMatch(Callback):
     def _advice(self, monitoring: str, metric: str) -> str:
         return (
             f"{monitoring} monitors {metric!r} but would look more often than EvaluationMatch plays; set how often by "
-            "Trainer(check_val_every_n_epoch=…), leave every_n_rollouts at 1, and give the data a val_dataloader and the "
-            "module a validation_step"
+            "Trainer(check_val_every_n_epoch=…), leave every_n_rollouts at 1, and give the data a val_dataloader and "
+            "the module a validation_step"
         )
 
     def _match(self, trainer: pl.Trainer, policy: Policy, name: str) -> MatchResult | str:
         """How the match against `name` went, or why there was none."""
         game, context = policy.game, trainer.precision_plugin.forward_context
         a = PolicyPlayer(policy, self.temperature, context)
-        games = 2 if trainer.fast_dev_run else self.games
+        games = 2 if trainer.fast_dev_run else self.games  # type: ignore[attr-defined]  # untyped in Lightning
         openings = random_openings(game, games // 2, default_plies(game), self.seed)
         try:
             with ExitStack() as stack:
@@ -351,7 +364,32 @@ class EvaluationMatch(Callback):
         return {"earlier": self.earlier, "beaten": self.beaten}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.earlier, self.beaten = state_dict["earlier"], state_dict["beaten"]
+        if self._stage in (None, "fit") or not self.earlier:  # to validate a checkpoint is not to go on from it
+            self.earlier, self.beaten = state_dict["earlier"], state_dict["beaten"]
+
+
+class _AfterEarlyStopping(EarlyStopping):
+    """Plays the last match of a run that EarlyStopping ends.
+
+    Lightning calls each EarlyStopping when all other callbacks are done but for those that save. It knows the two by
+    their class alone, hence the base.
+    """
+
+    def __init__(self, match: EvaluationMatch) -> None:
+        super().__init__(monitor="", strict=False)
+        self.match = match
+
+    def setup(self, *arguments: Any, **more: Any) -> None:
+        pass
+
+    def on_validation_end(self, *arguments: Any) -> None:
+        pass
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.match.on_train_epoch_end(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
 
 
 class SampleGames(Callback):
@@ -389,6 +427,13 @@ class SampleGames(Callback):
 
 def _callbacks(trainer: pl.Trainer) -> list[Callback]:
     return trainer.callbacks  # type: ignore[attr-defined, no-any-return]  # untyped in Lightning
+
+
+def _print(trainer: pl.Trainer, line: str) -> None:
+    """On rank 0, above the progress bar if there is one."""
+    bar = trainer.progress_bar_callback
+    if trainer.is_global_zero:
+        (bar.print if bar and bar.is_enabled else print)(line)  # type: ignore[attr-defined]  # untyped in Lightning
 
 
 def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | None:

@@ -190,7 +190,7 @@ def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
     model.check(data)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
         if isinstance(callback, EvaluationMatch):
-            callback.setup(trainer, model, "fit")  # finds its opponents
+            callback.find_opponents(data.game)
     if data.opponents:
         with roster.players(data.opponents.players, data.game):
             pass  # they can all be had

@@ -18,7 +18,8 @@ class Counters(dict[str, float]):
     def __init__(self, **numbers: float) -> None:
         super().__init__(numbers)
         # [1 + numbers]: how often something was published, then what.
-        self._shared = torch.zeros(1 + len(numbers), dtype=torch.float64).share_memory_()
+        self._shared = torch.zeros(1 + len(numbers), dtype=torch.float64)
+        self._shared.share_memory_()  # type: ignore[no-untyped-call]  # torch gives it no hints
         self._seen = 0.0
 
     def publish(self) -> None:

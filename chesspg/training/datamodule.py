@@ -30,8 +30,8 @@ from chesspg.training.counters import Counters
 from chesspg.training.opponents import POOL, OpponentPool, PoolFiles
 from chesspg.training.packages import check_package
 
-# The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data module
-# that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
+# The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
+# module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
 _FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
 
 
@@ -43,6 +43,10 @@ def announce(trainer: pl.Trainer) -> None:
 
 def _is_running(trainer: pl.Trainer) -> bool:
     return trainer.state.status == TrainerStatus.RUNNING
+
+
+def _in_fast_dev_run(trainer: pl.Trainer) -> bool:
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # untyped in Lightning
 
 
 class Batch(NamedTuple):
@@ -221,9 +225,9 @@ class SelfPlay(pl.LightningDataModule):
     def train_dataloader(self) -> _RolloutLoader:
         return _RolloutLoader(self)
 
-    def val_dataloader(self) -> list[int]:
+    def val_dataloader(self) -> Any:
         """One element, whose only use is that the validation loop runs."""
-        return [0]
+        return range(1)
 
     @property
     def fitting(self) -> pl.Trainer | None:
@@ -238,13 +242,14 @@ class SelfPlay(pl.LightningDataModule):
             raise ValueError(
                 f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}): it must be at least 1"
             )
-        if trainer.overfit_batches:
+        overfit: float = trainer.overfit_batches  # type: ignore[attr-defined]  # untyped in Lightning
+        if overfit:
             raise ValueError(
-                f"Trainer(overfit_batches={trainer.overfit_batches}) can't be used with SelfPlay, which plays new games "
-                "for each rollout; leave it out"
+                f"Trainer(overfit_batches={overfit}) can't be used with SelfPlay, which plays new games for each "
+                "rollout; leave it out"
             )
         limit = trainer.limit_train_batches
-        if not trainer.fast_dev_run and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
+        if not _in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
             raise ValueError(
                 f"Trainer(limit_train_batches={limit}) would take a part of each rollout's {batches} batches, and the "
                 "gradient would be another one; leave it out, SelfPlay(games=…) sets the size of a rollout"
@@ -388,7 +393,7 @@ class _RolloutLoader:
                 f"accumulate_grad_batches changed from {self._checked[1]} to {factor} while training; rollouts are cut "
                 "for the former, so it must stay the same"
             )
-        if trainer.fast_dev_run:
+        if _in_fast_dev_run(trainer):
             return
         if trainer.num_training_batches != batches:
             raise ValueError(
@@ -398,8 +403,8 @@ class _RolloutLoader:
         begun = trainer.fit_loop.epoch_loop.batch_progress.current.ready
         if begun:
             raise ValueError(
-                f"{trainer.ckpt_path} was saved inside a rollout, after {begun} of its {batches} batches, and the rest of "
-                "those games is gone; resume from a checkpoint saved at the end of an epoch"
+                f"{trainer.ckpt_path} was saved inside a rollout, after {begun} of its {batches} batches, and the rest "
+                "of those games is gone; resume from a checkpoint saved at the end of an epoch"
             )
 
 

@@ -38,8 +38,8 @@ def check_precision(trainer: pl.Trainer) -> None:
     """Raise ValueError for a precision in which sampling, loss and policy files would not agree."""
     if trainer.precision not in PRECISIONS:
         raise ValueError(
-            f"trainer.precision must be {' or '.join(PRECISIONS)}, got {trainer.precision}: log-probabilities, returns and "
-            "policy files are in single precision, and float16 would need a loss scaler"
+            f"trainer.precision must be {' or '.join(PRECISIONS)}, got {trainer.precision}: log-probabilities, returns "
+            "and policy files are in single precision, and float16 would need a loss scaler"
         )
 
 
@@ -170,7 +170,7 @@ class PolicyGradient(pl.LightningModule):
                 optimizer of the user's own, which a file can't be trusted with.
         """
         given = settings.from_checkpoint(checkpoint_path, cls, arguments)
-        return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **given})  # type: ignore[no-any-return]
+        return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **given})
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The policy for N positions, as `Games.observe` sees them; `self.policy` gives it as a distribution.
@@ -184,9 +184,7 @@ class PolicyGradient(pl.LightningModule):
             [N, M] log π of each legal action, 0 after the last; with a value head also [N] the expected return.
         """
         distribution = self.policy(planes, scalars, legal)
-        return (
-            distribution.log_probs if distribution.value is None else (distribution.log_probs, distribution.value)
-        )
+        return distribution.log_probs if distribution.value is None else (distribution.log_probs, distribution.value)
 
     def predict_step(self, batch: Any, *args: Any) -> Any:
         """`forward` of a batch that begins with planes, scalars and legal actions, as a `Batch` does."""
@@ -202,8 +200,8 @@ class PolicyGradient(pl.LightningModule):
         """Raise ValueError if from rollouts as `data` plays and uses them the loss would not be what it says."""
         if data.updates * data.passes > 1 and self.clip is None:
             raise ValueError(
-                f"SelfPlay(updates={data.updates}, passes={data.passes}) learns from plies that other weights played; set "
-                "PolicyGradient(clip=0.2), which is model.clip in a recipe, or leave both at 1"
+                f"SelfPlay(updates={data.updates}, passes={data.passes}) learns from plies that other weights played; "
+                "set PolicyGradient(clip=0.2), which is model.clip in a recipe, or leave both at 1"
             )
         if self.baseline == "leave_one_out":
             estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
@@ -457,11 +455,13 @@ def _plies(batch: Any) -> int:
 def _check_batch(batch: Any) -> None:
     """Raise TypeError unless the batch is one of a rollout."""
     if not isinstance(batch, Batch):
-        raise TypeError(f"PolicyGradient learns from batches of SelfPlay, got a {type(batch).__name__} as training data")
+        raise TypeError(
+            f"PolicyGradient learns from batches of SelfPlay, got a {type(batch).__name__} as training data"
+        )
     if not isinstance(batch.games, int):
         raise TypeError(
-            "PolicyGradient got batches of SelfPlay that a DataLoader has stacked; DataLoader(batch_size=None) leaves them "
-            "as they are"
+            "PolicyGradient got batches of SelfPlay that a DataLoader has stacked; DataLoader(batch_size=None) leaves "
+            "them as they are"
         )
 
 

@@ -235,9 +235,9 @@ class OpponentPool:
 class PoolFiles(CheckpointIO):
     """Writes the pool's members beside each checkpoint, and deletes those that none of the checkpoints there names.
 
-    A checkpoint names its members; their files lie in `pool/` in its folder, are written before it, and are deleted after
-    the last checkpoint that names them is replaced or removed. So every checkpoint that is kept can be resumed, and a
-    kill at any moment leaves no checkpoint without its members.
+    A checkpoint names its members; their files lie in `pool/` in its folder, are written before it, and are deleted
+    after the last checkpoint that names them is replaced or removed. So every checkpoint that is kept can be resumed,
+    and a kill at any moment leaves no checkpoint without its members.
     """
 
     def __init__(self, io: CheckpointIO, pool: OpponentPool) -> None:

@@ -1,7 +1,9 @@
-"""The bar of a training: how much of the run is behind it, in the units of self-play."""
+"""The bar of a training: how much of the run is done, in the units of self-play; without a terminal, lines by time."""
 
 from __future__ import annotations
 
+import math
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +16,16 @@ from chesspg.training.budget import PlyBudget
 
 
 class RolloutProgress(ProgressBar):
-    """One bar for the whole run: rollouts, games, plies a second, time left."""
+    """One bar for the whole run: rollouts, games, plies per second, time left.
 
-    def __init__(self) -> None:
+    Where the output is not a terminal there is no bar, but a line after the first rollout that ends `every` seconds
+    after the last line, such as that of an evaluation match.
+    """
+
+    def __init__(self, every: float = 30.0) -> None:
         super().__init__()
+        self.every = every
+        self._said = time.monotonic()
         self._enabled = True
         self._console = Console()
         self._bar: Progress | None = None
@@ -46,6 +54,15 @@ class RolloutProgress(ProgressBar):
             return
         share, left = _share_done(trainer, played["plies"])
         speed = played["plies"] / max(played["seconds"], 1e-9)
+        if self._bar.disable and self.is_enabled and time.monotonic() - self._said >= self.every:
+            metrics = {
+                name: float(trainer.callback_metrics.get(name, math.nan)) for name in ("reward", "length", "entropy")
+            }
+            self.print(
+                f"update {trainer.global_step:>4} · {played['games']:,} games · reward {metrics['reward']:+.2f} · "
+                f"{metrics['length']:.0f} plies a game · entropy {metrics['entropy']:.2f} · {speed:,.0f} plies/s · "
+                f"{left}"
+            )
         self._bar.update(
             self._task,
             description="playing ",
@@ -61,6 +78,7 @@ class RolloutProgress(ProgressBar):
         self._stop()
 
     def print(self, *args: Any, **kwargs: Any) -> None:
+        self._said = time.monotonic()
         self._console.print(*args, highlight=False, soft_wrap=True)
 
     @property
@@ -80,7 +98,7 @@ class RolloutProgress(ProgressBar):
 
 
 def _share_done(trainer: pl.Trainer, plies: int) -> tuple[float, str]:
-    """How much of the run is behind us, in [0, 1], and what is left in words."""
+    """How much of the run is done, in [0, 1], and what is left in words."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, PlyBudget):
             return min(1.0, plies / callback.plies), f"{max(0, callback.plies - plies):,} plies left"

@@ -58,7 +58,7 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
     # What a user's subclass keeps under these names may be its own; ours is a class_path.
     if any(isinstance(saved.get(name), dict) for name in missing) or (missing and not saved):
         policy = files.load(path, arguments.get("game"))
-        built = {"game": policy.game, "network": lambda game: policy.network}
+        built = {"game": policy.game, "network": lambda game: policy.network.train()}
         arguments |= {name: built[name] for name in missing if isinstance(saved.get(name), dict) or not saved}
     if saved.get("init") and not saved.get("kl_weight") and "init" in accepted:
         arguments.setdefault("init", None)  # its weights have become those of the checkpoint

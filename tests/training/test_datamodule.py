@@ -242,8 +242,8 @@ def test_a_module_without_a_policy(trainer: MakeTrainer) -> None:
 
 # --- Memory ----------------------------------------------------------------------------------------------------------
 
-# The rollout is made, not played, and five of its 64 parts are learned from, which a Trainer in fast_dev_run takes: every
-# part takes the same memory, and all of them would take half a minute.
+# The rollout is made, not played, and five of its 64 parts are learned from, which a Trainer in fast_dev_run takes:
+# every part takes the same memory, and all of them would take half a minute.
 LARGE = """
 import resource, sys
 import numpy as np, pytorch_lightning as pl, torch

@@ -136,7 +136,15 @@ def test_the_schedule_follows_rollouts(trainer: MakeTrainer, module: MakeModule)
 # --- Strictly on-policy ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("units", "precision"), [({"amx_bf16": True}, "bf16-mixed"), ({}, "32-true")])
+@pytest.mark.parametrize(
+    ("units", "precision"),
+    [
+        ({"amx_bf16": True}, "bf16-mixed"),  # Sapphire Rapids
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16-mixed"),  # Zen 4, Zen 5, Cooper Lake
+        ({"amx_int8": True, "amx_bf16": False, "avx512_bf16": False}, "32-true"),
+        ({}, "32-true"),
+    ],
+)
 def test_the_fastest_precision_is_bf16_only_where_there_are_units_for_it(
     units: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

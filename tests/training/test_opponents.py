@@ -343,7 +343,10 @@ def test_each_checkpoint_of_many_can_be_resumed(trainer: MakeTrainer, module: Ma
         learned, pool = module(), OpponentPool(share=0.5, every=1, size=2)
         save = ModelCheckpoint(tmp_path / "kept", "{epoch}", save_top_k=-1)
         made = trainer(
-            max_epochs=epochs, callbacks=[save], enable_checkpointing=True, default_root_dir=tmp_path / str(len(arguments))
+            max_epochs=epochs,
+            callbacks=[save],
+            enable_checkpointing=True,
+            default_root_dir=tmp_path / str(len(arguments)),
         )
         made.fit(learned, SelfPlay(GAME, games=8, opponents=pool), **arguments)
         return weights(learned.policy)

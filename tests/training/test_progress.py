@@ -101,3 +101,20 @@ def test_the_bar_with_another_module(trainer: MakeTrainer) -> None:
     fit = trainer(callbacks=[progress], enable_progress_bar=True)
     fit.fit(Other(), torch.utils.data.DataLoader([torch.zeros(1)], batch_size=None))
     assert fit.current_epoch == 1
+
+
+def test_lines_by_time_where_there_is_no_terminal(trainer: MakeTrainer, module: MakeModule) -> None:
+    def lines(every: float) -> list[str]:
+        text, progress = io.StringIO(), RolloutProgress(every)
+        progress._console = Console(file=text, width=140)
+        match = EvaluationMatch(["random"], games=2)
+        fit = trainer(max_epochs=3, check_val_every_n_epoch=3, callbacks=[progress, match], enable_progress_bar=True)
+        fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+        return text.getvalue().splitlines()
+
+    often, seldom = lines(0.0), lines(1000.0)
+    assert [line.split(" · ")[2].split()[0] for line in seldom] == ["random", "random"]
+    between = [line for line in often if " · reward " in line]
+    assert [line.split(" · ")[1] for line in between] == ["8 games", "16 games", "24 games"]
+    pattern = r"update    1 · 8 games · reward [+-]\d\.\d\d · \d plies a game · entropy \d\.\d\d · [\d,]+ plies/s · "
+    assert re.fullmatch(pattern + "2 rollouts left", between[0])

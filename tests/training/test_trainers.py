@@ -101,12 +101,9 @@ def test_what_would_change_the_gradient_is_refused_before_the_first_game(
 ) -> None:
     learned, games = module(clip=0.2), Counting(GAME, games=8, **data)
     before = flat(learned)
+    given = {"data module": games, "wrapped": Wrapper(games), "loader": games.train_dataloader()}[how]
     with pytest.raises(ValueError, match=words) as caught:
-        fit = trainer(max_epochs=3, **arguments)
-        if how == "loader":
-            fit.fit(learned, games.train_dataloader())
-        else:
-            fit.fit(learned, datamodule=games if how == "data module" else Wrapper(games))
+        trainer(max_epochs=3, **arguments).fit(learned, given)
     assert "\n" not in str(caught.value)
     assert games.sampled == 0
     assert torch.equal(flat(learned), before)
@@ -226,7 +223,7 @@ def test_another_game_or_variant_is_refused(
     ours: Game, theirs: Game, wrapped: bool, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     games = Counting(theirs, games=2, max_plies=4)
-    with pytest.raises(ValueError, match="SelfPlay plays .* but the policy of PolicyGradient is for .*the same game"):
+    with pytest.raises(ValueError, match=r"SelfPlay plays .* but the policy of PolicyGradient is for .*the same game"):
         trainer().fit(module(ours), datamodule=Wrapper(games) if wrapped else games)
     assert games.sampled == 0
 
@@ -261,7 +258,7 @@ def test_another_module_is_checked_too(trainer: MakeTrainer) -> None:
 
 def test_another_module_with_games_that_are_wrapped(trainer: MakeTrainer) -> None:
     games = SelfPlay(GAME, games=8)
-    with pytest.raises(ValueError, match="SelfPlay knows no Trainer: .* `trainer`"):
+    with pytest.raises(ValueError, match=r"SelfPlay knows no Trainer: .* `trainer`"):
         trainer().fit(Own(), Wrapper(games))
 
     class Named(Wrapper):

@@ -1,0 +1,316 @@
+"""A checkpoint gives the module back; hyperparameters reach every logger; forward, export and compiled networks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import yaml
+from pytorch_lightning.callbacks import ModelSummary
+from pytorch_lightning.cli import LightningCLI
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers.logger import DummyLogger
+from torch import Tensor
+
+from chesspg.games.chess import Chess
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy import files
+from chesspg.policy.networks import MLP, ResidualNet
+from chesspg.policy.policy import to_tensors
+from chesspg.training.datamodule import Batch, SelfPlay
+from chesspg.training.module import PolicyGradient
+
+MakeTrainer = Callable[..., pl.Trainer]
+MakeModule = Callable[..., PolicyGradient]
+GAME = TicTacToe()
+
+
+def flat(module: pl.LightningModule) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+
+def saved(module: PolicyGradient, make: MakeTrainer, folder: Path, **arguments: Any) -> Path:
+    """The module, trained for two rollouts, as a checkpoint of a plain Trainer."""
+    fit = make(max_epochs=2, **arguments)
+    fit.fit(module, SelfPlay(module.policy.game, games=8, max_plies=10))
+    fit.save_checkpoint(folder / "two.ckpt")
+    return folder / "two.ckpt"
+
+
+SETTINGS = {
+    "temperature": 0.7, "baseline": "value", "gae_lambda": 0.8, "entropy_weight": 0.3, "value_weight": 0.25,
+    "average": "plies", "standardise": True, "clip": 0.15,
+}  # fmt: skip
+
+
+def test_everything_comes_back(trainer: MakeTrainer, tmp_path: Path) -> None:
+    game = Chess(backend="python-chess", variant="kingofthehill")
+    learned = PolicyGradient(
+        game,
+        partial(ResidualNet, channels=4, blocks=1, value=True),
+        optimizer=partial(torch.optim.SGD, lr=0.25, momentum=0.5),
+        lr_scheduler=partial(torch.optim.lr_scheduler.StepLR, step_size=3, gamma=0.5),
+        **SETTINGS,
+    )
+    again = PolicyGradient.load_from_checkpoint(saved(learned, trainer, tmp_path))
+    assert torch.equal(flat(again), flat(learned))
+    assert files.describe(again.policy.game) == files.describe(game)
+    assert files.describe(again.policy.network) == files.describe(learned.policy.network)
+    assert again.hparams == learned.hparams
+    assert again.policy.temperature == 0.7
+    for name, value in SETTINGS.items():
+        assert again.hparams[name] == value
+    (optimizer,), (schedule,) = (
+        [again.configure_optimizers()["optimizer"]],
+        [again.configure_optimizers()["lr_scheduler"]],
+    )
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]) == (0.25, 0.5)
+    assert isinstance(schedule, torch.optim.lr_scheduler.StepLR)
+    assert again.played == learned.played
+    assert again.played["rollouts"] == 2
+
+
+def test_what_is_given_goes_first(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    path = saved(module(entropy_weight=0.3, baseline="leave_one_out"), trainer, tmp_path)
+    again = PolicyGradient.load_from_checkpoint(path, entropy_weight=0.1, game=GAME, network=partial(MLP, hidden=(16,)))
+    assert (again.entropy_weight, again.baseline) == (0.1, "leave_one_out")
+
+
+def test_it_trains_on_as_it_would_have(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    def options() -> dict[str, Any]:
+        return {"optimizer": partial(torch.optim.Adam, lr=0.01), "baseline": "running_mean", "entropy_weight": 0.1}
+
+    straight = module(**options())
+    trainer(max_epochs=4).fit(straight, SelfPlay(GAME, games=8, seed=1))
+    first = module(**options())
+    fit = trainer(max_epochs=2)
+    fit.fit(first, SelfPlay(GAME, games=8, seed=1))
+    fit.save_checkpoint(tmp_path / "two.ckpt")
+    again = PolicyGradient.load_from_checkpoint(tmp_path / "two.ckpt")
+    games = SelfPlay(GAME, games=8, seed=1)
+    trainer(max_epochs=4).fit(again, games, ckpt_path=tmp_path / "two.ckpt", weights_only=True)
+    assert torch.equal(flat(again), flat(straight))
+
+
+def test_an_optimizer_that_a_file_can_not_name_must_be_given(
+    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    path = saved(module(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.5)), trainer, tmp_path)
+    with pytest.raises(ValueError, match=r"load_from_checkpoint\(path, optimizer=…\)"):
+        PolicyGradient.load_from_checkpoint(path)
+    again = PolicyGradient.load_from_checkpoint(path, optimizer=partial(torch.optim.SGD, lr=0.5))
+    assert again.hparams["optimizer"]["class_path"].endswith("SGD")
+
+
+@pytest.mark.parametrize(
+    "class_path", ["os.system", "subprocess.Popen", "torch.optim.lr_scheduler", "torch.load", "unknown"]
+)
+def test_a_file_names_no_other_callable(
+    class_path: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    path = saved(module(), trainer, tmp_path)
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["hyper_parameters"]["optimizer"] = {"class_path": class_path, "init_args": {"command": "touch PWNED"}}
+    torch.save(checkpoint, path)
+    with pytest.raises(ValueError, match="is not one of torch's"):
+        PolicyGradient.load_from_checkpoint(path)
+
+
+def test_init_is_no_longer_needed(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    files.save(tmp_path / "start.safetensors", module().policy)
+    path = saved(module(init=tmp_path / "start.safetensors"), trainer, tmp_path)
+    (tmp_path / "start.safetensors").unlink()
+    assert PolicyGradient.load_from_checkpoint(path).hparams["init"] is None
+
+
+# --- Subclasses ------------------------------------------------------------------------------------------------------
+
+
+class Fixed(PolicyGradient):
+    """Primitives alone in its constructor."""
+
+    def __init__(self, width: int = 16, rate: float = 0.01) -> None:
+        super().__init__(GAME, partial(MLP, hidden=(width,)), partial(torch.optim.SGD, lr=rate), entropy_weight=0.2)
+        self.save_hyperparameters()
+
+
+class Passing(PolicyGradient):
+    """Hands everything on, and saves all of it, objects too."""
+
+    def __init__(self, game: Any, network: Any, extra: float = 1.0, **arguments: Any) -> None:
+        super().__init__(game, network, **arguments)
+        self.save_hyperparameters()
+
+
+@pytest.mark.parametrize("make", [lambda: Fixed(width=8, rate=0.5), lambda: Passing(GAME, MLP, extra=2.0, clip=0.3)])
+def test_a_subclass_that_saves_its_hyperparameters(
+    make: Callable[[], PolicyGradient], trainer: MakeTrainer, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    learned = make()
+    path = saved(learned, trainer, tmp_path)
+    torch.load(path, weights_only=True)  # primitives and tensors, whatever the constructor was given
+    policy = files.load(path)
+    assert torch.equal(torch.cat([p.flatten() for p in policy.parameters()]), flat(learned))
+    again = type(learned).load_from_checkpoint(path)
+    assert torch.equal(flat(again), flat(learned))
+    assert again.entropy_weight == learned.entropy_weight
+    assert again.clip == learned.clip
+    for name in ("width", "rate", "extra"):
+        assert again.hparams.get(name) == learned.hparams.get(name)
+
+
+def test_it_resumes_too(trainer: MakeTrainer, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = saved(Passing(GAME, MLP), trainer, tmp_path)
+    again = Passing(GAME, MLP)
+    trainer(max_epochs=3).fit(again, SelfPlay(GAME, games=8), ckpt_path=path, weights_only=True)
+    assert again.played["rollouts"] == 3
+
+
+# --- Loggers ---------------------------------------------------------------------------------------------------------
+
+
+class Hyperparameters(DummyLogger):
+    """Keeps what a logger such as W&B's is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: dict[str, Any] = {}
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        self.given.update(args[0])
+
+
+def primitive(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and primitive(one) for name, one in value.items())
+    if isinstance(value, list):
+        return all(map(primitive, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def test_hyperparameters_reach_loggers_as_primitives(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    learned = module(optimizer=partial(torch.optim.SGD, lr=0.25), entropy_weight=0.3)
+    spy = Hyperparameters()
+    logger = [spy, CSVLogger(tmp_path, "csv", ""), TensorBoardLogger(tmp_path, "board", "")]
+    trainer(logger=logger, log_every_n_steps=1).fit(learned, SelfPlay(GAME, games=4))
+    assert primitive(dict(spy.given))
+    assert spy.given["entropy_weight"] == 0.3
+    assert spy.given["game"]["class_path"].endswith("TicTacToe")
+    assert spy.given["network"]["init_args"] == {"hidden": [16], "value": False}
+    assert spy.given["optimizer"]["init_args"] == {"lr": 0.25}
+    for kind in ("csv", "board"):
+        assert yaml.safe_load((tmp_path / kind / "hparams.yaml").read_text())["entropy_weight"] == 0.3
+
+
+@pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+@pytest.mark.filterwarnings("ignore:No seed found")
+def test_a_lightning_cli_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["cli"])
+    quiet = ["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"]
+    cli = LightningCLI(
+        PolicyGradient,
+        SelfPlay,
+        run=False,
+        save_config_callback=None,
+        seed_everything_default=False,
+        args=[
+            "--model.game=TicTacToe", "--model.network=MLP", "--model.entropy_weight=0.3", "--data.game=TicTacToe",
+            "--data.games=4", "--model.optimizer=SGD", "--model.optimizer.lr=0.5", "--trainer.max_epochs=1",
+            "--trainer.accelerator=cpu", *(f"--trainer.{name}=false" for name in quiet),
+        ],
+    )  # fmt: skip
+    cli.trainer.fit(cli.model, cli.datamodule)
+    cli.trainer.save_checkpoint(tmp_path / "one.ckpt")
+    assert primitive(dict(cli.model.hparams))
+    again = PolicyGradient.load_from_checkpoint(tmp_path / "one.ckpt")
+    assert torch.equal(flat(again), flat(cli.model))
+    assert (again.entropy_weight, again.configure_optimizers().param_groups[0]["lr"]) == (0.3, 0.5)
+
+
+# --- forward, summaries, export, compiled networks -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_forward_gives_log_probabilities_and_value(value: bool, trainer: MakeTrainer, module: MakeModule) -> None:
+    learned = module(value=value)
+    tensors = to_tensors(GAME.start(["3/3/3 x", "x2/1o1/3 x"]).observe())
+    distribution = learned.policy(*tensors)
+    output = learned(*tensors)
+    log_probs = output[0] if value else output
+    assert torch.equal(log_probs, distribution.log_probs)
+    assert not value or torch.equal(output[1], distribution.value)
+    assert learned(*learned.example_input_array)[0 if value else ...].shape == (1, 9)
+    (predicted,) = trainer().predict(learned, torch.utils.data.DataLoader([tensors], batch_size=None))
+    torch.testing.assert_close(predicted, output)
+
+
+def test_the_summary_has_sizes(trainer: MakeTrainer, module: MakeModule, caplog: pytest.LogCaptureFixture) -> None:
+    fit = trainer(callbacks=[ModelSummary(max_depth=-1)], enable_model_summary=True)
+    with caplog.at_level("INFO", logger="pytorch_lightning"):
+        fit.fit(module(), SelfPlay(GAME, games=4))
+    assert "Out sizes" in caplog.text
+
+
+def test_torch_export_of_chess_for_any_number_of_positions() -> None:
+    network = ResidualNet(Chess(backend="python-chess"), channels=4, blocks=1, value=True).eval()
+    game = Chess(backend="python-chess")
+    four = to_tensors(game.start(4).observe())
+    batch = torch.export.Dim("batch", min=2, max=1024)
+    exported = torch.export.export(network, four, dynamic_shapes=[{0: batch}] * 3).module()
+    seven = to_tensors(game.start(7).observe())
+    torch.testing.assert_close(exported(*seven).logits, network(*seven).logits)
+
+
+@pytest.mark.parametrize("what", ["network", "policy"])
+def test_what_was_compiled_is_saved_under_its_own_class(
+    what: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    learned = module()
+    if what == "network":
+        learned.policy.network = torch.compile(learned.policy.network, backend="eager")  # type: ignore[assignment]
+    else:
+        learned.policy = torch.compile(learned.policy, backend="eager")  # type: ignore[assignment]
+    path = saved(learned, trainer, tmp_path)
+    assert files.read_header(path).network["class_path"].endswith("MLP")
+    assert torch.equal(torch.cat([p.flatten() for p in files.load(path).parameters()]), flat(learned))
+    assert torch.equal(flat(PolicyGradient.load_from_checkpoint(path)), flat(learned))
+
+
+# --- Types and packages ----------------------------------------------------------------------------------------------
+
+
+def test_the_readme_passes_mypy_strict(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    code = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
+    (tmp_path / "example.py").write_text("\n".join(code).replace("# doctest: +ELLIPSIS", "") + "\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "example.py"]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert (root / "chesspg/py.typed").is_file()
+
+
+def test_a_program_of_the_other_package_is_warned(module: MakeModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    module()  # no warning, which would be an error here
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", sys)
+    with pytest.warns(UserWarning, match="made for `import pytorch_lightning as pl`"):
+        module()
+    with pytest.warns(UserWarning, match=r"lightning\.pytorch"):
+        SelfPlay(GAME)
+
+
+def test_batches_are_what_a_checkpoint_of_the_trainer_learns_from(module: MakeModule) -> None:
+    with pytest.raises(TypeError, match="got a dict"):
+        module().training_step({"games": 1}, 0)  # type: ignore[arg-type]
+    assert Batch._fields[:3] == ("planes", "scalars", "legal")  # what predict_step hands to forward
