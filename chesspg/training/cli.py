@@ -186,8 +186,7 @@ def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
         raise ValueError("trainer.accumulate_grad_batches is 0; it must be 1 or more")
     check_precision(trainer)
     model.configure_optimizers()  # a bad learning rate is said now
-    data.share(0, trainer.world_size)
-    model.check(data)
+    data.check(trainer, model)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
         if isinstance(callback, EvaluationMatch):
             callback.find_opponents(data.game)

@@ -235,8 +235,8 @@ class SelfPlay(pl.LightningDataModule):
         announced = (one() for one in reversed(_FITTING.get()))
         return next((trainer for trainer in announced if trainer and _is_running(trainer)), self.trainer)
 
-    def check(self, trainer: pl.Trainer) -> None:
-        """Raise ValueError if under this Trainer the gradient would not be that of the loss over whole rollouts."""
+    def check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Raise ValueError if with these the gradient would not be that of the module's loss over whole rollouts."""
         batches = self.updates * self.passes * trainer.accumulate_grad_batches
         if batches < 1:
             raise ValueError(
@@ -263,7 +263,6 @@ class SelfPlay(pl.LightningDataModule):
                         f"{trainer.accumulate_grad_batches} to {other[0]} while a rollout is still cut for the former; "
                         "use Trainer(accumulate_grad_batches=…), which must stay the same"
                     )
-        module = trainer.lightning_module
         ours, theirs = files.describe(self.game), files.describe(policy_of(module).game)
         if ours != theirs:
             raise ValueError(
@@ -341,7 +340,7 @@ class _RolloutLoader:
         if trainer is None:
             return self.data.updates
         if self._checked is None or self._checked[0] is not trainer:
-            self.data.check(trainer)
+            self.data.check(trainer, trainer.lightning_module)
             self._checked = trainer, trainer.accumulate_grad_batches
             if self.data.opponents:
                 PoolFiles.install(trainer, self.data.opponents)

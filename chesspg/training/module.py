@@ -212,7 +212,7 @@ class PolicyGradient(pl.LightningModule):
             announce(self.trainer)
             data = self.trainer.datamodule  # type: ignore[attr-defined]  # Trainer.datamodule is untyped
             if isinstance(data, SelfPlay):
-                data.check(self.trainer)  # else as soon as its loader is known
+                data.check(self.trainer, self)  # else as soon as its loader is known
 
     def teardown(self, stage: str) -> None:
         if self.trainer.is_global_zero:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -60,6 +61,8 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
         policy = files.load(path, arguments.get("game"))
         built = {"game": policy.game, "network": lambda game: policy.network.train()}
         arguments |= {name: built[name] for name in missing if isinstance(saved.get(name), dict) or not saved}
+    if not saved:
+        rank_zero_warn(f"{path} holds no settings, as older checkpoints; those that are not given are the defaults")
     if saved.get("init") and not saved.get("kl_weight") and "init" in accepted:
         arguments.setdefault("init", None)  # its weights have become those of the checkpoint
     for name, base, home in (

@@ -314,3 +314,13 @@ def test_batches_are_what_a_checkpoint_of_the_trainer_learns_from(module: MakeMo
     with pytest.raises(TypeError, match="got a dict"):
         module().training_step({"games": 1}, 0)  # type: ignore[arg-type]
     assert Batch._fields[:3] == ("planes", "scalars", "legal")  # what predict_step hands to forward
+
+
+def test_an_older_checkpoint_has_no_settings(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    path = saved(module(entropy_weight=0.3), trainer, tmp_path)
+    checkpoint = torch.load(path, weights_only=True)
+    del checkpoint["hyper_parameters"]
+    torch.save(checkpoint, path)
+    with pytest.warns(UserWarning, match="holds no settings"):
+        again = PolicyGradient.load_from_checkpoint(path, entropy_weight=0.3)
+    assert again.entropy_weight == 0.3

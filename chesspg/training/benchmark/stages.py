@@ -24,7 +24,7 @@ WARM = 10  # plies before a whole rollout is timed
 
 def stages(run: RunCLI) -> dict[str, Any]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
-    loop = _loop(run)
+    figures = loop(run)
     module, data, trainer = run.model, run.datamodule, run.trainer
     device = module.to(trainer.strategy.root_device).device  # Lightning leaves it on the CPU
     policy, network, game, games = module.policy, module.policy.network, module.policy.game, data.games
@@ -103,11 +103,11 @@ def stages(run: RunCLI) -> dict[str, Any]:
         "forward_backward_positions_per_s": both,
         "training_positions_per_s": learned,
         "training_share": learned / both,
-        **loop,
+        **figures,
     }
 
 
-def _loop(run: RunCLI) -> dict[str, float]:
+def loop(run: RunCLI) -> dict[str, float]:
     """How fast the whole loop goes, after a short rollout to warm up."""
     module, data, trainer = run.model, run.datamodule, run.trainer
     max_plies, data.max_plies = data.max_plies, min(data.max_plies or WARM, WARM)
