@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run
 from chesspg.games.chess import Chess
 from chesspg.policy.files import write_text
 from chesspg.training.benchmark.peers import MEASURES
@@ -191,4 +191,4 @@ def _verify_parser() -> Parser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

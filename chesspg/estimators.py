@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.roster import RUNS
 from chesspg.policy.files import write_text
 from chesspg.training.comparison.compare import Comparison
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_text(path, PICTURES[path.name](results))
     print("\n" + markdown(results), end="")
     if results["failed"]:
-        print(f"error: {len(results['failed'])} runs failed: {', '.join(results['failed'])}", file=sys.stderr)
+        say(f"error: {len(results['failed'])} runs failed: {', '.join(results['failed'])}")
     return 1 if results["failed"] else 0
 
 
@@ -75,4 +74,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

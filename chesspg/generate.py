@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from chesspg.arena import roster
-from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, only_one
+from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, only_one, run, say
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.arena.progress import Rate, progress
 from chesspg.arena.records.generation import append, generate, varied_openings, written
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     append(path, texts)
                     done += len(texts)
     except KeyboardInterrupt:
-        print(f"\ninterrupted: {done:,} games are in {path}; with --resume the same command goes on", file=sys.stderr)
+        say(f"\ninterrupted: {done:,} games are in {path}; with --resume the same command goes on")
         return INTERRUPTED
     print(f"{done:,} games are in {path}")
     return 0
@@ -106,4 +105,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

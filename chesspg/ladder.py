@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chesspg.arena import roster
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run
 from chesspg.arena.ladder import newcomers, standings
 from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path
 from chesspg.arena.ladder.picture import AXES, Point, svg
@@ -196,4 +196,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from chesspg.arena import ratings, roster
-from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.expectations import Values
 from chesspg.arena.ladder.book import entry
 from chesspg.arena.match_file import load_match, save_match
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = load_match(given.resume, settings, openings) if given.resume else None
         different = len(set(openings))
         if different < len(openings):
-            print(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat", file=sys.stderr)
+            say(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat")
         bar = stack.enter_context(_progress())
         before = result.games if result else 0
         task = bar.add_task(f"{given.a} – {given.b}", total=games, completed=before, plies=0)
@@ -94,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report(Console(highlight=False, soft_wrap=True), result, given.a, given.b, given.sprt)
     if interrupted:
         goes_on = f"the same with --resume {kept} goes on" if kept else "with --json it could go on"
-        print(f"interrupted after {result.games} of {games} games; {goes_on}", file=sys.stderr)
+        say(f"interrupted after {result.games} of {games} games; {goes_on}")
     return INTERRUPTED if interrupted else 0
 
 
@@ -250,4 +249,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

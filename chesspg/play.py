@@ -7,7 +7,6 @@ import contextlib
 import datetime
 import importlib
 import secrets
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from chesspg.arena import board, roster
-from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt
+from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt, run
 from chesspg.arena.records.pgn import save_pgn, to_pgn
 from chesspg.arena.session import NAMES, Likely, Session
 from chesspg.games.chess import Chess
@@ -223,4 +222,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt
+from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.progress import progress
 from chesspg.arena.records.archive import OUTCOMES, Wanted
 from chesspg.arena.roster import RUNS
@@ -75,7 +74,7 @@ def _learn(run: Pretraining) -> int:
     try:
         code = run.fit()
     except NotFinite as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 1
     if (run.folder / "last.ckpt").is_file():
         if code:
@@ -155,4 +154,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

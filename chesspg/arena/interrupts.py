@@ -1,0 +1,58 @@
+"""Ctrl-C, SIGTERM and SIGHUP end a command in one line, with exit code 128 + signal, from its first import on.
+
+While a command imports what it needs, and after its work, such a signal ends the process at once: there is nothing to
+tidy up, and an exception would surface wherever Python happens to be. While a command works, the first signal raises
+KeyboardInterrupt, so that blocks are left in order and what was done is kept; a second one ends the process at once.
+Files are replaced whole and engines have keepers, so that costs no more than SIGKILL would.
+
+Imported first by `python -m chesspg.…`, so it imports little.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType
+
+ENDINGS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+_working = False
+_came = 0
+
+
+def install() -> None:
+    """Handle these signals, but for those that whoever started this process had it ignore, as nohup does."""
+    for number in ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def working(yes: bool) -> None:
+    """Say whether the command is at work, so that it is to be interrupted and not ended at once."""
+    global _working
+    _working = yes
+
+
+def came() -> int:
+    """The signal that interrupted the command, 0 if none has."""
+    return _came
+
+
+def again() -> None:
+    """Interrupt the command once more with the signal that came, as the first KeyboardInterrupt was lost."""
+    global _came
+    number, _came = _came, 0
+    signal.raise_signal(number)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    global _came
+    if _working and not _came:
+        _came = number
+        raise KeyboardInterrupt
+    try:
+        show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # which a progress bar has hidden
+        os.write(2, f"{show_cursor}\ninterrupted\n".encode())
+    except OSError:  # nobody reads it
+        pass
+    os._exit(128 + number)
