@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from rich.console import Console
 from rich.text import Text
 
-from chesspg.arena import board, roster
+from chesspg.arena import board, numbers, roster
 from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt, run
 from chesspg.arena.records.pgn import save_pgn, to_pgn
 from chesspg.arena.session import NAMES, Likely, Session
@@ -216,7 +216,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="whom to play")
     parser.add_argument("--color", choices=("white", "black", "random"), default="white", help="yours (default: white)")
     parser.add_argument("--temperature", metavar="T", help="0 always plays the likeliest move (default: the policy's)")
-    parser.add_argument("--seed", type=int, help="makes the policy's moves the same again (default: others each time)")
+    parser.add_argument(
+        "--seed",
+        type=numbers.seed,
+        help="makes the policy's moves the same again (default: others each time)",
+    )
     parser.add_argument("--fen", metavar="FEN", help="the position to begin from")
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import os
 import signal
@@ -39,7 +40,11 @@ def run(main: Callable[[], int]) -> NoReturn:
         interrupts.working(False)
         code = _exit_code(error)
     if interrupts.came() and code:
-        code = 128 + interrupts.came()
+        # At once: a library's C code that saw the KeyboardInterrupt would have Python end with -2, and a thread that
+        # still imports torch may crash an interpreter that ends.
+        atexit._run_exitfuncs()
+        _flush(code)
+        os._exit(128 + interrupts.came())
     sys.exit(_flush(code))
 
 
@@ -191,7 +196,10 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
-        fail(f"{message}; {self.prog} --help says more")
+        name, _, bad = message.removeprefix("argument ").partition(": ")
+        if bad.startswith("must be "):  # a BadValue, which says all
+            fail(f"{name} {bad}")
+        fail(f"{message}; {self.prog} --help lists what is accepted")
 
 
 def check_writable(path: str | Path) -> None:
