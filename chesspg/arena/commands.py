@@ -57,8 +57,8 @@ def _exit_code(error: BaseException) -> int | str | None:
     if isinstance(error, KeyboardInterrupt) or interrupts.came():  # what an interrupted library makes of it, too
         say("\ninterrupted")
         return INTERRUPTED
-    if isinstance(error, OSError) and _unwritable(sys.stdout):
-        return 0
+    if isinstance(error, OSError) and (why := _unwritable(sys.stdout, probe="\n")):
+        return _unwritten(why)
     sys.excepthook(type(error), error, error.__traceback__)
     return 1
 
@@ -73,14 +73,19 @@ def _flush(code: int | str | None) -> int | str | None:
         if stream is sys.stdout and isinstance(error, BrokenPipeError):
             code = code or UNREAD
         elif stream is sys.stdout:
-            say(f"error: standard output can't be written: {error.strerror}")
-            code = code or MISTAKE
+            code = code or _unwritten(error)
     return code
 
 
-def _unwritable(stream: Any) -> OSError | None:
-    """Why what a stream holds can't be written."""
+def _unwritten(error: OSError) -> int:
+    say(f"error: standard output can't be written: {error.strerror}")
+    return MISTAKE
+
+
+def _unwritable(stream: Any, probe: str = "") -> OSError | None:
+    """Why what a stream holds, and the probe, can't be written; None if it can."""
     try:
+        stream.write(probe)
         stream.flush()
     except OSError as error:
         return error
@@ -88,11 +93,14 @@ def _unwritable(stream: Any) -> OSError | None:
 
 
 def _not_lost(unraisable: Any) -> None:
-    """Repeat a KeyboardInterrupt that struck where Python drops exceptions, such as in a finalizer."""
-    if issubclass(unraisable.exc_type, KeyboardInterrupt) and interrupts.came():
-        threading.Timer(0.01, interrupts.again).start()
-    else:
+    """Repeat a KeyboardInterrupt that struck where Python drops exceptions, such as in a finalizer.
+
+    Others after it are not worth a word: of objects that were interrupted half made.
+    """
+    if not interrupts.came():
         sys.__unraisablehook__(unraisable)
+    elif issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(0.01, interrupts.again).start()
 
 
 def say(line: str) -> None:

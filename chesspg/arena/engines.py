@@ -409,8 +409,8 @@ def _command(target: str) -> list[str]:
     except ValueError:  # an unmatched quotation mark
         words = []
     for command in ([target], words):  # a path may have spaces
-        if command and command[0] and (found := shutil.which(Path(command[0]).expanduser(), path=path)):
-            return [str(found), *command[1:]]
+        if command and command[0] and (found := shutil.which(os.path.expanduser(command[0]), path=path)):
+            return [found, *command[1:]]
     program = words[0] if words else target
     unfit = program and Path(program).expanduser().exists()
     what = "is no program" if unfit else f"is neither on the PATH nor in {GAMES_FOLDER}"

@@ -1,9 +1,9 @@
 """Ctrl-C, SIGTERM and SIGHUP end a command in one line, with exit code 128 + signal, from its first import on.
 
-While a command imports what it needs, and after its work, such a signal ends the process at once: there is nothing to
-tidy up, and an exception would surface wherever Python happens to be. While a command works, the first signal raises
-KeyboardInterrupt, so that blocks are left in order and what was done is kept; a second one ends the process at once.
-Files are replaced whole and engines have keepers, so that costs no more than SIGKILL would.
+While a command works, the first signal raises KeyboardInterrupt, so that blocks are left in order and what was done is
+kept. A second one ends the process at once; so does any signal before and after the work, and during an import or a
+compilation, whose code swallows an exception or crashes by it. Files are replaced whole and engines have keepers, so
+the end at once costs no more than SIGKILL would.
 
 Imported first by `python -m chesspg.…`, so it imports little.
 """
@@ -15,6 +15,7 @@ import signal
 from types import FrameType
 
 ENDINGS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+FRAGILE = ("importlib.", "numba.", "llvmlite.")
 
 _working = False
 _came = 0
@@ -45,9 +46,9 @@ def again() -> None:
     signal.raise_signal(number)
 
 
-def _end(number: int, _: FrameType | None) -> None:
+def _end(number: int, frame: FrameType | None) -> None:
     global _came
-    if _working and not _came:
+    if _working and not _came and not _fragile(frame):
         _came = number
         raise KeyboardInterrupt
     try:
@@ -56,3 +57,10 @@ def _end(number: int, _: FrameType | None) -> None:
     except OSError:  # nobody reads it
         pass
     os._exit(128 + number)
+
+
+def _fragile(frame: FrameType | None) -> bool:
+    """Whether an import or a compilation is going on."""
+    while frame and not frame.f_globals.get("__name__", "").startswith(FRAGILE):
+        frame = frame.f_back
+    return frame is not None

@@ -256,6 +256,41 @@ def test_bad_options(talk: Callable[..., list[str]], option: str, why: str) -> N
     assert len(best(said)) == 1
 
 
+@pytest.mark.parametrize("name", ["Threads", "MultiPV", "Seed", "Hash", "Move Overhead", "Temperature", "TopP"])
+@pytest.mark.parametrize("text", ["1_0", "٣", "+1", "1 0", "9" * 5000, "nan", "1e999", "0x1"])
+def test_odd_numbers_are_refused_and_the_old_one_stays(nets: Path, name: str, text: str) -> None:
+    out = io.StringIO()
+    engine = Engine(out, str(nets / "standard"))
+    before = dict(engine.options)
+    engine.run([f"setoption name {name} value {text}"])
+    (error,) = errors(out.getvalue().splitlines())
+    assert error.startswith(f"{name} must be ")
+    assert len(error) < 150
+    assert engine.options == before
+
+
+@pytest.mark.parametrize("name", ["depth", "nodes", "movetime", "wtime", "movestogo"])
+@pytest.mark.parametrize("text", ["1_0", "١", "+1", "1.5", "many", "9" * 5000])
+def test_odd_numbers_of_go_are_refused_and_left_out(talk: Callable[..., list[str]], name: str, text: str) -> None:
+    said = talk(f"go {name} {text} searchmoves e2e4")
+    (error,) = errors(said)
+    assert error.startswith(f"go without {name} must be a whole number from ")
+    assert len(error) < 200
+    assert best(said) == ["e2e4"]
+    assert "info depth 2" in "".join(said)  # as without a limit
+
+
+def test_no_line_is_repeated_whole(talk: Callable[..., list[str]]) -> None:
+    long = "x" * 1_000_000
+    said = talk("position startpos moves d2d4", f"position fen {long}", f"position startpos moves {long}",
+                f"position startpos moves e2e4 {'e7e5 ' * 100_000}", f"position {long}", f"setoption name {long} value 1",
+                f"setoption name WeightsFile value {long}", "isready", long,
+                f"setoption name MultiPV value {long}", f"setoption name UCI_ShowWDL value {long}", f"go depth {long}", "go searchmoves d7d5")  # fmt: skip
+    assert len(errors(said)) >= 9
+    assert all(len(line) < 600 for line in said)
+    assert best(said)[-1] == "d7d5"
+
+
 def test_names_of_options_in_any_case_and_those_without_effect(talk: Callable[..., list[str]]) -> None:
     said = talk("setoption name multipv value 2", "setoption name move overhead value 100",
                 "setoption name Hash value 512", "setoption name SyzygyPath value ./syzygy/",
