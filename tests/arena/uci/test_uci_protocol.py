@@ -282,10 +282,13 @@ def test_odd_numbers_of_go_are_refused_and_left_out(talk: Callable[..., list[str
 
 def test_no_line_is_repeated_whole(talk: Callable[..., list[str]]) -> None:
     long = "x" * 1_000_000
-    said = talk("position startpos moves d2d4", f"position fen {long}", f"position startpos moves {long}",
-                f"position startpos moves e2e4 {'e7e5 ' * 100_000}", f"position {long}", f"setoption name {long} value 1",
-                f"setoption name WeightsFile value {long}", "isready", long,
-                f"setoption name MultiPV value {long}", f"setoption name UCI_ShowWDL value {long}", f"go depth {long}", "go searchmoves d7d5")  # fmt: skip
+    said = talk(
+        "position startpos moves d2d4",
+        *(f"position {rest}" for rest in (long, f"fen {long}", f"startpos moves {long}")),
+        f"position startpos moves e2e4 {'e7e5 ' * 100_000}",
+        *(f"setoption name {name} value {long}" for name in ("MultiPV", "UCI_ShowWDL", "WeightsFile", long)),
+        "isready", long, f"go depth {long}", "go searchmoves d7d5",
+    )  # fmt: skip
     assert len(errors(said)) >= 9
     assert all(len(line) < 600 for line in said)
     assert best(said)[-1] == "d7d5"
