@@ -135,7 +135,7 @@ class Table:
         try:
             save_pgn(path, [to_pgn(session.game, session.position, headers)], replace=False)
         except FileExistsError as error:
-            raise ValueError(f"{error}; another name would do") from None
+            raise ValueError(f"{error}; choose another name") from None
         except OSError as error:
             raise ValueError(f"{path} can't be written: {error.strerror}") from None
         self.say(f"saved to {path}")

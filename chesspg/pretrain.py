@@ -103,7 +103,7 @@ def _results(text: str) -> tuple[str, ...]:
     results = tuple(text.split(","))
     unknown = [result for result in results if result not in OUTCOMES]
     if unknown:
-        fail(f"--results {text}: {unknown[0]!r} is no result; some of {','.join(OUTCOMES)} would do")
+        fail(f"--results must be some of {','.join(OUTCOMES)}, got {unknown[0]!r}")
     return results
 
 

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = parser.parse_args(arguments)
     name = given.checkpoint
     if name and not os.path.exists(os.path.expanduser(name)) and name not in shipped_policies():
-        fail(f"there is no {name}; a policy file, .ckpt or run folder would do; {names_told()}")
+        fail(f"there is no {name}; expected a policy file, .ckpt, run folder or one of the {names_told()}")
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # any bytes, as file names may have
     code = 0

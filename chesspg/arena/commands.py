@@ -193,7 +193,7 @@ def only_one(lock: Path, busy: str = "") -> Iterator[None]:
     except Timeout:
         raise Busy(busy) from None
     except NotImplementedError:
-        raise ValueError(f"{lock.parent} is on a file system without locks; another would do") from None
+        raise ValueError(f"{lock.parent} is on a file system without locks; choose a folder on another one") from None
     try:
         yield
     finally:
@@ -214,9 +214,9 @@ def check_writable(path: str | Path) -> None:
     """Raise OSError or ValueError if a file could not be written at `path`. Changes nothing there."""
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; a file's name would do")
+        raise ValueError(f"{path} is a folder; expected the name of a file")
     if not path.parent.is_dir():
-        raise ValueError(f"{path}: there is no folder {path.parent}; one that exists would do")
+        raise ValueError(f"{path}: there is no folder {path.parent}")
     # Files are written beside their place and then moved there, so the folder must be writable, not the file.
     probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
     try:

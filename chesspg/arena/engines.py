@@ -35,7 +35,7 @@ NODES = 1000  # a move, where no limit is given
 TIMEOUT = 10.0  # seconds beyond its time that an engine may take for a move
 START = 10.0  # seconds until uciok, as GUIs have it: a busy machine may take 5
 READY = 30.0  # seconds until readyok: networks are loaded
-QUIT = 0.5  # seconds from quit to kill
+QUIT = 0.5  # seconds between `quit` and the end by force
 GONE = 5.0  # seconds in which a killed engine's processes are gone; longer only if the system holds them
 chess.engine.LOGGER.addHandler(logging.NullHandler())  # else what an engine babbles would reach the terminal
 
@@ -80,7 +80,7 @@ class EnginePlayer:
         if not isinstance(game, Chess):
             raise EngineError(f"uci:{target} plays chess, not {game.name}")
         if concurrency < 1:
-            raise ValueError(f"{concurrency} processes of an engine; 1 or more would do")
+            raise ValueError(f"the concurrency of an engine must be at least 1, got {concurrency}")
         if not (nodes or depth or movetime):
             nodes = NODES
         limits = {"nodes": nodes, "depth": depth, "movetime": movetime}
@@ -378,13 +378,15 @@ class _Engine:
             option = declared.get(name)
             if option is None:
                 others = ", ".join(declared) or "none"
-                raise EngineError(f"unknown option {name!r}; known are {', '.join(LIMITS)} and its own: {others}")
+                raise EngineError(
+                    f"unknown option {name!r}; expected one of {', '.join(LIMITS)} or of its own: {others}"
+                )
             if option.type == "button" and value is not None:
-                raise EngineError(f"option {name!r} is a button; without ={value} it would do")
+                raise EngineError(f"option {name!r} is a button, which takes no value, got {value!r}")
             if option.type != "button" and value is None:
-                raise EngineError(f"option {name!r} has no value; {name}=… would do")
+                raise EngineError(f"option {name!r} needs a value, as in {name}=…")
             if option.type == "check" and value not in ("true", "false"):
-                raise EngineError(f"option {name!r} is {value!r}; true or false would do")
+                raise EngineError(f"option {name!r} must be true or false, got {value!r}")
             options[option.name] = value
         for option in (declared[name] for name in ("Threads", "Hash") if name in declared):
             options.setdefault(option.name, max(1, option.min or 0))
@@ -413,5 +415,5 @@ def _command(target: str) -> list[str]:
             return [found, *command[1:]]
     program = words[0] if words else target
     unfit = program and Path(program).expanduser().exists()
-    what = "is no program" if unfit else f"is neither on the PATH nor in {GAMES_FOLDER}"
-    raise EngineError(f"uci:{target}: {program!r} {what}; an engine's command or path would do")
+    what = "is not a program" if unfit else f"is neither on the PATH nor in {GAMES_FOLDER}"
+    raise EngineError(f"uci:{target}: {program!r} {what}; expected the command or path of an engine")

@@ -61,6 +61,6 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _fragile(frame: FrameType | None) -> bool:
     """Whether an import or a compilation is going on."""
-    while frame and not frame.f_globals.get("__name__", "").startswith(FRAGILE):
+    while frame and not str(frame.f_globals.get("__name__")).startswith(FRAGILE):
         frame = frame.f_back
     return frame is not None

@@ -92,8 +92,8 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
 
     game: what it is to play; None lets a policy file say so itself.
     concurrency: how many processes an engine runs side by side. Such a player has close(), which ends them.
-    Raises ValueError, naming what came and what would do, for an unknown kind, option or value, for a policy file
-    that is missing, damaged or of another game, and (as EngineError) for an engine that can't start.
+    Raises ValueError, naming what was given and what is accepted, for an unknown kind, option or value, for a policy
+    file that is missing, damaged or of another game, and (as EngineError) for an engine that can't start.
     """
     kind, target, options = _parse(text)
     share = options.pop("random", None)
@@ -174,7 +174,9 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
     if kind is None or kind.takes_target != bool(colon):
         kind, target = KINDS["file"], head
     if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
-        raise ValueError(f"{text!r} is no player: there is no file {target!r}; {names_told()}; known are {KNOWN}")
+        raise ValueError(
+            f"unknown player {text!r}: there is no file {target!r}; expected one of {KNOWN}; {names_told()}"
+        )
     readers = {**kind.options, **SHARED}
     options: dict[str, Any] = {"settings": {}} if kind.engine else {}
     given = set()
@@ -182,7 +184,7 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
         option, equals, value = part.partition("=")
         option, value = unquote(option), unquote(value)
         if option.lower() in given:  # engines do not tell cases apart
-            raise ValueError(f"{text!r} has {option!r} twice; once would do")
+            raise ValueError(f"option {option!r} stands twice in {text!r}")
         given.add(option.lower())
         if option in readers:
             try:
@@ -192,5 +194,5 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
         elif option and kind.engine:
             options["settings"][option] = value if equals else None
         else:
-            raise ValueError(f"{text!r} has an unknown option {option!r}; known are {', '.join(readers)}")
+            raise ValueError(f"unknown option {option!r} in {text!r}; expected one of {', '.join(readers)}")
     return kind, target, options

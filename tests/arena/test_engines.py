@@ -257,11 +257,18 @@ def test_what_can_not_start_is_told_in_one_line(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("nods=3", ("unknown option 'nods'", "nodes, depth, movetime, timeout", "Threads, Hash, Clear Hash, Style")),
+        (
+            "nods=3",
+            (
+                "unknown option 'nods'; expected one of",
+                "nodes, depth, movetime, timeout",
+                "Threads, Hash, Clear Hash, Style",
+            ),
+        ),
         ("Hash=1", ("'Hash'", "at least 4", "1")),
         ("Hash=65", ("at most 64",)),
         ("Hash=much", ("expected integer", "'much'")),
-        ("Hash", ("'Hash' has no value",)),
+        ("Hash", ("'Hash' needs a value",)),
         ("Clear Hash=1", ("'Clear Hash' is a button",)),
         ("Style=Wild", ("Wild", "Calm, Very Wild")),
         ("Book=no", ("'no'", "true or false")),
@@ -281,8 +288,8 @@ def test_options_the_engine_does_not_take(fake: Fake, options: str, words: tuple
         ("nowhere", ("'nowhere'", "PATH", GAMES_FOLDER)),
         ("", ("neither on the PATH",)),
         ("'", ("neither on the PATH",)),
-        ("FILE", ("is no program",)),
-        ("FOLDER", ("is no program",)),
+        ("FILE", ("is not a program",)),
+        ("FOLDER", ("is not a program",)),
         ("SCRIPT", ("can't be run",)),
     ],
 )
@@ -304,7 +311,7 @@ def test_what_engines_do_not_play(fake: Fake) -> None:
         player_from_string(f"uci:{fake.target('well')}", Chess("atomic"))
     with pytest.raises(EngineError, match="does not play chess960: it declares no UCI_Chess960"):
         player_from_string(f"uci:{fake.target('well')}", Chess("chess960"))
-    with pytest.raises(ValueError, match="0 processes"):
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
         player_from_string(f"uci:{fake.target('well')}", Chess(), concurrency=0)
 
 

@@ -80,7 +80,7 @@ def test_a_policy_that_ships(ships: Path, runs: Path) -> None:
         player = player_from_string(text)
         assert isinstance(player, PolicyPlayer)
         assert player.policy.temperature == 0.3
-    with pytest.raises(ValueError, match=r"no file 'our'; policies that ship: ours; known are random, greedy"):
+    with pytest.raises(ValueError, match=r"no file 'our'; expected one of random, greedy.*; policies that ship: ours"):
         game_of(["our"])
 
 
@@ -97,13 +97,13 @@ def test_options(runs: Path) -> None:
     ("text", "words"),
     [
         ("randm", ("randm", "random, greedy")),
-        ("", ("no player",)),
-        ("file:", ("no player",)),
+        ("", ("unknown player ''",)),
+        ("file:", ("unknown player 'file:'",)),
         ("nowhere/last.ckpt?temperature=1", ("nowhere/last.ckpt", "random, greedy")),
-        ("random?temperature=1", ("unknown option 'temperature'", "known are random")),
+        ("random?temperature=1", ("unknown option 'temperature'", "expected one of random")),
         ("random?random=2", ("random in 'random?random=2' must be a number from 0 to 1, got '2'",)),
         ("greedy?random=nan", ("'nan'", "from 0 to 1")),
-        ("greedy?random=0.1&random=0.2", ("'random' twice",)),
+        ("greedy?random=0.1&random=0.2", ("'random' stands twice",)),
         ("greedy?&random=0.1", ("unknown option ''",)),
         ("greedy?random=0.1&", ("unknown option ''",)),
         ("minimax?depth=0", ("depth in 'minimax?depth=0' must be a whole number from 1 to 3, got '0'",)),
@@ -112,7 +112,7 @@ def test_options(runs: Path) -> None:
         ("minimax?depth=٢", ("from 1 to 3",)),
         ("minimax?depth=2.5", ("'2.5'",)),
         ("minimax:2", ("minimax:2",)),
-        ("uci", ("'uci' is no player", "uci:ENGINE")),
+        ("uci", ("unknown player 'uci': there is no file 'uci'; expected one of random, greedy", "uci:ENGINE")),
         ("uci:stockfish?nodes=0", ("nodes in", "whole number from 1 to 1,000,000,000,000, got '0'")),
         ("uci:stockfish?nodes=1_000", ("nodes in", "got '1_000'")),
         ("uci:stockfish?nodes=" + "9" * 5000, ("nodes in", "from 1 to 1,000,000,000,000, got '9")),
@@ -123,7 +123,7 @@ def test_options(runs: Path) -> None:
         ("uci:stockfish?depth=1.5", ("depth in", "got '1.5'")),
         ("uci:stockfish?movetime=0.1", ("movetime in", "whole number")),
         ("uci:stockfish?timeout=0", ("timeout in", "from 0.001 to 86,400, got '0'")),
-        ("uci:stockfish?Hash=1&hash=2", ("'hash' twice",)),
+        ("uci:stockfish?Hash=1&hash=2", ("'hash' stands twice",)),
         ("uci:stockfish?=3", ("unknown option ''",)),
         ("random:3", ("random:3",)),
         ("RUN?heat=1", ("heat", "temperature")),

@@ -198,7 +198,7 @@ class Engine:
             self._complain(error, "; the last good position stays")
 
     def _ready(self) -> Chess:
-        """Have the policy that is wanted. If it can't be had, say why and what would do, and keep the one before."""
+        """Have the policy that is wanted. If it can't be had, say why, and keep the one before."""
         wanted = self.options["WeightsFile"] or self.weights
         if self.policy is None or (wanted and wanted != self.loaded):
             try:
@@ -221,7 +221,7 @@ class Engine:
         path, why = (os.path.expanduser(wanted), "") if wanted else _default()
         told = files.header_game(files.read_header(path), path)
         if not isinstance(told, Chess):
-            raise ValueError(f"{path} plays {told.name}; a policy of chess would do")
+            raise ValueError(f"{path} plays {told.name}; expected a policy of chess")
         game = Chess(told.variant, backend="python-chess")  # one game is not worth compiling rules for
         policy = files.load(path, game)
 
