@@ -171,7 +171,9 @@ def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    with polite_interrupt("goodbye"), ThreadPoolExecutor(1) as loader:
+    with polite_interrupt("goodbye"), contextlib.ExitStack() as stack:
+        loader = ThreadPoolExecutor(1)
+        stack.callback(loader.shutdown, wait=False)  # whoever leaves does not wait for an import
         with one_line_errors():
             text = given.checkpoint or _default()
             if given.temperature is not None:

@@ -5,16 +5,17 @@ kept. A second one ends the process at once; so does any signal before and after
 compilation, whose code swallows an exception or crashes by it. Files are replaced whole and engines have keepers, so
 the end at once costs no more than SIGKILL would.
 
-Imported first by `python -m chesspg.…`, so it imports little.
+Imported first by `python -m chesspg.…`, as until then Ctrl-C is a traceback of Python's own. So it imports next to
+nothing, and not even `signal`, which makes enumerations, but the C module beneath it.
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # it has no stubs
 import os
-import signal
 from types import FrameType
 
-ENDINGS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+ENDINGS = tuple(int(getattr(_signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(_signal, name))
 FRAGILE = ("importlib.", "numba.", "llvmlite.")
 
 _working = False
@@ -24,8 +25,8 @@ _came = 0
 def install() -> None:
     """Handle these signals, but for those that whoever started this process had it ignore, as nohup does."""
     for number in ENDINGS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, _end)
 
 
 def working(yes: bool) -> None:
@@ -43,7 +44,7 @@ def again() -> None:
     """Interrupt the command once more with the signal that came, as the first KeyboardInterrupt was lost."""
     global _came
     number, _came = _came, 0
-    signal.raise_signal(number)
+    _signal.raise_signal(number)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
