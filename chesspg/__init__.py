@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
+# `python -m chesspg.…` is on its way to a command, whose imports take seconds: Ctrl-C is one line from here on.
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == __name__:
+    from chesspg.arena import interrupts
+
+    interrupts.install()
+
 import importlib
 from typing import TYPE_CHECKING, Any
 

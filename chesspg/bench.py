@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena import numbers
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run
 from chesspg.games.chess import Chess
 from chesspg.policy.files import write_text
 from chesspg.training.benchmark.peers import MEASURES
@@ -38,10 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _bench(given: argparse.Namespace, override: list[str]) -> int:
     with one_line_errors():
-        if given.games < 2:
-            raise ValueError(f"--games {given.games}: 2 or more would do")
-        if given.threads is not None and given.threads < 1:
-            raise ValueError(f"--threads {given.threads}: 1 or more would do")
         if given.json:
             check_writable(given.json)
         if given.threads:
@@ -79,10 +76,6 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
 
 def _verify(given: argparse.Namespace) -> int:
     with one_line_errors():
-        if given.plies < 1:
-            raise ValueError(f"--plies {given.plies}: 1 or more would do")
-        if given.seed < 0:
-            raise ValueError(f"--seed {given.seed}: 0 or more would do")
         Chess(backend="bitboards").start(1)
     from rich.progress import Progress
 
@@ -174,8 +167,12 @@ def _parser() -> Parser:
         allow_abbrev=False,  # what isn't an option here is a field of the recipe
     )
     parser.add_argument("--config", action="append", metavar="NAME", help="a recipe, by name or path; may be repeated")
-    parser.add_argument("--games", type=int, default=1024, help="games at once for the rules (default: 1024)")
-    parser.add_argument("--threads", type=int, help="torch's threads (default: its own choice)")
+    parser.add_argument(
+        "--games", type=numbers.whole(2, 65_536), default=1024, help="games at once for the rules (default: 1024)"
+    )
+    parser.add_argument(
+        "--threads", type=numbers.whole(1, numbers.CORES), help="torch's threads (default: its own choice)"
+    )
     parser.add_argument(
         "--compare", action="store_true", help="also OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
     )
@@ -185,10 +182,12 @@ def _parser() -> Parser:
 
 def _verify_parser() -> Parser:
     parser = Parser("python -m chesspg.bench verify", description="Compare both chess backends ply by ply.")
-    parser.add_argument("--plies", type=int, default=1_000_000, help="at least so many (default: 1,000,000)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="at least so many (default: 1,000,000)"
+    )
+    parser.add_argument("--seed", type=numbers.seed, default=0)
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena import numbers
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.roster import RUNS
 from chesspg.policy.files import write_text
 from chesspg.training.comparison.compare import Comparison
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_text(path, PICTURES[path.name](results))
     print("\n" + markdown(results), end="")
     if results["failed"]:
-        print(f"error: {len(results['failed'])} runs failed: {', '.join(results['failed'])}", file=sys.stderr)
+        say(f"error: {len(results['failed'])} runs failed: {', '.join(results['failed'])}")
     return 1 if results["failed"] else 0
 
 
@@ -61,12 +61,30 @@ def _parser() -> argparse.ArgumentParser:
     add: Callable[..., Any] = parser.add_argument
     add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"of {', '.join(TASKS)} (default: all)")
     add("--estimators", nargs="+", default=[], metavar="NAME", help=f"of {', '.join(ESTIMATORS)}\n(default: all)")
-    add("--seeds", type=int, default=3, metavar="N", help="runs of each estimator on each task (default: 3)")
-    add("--plies", type=int, metavar="N", help="of each run, opponents' included (default: "
+    add(
+        "--seeds",
+        type=numbers.whole(1, 10_000),
+        default=3,
+        metavar="N",
+        help="runs of each estimator on each task (default: 3)",
+    )
+    add("--plies", type=numbers.whole(1, 10**12), metavar="N", help="of each run, opponents' included (default: "
         + ", ".join(f"{task.plies:,} of {name}" for name, task in TASKS.items()) + ")")  # fmt: skip
-    add("--at-once", type=int, default=2, metavar="N", help="runs side by side (default: 2)")
-    add("--games", type=int, default=400, metavar="N", help="of a match after training (default: 400)")
-    add("--rollouts", type=int, default=100, metavar="N", help="that each gradient is taken of (default: 100)")
+    add("--at-once", type=numbers.whole(1, 1024), default=2, metavar="N", help="runs side by side (default: 2)")
+    add(
+        "--games",
+        type=numbers.whole(2, numbers.GAMES, even=True),
+        default=400,
+        metavar="N",
+        help="of a match after training (default: 400)",
+    )
+    add(
+        "--rollouts",
+        type=numbers.whole(3, 100_000),
+        default=100,
+        metavar="N",
+        help="that each gradient is taken of (default: 100)",
+    )
     add("--folder", type=Path, default=RUNS / "estimators", metavar="FOLDER",
         help=f"where everything is kept (default: {RUNS / 'estimators'})")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write all figures there")
@@ -75,4 +93,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chesspg.arena import roster
-from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, only_one
+from chesspg.arena import numbers, roster
+from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, only_one, run, say
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.arena.progress import Rate, progress
 from chesspg.arena.records.generation import append, generate, varied_openings, written
@@ -56,18 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     append(path, texts)
                     done += len(texts)
     except KeyboardInterrupt:
-        print(f"\ninterrupted: {done:,} games are in {path}; with --resume the same command goes on", file=sys.stderr)
+        say(f"\ninterrupted: {done:,} games are in {path}; with --resume the same command goes on")
         return INTERRUPTED
     print(f"{done:,} games are in {path}")
     return 0
 
 
 def _check(given: argparse.Namespace) -> None:
-    """Raise ValueError or OSError for numbers and files that can't be."""
-    for name in ("games", "at_once", "concurrency", "max_plies"):
-        number = getattr(given, name)
-        if number is not None and number < 1:
-            raise ValueError(f"--{name.replace('_', '-')} {number}: 1 or more would do")
+    """Raise ValueError or OSError if the file can't be written."""
     check_writable(given.pgn)
     if given.pgn.exists() and not given.resume:
         raise ValueError(f"{given.pgn} exists and is not overwritten; name another, or add --resume to go on with it")
@@ -84,26 +79,43 @@ def _parser() -> argparse.ArgumentParser:
         "python -m chesspg.generate", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--player", action="append", required=True, metavar="P", help="a player; give several for more")
-    parser.add_argument("--games", type=int, required=True, metavar="N", help="how many, those of before included")
+    parser.add_argument(
+        "--games",
+        type=numbers.whole(1, numbers.GAMES),
+        required=True,
+        metavar="N",
+        help="how many, those of before included",
+    )
     parser.add_argument("--pgn", type=Path, required=True, metavar="FILE", help="to write; never over one that exists")
     parser.add_argument("--resume", action="store_true", help="go on with FILE")
-    parser.add_argument("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")
+    parser.add_argument("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
     parser.add_argument(
         "--openings",
         metavar="O",
         help=f"{FORMS}\n(default: random ones of different lengths, at most 8 plies in chess)",
     )
     parser.add_argument(
-        "--max-plies", type=int, metavar="P", help="stop longer games; they have no result (default: never)"
+        "--max-plies",
+        type=numbers.plies,
+        metavar="P",
+        help="stop longer games; they have no result (default: never)",
     )
     parser.add_argument(
-        "--at-once", type=int, default=128, metavar="N", help="games played together, then written (default: 128)"
+        "--at-once",
+        type=numbers.whole(1, 65_536),
+        default=128,
+        metavar="N",
+        help="games played together, then written (default: 128)",
     )
     parser.add_argument(
-        "--concurrency", type=int, default=1, metavar="N", help="processes an engine runs side by side (default: 1)"
+        "--concurrency",
+        type=numbers.processes,
+        default=1,
+        metavar="N",
+        help="processes an engine runs side by side (default: 1)",
     )
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

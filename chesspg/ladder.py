@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from chesspg.arena import roster
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena import numbers, roster
+from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run
 from chesspg.arena.ladder import newcomers, standings
 from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path
 from chesspg.arena.ladder.picture import AXES, Point, svg
@@ -45,12 +45,6 @@ CROSS = 16  # players; a wider crosstable fits no terminal, the JSON has it
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     with one_line_errors():
-        if given.games < 0:
-            raise ValueError(f"--games {given.games}; 0, to see what is known, or more would do")
-        if not given.within > 0:
-            raise ValueError(f"--within {given.within:g}; a number of Elo above 0 would do")
-        if given.concurrency < 1:
-            raise ValueError(f"--concurrency {given.concurrency}; 1 or more would do")
         texts = expand(given.players, least=1 if given.fixed else 2)
         game = roster.game_of(texts)
         given.results.parent.mkdir(parents=True, exist_ok=True)
@@ -178,17 +172,35 @@ def _parser() -> argparse.ArgumentParser:
     add: Callable[..., Any] = parser.add_argument
     add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files;\n"
         "two players or more in all, with --fixed one or more")  # fmt: skip
-    add("--games", type=int, default=1000, metavar="N", help="that each player gets, earlier ones included;\n"
+    add("--games", type=numbers.whole(0, numbers.GAMES), default=1000, metavar="N",
+        help="that each player gets, earlier ones included;\n"
         "who has them still meets who has not (default: 1000; 0 shows what is known)")  # fmt: skip
-    add("--within", type=float, default=40, metavar="ELO", help="stop at intervals of ± ELO (default: 40)")
+    add(
+        "--within",
+        type=numbers.number(0, 10_000, above=True),
+        default=40,
+        metavar="ELO",
+        help="stop at intervals of ± ELO (default: 40)",
+    )
     add("--fixed", action="store_true", help="rate newcomers by their games against the ladder that ships,\n"
         "whose ratings stay; --json then adds their rows to it")  # fmt: skip
     add("--results", type=Path, default=roster.RUNS / "ladder.json", metavar="FILE",
         help=f"where results are kept and added to (default: {roster.RUNS / 'ladder.json'})")  # fmt: skip
-    add("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")
+    add("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
     add("--openings", help=f"each played twice: {FORMS}\n(default: an eighth of the squares, random:8 in chess)")
-    add("--max-plies", type=int, metavar="P", help="stop longer games and count them as draws (default: never)")
-    add("--concurrency", type=int, default=1, metavar="N", help="processes of each engine (default: 1)")
+    add(
+        "--max-plies",
+        type=numbers.plies,
+        metavar="P",
+        help="stop longer games and count them as draws (default: never)",
+    )
+    add(
+        "--concurrency",
+        type=numbers.processes,
+        default=1,
+        metavar="N",
+        help="processes of each engine (default: 1)",
+    )
     add("--json", type=Path, metavar="FILE", help="write the ladder there")
     add("--picture", type=Path, metavar="FILE", help="draw the ladder there, as SVG")
     add("--against", choices=list(AXES), default="updates", help="the picture's other axis (default: updates)")
@@ -196,4 +208,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from chesspg.arena import ratings, roster
-from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, polite_interrupt
+from chesspg.arena import numbers, ratings, roster
+from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.expectations import Values
 from chesspg.arena.ladder.book import entry
 from chesspg.arena.match_file import load_match, save_match
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupted = False
     with polite_interrupt("interrupted: no result, nothing written"), ExitStack() as stack:
         with one_line_errors():
-            _check(given, games)
+            _check(given)
             game = roster.game_of((given.a, given.b))
             source = usual_openings(game) if given.openings is None else given.openings
             openings = openings_from_string(source, game, games // 2, given.seed)
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = load_match(given.resume, settings, openings) if given.resume else None
         different = len(set(openings))
         if different < len(openings):
-            print(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat", file=sys.stderr)
+            say(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat")
         bar = stack.enter_context(_progress())
         before = result.games if result else 0
         task = bar.add_task(f"{given.a} – {given.b}", total=games, completed=before, plies=0)
@@ -94,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report(Console(highlight=False, soft_wrap=True), result, given.a, given.b, given.sprt)
     if interrupted:
         goes_on = f"the same with --resume {kept} goes on" if kept else "with --json it could go on"
-        print(f"interrupted after {result.games} of {games} games; {goes_on}", file=sys.stderr)
+        say(f"interrupted after {result.games} of {games} games; {goes_on}")
     return INTERRUPTED if interrupted else 0
 
 
@@ -173,16 +172,8 @@ def _slashed(counts: Record | ratings.Pentanomial) -> str:
     return " / ".join(map(str, counts))
 
 
-def _even(games: int) -> str:
-    return f"{games - 1} or {games + 1}" if games > 1 else "an even number of 2 or more"
-
-
-def _check(given: argparse.Namespace, games: int) -> None:
+def _check(given: argparse.Namespace) -> None:
     """Raise OSError or ValueError for what is wrong whoever plays."""
-    if games <= 0 or games % 2:
-        raise ValueError(f"--games {games}: {_even(games)} would do, as colours are swapped")
-    if given.concurrency < 1:
-        raise ValueError(f"--concurrency {given.concurrency}: 1 or more would do")
     if given.sprt:
         try:
             ratings.sprt((), *given.sprt)
@@ -205,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("b", metavar="B", help="its opponent")
     parser.add_argument(
         "--games",
-        type=int,
+        type=numbers.whole(2, numbers.GAMES, even=True),
         metavar="N",
         help=f"an even number of games (default: {GAMES}; with --sprt {MOST:,} at most)",
     )
@@ -216,20 +207,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--sprt",
-        type=float,
+        type=numbers.number(-ratings.BOUND, ratings.BOUND),
         nargs=2,
         metavar=("ELO0", "ELO1"),
         help="stop when it is clear whether A is ELO1 stronger than B or only ELO0,\nby a sequential test at 5 %% each",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of openings and of all moves (default: 0)")
+    parser.add_argument("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
     parser.add_argument(
         "--max-plies",
-        type=int,
+        type=numbers.plies,
         metavar="P",
         help="stop longer games and count them as draws, reported apart\n(default: never)",
     )
     parser.add_argument(
-        "--concurrency", type=int, default=1, metavar="N", help="processes of an engine side by side (default: 1)"
+        "--concurrency",
+        type=numbers.processes,
+        default=1,
+        metavar="N",
+        help="processes of an engine side by side (default: 1)",
     )
     parser.add_argument(
         "--pgn", metavar="FILE", type=Path, help="write the games there; an existing file\nis replaced at the end"
@@ -250,4 +245,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -7,15 +7,14 @@ import contextlib
 import datetime
 import importlib
 import secrets
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from rich.console import Console
 from rich.text import Text
 
-from chesspg.arena import board, roster
-from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt
+from chesspg.arena import board, numbers, roster
+from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt, run
 from chesspg.arena.records.pgn import save_pgn, to_pgn
 from chesspg.arena.session import NAMES, Likely, Session
 from chesspg.games.chess import Chess
@@ -136,7 +135,7 @@ class Table:
         try:
             save_pgn(path, [to_pgn(session.game, session.position, headers)], replace=False)
         except FileExistsError as error:
-            raise ValueError(f"{error}; another name would do") from None
+            raise ValueError(f"{error}; choose another name") from None
         except OSError as error:
             raise ValueError(f"{path} can't be written: {error.strerror}") from None
         self.say(f"saved to {path}")
@@ -172,7 +171,9 @@ def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    with polite_interrupt("goodbye"), ThreadPoolExecutor(1) as loader:
+    with polite_interrupt("goodbye"), contextlib.ExitStack() as stack:
+        loader = ThreadPoolExecutor(1)
+        stack.callback(loader.shutdown, wait=False)  # whoever leaves does not wait for an import
         with one_line_errors():
             text = given.checkpoint or _default()
             if given.temperature is not None:
@@ -217,10 +218,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="whom to play")
     parser.add_argument("--color", choices=("white", "black", "random"), default="white", help="yours (default: white)")
     parser.add_argument("--temperature", metavar="T", help="0 always plays the likeliest move (default: the policy's)")
-    parser.add_argument("--seed", type=int, help="makes the policy's moves the same again (default: others each time)")
+    parser.add_argument(
+        "--seed",
+        type=numbers.seed,
+        help="makes the policy's moves the same again (default: others each time)",
+    )
     parser.add_argument("--fen", metavar="FEN", help="the position to begin from")
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

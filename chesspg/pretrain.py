@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt
+from chesspg.arena import numbers
+from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.progress import progress
 from chesspg.arena.records.archive import OUTCOMES, Wanted
 from chesspg.arena.roster import RUNS
@@ -50,8 +50,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with one_line_errors():
             if folder.exists():
                 raise ValueError(f"{folder} exists already; name another folder, or go on with it by --resume {folder}")
-            if given.games is not None and given.games < 1:
-                raise ValueError(f"--games {given.games}: 1 or more would do")
             wanted = Wanted(given.min_rating, given.min_seconds, _results(given.results))
             network = network_of(given.recipe, channels=given.channels, blocks=given.blocks)
             shards = Shards(given.files, given.shards, wanted, given.games)
@@ -75,7 +73,7 @@ def _learn(run: Pretraining) -> int:
     try:
         code = run.fit()
     except NotFinite as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return 1
     if (run.folder / "last.ckpt").is_file():
         if code:
@@ -105,7 +103,7 @@ def _results(text: str) -> tuple[str, ...]:
     results = tuple(text.split(","))
     unknown = [result for result in results if result not in OUTCOMES]
     if unknown:
-        fail(f"--results {text}: {unknown[0]!r} is no result; some of {','.join(OUTCOMES)} would do")
+        fail(f"--results must be some of {','.join(OUTCOMES)}, got {unknown[0]!r}")
     return results
 
 
@@ -117,12 +115,16 @@ def _parser() -> argparse.ArgumentParser:
         "files", metavar="GAMES.pgn", nargs="*", default=[], type=Path, help="games, also as .gz, .bz2 or .zst"
     )
     which = parser.add_argument_group("which games")
-    which.add_argument("--min-rating", type=int, default=0, metavar="R", help="of both players")
+    which.add_argument("--min-rating", type=numbers.whole(0, 10_000), default=0, metavar="R", help="of both players")
     which.add_argument(
-        "--min-seconds", type=int, default=0, metavar="S", help="time control: seconds a player for 40 moves"
+        "--min-seconds",
+        type=numbers.whole(0, 10**9),
+        default=0,
+        metavar="S",
+        help="time control: seconds a player for 40 moves",
     )
     which.add_argument("--results", default=",".join(OUTCOMES), metavar="R,R", help="default: %(default)s")
-    which.add_argument("--games", type=int, metavar="N", help="at most so many")
+    which.add_argument("--games", type=numbers.whole(1, 10**12), metavar="N", help="at most so many")
     which.add_argument(
         "--shards",
         type=Path,
@@ -137,17 +139,36 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="of train, whose network is taken (default: %(default)s)",
     )
-    how.add_argument("--channels", type=int, metavar="C", help="of the network, if not the recipe's")
-    how.add_argument("--blocks", type=int, metavar="B", help="of the network, if not the recipe's")
-    how.add_argument("--lr", type=float, default=Settings.lr, help="learning rate, the highest (default: %(default)s)")
     how.add_argument(
-        "--batch", type=int, default=Settings.batch, metavar="N", help="plies an update (default: %(default)s)"
+        "--channels", type=numbers.whole(1, 65_536), metavar="C", help="of the network, if not the recipe's"
     )
-    how.add_argument("--epochs", type=int, metavar="N", help="passes over the games")
+    how.add_argument("--blocks", type=numbers.whole(0, 1024), metavar="B", help="of the network, if not the recipe's")
     how.add_argument(
-        "--max-time", metavar="DD:HH:MM:SS", help=f"stop then (default: {MAX_TIME}, or never with --epochs)"
+        "--lr",
+        type=numbers.number(0, 1000, above=True),
+        default=Settings.lr,
+        help="learning rate, the highest (default: %(default)s)",
     )
-    how.add_argument("--seed", type=int, default=0, help="of weights, order and held-out games (default: 0)")
+    how.add_argument(
+        "--batch",
+        type=numbers.whole(1, 2**20),
+        default=Settings.batch,
+        metavar="N",
+        help="plies an update (default: %(default)s)",
+    )
+    how.add_argument("--epochs", type=numbers.whole(1, 10**9), metavar="N", help="passes over the games")
+    how.add_argument(
+        "--max-time",
+        type=numbers.duration,
+        metavar="DD:HH:MM:SS",
+        help=f"stop then (default: {MAX_TIME}, or never with --epochs)",
+    )
+    how.add_argument(
+        "--seed",
+        type=numbers.seed,
+        default=0,
+        help="of weights, order and held-out games (default: 0)",
+    )
     where = parser.add_argument_group("the run")
     where.add_argument("--run", type=Path, metavar="FOLDER", help=f"to make and write (default: {RUNS}/pretrain-…)")
     where.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with a run that was stopped")
@@ -155,4 +176,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -16,7 +16,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from chesspg.arena.commands import fail
+from chesspg.arena.commands import fail, run
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
 from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
@@ -98,4 +98,4 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -8,7 +8,8 @@ from argparse import RawTextHelpFormatter
 from collections.abc import Sequence
 from typing import NoReturn
 
-from chesspg.arena.commands import INTERRUPTED, Parser, fail
+from chesspg.arena import interrupts
+from chesspg.arena.commands import INTERRUPTED, Parser, fail, run, say
 from chesspg.arena.uci.protocol import Engine
 from chesspg.policy.shipped import names_told, shipped_policies
 
@@ -26,18 +27,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = parser.parse_args(arguments)
     name = given.checkpoint
     if name and not os.path.exists(os.path.expanduser(name)) and name not in shipped_policies():
-        fail(f"there is no {name}; a policy file, .ckpt or run folder would do; {names_told()}")
+        fail(f"there is no {name}; expected a policy file, .ckpt, run folder or one of the {names_told()}")
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # any bytes, as file names may have
     code = 0
     try:
         Engine(sys.stdout, given.checkpoint).run(sys.stdin)
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        code = INTERRUPTED
+        say("\ninterrupted")
+        code = 128 + interrupts.came() if interrupts.came() else INTERRUPTED
     # At once: an interpreter that waits to end while a thread imports torch may crash in it.
     os._exit(code)
 
 
+def command() -> NoReturn:
+    """What the script chesspg-uci runs."""
+    run(main)
+
+
 if __name__ == "__main__":
-    main()
+    command()

@@ -100,9 +100,9 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
     [
         (["--tasks", "go"], "no task 'go'"),
         (["--estimators", "best"], "no estimator 'best'"),
-        (["--plies", "0"], "--plies 0"),
+        (["--plies", "0"], "--plies must be a whole number from 1 to 1,000,000,000,000, got '0'"),
         (["--plies", "many"], "--plies"),
-        (["--games", "3"], "--games 3"),
+        (["--games", "3"], "--games must be an even number from 2 to 1,048,576, got '3'"),
         (["--tasks", "chess"], "--estimators"),
         (["--json", "no/such.json"], "no folder no"),
         (["--json", "."], "folder"),

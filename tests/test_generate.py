@@ -74,9 +74,11 @@ def test_a_full_disk_is_one_line(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--player", "random", "--games", "0"], ("--games 0", "1 or more")),
-        (["--player", "random", "--games", "2", "--at-once", "0"], ("--at-once 0",)),
-        (["--player", "random", "--games", "2", "--max-plies", "-1"], ("--max-plies -1",)),
+        (["--player", "random", "--games", "0"], ("--games must be a whole number from 1 to 1,048,576, got '0'",)),
+        (["--player", "random", "--games", "2", "--at-once", "0"], ("--at-once must be", "got '0'")),
+        (["--player", "random", "--games", "99999999999999999999"], ("--games must be", "from 1 to 1,048,576")),
+        (["--player", "random", "--games", "2", "--at-once", "9999999"], ("--at-once must be", "to 65,536")),
+        (["--player", "random", "--games", "2", "--max-plies", "-1"], ("--max-plies must be", "got '-1'")),
         (["--player", "random", "--games", "2", "--openings", "random:x"], ("random:x",)),
         (["--player", "randm", "--games", "2"], ("randm", "greedy")),
         (["--player", "uci:/nowhere/engine?nodes=1", "--games", "2"], ("/nowhere/engine",)),

@@ -512,7 +512,7 @@ BAD = {
                                      "--data.starts test_train.Drawn", "leave_one_out"),
     "no policy to start from": ("--init nowhere", "nowhere"),
     "nothing to stay near": ("--model.kl_weight 0.1", "there is no init"),
-    "unknown opponent in the pool": ("--data.opponents.players '{kasparov: 0.1}'", "'kasparov' is no player"),
+    "unknown opponent in the pool": ("--data.opponents.players '{kasparov: 0.1}'", "unknown player 'kasparov'"),
     "more games than all": ("--data.opponents.players '{random: 0.8}'", "0.8 (random) + 0.3 (earlier policies)"),
     "no room in the pool": ("--data.opponents.size 0", "size of the opponent pool is 0"),
     "gae without a value baseline": ("--model.baseline none", "gae_lambda needs the value baseline"),

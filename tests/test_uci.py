@@ -158,7 +158,10 @@ def test_ctrl_c(start: Callable[..., subprocess.Popen[str]], weights: str) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["nowhere"], ("no nowhere", "run folder would do", "policies that ship: ")), (["--fish"], ("--fish", "--help"))],
+    [
+        (["nowhere"], ("no nowhere", "expected a policy file", "run folder", "policies that ship: ")),
+        (["--fish"], ("--fish", "--help")),
+    ],
 )
 def test_bad_arguments(tmp_path: Path, arguments: list[str], words: tuple[str, ...]) -> None:
     done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)

@@ -1,25 +1,118 @@
-"""What all commands share: mistakes in one line, interrupts, and files known to be writable before the work."""
+"""What all commands share: signals, pipes and mistakes in one line, and files known to be writable before the work."""
 
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from chesspg.arena import interrupts
 
 MISTAKE = 2  # exit code when the user asked for what can't be
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+UNREAD = 141  # 128 + SIGPIPE: nobody reads the output any more
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run a command and end the process with its exit code. All commands go through here, as `run(main)`.
+
+    Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt in `main`; the exit code is then 128 + signal. So it is for
+    SIGPIPE, without a word, when whoever reads the output has gone. Standard streams that are closed are replaced.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in this order, as 0, 1 and 2 are free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # to the end
+    interrupts.install()
+    sys.unraisablehook = _not_lost
+    try:
+        interrupts.working(True)
+        code: int | str | None = main()
+        interrupts.working(False)
+    except BaseException as error:
+        interrupts.working(False)
+        code = _exit_code(error)
+    if interrupts.came() and code:
+        # At once: a library's C code that saw the KeyboardInterrupt would have Python end with -2, and a thread that
+        # still imports torch may crash an interpreter that ends.
+        atexit._run_exitfuncs()
+        _flush(code)
+        os._exit(128 + interrupts.came())
+    sys.exit(_flush(code))
+
+
+def _exit_code(error: BaseException) -> int | str | None:
+    """The exit code of a command that ended with an exception, which is printed if it is a bug."""
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # the latter by rich
+        return UNREAD
+    if isinstance(error, SystemExit) and not (interrupts.came() and error.code == 1):  # which is Lightning's for Ctrl-C
+        return error.code
+    if isinstance(error, KeyboardInterrupt) or interrupts.came():  # what an interrupted library makes of it, too
+        say("\ninterrupted")
+        return INTERRUPTED
+    if isinstance(error, OSError) and (why := _unwritable(sys.stdout, probe="\n")):
+        return _unwritten(why)
+    sys.excepthook(type(error), error, error.__traceback__)
+    return 1
+
+
+def _flush(code: int | str | None) -> int | str | None:
+    """Write out what is left. The exit code if that can't be done, and else the one given."""
+    for stream in (sys.stdout, sys.stderr):
+        error = _unwritable(stream)
+        if error is None:
+            continue
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else Python complains of it at its end
+        if stream is sys.stdout and isinstance(error, BrokenPipeError):
+            code = code or UNREAD
+        elif stream is sys.stdout:
+            code = code or _unwritten(error)
+    return code
+
+
+def _unwritten(error: OSError) -> int:
+    say(f"error: standard output can't be written: {error.strerror}")
+    return MISTAKE
+
+
+def _unwritable(stream: Any, probe: str = "") -> OSError | None:
+    """Why what a stream holds, and the probe, can't be written; None if it can."""
+    try:
+        stream.write(probe)
+        stream.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def _not_lost(unraisable: Any) -> None:
+    """Repeat a KeyboardInterrupt that struck where Python drops exceptions, such as in a finalizer.
+
+    Others after it are not worth a word: of objects that were interrupted half made.
+    """
+    if not interrupts.came():
+        sys.__unraisablehook__(unraisable)
+    elif issubclass(unraisable.exc_type, KeyboardInterrupt):
+        threading.Timer(0.01, interrupts.again).start()
+
+
+def say(line: str) -> None:
+    """Print a line on standard error, if anybody reads it."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def fail(message: object) -> NoReturn:
     """Say what is wrong in one line on standard error and end with exit code 2."""
-    sys.stdout.flush()
-    print("error:", " ".join(str(message).split()), file=sys.stderr)
+    _unwritable(sys.stdout)
+    say(f"error: {' '.join(str(message).split())}")
     raise SystemExit(MISTAKE)
 
 
@@ -32,6 +125,8 @@ def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
     mistakes = kinds or (ValueError, OSError)
     try:
         yield
+    except BrokenPipeError:
+        raise  # nobody reads the output: see run
     except mistakes as error:
         if isinstance(error, OSError) and error.filename and error.strerror:
             fail(f"{error.filename}: {error.strerror}")
@@ -44,34 +139,39 @@ def polite_interrupt(message: str = "interrupted") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\n{message}", file=sys.stderr)
+        say(f"\n{message}")
         raise SystemExit(INTERRUPTED) from None
 
 
 @contextmanager
 def interrupt_later() -> Iterator[None]:
-    """Have a first Ctrl-C wait for the end of the block; a second comes at once.
+    """Have a first Ctrl-C, SIGTERM or SIGHUP wait for the end of the block; a second one comes at once.
 
     To be put around what shares a lock with another thread: a KeyboardInterrupt there may leave the lock held for good.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or handler is None:
-        yield  # no other thread is ever interrupted; and what was not set from Python could not be set again
+    handlers = {number: signal.getsignal(number) for number in interrupts.ENDINGS}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other thread is ever interrupted
         return
-    came = False
+    came: list[int] = []
 
-    def first(*_: object) -> None:
-        nonlocal came
-        came = True
-        signal.signal(signal.SIGINT, handler)
+    def restore() -> None:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
-    signal.signal(signal.SIGINT, first)
+    def first(number: int, _: object) -> None:
+        came.append(number)
+        restore()
+
+    for number in handlers:
+        signal.signal(number, first)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        restore()
         if came:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(came[0])
 
 
 class Busy(ValueError):
@@ -93,7 +193,7 @@ def only_one(lock: Path, busy: str = "") -> Iterator[None]:
     except Timeout:
         raise Busy(busy) from None
     except NotImplementedError:
-        raise ValueError(f"{lock.parent} is on a file system without locks; another would do") from None
+        raise ValueError(f"{lock.parent} is on a file system without locks; choose a folder on another one") from None
     try:
         yield
     finally:
@@ -104,16 +204,19 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
-        fail(f"{message}; {self.prog} --help says more")
+        name, _, bad = message.removeprefix("argument ").partition(": ")
+        if bad.startswith("must be "):  # a BadValue, which says all
+            fail(f"{name} {bad}")
+        fail(f"{message}; {self.prog} --help lists what is accepted")
 
 
 def check_writable(path: str | Path) -> None:
     """Raise OSError or ValueError if a file could not be written at `path`. Changes nothing there."""
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder; a file's name would do")
+        raise ValueError(f"{path} is a folder; expected the name of a file")
     if not path.parent.is_dir():
-        raise ValueError(f"{path}: there is no folder {path.parent}; one that exists would do")
+        raise ValueError(f"{path}: there is no folder {path.parent}")
     # Files are written beside their place and then moved there, so the folder must be writable, not the file.
     probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
     try:

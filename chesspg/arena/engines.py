@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import signal
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -23,7 +24,7 @@ import chess.engine
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.arena import ratings
+from chesspg.arena import keeper, ratings
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game
 from chesspg.players.player import Choice, Turn
@@ -34,7 +35,8 @@ NODES = 1000  # a move, where no limit is given
 TIMEOUT = 10.0  # seconds beyond its time that an engine may take for a move
 START = 10.0  # seconds until uciok, as GUIs have it: a busy machine may take 5
 READY = 30.0  # seconds until readyok: networks are loaded
-QUIT = 0.5  # seconds from quit to kill
+QUIT = 0.5  # seconds between `quit` and the end by force
+GONE = 5.0  # seconds in which a killed engine's processes are gone; longer only if the system holds them
 chess.engine.LOGGER.addHandler(logging.NullHandler())  # else what an engine babbles would reach the terminal
 
 
@@ -78,7 +80,7 @@ class EnginePlayer:
         if not isinstance(game, Chess):
             raise EngineError(f"uci:{target} plays chess, not {game.name}")
         if concurrency < 1:
-            raise ValueError(f"{concurrency} processes of an engine; 1 or more would do")
+            raise ValueError(f"the concurrency of an engine must be at least 1, got {concurrency}")
         if not (nodes or depth or movetime):
             nodes = NODES
         limits = {"nodes": nodes, "depth": depth, "movetime": movetime}
@@ -281,6 +283,7 @@ class _Engine:
         self.wanted = wanted
         self.name = Path(wanted.command[0]).name
         self.protocol: _Protocol | None = None
+        self.lifeline: int | None = None  # what keeps its keeper waiting, see keeper.py
 
     async def answer(self, question: _Question) -> _Answer:
         # Behind readyok, so that what an engine still had to say of the game before is no answer.
@@ -306,7 +309,7 @@ class _Engine:
         """Start the process and set its options. Raises EngineError."""
         wait, word = START, "uciok"
         try:
-            _, self.protocol = await _Protocol.popen(self.wanted.command, setpgrp=True)
+            self.protocol = await self._open()
             async with asyncio.timeout(START):
                 await self.protocol.initialize()
             await self.protocol.configure(self._options(self.protocol))
@@ -315,33 +318,57 @@ class _Engine:
                 await self.protocol.communicate(partial(_Ask, "isready", ("readyok",)))
             return self.protocol
         except TimeoutError:
-            why = f"is no UCI engine: no {word} within {wait:g} s"
+            why = f"is not a UCI engine: no {word} within {wait:g} s"
         except chess.engine.EngineTerminatedError as error:
-            why = f"is no UCI engine: no {word} ({error})"
+            why = f"is not a UCI engine: no {word} ({error})"
         except OSError as error:
-            why = f"can't be run: {error.strerror or error}"
+            why = f"{keeper.CANT_RUN}{error.strerror or error}"
         except (EngineError, chess.engine.EngineError) as error:
             await self.stop()
             raise EngineError(f"{self.name}: {error}") from None
-        if self.protocol and self.protocol.last:
-            why += f"; its last line was {self.protocol.last[:80]!r}"
+        last = self.protocol.last if self.protocol else ""
+        if last.startswith(keeper.CANT_RUN):
+            why = last
+        elif last:
+            why += f"; its last line was {last[:80]!r}"
         await self.stop()
         raise EngineError(f"{shlex.join(self.wanted.command)} {why}")
 
+    async def _open(self) -> _Protocol:
+        """Start the process, with a keeper where there are process groups."""
+        command = self.wanted.command
+        if not hasattr(os, "fork"):
+            return (await _Protocol.popen(command, setpgrp=True))[1]
+        end, self.lifeline = os.pipe()
+        kept = [sys.executable, "-I", "-S", keeper.__file__, str(end), *command]
+        opening = asyncio.ensure_future(_Protocol.popen(kept, setpgrp=True, pass_fds=(end,)))
+        try:
+            return (await asyncio.shield(opening))[1]
+        except asyncio.CancelledError:  # to start a process takes a moment, and cannot be left half done
+            self.protocol = (await opening)[1]
+            raise
+        finally:
+            os.close(end)
+
     async def stop(self, patience: float = 0.0) -> None:
-        """End the process, if there is one: by asking, for so many seconds, and then by force."""
+        """End all its processes, if there are any: by asking, for so many seconds, and then by force."""
         protocol = self.protocol
-        if not protocol or not protocol.transport:
-            return
-        if patience and not protocol.returncode.done():
+        if protocol and patience and not protocol.returncode.done():
             protocol.send_line("quit")
             await asyncio.wait([protocol.returncode], timeout=patience)
-        if protocol.transport.get_returncode() is None:
+        if self.lifeline is not None:
+            os.close(self.lifeline)
+            self.lifeline = None
+            if protocol:
+                await asyncio.wait([protocol.returncode], timeout=GONE)
+        transport = protocol and protocol.transport
+        if transport:
+            # Not by its own kill(), which may take the exit code away from the thread that waits for it.
             with contextlib.suppress(ProcessLookupError):
-                if hasattr(os, "killpg"):
-                    os.killpg(protocol.transport.get_pid(), signal.SIGKILL)  # with those it started itself
-        protocol.transport.close()  # kills it where there are no groups
-        await asyncio.wait([protocol.returncode], timeout=1)
+                while transport.get_returncode() is None:
+                    os.kill(transport.get_pid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+                    await asyncio.sleep(0.01)
+            transport.close()
         self.protocol = None
 
     def _options(self, protocol: _Protocol) -> dict[str, str | int | bool | None]:
@@ -351,13 +378,15 @@ class _Engine:
             option = declared.get(name)
             if option is None:
                 others = ", ".join(declared) or "none"
-                raise EngineError(f"unknown option {name!r}; known are {', '.join(LIMITS)} and its own: {others}")
+                raise EngineError(
+                    f"unknown option {name!r}; expected one of {', '.join(LIMITS)} or of its own: {others}"
+                )
             if option.type == "button" and value is not None:
-                raise EngineError(f"option {name!r} is a button; without ={value} it would do")
+                raise EngineError(f"option {name!r} is a button, which takes no value, got {value!r}")
             if option.type != "button" and value is None:
-                raise EngineError(f"option {name!r} has no value; {name}=… would do")
+                raise EngineError(f"option {name!r} needs a value, as in {name}=…")
             if option.type == "check" and value not in ("true", "false"):
-                raise EngineError(f"option {name!r} is {value!r}; true or false would do")
+                raise EngineError(f"option {name!r} must be true or false, got {value!r}")
             options[option.name] = value
         for option in (declared[name] for name in ("Threads", "Hash") if name in declared):
             options.setdefault(option.name, max(1, option.min or 0))
@@ -382,9 +411,9 @@ def _command(target: str) -> list[str]:
     except ValueError:  # an unmatched quotation mark
         words = []
     for command in ([target], words):  # a path may have spaces
-        if command and command[0] and (found := shutil.which(Path(command[0]).expanduser(), path=path)):
-            return [str(found), *command[1:]]
+        if command and command[0] and (found := shutil.which(os.path.expanduser(command[0]), path=path)):
+            return [found, *command[1:]]
     program = words[0] if words else target
     unfit = program and Path(program).expanduser().exists()
-    what = "is no program" if unfit else f"is neither on the PATH nor in {GAMES_FOLDER}"
-    raise EngineError(f"uci:{target}: {program!r} {what}; an engine's command or path would do")
+    what = "is not a program" if unfit else f"is neither on the PATH nor in {GAMES_FOLDER}"
+    raise EngineError(f"uci:{target}: {program!r} {what}; expected the command or path of an engine")

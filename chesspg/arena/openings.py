@@ -10,6 +10,7 @@ import chess
 import chess.pgn
 import numpy as np
 
+from chesspg.arena.numbers import BadValue, whole
 from chesspg.games.chess import VARIANTS, Chess
 from chesspg.games.game import Game, join_position
 from chesspg.players.draws import Draws
@@ -20,6 +21,7 @@ DISTINCT_ATTEMPTS = 20  # so often is an opening drawn again because another is 
 ATTEMPTS = 100  # … and so often because the game was over
 FIRST_ROLLOUT = 1  # rollout 0 of the same seed is the match itself
 BALANCED = Path(__file__).with_name("openings.pgn")  # made by balanced.py
+MOST = 1000  # plies of a random opening
 FORMS = "balanced, random:PLIES, an EPD file or a PGN file"
 
 
@@ -45,9 +47,10 @@ def openings_from_string(text: str, game: Game, count: int, seed: int) -> list[s
     """
     kind, colon, plies = text.partition(":")
     if kind == "random" and colon:
-        if not plies.isdecimal():
-            raise Unplayable(f"{text!r} has no number of plies; as in random:{default_plies(game)} would do")
-        return random_openings(game, count, int(plies), seed)
+        try:
+            return random_openings(game, count, whole(0, MOST)(plies), seed)
+        except BadValue as error:
+            raise Unplayable(f"the plies in {text[:40]!r} {error}") from None
     if not isinstance(game, Chess) or (text == "balanced" and game.variant != "standard"):
         raise ValueError(f"openings {text!r} are no {game.name}; random:{default_plies(game)} would do")
     path = BALANCED if text == "balanced" else Path(text)

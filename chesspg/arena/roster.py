@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from chesspg.arena.ladder import rating
+from chesspg.arena.numbers import number, whole
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.players.minimax import Minimax
@@ -18,7 +18,8 @@ from chesspg.players.player import Greedy, Mixture, Player, Random
 from chesspg.policy import files
 from chesspg.policy.shipped import names_told, shipped_policies
 
-Reader = Callable[[str], Any]  # of an option's value; raises ValueError that says what would do
+Reader = Callable[[str], Any]  # of an option's value; raises ValueError that says what it must be
+DAY = 86_400  # seconds, the longest move of an engine
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,6 @@ class Kind:
     game: Callable[[str], Game | None] = lambda target: None  # the one game it plays; None if it plays them all
     takes_target: bool = False  # written `name:target`; only `file` may leave its name out
     engine: bool = False  # runs `concurrency` processes, and takes `settings`: options that only the engine knows
-
-
-def _number(convert: Callable[[str], float], low: float, high: float, words: str) -> Reader:
-    def read(text: str) -> float:
-        try:
-            value = convert(text)
-        except ValueError:
-            value = math.nan
-        if not (low <= value <= high and math.isfinite(value)):
-            raise ValueError(words)
-        return value
-
-    return read
 
 
 def _policy(target: str, game: Game | None, temperature: float | None = None) -> Player:
@@ -63,7 +51,6 @@ def _engine(target: str, game: Game | None, **options: Any) -> Player:
     return EnginePlayer(target, game or Chess(), **options)
 
 
-_COUNT = _number(int, 1, math.inf, "a whole number of 1 or more")
 # A kind is one entry here and nothing elsewhere.
 KINDS: dict[str, Kind] = {
     "random": Kind("random", lambda target, game: Random()),
@@ -71,16 +58,16 @@ KINDS: dict[str, Kind] = {
     "minimax": Kind(
         "minimax?depth=N",
         lambda target, game, depth=2: Minimax(game or Chess(), depth),
-        {"depth": _number(int, 1, 3, "1, 2 or 3")},
+        {"depth": whole(1, 3)},
     ),
     "uci": Kind(
         "uci:ENGINE?nodes=N",
         _engine,
         {
-            "nodes": _COUNT,
-            "depth": _COUNT,
-            "movetime": _COUNT,
-            "timeout": _number(float, 0.001, math.inf, "a number of seconds above 0"),
+            "nodes": whole(1, 10**12),
+            "depth": whole(1, 1000),
+            "movetime": whole(1, 1000 * DAY),
+            "timeout": number(0.001, DAY),
         },
         takes_target=True,
         engine=True,
@@ -88,12 +75,12 @@ KINDS: dict[str, Kind] = {
     "file": Kind(
         "a policy file, .ckpt, run folder or name of a policy that ships",
         _policy,
-        {"temperature": _number(float, 0, math.inf, "a number of 0 or more")},
+        {"temperature": number(0.01, 100, or_zero=True)},
         _policy_game,
         takes_target=True,
     ),
 }
-SHARED: Mapping[str, Reader] = {"random": _number(float, 0, 1, "a number from 0 to 1")}  # of every kind
+SHARED: Mapping[str, Reader] = {"random": number(0, 1)}  # of every kind
 RUNS = Path("checkpoints")  # under which training makes a folder a run
 KNOWN = ", ".join(kind.form for kind in KINDS.values())
 
@@ -105,8 +92,8 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
 
     game: what it is to play; None lets a policy file say so itself.
     concurrency: how many processes an engine runs side by side. Such a player has close(), which ends them.
-    Raises ValueError, naming what came and what would do, for an unknown kind, option or value, for a policy file
-    that is missing, damaged or of another game, and (as EngineError) for an engine that can't start.
+    Raises ValueError, naming what was given and what is accepted, for an unknown kind, option or value, for a policy
+    file that is missing, damaged or of another game, and (as EngineError) for an engine that can't start.
     """
     kind, target, options = _parse(text)
     share = options.pop("random", None)
@@ -187,7 +174,9 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
     if kind is None or kind.takes_target != bool(colon):
         kind, target = KINDS["file"], head
     if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
-        raise ValueError(f"{text!r} is no player: there is no file {target!r}; {names_told()}; known are {KNOWN}")
+        raise ValueError(
+            f"unknown player {text!r}: there is no file {target!r}; expected one of {KNOWN}; {names_told()}"
+        )
     readers = {**kind.options, **SHARED}
     options: dict[str, Any] = {"settings": {}} if kind.engine else {}
     given = set()
@@ -195,15 +184,15 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
         option, equals, value = part.partition("=")
         option, value = unquote(option), unquote(value)
         if option.lower() in given:  # engines do not tell cases apart
-            raise ValueError(f"{text!r} has {option!r} twice; once would do")
+            raise ValueError(f"option {option!r} stands twice in {text!r}")
         given.add(option.lower())
         if option in readers:
             try:
                 options[option] = readers[option](value)
             except ValueError as error:
-                raise ValueError(f"{text!r} has a bad {option} {value!r}; {error} would do") from None
+                raise ValueError(f"{option} in {text[:80]!r} {error}") from None
         elif option and kind.engine:
             options["settings"][option] = value if equals else None
         else:
-            raise ValueError(f"{text!r} has an unknown option {option!r}; known are {', '.join(readers)}")
+            raise ValueError(f"unknown option {option!r} in {text!r}; expected one of {', '.join(readers)}")
     return kind, target, options

@@ -19,6 +19,7 @@ from chesspg.arena.commands import (
     only_one,
     polite_interrupt,
 )
+from chesspg.arena.numbers import whole
 
 
 def test_mistakes_end_in_one_line_and_two(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +60,16 @@ def test_an_interrupt_waits_for_the_end_of_a_block() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_other_signals_that_interrupt_wait_as_well() -> None:
+    done = []
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt), interrupt_later():  # noqa: PT012
+        signal.raise_signal(signal.SIGTERM)
+        done.append("after the signal")
+    assert done
+    assert signal.signal(signal.SIGTERM, before) is signal.default_int_handler
+
+
 def test_a_second_interrupt_comes_at_once() -> None:
     done = []
     with pytest.raises(KeyboardInterrupt), interrupt_later():  # noqa: PT012
@@ -87,6 +98,11 @@ def test_an_interrupt_in_a_block_of_another_thread_comes_at_once() -> None:
         other.result()
 
 
+def test_a_pipe_that_nobody_reads_is_no_mistake() -> None:
+    with pytest.raises(BrokenPipeError), one_line_errors():
+        raise BrokenPipeError
+
+
 def test_a_parser_complains_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     parser = Parser("prog")
     parser.add_argument("--number", type=int)
@@ -96,6 +112,14 @@ def test_a_parser_complains_in_one_line(capsys: pytest.CaptureFixture[str]) -> N
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert "--number" in line
+
+
+def test_a_parser_names_the_option_and_its_range(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser("prog")
+    parser.add_argument("--number", type=whole(1, 3))
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--number", "4"])
+    assert capsys.readouterr().err == "error: --number must be a whole number from 1 to 3, got '4'\n"
 
 
 def test_writable_or_not(tmp_path: Path) -> None:

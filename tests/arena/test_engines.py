@@ -26,14 +26,22 @@ from chesspg.players.player import Random, Turn
 from chesspg.players.rollout import FORFEIT, Rollout
 
 # An engine that writes down its process and all it is told, moves to the last square it may, and does as its first
-# argument says: at once, or when it is to move in a game that began with 1 e4.
+# argument says: at once, or when it is to move in a game that began with 1 e4. With a second argument it has children
+# that hold its pipes: one as usual, one in a session of its own, and one whose parent has ended.
 FAKE = """
-import os, sys, time
+import os, subprocess, sys, time
 import chess
-mode, log = sys.argv[1], open(sys.argv[2], "a", buffering=1)
+log, mode, *family = sys.argv[1:]
+log = open(log, "a", buffering=1)
 def say(*lines):
     print(*lines, sep="\\n", flush=True)
 log.write(f"pid {os.getpid()}\\n")
+if family:
+    sleep = [sys.executable, "-S", "-c", "import time; time.sleep(1000)"]
+    log.write(f"pid {subprocess.Popen(sleep).pid}\\n")
+    log.write(f"pid {subprocess.Popen(sleep, start_new_session=True).pid}\\n")
+    orphan = "import os, subprocess, sys; print(subprocess.Popen(sys.argv[1:], stdout=2, start_new_session=True).pid)"
+    log.write(f"pid {subprocess.check_output([sys.executable, '-S', '-c', orphan, *sleep], text=True)}\\n")
 if mode == "dead":
     print("no licence", file=sys.stderr)
     sys.exit(4)
@@ -84,7 +92,7 @@ class Fake:
         self.script.write_text(FAKE)
 
     def target(self, mode: str) -> str:
-        return f"{sys.executable} '{self.script}' {mode} '{self.log}'"
+        return f"{sys.executable} '{self.script}' '{self.log}' {mode}"
 
     def told(self, word: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if line.startswith(word)]
@@ -108,6 +116,14 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether these processes have ended, or do within a while."""
+    deadline = time.monotonic() + 20
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not any(map(alive, pids))
 
 
 def against(player: EnginePlayer, starts: list[str], max_plies: int = 4) -> Rollout:
@@ -165,6 +181,42 @@ def test_what_goes_wrong_costs_one_game(fake: Fake, mode: str, why: str, concurr
     assert len(fake.pids()) == concurrency + 1
 
 
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [("crash", "died unexpectedly (exit code: 3)"), ("hang", "did not answer within 3 s"), ("well", "")],
+)
+def test_children_that_hold_its_pipes_end_with_an_engine(fake: Fake, mode: str, why: str) -> None:
+    with players([f"uci:{fake.target(mode)} family?timeout=3"], Chess()) as (player,):
+        first = fake.pids()
+        assert len(first) == 4
+        assert all(map(alive, first))
+        began = time.monotonic()
+        rollout = against(player, [E4], 2)
+        assert why in rollout.forfeits.get(0, "")
+        assert bool(rollout.forfeits) == bool(why)
+        if why:
+            assert not any(map(alive, first))
+        if mode == "crash":  # its end is seen at once, though its children hold its pipes
+            assert time.monotonic() - began < 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc")
+def test_an_engine_ignores_no_signal_and_has_only_its_own_pipes(tmp_path: Path) -> None:
+    (tmp_path / "engine.py").write_text(
+        "import os, sys\n"
+        "pipes = [n for n in range(100) if os.path.exists(f'/proc/self/fd/{n}')]\n"
+        "print('id name', pipes, os.environ['IGNORED'], flush=True)\n"
+        "[print({'uci': 'uciok', 'isready': 'readyok'}.get(line.strip(), ''), flush=True) for line in sys.stdin]\n"
+    )
+    engine = tmp_path / "engine"
+    engine.write_text(
+        f"#!/bin/sh\nIGNORED=$(grep SigIgn /proc/self/status) exec {sys.executable} -S {tmp_path}/engine.py\n"
+    )
+    engine.chmod(0o755)
+    with players([f"uci:{engine}"], Chess()) as (player,):
+        assert player.version.split() == ["[0,", "1,", "2]", "SigIgn:", "0" * 16]  # type: ignore[attr-defined]
+
+
 def test_a_second_answer_is_not_taken_for_the_next_game(fake: Fake) -> None:
     with players([f"uci:{fake.target('twice')}"], Chess()) as (player,):
         rollout = against(player, [E4, D4, E4, D4], 6)
@@ -205,11 +257,18 @@ def test_what_can_not_start_is_told_in_one_line(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("nods=3", ("unknown option 'nods'", "nodes, depth, movetime, timeout", "Threads, Hash, Clear Hash, Style")),
+        (
+            "nods=3",
+            (
+                "unknown option 'nods'; expected one of",
+                "nodes, depth, movetime, timeout",
+                "Threads, Hash, Clear Hash, Style",
+            ),
+        ),
         ("Hash=1", ("'Hash'", "at least 4", "1")),
         ("Hash=65", ("at most 64",)),
         ("Hash=much", ("expected integer", "'much'")),
-        ("Hash", ("'Hash' has no value",)),
+        ("Hash", ("'Hash' needs a value",)),
         ("Clear Hash=1", ("'Clear Hash' is a button",)),
         ("Style=Wild", ("Wild", "Calm, Very Wild")),
         ("Book=no", ("'no'", "true or false")),
@@ -229,8 +288,8 @@ def test_options_the_engine_does_not_take(fake: Fake, options: str, words: tuple
         ("nowhere", ("'nowhere'", "PATH", GAMES_FOLDER)),
         ("", ("neither on the PATH",)),
         ("'", ("neither on the PATH",)),
-        ("FILE", ("is no program",)),
-        ("FOLDER", ("is no program",)),
+        ("FILE", ("is not a program",)),
+        ("FOLDER", ("is not a program",)),
         ("SCRIPT", ("can't be run",)),
     ],
 )
@@ -252,7 +311,7 @@ def test_what_engines_do_not_play(fake: Fake) -> None:
         player_from_string(f"uci:{fake.target('well')}", Chess("atomic"))
     with pytest.raises(EngineError, match="does not play chess960: it declares no UCI_Chess960"):
         player_from_string(f"uci:{fake.target('well')}", Chess("chess960"))
-    with pytest.raises(ValueError, match="0 processes"):
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
         player_from_string(f"uci:{fake.target('well')}", Chess(), concurrency=0)
 
 
@@ -283,18 +342,23 @@ def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
         assert len(set(answer().index[3:].tolist())) == 1
 
 
-@pytest.mark.parametrize("how", ["interrupted", "ended"])
-def test_ctrl_c_leaves_nothing_behind(fake: Fake, how: str) -> None:
-    """Nor does a program that ends without closing: here with an engine that never answers and does not heed quit."""
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "raises", "ends", "os._exit"])
+def test_a_program_that_ends_leaves_nothing_behind(fake: Fake, how: str) -> None:
+    """However it ends, without closing even: here with an engine that never answers and does not heed quit."""
     code = f"""
+import os
 from chesspg.arena.roster import players, player_from_string
 from chesspg.games.chess import Chess
 from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Random
-text, starts = {"uci:" + fake.target("stubborn")!r}, {[E4] * 3!r}
-if {how == "ended"}:
+text, starts = {"uci:" + fake.target("stubborn") + " family"!r}, {[E4] * 3!r}
+if not {how.startswith("SIG")}:
     player = player_from_string(text, Chess(), concurrency=2)
+    if {how == "raises"}:
+        raise KeyboardInterrupt
+    if {how == "os._exit"}:
+        os._exit(0)
 else:
     with players([text], Chess(), concurrency=2) as (player,):
         print("started", flush=True)
@@ -302,14 +366,16 @@ else:
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
-    if how == "interrupted":
+    if how.startswith("SIG"):
         assert process.stdout.readline() == "started\n"
         deadline = time.monotonic() + 30
         while len(fake.told("go")) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.Signals[how])
     _, errors = process.communicate(timeout=60)
-    assert ("KeyboardInterrupt" in errors) == (how == "interrupted")
+    assert len(fake.pids()) == 8
+    assert gone(fake.pids())
+    assert ("KeyboardInterrupt" in errors) == (how in ("SIGINT", "raises"))
     assert errors.strip().endswith("KeyboardInterrupt") or not errors
 
 

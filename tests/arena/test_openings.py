@@ -169,9 +169,11 @@ def test_files_that_won_t_do(tmp_path: Path, name: str, text: str | bytes, messa
 @pytest.mark.parametrize(
     ("text", "game", "message"),
     [
-        ("random:", Chess(), "no number of plies; as in random:8"),
+        ("random:", Chess(), "the plies in 'random:' must be a whole number from 0 to 1,000, got ''"),
         ("random:-2", Chess(), "random:-2"),
-        ("random:few", TicTacToe(), "random:1 would do"),
+        ("random:few", TicTacToe(), "from 0 to 1,000, got 'few'"),
+        ("random:1_0", Chess(), "from 0 to 1,000, got '1_0'"),
+        ("random:99999999999999999999", Chess(), "from 0 to 1,000, got"),
         ("random:9", TicTacToe(), "fewer opening plies"),
         ("random", Chess(), "no such file; balanced, random:PLIES"),
         ("balansed", Chess(), "no openings 'balansed'"),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from chesspg.arena.numbers import CORES, BadValue, number, whole
+
 
 class Option(NamedTuple):
     """What a GUI may set."""
 
     form: str  # as declared, without its name
     value: Any  # by default
-    read: Callable[[str], Any]  # ValueError if bad
-    would_do: str = ""
+    read: Callable[[str], Any]  # raises ValueError that says what it must be
 
 
 def _text() -> Option:
@@ -20,40 +21,32 @@ def _text() -> Option:
 
 
 def _check() -> Option:
-    return Option(
-        "check default false", False, lambda text: ("false", "true").index(text.lower()) == 1, "true or false"
-    )
+    def read(text: str) -> bool:
+        if text.lower() not in ("true", "false"):
+            raise BadValue("true or false", text)
+        return text.lower() == "true"
+
+    return Option("check default false", False, read)
 
 
 def _whole(default: int, low: int, high: int) -> Option:
-    def read(text: str) -> int:
-        if not low <= int(text) <= high:
-            raise ValueError(text)
-        return int(text)
-
-    form = f"spin default {default} min {low} max {high}"
-    return Option(form, default, read, f"a whole number from {low} to {high}")
+    return Option(f"spin default {default} min {low} max {high}", default, whole(low, high))
 
 
-def _number(default: int, good: Callable[[float], bool], would_do: str) -> Option:
-    def read(text: str) -> float:
-        if not good(float(text)):
-            raise ValueError(text)
-        return float(text)
-
-    return Option(f"string default {default}", float(default), read, would_do)  # UCI has no fractions but as strings
+def _number(default: int, read: Callable[[str], float]) -> Option:
+    return Option(f"string default {default}", float(default), read)  # UCI has no fractions but as strings
 
 
 OPTIONS = {
     "WeightsFile": _text(),
-    "Temperature": _number(0, lambda t: t == 0 or 0.01 <= t <= 100, "0 or a number from 0.01 to 100"),
-    "TopP": _number(1, lambda p: 0 < p <= 1, "a number above 0 and at most 1"),
+    "Temperature": _number(0, number(0.01, 100, or_zero=True)),
+    "TopP": _number(1, number(0, 1, above=True)),
     "MultiPV": _whole(1, 1, 256),
     "Seed": _whole(-1, -1, 2**31 - 1),
     "UCI_ShowWDL": _check(),
     "UCI_Chess960": _check(),
     "UCI_Variant": _text(),
-    "Threads": _whole(1, 1, 1024),
+    "Threads": _whole(1, 1, CORES),
     "Ponder": _check(),
     "Hash": _whole(16, 1, 2**25),
     "Move Overhead": _whole(10, 0, 100_000),

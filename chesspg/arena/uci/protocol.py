@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+from chesspg.arena.numbers import BadValue, whole
 from chesspg.arena.uci.options import IDLE, OPTIONS
 from chesspg.policy.shipped import shipped_policies
 
@@ -30,8 +31,10 @@ QUIT = 0.5  # seconds to finish in what was asked before `quit`
 NO_MOVE = "0000"  # UCI's null move: there is none, or no policy to choose it
 
 
-LIMITS = ("searchmoves", "ponder", "wtime", "btime", "winc", "binc", "movestogo", "depth", "nodes", "mate", "movetime",
-          "infinite")  # fmt: skip
+NUMBERS = {name: whole(0, 2**63 - 1) for name in ("movestogo", "depth", "nodes", "mate", "movetime")}  # of `go`
+NUMBERS |= {name: whole(-(2**63), 2**63 - 1) for name in ("wtime", "btime", "winc", "binc")}  # some clocks go below 0
+LIMITS = ("searchmoves", "ponder", "infinite", *NUMBERS)
+LONGEST = 300  # characters of a complaint: it may repeat a line of megabytes
 
 
 class Search:
@@ -40,7 +43,15 @@ class Search:
     def __init__(self, words: Sequence[str]) -> None:
         self.ponder = "ponder" in words
         self.infinite = "infinite" in words
-        self.depth, self.nodes = _limit(words, "depth"), _limit(words, "nodes")
+        limits: dict[str, int] = {}
+        self.refused: list[str] = []  # what is wrong with those that are left out
+        for name, read in NUMBERS.items():
+            if name in words:
+                try:
+                    limits[name] = read(" ".join(words[words.index(name) + 1 :][:1]))
+                except BadValue as error:
+                    self.refused.append(f"{name} {error}")
+        self.depth, self.nodes = limits.get("depth", math.inf), limits.get("nodes", math.inf)
         start = words.index("searchmoves") + 1 if "searchmoves" in words else len(words)
         end = next((k for k in range(start, len(words)) if words[k] in LIMITS), len(words))
         self.moves = words[start:end]
@@ -48,12 +59,6 @@ class Search:
         self.may_answer = threading.Event()
         if not (self.ponder or self.infinite):
             self.may_answer.set()
-
-
-def _limit(words: Sequence[str], name: str) -> float:
-    """The number behind `name`, infinity if there is none."""
-    after = words[words.index(name) + 1 :][:1] if name in words else []
-    return float(after[0]) if after and after[0].isdecimal() else math.inf
 
 
 class Engine:
@@ -108,6 +113,8 @@ class Engine:
             self._say("readyok")
         elif word == "go":
             self.searches.append(Search(rest.split()))
+            if self.searches[-1].refused:
+                self._complain(f"go without {'; '.join(self.searches[-1].refused)}")
             self.jobs.put(partial(self._go, self.searches[-1]))
         elif word in self.commands:
             self.jobs.put(partial(self.commands[word], rest))
@@ -126,8 +133,9 @@ class Engine:
             except OSError:  # nobody listens any more, and soon nobody will ask
                 pass
 
-    def _complain(self, error: Exception | str) -> None:
-        self._say(f"info string error: {' '.join(str(error).split())}")
+    def _complain(self, error: Exception | str, kept: str = "") -> None:
+        text = " ".join(str(error).split())
+        self._say(f"info string error: {text if len(text) <= LONGEST else text[:LONGEST] + '...'}{kept}")
 
     def _work(self) -> None:
         """The thinking thread."""
@@ -166,11 +174,11 @@ class Engine:
         named, text = named.strip().removeprefix("name").strip(), text.strip()
         name = next((name for name in OPTIONS if name.lower() == named.lower()), "")
         if not name:
-            return self._complain(f"no option {named[:40]!r}; known are {', '.join(OPTIONS)}")
+            return self._complain(f"unknown option {named[:40]!r}; expected one of {', '.join(OPTIONS)}")
         try:
             self.options[name] = OPTIONS[name].read(text)
-        except ValueError:
-            return self._complain(f"{name} can't be {text[:40]!r}; {OPTIONS[name].would_do} would do")
+        except ValueError as error:
+            return self._complain(f"{name} {error}")
         if name in IDLE:
             self._say(f"info string {name} has no effect: a policy does not search")
         return None
@@ -182,22 +190,22 @@ class Engine:
         try:
             if kind not in ("startpos", "fen") or (kind == "fen") != bool(fen):
                 raise ValueError(
-                    f"position {rest[:40]!r}; `startpos` or `fen FEN` would do, `moves` and moves after it"
+                    f"position must be followed by startpos or fen FEN, then moves if there are any, got {rest[:40]!r}"
                 )
             start = fen.strip() if fen else "startpos"
             self.board = self._ready().to_board(f"{start} moves {moves}" if moves.strip() else start)
         except ValueError as error:
-            self._complain(f"{error}; the last good position stays")
+            self._complain(error, "; the last good position stays")
 
     def _ready(self) -> Chess:
-        """Have the policy that is wanted. If it can't be had, say why and what would do, and keep the one before."""
+        """Have the policy that is wanted. If it can't be had, say why, and keep the one before."""
         wanted = self.options["WeightsFile"] or self.weights
         if self.policy is None or (wanted and wanted != self.loaded):
             try:
                 self._load(wanted)
             except (ValueError, OSError) as error:
                 kept = f"; still playing {self.loaded}" if self.policy else ""
-                self._complain(f"{error}{kept}")
+                self._complain(error, kept)
                 if self.policy:
                     self.options["WeightsFile"] = self.loaded
         if self.game is None:
@@ -213,7 +221,7 @@ class Engine:
         path, why = (os.path.expanduser(wanted), "") if wanted else _default()
         told = files.header_game(files.read_header(path), path)
         if not isinstance(told, Chess):
-            raise ValueError(f"{path} plays {told.name}; a policy of chess would do")
+            raise ValueError(f"{path} plays {told.name}; expected a policy of chess")
         game = Chess(told.variant, backend="python-chess")  # one game is not worth compiling rules for
         policy = files.load(path, game)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,12 +18,11 @@ PAUSE = 0.2  # seconds between two looks at the processes
 def train_all(runs: Sequence[Run], at_once: int, on_end: Callable[[Run], None]) -> None:
     """Begin or go on with those of the runs that are not finished, and call `on_end` with each that ends.
 
-    A run may end without being finished, when its training failed; the others go on. After Ctrl-C or SIGTERM, which
-    raise KeyboardInterrupt, no process is left; each run keeps what it had learned by its last rollout.
+    A run may end without being finished, when its training failed; the others go on. After a KeyboardInterrupt no
+    process is left; each run keeps what it had learned by its last rollout.
     """
     waiting = [run for run in runs if not run.finished]
     going: dict[Run, subprocess.Popen[bytes]] = {}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while waiting or going:
             # One that the training of a killed comparison is still at work on is waited for.
@@ -44,7 +42,6 @@ def train_all(runs: Sequence[Run], at_once: int, on_end: Callable[[Run], None]) 
             process.terminate()
         for process in going.values():
             process.wait()
-        signal.signal(signal.SIGTERM, before)
 
 
 def _start(run: Run) -> subprocess.Popen[bytes]:

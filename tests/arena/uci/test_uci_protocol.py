@@ -214,12 +214,12 @@ def test_quit_waits_for_nothing(nets: Path) -> None:
         ("startpos moves e2e4 e2e4", "illegal uci"),
         ("startpos moves e2e4 0000", "illegal uci: '0000'"),
         ("startpos moves fish", "fish"),
-        ("startpos e2e4", "`moves` and moves after it"),
+        ("startpos e2e4", "then moves if there are any, got 'startpos e2e4'"),
         ("fen 8/8/8/8/8/8/8/8 w - - 0 1", "no white king"),
         ("fen rnbqkbnr/pppppppp/8/8 w KQkq - 0 1", "expected 8 rows"),
-        ("fen", "`startpos` or `fen FEN` would do"),
-        ("", "`startpos` or `fen FEN` would do"),
-        ("moves e2e4", "`startpos` or `fen FEN` would do"),
+        ("fen", "startpos or fen FEN"),
+        ("", "startpos or fen FEN"),
+        ("moves e2e4", "startpos or fen FEN"),
         ("fen 4k3/8/8/8/8/8/8/4K2R w K - 0 1 moves e1g1 e1g1", "illegal uci: 'e1g1'"),
     ],
 )
@@ -236,17 +236,17 @@ def test_a_broken_position_is_told_and_the_last_good_one_stays(
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        ("name Fish value 3", "no option 'Fish'; known are WeightsFile, Temperature"),
-        ("name MultiPV value 0", "MultiPV can't be '0'; a whole number from 1 to 256 would do"),
-        ("name MultiPV value two", "MultiPV can't be 'two'"),
-        ("name MultiPV", "MultiPV can't be ''"),
-        ("name Temperature value -1", "Temperature can't be '-1'; 0 or a number from 0.01 to 100 would do"),
-        ("name Temperature value 1e-300", "Temperature can't be '1e-300'"),
-        ("name Temperature value nan", "Temperature can't be 'nan'"),
-        ("name TopP value 0", "TopP can't be '0'; a number above 0 and at most 1 would do"),
-        ("name UCI_ShowWDL value maybe", "UCI_ShowWDL can't be 'maybe'; true or false would do"),
-        ("", "no option ''"),
-        ("value", "no option 'value'"),
+        ("name Fish value 3", "unknown option 'Fish'; expected one of WeightsFile, Temperature"),
+        ("name MultiPV value 0", "MultiPV must be a whole number from 1 to 256, got '0'"),
+        ("name MultiPV value two", "MultiPV must be a whole number from 1 to 256, got 'two'"),
+        ("name MultiPV", "MultiPV must be a whole number from 1 to 256, got ''"),
+        ("name Temperature value -1", "Temperature must be 0 or a number from 0.01 to 100, got '-1'"),
+        ("name Temperature value 1e-300", "Temperature must be 0 or a number from 0.01 to 100, got '1e-300'"),
+        ("name Temperature value nan", "Temperature must be 0 or a number from 0.01 to 100, got 'nan'"),
+        ("name TopP value 0", "TopP must be a number above 0 and at most 1, got '0'"),
+        ("name UCI_ShowWDL value maybe", "UCI_ShowWDL must be true or false, got 'maybe'"),
+        ("", "unknown option ''"),
+        ("value", "unknown option 'value'"),
     ],
 )
 def test_bad_options(talk: Callable[..., list[str]], option: str, why: str) -> None:
@@ -254,6 +254,44 @@ def test_bad_options(talk: Callable[..., list[str]], option: str, why: str) -> N
     (error,) = errors(said)
     assert error.startswith(why)
     assert len(best(said)) == 1
+
+
+@pytest.mark.parametrize("name", ["Threads", "MultiPV", "Seed", "Hash", "Move Overhead", "Temperature", "TopP"])
+@pytest.mark.parametrize("text", ["1_0", "٣", "+1", "1 0", "9" * 5000, "nan", "1e999", "0x1"])
+def test_odd_numbers_are_refused_and_the_old_one_stays(nets: Path, name: str, text: str) -> None:
+    out = io.StringIO()
+    engine = Engine(out, str(nets / "standard"))
+    before = dict(engine.options)
+    engine.run([f"setoption name {name} value {text}"])
+    (error,) = errors(out.getvalue().splitlines())
+    assert error.startswith(f"{name} must be ")
+    assert len(error) < 150
+    assert engine.options == before
+
+
+@pytest.mark.parametrize("name", ["depth", "nodes", "movetime", "wtime", "movestogo"])
+@pytest.mark.parametrize("text", ["1_0", "١", "+1", "1.5", "many", "9" * 5000])
+def test_odd_numbers_of_go_are_refused_and_left_out(talk: Callable[..., list[str]], name: str, text: str) -> None:
+    said = talk(f"go {name} {text} searchmoves e2e4")
+    (error,) = errors(said)
+    assert error.startswith(f"go without {name} must be a whole number from ")
+    assert len(error) < 200
+    assert best(said) == ["e2e4"]
+    assert "info depth 2" in "".join(said)  # as without a limit
+
+
+def test_no_line_is_repeated_whole(talk: Callable[..., list[str]]) -> None:
+    long = "x" * 1_000_000
+    said = talk(
+        "position startpos moves d2d4",
+        *(f"position {rest}" for rest in (long, f"fen {long}", f"startpos moves {long}")),
+        f"position startpos moves e2e4 {'e7e5 ' * 100_000}",
+        *(f"setoption name {name} value {long}" for name in ("MultiPV", "UCI_ShowWDL", "WeightsFile", long)),
+        "isready", long, f"go depth {long}", "go searchmoves d7d5",
+    )  # fmt: skip
+    assert len(errors(said)) >= 9
+    assert all(len(line) < 600 for line in said)
+    assert best(said)[-1] == "d7d5"
 
 
 def test_names_of_options_in_any_case_and_those_without_effect(talk: Callable[..., list[str]]) -> None:
@@ -378,7 +416,7 @@ def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) ->
     assert best(said) == best(talk("go")) * 2
 
     assert (
-        "plays tic-tac-toe; a policy of chess would do" in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
+        "plays tic-tac-toe; expected a policy of chess" in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
     )
     assert "bestmove 0000" in talk("go", weights="nowhere")
 
