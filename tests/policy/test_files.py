@@ -116,11 +116,11 @@ def test_a_checkpoint_without_a_file_beside_it_is_read_itself(tmp_path: Path, pa
         assert torch.equal(loaded.network.state_dict()[name], tensor)
 
     lone.write_bytes(lone.read_bytes()[:-100])
-    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    refused(lone, "lone.ckpt is damaged or not a checkpoint")
     torch.save({"state_dict": weights}, lone)
-    refused(lone, "lone.ckpt is no checkpoint of a policy")
+    refused(lone, "lone.ckpt is not a checkpoint of a policy")
     torch.save([1, 2], lone)
-    refused(lone, "lone.ckpt is no checkpoint of a policy")
+    refused(lone, "lone.ckpt is not a checkpoint of a policy")
     torch.save({files.HEADER: asdict(header) | {"temperature": 0}, "state_dict": weights}, lone)
     refused(lone, "lone.ckpt has a temperature of 0")
     torch.save({files.HEADER: {"game": {}}, "state_dict": weights}, lone)
@@ -239,9 +239,9 @@ def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path, path: Path) -> None
     refused(path, "not a policy file")
     lone = tmp_path / "lone.ckpt"
     lone.write_bytes(bomb)
-    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    refused(lone, "lone.ckpt is damaged or not a checkpoint")
     torch.save({files.HEADER: {}, "state_dict": Bomb(target)}, lone)
-    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    refused(lone, "lone.ckpt is not a checkpoint of a policy")
     assert not target.exists()
     pickle.loads(bomb)  # else the test would prove nothing
     assert target.exists()
