@@ -6,8 +6,8 @@ read without torch, in a millisecond.
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from chesspg.games.game import Game
 from chesspg.policy import checkpoint, container
 from chesspg.policy.container import PolicyFileError as PolicyFileError
-from chesspg.policy.names import Unknown, build
+from chesspg.policy.names import Unknown, build, is_spec
 from chesspg.policy.names import describe as describe
 from chesspg.policy.shipped import names_told, shipped_policies
 
@@ -200,9 +200,14 @@ def _header(told: Any, path: Path) -> Header:
         header = Header(**told)
     except TypeError as error:
         raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
+    for name in ("game", "network"):
+        spec = getattr(header, name)
+        if not is_spec(spec):
+            told = f"its {name} {spec!r:.80} is not a class_path with init_args"
+            raise PolicyFileError(f"{path} has a header this version can't read: {told}")
     if not isinstance(header.facts, dict):
         raise PolicyFileError(f"{path} has a header this version can't read: its facts are not an object")
-    if type(header.temperature) not in (int, float) or not 0 < header.temperature < math.inf:
+    if type(header.temperature) not in (int, float) or not 0 < header.temperature <= sys.float_info.max:
         raise PolicyFileError(f"{path} has a temperature of {header.temperature!r:.40}; it must be finite and above 0")
     return header
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 # The package's own classes and the modules that they lie in. The name is what files hold and stays as it is for good;
@@ -29,17 +29,25 @@ def describe(thing: Any) -> dict[str, Any]:
     return {"class_path": _name_of(type(thing)), "init_args": thing.init_args}
 
 
+def is_spec(thing: Any) -> bool:
+    """Whether it has the form of what `describe` gives."""
+    return (
+        isinstance(thing, dict)
+        and thing.keys() == {"class_path", "init_args"}
+        and isinstance(thing["class_path"], str)
+        and isinstance(thing["init_args"], dict)
+    )
+
+
 def build(spec: Any, base: type, *args: Any) -> Any:
     """What the class_path and init_args of a file stand for, called with `args` before them.
 
     The class is one of the package's own, or a subclass of `base` that the running program has defined or imported.
     Raises Unknown for any other, and ValueError if the class does not accept the init_args.
     """
-    if not (isinstance(spec, Mapping) and {"class_path", "init_args"} == spec.keys()):
+    if not is_spec(spec):
         raise ValueError(f"{spec!r:.80} is not a class_path with init_args")
     path, init_args = spec["class_path"], spec["init_args"]
-    if not isinstance(path, str) or not isinstance(init_args, Mapping):
-        raise ValueError(f"{spec!r:.80} is not a class_path with init_args")
     found = _find(path, base)
     try:
         inspect.signature(found).bind(*args, **init_args)

@@ -308,6 +308,7 @@ class Shards:
             texts = [*self.tally.skipped, *self.tally.named, *self.tally.damage]
             good = len(self.read) == 2 and isinstance(self.complete, bool)
             good = good and all(type(number) is int and number >= 0 for number in counts)
+            good = good and sum(self.sizes) == self.tally.plies
             good = good and all(isinstance(text, str) for text in texts)
             good = good and all(zipfile.is_zipfile(path) for path in self.paths)
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from operator import mul
 from pathlib import Path
@@ -16,7 +15,8 @@ from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.policy.container import parse_json
 
-# What a row of the ladder's JSON holds.
+# What a row of the ladder's JSON holds; no number is as large as MOST.
+MOST = 1e15
 _MAYBE = (int, float, type(None))
 _COUNTED = {**dict.fromkeys(COUNTS, (int,)), "score": _MAYBE}
 PLAYER = {"player": (str,), **dict.fromkeys(Rating._fields, _MAYBE), **_COUNTED, "facts": (dict,)}
@@ -101,8 +101,12 @@ def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
 
 
 def _has_form(one: Any, form: Mapping[str, tuple[type, ...]]) -> bool:
-    numbers = (number for number in one.values() if isinstance(number, float))
-    return all(type(one[name]) in kinds for name, kinds in form.items()) and all(map(math.isfinite, numbers))
+    numbers = (one[name] for name in form if type(one[name]) in (int, float))
+    return (
+        all(type(one[name]) in kinds for name, kinds in form.items())
+        and all(abs(number) < MOST for number in numbers)
+        and (one["score"] is None) == (one["games"] == 0)
+    )
 
 
 def _rated(one: Any) -> bool:
