@@ -85,10 +85,10 @@ def read(path: str | Path) -> tuple[Header, Mapping[str, Tensor]]:
         return header, saved.tensors(stored)
     header = read_header(path)
 
-    from safetensors.torch import load_file  # not before the header is known to be good: torch takes seconds
+    from safetensors.torch import load  # not before the header is known to be good: torch takes seconds
 
     try:
-        return header, _own_names(load_file(path))
+        return header, _own_names(load(path.read_bytes()))
     except (SafetensorError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise PolicyFileError(f"{path} is damaged: {error}") from None
 
