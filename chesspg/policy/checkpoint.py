@@ -22,7 +22,7 @@ from chesspg.policy.container import PolicyFileError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_PICKLE = 8 << 20  # bytes of all but tensors
+MOST_PICKLE = 4 << 20  # bytes of all but tensors
 MOST_DEPTH, MOST_PARTS = 32, 100_000  # of what is taken for plain data
 # The dtypes of networks, by the names of storages.
 DTYPES = {
@@ -81,7 +81,8 @@ class Checkpoint:
             try:
                 self.content = _run(archive.read(pickles[0]))
             except _MALFORMED as error:
-                raise PolicyFileError(f"{path} is not a checkpoint: {error or type(error).__name__}") from None
+                told = str(error)[:80] or type(error).__name__
+                raise PolicyFileError(f"{path} is not a checkpoint: {told!r}") from None
 
     def tensors(self, stored: Mapping[str, Stored]) -> dict[str, Tensor]:
         """Read these tensors, which together take no more memory than the file."""

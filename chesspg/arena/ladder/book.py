@@ -23,6 +23,7 @@ from chesspg.games.game import Game
 from chesspg.players.player import Player
 from chesspg.policy import files
 from chesspg.policy.container import parse_json
+from chesspg.policy.names import is_spec
 
 FORMAT = 1
 DIGEST = 8  # hexadecimal digits that tell one game from another
@@ -271,7 +272,7 @@ def _options(text: str) -> str:
 
 def _told(thing: Any) -> str:
     """A game by its class's name, everything else as JSON."""
-    if isinstance(thing, dict) and "class_path" in thing:
-        arguments = ", ".join(f"{name}={value}" for name, value in thing.get("init_args", {}).items())
-        return f"{str(thing['class_path']).rpartition('.')[2]}({arguments})"
+    if is_spec(thing):
+        arguments = ", ".join(f"{name}={value}" for name, value in thing["init_args"].items())
+        return f"{thing['class_path'].rpartition('.')[2]}({arguments})"
     return json.dumps(thing)

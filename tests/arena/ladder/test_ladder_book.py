@@ -150,6 +150,10 @@ def test_another_game_or_other_conditions_are_told(tmp_path: Path) -> None:
         Book(path, Chess(), CONDITIONS)
     with pytest.raises(ValueError, match=r'conditions \{"openings": "random:1"\}, not \{"openings": "random:2"\}'):
         Book(path, TicTacToe(), {"openings": "random:2"})
+    for game in ({"class_path": "x.Y", "init_args": [1]}, {"class_path": 3}, "chess", [], None):
+        path.write_text(json.dumps(json.loads(before) | {"game": game}))
+        with pytest.raises(ValueError, match="results of game "):
+            Book(path, TicTacToe(), CONDITIONS)
     path.write_text(json.dumps(json.loads(before) | {"format": 99}))
     with pytest.raises(ValueError, match="format 99, not 1"):
         Book(path, TicTacToe(), CONDITIONS)
