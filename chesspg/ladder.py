@@ -72,21 +72,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bar = stack.enter_context(_progress())
         task = bar.add_task("", total=None)
         with one_line_errors(Unplayable):
-            while (meeting := choose(book, entries, games=given.games, within=given.within)) is not None:
+            while True:
+                with one_line_errors():
+                    book.refresh()  # another ladder may be adding to the same file
+                meeting = choose(book, entries, games=given.games, within=given.within)
+                if meeting is None:
+                    break
                 a, b, count = meeting
                 if b not in seats:  # of the ladder that ships, whose engines need not be there until they are met
                     seats[b] = seat(b)
                 (first, one), (second, other) = seats[a], seats[b]
                 told = f"{first.player} – {second.player}"
                 bar.reset(task, total=count, description=told, start=True)
-                seed = book.seed(given.seed, first.key, second.key)
-                some = openings_from_string(openings, game, count // 2, seed)
-                (result,) = play_in_parts(
-                    game, one, other, some, seed=seed, max_plies=given.max_plies,
-                    on_ply=lambda done, plies: bar.update(task, completed=done),
-                )  # fmt: skip
-                with one_line_errors():
-                    book.add(first, second, seed, result)
+                with ExitStack() as claimed:
+                    with one_line_errors():
+                        seed = claimed.enter_context(book.claim(given.seed, first.key, second.key))
+                    some = openings_from_string(openings, game, count // 2, seed)
+                    (result,) = play_in_parts(
+                        game, one, other, some, seed=seed, max_plies=given.max_plies,
+                        on_ply=lambda done, plies: bar.update(task, completed=done),
+                    )  # fmt: skip
+                    with one_line_errors():
+                        book.add(first, second, seed, result)
     with one_line_errors():
         if fixed:
             table = newcomers.standings(book, entries, fixed, given.json)
@@ -158,7 +165,9 @@ def _points(table: dict[str, Any], against: str) -> list[Point]:
         if row["rating"] is not None:
             path = policy_path(row["player"])
             rating = Rating(row["rating"], row["low"], row["high"])
-            points.append(Point(row["player"], rating, row["facts"].get(against), str(path.parent) if path else ""))
+            fact = row["facts"].get(against)  # of a file from anywhere
+            known = type(fact) in (int, float) and 0 <= fact < 1e18
+            points.append(Point(row["player"], rating, fact if known else None, str(path.parent) if path else ""))
     return points
 
 

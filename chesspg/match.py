@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "game": game.name, "openings": source, "seed": given.seed, "max_plies": given.max_plies,
                 "sprt": given.sprt,
             }  # fmt: skip
-            result = load_match(given.resume, settings, openings) if given.resume else None
+            result = load_match(given.resume, settings, openings, game) if given.resume else None
         different = len(set(openings))
         if different < len(openings):
             say(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat")

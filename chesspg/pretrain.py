@@ -19,7 +19,7 @@ from chesspg.training.cli import DEFAULT_RECIPE
 from chesspg.training.lock import sole_writer
 from chesspg.training.module import NotFinite
 from chesspg.training.pretraining import Pretraining, Settings, network_of
-from chesspg.training.shards import Shards, Tally
+from chesspg.training.shards import Damaged, Shards, Tally
 
 DESCRIPTION = """\
 Learn the moves of recorded games, and with the value head their results. Some games are held out to tell how well.
@@ -72,6 +72,8 @@ def _learn(run: Pretraining) -> int:
     print(f"{size:,} parameters · {run.data.plies:,} plies to learn from · {run.folder}", flush=True)
     try:
         code = run.fit()
+    except Damaged as error:
+        fail(error)
     except NotFinite as error:
         say(f"error: {error}")
         return 1

@@ -204,3 +204,46 @@ def test_bad_input_is_one_line_and_exit_code_two(
         assert word in told
     assert not list((here / "damaged").glob("*.csv"))
     assert not list(here.glob("checkpoints/*"))
+
+
+@pytest.mark.parametrize("shard", ["at the start", "later"])
+def test_a_damaged_shard_is_named_in_one_line(
+    shard: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 2"
+    assert pretrain(f"{command} --run whole") == 0
+    capsys.readouterr()
+    [path, *_] = sorted(here.glob("shards/*/*.npz"))
+
+    def damage() -> None:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+    step = Imitation.training_step
+
+    def steps(module: Imitation, batch: Any, index: int) -> Any:
+        if module.global_step == 3:
+            damage()
+        return step(module, batch, index)
+
+    if shard == "later":
+        monkeypatch.setattr(Imitation, "training_step", steps)
+    else:
+        damage()
+    assert pretrain(f"{command} --run other") == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert str(path.relative_to(here)) in line
+    assert "is damaged" in line
+
+
+def test_a_run_folder_names_no_code_to_import(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
+    (here / "evil.py").write_text("open('proof', 'w')\n")
+    settings = json.loads((here / "one" / "pretrain.json").read_text())
+    settings["network"]["class_path"] = "evil.Net"
+    (here / "one" / "pretrain.json").write_text(json.dumps(settings))
+    capsys.readouterr()
+    assert pretrain("--resume one --epochs 2") == 2
+    assert "evil.Net" in capsys.readouterr().err
+    assert not (here / "proof").exists()

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from chesspg.arena.matches import MatchResult
+import chess
+import numpy as np
+
+from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult
+from chesspg.games.chess import Chess, encoding
+from chesspg.games.game import Game, Games, split_position
+from chesspg.policy.container import parse_json
 from chesspg.policy.files import write_text
 
 
@@ -34,16 +41,18 @@ def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResul
     write_text(path, text)
 
 
-def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence[str]) -> MatchResult:
+def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence[str], game: Game) -> MatchResult:
     """The games of a match that was saved, to go on from.
 
     settings: those of the match that is to go on; the file's must be the same.
     openings: that match's, of which the file's games must be the first.
-    Raises OSError if it can't be read, and ValueError naming the difference if it is of another match, or damaged.
+    game: whose rules the games must keep.
+    Raises OSError if it can't be read, and ValueError naming the difference if it is of another match, damaged, or says
+    what can't have happened.
     """
     path = Path(path)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = parse_json(path.read_text(encoding="utf-8"))
         theirs = {name: told[name] for name in settings}
         played = told["played"]
         result = MatchResult(
@@ -56,16 +65,118 @@ def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence
         )
         if result.games % 2 or not result.games or result.games != told["games"]:
             raise ValueError
-        result.as_dict()
+        if not all(isinstance(position, str) for position in result.positions):
+            raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise ValueError(f"{path} is damaged, or no match that was saved as JSON; no match can go on from it") from None
+        raise ValueError(
+            f"{path} is damaged or not a match that was saved as JSON; no match can go on from it"
+        ) from None
     for name, ours in settings.items():
         if theirs[name] != ours:
-            raise ValueError(f"{path} is of a match with {name} {theirs[name]!r}, not {ours!r}; the same would do")
+            raise ValueError(f"{path} is of a match with {name} {theirs[name]!r}, not {ours!r}; they must be the same")
     if result.games > 2 * len(openings):
-        raise ValueError(f"{path} has {result.games} games already; as many or more would do, not {2 * len(openings)}")
+        raise ValueError(
+            f"{path} has {result.games} games already; --games must be at least that, got {2 * len(openings)}"
+        )
     for number, position in enumerate(result.positions):
         opening = openings[number // 2]
         if position != opening and not position.startswith(f"{opening} "):
             raise ValueError(f"{path} has other openings from game {number + 1} on: {opening!r} was not played there")
+    if not _is_number(result.seconds, 0, math.inf):
+        raise ValueError(f"{path} is damaged: it has {result.seconds!r:.40} seconds")
+    verdicts = _verdicts(path, result.positions, openings, game)
+    for number, (verdict, opening) in enumerate(zip(verdicts, (o for o in openings for _ in range(2)), strict=False)):
+        problem = _impossible(result, number, verdict, len(split_position(opening)[1]), settings.get("max_plies"))
+        if problem:
+            raise ValueError(f"{path} is damaged: game {number + 1} {problem}")
     return result
+
+
+class _Verdict(NamedTuple):
+    """What the rules say of a game as it was played."""
+
+    outcome: int  # 1 player 0 won, −1 player 1 won, 0 drawn or not over
+    reason: str | None  # None if it is not over
+    mover: int
+
+
+def _verdicts(path: Path, positions: Sequence[str], openings: Sequence[str], game: Game) -> list[_Verdict]:
+    """[games] of games that are played again, two from each opening. Raises ValueError where one breaks the rules."""
+    starts = [openings[number // 2] for number in range(len(positions))]
+    moves = [
+        split_position(position)[1][len(split_position(start)[1]) :]
+        for position, start in zip(positions, starts, strict=True)
+    ]
+    lengths = np.array([len(some) for some in moves])
+    verdicts: dict[int, _Verdict] = {}
+    games, live = game.start(starts), np.arange(len(positions))
+    for ply in range(int(lengths.max()) + 1):
+        done = lengths[live] == ply
+        if done.any():
+            ended, numbers = games[done], live[done].tolist()
+            final, movers = ended.outcomes(), ended.observe().player.tolist()
+            for row, number in enumerate(numbers):
+                if ended.moves(row) != split_position(positions[number])[1]:
+                    raise ValueError(f"{path} is damaged: game {number + 1} has moves in another notation")
+                reason = game.reasons[final.reason[row]] if final.over[row] else None
+                verdicts[number] = _Verdict(int(final.outcome[row]), reason, movers[row])
+            games, live = games[~done], live[~done]
+        if not len(live):
+            break
+        seen = games.observe()
+        texts = [moves[number][ply] for number in live.tolist()]
+        actions = np.array([_action(game, games, row, int(seen.player[row]), text) for row, text in enumerate(texts)])
+        counts = seen.legal.counts
+        owner = np.repeat(np.arange(len(live)), counts)
+        legal = np.bincount(owner[seen.legal.actions == np.repeat(actions, counts)], minlength=len(live)) > 0
+        if not legal.all():
+            row = int(np.argmin(legal))
+            what = "illegal" if counts[row] else "after its end"
+            raise ValueError(
+                f"{path} is damaged: game {live[row] + 1} has the move {texts[row]!r:.40}, which is {what}"
+            )
+        games.play(actions)
+    return [verdicts[number] for number in range(len(positions))]
+
+
+def _action(game: Game, games: Games, row: int, player: int, text: str) -> int:
+    """The action of a move in the game's own notation, −1 if it is none."""
+    try:
+        if isinstance(game, Chess):  # whose parse_move sets up the position anew
+            return encoding.move_to_action(chess.Move.from_uci(text), player == 0)
+        return game.parse_move(games.position(row), text)
+    except ValueError:
+        return -1
+
+
+def _impossible(result: MatchResult, number: int, verdict: _Verdict, opening: int, max_plies: int | None) -> str:
+    """What is wrong with a game of the file, empty if nothing is. opening: its plies."""
+    points, reason = result.results[number], result.reasons[number]
+    outcome, plies = verdict.outcome, result.lengths[number]
+    if verdict.reason is not None:
+        wanted = verdict.reason
+    elif number in result.forfeits:
+        wanted, outcome = FORFEITED, 2 * verdict.mover - 1
+    elif max_plies is not None and plies <= max_plies:
+        wanted = TRUNCATED
+    else:
+        return "is not over"
+    if reason != wanted:
+        return f"has the reason {reason!r:.40}; it must be {wanted!r}"
+    if number in result.forfeits and wanted != FORFEITED:
+        return "has a forfeit and was played to its end"
+    if not isinstance(result.forfeits.get(number, ""), str):
+        return "has a forfeit that is not a text"
+    expected = (1 + (outcome if number % 2 == 0 else -outcome)) / 2
+    if isinstance(points, bool) or points != expected:
+        return f"has the result {points!r:.40}; it must be {expected:g}"
+    values = result.values.get(number)
+    if values is not None and len(values) != plies - opening:
+        return f"has {len(values)} values for {plies - opening} plies"
+    if not all(value is None or _is_number(value, -1, 1) for value in values or ()):
+        return "has a value that is not a number from -1 to 1"
+    return ""
+
+
+def _is_number(thing: Any, low: float, high: float) -> bool:
+    return type(thing) in (int, float) and low <= thing <= high and thing != math.inf

@@ -1,17 +1,17 @@
 """The policy file: weights as safetensors and, in its header as JSON, all that is needed to use them.
 
-Nothing in it is code and it is read without any pickle. The header is read without torch, in a millisecond.
+Nothing in it is code, it is read without any pickle, and no class is imported because the file names it. The header is
+read without torch, in a millisecond.
 """
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
-import pickle
-import struct
+import sys
+import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,21 +19,23 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from chesspg.games.game import Game
+from chesspg.policy import checkpoint, container
+from chesspg.policy.container import PolicyFileError as PolicyFileError
+from chesspg.policy.names import Unknown, build, is_spec
+from chesspg.policy.names import describe as describe
 from chesspg.policy.shipped import names_told, shipped_policies
 
 if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
     from torch import Tensor
 
+    from chesspg.policy.networks import Network
     from chesspg.policy.policy import Policy
 
 INIT = "init.safetensors"  # in a run folder: the policy that the run started from
 SUFFIX, CHECKPOINT = ".safetensors", ".ckpt"
 NETWORK = "policy.network."  # where the state of a module with a policy has what a policy file holds
 HEADER = "policy_header"  # where its checkpoints have the rest
-
-
-class PolicyFileError(ValueError):
-    """A policy file that is missing, damaged, or of another game or encoding."""
+COMPILED = "_orig_mod."  # in the names of weights: what torch.compile puts between
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,15 @@ class Header:
 def resolve(path: str | Path) -> Path:
     """The file that a policy file, a checkpoint, a run folder or the bare name of one that ships stands for.
 
-    A checkpoint stands for the policy file beside it, or else for itself; a run folder for its last one.
+    A run folder stands for its last policy. A checkpoint, and so a run folder's, stands for the policy file beside it,
+    or for itself where that file is missing or damaged and the checkpoint is not.
     """
     path = named = Path(path)
-    if named.is_dir():
-        path = named / f"last{SUFFIX}"
-    elif named.suffix == CHECKPOINT:
-        beside = named.with_suffix(SUFFIX)
-        path = beside if beside.is_file() else named
+    if named.is_dir() or named.suffix == CHECKPOINT:
+        saved = named / f"last{CHECKPOINT}" if named.is_dir() else named
+        path = saved.with_suffix(SUFFIX)
+        if not _whole(path) and (named == saved or _whole(saved)):
+            path = saved
     if path.is_file():
         return path
     if named.exists() or len(named.parts) != 1:
@@ -69,71 +72,49 @@ def resolve(path: str | Path) -> Path:
 
 
 def read_header(path: str | Path) -> Header:
-    """What the file says of itself. Raises PolicyFileError if it is no whole policy file."""
+    """What the file says of itself. Raises PolicyFileError if it is not whole or not a policy file."""
     path = resolve(path)
-    if path.suffix == CHECKPOINT:
-        return _in_checkpoint(path)[0]
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        try:
-            header = json.loads(file.read(length)) if 0 < length <= size - 8 else {}
-        except (UnicodeDecodeError, json.JSONDecodeError):
-            header = {}
-    try:
-        own = header["__metadata__"]["chesspg"]
-        ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-        raise PolicyFileError(f"{path} is not a policy file" + (" (it is empty)" if size == 0 else "")) from None
-    if size != 8 + length + max(ends, default=0):
-        raise PolicyFileError(f"{path} is truncated: {size} bytes of {8 + length + max(ends, default=0)}")
-    try:
-        return _header(json.loads(own), path)
-    except json.JSONDecodeError as error:
-        raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
+    return _in_checkpoint(path)[0] if path.suffix == CHECKPOINT else _header(container.read_fields(path), path)
 
 
 def read(path: str | Path) -> tuple[Header, Mapping[str, Tensor]]:
     """What the file says of itself, and its weights. Raises PolicyFileError if it is damaged."""
     path = resolve(path)
     if path.suffix == CHECKPOINT:
-        return _in_checkpoint(path)
+        header, saved, stored = _in_checkpoint(path)
+        return header, saved.tensors(stored)
     header = read_header(path)
 
-    from safetensors.torch import load_file  # not before the header is known to be good: torch takes seconds
+    from safetensors.torch import load  # not before the header is known to be good: torch takes seconds
 
     try:
-        return header, load_file(path)
-    except SafetensorError as error:
+        return header, _own_names(load(path.read_bytes()))
+    except (SafetensorError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise PolicyFileError(f"{path} is damaged: {error}") from None
 
 
 def load(path: str | Path, game: Game | None = None) -> Policy:
     """The policy in the file, for `game` if given (whose backend it then uses) or else its own game.
 
-    Raises PolicyFileError if the file is damaged or was trained for another game or encoding.
+    Raises PolicyFileError if the file is damaged, was trained for another game or encoding, or is of a game or network
+    that is neither the package's own nor known to the running program.
     """
     path = resolve(path)
     own = header_game(read_header(path), path)  # before the weights, which take torch's seconds to be read
     if game is not None and describe(own) != describe(game):
         raise PolicyFileError(f"{path} plays {own.name}, not {game.name}")
-    game = game or own
     header, weights = read(path)
 
-    from chesspg.policy.networks import Network
     from chesspg.policy.policy import Policy
 
-    network = _build(header.network, path, Network, game)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise PolicyFileError(f"{path} does not fit its network: {str(error).splitlines()[-1].strip()}") from None
-    return Policy(game, network, header.temperature).eval()
+    return Policy(game or own, _network(header, weights, game or own, path), header.temperature).eval()
 
 
 def header_game(header: Header, path: str | Path) -> Game:
-    """The game a policy file plays. Raises PolicyFileError if this version encodes that game otherwise."""
+    """The game a policy file plays.
+
+    Raises PolicyFileError if the game is not known here, or if this version encodes it otherwise.
+    """
     game: Game = _build(header.game, path, Game)
     if game.encoding_version != header.encoding_version:
         raise PolicyFileError(
@@ -158,35 +139,60 @@ def header_of(policy: Policy, facts: Mapping[str, Any] | None = None) -> Header:
 def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> None:
     from safetensors.torch import save  # save_file's is for its owner's eyes alone, whatever the umask
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    metadata = {"chesspg": json.dumps(asdict(header))}
-    write_atomically(path, lambda temporary: temporary.write_bytes(save(tensors, metadata)))
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _own_names(weights).items()}
+    whole = container.with_fields(save(tensors), asdict(header))
+    write_atomically(path, lambda temporary: temporary.write_bytes(whole))
 
 
-def of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a checkpoint that Lightning wrote holds of a policy file: the header's fields, the weights."""
-    state = checkpoint["state_dict"].items()
-    return checkpoint[HEADER], {name.removeprefix(NETWORK): at for name, at in state if name.startswith(NETWORK)}
+    state = _own_names(checkpoint["state_dict"])
+    return checkpoint[HEADER], {
+        name.removeprefix(NETWORK): at for name, at in state.items() if name.startswith(NETWORK)
+    }
 
 
 def read_checkpoint(path: str | Path) -> Any:
     """What a checkpoint holds: tensors and primitives, no code. Raises PolicyFileError if it is damaged."""
+    path = Path(path)
+    with checkpoint.verified(path):
+        pass
+
     import torch
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wonders aloud about some files that it then refuses
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise PolicyFileError(f"{path} is damaged or no checkpoint: {str(error).partition('. ')[0]}") from None
+    except Exception as error:  # the unpickler raises whatever a malformed pickle leads it to
+        told = str(error).partition("\n")[0].partition(". ")[0]
+        raise PolicyFileError(f"{path} is damaged or not a checkpoint: {told}") from None
 
 
-def _in_checkpoint(path: Path) -> tuple[Header, Mapping[str, Tensor]]:
+def _in_checkpoint(path: Path) -> tuple[Header, checkpoint.Checkpoint, dict[str, checkpoint.Stored]]:
+    """The header, and where the weights are. Objects of other kinds, such as hyperparameters, are not looked at."""
+    saved = checkpoint.Checkpoint(path)
     try:
-        told, weights = of_checkpoint(read_checkpoint(path))
-    except (KeyError, TypeError, AttributeError):
-        raise PolicyFileError(f"{path} is no checkpoint of a policy") from None
-    return _header(told, path), weights
+        told, state = of_checkpoint(saved.content)
+        fields = checkpoint.plain(told)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise PolicyFileError(f"{path} is not a checkpoint of a policy") from None
+    stored = {name: at for name, at in state.items() if isinstance(at, checkpoint.Stored)}
+    return _header(fields, path), saved, stored
+
+
+def _whole(path: Path) -> bool:
+    """Whether a policy file or checkpoint is there and undamaged."""
+    try:
+        read_header(path) if path.suffix == CHECKPOINT else container.read_fields(path)
+    except (OSError, PolicyFileError):
+        return False
+    return True
+
+
+def _own_names(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights by the names they have in a network that is not compiled."""
+    return {name.replace(COMPILED, ""): at for name, at in state.items()}
 
 
 def _header(told: Any, path: Path) -> Header:
@@ -194,9 +200,86 @@ def _header(told: Any, path: Path) -> Header:
         header = Header(**told)
     except TypeError as error:
         raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
-    if not (isinstance(header.temperature, int | float) and header.temperature > 0):
-        raise PolicyFileError(f"{path} has a temperature of {header.temperature!r}, which is not above 0")
+    for name in ("game", "network"):
+        spec = getattr(header, name)
+        if not is_spec(spec):
+            told = f"its {name} {spec!r:.80} is not a class_path with init_args"
+            raise PolicyFileError(f"{path} has a header this version can't read: {told}")
+    if not isinstance(header.facts, dict):
+        raise PolicyFileError(f"{path} has a header this version can't read: its facts are not an object")
+    if type(header.temperature) not in (int, float) or not 0 < header.temperature <= sys.float_info.max:
+        raise PolicyFileError(f"{path} has a temperature of {header.temperature!r:.40}; it must be finite and above 0")
     return header
+
+
+def _build(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
+    try:
+        return build(spec, base, *args)
+    except Unknown as error:
+        raise PolicyFileError(
+            f"{path} needs {error}, which is not a class of chesspg; a file imports no code, so a program that uses "
+            "this one must import the class itself before"
+        ) from None
+    except ValueError as error:
+        raise PolicyFileError(f"{path} has a header this version can't use: {error}") from None
+
+
+def _network(header: Header, weights: Mapping[str, Tensor], game: Game, path: Path) -> Network:
+    """The network of the header with these weights. A header's sizes take no memory unless the weights have them."""
+    import torch
+
+    from chesspg.policy.networks import Network
+
+    with _limited(1000 + 20 * len(weights)):
+        try:
+            with torch.device("meta"):  # shapes without numbers
+                sketch: Network = _build(header.network, path, Network, game)
+        except PolicyFileError:
+            if header.network["class_path"].startswith("chesspg."):
+                raise  # anybody else's constructor may ask for a tensor's numbers
+            sketch = _build(header.network, path, Network, game)
+        wanted = sketch.state_dict()
+        for told, names in ("lacks", wanted.keys() - weights.keys()), ("has in excess", weights.keys() - wanted.keys()):
+            if names:
+                raise PolicyFileError(f"{path} does not fit its network: it {told} {', '.join(sorted(names)):.200}")
+        for name, tensor in weights.items():
+            shape = wanted[name].shape
+            if tensor.shape != shape:
+                told = f"size mismatch for {name}: {list(tensor.shape)}, and the network has {list(shape)}"
+                raise PolicyFileError(f"{path} does not fit its network: {told}")
+            if tensor.dtype != wanted[name].dtype:
+                told = f"{name} is {tensor.dtype}, and the network has {wanted[name].dtype}"
+                raise PolicyFileError(f"{path} does not fit its network: {told}")
+            if not torch.isfinite(tensor).all():
+                raise PolicyFileError(f"{path} has weights that are not finite numbers, in {name}")
+        network: Network = _build(header.network, path, Network, game)
+    network.load_state_dict(weights)
+    return network
+
+
+@contextmanager
+def _limited(most: int) -> Iterator[None]:
+    """Raise ValueError as soon as networks get more than so many modules, parameters and buffers in all."""
+    from torch.nn.modules import module
+
+    here, count = threading.get_ident(), 0
+
+    def check(*_: object) -> None:
+        nonlocal count
+        count += threading.get_ident() == here
+        if count > most:
+            raise ValueError("it has more parts than the file has weights for")
+
+    hooks = [
+        module.register_module_module_registration_hook(check),
+        module.register_module_parameter_registration_hook(check),
+        module.register_module_buffer_registration_hook(check),
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
@@ -215,29 +298,3 @@ def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write a text, UTF-8, as `write_atomically` does."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def describe(thing: Any) -> dict[str, Any]:
-    """{class_path, init_args} of a game or network, as in a YAML recipe."""
-    module = type(thing).__module__
-    return {"class_path": f"{module}.{type(thing).__qualname__}", "init_args": thing.init_args}
-
-
-def _build(spec: Mapping[str, Any], path: str | Path, base: type, *args: Any) -> Any:
-    """What class_path and init_args name, called only if it is a subclass of `base`.
-
-    Without that look a file could name `os.system` and have its command run.
-    """
-    try:
-        module, _, name = spec["class_path"].rpartition(".")
-        thing = getattr(importlib.import_module(module), name)
-        built = thing(*args, **spec["init_args"]) if isinstance(thing, type) and issubclass(thing, base) else None
-    except (ImportError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise PolicyFileError(f"{path} needs {_class_path(spec)}, which can't be built: {error}") from None
-    if built is None:
-        raise PolicyFileError(f"{path} names {_class_path(spec)}, which is no chesspg {base.__name__}")
-    return built
-
-
-def _class_path(spec: object) -> object:
-    return spec.get("class_path") if isinstance(spec, Mapping) else spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +60,8 @@ class Policy(nn.Module):
 
     def __init__(self, game: Game, network: Network, temperature: float = 1.0) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError(f"temperature {temperature} is not above 0; a player may be greedy, a policy may not")
+        if not 0 < temperature < math.inf:
+            raise ValueError(f"temperature must be finite and above 0, got {temperature}; only a player may be greedy")
         self.game = game
         self.network = network
         self.temperature = temperature

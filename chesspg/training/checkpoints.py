@@ -22,7 +22,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     checkpoint = files.read_checkpoint(path)
     if not isinstance(checkpoint, dict) or not {"state_dict", "loops", "chesspg"} <= checkpoint.keys():
-        raise ValueError(f"{path} is no checkpoint of a run")
+        raise ValueError(f"{path} is not a checkpoint of a run")
     return checkpoint
 
 

@@ -22,7 +22,7 @@ from chesspg.players.draws import Draws
 from chesspg.policy.files import HEADER, header_of
 from chesspg.policy.policy import Policy, words
 from chesspg.training.module import NotFinite
-from chesspg.training.shards import Plies
+from chesspg.training.shards import Plies, read_arrays
 
 UPDATES = 500  # between validations
 WARMUP = 100  # updates in which the learning rate rises
@@ -255,6 +255,5 @@ def example(plies: Plies) -> Example:
 
 
 def _games(path: Path) -> NDArray[np.int64]:
-    with np.load(path) as arrays:
-        games: NDArray[np.int64] = arrays["game"]
-        return games
+    (games,) = read_arrays(path, "game")
+    return games

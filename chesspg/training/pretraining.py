@@ -19,6 +19,8 @@ from pytorch_lightning.callbacks import Timer
 
 from chesspg.games.chess import Chess
 from chesspg.policy import files
+from chesspg.policy.container import parse_json
+from chesspg.policy.names import Unknown, build
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
@@ -65,24 +67,22 @@ def network_of(name: str, **sizes: int | None) -> dict[str, Any]:
     try:
         spec: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["network"]
         args = {**(spec.get("init_args") or {}), **{name: size for name, size in sizes.items() if size is not None}}
-        return {"class_path": spec["class_path"], "init_args": args}
+        found = {"class_path": spec["class_path"], "init_args": args}
+        importlib.import_module(spec["class_path"].rpartition(".")[0])  # whoever names a recipe trusts it
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path} has no model.network with a class_path; a recipe of train would do") from None
+        raise ValueError(f"{path} has no model.network with a class_path; name a recipe of train") from None
+    except ImportError as error:
+        raise ValueError(f"{path} names the network {spec['class_path']}: {error}") from None
+    return found
 
 
 def policy_of(spec: dict[str, Any]) -> Policy:
-    """A policy for chess, new. Raises ValueError if its network can't be built."""
+    """A policy for chess, new. Raises ValueError if its network can't be built, or is not known here."""
     game = Chess()
     try:
-        module, _, name = spec["class_path"].rpartition(".")
-        network = getattr(importlib.import_module(module), name)(game, **spec["init_args"])
-    except (ImportError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"the network {spec.get('class_path')} {spec.get('init_args')} can't be built: {error}"
-        ) from None
-    if not isinstance(network, Network):
-        raise ValueError(f"{spec['class_path']} is no chesspg Network")
-    return Policy(game, network)
+        return Policy(game, build(spec, Network, game))
+    except Unknown as error:
+        raise ValueError(f"there is no {error}; a run folder imports no code") from None
 
 
 class Pretraining:
@@ -128,8 +128,8 @@ class Pretraining:
             if not (folder / name).is_file():
                 raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
         try:
-            settings = Settings(**json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-        except (json.JSONDecodeError, TypeError) as error:
+            settings = Settings(**parse_json((folder / CONFIG).read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{folder / CONFIG} is damaged: {error}") from None
         return cls(folder, replace(settings, **changes), resume=True)
 

@@ -19,6 +19,7 @@ from chesspg.arena.records.archive import UNWANTED, Archived, Skipped, Source, W
 from chesspg.arena.records.replay import replay
 from chesspg.games.chess import Chess
 from chesspg.games.game import Indices, Legal
+from chesspg.policy.container import parse_json
 from chesspg.policy.files import write_atomically, write_text
 
 SHARD_PLIES = 65_536  # 12 MB
@@ -69,10 +70,48 @@ class Plies:
 
     @classmethod
     def load(cls, path: Path) -> Plies:
-        with np.load(path) as arrays:
-            offsets = np.concatenate(([0], np.cumsum(arrays["counts"], dtype=np.int64)))
-            names = ("planes", "scalars", "choice", "result", "game")
-            return cls(legal=Legal(arrays["actions"], offsets), **{name: arrays[name] for name in names})
+        """Raises Damaged, naming the file, if it is not as `save` wrote it."""
+        choice, counts, actions, planes, scalars, result, game = read_arrays(path, *COLUMNS)
+        count = len(choice)
+        if not (
+            all(len(column) == count for column in (counts, planes, scalars, result, game))
+            and len(actions) == counts.sum(dtype=np.int64)
+            and ((choice >= 0) & (choice < np.maximum(counts, 1))).all()
+            and (np.abs(result) <= 1).all()
+        ):
+            raise Damaged(path, "its columns do not fit together")
+        offsets = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+        return cls(planes, scalars, Legal(actions, offsets), choice, result, game)
+
+
+# The arrays of a shard: type and number of dimensions.
+COLUMNS: dict[str, tuple[type[np.integer[Any]], int]] = {
+    "choice": (np.int16, 1), "counts": (np.uint8, 1), "actions": (np.int16, 1), "planes": (np.uint64, 3),
+    "scalars": (np.uint8, 2), "result": (np.int8, 1), "game": (np.int64, 1),
+}  # fmt: skip
+
+
+class Damaged(ValueError):
+    """A shard that is not as it was written."""
+
+    def __init__(self, path: Path, why: object) -> None:
+        told = " ".join(str(why).split())
+        super().__init__(f"{path} is damaged: {told}; remove {path.parent} to have its shards made again")
+
+
+def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
+    """Some of a shard's arrays; what is read is checked by the CRC-32 in the file. Raises Damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = [arrays[name] for name in names]
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # numpy and zipfile have a dozen kinds of error for it
+        raise Damaged(path, error) from None
+    for name, array in zip(names, found, strict=True):
+        if (array.dtype, array.ndim) != COLUMNS[name]:
+            raise Damaged(path, f"its column {name} is {array.dtype} of {array.ndim} dimensions")
+    return found
 
 
 @dataclass
@@ -261,11 +300,18 @@ class Shards:
 
     def _restore(self) -> None:
         try:
-            state = json.loads(self._manifest.read_text(encoding="utf-8"))
+            state = parse_json(self._manifest.read_text(encoding="utf-8"))
             self.complete, self.read, self.sizes = state["complete"], state["read"], state["sizes"]
             self.tally = Tally(**state["tally"])
-            good = all(zipfile.is_zipfile(path) for path in self.paths)
-        except (json.JSONDecodeError, KeyError, TypeError):
+            counts = [*self.read, *self.sizes, self.tally.used, self.tally.plies, self.tally.unwanted]
+            counts += self.tally.skipped.values()
+            texts = [*self.tally.skipped, *self.tally.named, *self.tally.damage]
+            good = len(self.read) == 2 and isinstance(self.complete, bool)
+            good = good and all(type(number) is int and number >= 0 for number in counts)
+            good = good and sum(self.sizes) == self.tally.plies
+            good = good and all(isinstance(text, str) for text in texts)
+            good = good and all(zipfile.is_zipfile(path) for path in self.paths)
+        except (ValueError, KeyError, TypeError, AttributeError):
             good = False
         if not good:
             raise ValueError(f"the shards in {self.folder} are damaged; remove that folder to have them made again")

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chesspg.arena.match_file import load_match, save_match
-from chesspg.arena.matches import FORFEITED, MatchResult
+from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_match
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.player import Greedy, Random
 
-OPENINGS = ["startpos moves e2e4", "startpos moves d2d4", "startpos moves c2c4"]
-SETTINGS: dict[str, Any] = {"a": "x", "b": "y", "seed": 3, "sprt": [0.0, 20.0]}
+OPENINGS = ["startpos moves f2f3", "startpos moves e2e4", "startpos"]
+SETTINGS: dict[str, Any] = {"a": "x", "b": "y", "seed": 3, "max_plies": 4, "sprt": [0.0, 20.0]}
+MATE = "startpos moves f2f3 e7e5 g2g4 d8h4"
 RESULT = MatchResult(
-    (1.0, 0.5, 0.0, 0.0),
-    tuple(f"{opening} e7e5 {move}" for opening in OPENINGS[:2] for move in ("g1f3", "b1c3")),
-    ("checkmate", "stalemate", FORFEITED, "checkmate"),
+    (0.0, 1.0, 0.0, 0.5),  # Black mates twice; White, which is A, does not answer; stopped at the fourth ply
+    (MATE, MATE, "startpos moves e2e4 e7e5", "startpos moves e2e4 e7e5 g1f3 b8c6"),
+    ("checkmate", "checkmate", FORFEITED, TRUNCATED),
     1.5,
     {2: "it crashed"},
-    {0: (0.25, None, -1.0), 3: (None, 0.5)},
+    {0: (0.25, None, -1.0), 3: (None, 0.5, 1.0)},
 )
 
 
@@ -31,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_it_comes_back(path: Path) -> None:
-    assert load_match(path, SETTINGS, OPENINGS) == RESULT
+    assert load_match(path, SETTINGS, OPENINGS, Chess()) == RESULT
     told = json.loads(path.read_text())
     assert {name: told[name] for name in SETTINGS} == SETTINGS
     assert (told["wins"], told["losses"], told["forfeits"]) == (1, 2, {"a": 1, "b": 0})
@@ -51,31 +58,105 @@ def test_it_comes_back(path: Path) -> None:
 )
 def test_other_matches_are_named(path: Path, name: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        load_match(path, SETTINGS | {name: value}, OPENINGS)
+        load_match(path, SETTINGS | {name: value}, OPENINGS, Chess())
 
 
 def test_other_openings_and_fewer_games(path: Path) -> None:
     with pytest.raises(ValueError, match="other openings from game 3 on: 'startpos moves d2d3'"):
-        load_match(path, SETTINGS, [OPENINGS[0], "startpos moves d2d3"])
-    with pytest.raises(ValueError, match="has 4 games already; as many or more would do, not 2"):
-        load_match(path, SETTINGS, OPENINGS[:1])
-    assert load_match(path, SETTINGS, OPENINGS[:2]) == RESULT
+        load_match(path, SETTINGS, [OPENINGS[0], "startpos moves d2d3"], Chess())
+    with pytest.raises(ValueError, match="has 4 games already; --games must be at least that, got 2"):
+        load_match(path, SETTINGS, OPENINGS[:1], Chess())
+    assert load_match(path, SETTINGS, OPENINGS[:2], Chess()) == RESULT
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "7", "{}", '{"a": "x", "b": "y", "seed": 3, "sprt": null}', None, "odd", "points", "games"],
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "{}",
+        '{"a": "x", "b": "y", "seed": 3, "sprt": null}',
+        None,
+        "odd",
+        "games",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+    ],
 )
 def test_damaged_files(path: Path, text: str | None) -> None:
     told = json.loads(path.read_text())
     if text == "odd":
         del told["played"][-1]
-    elif text == "points":
-        told["played"][0]["result"] = "won"
     elif text == "games":
         told["games"] = 6
     whole = path.read_text()[:-20] if text is None else json.dumps(told) if text.isalpha() else text
     path.write_text(whole)
-    with pytest.raises(ValueError, match=r"match\.json is damaged, or no match"):
-        load_match(path, SETTINGS, OPENINGS)
+    with pytest.raises(ValueError, match=r"match\.json is damaged or not a match"):
+        load_match(path, SETTINGS, OPENINGS, Chess())
     assert path.read_text() == whole
+
+
+def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> str:
+    told = json.loads(path.read_text())
+    edit(told)
+    path.write_text(json.dumps(told))
+    return path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("game", "field", "value", "words"),
+    [
+        (1, "result", 0.75, "has the result 0.75; it must be 0"),
+        (1, "result", 1.0, "has the result 1.0; it must be 0"),
+        (1, "result", "won", "has the result 'won'"),
+        (1, "result", False, "has the result False"),
+        (3, "result", 1.0, "has the result 1.0; it must be 0"),
+        (4, "result", 0, "has the result 0; it must be 0.5"),
+        (1, "reason", 5, "has the reason 5; it must be 'checkmate'"),
+        (1, "reason", "stalemate", "has the reason 'stalemate'"),
+        (1, "reason", TRUNCATED, "has the reason 'truncated'"),
+        (3, "reason", TRUNCATED, "has the reason 'truncated'; it must be 'forfeit'"),
+        (4, "reason", "ongoing", "has the reason 'ongoing'; it must be 'truncated'"),
+        (1, "game", f"{MATE} e1f2", "has the move 'e1f2', which is after its end"),
+        (1, "game", "startpos moves f2f3 e7e5 e1e2 d8h4", "has the move 'e1e2', which is illegal"),
+        (1, "game", "startpos moves f2f3 e7e5 nonsense", "has the move 'nonsense', which is illegal"),
+        (1, "game", "startpos moves f2f3 e7e5 g2g4 d8h4q", "has moves in another notation"),
+        (4, "game", "startpos moves e2e4 e7e5 g1f3 b8c6 f1b5", "is not over"),
+        (1, "forfeit", "it crashed", "has a forfeit and was played to its end"),
+        (3, "forfeit", 7, "has a forfeit that is not a text"),
+        (1, "values", [0.1], "has 1 values for 3 plies"),
+        (1, "values", [0.1, 1.5, 0.0], "has a value that is not a number from -1 to 1"),
+        (1, "values", [0.1, float("nan"), 0.0], "has a value that is not a number from -1 to 1"),
+        (1, "values", [0.1, "much", None], "has a value that is not a number from -1 to 1"),
+        (0, "seconds", -1, "it has -1 seconds"),
+        (0, "seconds", float("nan"), "it has nan seconds"),
+        (0, "seconds", float("inf"), "it has inf seconds"),
+        (0, "seconds", True, "it has True seconds"),
+    ],
+)
+def test_what_cannot_have_happened(path: Path, game: int, field: str, value: Any, words: str) -> None:
+    def edit(told: dict[str, Any]) -> None:
+        (told["played"][game - 1] if game else told)[field] = value
+
+    before = edited(path, edit)
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        load_match(path, SETTINGS, OPENINGS, Chess())
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == before
+
+
+def test_a_match_without_a_cap_has_no_truncated_games(path: Path) -> None:
+    edited(path, lambda told: told.update(max_plies=None))
+    with pytest.raises(ValueError, match="game 4 is not over"):
+        load_match(path, SETTINGS | {"max_plies": None}, OPENINGS, Chess())
+
+
+@pytest.mark.parametrize("game", [TicTacToe(), Chess(), Chess("chess960"), Chess("atomic")], ids=lambda game: game.name)
+def test_games_of_every_kind_come_back(tmp_path: Path, game: Game) -> None:
+    played = play_match(game, Greedy(), Random(), 8, opening_plies=2, max_plies=60)
+    openings = [" ".join(position.split()[: position.split().index("moves") + 3]) for position in played.positions[::2]]
+    save_match(tmp_path / "match.json", {"max_plies": 60}, played)
+    assert load_match(tmp_path / "match.json", {"max_plies": 60}, openings, game) == played

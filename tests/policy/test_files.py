@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import resource
 import shutil
 import struct
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
 from chesspg.games.chess import Chess
@@ -116,11 +118,11 @@ def test_a_checkpoint_without_a_file_beside_it_is_read_itself(tmp_path: Path, pa
         assert torch.equal(loaded.network.state_dict()[name], tensor)
 
     lone.write_bytes(lone.read_bytes()[:-100])
-    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    refused(lone, "lone.ckpt is damaged or not a checkpoint")
     torch.save({"state_dict": weights}, lone)
-    refused(lone, "lone.ckpt is no checkpoint of a policy")
+    refused(lone, "lone.ckpt is not a checkpoint of a policy")
     torch.save([1, 2], lone)
-    refused(lone, "lone.ckpt is no checkpoint of a policy")
+    refused(lone, "lone.ckpt is not a checkpoint of a policy")
     torch.save({files.HEADER: asdict(header) | {"temperature": 0}, "state_dict": weights}, lone)
     refused(lone, "lone.ckpt has a temperature of 0")
     torch.save({files.HEADER: {"game": {}}, "state_dict": weights}, lone)
@@ -239,9 +241,9 @@ def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path, path: Path) -> None
     refused(path, "not a policy file")
     lone = tmp_path / "lone.ckpt"
     lone.write_bytes(bomb)
-    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    refused(lone, "lone.ckpt is damaged or not a checkpoint")
     torch.save({files.HEADER: {}, "state_dict": Bomb(target)}, lone)
-    refused(lone, "lone.ckpt is damaged or no checkpoint")
+    refused(lone, "lone.ckpt is not a checkpoint of a policy")
     assert not target.exists()
     pickle.loads(bomb)  # else the test would prove nothing
     assert target.exists()
@@ -305,3 +307,200 @@ def test_the_header_is_readable_json(path: Path) -> None:
     raw = path.read_bytes()
     header = json.loads(raw[8 : 8 + struct.unpack("<Q", raw[:8])[0]])
     assert json.loads(header["__metadata__"]["chesspg"])["facts"] == {"updates": 7}
+
+
+# --- Damage ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_flipped_bit_is_found(path: Path, policy: Policy) -> None:
+    """Or is without effect: where the checksum's own name is damaged, the rest is whole."""
+    good = path.read_bytes()
+    end = 8 + struct.unpack("<Q", good[:8])[0]
+    for at in [*range(0, end, 3), *range(end, len(good), 7)]:
+        damaged = bytearray(good)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        try:
+            header = files.read_header(path)
+        except PolicyFileError as error:
+            told = str(error)
+        else:
+            told = ""
+            assert at < end
+            assert header == files.header_of(policy, {"updates": 7})
+            for name, tensor in policy.network.state_dict().items():
+                assert torch.equal(files.load(path).network.state_dict()[name], tensor)
+        assert not told or (str(path) in told and "\n" not in told)
+
+
+def test_equal_policies_are_equal_files(tmp_path: Path, path: Path, policy: Policy) -> None:
+    """A ladder knows a policy by its file's content."""
+    code = "import sys; from chesspg.policy import files; files.write(sys.argv[1], *files.read(sys.argv[2]))"
+    for name in ("a", "b", "c"):
+        copy = tmp_path / f"{name}.safetensors"
+        subprocess.run([sys.executable, "-c", code, str(copy), str(path)], check=True)
+        assert copy.read_bytes() == path.read_bytes()
+
+
+def without_checksum(path: Path, policy: Policy) -> None:
+    """As the first version wrote it."""
+    tensors = {name: tensor.contiguous() for name, tensor in policy.network.state_dict().items()}
+    fields = asdict(files.header_of(policy, {"updates": 7}))
+    path.write_bytes(safetensors.torch.save(tensors, {"chesspg": json.dumps(fields)}))
+
+
+def test_a_file_without_a_checksum_is_read(path: Path, policy: Policy) -> None:
+    header, weights = files.read(path)
+    without_checksum(path, policy)
+    again, same = files.read(path)
+    assert again == header
+    assert all(torch.equal(same[name], tensor) for name, tensor in weights.items())
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("kind", [".safetensors", ".ckpt"])
+def test_weights_that_are_not_finite(kind: str, number: float, path: Path, policy: Policy) -> None:
+    with torch.no_grad():
+        policy.network.get_parameter("policy_head.bias")[3] = number
+    path = path.with_suffix(kind)
+    if kind == ".ckpt":
+        path.with_suffix(".safetensors").unlink()
+        weights = {f"{files.NETWORK}{name}": tensor for name, tensor in policy.network.state_dict().items()}
+        torch.save({files.HEADER: asdict(files.header_of(policy)), "state_dict": weights}, path)
+    else:
+        files.save(path, policy)
+    refused(path, "not finite", "policy_head.bias")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int64, torch.bool])
+def test_weights_of_another_dtype(dtype: torch.dtype, path: Path, policy: Policy) -> None:
+    files.write(path, files.header_of(policy), {k: t.to(dtype) for k, t in policy.network.state_dict().items()})
+    refused(path, "does not fit its network", str(dtype), "torch.float32")
+
+
+SIZES: list[tuple[str, dict[str, Any]]] = [
+    ("MLP", {"hidden": [10**9]}),
+    ("MLP", {"hidden": [10**5, 10**5]}),
+    ("MLP", {"hidden": [10**5, 10**5, 10**30]}),
+    ("MLP", {"hidden": [1] * 100_000}),
+    ("MLP", {"hidden": [2**62]}),
+    ("MLP", {"hidden": [10**30]}),
+    ("MLP", {"hidden": 10**9}),
+    ("MLP", {"hidden": ["a"]}),
+    ("MLP", {"hidden": {"a": 1}}),
+    ("ResidualNet", {"channels": 10**7}),
+    ("ResidualNet", {"channels": 10**30}),
+    ("ResidualNet", {"blocks": 10**7}),
+    ("ResidualNet", {"blocks": 10**30}),
+    ("ResidualNet", {"channels": 10**5, "blocks": 10**5}),
+    ("ResidualNet", {"channels": "many"}),
+]
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize(("network", "sizes"), SIZES, ids=lambda value: str(value)[:40])
+def test_sizes_take_no_memory_unless_the_weights_have_them(
+    network: str, sizes: dict[str, Any], old: bool, tmp_path: Path
+) -> None:
+    """Within a gigabyte more than the process has already."""
+    path = tmp_path / "p.safetensors"
+    policy = Policy(Chess(), ResidualNet(Chess(), channels=2, blocks=1))
+    spec = {"class_path": f"chesspg.policy.networks.{network}", "init_args": sizes}
+    rewrite(path, policy, network=spec)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + (1 << 30), limits[1]))
+    try:
+        refused(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+@pytest.mark.parametrize(
+    "temperature", ["NaN", "Infinity", "-Infinity", "1e400", "true", "1" + "0" * 400, '"1"', "[1]"]
+)
+def test_temperatures_that_json_can_write(temperature: str, path: Path, policy: Policy) -> None:
+    fields = asdict(files.header_of(policy)) | {"temperature": "@"}
+    text = json.dumps(fields).replace('"@"', temperature)
+    path.write_bytes(safetensors.torch.save(dict(policy.network.state_dict()), {"chesspg": text}))
+    refused(path, "temperature")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw.replace(b'"data_offsets":[0,', b'"data_offsets":[0,1e400,'),
+        lambda raw: raw.replace(b'"data_offsets":[0,', b'"data_offsets":[0,-5,'),
+        lambda raw: raw.replace(b'"data_offsets":[0,', b'"data_offsets":[0,1.5,'),
+        lambda raw: raw.replace(b'"data_offsets":[0,', b'"data_offsets":[0,' + b"9" * 5000 + b","),
+        lambda raw: raw.replace(b'"dtype":"F32"', b'"dtype":"F99"'),
+        lambda raw: raw.replace(b'"dtype":"F32"', b'"dtype":32'),
+        lambda raw: raw.replace(b'"shape":[', b'"shape":[1000000000000,'),
+        lambda raw: b"[" * 100_000,
+        lambda raw: b'{"__metadata__":' * 100_000,
+        lambda raw: raw.replace(b'{\\"game\\"', b"[" * 100_000 + b'{\\"game\\"'),
+    ],
+)
+def test_hostile_headers_end_in_one_line(change: Any, path: Path, policy: Policy) -> None:
+    without_checksum(path, policy)
+    whole = path.read_bytes()
+    end = 8 + struct.unpack("<Q", whole[:8])[0]
+    raw = change(whole[8:end])
+    assert raw != whole[8:end]
+    path.write_bytes(struct.pack("<Q", len(raw)) + raw + whole[end:])
+    refused(path)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**31, 2**32, 2**40, 2**63, 2**64 - 1])
+def test_lengths_of_the_header(length: int, path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", length) + path.read_bytes()[8:])
+    refused(path, "is not a policy file")
+
+
+def test_a_file_of_more_than_any_policy_has(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # a hole, which takes no place
+    refused(path, "a policy file has at most")
+
+
+def test_a_run_is_played_from_its_checkpoint_where_the_policy_file_is_lost(path: Path, policy: Policy) -> None:
+    weights = {f"{files.NETWORK}{name}": tensor for name, tensor in policy.network.state_dict().items()}
+    checkpoint = path.with_suffix(".ckpt")
+    torch.save({files.HEADER: asdict(files.header_of(policy, {"updates": 8})), "state_dict": weights}, checkpoint)
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), None):
+        path.write_bytes(damaged) if damaged is not None else path.unlink()
+        for name in (path.parent, checkpoint):
+            assert files.resolve(name) == checkpoint
+            assert files.load(name).temperature == policy.temperature
+            assert files.read_header(name).facts == {"updates": 8}
+    path.write_bytes(whole)
+    assert files.resolve(path.parent) == files.resolve(checkpoint) == path
+    path.write_bytes(whole[:-1])
+    checkpoint.write_bytes(b"hello")
+    refused(path.parent, "last.safetensors is truncated")
+    checkpoint.unlink()
+    refused(path.parent, "last.safetensors is truncated")
+
+
+def test_a_compiled_network_is_saved_as_itself(tmp_path: Path, policy: Policy) -> None:
+    plain = policy.network
+    policy.network = torch.compile(plain, backend="eager")  # type: ignore[assignment]
+    path = tmp_path / "p.safetensors"
+    files.save(path, policy)
+    header, weights = files.read(path)
+    assert header.network == files.describe(plain) == files.describe(policy.network)
+    assert weights.keys() == plain.state_dict().keys()
+    loaded = files.load(path)
+    assert type(loaded.network) is MLP
+    module = torch.nn.Module()
+    module.policy = policy
+    state = module.state_dict()
+    assert any(files.COMPILED in name for name in state)
+    torch.save({files.HEADER: asdict(files.header_of(policy)), "state_dict": state}, tmp_path / "a.ckpt")
+    tensors = {name: tensor.contiguous() for name, tensor in policy.network.state_dict().items()}
+    text = json.dumps(asdict(files.header_of(policy)))
+    (tmp_path / "old.safetensors").write_bytes(safetensors.torch.save(tensors, {"chesspg": text}))
+    for name in ("a.ckpt", "old.safetensors"):
+        for key, tensor in files.load(tmp_path / name).network.state_dict().items():
+            assert torch.equal(tensor, plain.state_dict()[key])

@@ -164,9 +164,10 @@ def test_what_fills_a_batch_up_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
     torch.testing.assert_close(told[0], told[1])
 
 
-def test_temperature_must_be_above_zero() -> None:
-    with pytest.raises(ValueError, match="temperature 0"):
-        Policy(TicTacToe(), Fixed(TicTacToe(), torch.zeros(9)), 0)
+@pytest.mark.parametrize("temperature", [0, -1.0, math.nan, math.inf])
+def test_a_temperature_is_finite_and_above_zero(temperature: float) -> None:
+    with pytest.raises(ValueError, match=f"temperature must be finite and above 0, got {temperature}"):
+        Policy(TicTacToe(), Fixed(TicTacToe(), torch.zeros(9)), temperature)
 
 
 def test_words_keep_their_bits() -> None:

@@ -187,7 +187,7 @@ def test_a_checkpoint_with_code_is_refused_whatever_the_caller_says(tmp_path: Pa
     torch.save({"state_dict": {}, "loops": {}, "chesspg": Code(hacked)}, path)
     with pytest.raises(Exception, match=r"weights_only|Weights only"):
         AtomicCheckpointIO().load_checkpoint(path, weights_only=False)
-    with pytest.raises(ValueError, match=r"last\.ckpt is damaged or no checkpoint"):
+    with pytest.raises(ValueError, match=r"last\.ckpt is damaged or not a checkpoint"):
         read_checkpoint(path)
     assert not hacked.exists()
     torch.load(path, weights_only=False)  # what it would have done
@@ -196,5 +196,5 @@ def test_a_checkpoint_with_code_is_refused_whatever_the_caller_says(tmp_path: Pa
 
 def test_a_checkpoint_of_something_else(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
-    with pytest.raises(ValueError, match=r"other\.ckpt is no checkpoint of a run"):
+    with pytest.raises(ValueError, match=r"other\.ckpt is not a checkpoint of a run"):
         read_checkpoint(tmp_path / "other.ckpt")

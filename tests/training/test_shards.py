@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from chesspg.games.chess import Chess, encoding
 from chesspg.players.player import Greedy, Random
 from chesspg.policy import files
 from chesspg.training import shards
-from chesspg.training.shards import Plies, Shards
+from chesspg.training.shards import Damaged, Plies, Shards
 
 ILLEGAL = '[Event "?"]\n[Result "1-0"]\n\n1. e4 e5 2. Ke3 1-0'
 CUT_OFF = '[Event "?"]\n[Result "1-0"]\n\n1. e4 e5 2. Nf'
@@ -222,3 +223,84 @@ def test_the_manifest_says_what_the_shards_are_from(pgn: Path, tmp_path: Path) -
     assert told["wanted"]["results"] == ["1-0", "0-1"]
     assert told["complete"] is True
     assert sum(told["sizes"]) == told["tally"]["plies"]
+
+
+def test_every_flipped_bit_of_a_shard_is_found(pgn: Path, tmp_path: Path) -> None:
+    made = Shards([pgn], tmp_path / "shards")
+    made.parse()
+    path = made.paths[0]
+    good, whole = path.read_bytes(), Plies.load(path)
+    told: list[str] = []
+    for at in random.Random(1).sample(range(len(good)), 100):
+        damaged = bytearray(good)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        try:
+            read = Plies.load(path)
+        except Damaged as error:
+            told.append(str(error))
+        else:
+            for name in ("planes", "scalars", "choice", "result", "game"):
+                assert np.array_equal(getattr(read, name), getattr(whole, name))
+    assert len(told) > 90
+    assert all(str(path) in line and "\n" not in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("choice", np.array([300], np.int16)),
+        ("choice", np.array([-1], np.int16)),
+        ("choice", np.array([0, 0], np.int16)),
+        ("choice", np.array([0.0])),
+        ("counts", np.array([200], np.uint8)),
+        ("result", np.array([5], np.int8)),
+        ("planes", np.zeros((1, 14), np.uint64)),
+        ("planes", np.array([{}], object)),
+        ("game", None),
+    ],
+)
+def test_a_shard_of_other_columns(name: str, array: Any, pgn: Path, tmp_path: Path) -> None:
+    made = Shards([pgn], tmp_path / "shards")
+    made.parse()
+    Plies.load(made.paths[0])[[0]].save(made.paths[0])
+    assert len(Plies.load(made.paths[0])) == 1
+    with np.load(made.paths[0]) as arrays:
+        columns = dict(arrays) | {name: array}
+    np.savez(made.paths[0], **{key: value for key, value in columns.items() if value is not None})
+    with pytest.raises(Damaged, match=rf"{made.paths[0].name} is damaged"):
+        Plies.load(made.paths[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"[" * 1000, b"\x93NUMPY\x01\x00"])
+def test_what_is_no_shard(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "00000.npz").write_bytes(content)
+    with pytest.raises(Damaged, match=r"00000\.npz is damaged"):
+        Plies.load(tmp_path / "00000.npz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: "[" * 100_000,
+        lambda told: "[]",
+        lambda told: told | {"sizes": ["many"]},
+        lambda told: told | {"sizes": 3},
+        lambda told: told | {"sizes": []},
+        lambda told: told | {"read": [0]},
+        lambda told: told | {"read": [0, -1]},
+        lambda told: told | {"complete": "yes"},
+        lambda told: told | {"tally": told["tally"] | {"used": "many"}},
+        lambda told: told | {"tally": told["tally"] | {"skipped": {"cut off": None}}},
+        lambda told: told | {"tally": told["tally"] | {"skipped": []}},
+        lambda told: told | {"tally": told["tally"] | {"named": [3]}},
+    ],
+)
+def test_manifests_of_wrong_types(change: Any, pgn: Path, tmp_path: Path) -> None:
+    made = Shards([pgn], tmp_path / "shards")
+    made.parse()
+    manifest = made.folder / "manifest.json"
+    told = change(json.loads(manifest.read_text()))
+    manifest.write_text(told if isinstance(told, str) else json.dumps(told))
+    with pytest.raises(ValueError, match="are damaged; remove that folder"):
+        Shards([pgn], tmp_path / "shards")

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import string
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import count
+from operator import mul
 from pathlib import Path
 from typing import Any
 
 from chesspg.arena import roster
-from chesspg.arena.commands import only_one
+from chesspg.arena.commands import Busy, only_one
 from chesspg.arena.ladder.rating import Meeting
 from chesspg.arena.matches import MatchResult
 from chesspg.arena.ratings import SCORES, pentanomial
 from chesspg.games.game import Game
 from chesspg.players.player import Player
 from chesspg.policy import files
+from chesspg.policy.container import parse_json
+from chesspg.policy.names import is_spec
 
 FORMAT = 1
 DIGEST = 8  # hexadecimal digits that tell one game from another
@@ -114,10 +122,34 @@ class Book:
         """How many games somebody has played."""
         return sum(chunk.games for chunk in self.chunks if key in (chunk.a, chunk.b))
 
-    def seed(self, seed: int, a: str, b: str) -> int:
-        """A seed of its own for each chunk of each pairing."""
-        played = sum({chunk.a, chunk.b} == {a, b} for chunk in self.chunks)
-        return int(hashlib.sha256(json.dumps([seed, sorted((a, b)), played]).encode()).hexdigest()[:8], 16)
+    @contextmanager
+    def claim(self, seed: int, a: str, b: str) -> Iterator[int]:
+        """A seed for the next chunk of a pairing, the first that none has been played with, nor is now by a process.
+
+        A claim ends with the block or with the process, however that ends.
+        """
+        for number in count():
+            own = int(hashlib.sha256(json.dumps([seed, sorted((a, b)), number]).encode()).hexdigest()[:8], 16)
+            if self._played(own, a, b):
+                continue
+            lock = self.path.with_name(f".{self.path.name}.{own:08x}.lock")
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(only_one(lock, "claimed"))
+                except Busy:
+                    continue
+                stack.callback(_remove, lock)
+                self.refresh()  # who held it until now has played it
+                if not self._played(own, a, b):
+                    yield own
+                    return
+
+    def refresh(self) -> None:
+        """Take in what other processes have added. Raises ValueError if the file is damaged."""
+        self._read()
+
+    def _played(self, seed: int, a: str, b: str) -> bool:
+        return any(chunk.seed == seed and {chunk.a, chunk.b} == {a, b} for chunk in self.chunks)
 
     def _head(self) -> dict[str, Any]:
         return {"format": FORMAT, "game": self.game, "conditions": self.conditions}
@@ -129,17 +161,17 @@ class Book:
             return
         except UnicodeDecodeError:
             text = ""
-        other = "it is left as it is; another --results file would do"
+        other = "it is left as it is; name another file with --results"
         try:
-            whole = json.loads(text)
+            whole = parse_json(text)
             head = {name: whole[name] for name in self._head()}
-            entries = [Entry(**entry) for entry in whole["players"]]
+            entries = [_entry(entry) for entry in whole["players"]]
             chunks = [_chunk(chunk) for chunk in whole["chunks"]]
             keys = {entry.key for entry in entries}
             if not all({chunk.a, chunk.b} <= keys for chunk in chunks):
                 raise ValueError("a match of nobody")
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise ValueError(f"{self.path} is damaged or holds no ladder's results; {other}") from None
+            raise ValueError(f"{self.path} is damaged or does not hold results of a ladder; {other}") from None
         for name, wanted in self._head().items():
             if head[name] != wanted:
                 raise ValueError(f"{self.path} has results of {name} {_told(head[name])}, not {_told(wanted)}; {other}")
@@ -197,19 +229,40 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
     return players
 
 
+def _entry(told: dict[str, Any]) -> Entry:
+    """A player as read. Raises ValueError or TypeError if it can't be one."""
+    one = Entry(**told)
+    if not (isinstance(one.key, str) and isinstance(one.player, str) and isinstance(one.facts, dict)):
+        raise ValueError("a player without a name")
+    return one
+
+
 def _chunk(told: dict[str, Any]) -> Chunk:
     """A chunk as read. Raises ValueError or TypeError if it can't be one."""
     chunk = Chunk(**told | {name: tuple(told[name]) for name in ("pairs", "forfeits")})
     counts = (*chunk.pairs, chunk.wins, chunk.draws, chunk.losses, chunk.truncated, *chunk.forfeits, chunk.seed)
     if (
-        not all(isinstance(count, int) and count >= 0 for count in counts)
+        not all(type(count) is int and count >= 0 for count in counts)
         or (len(chunk.pairs), len(chunk.forfeits)) != (len(SCORES), 2)
         or chunk.wins + chunk.draws + chunk.losses != chunk.games
+        or chunk.wins + chunk.draws / 2 != 2 * sum(map(mul, SCORES, chunk.pairs))
+        or chunk.truncated > chunk.draws
+        or chunk.forfeits[0] > chunk.losses
+        or chunk.forfeits[1] > chunk.wins
+        or chunk.a == chunk.b
+        or type(chunk.seconds) not in (int, float)
+        or not 0 <= chunk.seconds < math.inf
         or len(chunk.digests) != DIGEST * chunk.games
+        or not set(chunk.digests) <= set(string.hexdigits)
         or not chunk.games
     ):
         raise ValueError("numbers that contradict each other")
     return chunk
+
+
+def _remove(lock: Path) -> None:
+    with suppress(OSError):  # some systems can't remove what is open
+        lock.unlink(missing_ok=True)
 
 
 def _options(text: str) -> str:
@@ -219,7 +272,7 @@ def _options(text: str) -> str:
 
 def _told(thing: Any) -> str:
     """A game by its class's name, everything else as JSON."""
-    if isinstance(thing, dict) and "class_path" in thing:
-        arguments = ", ".join(f"{name}={value}" for name, value in thing.get("init_args", {}).items())
-        return f"{str(thing['class_path']).rpartition('.')[2]}({arguments})"
+    if is_spec(thing):
+        arguments = ", ".join(f"{name}={value}" for name, value in thing["init_args"].items())
+        return f"{thing['class_path'].rpartition('.')[2]}({arguments})"
     return json.dumps(thing)

@@ -10,9 +10,17 @@ from typing import Any
 
 from chesspg.arena.ladder.book import Book, Entry, policy_path
 from chesspg.arena.ladder.rating import Meeting, Rating, next_opponent, performance, shipped_table
-from chesspg.arena.ladder.standings import CHUNK, crossed, highest_first, record, row
+from chesspg.arena.ladder.standings import CHUNK, COUNTS, crossed, highest_first, record, row
 from chesspg.games.game import Game
 from chesspg.policy import files
+from chesspg.policy.container import parse_json
+
+# What a row of the ladder's JSON holds; no number is as large as MOST.
+MOST = 1e15
+_MAYBE = (int, float, type(None))
+_COUNTED = {**dict.fromkeys(COUNTS, (int,)), "score": _MAYBE}
+PLAYER = {"player": (str,), **dict.fromkeys(Rating._fields, _MAYBE), **_COUNTED, "facts": (dict,)}
+MEETING = {"a": (str,), "b": (str,), **_COUNTED}
 
 
 def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any]) -> dict[str, Rating]:
@@ -77,15 +85,33 @@ def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
     if path is None or not path.exists():
         return ships
     try:
-        table = _without(json.loads(path.read_text(encoding="utf-8")), names)
+        table = _without(parse_json(path.read_text(encoding="utf-8")), names)
         same = all(table[name] == ships[name] for name in ("game", "conditions", "anchor"))
         same = same and all(one in table["players"] for one in ships["players"])
-    except (ValueError, TypeError, KeyError):
+        added = {name: [one for one in table[name] if one not in ships[name]] for name in ("players", "meetings")}
+        same = same and all(_has_form(one, PLAYER) and _rated(one) for one in added["players"])
+        same = same and all(_has_form(one, MEETING) for one in added["meetings"])
+        same = same and all(len(cycle) == 3 and set(map(type, cycle)) == {str} for cycle in table["cycles"])
+    except (ValueError, TypeError, KeyError, AttributeError):
         same = False
     if not same:
-        told = "it is left as it is; another --json file would do"
+        told = "it is left as it is; name another file with --json"
         raise ValueError(f"{path} holds something other than the ladder that ships; {told}")
     return table
+
+
+def _has_form(one: Any, form: Mapping[str, tuple[type, ...]]) -> bool:
+    numbers = (one[name] for name in form if type(one[name]) in (int, float))
+    return (
+        all(type(one[name]) in kinds for name, kinds in form.items())
+        and all(abs(number) < MOST for number in numbers)
+        and (one["score"] is None) == (one["games"] == 0)
+    )
+
+
+def _rated(one: Any) -> bool:
+    """Whether a player has a rating and an interval, or neither."""
+    return len({one[name] is None for name in Rating._fields}) == 1
 
 
 def _names(book: Book, fixed: Collection[str]) -> dict[str, str]:

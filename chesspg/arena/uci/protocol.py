@@ -328,17 +328,16 @@ def _any_seed() -> int:
 
 def _variant(weights: str) -> str:
     """The chess that a policy file says it plays, read without what `files.read_header` has to import."""
-    import json
+    from pathlib import Path
 
-    path = os.path.expanduser(weights)
-    if not os.path.exists(path):
-        path = str(shipped_policies().get(weights, path))
-    path, suffix = os.path.splitext(path)
-    path = f"{path}.safetensors" if suffix == ".ckpt" else path + suffix
+    from chesspg.policy.container import read_fields
+
+    path = Path(os.path.expanduser(weights))
+    if not path.exists():
+        path = shipped_policies().get(weights, path)
     try:
-        with open(os.path.join(path, "last.safetensors") if os.path.isdir(path) else path, "rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        variant = json.loads(header["__metadata__"]["chesspg"])["game"]["init_args"]["variant"]
-    except (OSError, ValueError, LookupError, TypeError, OverflowError, MemoryError):
+        beside = path.with_suffix(".safetensors") if path.suffix == ".ckpt" else path
+        variant = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]["init_args"]["variant"]
+    except (OSError, ValueError, LookupError, TypeError):
         variant = None  # there is no such file, or it is of another game; `isready` tells
     return variant if isinstance(variant, str) and variant.isalnum() else "standard"

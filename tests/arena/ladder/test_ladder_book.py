@@ -71,12 +71,36 @@ def test_two_at_once_lose_nothing(tmp_path: Path) -> None:
     assert sorted(chunk.seed for chunk in book.chunks) == list(range(40))
 
 
+def seed_of(book: Book, seed: int, a: str, b: str) -> int:
+    with book.claim(seed, a, b) as claimed:
+        return claimed
+
+
 def test_each_chunk_has_a_seed_of_its_own(tmp_path: Path) -> None:
     book = Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS)
-    first = book.seed(0, "a", "b")
-    assert first == book.seed(0, "b", "a")
+    first = seed_of(book, 0, "a", "b")
+    assert first == seed_of(book, 0, "b", "a")
     book.add(A, B, first, result(1, 0))
-    assert len({first, book.seed(0, "a", "b"), book.seed(0, "a", "c"), book.seed(1, "a", "c")}) == 4
+    others = {seed_of(book, 0, "a", "b"), seed_of(book, 0, "a", "c"), seed_of(book, 1, "a", "c")}
+    assert len({first, *others}) == 4
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["ladder.json"]
+    assert not list(tmp_path.glob(f".*{first:08x}*"))
+
+
+def test_two_ladders_at_once_play_other_chunks(tmp_path: Path) -> None:
+    """The second finds the first at work; what is left unplayed is there for whoever comes next."""
+    mine, theirs = (Book(tmp_path / "ladder.json", TicTacToe(), CONDITIONS) for _ in range(2))
+    with mine.claim(0, "a", "b") as first:
+        with theirs.claim(0, "a", "b") as second:
+            theirs.add(A, B, second, result(1, 0))
+        with pytest.raises(KeyboardInterrupt), theirs.claim(0, "a", "b") as third:
+            raise KeyboardInterrupt
+    assert len({first, second, third}) == 3
+    with mine.claim(0, "a", "b") as again:  # the file was not read since
+        assert again == first
+        mine.add(A, B, again, result(1, 0))
+    with theirs.claim(0, "a", "b") as last:  # nor was it here
+        assert last == third
 
 
 @pytest.mark.parametrize(
@@ -88,6 +112,14 @@ def test_each_chunk_has_a_seed_of_its_own(tmp_path: Path) -> None:
         lambda text: "{}",
         lambda text: text.replace('"wins": 1', '"wins": 2'),
         lambda text: text.replace('"wins": 1', '"wins": "1"'),
+        lambda text: text.replace('"wins": 1, "draws": 2', '"wins": 2, "draws": 1'),  # other points than its pairs have
+        lambda text: text.replace('"truncated": 0', '"truncated": 3'),
+        lambda text: text.replace('"forfeits": [0', '"forfeits": [2'),
+        lambda text: text.replace('"seconds": 1.0', '"seconds": NaN'),
+        lambda text: text.replace('"seconds": 1.0', '"seconds": -1.0'),
+        lambda text: text.replace('"player": "a"', '"player": 7'),
+        lambda text: text.replace('"facts": {}', '"facts": []', 1),
+        lambda text: "[" * 100_000,
         lambda text: text.replace('"key": "a"', '"key": "z"'),
         lambda text: text.replace('"digests": "', '"digests": "0'),
         lambda text: text.replace('"seed"', '"sead"'),
@@ -103,7 +135,7 @@ def test_a_damaged_file_is_told_and_left_alone(tmp_path: Path, damage: Any) -> N
     content = damaged if isinstance(damaged, bytes) else damaged.encode()
     assert content != path.read_bytes()
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is damaged or holds no ladder's results; it is left as it is"):
+    with pytest.raises(ValueError, match="is damaged or does not hold results of a ladder; it is left as it is"):
         Book(path, TicTacToe(), CONDITIONS)
     with pytest.raises(ValueError, match="is damaged"):  # nor by who had opened it before
         book.add(A, B, 2, result(1, 0))
@@ -118,6 +150,10 @@ def test_another_game_or_other_conditions_are_told(tmp_path: Path) -> None:
         Book(path, Chess(), CONDITIONS)
     with pytest.raises(ValueError, match=r'conditions \{"openings": "random:1"\}, not \{"openings": "random:2"\}'):
         Book(path, TicTacToe(), {"openings": "random:2"})
+    for game in ({"class_path": "x.Y", "init_args": [1]}, {"class_path": 3}, "chess", [], None):
+        path.write_text(json.dumps(json.loads(before) | {"game": game}))
+        with pytest.raises(ValueError, match="results of game "):
+            Book(path, TicTacToe(), CONDITIONS)
     path.write_text(json.dumps(json.loads(before) | {"format": 99}))
     with pytest.raises(ValueError, match="format 99, not 1"):
         Book(path, TicTacToe(), CONDITIONS)

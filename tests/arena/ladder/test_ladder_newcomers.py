@@ -26,6 +26,11 @@ def a_row(player: str, rating: Rating) -> dict[str, Any]:
     return {"player": player, **rating._asdict(), "games": 2, "score": 0.5, "facts": {}}
 
 
+def added(player: str, rating: Rating) -> dict[str, Any]:
+    """A row as the command adds it."""
+    return a_row(player, rating) | {"wins": 1, "draws": 0, "losses": 1, "truncated": 0, "forfeits": 0}
+
+
 @pytest.fixture
 def ladder(ships: Path) -> dict[str, Any]:
     """A ladder of tic-tac-toe that ships, with an earlier policy on it."""
@@ -127,6 +132,12 @@ def test_newcomers_that_a_file_holds_already_stay(ladder: dict[str, Any], book: 
         lambda table: table | {"players": [row | {"rating": row["rating"] + 1} for row in table["players"]]},
         lambda table: table | {"players": 3},
         lambda table: table | {"meetings": [[]]},
+        lambda table: table | {"players": [*table["players"], added("x", Rating(1, 0, 2)) | {"rating": "high"}]},
+        lambda table: table | {"players": [*table["players"], added("x", Rating(1, 0, None))]},  # type: ignore[arg-type]
+        lambda table: table | {"players": [*table["players"], added("x", Rating(float("nan"), 0, 2))]},
+        lambda table: table | {"meetings": [*table["meetings"], {**added("x", Rating(1, 0, 2)), "a": "x", "b": 3}]},
+        lambda table: table | {"cycles": [[1, 2, 3]]},
+        "[" * 100_000,
     ],
 )
 def test_a_file_that_holds_something_else_is_told(ladder: dict[str, Any], tmp_path: Path, text: Any) -> None:
@@ -134,6 +145,13 @@ def test_a_file_that_holds_something_else_is_told(ladder: dict[str, Any], tmp_pa
     path.write_text(text if isinstance(text, str) else json.dumps(text(ladder)))
     with pytest.raises(ValueError, match=r"l\.json holds something other than the ladder that ships; it is left as it"):
         base(path, ["new"])
+
+
+def test_a_newcomer_s_row_as_the_command_adds_it_is_taken(ladder: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "l.json"
+    row = added("x", Rating(1, 0, 2))
+    path.write_text(json.dumps(ladder | {"players": [*ladder["players"], row]}))
+    assert row in base(path, ["new"])["players"]
 
 
 def test_the_ladder_of_this_checkout_is_written_as_it_stands() -> None:

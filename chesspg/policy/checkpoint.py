@@ -1,0 +1,271 @@
+"""What a file of `torch.save` holds, read as data: nothing that it names is imported, and nothing is called.
+
+A pickle is a program for a small stack machine, whose instructions may import and call anything. The machine here knows
+only those that put data together: what an import or a call would have made is an `Opaque`, except for tensors and
+ordered dictionaries, which are made without either.
+"""
+
+from __future__ import annotations
+
+import math
+import pickletools
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chesspg.policy.container import PolicyFileError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST_PICKLE = 4 << 20  # bytes of all but tensors
+MOST_DEPTH, MOST_PARTS = 32, 100_000  # of what is taken for plain data
+# The dtypes of networks, by the names of storages.
+DTYPES = {
+    "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
+    "ByteStorage": "uint8", "BoolStorage": "bool",
+}  # fmt: skip
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class Opaque:
+    """Stands for an object that is not made."""
+
+
+@dataclass(frozen=True)
+class _Global:
+    """What would have been imported."""
+
+    name: str  # module and name, a space between them
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Numbers in a record of their own."""
+
+    record: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor that is still in the file."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
+
+
+class Checkpoint:
+    """The content of a checkpoint. Raises PolicyFileError if it is damaged or is none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with verified(path) as archive:
+            pickles = [info for info in archive.infolist() if info.filename.endswith("/data.pkl")]
+            if len(pickles) != 1 or pickles[0].file_size > MOST_PICKLE:
+                raise PolicyFileError(
+                    f"{path} is not a checkpoint: it has no data.pkl of at most {MOST_PICKLE:,} bytes"
+                )
+            self._folder = pickles[0].filename.removesuffix("data.pkl")
+            try:
+                self.content = _run(archive.read(pickles[0]))
+            except _MALFORMED as error:
+                told = str(error)[:80] or type(error).__name__
+                raise PolicyFileError(f"{path} is not a checkpoint: {told!r}") from None
+
+    def tensors(self, stored: Mapping[str, Stored]) -> dict[str, Tensor]:
+        """Read these tensors, which together take no more memory than the file."""
+        import torch
+
+        dtypes = {one.storage: getattr(torch, one.storage.dtype) for one in stored.values()}
+        size = sum(one.numel * dtypes[one.storage].itemsize for one in stored.values())
+        if size > self.path.stat().st_size:
+            raise PolicyFileError(f"{self.path} is not a checkpoint: its weights are larger than the file")
+        with zipfile.ZipFile(self.path) as archive:
+            try:
+                flat = {
+                    storage: torch.frombuffer(
+                        bytearray(archive.read(f"{self._folder}data/{storage.record}")), dtype=dtype
+                    )
+                    for storage, dtype in dtypes.items()
+                }
+                return {
+                    name: flat[one.storage].as_strided(one.shape, one.stride, one.offset).clone()
+                    for name, one in stored.items()
+                }
+            except (*_MALFORMED, RuntimeError) as error:
+                told = str(error).partition("\n")[0]
+                raise PolicyFileError(f"{self.path} is not a checkpoint: {told}") from None
+
+
+@contextmanager
+def verified(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive that a checkpoint is, each of its records as its CRC-32 says.
+
+    Raises PolicyFileError if it is damaged or is none, in the memory of one record's part.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except OSError:
+        raise
+    except Exception:  # zipfile raises ten kinds of error for damaged archives
+        raise PolicyFileError(f"{path} is damaged or not a checkpoint: it is not a zip archive") from None
+    with archive:
+        try:
+            records = archive.infolist()
+            stored = all(record.compress_type == zipfile.ZIP_STORED for record in records)
+            if not stored or sum(record.file_size for record in records) > path.stat().st_size:
+                raise zipfile.BadZipFile("its records are larger than the file")
+            bad = archive.testzip()
+            if bad is not None:
+                raise zipfile.BadZipFile(f"{bad} does not match its checksum")
+            orders = [record for record in records if record.filename.endswith("/byteorder")]
+            if orders and archive.read(orders[0]).decode() != sys.byteorder:
+                raise zipfile.BadZipFile("it is from a machine of another byte order")
+        except Exception as error:
+            raise PolicyFileError(f"{path} is damaged or not a checkpoint: {error}") from None
+        yield archive
+
+
+def plain(thing: Any) -> Any:
+    """A copy of what was read, of dict, list, str and numbers only. Raises ValueError for anything else in it."""
+    left = MOST_PARTS  # a few instructions can put a list of a list of … that is endless to whoever walks it
+
+    def copied(thing: Any, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > MOST_DEPTH:
+            raise ValueError("it is too large")
+        if isinstance(thing, dict) and all(isinstance(key, str) for key in thing):
+            return {key: copied(value, depth + 1) for key, value in thing.items()}
+        if isinstance(thing, list | tuple):
+            return [copied(value, depth + 1) for value in thing]
+        if thing is None or isinstance(thing, bool | int | float | str):
+            return thing
+        raise ValueError("it holds something other than numbers and text")
+
+    return copied(thing, 0)
+
+
+def _run(pickled: bytes) -> Any:
+    """What a pickle would make, without its objects. Raises one of _MALFORMED if it is none."""
+    stack: list[Any] = []
+    marks: list[int] = []
+    memo: dict[int, Any] = {}
+
+    def behind_mark() -> list[Any]:
+        at = marks.pop()
+        some = stack[at:]
+        del stack[at:]
+        return some
+
+    instructions: Iterator[tuple[Any, Any, int | None]] = pickletools.genops(pickled)
+    for opcode, argument, _ in instructions:
+        match opcode.name:
+            case "STOP":
+                return stack.pop()
+            case "PROTO" | "FRAME":
+                pass
+            case "MARK":
+                marks.append(len(stack))
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode.name])
+            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT" | "EMPTY_SET":
+                kinds = {"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": Opaque}
+                stack.append(kinds[opcode.name]())
+            case "TUPLE" | "LIST" | "DICT" | "FROZENSET":
+                some = behind_mark()
+                if opcode.name == "DICT":
+                    stack.append(_updated({}, some))
+                else:
+                    stack.append({"TUPLE": tuple, "LIST": list}.get(opcode.name, lambda _: Opaque())(some))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                count = int(opcode.name[-1])
+                some = [stack.pop() for _ in range(count)]
+                stack.append(tuple(reversed(some)))
+            case "APPEND" | "APPENDS" | "ADDITEMS":
+                some = [stack.pop()] if opcode.name == "APPEND" else behind_mark()
+                if isinstance(stack[-1], list):
+                    stack[-1].extend(some)
+            case "SETITEM" | "SETITEMS":
+                some = [stack.pop(), stack.pop()][::-1] if opcode.name == "SETITEM" else behind_mark()
+                if isinstance(stack[-1], dict):
+                    _updated(stack[-1], some)
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                memo[argument] = stack[-1]
+            case "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case "DUP":
+                stack.append(stack[-1])
+            case "POP":
+                stack.pop()
+            case "POP_MARK":
+                behind_mark()
+            case "GLOBAL":
+                stack.append(_Global(argument))
+            case "STACK_GLOBAL":
+                name, module = stack.pop(), stack.pop()
+                stack.append(_Global(f"{module:s} {name:s}"))
+            case "BINPERSID":
+                stack.append(_storage(stack.pop()))
+            case "REDUCE":
+                arguments, function = stack.pop(), stack.pop()
+                stack.append(_made(function, arguments))
+            case "NEWOBJ" | "NEWOBJ_EX":
+                del stack[-2 if opcode.name == "NEWOBJ" else -3 :]
+                stack.append(Opaque())
+            case "OBJ" | "INST":
+                behind_mark()
+                stack.append(Opaque())
+            case "PERSID" | "EXT1" | "EXT2" | "EXT4":
+                stack.append(Opaque())
+            case "BUILD":  # attributes of an object, or of a dictionary, which nobody asks for
+                stack.pop()
+            case _ if isinstance(argument, bool | int | float | str | bytes | bytearray) and opcode.stack_after:
+                stack.append(argument)
+            case _:
+                raise ValueError(f"its pickle has the instruction {opcode.name}")
+    raise ValueError("its pickle has no end")
+
+
+def _updated(into: dict[Any, Any], some: list[Any]) -> dict[Any, Any]:
+    """Keys that are no text or number are left out: the hash of a tuple of tuples of … may be endless."""
+    items = zip(some[::2], some[1::2], strict=True)
+    into.update({key: value for key, value in items if key is None or isinstance(key, int | float | str | bytes)})
+    return into
+
+
+def _storage(told: Any) -> _Storage | Opaque:
+    """What torch's own names for storages stand for: ("storage", type, key, device, number of elements)."""
+    _, kind, key, *_ = told
+    module, _, name = kind.name.partition(" ")
+    known = module == "torch" and isinstance(key, str) and name in DTYPES
+    return _Storage(key, DTYPES[name]) if known else Opaque()
+
+
+def _made(function: Any, arguments: Any) -> Any:
+    """What a call would give, where that is a tensor or an ordered dictionary."""
+    match function:
+        case _Global("collections OrderedDict"):
+            return {}
+        case _Global("torch._utils _rebuild_parameter"):
+            return arguments[0]
+        case _Global("torch._utils _rebuild_tensor_v2"):
+            storage, offset, shape, stride, *_ = arguments
+            numbers = (offset, *shape, *stride)
+            if isinstance(storage, _Storage) and all(type(number) is int and number >= 0 for number in numbers):
+                return Stored(storage, offset, tuple(shape), tuple(stride))
+    return Opaque()

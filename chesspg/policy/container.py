@@ -1,0 +1,91 @@
+"""The bytes of a policy file: safetensors, the policy's own fields as JSON in its header, and a checksum.
+
+It needs the standard library only, so that an engine can read a header before its first answer.
+
+    8 bytes     length of the header, little-endian
+    header      JSON: `__metadata__` with `chesspg` (the fields, JSON as text) and `sha256`, then dtype, shape and
+                place of each tensor
+    the rest    the tensors
+
+`sha256` is the SHA-256 of the whole file with 64 zeros in its place. Files of before it was introduced lack it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST_HEADER = 16 << 20  # bytes; a network of 100,000 tensors needs as many
+MOST_FILE = 4 << 30  # bytes: a billion weights
+_ZEROS = "0" * 64
+
+
+class PolicyFileError(ValueError):
+    """A policy file that is missing, damaged, or of another game or encoding."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What a JSON text of unknown origin holds. Raises ValueError for everything that can't be read as JSON."""
+    try:
+        return json.loads(text)
+    except RecursionError:  # a ValueError for all but this
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def read_fields(path: Path) -> Any:
+    """The policy's own fields. Raises PolicyFileError if the file is no policy file or is not whole."""
+    size = path.stat().st_size
+    if size > MOST_FILE:
+        raise PolicyFileError(f"{path} has {size:,} bytes; a policy file has at most {MOST_FILE:,}")
+    with path.open("rb") as file:
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        raw = file.read(length) if 0 < length <= min(size - 8, MOST_HEADER) else b""
+        try:
+            header = parse_json(raw)
+            metadata = header["__metadata__"]
+            own, digest = metadata["chesspg"], metadata.get("sha256")
+            ends = [_end(entry) for name, entry in header.items() if name != "__metadata__"]
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise PolicyFileError(f"{path} is not a policy file" + (" (it is empty)" if size == 0 else "")) from None
+        whole = 8 + length + max(ends, default=0)
+        if size != whole:
+            raise PolicyFileError(f"{path} is truncated: {size} bytes of {whole}")
+        if digest is not None and digest != _digest(start, raw, file, digest):
+            raise PolicyFileError(f"{path} is damaged: its content does not match its checksum")
+    try:
+        return parse_json(own)
+    except (TypeError, ValueError) as error:
+        raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
+
+
+def with_fields(tensors: bytes, fields: Any) -> bytes:
+    """The file of these safetensors with the policy's own fields and a checksum; equal for equal content."""
+    length = int.from_bytes(tensors[:8], "little")
+    metadata = {"chesspg": json.dumps(fields), "sha256": _ZEROS}
+    header = json.dumps({"__metadata__": metadata, **json.loads(tensors[8 : 8 + length])}, separators=(",", ":"))
+    raw = header.encode()
+    raw += b" " * (-len(raw) % 8)  # the tensors behind it stay aligned
+    blank = len(raw).to_bytes(8, "little") + raw + tensors[8 + length :]
+    return _replaced(blank, _ZEROS, hashlib.sha256(blank).hexdigest())
+
+
+def _digest(start: bytes, raw: bytes, rest: BinaryIO, digest: object) -> str:
+    found = hashlib.sha256(start + _replaced(raw, str(digest), _ZEROS))
+    while part := rest.read(1 << 20):
+        found.update(part)
+    return found.hexdigest()
+
+
+def _replaced(data: bytes, old: str, new: str) -> bytes:
+    """With another checksum: the fields are JSON inside a string, so no other place has these quotes."""
+    return data.replace(f'"sha256":"{old}"'.encode(), f'"sha256":"{new}"'.encode(), 1)
+
+
+def _end(entry: Any) -> int:
+    end = entry["data_offsets"][1]
+    if not isinstance(end, int):
+        raise TypeError
+    return end
