@@ -45,27 +45,34 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for what reads it when it is imported
     import torch
 
-    from chesspg.training.benchmark.stages import stages
+    from chesspg.training.benchmark.stages import in_precision, stages
     from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
+    from chesspg.training.module import PRECISIONS, fastest_precision
 
     if given.threads:
         torch.set_num_threads(given.threads)
     with TemporaryDirectory() as folder:
         # The recipes as `train` runs them but for evaluation matches, all known to be good before any is measured.
         limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
-        runs: dict[str, RunCLI] = {}
+        runs: dict[str, list[RunCLI]] = {}  # each as it would be trained, then in the other precision
         with one_line_errors(*MISTAKES):
             for path in map(recipe, given.config or [DEFAULT_RECIPE]):
-                arguments = ["--config", str(path), "--run", f"{folder}/{len(runs)}", *limits, *override]
-                runs[path.stem] = RunCLI.build(arguments)
+                arguments = ["--config", str(path), *limits, *override]
+                chosen = RunCLI.build([*arguments, "--run", f"{folder}/{len(runs)}"])
+                others = [one for one in PRECISIONS if one != chosen.trainer.precision]
+                if fastest_precision(chosen.config_init.trainer.accelerator) == "32-true":
+                    others = []  # bf16 would be emulated, which takes minutes
+                more = [[*arguments, "--run", f"{folder}/{one}", "--trainer.precision", one] for one in others]
+                runs[path.stem] = [chosen, *map(RunCLI.build, more)]
         results: dict[str, Any] = {"machine": _machine()}
         _say("machine", results["machine"])
         results |= rules(given.games)
         _say("rules of chess, one core", results)
         if given.compare:
             results["compare"] = _compare(results["rules_plies_per_s"])
-        for name, run in runs.items():
+        for name, (run, *others) in runs.items():
             figures = stages(run)
+            figures |= in_precision(run.trainer.precision, figures["loop_plies_per_s"], others)
             _say(f"{name}, torch on {results['machine']['torch_threads']} cores", figures)
             results = figures | results  # at the top: the first recipe's
             results.setdefault("configs", {})[name] = figures

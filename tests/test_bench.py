@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from chesspg import bench
 
@@ -33,11 +34,25 @@ def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFi
     ):
         assert figures[name] > 0, name
     assert figures["configs"]["small"]["selfplay_share"] == figures["selfplay_share"]
+    assert figures[f"loop_in_{figures['precision']}_plies_per_s"] == figures["loop_plies_per_s"]
     assert figures["machine"]["torch_threads"] == 1
     said = capsys.readouterr().out
     assert "nodes/s" in said
     assert "%" in said
     assert sorted(path.name for path in folder.iterdir()) == ["bench.json", "small.yaml"]  # no run is left behind
+
+
+@pytest.mark.parametrize("units", [{"avx512_bf16": True}, {}])
+def test_both_precisions_where_there_are_instructions_for_both(
+    folder: Path, units: dict[str, bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
+    assert bench.main([*SMALL, "--trainer.accelerator", "cpu", "--json", "bench.json"]) == 0
+    figures = json.loads((folder / "bench.json").read_text())
+    assert figures["precision"] == ("bf16-mixed" if units else "32-true")
+    both = {"loop_in_bf16-mixed_plies_per_s", "loop_in_32-true_plies_per_s", "bf16-mixed_over_32-true"}
+    assert both <= figures.keys() if units else len(both & figures.keys()) == 1
+    assert ("bf16-mixed over 32-true" in capsys.readouterr().out) == bool(units)
 
 
 def test_other_libraries_that_are_not_installed_are_skipped(

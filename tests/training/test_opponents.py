@@ -475,7 +475,7 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
 
 def test_an_unknown_player(player: PolicyPlayer) -> None:
     data = SelfPlay(GAME, games=8, opponents=OpponentPool({"kasparov": 0.5}))
-    with pytest.raises(ValueError, match="'kasparov' is no player"):
+    with pytest.raises(ValueError, match="unknown player 'kasparov'"):
         data.sample(player)
 
 

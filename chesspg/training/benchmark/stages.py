@@ -107,6 +107,13 @@ def stages(run: RunCLI) -> dict[str, Any]:
     }
 
 
+def in_precision(chosen: str, plies_per_s: float, others: list[RunCLI]) -> dict[str, Any]:
+    """The precision that was chosen, and how fast the whole loop is in each."""
+    speeds = {chosen: plies_per_s} | {run.trainer.precision: loop(run)["loop_plies_per_s"] for run in others}
+    ratio = {"bf16-mixed_over_32-true": speeds["bf16-mixed"] / speeds["32-true"]} if others else {}
+    return {"precision": chosen, **{f"loop_in_{name}_plies_per_s": speed for name, speed in speeds.items()}, **ratio}
+
+
 def loop(run: RunCLI) -> dict[str, float]:
     """How fast the whole loop goes, after a short rollout to warm up."""
     module, data, trainer = run.model, run.datamodule, run.trainer
