@@ -59,10 +59,10 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             for path in map(recipe, given.config or [DEFAULT_RECIPE]):
                 arguments = ["--config", str(path), *limits, *override]
                 chosen = RunCLI.build([*arguments, "--run", f"{folder}/{len(runs)}"])
-                others = [one for one in PRECISIONS if one != chosen.trainer.precision]
+                lacking = [one for one in PRECISIONS if one != chosen.trainer.precision]
                 if fastest_precision(chosen.config_init.trainer.accelerator) == "32-true":
-                    others = []  # bf16 would be emulated, which takes minutes
-                more = [[*arguments, "--run", f"{folder}/{one}", "--trainer.precision", one] for one in others]
+                    lacking = []  # bf16 would be emulated, which takes minutes
+                more = [[*arguments, "--run", f"{folder}/{one}", "--trainer.precision", one] for one in lacking]
                 runs[path.stem] = [chosen, *map(RunCLI.build, more)]
         results: dict[str, Any] = {"machine": _machine()}
         _say("machine", results["machine"])
