@@ -25,7 +25,7 @@ from chesspg.players.lockstep import Seats, play
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy import files
-from chesspg.policy.policy import Policy, send
+from chesspg.policy.policy import Policy, send, to_tensors
 from chesspg.training.counters import Counters
 from chesspg.training.opponents import POOL, OpponentPool, PoolFiles
 from chesspg.training.packages import check_package
@@ -225,9 +225,9 @@ class SelfPlay(pl.LightningDataModule):
     def train_dataloader(self) -> _RolloutLoader:
         return _RolloutLoader(self)
 
-    def val_dataloader(self) -> Any:
-        """One element, whose only use is that the validation loop runs."""
-        return range(1)
+    def val_dataloader(self) -> _OneBatch:
+        """One batch without plies, whose only use is that the validation loop runs."""
+        return _OneBatch(self.game)
 
     @property
     def fitting(self) -> pl.Trainer | None:
@@ -263,11 +263,11 @@ class SelfPlay(pl.LightningDataModule):
                         f"{trainer.accumulate_grad_batches} to {other[0]} while a rollout is still cut for the former; "
                         "use Trainer(accumulate_grad_batches=…), which must stay the same"
                     )
-        ours, theirs = files.describe(self.game), files.describe(policy_of(module).game)
-        if ours != theirs:
+        ours, theirs = self.game, policy_of(module).game
+        if files.describe(ours) != files.describe(theirs):
             raise ValueError(
-                f"SelfPlay plays {ours} but the policy of {type(module).__name__} is for {theirs}; both must be given "
-                "the same game"
+                f"SelfPlay plays {ours.name} {ours.init_args or ''} but the policy of {type(module).__name__} is for "
+                f"{theirs.name} {theirs.init_args or ''}; both must be given the same game"
             )
         self.share(0, trainer.world_size)
         if check := getattr(module, "check", None):
@@ -405,6 +405,22 @@ class _RolloutLoader:
                 f"{trainer.ckpt_path} was saved inside a rollout, after {begun} of its {batches} batches, and the rest "
                 "of those games is gone; resume from a checkpoint saved at the end of an epoch"
             )
+
+
+class _OneBatch:
+    """The loader of a batch without plies."""
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Batch]:
+        one = self.game.start(1).observe()
+        planes, scalars, legal = (tensor[:0] for tensor in to_tensors(one))
+        nothing = torch.zeros(0)
+        yield Batch(planes, scalars, legal, nothing.long(), nothing, nothing, nothing, games=0, plies=0, parts=1)
 
 
 class _Plies:
