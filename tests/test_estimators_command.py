@@ -73,7 +73,7 @@ def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
         time.sleep(0.05)
     killed.send_signal(signal.SIGTERM)
     assert "the same command goes on" in killed.communicate()[1]
-    assert killed.returncode == 130
+    assert killed.returncode == 143
     before = read_header(run.folder).facts["plies"]
     assert 0 < before < 150000
     assert estimators.main(line) == 0
