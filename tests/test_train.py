@@ -32,7 +32,7 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
 from chesspg.train import main
-from chesspg.training.checkpoints import read_checkpoint
+from chesspg.training.checkpoints import AtomicCheckpointIO, read_checkpoint
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 Start = Callable[..., subprocess.Popen[str]]
@@ -91,6 +91,12 @@ def rollouts(run: Path) -> list[dict[str, str]]:
 
 # What depends on the clock, and may differ between a run and its like.
 CLOCKED = {"sampled_plies_per_s", "learned_plies_per_s", "total_seconds"}
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    """All rows of metrics.csv, but what depends on the clock."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{name: text for name, text in row.items() if name not in CLOCKED} for row in csv.DictReader(file)]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -169,6 +175,31 @@ def test_resume_from_before_the_first_update(folder: Path, monkeypatch: pytest.M
     assert_same_weights(folder / "straight", folder / "cut")
     lines = (folder / "cut/metrics.csv").read_text().splitlines()
     assert len(lines) == 1 + 1 + 4  # the header, the evaluation before training, which is not repeated, 4 rollouts
+
+
+@pytest.mark.parametrize("rollouts_done", [0, 1, 2, 3])
+def test_a_power_cut_behind_a_checkpoint_keeps_its_row(
+    rollouts_done: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning logs an epoch only after its checkpoint."""
+
+    class PowerCut(BaseException):
+        pass
+
+    def save(self: AtomicCheckpointIO, checkpoint: dict[str, Any], path: Path, *args: Any, **kwargs: Any) -> None:
+        saved(self, checkpoint, path, *args, **kwargs)
+        if Path(path).name == "last.ckpt" and checkpoint["chesspg"]["played"]["rollouts"] == rollouts_done:
+            raise PowerCut
+
+    saved = AtomicCheckpointIO.save_checkpoint
+    with monkeypatch.context() as patch:
+        patch.setattr(AtomicCheckpointIO, "save_checkpoint", save)
+        with pytest.raises(PowerCut):
+            train("--config small.yaml --run cut")
+    assert train("--resume cut") == 0
+    assert train("--config small.yaml --run straight") == 0
+    assert metrics(folder / "cut") == metrics(folder / "straight")
+    assert len(metrics(folder / "cut")) == 1 + 4  # the evaluation before training has a row of its own
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
