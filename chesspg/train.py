@@ -12,15 +12,17 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from chesspg.arena.commands import fail
+from chesspg.arena.commands import MISTAKE, one_line_errors
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
+from chesspg.training import configuration
 from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
-from chesspg.training.lock import is_rank_zero, sole_writer
+from chesspg.training.lock import check_new, is_rank_zero, is_unstarted, sole_writer
 from chesspg.training.module import NotFinite
 
 DESCRIPTION = (
@@ -32,17 +34,17 @@ USAGE = "%(prog)s [--config NAME]… [--init POLICY] [--run FOLDER | --resume FO
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train; the exit code is 0, 1 when the loss is not finite, 2 for bad input, 130 or 143 when stopped."""
+    """Train. The exit code is 0, 1 for a loss that is not finite, 130 or 143 for a run that was stopped.
+
+    It is 2 for bad input, and for a file that can't be read or written, such as on a full disk.
+    """
     with ExitStack() as stack:
-        try:
+        with one_line_errors(*MISTAKES):
             resumed, arguments = _arguments(sys.argv[1:] if arguments is None else arguments)
             if resumed:
                 stack.enter_context(sole_writer(resumed))
             cli = RunCLI.build(arguments, description=DESCRIPTION, prog="python -m chesspg.train", usage=USAGE)
-            if not resumed:  # the folder was made just now
-                stack.enter_context(sole_writer(cli.folder))
-        except MISTAKES as error:
-            fail(error)
+            stack.push(cli.lock)
         return _train(cli)
 
 
@@ -57,19 +59,41 @@ def _train(cli: RunCLI) -> int:
             flush=True,
         )
     code = 0
+    threading.excepthook = _report_in_main_thread
     try:
+        for logger in trainer.loggers:
+            logger.log_hyperparams(cli.settings)
         trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
     except NotFinite as error:
         if trainer.is_global_zero:
             print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # nobody reads what is printed any more, which is no fault of the run's files
+        raise
+    except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written
+        print(f"error: {error.filename or folder}: {error.strerror or error}; {_go_on(folder)}", file=sys.stderr)
+        return MISTAKE
     except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
         code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
-    if trainer.is_global_zero and (folder / "last.ckpt").is_file():  # not if stopped before the first games
+    if trainer.is_global_zero:
         if code:
-            print(f"stopped; go on with  python -m chesspg.train --resume {folder}")
-        print(f"play it with  python -m chesspg.play {folder}")
+            print(f"stopped; {_go_on(folder)}")
+        if (folder / "last.ckpt").is_file():
+            print(f"play it with  python -m chesspg.play {folder}")
     return code
+
+
+def _go_on(folder: Path) -> str:
+    """How to go on with a run that ended early."""
+    if (folder / "last.ckpt").is_file():
+        return f"go on with  python -m chesspg.train --resume {folder}"
+    return f"there is no checkpoint yet, so the same command with --run {folder} begins anew"
+
+
+def _report_in_main_thread(failure: threading.ExceptHookArgs) -> None:
+    """Leave out a failed write in a thread of a logger, which raises it again in the main thread."""
+    if not isinstance(failure.exc_value, OSError):
+        threading.__excepthook__(failure)
 
 
 def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
@@ -85,14 +109,19 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
         folder = Path(known.resume)
         for name in ("config.yaml", "last.ckpt"):
             if not (folder / name).is_file():
-                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
-        files.read_header(folder)  # a damaged run is refused before anything is built
+                begin = "; the command that it was started with begins it anew" if is_unstarted(folder) else ""
+                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}{begin}")
+        configuration.read(folder / "config.yaml", run=folder)
+        if (folder / "last.safetensors").is_file():  # else the next checkpoint writes it
+            files.read_header(folder)  # a damaged run is refused before anything is built
         init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
         return folder, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
     recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
+    for path in recipes:
+        configuration.read(path)
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if run.exists() and is_rank_zero():
-        raise ValueError(f"{run} exists already; name another folder, or go on with it by --resume {run}")
+    if is_rank_zero():
+        check_new(run)
     configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
     return None, [*configs, "--run", str(run), *rest]
 

@@ -519,14 +519,15 @@ def test_help_is_complete(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 # --- Bad input -------------------------------------------------------------------------------------------------------
 
+TOUCH = """'{"class_path": "os.system", "init_args": {"command": "touch x"}}'"""
 BAD = {
     "unknown field": ("--data.gamez 3", "--data.gamez"),
     "unknown class": ("--model.network chesspg.policy.networks.Transformer", "Transformer"),
     "unknown argument of a class": ("--model.network.init_args.hiden [3]", "hiden"),
     "bad value": ("--data.games three", "three"),
-    "no games": ("--data.games 0", "games is 0"),
-    "no micro-batch": ("--trainer.accumulate_grad_batches 0", "accumulate_grad_batches is 0"),
-    "no rollout": ("--trainer.max_epochs 0", "max_epochs is 0"),
+    "no games": ("--data.games 0", "--data.games must be between 1 and 1,048,576, got 0"),
+    "no micro-batch": ("--trainer.accumulate_grad_batches 0", "accumulate_grad_batches must be between 1 and 1,048,576, got 0"),
+    "no rollout": ("--trainer.max_epochs 0", "--trainer.max_epochs must be at least 1 or -1, got 0"),
     "no such device": ("--trainer.devices 0", "devices"),
     "bad time": ("--trainer.max_time soon", "soon"),
     "illegal start": ('--config chess_quick --data.starts ["8/8/8/8/8/8/8/k6K w - - 0 1","8/8/8/8/8/8/8/7k w - - 0 1"]',
@@ -545,7 +546,7 @@ BAD = {
     "nothing to stay near": ("--model.kl_weight 0.1", "there is no init"),
     "unknown opponent in the pool": ("--data.opponents.players '{kasparov: 0.1}'", "'kasparov' is no player"),
     "more games than all": ("--data.opponents.players '{random: 0.8}'", "0.8 (random) + 0.3 (earlier policies)"),
-    "no room in the pool": ("--data.opponents.size 0", "size of the opponent pool is 0"),
+    "no room in the pool": ("--data.opponents.size 0", "size must be between 1 and 1,024, got 0"),
     "gae without a value baseline": ("--model.baseline none", "gae_lambda needs the value baseline"),
     "value without a value head": ("--model.network.init_args.value false", "value head"),
     "reuse without a ratio": ("--model.clip null", "model.clip"),
@@ -571,8 +572,40 @@ BAD = {
     "parts of rollouts": ("--trainer.limit_train_batches 2", "limit_train_batches is not for rollouts"),
     "no part of rollouts": ("--trainer.limit_train_batches 0", "limit_train_batches is not for rollouts"),
     "one batch of a rollout": ("--trainer.fast_dev_run true", "fast_dev_run is not for rollouts"),
-    "no updates": ("--trainer.max_steps 0", "max_steps is 0"),
-    "no rollouts": ("--trainer.max_epochs 0", "max_epochs is 0"),
+    "no updates": ("--trainer.max_steps 0", "--trainer.max_steps must be at least 1 or -1, got 0"),
+    "more games than memory": ("--data.games 1000000000", "--data.games must be between 1 and 1,048,576"),
+    "more plies than memory": ("--data.max_plies 100000000000", "--data.max_plies must be between 1 and"),
+    "more updates than memory": ("--data.updates 1000000000", "--data.updates must be between 1 and"),
+    "a batch in too many parts": ("--trainer.accumulate_grad_batches 1000000000", "must be between 1 and 1,048,576"),
+    "a layer too wide": ("--model.network.init_args.hidden [16,1000000]",
+                         "--model.network.init_args.hidden must be between 1 and 16,384, got 1000000"),
+    "a network too large": ("--config chess_quick --model.network.init_args.channels 16000",
+                            "--model.network must have at most 1,073,741,824 parameters, got 9,"),
+    "no time": ("--trainer.max_time 00:00:00:00", "--trainer.max_time must be above 00:00:00:00, got 00:00:00:00"),
+    "no time as a mapping": ("--trainer.max_time '{hours: 0}'", "--trainer.max_time must be above"),
+    "gradients below nothing": ("--trainer.gradient_clip_val -1", "gradient_clip_val must be at least 0, got -1"),
+    "less than no limit": ("--trainer.max_epochs -5", "--trainer.max_epochs must be at least 1 or -1, got -5"),
+    "a size that is no number": ("--data.opponents.size .nan", "--data.opponents.size: expected int, got nan"),
+    "games that are no number": ("--trainer.callbacks.init_args.games .nan", "games: expected int, got nan"),
+    "a wrong plugin": ("--trainer.plugins Hello", "--trainer.plugins: expected list, got Hello"),
+    "another way to write checkpoints": ("--trainer.plugins AsyncCheckpointIO", "AtomicCheckpointIO"),
+    "others among them": ("--trainer.plugins [AsyncCheckpointIO]", "AtomicCheckpointIO"),
+    "a command for an optimizer": (f"--model.optimizer {TOUCH}",
+                                   "--model.optimizer must be a subclass of Optimizer, got os.system"),
+    "a command by name": ("--model.optimizer os.system", "os.system"),
+    "a process for an optimizer": (
+        """--model.optimizer '{"class_path": "subprocess.Popen", "init_args": {"args": ["touch", "x"]}}'""", "Popen"),
+    "code for an optimizer": ("--model.optimizer.class_path builtins.eval",
+                              "--model.optimizer must be a subclass of Optimizer, got builtins.eval"),
+    "a command for a schedule": (
+        f"--model.lr_scheduler {TOUCH}",
+        "--model.lr_scheduler must be a subclass of LRScheduler, got os.system"),
+    "a command for a network": (f"--model.network {TOUCH}",
+                                "--model.network must be a subclass of Network, got os.system"),
+    "a command for a callback": (
+        f"--trainer.callbacks {TOUCH}", "os.system"),
+    "a command for a logger": (
+        f"--trainer.logger {TOUCH}", "os.system"),
     "more than policy files hold": ("--trainer.precision 64-true", "one of 32-true, bf16-mixed"),
 }  # fmt: skip
 
@@ -590,6 +623,7 @@ def test_bad_input_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
     assert out == ""
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+    assert len(error) < 400
     assert said in error
     assert contents(folder) == before
     assert sorted(path.name for path in folder.iterdir()) == ["small.yaml", "there"]

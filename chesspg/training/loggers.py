@@ -18,6 +18,7 @@ from chesspg.arena.report.runs import METRICS
 from chesspg.policy import files
 
 Row = dict[str, str]
+EVENTS = "events.out.tfevents"  # how the names of TensorBoard's files begin
 
 
 class MetricsLogger(Logger):
@@ -111,11 +112,15 @@ class EventLogger(TensorBoardLogger):
     """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
 
     def log_metrics(self, *args: Any, **kwargs: Any) -> None:
-        with interrupt_later():
+        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
             super().log_metrics(*args, **kwargs)
 
+    def save(self) -> None:
+        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
+            super().save()
+
     def finalize(self, status: str) -> None:
-        with interrupt_later():
+        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
             super().finalize(status)
 
 

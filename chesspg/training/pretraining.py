@@ -14,11 +14,10 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-import yaml
 from pytorch_lightning.callbacks import Timer
 
 from chesspg.games.chess import Chess
-from chesspg.policy import files
+from chesspg.policy import bounded_yaml, files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
@@ -63,10 +62,10 @@ def network_of(name: str, **sizes: int | None) -> dict[str, Any]:
     """
     path = recipe(name)
     try:
-        spec: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["network"]
+        spec: dict[str, Any] = bounded_yaml.read_mapping(path)["model"]["network"]
         args = {**(spec.get("init_args") or {}), **{name: size for name, size in sizes.items() if size is not None}}
         return {"class_path": spec["class_path"], "init_args": args}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         raise ValueError(f"{path} has no model.network with a class_path; a recipe of train would do") from None
 
 
