@@ -526,7 +526,7 @@ BAD = {
     "unknown argument of a class": ("--model.network.init_args.hiden [3]", "hiden"),
     "bad value": ("--data.games three", "three"),
     "no games": ("--data.games 0", "--data.games must be between 1 and 1,048,576, got 0"),
-    "no micro-batch": ("--trainer.accumulate_grad_batches 0", "accumulate_grad_batches must be between 1 and 1,048,576, got 0"),
+    "no micro-batch": ("--trainer.accumulate_grad_batches 0", "must be between 1 and 1,048,576, got 0"),
     "no rollout": ("--trainer.max_epochs 0", "--trainer.max_epochs must be at least 1 or -1, got 0"),
     "no such device": ("--trainer.devices 0", "devices"),
     "bad time": ("--trainer.max_time soon", "soon"),

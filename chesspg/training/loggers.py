@@ -6,7 +6,8 @@ import csv
 import io
 import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,16 +113,28 @@ class EventLogger(TensorBoardLogger):
     """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
 
     def log_metrics(self, *args: Any, **kwargs: Any) -> None:
-        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
+        with self._writing():
             super().log_metrics(*args, **kwargs)
 
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        with self._writing():
+            super().log_hyperparams(*args, **kwargs)
+
     def save(self) -> None:
-        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
+        with self._writing():
             super().save()
 
     def finalize(self, status: str) -> None:
-        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
+        with self._writing():
             super().finalize(status)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
+            try:
+                yield
+            except ValueError as error:  # which Lightning makes of whatever goes wrong
+                raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
 
 
 def read_metrics(folder: str | Path) -> list[Row]:
