@@ -8,12 +8,14 @@ import re
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from inspect import signature
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse import get_loader, set_loader
+from pytorch_lightning import loggers
 from pytorch_lightning.callbacks import Timer
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -101,6 +103,15 @@ def check(config: Any) -> None:
     if longest is not None and not (Timer(longest).time_remaining() or 0) > 0:
         raise ValueError(f"--trainer.max_time must be above 00:00:00:00, got {longest}")
     _check_size(config.data.game, config.model.network)
+
+
+def logger(name: str | None, folder: Path) -> list[str]:
+    """The arguments that choose a logger by name, those of Lightning with a folder, which some of them ask for."""
+    if name is None:
+        return []
+    kind = getattr(loggers, name.rpartition(".")[2], None)
+    takes_folder = isinstance(kind, type) and "save_dir" in signature(kind).parameters
+    return ["--trainer.logger", name, *(["--trainer.logger.save_dir", str(folder)] if takes_folder else [])]
 
 
 def programs(config: Any) -> list[str]:
