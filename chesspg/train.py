@@ -111,6 +111,9 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
     early.add_argument("-c", "--config", action="append", default=[])
     early.add_argument("--run")
     early.add_argument("--trainer.logger", dest="logger")
+    for argument in arguments:
+        option, _, value = argument.partition("=")
+        configuration.bound(value if argument.startswith("--") else argument, f"{option:.80}")
     known, rest = early.parse_known_args(arguments)
     if known.resume:
         if known.config or known.run or any(argument.split("=")[0] == "--init" for argument in rest):

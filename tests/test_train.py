@@ -708,7 +708,7 @@ def test_resume_with_another_network(
 
 @pytest.mark.parametrize(
     ("named", "rollouts_done"),
-    [("config.yaml", 0), ("metrics.csv", 1), ("last.ckpt", 1), ("last.safetensors", 1), ("best.ckpt", 3),
+    [("config.yaml", 0), ("metrics.csv", 1), ("last.ckpt", 1), ("last.safetensors", 1), ("best.ckpt", 2),
      ("games/rollout-000000.pgn", 0), ("games/against-previous-000012.pgn", 1), ("pool/000002", 1)],
 )  # fmt: skip
 def test_a_full_disk_is_one_line_and_the_run_goes_on_with_room(
@@ -803,7 +803,7 @@ def test_a_run_whose_folder_is_taken_away_ends_with_one_line(
 def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def no_power(*arguments: Any) -> None:
+    def no_power(*arguments: Any, **more: Any) -> None:
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
@@ -826,7 +826,7 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
 def test_a_kill_within_the_first_checkpoint_leaves_it_without_its_policy(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_power(*arguments: Any) -> None:
+    def no_power(*arguments: Any, **more: Any) -> None:
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
@@ -896,14 +896,25 @@ def test_a_hostile_configuration_is_one_line(
     assert {name: text for name, text in contents(folder).items() if not name.endswith(".lock")} == before
 
 
-def test_a_file_that_a_configuration_names_is_bounded_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "bomb.yaml").write_text("[" * 100_000)
-    assert train("--config small.yaml --run run --data.opponents bomb.yaml") == 2
+NINE = "{" + ", ".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 9)}]" for i in range(10)) + "}"
+
+
+@pytest.mark.parametrize("bomb", ["[" * 100_000, "- " * 100_000, NINE])
+@pytest.mark.parametrize("line", [
+    "--data.starts '{}'", "--data.games '{}'", "--data.games='{}'", "--data.opponents bomb.yaml", "--config bomb.yaml",
+    "--config string.yaml", "--config strings.yaml",
+])  # fmt: skip
+def test_texts_that_a_configuration_holds_are_bounded_too(
+    line: str, bomb: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bomb.yaml").write_text(bomb)
+    (folder / "string.yaml").write_text(yaml.safe_dump({"data": {"games": bomb}}))
+    (folder / "strings.yaml").write_text(yaml.safe_dump({"data": {"games": yaml.safe_dump({"x": [bomb]})}}))
+    assert train(f"--config small.yaml --run run {line.format(bomb)}") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert len(error) < 400
-    assert train("--config small.yaml --run run --data.starts " + "[" * 100_000) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert not (folder / "run").exists()
 
 
 @pytest.mark.parametrize("module", ["checkpoints.their-run.evil.Game", "checkpoints.their-run.deep.evil.Game"])

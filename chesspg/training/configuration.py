@@ -22,6 +22,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError
 
 from chesspg.policy import bounded_yaml
+from chesspg.policy.bounded_yaml import OutOfBounds
 from chesspg.policy.networks import Network
 
 MOST = 1 << 20
@@ -71,7 +72,10 @@ def read(path: Path, run: Path | None = None) -> None:
         ValueError: it is out of bounds or damaged, or names as a class what can't be one.
     """
     for field, value in _leaves(bounded_yaml.read_mapping(path)):
-        if not isinstance(value, str) or "." not in value:
+        if not isinstance(value, str):
+            continue
+        bound(value, f"{path}: {'.'.join(field)}")
+        if "." not in value:
             continue
         modules = value.split(".")[:-1]
         is_class = field[-1] == "class_path" or (field[-1] in CLASSES and "init_args" not in field)
@@ -82,6 +86,20 @@ def read(path: Path, run: Path | None = None) -> None:
                 f"{path}: {'.'.join(field)} is {value!r:.200}, whose module lies in the run's folder; a run is resumed "
                 "with classes from elsewhere only"
             )
+
+
+def bound(text: str, where: str) -> None:
+    """Raise ValueError if a text, which jsonargparse may take for YAML, or a text in it, is out of bounds."""
+    try:
+        tree = bounded_yaml.parse(text)
+    except OutOfBounds as error:
+        raise ValueError(f"{where} can't be read as YAML: {error}") from None
+    except YAMLError:  # a text and nothing more
+        return
+    if not isinstance(tree, str):
+        for _, leaf in _leaves(tree, ("",)):
+            if isinstance(leaf, str):
+                bound(leaf, where)
 
 
 def check(config: Any) -> None:
