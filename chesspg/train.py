@@ -12,15 +12,18 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from chesspg.arena.commands import fail, run
+from chesspg.arena.commands import MISTAKE, one_line_errors, run
 from chesspg.arena.roster import RUNS
 from chesspg.policy import files
+from chesspg.training import configuration
 from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
-from chesspg.training.lock import is_rank_zero, sole_writer
+from chesspg.training.lock import check_new, is_rank_zero, is_unstarted, sole_writer
 from chesspg.training.module import NotFinite
 
 DESCRIPTION = (
@@ -32,17 +35,17 @@ USAGE = "%(prog)s [--config NAME]… [--init POLICY] [--run FOLDER | --resume FO
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train; the exit code is 0, 1 when the loss is not finite, 2 for bad input, 130 or 143 when stopped."""
+    """Train. The exit code is 0, 1 for a loss that is not finite, 130 or 143 for a run that was stopped.
+
+    It is 2 for bad input, and for a file that can't be read or written, such as on a full disk.
+    """
     with ExitStack() as stack:
-        try:
+        with one_line_errors(*MISTAKES):
             resumed, arguments = _arguments(sys.argv[1:] if arguments is None else arguments)
             if resumed:
                 stack.enter_context(sole_writer(resumed))
             cli = RunCLI.build(arguments, description=DESCRIPTION, prog="python -m chesspg.train", usage=USAGE)
-            if not resumed:  # the folder was made just now
-                stack.enter_context(sole_writer(cli.folder))
-        except MISTAKES as error:
-            fail(error)
+            stack.push(cli.lock)
         return _train(cli)
 
 
@@ -58,18 +61,47 @@ def _train(cli: RunCLI) -> int:
         )
     code = 0
     try:
-        trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+        with _failed_writes_once():
+            for logger in trainer.loggers:
+                logger.log_hyperparams(cli.settings)
+            trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
     except NotFinite as error:
         if trainer.is_global_zero:
             print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # nobody reads what is printed any more, which is no fault of the run's files
+        raise
+    except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written
+        print(f"error: {error.filename or folder}: {error.strerror or error}{_go_on(folder)}", file=sys.stderr)
+        return MISTAKE
     except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
         code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
-    if trainer.is_global_zero and (folder / "last.ckpt").is_file():  # not if stopped before the first games
+    if trainer.is_global_zero:
         if code:
-            print(f"stopped; go on with  python -m chesspg.train --resume {folder}")
-        print(f"play it with  python -m chesspg.play {folder}")
+            print(f"stopped{_go_on(folder)}")
+        if (folder / "last.ckpt").is_file():
+            print(f"play it with  python -m chesspg.play {folder}")
     return code
+
+
+def _go_on(folder: Path) -> str:
+    """How to go on with a run that ended early, if it can be gone on with."""
+    if (folder / "last.ckpt").is_file():
+        return f"; go on with  python -m chesspg.train --resume {folder}"
+    if (folder / "config.yaml").is_file() and is_unstarted(folder):
+        return f"; there is no checkpoint yet, so the same command with --run {folder} begins anew"
+    return ""
+
+
+@contextmanager
+def _failed_writes_once() -> Iterator[None]:
+    """Report no failed write in a thread of a logger, which raises it again in the main thread."""
+    report = threading.excepthook
+    threading.excepthook = lambda failure: None if isinstance(failure.exc_value, OSError) else report(failure)
+    try:
+        yield
+    finally:
+        threading.excepthook = report
 
 
 def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
@@ -78,6 +110,10 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
     early.add_argument("--resume")
     early.add_argument("-c", "--config", action="append", default=[])
     early.add_argument("--run")
+    early.add_argument("--trainer.logger", dest="logger")
+    for argument in arguments:
+        option, _, value = argument.partition("=")
+        configuration.bound(value if argument.startswith("--") else argument, f"{option:.80}")
     known, rest = early.parse_known_args(arguments)
     if known.resume:
         if known.config or known.run or any(argument.split("=")[0] == "--init" for argument in rest):
@@ -85,14 +121,21 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
         folder = Path(known.resume)
         for name in ("config.yaml", "last.ckpt"):
             if not (folder / name).is_file():
-                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
-        files.read_header(folder)  # a damaged run is refused before anything is built
+                begin = "; the command that it was started with begins it anew" if is_unstarted(folder) else ""
+                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}{begin}")
+        configuration.read(folder / "config.yaml", run=folder)
+        if (folder / "last.safetensors").is_file():  # else the next checkpoint writes it
+            files.read_header(folder)  # a damaged run is refused before anything is built
+        rest = configuration.logger(known.logger, folder) + rest
         init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
         return folder, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
     recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
+    for path in recipes:
+        configuration.read(path)
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if run.exists() and is_rank_zero():
-        raise ValueError(f"{run} exists already; name another folder, or go on with it by --resume {run}")
+    if is_rank_zero():
+        check_new(run)
+    rest = configuration.logger(known.logger, run) + rest
     configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
     return None, [*configs, "--run", str(run), *rest]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,11 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
+from torch import Tensor
 
-from chesspg.players.rollout import Rollout
 from chesspg.policy import files
+from chesspg.training.datamodule import self_play_of
+from chesspg.training.loggers import MetricsLogger
 from chesspg.training.module import NotFinite
 
 
@@ -35,10 +40,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
+        # In memory first: torch reports a full disk as an error of its archive, without the file's name.
+        archive = io.BytesIO()
+        torch.save(checkpoint, archive)
+        writes = [partial(files.write_atomically, path, lambda temporary: temporary.write_bytes(archive.getbuffer()))]
         if files.HEADER in checkpoint:
             header, weights = files.of_checkpoint(checkpoint)
-            files.write(path.with_suffix(files.SUFFIX), files.Header(**header), weights)
-        files.write_atomically(path, lambda temporary: torch.save(checkpoint, temporary))
+            writes.append(partial(files.write, path.with_suffix(files.SUFFIX), files.Header(**header), weights))
+        # A folder with a policy can be resumed, so the first checkpoint comes before its policy file. Later ones come
+        # after it, so that a resumed run writes the policy again if only that was written.
+        for write in writes if not path.exists() else reversed(writes):
+            write()
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         # Whatever the caller says: tensors and primitives are all that is in ours, and a pickle may hold code.
@@ -61,6 +73,8 @@ class RolloutCheckpoint(Checkpoint):
         self.folder = Path(folder)
         self.monitor = monitor
         self.best: float | None = None
+        self._kept: dict[str, Tensor] = {}  # values logged before this epoch, which Lightning goes on to hold
+        self._made: tuple[int, int] | None = None  # which folder on disk that is
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.folder = trainer.strategy.broadcast(self.folder)  # a rank started later may think of another name
@@ -69,10 +83,17 @@ class RolloutCheckpoint(Checkpoint):
         if trainer.is_global_zero:
             for stale in self.folder.glob(".*.tmp"):  # a kill in the middle of a write leaves its temporary file
                 stale.unlink()
+            self._made = _identity(self.folder)
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._kept = dict(trainer.logged_metrics)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.is_global_zero and self._made not in (None, _identity(self.folder)):
+            raise FileNotFoundError(errno.ENOENT, "the run's folder was moved or deleted", str(self.folder))
+        self._log(trainer)
         score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         better = score is not None and (self.best is None or float(score) > self.best)
         if better:
@@ -81,10 +102,22 @@ class RolloutCheckpoint(Checkpoint):
             trainer.save_checkpoint(self.folder / "best.ckpt")
         trainer.save_checkpoint(self.folder / "last.ckpt")
 
+    def _log(self, trainer: pl.Trainer) -> None:
+        """Write this epoch's row before the checkpoint that it belongs to.
+
+        Lightning logs an epoch after its checkpoint callbacks, so a kill in between would lose the row. It logs the
+        same values again, at the same step, which changes nothing.
+        """
+        logged = trainer.logged_metrics  # on every rank, since it may sum over them
+        metrics = {name: value for name, value in logged.items() if self._kept.get(name) is not value}
+        for logger in trainer.loggers:
+            if metrics and isinstance(logger, MetricsLogger):
+                logger.log_metrics({"epoch": trainer.current_epoch, **metrics}, step=trainer.global_step - 1)
+
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
-        rollout = getattr(getattr(trainer, "datamodule", None), "rollout", None)
-        if isinstance(exception, NotFinite) and isinstance(rollout, Rollout):
-            rollout.save(self.folder / f"failed-rollout-{trainer.global_rank}.npz")
+        data = self_play_of(trainer)
+        if isinstance(exception, NotFinite) and data and data.rollout:
+            data.rollout.save(self.folder / f"failed-rollout-{trainer.global_rank}.npz")
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "monitor": self.monitor}
@@ -92,3 +125,12 @@ class RolloutCheckpoint(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if state_dict.get("monitor", self.monitor) == self.monitor:  # another metric is on another scale
             self.best = state_dict["best"]
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder on disk from another of the same name; None if there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -7,21 +7,25 @@ import contextlib
 import ctypes
 import logging
 import warnings
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins import CheckpointIO
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from chesspg.arena import roster
-from chesspg.policy import files
+from chesspg.policy import bounded_yaml, files
 from chesspg.policy.shipped import shipped_files
+from chesspg.training import configuration
 from chesspg.training.callbacks import EvaluationMatch, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.lock import is_rank_zero
+from chesspg.training.lock import is_rank_zero, new_run
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 from chesspg.training.progress import RolloutProgress
@@ -34,6 +38,8 @@ class RunCLI(LightningCLI):
     """LightningCLI with a run folder, and with what every run has: checkpoints, logs, sample games, a progress bar."""
 
     folder: Path
+    lock: ExitStack  # of a new run, which its folder is made with
+    settings: dict[str, Any]  # the configuration as it is kept with the run, primitives
     checkpoint: dict[str, Any] | None  # what a resumed run goes on from
 
     @classmethod
@@ -41,17 +47,21 @@ class RunCLI(LightningCLI):
         """The run that a command line asks for. Raises one of MISTAKES, before anything is written, if it can't be."""
         quiet()
         keep_memory()
-        return cls(
-            PolicyGradient,
-            SelfPlay,
-            save_config_callback=None,
-            run=False,
-            auto_configure_optimizers=False,
-            seed_everything_default=0,
-            trainer_defaults={"log_every_n_steps": 1, "enable_model_summary": False, "enable_checkpointing": True},
-            parser_kwargs={"exit_on_error": False, **parser},
-            args=arguments,
-        )
+        configuration.bound_yaml()
+        try:
+            return cls(
+                PolicyGradient,
+                SelfPlay,
+                save_config_callback=None,
+                run=False,
+                auto_configure_optimizers=False,
+                seed_everything_default=0,
+                trainer_defaults={"log_every_n_steps": 1, "enable_model_summary": False, "enable_checkpointing": True},
+                parser_kwargs={"exit_on_error": False, **parser},
+                args=arguments,
+            )
+        except argparse.ArgumentError as error:
+            raise ValueError(configuration.readable(error)) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--run", type=str, default=None, help="the folder to make and write, checkpoints/… if none")
@@ -68,7 +78,12 @@ class RunCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         self.folder = Path(self.config.resume or self.config.run)
+        self.lock = ExitStack()
         self.checkpoint = None
+        configuration.check(self.config)
+        if is_rank_zero():
+            for program in configuration.programs(self.config):
+                print(f"this run starts: {program if program.isprintable() else repr(program)}", flush=True)
         if self.config.resume:
             self.checkpoint = read_checkpoint(self.folder / "last.ckpt")
             own = self.parser.parse_path(self.folder / "config.yaml")
@@ -88,13 +103,16 @@ class RunCLI(LightningCLI):
         _check(self.model, self.datamodule, self.trainer)
         if self.checkpoint is not None:
             _check_resumable(self.model, self.datamodule, self.trainer, self.checkpoint, self.config.trainer)
+        text = self.parser.dump(_without_run(self.config))
+        self.settings = bounded_yaml.parse(text)
         if is_rank_zero():  # nothing is written before all is known to be good
-            if self.checkpoint is None:
-                self.folder.mkdir(parents=True)
-                if self.config.init:  # a copy, so that the run can go on when that file is gone
-                    files.write(self.folder / files.INIT, *files.read(self.config.init))
-            text = self.parser.dump(_without_run(self.config))
-            files.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
+            with ExitStack() as held:
+                if self.checkpoint is None:
+                    held.enter_context(new_run(self.folder))
+                    if self.config.init:  # a copy, so that the run can go on when that file is gone
+                        files.write(self.folder / files.INIT, *files.read(self.config.init))
+                files.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
+                self.lock = held.pop_all()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         config = self.config_init.trainer
@@ -105,12 +123,21 @@ class RunCLI(LightningCLI):
         if config["precision"] is None:
             config["precision"] = fastest_precision(config["accelerator"])
             self.config.trainer.precision = config["precision"]  # kept with the run, which may go on elsewhere
-        if config["logger"] in (None, True):
+        logger = config["logger"]
+        if logger is not False:  # a user's own come first, since Lightning asks the first for a folder
+            others = [EventLogger(self.folder, name="", version="")] if logger in (None, True) else _listed(logger)
             config["logger"] = [
+                *others,
                 MetricsLogger(self.folder, self.checkpoint["global_step"] if self.checkpoint else 0),
-                EventLogger(self.folder, name="", version=""),
             ]
-        config["plugins"] = [AtomicCheckpointIO(), *(config["plugins"] or [])]
+        plugins = _listed(config["plugins"])
+        for plugin in plugins:
+            if isinstance(plugin, CheckpointIO):
+                raise ValueError(
+                    f"--trainer.plugins must be without {type(plugin).__name__}: a run writes its checkpoints by "
+                    "AtomicCheckpointIO, so that none is lost"
+                )
+        config["plugins"] = [AtomicCheckpointIO(), *plugins]
         config["default_root_dir"] = str(self.folder)
         callbacks = config["callbacks"] = list(config["callbacks"] or [])
         matches = [callback for callback in callbacks if isinstance(callback, EvaluationMatch)]
@@ -124,6 +151,11 @@ class RunCLI(LightningCLI):
         if config["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RolloutProgress())
         return super().instantiate_trainer(**kwargs)
+
+
+def _listed(value: Any) -> list[Any]:
+    """What Lightning takes as one thing, several or none, as a list."""
+    return [] if value is None else list(value) if isinstance(value, Iterable) else [value]
 
 
 def quiet() -> None:
@@ -168,9 +200,6 @@ def _rollouts(config: Any, updates: int) -> int:
     for name, whole in {"limit_train_batches": None, "overfit_batches": 0.0, "fast_dev_run": False}.items():
         if config[name] != whole:
             raise ValueError(f"trainer.{name} is not for rollouts, which are learned from whole; data.games sizes them")
-    for name in ("max_epochs", "max_steps"):
-        if config[name] == 0:
-            raise ValueError(f"trainer.{name} is 0; it must be 1 or more")
     steps, config["max_steps"] = config["max_steps"], -1
     if steps > 0 and steps % updates:
         raise ValueError(
@@ -182,8 +211,6 @@ def _rollouts(config: Any, updates: int) -> int:
 
 def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
     """Raise ValueError for what only the parts together can tell is wrong."""
-    if trainer.accumulate_grad_batches == 0:
-        raise ValueError("trainer.accumulate_grad_batches is 0; it must be 1 or more")
     check_precision(trainer)
     model.configure_optimizers()  # a bad learning rate is said now
     data.check(trainer, model)

@@ -226,7 +226,7 @@ class SelfPlay(pl.LightningDataModule):
         return _RolloutLoader(self)
 
     def val_dataloader(self) -> _OneBatch:
-        """One batch without plies, whose only use is that the validation loop runs."""
+        """One batch of one position, whose only use is that the validation loop runs."""
         return _OneBatch(self.game)
 
     @property
@@ -408,7 +408,7 @@ class _RolloutLoader:
 
 
 class _OneBatch:
-    """The loader of a batch without plies."""
+    """The loader of a batch of the initial position, from which nothing is learned."""
 
     def __init__(self, game: Game) -> None:
         self.game = game
@@ -417,10 +417,9 @@ class _OneBatch:
         return 1
 
     def __iter__(self) -> Iterator[Batch]:
-        one = self.game.start(1).observe()
-        planes, scalars, legal = (tensor[:0] for tensor in to_tensors(one))
-        nothing = torch.zeros(0)
-        yield Batch(planes, scalars, legal, nothing.long(), nothing, nothing, nothing, games=0, plies=0, parts=1)
+        zero = torch.zeros(1)
+        seen = to_tensors(self.game.start(1).observe())
+        yield Batch(*seen, choice=zero.long(), log_prob=zero, advantage=zero, return_=zero, games=1, plies=1, parts=1)
 
 
 class _Plies:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from chesspg.arena.commands import Busy, only_one
 
+LOCK = ".lock"
+# What a run writes before its first checkpoint. The policy file of that checkpoint comes after it.
+_EARLY = (
+    r"\.lock|\..*\.tmp|config\.yaml|init\.safetensors|metrics\.csv|hparams\.yaml|events\.out\.tfevents\..*|games|pool"
+    "|lightning_logs|wandb"
+)
 # Variables by which launchers tell a process which of them it is.
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 
@@ -18,8 +26,37 @@ def sole_writer(folder: Path) -> Iterator[None]:
     """Keep other trainings out of a run's folder. Raises Busy if one is in it, ValueError if that can't be known."""
     told = f"a training is at work in {folder}; wait for its end, or stop it"
     # The other ranks are of the same training.
-    with only_one(folder / ".lock", told) if is_rank_zero() else contextlib.nullcontext():
+    with only_one(folder / LOCK, told) if is_rank_zero() else contextlib.nullcontext():
         yield
+
+
+@contextlib.contextmanager
+def new_run(folder: Path) -> Iterator[None]:
+    """Make a run's folder, or empty that of a run that was ended before its first checkpoint, as its sole writer.
+
+    Raises Busy if a training is in it, ValueError if it holds anything else, OSError if it can't be made.
+    """
+    check_new(folder)
+    folder.mkdir(parents=True, exist_ok=True)  # another training may make it at the same time
+    with sole_writer(folder):
+        check_new(folder)
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+        yield
+
+
+def check_new(folder: Path) -> None:
+    """Raise ValueError if a run can't begin in a folder, since something else is there."""
+    if folder.exists() and not is_unstarted(folder):
+        raise ValueError(f"{folder} exists already; name another folder, or go on with it by --resume {folder}")
+
+
+def is_unstarted(folder: Path) -> bool:
+    """Whether a folder holds at most what a run writes before its first checkpoint."""
+    return folder.is_dir() and all(re.fullmatch(_EARLY, path.name) for path in folder.iterdir())
 
 
 def at_work(folder: Path) -> bool:

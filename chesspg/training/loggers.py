@@ -1,89 +1,179 @@
-"""What is logged, on disk: metrics.csv, which a kill leaves whole and a resumed run goes on with, and TensorBoard's."""
+"""What is logged, on disk: metrics.csv, whole at any moment and continued by a resumed run, and TensorBoard's files."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lightning_fabric.loggers.logger import rank_zero_experiment
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from chesspg.arena.commands import interrupt_later
 from chesspg.arena.report.runs import METRICS
-from chesspg.policy.files import write_atomically
+from chesspg.policy import files
+
+Row = dict[str, str]
+EVENTS = "events.out.tfevents"  # how the names of TensorBoard's files begin
 
 
-class MetricsLogger(CSVLogger):
-    """A run folder's metrics.csv, each row written at once.
+class MetricsLogger(Logger):
+    """Writes metrics.csv: one row per step and epoch, on disk as soon as it is logged.
 
-    updates: that a run has behind it as it goes on; what is logged of later ones is dropped, since they come again.
+    Metrics of the same step and epoch are merged into one row. Metrics without an epoch, such as those of an
+    evaluation before training, have rows of their own.
+
+    Args:
+        folder: of the run.
+        updates: optimizer steps of the checkpoint that the run resumes from. Later rows are dropped, since the run
+            logs them again.
     """
 
-    def __init__(self, folder: Path, updates: int = 0) -> None:
-        super().__init__(folder, name="", version="", flush_logs_every_n_steps=1)
+    def __init__(self, folder: str | Path, updates: int = 0) -> None:
+        super().__init__()
+        self.folder = Path(folder)
         self.updates = updates
+        self._columns: list[str] = []  # of the file
+        self._keys: set[tuple[int, str]] = set()  # of its rows
+        self._last: Row = {}  # the row written last
+        self._size: int | None = None  # of the file as it was last written; None before that
 
     @property
-    @rank_zero_experiment
-    def experiment(self) -> Any:
-        self._experiment = self._experiment or _MetricsWriter(self.log_dir, self.updates)
-        return self._experiment
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.folder)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Merge `metrics` into the row of `step`, by default the step after the last, and write it.
+
+        Raises:
+            OSError: the file can't be written; the rows in it stay.
+            ValueError: the file is not one of ours, or a metric is not a number.
+        """
+        with interrupt_later():
+            if self._size is None:
+                self._write([row for row in read_metrics(self.folder) if self._is_kept(row)])
+            if step is None:
+                step = max((number for number, _ in self._keys), default=-1) + 1
+            row = {name: _text(name, value) for name, value in metrics.items()} | {"step": str(step)}
+            if _key(row) not in self._keys and row.keys() <= set(self._columns) and self._is_as_written():
+                self._append(row)
+            elif not row.items() <= self._last.items():  # else it is logged already
+                rows = {_key(old): old for old in read_metrics(self.folder)}
+                rows[_key(row)] = rows.get(_key(row), {}) | row
+                self._write(list(rows.values()))
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Write nothing: a run folder has its config.yaml."""
+
+    def _is_kept(self, row: Row) -> bool:
+        """Whether the row is part of the checkpoint: logged of an update in it, or before the rollout after it."""
+        step = int(row["step"])
+        return step < self.updates or (step == self.updates and not row.get("epoch"))
+
+    def _is_as_written(self) -> bool:
+        """Whether the file ends with the last row: not after a full disk, or if somebody else has touched it."""
+        path = self.folder / METRICS
+        return path.is_file() and path.stat().st_size == self._size
+
+    def _append(self, row: Row) -> None:
+        path, line = self.folder / METRICS, _lines(self._columns, [row]).encode()
+        with files.naming(path), path.open("ab", buffering=0) as file:
+            file.write(line)
+            os.fsync(file.fileno())
+        assert self._size is not None
+        self._size += len(line)
+        self._keys.add(_key(row))
+        self._last = row
+
+    def _write(self, rows: list[Row]) -> None:
+        self._columns = sorted(set().union(*rows))
+        text = _lines(self._columns, [{name: name for name in self._columns}, *rows]) if rows else ""
+        files.write_text(self.folder / METRICS, text)
+        self._size = len(text.encode())
+        self._keys = {_key(row) for row in rows}
+        self._last = rows[-1] if rows else {}
 
 
 class EventLogger(TensorBoardLogger):
     """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
 
     def log_metrics(self, *args: Any, **kwargs: Any) -> None:
-        with interrupt_later():
+        with self._writing():
             super().log_metrics(*args, **kwargs)
 
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        with self._writing():
+            super().log_hyperparams(*args, **kwargs)
+
+    def save(self) -> None:
+        with self._writing():
+            super().save()
+
     def finalize(self, status: str) -> None:
-        with interrupt_later():
+        with self._writing():
             super().finalize(status)
 
-
-class _MetricsWriter(ExperimentWriter):
-    """Lightning's, which would delete the file as it begins, and writes it anew in place where a column is added."""
-
-    def __init__(self, folder: str, updates: int) -> None:
-        super().__init__(folder)
-        before = max(1, updates)  # of step 0 there is an evaluation
-        rows = [row for row in read_metrics(folder) if int(row["step"]) < before]
-        self.metrics_keys = sorted(set().union(*rows))
-        if rows:
-            self._rewrite(rows)
-        else:
-            Path(self.metrics_file_path).unlink(missing_ok=True)
-
-    def _check_log_dir_exists(self) -> None:
-        pass  # nothing is deleted
-
-    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
-        self._rewrite(read_metrics(self.log_dir))
-
-    def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        def fill(temporary: Path) -> None:
-            with temporary.open("w", newline="") as file:
-                writer = csv.DictWriter(file, self.metrics_keys)
-                writer.writeheader()
-                writer.writerows(rows)
-
-        write_atomically(self.metrics_file_path, fill)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
+            try:
+                yield
+            except ValueError as error:  # which Lightning makes of whatever goes wrong
+                raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
 
 
-def read_metrics(folder: str | Path) -> list[dict[str, str]]:
+def read_metrics(folder: str | Path) -> list[Row]:
     """The whole rows of a run's metrics.csv, if there is one; half a row, as a kill leaves it, is none.
 
-    Raises ValueError if it is another file.
+    Raises ValueError if it is another file or damaged.
     """
     path = Path(folder) / METRICS
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8", errors="replace")
     reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-    if reader.fieldnames and "step" not in reader.fieldnames:
-        raise ValueError(f"{path} is not as it was written, it has no column `step`; moved away it is begun anew")
-    return [row for row in reader if None not in row and None not in row.values() and row["step"].isdigit()]
+    try:
+        if reader.fieldnames and "step" not in reader.fieldnames:
+            raise ValueError(f"{path} has no column `step`, so no training wrote it; move it away to begin a new one")
+        return [row for row in reader if None not in row and None not in row.values() and _is_step(row["step"])]
+    except csv.Error as error:
+        raise ValueError(f"{path} is damaged: {error}; move it away to begin a new one") from None
+
+
+def _is_step(text: str) -> bool:
+    return text.isdecimal() and len(text) < 20
+
+
+def _key(row: Row) -> tuple[int, str]:
+    """What a row is of: its step and epoch, '' outside an epoch."""
+    return int(row["step"]), row.get("epoch", "")
+
+
+def _text(name: str, value: Any) -> str:
+    """A number as metrics.csv has it. Raises ValueError for anything else."""
+    try:
+        number = value.item() if hasattr(value, "item") else value  # of a tensor
+        return str(int(number) if isinstance(number, int) else float(number))
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor of several numbers
+        raise ValueError(f"metric {name} must be a number, got {value!r:.80}") from None
+
+
+def _lines(columns: list[str], rows: list[Row]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, columns, restval="", lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -14,11 +14,10 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-import yaml
 from pytorch_lightning.callbacks import Timer
 
 from chesspg.games.chess import Chess
-from chesspg.policy import files
+from chesspg.policy import bounded_yaml, files
 from chesspg.policy.container import parse_json
 from chesspg.policy.names import Unknown, build
 from chesspg.policy.networks import Network
@@ -65,11 +64,11 @@ def network_of(name: str, **sizes: int | None) -> dict[str, Any]:
     """
     path = recipe(name)
     try:
-        spec: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["model"]["network"]
+        spec: dict[str, Any] = bounded_yaml.read_mapping(path)["model"]["network"]
         args = {**(spec.get("init_args") or {}), **{name: size for name, size in sizes.items() if size is not None}}
         found = {"class_path": spec["class_path"], "init_args": args}
         importlib.import_module(spec["class_path"].rpartition(".")[0])  # whoever names a recipe trusts it
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         raise ValueError(f"{path} has no model.network with a class_path; name a recipe of train") from None
     except ImportError as error:
         raise ValueError(f"{path} names the network {spec['class_path']}: {error}") from None

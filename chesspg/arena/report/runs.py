@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import chess.pgn
-import yaml
+
+from chesspg.policy import bounded_yaml
 
 METRICS, CONFIG, GAMES = "metrics.csv", "config.yaml", "games"
 POINTS = 400  # of a curve; more rows are averaged in groups, which no screen shows apart
@@ -37,6 +38,7 @@ class Run:
     folder: Path
     rows: list[Row]  # of metrics.csv: the numbers that are there and finite
     config: str  # config.yaml as it is; empty if there is none
+    settings: dict[str, str]  # what it holds, with a dotted name for each field
     idle: float | None  # seconds since the last row; None without rows
     pace: float  # seconds a row, as far as the files' times tell; 0 if they don't
 
@@ -63,15 +65,6 @@ class Run:
             for indices, names in alike.items()
         ]
 
-    @property
-    def settings(self) -> dict[str, str]:
-        """The configuration with a dotted name for each field; empty if it is damaged."""
-        try:
-            tree = yaml.safe_load(self.config)
-        except yaml.YAMLError:
-            return {}
-        return dict(_flat(tree)) if isinstance(tree, dict) else {}
-
     def latest(self, column: str) -> float | None:
         return next((row[column] for row in reversed(self.rows) if column in row), None)
 
@@ -97,11 +90,13 @@ def read_run(folder: str | Path) -> Run:
         rows = _read_rows(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.is_file() else []
     except csv.Error as error:
         raise ValueError(f"{metrics} is damaged: {error}") from None
+    settings = dict(_flat(bounded_yaml.read_mapping(config))) if config.is_file() else {}
     written, begun = (path.stat().st_mtime if path.is_file() else math.nan for path in (metrics, config))
     return Run(
         folder,
         rows,
         config.read_text(encoding="utf-8", errors="replace") if config.is_file() else "",
+        settings,
         max(0.0, time.time() - written) if rows else None,
         max(0.0, written - begun) / len(rows) if rows and begun <= written else 0.0,
     )

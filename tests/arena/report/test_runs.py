@@ -94,9 +94,16 @@ def test_settings_by_dotted_names(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("config", ["", "a: [", "just words", "a: !!python/name:os.system"])
-def test_a_damaged_config_has_no_settings(tmp_path: Path, config: str) -> None:
-    assert read_run(run_folder(tmp_path, config=config)).settings == {}
+def test_an_empty_config_has_no_settings(tmp_path: Path) -> None:
+    assert read_run(run_folder(tmp_path, config="")).settings == {}
+
+
+@pytest.mark.parametrize(
+    "config", ["a: [", "just words", "a: !!python/name:os.system", "z: 2001-99-99", "z: &z [*z]", "[" * 100_000]
+)
+def test_a_damaged_config_is_refused_by_name(tmp_path: Path, config: str) -> None:
+    with pytest.raises(ValueError, match=r"config\.yaml (can't be read as YAML|must hold a mapping)"):
+        read_run(run_folder(tmp_path, config=config))
 
 
 def test_what_is_no_run_folder(tmp_path: Path) -> None:

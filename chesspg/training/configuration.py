@@ -1,0 +1,214 @@
+"""What a run's configuration may hold: values within their ranges, classes of the right kind, not from its folder."""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from inspect import signature
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import get_loader, set_loader
+from pytorch_lightning import loggers
+from pytorch_lightning.callbacks import Timer
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from yaml import YAMLError
+
+from chesspg.policy import bounded_yaml
+from chesspg.policy.bounded_yaml import OutOfBounds
+from chesspg.policy.networks import Network
+
+MOST = 1 << 20
+RANGES = {  # by dotted name
+    "data.games": (1, MOST),
+    "data.updates": (1, MOST),
+    "data.passes": (1, MOST),
+    "data.max_plies": (1, MOST),
+    "data.opponents.init_args.size": (1, 1024),
+    "model.network.init_args.*": (1, 1 << 14),  # channels, blocks, hidden, …
+    "trainer.accumulate_grad_batches": (1, MOST),
+    "trainer.gradient_clip_val": (0, inf),
+    "trainer.max_epochs": (1, inf),
+    "trainer.max_steps": (1, inf),
+}
+ENDLESS = ("trainer.max_epochs", "trainer.max_steps")  # where -1 stands for no limit
+PARAMETERS = 1 << 30  # of a network
+KINDS = {"model.optimizer": Optimizer, "model.lr_scheduler": LRScheduler, "model.network": Network}
+# Fields whose value may name a class, as `class_path` does in them.
+CLASSES = {"class_path", "optimizer", "lr_scheduler", "network", "game", "starts", "callbacks", "logger", "plugins",
+           "profiler", "strategy", "accelerator"}  # fmt: skip
+
+
+def bound_yaml() -> None:
+    """Have jsonargparse read no YAML that is out of bounds, wherever it comes from."""
+    if get_loader("yaml") is not _load:
+        set_loader("yaml", _load, exceptions=(YAMLError,))
+
+
+def _load(text: str) -> Any:
+    bounded_yaml.check(text)
+    return _unbounded(text)
+
+
+_unbounded = get_loader("yaml")
+
+
+def read(path: Path, run: Path | None = None) -> None:
+    """Look at a configuration before anything that it names is imported.
+
+    Args:
+        path: of the file.
+        run: the folder of the run that is to be resumed, whose files are data and no modules.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is out of bounds or damaged, or names as a class what can't be one.
+    """
+    for field, value in _leaves(bounded_yaml.read_mapping(path)):
+        if not isinstance(value, str):
+            continue
+        bound(value, f"{path}: {'.'.join(field)}")
+        if "." not in value:
+            continue
+        modules = value.split(".")[:-1]
+        is_class = field[-1] == "class_path" or (field[-1] in CLASSES and "init_args" not in field)
+        if is_class and (modules[0] in sys.stdlib_module_names or "__main__" in modules):
+            raise ValueError(f"{path}: {'.'.join(field)} is {value!r:.200}, which can't be a part of a training")
+        if run is not None and _lies_in(run.resolve(), modules):
+            raise ValueError(
+                f"{path}: {'.'.join(field)} is {value!r:.200}, whose module lies in the run's folder; a run is resumed "
+                "with classes from elsewhere only"
+            )
+
+
+def bound(text: str, where: str) -> None:
+    """Raise ValueError if a text, which jsonargparse may take for YAML, or a text in it, is out of bounds."""
+    try:
+        tree = bounded_yaml.parse(text)
+    except OutOfBounds as error:
+        raise ValueError(f"{where} can't be read as YAML: {error}") from None
+    except YAMLError:  # a text and nothing more
+        return
+    if not isinstance(tree, str):
+        for _, leaf in _leaves(tree, ("",)):
+            if isinstance(leaf, str):
+                bound(leaf, where)
+
+
+def check(config: Any) -> None:
+    """Raise ValueError for a value out of its range, or a class of the wrong kind, before it is instantiated."""
+    for field, value in _leaves(config.as_dict()):
+        name = ".".join(field)
+        for pattern, (low, high) in RANGES.items():
+            if not fnmatch(name, pattern) or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if not low <= value <= high and not (name in ENDLESS and value == -1):
+                accepted = f"at least {low}" if high == inf else f"between {low} and {high:,}"
+                raise ValueError(f"--{name} must be {accepted}{' or -1' if name in ENDLESS else ''}, got {value}")
+    for name, kind in KINDS.items():
+        spec = config.get(name)
+        thing = spec if spec is None or isinstance(spec, type) else _class(spec.class_path)
+        if thing is not None and not (isinstance(thing, type) and issubclass(thing, kind)):
+            raise ValueError(f"--{name} must be a subclass of {kind.__name__}, got {spec.class_path}")
+    longest = config.trainer.max_time
+    if longest is not None and not (Timer(longest).time_remaining() or 0) > 0:
+        raise ValueError(f"--trainer.max_time must be above 00:00:00:00, got {longest}")
+    _check_size(config.data.game, config.model.network)
+
+
+def logger(name: str | None, folder: Path) -> list[str]:
+    """The arguments that choose a logger by name, those of Lightning with a folder, which some of them ask for."""
+    if name is None:
+        return []
+    kind = getattr(loggers, name.rpartition(".")[2], None)
+    takes_folder = isinstance(kind, type) and "save_dir" in signature(kind).parameters
+    return ["--trainer.logger", name, *(["--trainer.logger.save_dir", str(folder)] if takes_folder else [])]
+
+
+def programs(config: Any) -> list[str]:
+    """The players of a configuration that are programs: engines, which start as soon as the run is built."""
+    texts = (text for field, value in _leaves(config.as_dict()) for text in (field[-1], value))
+    return list(dict.fromkeys(text for text in texts if isinstance(text, str) and text.startswith("uci:")))
+
+
+def readable(error: Exception) -> str:
+    """One short line of what jsonargparse says in ten, most of them about types that the value could have had."""
+    whole = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", str(error)).replace("typing.Literal", "one of ")
+    # Where a field may be of several classes, the first is the one that was named.
+    text = "\n    - Problem with".join(whole.split("\n    - Problem with")[:2])
+    keys = re.findall(r'Parser key "([^"]*)":', text)
+    if not keys:
+        return _short(text)
+    values = re.findall(r"(?:Got|Given) value: (.*?)(?:\. Got value: .*)?$", whole, re.MULTILINE)
+    value = next((value for value in values if not value.startswith(("Namespace(", "NestedArg("))), "")
+    reasons = [re.sub(_AROUND, "", line).strip(" -.") for line in text.splitlines()]
+    reasons = [reason for reason in reasons if reason and not re.match(_NOISE, reason)]
+    special = [reason for reason in reasons if not reason.startswith("Expected a ")]
+    expected = dict.fromkeys(reason.removeprefix("Expected a ") for reason in reasons if reason not in special)
+    reason = special[0] if special else f"expected {' or '.join(expected) or 'another value'}"
+    got = f", got {value}" if value and f"'{value}'" not in reason else ""
+    return _short(f"--{'.'.join(dict.fromkeys(keys[:2]))}: {reason}{got}")
+
+
+# Of jsonargparse's lines those, and the parts of lines, that say nothing a user can act on.
+_NOISE = (
+    r"Expected a (path but|dot import|NoneType|Iterable)|Does not validate|Subtypes|Errors|Problem with|Given value"
+)
+_AROUND = r".* callable class: |Parser key \"[^\"]*\":|\.? ?(Got|Given) value:? .*$"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 300 else f"{text[:297]}…"
+
+
+def _leaves(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(names of the mappings' keys that lead to it, value) of each leaf; entries of a list have its name."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from _leaves(value, (*field, str(name)))
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            yield from _leaves(value, field)
+    elif field:
+        yield field, tree
+
+
+def _lies_in(folder: Path, modules: list[str]) -> bool:
+    """Whether one of the modules a.b.c, a.b and a would be imported from a folder. Imports nothing."""
+    for place in sys.path:
+        for depth in range(1, len(modules) + 1):
+            path = Path(place or ".", *modules[:depth])
+            for found in (path, *path.parent.glob(f"{glob.escape(path.name)}.*")):
+                if found.exists() and found.resolve().is_relative_to(folder):
+                    return True
+    return False
+
+
+def _class(path: str) -> Any:
+    """What a dotted name that jsonargparse has imported before stands for."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name, None)
+
+
+def _check_size(game: Any, network: Any) -> None:
+    """Raise ValueError for a network of more than PARAMETERS, which is counted without memory for them."""
+    with torch.device("meta"):
+        try:
+            built = _class(network.class_path)(
+                _class(game.class_path)(**game.get("init_args", {})), **network.init_args
+            )
+            size = sum(parameter.numel() for parameter in built.parameters())
+        except Exception:  # a network that can't be built there, or at all, which is said when it is
+            return
+    if size > PARAMETERS:
+        raise ValueError(
+            f"--model.network must have at most {PARAMETERS:,} parameters, got {size:,} by {dict(network.init_args)}"
+        )
