@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from chesspg.players.rollout import Rollout
 from chesspg.policy import files
+from chesspg.policy.checkpoint import verified
 from chesspg.training.module import NotFinite
 
 
@@ -41,6 +42,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         files.write_atomically(path, lambda temporary: torch.save(checkpoint, temporary))
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if Path(path).is_file():  # and not somewhere in a network
+            with verified(Path(path)):
+                pass
         # Whatever the caller says: tensors and primitives are all that is in ours, and a pickle may hold code.
         return super().load_checkpoint(path, *args, **{**kwargs, "weights_only": True})
 
