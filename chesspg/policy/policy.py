@@ -61,7 +61,7 @@ class Policy(nn.Module):
     def __init__(self, game: Game, network: Network, temperature: float = 1.0) -> None:
         super().__init__()
         if not 0 < temperature < math.inf:
-            raise ValueError(f"temperature must be finite and above 0, got {temperature}; only a player may be greedy")
+            raise ValueError(f"temperature {temperature} is not finite and above 0; only a player may be greedy")
         self.game = game
         self.network = network
         self.temperature = temperature
