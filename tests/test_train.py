@@ -656,8 +656,6 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "another file of torch": ("last.ckpt", lambda path: torch.save({"state_dict": {}}, path)),
     "a pickle with code": ("last.ckpt", lambda path: path.write_bytes(pickle.dumps(_Code()))),
     "a checkpoint with code": ("last.ckpt", lambda path: torch.save({"state_dict": _Code()}, path)),
-    "truncated policy": ("last.safetensors", _truncate),
-    "empty policy": ("last.safetensors", lambda path: path.write_bytes(b"")),
     "a checkpoint that is gone": ("last.ckpt", Path.unlink),
     "a truncated member": ("pool", lambda path: _truncate(max(path.iterdir()))),
     "a member that is gone": ("pool", lambda path: max(path.iterdir()).unlink()),
@@ -691,6 +689,19 @@ def test_a_damaged_run_is_not_resumed(
     assert name in error
     assert contents(folder) == before
     assert not (folder / "hacked").exists()
+
+
+@pytest.mark.parametrize("damage", [_truncate, lambda path: path.write_bytes(b""), Path.unlink])
+def test_a_run_goes_on_without_its_policy_file(
+    damage: Callable[[Path], object], finished: dict[str, bytes], folder: Path
+) -> None:
+    """The checkpoint has all that is in it, and the next one writes it again."""
+    for name, content in finished.items():
+        (folder / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "run" / name).write_bytes(content)
+    damage(folder / "run" / "last.safetensors")
+    assert train("--resume run --trainer.max_epochs 3") == 0
+    assert files.read_header(folder / "run" / "last.safetensors").facts["rollouts"] == 3
 
 
 def test_resume_with_another_network(

@@ -73,7 +73,9 @@ def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence
         ) from None
     for name, ours in settings.items():
         if theirs[name] != ours:
-            raise ValueError(f"{path} is of a match with {name} {theirs[name]!r}, not {ours!r}; they must be the same")
+            raise ValueError(
+                f"{path} is of a match with {name} {theirs[name]!r:.200}, not {ours!r}; they must be the same"
+            )
     if result.games > 2 * len(openings):
         raise ValueError(
             f"{path} has {result.games} games already; --games must be at least that, got {2 * len(openings)}"

@@ -22,7 +22,7 @@ from chesspg.policy.container import PolicyFileError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_PICKLE = 4 << 20  # bytes of all but tensors
+MOST_PICKLE = 2 << 20  # bytes of all but tensors
 MOST_DEPTH, MOST_PARTS = 32, 100_000  # of what is taken for plain data
 # The dtypes of networks, by the names of storages.
 DTYPES = {

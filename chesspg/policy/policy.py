@@ -61,7 +61,8 @@ class Policy(nn.Module):
     def __init__(self, game: Game, network: Network, temperature: float = 1.0) -> None:
         super().__init__()
         if not 0 < temperature < math.inf:
-            raise ValueError(f"temperature must be finite and above 0, got {temperature}; only a player may be greedy")
+            what = "finite" if temperature == math.inf else "above 0"
+            raise ValueError(f"temperature {temperature} is not {what}; a player may be greedy, a policy may not")
         self.game = game
         self.network = network
         self.temperature = temperature

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 
 from chesspg.policy import files
+from chesspg.policy.checkpoint import verified
 from chesspg.training.datamodule import self_play_of
 from chesspg.training.loggers import MetricsLogger
 from chesspg.training.module import NotFinite
@@ -53,6 +54,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             write()
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if Path(path).is_file():  # and not somewhere in a network
+            with verified(Path(path)):
+                pass
         # Whatever the caller says: tensors and primitives are all that is in ours, and a pickle may hold code.
         return super().load_checkpoint(path, *args, **{**kwargs, "weights_only": True})
 

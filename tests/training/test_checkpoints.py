@@ -202,3 +202,26 @@ def test_a_checkpoint_of_something_else(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(ValueError, match=r"other\.ckpt is not a checkpoint of a run"):
         read_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_a_flipped_bit_is_found_before_a_run_goes_on(fit: Fit, tmp_path: Path) -> None:
+    fit(0.1)
+    path = tmp_path / "last.ckpt"
+    whole = path.read_bytes()
+    weights = read_checkpoint(path)["state_dict"]["policy.network.policy_head.weight"]
+    at = whole.index(weights.numpy().tobytes())
+    path.write_bytes(whole[: at + 2] + bytes([whole[at + 2] ^ 8]) + whole[at + 3 :])
+    for read in (read_checkpoint, AtomicCheckpointIO().load_checkpoint):
+        with pytest.raises(
+            ValueError, match=r"last\.ckpt is damaged or not a checkpoint: .* does not match its checksum"
+        ):
+            read(path)
+    assert files.load(tmp_path).temperature == 1.0  # from the policy file beside it
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n", b"\0" * 1000, b"PK\x03\x04" + b"x" * 100])
+def test_what_is_no_checkpoint_at_all(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "last.ckpt").write_bytes(content)
+    for read in (read_checkpoint, AtomicCheckpointIO().load_checkpoint):
+        with pytest.raises(ValueError, match=r"last\.ckpt is damaged or not a checkpoint"):
+            read(tmp_path / "last.ckpt")

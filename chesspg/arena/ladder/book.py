@@ -174,7 +174,9 @@ class Book:
             raise ValueError(f"{self.path} is damaged or does not hold results of a ladder; {other}") from None
         for name, wanted in self._head().items():
             if head[name] != wanted:
-                raise ValueError(f"{self.path} has results of {name} {_told(head[name])}, not {_told(wanted)}; {other}")
+                raise ValueError(
+                    f"{self.path} has results of {name} {_told(head[name]):.200}, not {_told(wanted)}; {other}"
+                )
         self.entries = {entry.key: entry for entry in entries}
         self.chunks = chunks
 

@@ -27,7 +27,7 @@ else:
 OUTCOMES = {result: outcome for outcome, result in RESULTS.items()}
 DECOMPRESS: dict[str, Callable[[BinaryIO], BinaryIO]] = {".gz": gzip.open, ".bz2": bz2.open, ".zst": zstd.open}  # type: ignore[dict-item]
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, OSError)
-MOST_LINES = 10_000  # of a game; what is longer is no game
+MOST_LINES, MOST_CHARACTERS = 10_000, 1 << 20  # of a game; what is longer is no game
 UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
 
 _TAG = re.compile(r"\[[A-Za-z0-9]\w*\s+\"")
@@ -122,17 +122,23 @@ class Source:
         lines: list[str] = []
         first = 1
         tags = moves = False  # whether there were any in this game
+        size = 0
         for number, line in enumerate(self._lines(), 1):
             tag = line[0] == "[" and _TAG.match(line)
-            if (tag and (moves or (tags and line.startswith("[Event ")))) or len(lines) == MOST_LINES:
+            if (
+                (tag and (moves or (tags and line.startswith("[Event "))))
+                or len(lines) == MOST_LINES
+                or size > MOST_CHARACTERS
+            ):
                 yield first, "".join(lines)
-                lines, first, tags, moves = [], number, False, False
+                lines, first, tags, moves, size = [], number, False, False, 0
             if tag:
                 tags = True
             elif not moves:
                 moves = not (line.isspace() or line[0] in "%;")
             if lines or not line.isspace():
                 lines.append(line)
+                size += len(line)
             else:
                 first = number + 1
         if lines:
@@ -145,7 +151,7 @@ class Source:
             try:
                 stream = decompress(self._raw) if decompress else self._raw
                 with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:
-                    for line in text:
+                    while line := text.readline(MOST_CHARACTERS):
                         read = True
                         yield line
             except DAMAGED as error:

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import random
 import sys
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -163,3 +164,16 @@ def test_what_is_no_text_at_all(tmp_path: Path) -> None:
     path = tmp_path / "games.pgn"
     path.write_bytes(random.Random(0).randbytes(100_000))
     assert not any(isinstance(game, Archived) for game in Source(path))
+
+
+@pytest.mark.parametrize("part", ["x", "1. e4 ", "[", " ", "(", '[Event "?"]', "\0"])
+def test_an_archive_that_grows_takes_little_memory(tmp_path: Path, part: str) -> None:
+    """20 MB of one thing in a file of some KB, and a game behind it."""
+    path = tmp_path / "games.pgn.gz"
+    path.write_bytes(gzip.compress((part * (20_000_000 // len(part)) + "\n\n" + pgn()).encode()))
+    tracemalloc.start()
+    games = list(Source(path))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16_000_000
+    assert isinstance(games[-1], Archived)
