@@ -14,7 +14,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chesspg.arena.commands import MISTAKE, one_line_errors
@@ -59,11 +60,11 @@ def _train(cli: RunCLI) -> int:
             flush=True,
         )
     code = 0
-    threading.excepthook = _report_in_main_thread
     try:
-        for logger in trainer.loggers:
-            logger.log_hyperparams(cli.settings)
-        trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+        with _failed_writes_once():
+            for logger in trainer.loggers:
+                logger.log_hyperparams(cli.settings)
+            trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
     except NotFinite as error:
         if trainer.is_global_zero:
             print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
@@ -71,29 +72,36 @@ def _train(cli: RunCLI) -> int:
     except BrokenPipeError:  # nobody reads what is printed any more, which is no fault of the run's files
         raise
     except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written
-        print(f"error: {error.filename or folder}: {error.strerror or error}; {_go_on(folder)}", file=sys.stderr)
+        print(f"error: {error.filename or folder}: {error.strerror or error}{_go_on(folder)}", file=sys.stderr)
         return MISTAKE
     except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
         code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
     if trainer.is_global_zero:
         if code:
-            print(f"stopped; {_go_on(folder)}")
+            print(f"stopped{_go_on(folder)}")
         if (folder / "last.ckpt").is_file():
             print(f"play it with  python -m chesspg.play {folder}")
     return code
 
 
 def _go_on(folder: Path) -> str:
-    """How to go on with a run that ended early."""
+    """How to go on with a run that ended early, if it can be gone on with."""
     if (folder / "last.ckpt").is_file():
-        return f"go on with  python -m chesspg.train --resume {folder}"
-    return f"there is no checkpoint yet, so the same command with --run {folder} begins anew"
+        return f"; go on with  python -m chesspg.train --resume {folder}"
+    if (folder / "config.yaml").is_file() and is_unstarted(folder):
+        return f"; there is no checkpoint yet, so the same command with --run {folder} begins anew"
+    return ""
 
 
-def _report_in_main_thread(failure: threading.ExceptHookArgs) -> None:
-    """Leave out a failed write in a thread of a logger, which raises it again in the main thread."""
-    if not isinstance(failure.exc_value, OSError):
-        threading.__excepthook__(failure)
+@contextmanager
+def _failed_writes_once() -> Iterator[None]:
+    """Report no failed write in a thread of a logger, which raises it again in the main thread."""
+    report = threading.excepthook
+    threading.excepthook = lambda failure: None if isinstance(failure.exc_value, OSError) else report(failure)
+    try:
+        yield
+    finally:
+        threading.excepthook = report
 
 
 def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
@@ -102,6 +110,10 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
     early.add_argument("--resume")
     early.add_argument("-c", "--config", action="append", default=[])
     early.add_argument("--run")
+    early.add_argument("--trainer.logger", dest="logger")
+    for argument in arguments:
+        option, _, value = argument.partition("=")
+        configuration.bound(value if argument.startswith("--") else argument, f"{option:.80}")
     known, rest = early.parse_known_args(arguments)
     if known.resume:
         if known.config or known.run or any(argument.split("=")[0] == "--init" for argument in rest):
@@ -114,6 +126,7 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
         configuration.read(folder / "config.yaml", run=folder)
         if (folder / "last.safetensors").is_file():  # else the next checkpoint writes it
             files.read_header(folder)  # a damaged run is refused before anything is built
+        rest = configuration.logger(known.logger, folder) + rest
         init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
         return folder, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
     recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
@@ -122,6 +135,7 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
     run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     if is_rank_zero():
         check_new(run)
+    rest = configuration.logger(known.logger, run) + rest
     configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
     return None, [*configs, "--run", str(run), *rest]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import pickle
 import queue
@@ -14,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import chess.pgn
 import numpy as np
@@ -22,8 +23,11 @@ import pytest
 import torch
 import yaml
 from numpy.typing import NDArray
+from pytorch_lightning.loggers import Logger
 from safetensors.torch import load_file
+from tensorboard.summary.writer.record_writer import RecordWriter
 
+from chesspg.arena.roster import newest_run
 from chesspg.games.game import Game
 from chesspg.learning import estimators
 from chesspg.players.draws import Draws
@@ -697,6 +701,309 @@ def test_resume_with_another_network(
         (folder / "run" / name).write_bytes(content)
     assert train("--resume run --trainer.max_epochs 9 --model.network.init_args.hidden [7]") == 2
     assert capsys.readouterr().err.startswith("error: the checkpoint does not fit the model")
+
+
+# --- Files that can't be written --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("named", "rollouts_done"),
+    [("config.yaml", 0), ("metrics.csv", 1), ("last.ckpt", 1), ("last.safetensors", 1), ("best.ckpt", 2),
+     ("games/rollout-000000.pgn", 0), ("games/against-previous-000012.pgn", 1), ("pool/000002", 1)],
+)  # fmt: skip
+def test_a_full_disk_is_one_line_and_the_run_goes_on_with_room(
+    named: str, rollouts_done: int, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(descriptor: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if Path(named).name in path and len(rollouts(folder / "full")) >= rollouts_done:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        synced(descriptor)
+
+    synced = os.fsync
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert train("--config small.yaml --run full") == 2
+    assert not list((folder / "full").rglob("*.tmp"))
+    resumable = (folder / "full/last.ckpt").is_file()
+    assert resumable or rollouts_done == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert re.match(rf"error: full/{named}.*: No space left on device", lines[0])
+    if named != "config.yaml":  # before which there is nothing
+        assert ("go on with  python -m chesspg.train --resume full" if resumable else "begins anew") in lines[0]
+
+    assert train("--resume full" if resumable else "--config small.yaml --run full") == 0
+    assert train("--config small.yaml --run straight") == 0
+    assert_same_weights(folder / "straight", folder / "full")
+    assert metrics(folder / "straight") == metrics(folder / "full")
+
+
+def test_a_full_disk_under_another_thread_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(self: RecordWriter, data: bytes) -> None:
+        if rollouts(folder / "run"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, data)
+
+    write = RecordWriter.write
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordWriter, "write", full)
+        assert train("--config small.yaml --run run") == 2
+    assert capsys.readouterr().err == (
+        "error: run/events.out.tfevents: No space left on device; go on with  python -m chesspg.train --resume run\n"
+    )
+    assert train("--resume run") == 0
+
+
+def _replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+GONE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "deleted": (shutil.rmtree, "run: the run's folder was moved or deleted\n"),
+    "renamed": (lambda run: run.rename("moved"), "run: the run's folder was moved or deleted\n"),
+    "a checkpoint that is a folder": (lambda run: _replace_by_folder(run / "last.ckpt"),
+                                      "run/last.ckpt: Is a directory"),
+    "a policy that is a folder": (lambda run: _replace_by_folder(run / "last.safetensors"),
+                                  "run/last.safetensors: Is a directory; go on with"),
+    "metrics that are a folder": (lambda run: _replace_by_folder(run / "metrics.csv"),
+                                  "run/metrics.csv: Is a directory; go on with"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GONE)
+def test_a_run_whose_folder_is_taken_away_ends_with_one_line(
+    case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def take_away_in_the_third_rollout(*arguments: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 2 * 12 + 1:  # 2 passes × 3 updates × 2 micro-batches
+            take(folder / "run")
+        return clipped(*arguments)
+
+    take, said = GONE[case]
+    clipped, calls = estimators.clipped_ratio_loss, 0
+    monkeypatch.setattr(estimators, "clipped_ratio_loss", take_away_in_the_third_rollout)
+    assert train("--config small.yaml --run run") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {said}")
+    assert error.count("\n") == 1
+    if case in ("deleted", "renamed"):
+        assert not (folder / "run/config.yaml").exists()
+        assert not list(folder.glob("run/*.ckpt"))
+
+
+# --- The beginning of a run ------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_power(*arguments: Any, **more: Any) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AtomicCheckpointIO, "save_checkpoint", no_power)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train("--config small.yaml --run checkpoints/cut")
+    assert newest_run() is None
+    capsys.readouterr()
+    assert train("--resume checkpoints/cut") == 2
+    assert capsys.readouterr().err == (
+        "error: there is nothing to resume in checkpoints/cut: it has no last.ckpt; the command that it was started "
+        "with begins it anew\n"
+    )
+    assert train("--config small.yaml --run checkpoints/cut") == 0
+    assert train("--config small.yaml --run straight") == 0
+    assert_same_weights(folder / "straight", folder / "checkpoints/cut")
+    assert metrics(folder / "straight") == metrics(folder / "checkpoints/cut")
+
+
+def test_a_kill_within_the_first_checkpoint_leaves_it_without_its_policy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_power(*arguments: Any, **more: Any) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", no_power)  # of a policy file
+        with pytest.raises(RuntimeError, match="power cut"):
+            train("--config small.yaml --run cut --data.opponents null --model.kl_weight 0")
+    assert (folder / "cut/last.ckpt").is_file()
+    assert train("--resume cut") == 0
+
+
+def test_two_trainings_begun_at_once_in_one_folder(folder: Path, start: Start) -> None:
+    line = shlex.split("--config small.yaml --run run --trainer.max_epochs 1")
+    ends = [end_of(process) for process in [start(*line) for _ in range(3)]]
+    assert sorted(code for _, _, code in ends) == [0, 2, 2]
+    for _, error, code in ends:
+        if code:
+            assert error in (
+                "error: a training is at work in run; wait for its end, or stop it\n",
+                "error: run exists already; name another folder, or go on with it by --resume run\n",
+            )
+    assert len(rollouts(folder / "run")) == 1
+
+
+def test_a_run_without_its_last_policy_file_is_resumed(folder: Path) -> None:
+    assert train("--config small.yaml --run run --trainer.max_epochs 2") == 0
+    (folder / "run/last.safetensors").unlink()
+    assert train("--resume run --trainer.max_epochs 4") == 0
+    assert train("--config small.yaml --run straight") == 0
+    assert_same_weights(folder / "straight", folder / "run")
+
+
+# --- A stranger's configuration --------------------------------------------------------------------------------------
+
+HOSTILE = {
+    "brackets": ("z: " + "[" * 100_000, "can't be read as YAML: it must be nested at most 50 deep"),
+    "a list of itself": ("z: &z [*z]", "can't be read as YAML: alias *z"),
+    "no such day": ("z: 2001-99-99", "can't be read as YAML: a value is not valid: month must be in 1..12"),
+    "just words": ("hello", "must hold a mapping of settings, got str"),
+    "a large file": ("#" * 2_000_000, "at most 1,048,576 bytes"),
+    "a command": ("model: {optimizer: {class_path: os.system, init_args: {command: touch PWNED}}}",
+                  "model.optimizer.class_path is 'os.system', which can't be a part of a training"),
+    "a command by name": ("model: {optimizer: os.system}", "model.optimizer is 'os.system'"),
+    "a command in a list": ("trainer: {callbacks: [os.system]}", "trainer.callbacks is 'os.system'"),
+    "a module that opens a browser": ("data: {game: {class_path: antigravity.Game}}", "'antigravity.Game'"),
+    "a module that takes over the command line": ("data: {starts: {class_path: unittest.__main__.x}}", "unittest"),
+    "a module that is a program": ("data: {starts: {class_path: pip.__main__.x}}", "'pip.__main__.x'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("line", ["--config run/config.yaml --run other", "--resume run"])
+def test_a_hostile_configuration_is_one_line(
+    case: str, line: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, said = HOSTILE[case]
+    (folder / "run").mkdir()
+    (folder / "run/last.ckpt").touch()
+    (folder / "run/config.yaml").write_text(content)
+    before = contents(folder)
+    assert train(line) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith("error: run/config.yaml")
+    assert error.count("\n") == 1
+    assert len(error) < 400
+    assert said in error
+    assert {name: text for name, text in contents(folder).items() if not name.endswith(".lock")} == before
+
+
+NINE = "{" + ", ".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 9)}]" for i in range(10)) + "}"
+
+
+@pytest.mark.parametrize("bomb", ["[" * 100_000, "- " * 100_000, NINE])
+@pytest.mark.parametrize("line", [
+    "--data.starts '{}'", "--data.games '{}'", "--data.games='{}'", "--data.opponents bomb.yaml", "--config bomb.yaml",
+    "--config string.yaml", "--config strings.yaml",
+])  # fmt: skip
+def test_texts_that_a_configuration_holds_are_bounded_too(
+    line: str, bomb: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bomb.yaml").write_text(bomb)
+    (folder / "string.yaml").write_text(yaml.safe_dump({"data": {"games": bomb}}))
+    (folder / "strings.yaml").write_text(yaml.safe_dump({"data": {"games": yaml.safe_dump({"x": [bomb]})}}))
+    assert train(f"--config small.yaml --run run {line.format(bomb)}") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert len(error) < 400
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize("module", ["checkpoints.their-run.evil.Game", "checkpoints.their-run.deep.evil.Game"])
+def test_a_module_in_a_run_folder_is_not_imported(
+    module: str, finished: dict[str, bytes], folder: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    run = folder / "checkpoints/their-run"
+    for name, content in finished.items():
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_bytes(content)
+    (run / "deep").mkdir()
+    for path in (run / "evil.py", run / "deep/evil.py"):
+        path.write_text("open('PWNED', 'w')")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"]["game"] = {"class_path": module}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.syspath_prepend(str(folder))  # as with python -m
+    assert train("--resume checkpoints/their-run --trainer.max_epochs 9") == 2
+    error = capsys.readouterr().err
+    assert f"config.yaml: data.game.class_path is '{module}', whose module lies in the run's folder" in error
+    assert error.count("\n") == 1
+    monkeypatch.chdir(run)
+    monkeypatch.syspath_prepend("")
+    config["data"]["game"] = {"class_path": "evil.Game"}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    assert train("--resume .") == 2
+    assert "lies in the run's folder" in capsys.readouterr().err
+    assert not list(folder.rglob("PWNED"))
+
+
+def test_the_programs_that_a_run_starts_are_named_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine, other = "uci:nowhere/engine --deep?nodes=1", "uci:nowhere/another?nodes=2&random=0.5"
+    callback = '[{"class_path": "chesspg.training.callbacks.EvaluationMatch", "init_args": {"opponents": ["%s"]}}]'
+    opponents = '{"players": {"%s": 0.25, "random": 0.1}}'
+    line = ["--config", "chess_quick", "--run", "run", "--trainer.callbacks", callback % engine]
+    with pytest.raises(SystemExit) as ended:
+        main([*line, "--data.opponents", opponents % other])
+    assert ended.value.code == 2
+    out, error = capsys.readouterr()
+    assert sorted(out.splitlines()) == sorted([f"this run starts: {engine}", f"this run starts: {other}"])
+    assert "nowhere" in error
+    assert error.count("\n") == 1
+
+
+# --- Loggers ---------------------------------------------------------------------------------------------------------
+
+
+class Kept(Logger):
+    """A user's logger, which keeps what it gets."""
+
+    params: ClassVar[dict[str, Any]] = {}
+    steps: ClassVar[list[int | None]] = []
+
+    @property
+    def name(self) -> str:
+        return "kept"
+
+    @property
+    def version(self) -> int:
+        return 7
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        Kept.params = {**Kept.params, **params}
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        Kept.steps = [*Kept.steps, step]
+
+
+def test_a_users_logger_gets_the_configuration_beside_metrics_csv(folder: Path) -> None:
+    assert train("--config small.yaml --run run --trainer.max_epochs 2 --trainer.logger test_train.Kept") == 0
+    kept = yaml.safe_load((folder / "run/config.yaml").read_text())
+    for name in ("model", "data", "trainer", "seed_everything"):
+        assert Kept.params[name] == kept[name]
+    assert set(Kept.steps) >= {5, 11}
+    assert len(rollouts(folder / "run")) == 2
+    assert train("--resume run --trainer.max_epochs 3") == 0
+    assert len(rollouts(folder / "run")) == 3
+
+
+@pytest.mark.parametrize("name", ["CSVLogger", "TensorBoardLogger", "pytorch_lightning.loggers.CSVLogger"])
+def test_a_logger_of_lightning_by_its_name(name: str, folder: Path) -> None:
+    line = "--config small.yaml --run run --trainer.max_epochs 1 --trainer.logger"
+    assert train(f"{line} {name}") == 0
+    (hparams,) = folder.glob("run/lightning_logs/version_0/hparams.yaml")
+    assert yaml.safe_load(hparams.read_text())["data"]["games"] == 32
+    assert len(rollouts(folder / "run")) == 1
+    assert train(f"{line.replace('run run', 'run other')} {name} --trainer.logger.save_dir mine") == 0
+    assert list(folder.glob("mine/lightning_logs/version_0/hparams.yaml"))
 
 
 # --- A loss that is not finite ---------------------------------------------------------------------------------------

@@ -16,6 +16,10 @@ LENGTH = 10_000  # of one value
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
 
 
+class OutOfBounds(yaml.YAMLError):
+    """A text that is too large, nested too deeply, or grows without end by its aliases."""
+
+
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
@@ -44,32 +48,35 @@ def parse(content: str | bytes) -> Any:
 
 
 def check(content: str | bytes) -> None:
-    """Raise yaml.YAMLError for a text that is out of bounds, by its events alone, before anything is made of it."""
+    """Raise OutOfBounds for a text that is, by its events alone, before anything is made of it.
+
+    Raises yaml.YAMLError if it is not YAML at all.
+    """
     if len(content) > BYTES:
-        raise yaml.YAMLError(f"it must be at most {BYTES:,} bytes long")
+        raise OutOfBounds(f"it must be at most {BYTES:,} bytes long")
     sizes: dict[str | None, int] = {}  # of what an anchor stands for
     open_: list[list[Any]] = [["", 0]]  # anchor and size so far of each collection around the event
     try:
         for event in yaml.parse(content, _Loader):
             if isinstance(event, yaml.AliasEvent):
                 if event.anchor not in sizes:
-                    raise yaml.YAMLError(f"alias *{event.anchor:.40} stands for nothing before it, or for itself")
+                    raise OutOfBounds(f"alias *{event.anchor:.40} stands for nothing before it, or for itself")
                 open_[-1][1] += sizes[event.anchor]
             elif isinstance(event, yaml.ScalarEvent):
                 if len(event.value) > LENGTH:
-                    raise yaml.YAMLError(f"a value must be at most {LENGTH:,} characters long")
+                    raise OutOfBounds(f"a value must be at most {LENGTH:,} characters long")
                 open_[-1][1] += 1
                 sizes[event.anchor] = 1
             elif isinstance(event, yaml.CollectionStartEvent):
                 sizes.pop(event.anchor, None)  # known again once it is whole
                 open_.append([event.anchor, 1])
                 if len(open_) > DEPTH:
-                    raise yaml.YAMLError(f"it must be nested at most {DEPTH} deep")
+                    raise OutOfBounds(f"it must be nested at most {DEPTH} deep")
             elif isinstance(event, yaml.CollectionEndEvent):
                 anchor, size = open_.pop()
                 sizes[anchor] = size
                 open_[-1][1] += size
             if open_[-1][1] > NODES:
-                raise yaml.YAMLError(f"it must hold at most {NODES:,} values, those behind aliases counted each time")
+                raise OutOfBounds(f"it must hold at most {NODES:,} values, those behind aliases counted each time")
     except UnicodeError:
         raise yaml.YAMLError("it is not UTF-8") from None

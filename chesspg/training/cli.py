@@ -106,11 +106,13 @@ class RunCLI(LightningCLI):
         text = self.parser.dump(_without_run(self.config))
         self.settings = bounded_yaml.parse(text)
         if is_rank_zero():  # nothing is written before all is known to be good
-            if self.checkpoint is None:
-                self.lock.enter_context(new_run(self.folder))
-                if self.config.init:  # a copy, so that the run can go on when that file is gone
-                    files.write(self.folder / files.INIT, *files.read(self.config.init))
-            files.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
+            with ExitStack() as held:
+                if self.checkpoint is None:
+                    held.enter_context(new_run(self.folder))
+                    if self.config.init:  # a copy, so that the run can go on when that file is gone
+                        files.write(self.folder / files.INIT, *files.read(self.config.init))
+                files.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
+                self.lock = held.pop_all()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         config = self.config_init.trainer

@@ -8,18 +8,21 @@ import re
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from inspect import signature
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse import get_loader, set_loader
+from pytorch_lightning import loggers
 from pytorch_lightning.callbacks import Timer
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError
 
 from chesspg.policy import bounded_yaml
+from chesspg.policy.bounded_yaml import OutOfBounds
 from chesspg.policy.networks import Network
 
 MOST = 1 << 20
@@ -69,7 +72,10 @@ def read(path: Path, run: Path | None = None) -> None:
         ValueError: it is out of bounds or damaged, or names as a class what can't be one.
     """
     for field, value in _leaves(bounded_yaml.read_mapping(path)):
-        if not isinstance(value, str) or "." not in value:
+        if not isinstance(value, str):
+            continue
+        bound(value, f"{path}: {'.'.join(field)}")
+        if "." not in value:
             continue
         modules = value.split(".")[:-1]
         is_class = field[-1] == "class_path" or (field[-1] in CLASSES and "init_args" not in field)
@@ -80,6 +86,20 @@ def read(path: Path, run: Path | None = None) -> None:
                 f"{path}: {'.'.join(field)} is {value!r:.200}, whose module lies in the run's folder; a run is resumed "
                 "with classes from elsewhere only"
             )
+
+
+def bound(text: str, where: str) -> None:
+    """Raise ValueError if a text, which jsonargparse may take for YAML, or a text in it, is out of bounds."""
+    try:
+        tree = bounded_yaml.parse(text)
+    except OutOfBounds as error:
+        raise ValueError(f"{where} can't be read as YAML: {error}") from None
+    except YAMLError:  # a text and nothing more
+        return
+    if not isinstance(tree, str):
+        for _, leaf in _leaves(tree, ("",)):
+            if isinstance(leaf, str):
+                bound(leaf, where)
 
 
 def check(config: Any) -> None:
@@ -101,6 +121,15 @@ def check(config: Any) -> None:
     if longest is not None and not (Timer(longest).time_remaining() or 0) > 0:
         raise ValueError(f"--trainer.max_time must be above 00:00:00:00, got {longest}")
     _check_size(config.data.game, config.model.network)
+
+
+def logger(name: str | None, folder: Path) -> list[str]:
+    """The arguments that choose a logger by name, those of Lightning with a folder, which some of them ask for."""
+    if name is None:
+        return []
+    kind = getattr(loggers, name.rpartition(".")[2], None)
+    takes_folder = isinstance(kind, type) and "save_dir" in signature(kind).parameters
+    return ["--trainer.logger", name, *(["--trainer.logger.save_dir", str(folder)] if takes_folder else [])]
 
 
 def programs(config: Any) -> list[str]:

@@ -15,6 +15,7 @@ LOCK = ".lock"
 # What a run writes before its first checkpoint. The policy file of that checkpoint comes after it.
 _EARLY = (
     r"\.lock|\..*\.tmp|config\.yaml|init\.safetensors|metrics\.csv|hparams\.yaml|events\.out\.tfevents\..*|games|pool"
+    "|lightning_logs|wandb"
 )
 # Variables by which launchers tell a process which of them it is.
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
