@@ -74,7 +74,9 @@ def _train(cli: RunCLI) -> int:
     except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written
         print(f"error: {error.filename or folder}: {error.strerror or error}{_go_on(folder)}", file=sys.stderr)
         return MISTAKE
-    except SystemExit:  # Lightning's way to end after Ctrl-C and SIGTERM
+    except SystemExit as error:  # Lightning's way to end after Ctrl-C and SIGTERM
+        if isinstance(error.__context__, BrokenPipeError):
+            raise
         code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
     if trainer.is_global_zero:
         if code:

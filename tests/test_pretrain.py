@@ -169,7 +169,7 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --results 1-0,2-0", ("2-0", "1/2-1/2")),
         ("games.pgn --games 0", ("--games must be", "got '0'")),
         ("games.pgn --recipe nowhere", ("no recipe 'nowhere'",)),
-        ("games.pgn --recipe text.pgn", ("text.pgn", "model.network")),
+        ("games.pgn --recipe text.pgn", ("text.pgn", "must hold a mapping")),
         ("games.pgn --channels 8", ("can't be built", "channels")),
         ("games.pgn --lr 0", ("--lr must be a number above 0 and at most 1,000, got '0'",)),
         ("games.pgn --lr inf", ("--lr must be", "got 'inf'")),

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -67,6 +67,11 @@ class Drawn:
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
         return [""] * len(index)
+
+
+def descent(parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    """What is no class."""
+    raise AssertionError("it must not be called")
 
 
 def train(line: str) -> int:
@@ -585,8 +590,8 @@ BAD = {
                          "--model.network.init_args.hidden must be between 1 and 16,384, got 1000000"),
     "a network too large": ("--config chess_quick --model.network.init_args.channels 16000",
                             "--model.network must have at most 1,073,741,824 parameters, got 9,"),
-    "no time": ("--trainer.max_time 00:00:00:00", "--trainer.max_time must be above 00:00:00:00, got 00:00:00:00"),
-    "no time as a mapping": ("--trainer.max_time '{hours: 0}'", "--trainer.max_time must be above"),
+    "no time": ("--trainer.max_time 00:00:00:00", "max_time must be DD:HH:MM:SS, above 00:00:00:00, got 00:00:00:00"),
+    "no time as a mapping": ("--trainer.max_time '{hours: 0}'", "--trainer.max_time must be DD:HH:MM:SS, above"),
     "gradients below nothing": ("--trainer.gradient_clip_val -1", "gradient_clip_val must be at least 0, got -1"),
     "less than no limit": ("--trainer.max_epochs -5", "--trainer.max_epochs must be at least 1 or -1, got -5"),
     "a size that is no number": ("--data.opponents.size .nan", "--data.opponents.size: expected int, got nan"),
@@ -606,6 +611,9 @@ BAD = {
         "--model.lr_scheduler must be a subclass of LRScheduler, got os.system"),
     "a command for a network": (f"--model.network {TOUCH}",
                                 "--model.network must be a subclass of Network, got os.system"),
+    "a function for an optimizer": ("--model.optimizer test_train.descent",
+                                    "--model.optimizer must be a subclass of Optimizer"),
+    "a function with a path for an optimizer": ("--model.optimizer.class_path test_train.descent", "--model.optimizer"),
     "a command for a callback": (
         f"--trainer.callbacks {TOUCH}", "os.system"),
     "a command for a logger": (
@@ -864,7 +872,13 @@ def test_two_trainings_begun_at_once_in_one_folder(folder: Path, start: Start) -
 def test_a_run_without_its_last_policy_file_is_resumed(folder: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 2") == 0
     (folder / "run/last.safetensors").unlink()
+    halves = [
+        folder / "run" / name for name in (".last.ckpt.9.tmp", "games/.rollout-000000.pgn.9.tmp", "pool/.x.9.tmp")
+    ]
+    for half in halves:  # as a kill in the middle of a write leaves them
+        half.touch()
     assert train("--resume run --trainer.max_epochs 4") == 0
+    assert not any(half.exists() for half in halves)
     assert train("--config small.yaml --run straight") == 0
     assert_same_weights(folder / "straight", folder / "run")
 

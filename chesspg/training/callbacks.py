@@ -31,6 +31,7 @@ from chesspg.training.datamodule import cores, policy_of
 from chesspg.training.packages import check_package
 
 PREVIOUS, BEST = "previous", "best"
+MOST_GAMES = 1 << 20  # of a match
 SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
 RATINGS = ("rating", "rating_low", "rating_high")  # and of all of them
 PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches
@@ -83,8 +84,8 @@ class EvaluationMatch(Callback):
         gate: tuple[float, float] | None = None,
     ) -> None:
         check_package()
-        if games < 2 or games % 2:
-            raise ValueError(f"games is {games}; a match needs an even number, each opening with both colors")
+        if not 2 <= games <= MOST_GAMES or games % 2:
+            raise ValueError(f"games is {games}; a match needs an even number from 2 to {MOST_GAMES:,}, half per color")
         if every_n_rollouts < 1:
             raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be at least 1")
         if not 0 <= within < 0.5:
@@ -144,6 +145,8 @@ class EvaluationMatch(Callback):
         trainer.callbacks = [*ordered, *saving]  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.folder is not None and trainer.is_global_zero:
+            Path(self.folder).parent.mkdir(parents=True, exist_ok=True)
         for config in trainer.lr_scheduler_configs:
             if config.reduce_on_plateau and config.interval == "epoch" and config.monitor in self._metric_names():
                 if self.every_n_rollouts > 1:
@@ -336,7 +339,7 @@ class EvaluationMatch(Callback):
 
     def _save(self, game: Game, updates: int, results: dict[str, MatchResult]) -> None:
         folder = Path(self.folder or ".")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # not a run's folder that is gone
         for opponent, result in results.items():
             names = ("policy", opponent)
             texts = [
@@ -407,6 +410,8 @@ class SampleGames(Callback):
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self._trainer = trainer
+        if trainer.is_global_zero:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
 
     def on_rollout(self, rollout: Rollout) -> None:
         trainer = self._trainer
@@ -415,7 +420,7 @@ class SampleGames(Callback):
         if not trainer.is_global_zero or number % self.every_n_rollouts:
             return
         game = policy_of(trainer.lightning_module).game
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(exist_ok=True)  # not a run's folder that is gone
         save_pgn(
             self.folder / f"rollout-{number:06}.pgn",
             [

@@ -85,8 +85,10 @@ class RolloutCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
-            for stale in self.folder.glob(".*.tmp"):  # a kill in the middle of a write leaves its temporary file
-                stale.unlink()
+            # A kill in the middle of a write leaves its temporary file, here or in games/ and pool/.
+            for pattern in (".*.[0-9]*.tmp", "*/.*.[0-9]*.tmp"):
+                for stale in self.folder.glob(pattern):
+                    stale.unlink()
             self._made = _identity(self.folder)
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.folder / "last.ckpt")

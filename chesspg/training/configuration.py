@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import get_loader, set_loader
+from jsonargparse import Namespace, get_loader, set_loader
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import loggers
 from pytorch_lightning.callbacks import Timer
 from torch.optim import Optimizer
@@ -114,12 +115,17 @@ def check(config: Any) -> None:
                 raise ValueError(f"--{name} must be {accepted}{' or -1' if name in ENDLESS else ''}, got {value}")
     for name, kind in KINDS.items():
         spec = config.get(name)
-        thing = spec if spec is None or isinstance(spec, type) else _class(spec.class_path)
+        path = spec.get("class_path") if isinstance(spec, Namespace) else None
+        thing = _class(path) if path else spec  # the class or function itself, where it was named without arguments
         if thing is not None and not (isinstance(thing, type) and issubclass(thing, kind)):
-            raise ValueError(f"--{name} must be a subclass of {kind.__name__}, got {spec.class_path}")
+            raise ValueError(f"--{name} must be a subclass of {kind.__name__}, got {path or repr(thing):.200}")
     longest = config.trainer.max_time
-    if longest is not None and not (Timer(longest).time_remaining() or 0) > 0:
-        raise ValueError(f"--trainer.max_time must be above 00:00:00:00, got {longest}")
+    try:
+        left = Timer(longest).time_remaining()
+    except (MisconfigurationException, TypeError, ValueError, OverflowError):
+        left = 0
+    if left is not None and not left > 0:
+        raise ValueError(f"--trainer.max_time must be DD:HH:MM:SS, above 00:00:00:00, got {longest}")
     _check_size(config.data.game, config.model.network)
 
 

@@ -35,6 +35,9 @@ from chesspg.training.packages import check_package
 _FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
 
 
+MOST = 1 << 20  # games, updates, passes or plies
+
+
 def announce(trainer: pl.Trainer) -> None:
     """Let every SelfPlay know of a Trainer that begins to fit."""
     alive = (one for one in _FITTING.get() if (known := one()) and known is not trainer and _is_running(known))
@@ -115,8 +118,8 @@ class SelfPlay(pl.LightningDataModule):
         super().__init__()
         check_package()
         for name, number in {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies}.items():
-            if number is not None and number < 1:
-                raise ValueError(f"{name} is {number}; it must be 1 or more")
+            if number is not None and not 1 <= number <= MOST:
+                raise ValueError(f"{name} is {number}; it must be from 1 to {MOST:,}")
         if isinstance(starts, Sequence) and not len(starts):
             raise ValueError("starts is empty; name a position at least, or leave it out")
         self.game = game

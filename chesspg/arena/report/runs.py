@@ -90,13 +90,13 @@ def read_run(folder: str | Path) -> Run:
         rows = _read_rows(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.is_file() else []
     except csv.Error as error:
         raise ValueError(f"{metrics} is damaged: {error}") from None
-    settings = dict(_flat(bounded_yaml.read_mapping(config))) if config.is_file() else {}
+    tree = bounded_yaml.read_mapping(config) if config.is_file() else {}
     written, begun = (path.stat().st_mtime if path.is_file() else math.nan for path in (metrics, config))
     return Run(
         folder,
         rows,
         config.read_text(encoding="utf-8", errors="replace") if config.is_file() else "",
-        settings,
+        dict(_flat(tree)) if tree else {},
         max(0.0, time.time() - written) if rows else None,
         max(0.0, written - begun) / len(rows) if rows and begun <= written else 0.0,
     )
