@@ -28,7 +28,7 @@ PICTURES = {"estimators.svg": strength_picture, "gradient.svg": gradient_picture
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare; the exit code is 0, 1 if the training of some runs failed, 2 for bad input, 128 + signal when stopped."""
+    """Compare; the exit code is 0, 1 if the training of some runs failed, 2 for bad input, 128 + signal if stopped."""
     given = _parser().parse_args(arguments)
     with one_line_errors():
         outputs = [given.pictures / name for name in PICTURES] if given.pictures else []
