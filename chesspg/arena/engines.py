@@ -165,6 +165,10 @@ class _Crew:
         self.engines = engines
         self.loop = asyncio.new_event_loop()
         self.todo: asyncio.Queue[_Job] = asyncio.Queue()
+        self.tasks: list[
+            asyncio.Task[Any]
+        ] = []  # ours; asyncio has others, which would never end if they were cancelled
+        self.closing = False
         self.thread = Thread(target=self.loop.run_forever, name="chesspg-engines", daemon=True)
         self.thread.start()
 
@@ -194,11 +198,13 @@ class _Crew:
 
     async def _start(self) -> str:
         name = ""
-        for told in await asyncio.gather(*(engine.start() for engine in self.engines), return_exceptions=True):
+        self.tasks = [asyncio.create_task(engine.start()) for engine in self.engines]
+        for told in await asyncio.gather(*self.tasks, return_exceptions=True):
             if isinstance(told, BaseException):
                 raise told
             name = told.id.get("name", "")
-        self.workers = [asyncio.create_task(self._work(engine)) for engine in self.engines]
+        if not self.closing:
+            self.tasks = [asyncio.create_task(self._work(engine)) for engine in self.engines]
         return name
 
     async def _work(self, engine: _Engine) -> None:
@@ -210,10 +216,10 @@ class _Crew:
                 answer.set_exception(error)
 
     async def _stop(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        self.closing = True
+        for task in self.tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         await asyncio.gather(*(engine.stop(QUIT) for engine in self.engines))
 
 

@@ -342,6 +342,24 @@ def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
         assert len(set(answer().index[3:].tolist())) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the engine is a shell script")
+@pytest.mark.timeout(120)
+def test_closing_while_an_engine_starts_again_comes_to_an_end(tmp_path: Path) -> None:
+    """At whatever moment: asyncio does not survive that its own tasks, which start a process, are cancelled."""
+    engine = tmp_path / "engine"
+    engine.write_text(
+        '#!/bin/sh\nwhile read l; do case "$l" in uci) echo uciok;; isready) echo readyok;; go*) exit 1;; esac; done\n'
+    )
+    engine.chmod(0o755)
+    games = Chess().start(["startpos"] * 60)
+    turn = Turn(games.observe(), np.zeros(60), games, np.arange(60))
+    for k in range(40):
+        player = EnginePlayer(str(engine), Chess(), concurrency=2)
+        player.launch(turn)
+        time.sleep(k * 0.004)
+        player.close()
+
+
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "raises", "ends", "os._exit"])
 def test_a_program_that_ends_leaves_nothing_behind(fake: Fake, how: str) -> None:
     """However it ends, without closing even: here with an engine that never answers and does not heed quit."""
