@@ -26,7 +26,18 @@ class Unknown(ValueError):
 def describe(thing: Any) -> dict[str, Any]:
     """{class_path, init_args} of a game or network, as in a YAML recipe; a compiled network is described as itself."""
     thing = getattr(thing, "_orig_mod", thing)
-    return {"class_path": _name_of(type(thing)), "init_args": thing.init_args}
+    return {"class_path": _name_of(type(thing)), "init_args": plain(thing.init_args)}
+
+
+def plain(value: Any) -> Any:
+    """A value with Python's own numbers in place of numpy's and torch's scalars, as sweeps give them."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
 
 
 def is_spec(thing: Any) -> bool:

@@ -65,7 +65,7 @@ class Policy(nn.Module):
             raise ValueError(f"temperature {temperature} is not {what}; a player may be greedy, a policy may not")
         self.game = game
         self.network = network
-        self.temperature = temperature
+        self.temperature = float(temperature)  # a sweep's may be numpy's
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
         """planes [N, P, W] int64, scalars [N, S] uint8, legal [N, M] actions, −1 behind the last."""

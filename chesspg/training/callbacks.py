@@ -27,7 +27,7 @@ from chesspg.players.player import Player
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import cores, policy_of
+from chesspg.training.datamodule import COMPILED, cores, named_as_in, policy_of
 from chesspg.training.packages import check_package
 
 PREVIOUS, BEST = "previous", "best"
@@ -103,6 +103,7 @@ class EvaluationMatch(Callback):
         self.beaten = 0  # how often the best so far was
         self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # the previous policy and the best so far
         self._stage: str | None = None
+        self._rates = True  # of several only the first logs a rating
         self._played_at = -1  # the number of updates at the last evaluation
         self._interval: int | None = None  # of validation, while the last epoch is validated whatever it is
 
@@ -133,15 +134,16 @@ class EvaluationMatch(Callback):
                 "EvaluationMatch beside averaged weights needs a validation loop, into which Lightning puts them; "
                 f"{type(module).__name__} must have a validation_step and its data a val_dataloader"
             )
-        if (interval > 1 and alone) or self.every_n_rollouts > 1:
-            self._refuse_monitors(trainer)
+        self._refuse_monitors(trainer, stale=self.every_n_rollouts > 1 or (alone and interval > 1), interval=interval)
+        before = _callbacks(trainer)[: _callbacks(trainer).index(self)] if self in _callbacks(trainer) else []
+        alike = (isinstance(one, EvaluationMatch) and one.temperature == self.temperature for one in before)
+        self._rates = not any(alike)
         # Without a validation loop a match comes before those that look at its score. With one, the last match comes
         # after those that may end the run and before those that save.
         others = [one for one in _callbacks(trainer) if self not in (one, getattr(one, "match", None))]
         saving = [one for one in others if isinstance(one, Checkpoint)]
         others = [one for one in others if one not in saving]
-        ending = [_AfterEarlyStopping(self)] if any(isinstance(one, EarlyStopping) for one in others) else []
-        ordered = [self, *others] if alone and interval == 1 else [*others, self, *ending]
+        ordered = [self, *others] if alone and interval == 1 else [*others, self, _AfterEarlyStopping(self)]
         trainer.callbacks = [*ordered, *saving]  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -159,13 +161,16 @@ class EvaluationMatch(Callback):
                 "EvaluationMatch plays at the ends of epochs: there is no validation loop, for which the module needs "
                 "a validation_step and the data a val_dataloader"
             )
+        if trainer.global_step == 0 and not trainer.ckpt_path:  # what was met in another run is of no concern
+            self.earlier, self.beaten = {}, 0
         if not self.earlier and trainer.limit_val_batches != 0:  # else a run goes on that was evaluated before
             metrics = self.evaluate(trainer, module)
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step=trainer.global_step)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if trainer.enable_validation and self._is_last_epoch(trainer) and trainer.check_val_every_n_epoch:
+        self._forget_scores(trainer)
+        if trainer.enable_validation and self._is_last_epoch(trainer) and (trainer.check_val_every_n_epoch or 1) > 1:
             self._interval, trainer.check_val_every_n_epoch = trainer.check_val_every_n_epoch, 1
 
     def on_validation_batch_end(
@@ -206,8 +211,15 @@ class EvaluationMatch(Callback):
             remember: Whether this is the evaluation that the next one's `previous` and `gate` follow.
         """
         # Within validation Lightning may be in inference mode, whose tensors can't be used in training afterwards.
-        with torch.inference_mode(False), torch.no_grad():
-            return self._evaluate(trainer, policy_of(module), getattr(module, "played", {}), remember)
+        policy = policy_of(module)
+        modes = {part: part.training for part in policy.modules()}
+        policy.eval()
+        try:
+            with torch.inference_mode(False), torch.no_grad():
+                return self._evaluate(trainer, policy, getattr(module, "played", {}), remember)
+        finally:
+            for part, training in modes.items():
+                part.training = training
 
     def _evaluate(
         self, trainer: pl.Trainer, policy: Policy, played: Mapping[str, float], remember: bool
@@ -225,7 +237,8 @@ class EvaluationMatch(Callback):
         passed = self.gate and BEST in results and results[BEST].sprt(*self.gate).decision == "accept"
         if remember:
             self._played_at = trainer.global_step
-            weights = {name: tensor.detach().clone() for name, tensor in policy.state_dict().items()}
+            state = {name.replace(COMPILED, ""): tensor for name, tensor in policy.state_dict().items()}
+            weights = {name: tensor.detach().clone() for name, tensor in state.items()}
             self.earlier[PREVIOUS] = weights
             if passed or (self.gate and BEST not in self.earlier):
                 self.earlier[BEST] = weights
@@ -284,16 +297,36 @@ class EvaluationMatch(Callback):
         if self._interval is not None:
             trainer.check_val_every_n_epoch, self._interval = self._interval, None
 
-    def _metric_names(self) -> set[str]:
-        scores = {f"{kind}/{self._named(name)}" for name in [*self.opponents, BEST] for kind in SCORES}
-        return {*scores, *map(self._named, RATINGS), "gate"}
+    def _metric_names(self, ratings: bool = True) -> set[str]:
+        best = [BEST] if self.gate else []
+        scores = {f"{kind}/{self._named(name)}" for name in [*self.opponents, *best] for kind in SCORES}
+        return {*scores, *(map(self._named, RATINGS) if ratings else ()), *(["gate"] if self.gate else [])}
 
-    def _refuse_monitors(self, trainer: pl.Trainer) -> None:
-        """Raise ValueError if a callback would look at a score again that is not new."""
+    def _forget_scores(self, trainer: pl.Trainer) -> None:
+        """Take away the scores of an earlier rollout, which a monitor would take for this one's."""
+        for name in self._metric_names():
+            trainer.callback_metrics.pop(name, None)
+
+    def _refuse_monitors(self, trainer: pl.Trainer, stale: bool, interval: int) -> None:
+        """Raise ValueError for a callback that would look at a score more often than there is one.
+
+        Args:
+            trainer: Whose callbacks are looked at.
+            stale: Whether any that looks after each validation, or after each epoch where there is none, would do so.
+            interval: Rollouts between matches.
+        """
         for callback in _callbacks(trainer):
             monitor = getattr(callback, "monitor", None)
-            if isinstance(callback, EarlyStopping | ModelCheckpoint) and monitor in self._metric_names():
-                raise ValueError(self._advice(type(callback).__name__, monitor))
+            if isinstance(callback, EvaluationMatch) and callback is not self:
+                shared = sorted(self._metric_names(ratings=False) & callback._metric_names(ratings=False))
+                if shared:
+                    raise ValueError(f"two EvaluationMatch would both log {shared[0]}; give one of them a temperature")
+            # Whether they look at the ends of epochs whatever is validated; they have no public name for it.
+            each = [getattr(callback, f"_{what}_on_train_epoch_end", None) for what in ("check", "save")]
+            too_often = stale or (interval > 1 and True in each)
+            looks = isinstance(callback, EarlyStopping | ModelCheckpoint) and monitor in self._metric_names()
+            if looks and too_often:
+                raise ValueError(self._advice(type(callback).__name__, str(monitor)))
 
     def _advice(self, monitoring: str, metric: str) -> str:
         return (
@@ -313,7 +346,7 @@ class EvaluationMatch(Callback):
                 b: Player
                 if name in (PREVIOUS, BEST):
                     earlier = copy.deepcopy(policy)
-                    earlier.load_state_dict(self.earlier[name])
+                    earlier.load_state_dict(named_as_in(earlier, self.earlier[name]))
                     b = PolicyPlayer(earlier, self.temperature, context)
                 else:
                     (b,) = stack.enter_context(roster.players([name], game, concurrency=cores(trainer)))
@@ -355,7 +388,7 @@ class EvaluationMatch(Callback):
             low, high = result.score_interval
             values = dict(zip(SCORES, (result.score, low, high), strict=True))
             metrics |= {f"{name}/{self._named(opponent)}": value for name, value in values.items()}
-        if rating:
+        if rating and self._rates:
             own = zip(RATINGS, rating, strict=True)
             metrics |= {self._named(name): value for name, value in own}
         return metrics

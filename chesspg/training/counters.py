@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
 
 class Counters(dict[str, float]):
@@ -12,7 +14,7 @@ class Counters(dict[str, float]):
 
     `ddp_spawn` and `ddp_notebook` train copies of the module and of the data in processes of their own, of which
     Lightning brings back nothing but the weights. `publish` puts the numbers into memory that both processes share;
-    `latest` takes them from there. Within one process the two change nothing.
+    `latest` takes them from there. In any other Trainer the two change nothing.
     """
 
     def __init__(self, **numbers: float) -> None:
@@ -22,7 +24,17 @@ class Counters(dict[str, float]):
         self._shared.share_memory_()  # type: ignore[no-untyped-call]  # torch gives it no hints
         self._seen = 0.0
 
-    def publish(self) -> None:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)(**self.latest())  # with shared memory of its own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._shared.share_memory_()  # type: ignore[no-untyped-call]
+
+    def publish(self, trainer: pl.Trainer) -> None:
+        """Leave the numbers to the process that started this one, if Lightning did so and this is rank 0."""
+        if not (trainer.is_global_zero and isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)):
+            return
         self._shared[1:] = torch.tensor(list(self.values()), dtype=torch.float64)
         self._shared[0] += 1
         self._seen = float(self._shared[0])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,9 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
-from pytorch_lightning.trainer.states import TrainerStatus
+from pytorch_lightning.trainer.states import TrainerFn, TrainerStatus
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
-from torch import Tensor
+from torch import Tensor, nn
 
 from chesspg.games.game import Game, Games
 from chesspg.players.draws import Draws
@@ -33,15 +34,22 @@ from chesspg.training.packages import check_package
 # The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
 # module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
 _FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
+_PLAYING: weakref.WeakKeyDictionary[pl.Trainer, SelfPlay] = weakref.WeakKeyDictionary()  # whose games a Trainer uses
 
 
+COMPILED = "_orig_mod."  # in the names of what torch.compile wrapped
 MOST = 1 << 20  # games, updates, passes or plies
 
 
 def announce(trainer: pl.Trainer) -> None:
     """Let every SelfPlay know of a Trainer that begins to fit."""
+    _PLAYING.pop(trainer, None)
     alive = (one for one in _FITTING.get() if (known := one()) and known is not trainer and _is_running(known))
     _FITTING.set((*alive, weakref.ref(trainer)))
+
+
+def _is_announced(trainer: pl.Trainer) -> bool:
+    return any(one() is trainer for one in _FITTING.get())
 
 
 def _is_running(trainer: pl.Trainer) -> bool:
@@ -123,15 +131,16 @@ class SelfPlay(pl.LightningDataModule):
         if isinstance(starts, Sequence) and not len(starts):
             raise ValueError("starts is empty; name a position at least, or leave it out")
         self.game = game
-        self.games = games
-        self.updates = updates
-        self.passes = passes
-        self.max_plies = max_plies
+        self.games = operator.index(games)
+        self.updates = operator.index(updates)
+        self.passes = operator.index(passes)
+        self.max_plies = None if max_plies is None else operator.index(max_plies)
         self.material_weight = material_weight
         self.starts = list(starts) if isinstance(starts, Sequence) else starts
         self.opponents = opponents
-        self._seed = seed
+        self._seed = None if seed is None else operator.index(seed)  # a sweep's may be numpy's
         self._counters = Counters(rollouts=0)
+        self.accumulated = 1  # the K for which the newest rollout is cut
         self.rollout: Rollout | None = None  # the newest, for inspection
         first = range(len(self.starts) if isinstance(self.starts, list) else games)
         positions = self._positions(np.array(first)) if starts else [""]
@@ -225,18 +234,21 @@ class SelfPlay(pl.LightningDataModule):
         if self.game.threads is None and self.trainer and self.trainer.strategy.root_device.type != "cpu":
             self.game.threads = cores(self.trainer)
 
-    def train_dataloader(self) -> _RolloutLoader:
+    def train_dataloader(self) -> Any:
         return _RolloutLoader(self)
 
-    def val_dataloader(self) -> _OneBatch:
+    def val_dataloader(self) -> Any:
         """One batch of one position, whose only use is that the validation loop runs."""
         return _OneBatch(self.game)
 
     @property
     def fitting(self) -> pl.Trainer | None:
         """The Trainer that learns from these games, be they its data module or inside of it."""
+        own = self.trainer
+        if own and _is_running(own) and getattr(own, "datamodule", None) is self:
+            return own
         announced = (one() for one in reversed(_FITTING.get()))
-        return next((trainer for trainer in announced if trainer and _is_running(trainer)), self.trainer)
+        return next((trainer for trainer in announced if trainer and _is_running(trainer)), own)
 
     def check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Raise ValueError if with these the gradient would not be that of the module's loss over whole rollouts."""
@@ -279,8 +291,8 @@ class SelfPlay(pl.LightningDataModule):
     def teardown(self, stage: str) -> None:
         if self.opponents:
             self.opponents.close()
-        if self.fitting is None or self.fitting.is_global_zero:
-            self._counters.publish()
+        if self.fitting:
+            self._counters.publish(self.fitting)
 
     def on_exception(self, exception: BaseException) -> None:
         self.teardown("fit")
@@ -293,8 +305,9 @@ class SelfPlay(pl.LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, Any], folder: Path | None = None) -> None:
         """folder: of the checkpoint, beside which the opponent pool lies; that of the Trainer's if not given."""
-        if self.opponents and "opponents" in state_dict:
-            trainer = self.fitting
+        trainer = self.fitting
+        to_fit = trainer is None or trainer.state.fn in (None, TrainerFn.FITTING)  # else nobody plays with the pool
+        if self.opponents and "opponents" in state_dict and to_fit:
             folders = [folder] if folder else [Path(trainer.default_root_dir)] if trainer else [Path()]
             if not folder and trainer and trainer.ckpt_path:
                 folders.insert(0, Path(trainer.ckpt_path).parent)
@@ -309,6 +322,8 @@ def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, SelfPlay):
         return data
+    if trainer in _PLAYING:
+        return _PLAYING[trainer]
     loaders = trainer.train_dataloader
     flat = CombinedLoader(loaders).flattened if loaders is not None else []
     return next((loader.data for loader in flat if isinstance(loader, _RolloutLoader)), None)
@@ -323,6 +338,13 @@ def policy_of(module: pl.LightningModule) -> Policy:
     return policy
 
 
+def named_as_in(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under the names that they have in a module, of which parts may be compiled now or may have been."""
+    names = {name.replace(COMPILED, ""): name for name in module.state_dict()}
+    plain = {name.replace(COMPILED, ""): weight for name, weight in weights.items()}
+    return {names.get(name, name): weight for name, weight in plain.items()}
+
+
 def cores(trainer: pl.Trainer) -> int:
     """How many cores each rank on this host may have for itself."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -334,36 +356,38 @@ class _RolloutLoader:
 
     def __init__(self, data: SelfPlay) -> None:
         self.data = data
-        self._checked: tuple[pl.Trainer, int] | None = None  # for whom all is known to be right, and its K
-
-    @property
-    def parts(self) -> int:
-        """Micro-batches that a rollout is cut into: updates · K."""
-        trainer = self.data.fitting
-        if trainer is None:
-            return self.data.updates
-        if self._checked is None or self._checked[0] is not trainer:
-            self.data.check(trainer, trainer.lightning_module)
-            self._checked = trainer, trainer.accumulate_grad_batches
-            if self.data.opponents:
-                PoolFiles.install(trainer, self.data.opponents)
-        return self.data.updates * self._checked[1]
+        self._met: tuple[pl.Trainer, pl.LightningModule] | None = None  # for whom all is known to be right
+        self.accumulated = 1  # the K for which rollouts are cut
 
     def __len__(self) -> int:
-        return self.parts * self.data.passes
+        self._meet()
+        return self.data.updates * self.accumulated * self.data.passes
 
     def __iter__(self) -> Iterator[Batch]:
         # A generator: nothing is played before the first batch is asked for.
-        data, trainer = self.data, self.data.fitting
+        data, trainer, factor, batches = self.data, self._meet(), self.accumulated, len(self)
         if trainer is None:
             raise ValueError(
                 "SelfPlay knows no Trainer: give it to Trainer.fit as the data module or, where another data module "
                 "wraps it and the module is not a PolicyGradient, set its attribute `trainer` first"
             )
-        self._check_rollout(trainer)
+        self._check_factor(trainer)
+        if trainer.fit_loop.restarting and (begun := trainer.fit_loop.epoch_loop.batch_progress.current.ready):
+            rank_zero_warn(
+                f"{trainer.ckpt_path} was saved after {begun} batches of a rollout, whose games are gone; training "
+                "goes on with the next rollout"
+            )
+            return
+        if not _in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
+            raise ValueError(
+                f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
+                f"{batches}; an epoch must be one whole rollout, so other loaders beside it need as many batches"
+            )
         module = trainer.lightning_module
         player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
         ranks = trainer.world_size
+        # As they are now: a callback may change them for the next rollout.
+        games, updates, passes, parts = data.games, data.updates, data.passes, data.updates * factor
         data.rollout = None  # two rollouts need not fit in memory
         rollout = data.sample(player, trainer.global_rank, ranks)
         data.rollout = rollout
@@ -374,39 +398,44 @@ class _RolloutLoader:
             why = next(iter(rollout.forfeits.values()))
             rank_zero_warn(f"opponents gave up {len(rollout.forfeits)} of {rollout.games} games ({why})")
         if data.opponents:
-            index = data.share(trainer.global_rank, ranks)[0]
+            index = np.arange(trainer.global_rank, games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
         plies = int(total(torch.tensor(float(rollout.plies), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if hasattr(listener, "on_rollout"):
                 listener.on_rollout(rollout)
         stored = _Plies(rollout, module.device)
-        for _ in range(data.passes):
+        for _ in range(passes):
             # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
-            rows = np.arange(rollout.plies) if data.updates == 1 else order.permutation(rollout.plies)
-            for part in np.array_split(rows, self.parts):
-                yield stored.batch(part, data.games, plies, self.parts * ranks)
+            rows = np.arange(rollout.plies) if updates == 1 else order.permutation(rollout.plies)
+            for part in np.array_split(rows, parts):
+                self._check_factor(trainer)
+                yield stored.batch(part, games, plies, parts * ranks)
 
-    def _check_rollout(self, trainer: pl.Trainer) -> None:
-        """Raise ValueError if the Trainer will not take every batch of the next rollout, or divide by another K."""
-        batches, factor = len(self), trainer.accumulate_grad_batches  # the first checks all that does not change
-        if self._checked and factor != self._checked[1]:
+    def _meet(self) -> pl.Trainer | None:
+        """The Trainer that learns from the games. Raises ValueError if its gradient would not be the right one."""
+        before = self._met[0] if self._met else None
+        trainer = before if before and _is_running(before) else self.data.fitting
+        if trainer and self._met != (trainer, trainer.lightning_module):
+            module = trainer.lightning_module
+            self.data.check(trainer, module)
+            if _PLAYING.get(trainer, self.data) is not self.data and _is_announced(trainer):
+                raise ValueError("a PolicyGradient can learn from the games of one SelfPlay at a time, got two")
+            _PLAYING[trainer] = self.data
+            self._met, self.accumulated = (trainer, module), trainer.accumulate_grad_batches
+            self.data.accumulated = self.accumulated
+            if self.data.opponents:
+                PoolFiles.install(trainer, self.data.opponents)
+            if meet := getattr(module, "meet", None):
+                meet(self.data)
+        return trainer
+
+    def _check_factor(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError if Lightning would divide by another K than that for which the rollout was cut."""
+        if trainer.accumulate_grad_batches != self.accumulated:
             raise ValueError(
-                f"accumulate_grad_batches changed from {self._checked[1]} to {factor} while training; rollouts are cut "
-                "for the former, so it must stay the same"
-            )
-        if _in_fast_dev_run(trainer):
-            return
-        if trainer.num_training_batches != batches:
-            raise ValueError(
-                f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
-                f"{batches}; an epoch must be one whole rollout, so other loaders beside it need as many batches"
-            )
-        begun = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        if begun:
-            raise ValueError(
-                f"{trainer.ckpt_path} was saved inside a rollout, after {begun} of its {batches} batches, and the rest "
-                "of those games is gone; resume from a checkpoint saved at the end of an epoch"
+                f"accumulate_grad_batches changed from {self.accumulated} to {trainer.accumulate_grad_batches} while "
+                "training; rollouts are cut for the former, so it must stay the same"
             )
 
 

@@ -24,7 +24,7 @@ from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy, to_tensors
 from chesspg.training import settings
 from chesspg.training.counters import Counters
-from chesspg.training.datamodule import Batch, SelfPlay, announce, self_play_of
+from chesspg.training.datamodule import Batch, SelfPlay, announce, named_as_in, self_play_of
 from chesspg.training.packages import check_package
 
 # float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
@@ -118,12 +118,12 @@ class PolicyGradient(pl.LightningModule):
         self.lr_scheduler = lr_scheduler
         self.baseline = baseline
         self.gae_lambda = gae_lambda
-        self.entropy_weight = entropy_weight
-        self.value_weight = value_weight
+        self.entropy_weight = float(entropy_weight)  # a sweep's may be numpy's
+        self.value_weight = float(value_weight)
         self.average = average
-        self.standardise = standardise
+        self.standardise = bool(standardise)
         self.clip = clip
-        self.kl_weight = kl_weight
+        self.kl_weight = float(kl_weight)
         # In a list, so that it is no part of the module: not of its parameters, its state, its checkpoints.
         self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if kl_weight else []
         # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
@@ -133,6 +133,7 @@ class PolicyGradient(pl.LightningModule):
         self._clock = time.perf_counter()
         self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
         self._gradients = _Gradients()
+        self._reported: set[str] = set()  # the names of the metrics of the last rollout
         self._self_play: dict[str, Any] = {}  # from a checkpoint, of a SelfPlay that is not the Trainer's data module
         self.example_input_array = to_tensors(game.start(1).observe())
         # In an empty context, since in that of LightningCLI Lightning would take the whole configuration in its place.
@@ -206,6 +207,19 @@ class PolicyGradient(pl.LightningModule):
         if self.baseline == "leave_one_out":
             estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
 
+    def meet(self, data: SelfPlay) -> None:
+        """Let the games go on where those of a checkpoint ended; Lightning does so for its own data module alone."""
+        state, self._self_play = self._self_play, {}
+        if state and data.rollouts != state["rollouts"]:
+            data.load_state_dict(state)
+
+    @property
+    def hparams_initial(self) -> Any:
+        """The hyperparameters as loggers get them: a subclass may have saved objects among them."""
+        initial = super().hparams_initial
+        initial.update({name: settings.describe(value) for name, value in initial.items()})
+        return initial
+
     def setup(self, stage: str) -> None:
         check_precision(self.trainer)
         if stage == "fit":
@@ -215,8 +229,7 @@ class PolicyGradient(pl.LightningModule):
                 data.check(self.trainer, self)  # else as soon as its loader is known
 
     def teardown(self, stage: str) -> None:
-        if self.trainer.is_global_zero:
-            self._counters.publish()
+        self._counters.publish(self.trainer)
         if stage == "fit" and (data := self_play_of(self.trainer)):
             data.teardown(stage)  # Lightning does so for its own data module alone
 
@@ -226,6 +239,8 @@ class PolicyGradient(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
+        for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep's numbers may be numpy's
+            group.update({name: value.item() for name, value in group.items() if isinstance(value, np.generic)})
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
@@ -236,6 +251,7 @@ class PolicyGradient(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """K·Σ loss / games: Lightning divides by the K micro-batches of an update, and averages over ranks."""
         _check_batch(batch)
+        self._check_factor()
         n = len(batch.choice)
         if n == 0:  # a rollout with fewer plies than parts; no network need know what to do with nothing
             return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
@@ -315,12 +331,6 @@ class PolicyGradient(pl.LightningModule):
             expected = estimators.leave_one_out(rewards, groups)[mine]
         return estimators.returns(reward - expected, game, player)
 
-    def on_train_start(self) -> None:
-        state, self._self_play = self._self_play, {}
-        data = self_play_of(self.trainer)
-        if state and data and data.rollouts != state["rollouts"]:  # Lightning has not restored it
-            data.load_state_dict(state)
-
     def on_train_epoch_start(self) -> None:
         self._means, self._pending = {}, {}
 
@@ -335,7 +345,13 @@ class PolicyGradient(pl.LightningModule):
             self._report()
 
     def on_train_epoch_end(self) -> None:
-        self._report()  # of a Trainer that stopped inside a rollout
+        if self._pending and not self.trainer.should_stop:
+            taken = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            raise ValueError(
+                f"the epoch ended after {taken} of the {self.trainer.num_training_batches} batches of a rollout, so "
+                "the gradient is not that of its games; whatever hands out the batches must hand out all of them"
+            )
+        self._report()  # of a Trainer that was stopped inside a rollout
 
     def _report(self) -> None:
         """Log what there is to say of a rollout and of what was learned from it, once, of all ranks together."""
@@ -363,6 +379,9 @@ class PolicyGradient(pl.LightningModule):
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
         # By itself Lightning has them there after validation only.
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+        for name in self._reported - metrics.keys():
+            self.trainer.callback_metrics.pop(name, None)  # of an earlier rollout
+        self._reported = set(metrics)
         self._means, self._pending = {}, {}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -390,15 +409,22 @@ class PolicyGradient(pl.LightningModule):
         if self._trainer:  # a run goes on
             self._self_play = state.get("self_play", {"rollouts": state["played"]["rollouts"]})
         vars(self._gradients).update(state["gradients"])
-        compiled = "_orig_mod." in "".join(self.state_dict())
-        if not compiled:  # it may have been when it was saved
-            weights = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {name.replace("_orig_mod.", ""): weight for name, weight in weights.items()}
+        checkpoint["state_dict"] = named_as_in(self, checkpoint["state_dict"])
 
     def facts(self) -> dict[str, Any]:
         """What a policy file says about this training."""
         updates = self.trainer.global_step if self._trainer else 0
         return {"updates": updates, **self.played}
+
+    def _check_factor(self) -> None:
+        """Raise ValueError if Lightning will divide by another K than that for which the rollout was cut."""
+        data = self_play_of(self.trainer) if self._trainer else None
+        factor = self.trainer.accumulate_grad_batches if data else 0
+        if data and data.rollout and data.accumulated != factor:
+            raise ValueError(
+                f"accumulate_grad_batches changed from {data.accumulated} to {factor} inside a rollout, which was cut "
+                "for the former"
+            )
 
     def _gather(self, tensor: Tensor) -> Tensor:
         """[n, …] of each rank to [ranks · n, …]."""
@@ -426,6 +452,8 @@ class _Gradients:
 
     def add(self, gradients: list[Tensor]) -> None:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
+        if self.sum is not None and len(self.sum) != len(flat):  # other parameters are learned now
+            self.sum, self.squares, self.count = None, 0.0, 0
         self.sum = flat if self.sum is None else self.sum.to(flat.device) + flat  # a checkpoint's comes on the CPU
         self.squares += float(flat.square().sum())
         self.count += 1

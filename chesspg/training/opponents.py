@@ -279,7 +279,9 @@ class PoolFiles(CheckpointIO):
         """Delete those of the files that no checkpoint in the folder names."""
         if not candidates or not (folder / POOL).is_dir():
             return
-        kept = (self._named_by(path) for path in folder.glob(f"*{files.CHECKPOINT}"))
+        # What is being written in the background is not there yet.
+        paths = {*folder.glob(f"*{files.CHECKPOINT}"), *(path for path in self._named if path.parent == folder)}
+        kept = (self._named_by(path) for path in paths)
         for name in candidates.difference(*kept):
             (folder / POOL / name).unlink(missing_ok=True)
 

@@ -15,9 +15,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from chesspg.games.game import Game
 from chesspg.policy import files
+from chesspg.policy.names import plain
 from chesspg.policy.networks import Network
+from chesspg.policy.policy import Policy
 
 UNKNOWN = "unknown"  # the class of a callable that can't be described
+OF_TORCH = {"optimizer": (Optimizer, torch.optim), "lr_scheduler": (LRScheduler, torch.optim.lr_scheduler)}
 
 
 def describe(value: Any) -> Any:
@@ -25,7 +28,7 @@ def describe(value: Any) -> Any:
 
     A function that builds an optimizer has no description that could be built again; its class_path is `unknown`.
     """
-    value = getattr(value, "_orig_mod", value)
+    value = plain(getattr(value, "_orig_mod", value))
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Path):
@@ -59,24 +62,26 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
     # What a user's subclass keeps under these names may be its own; ours is a class_path.
     if any(isinstance(saved.get(name), dict) for name in missing) or (missing and not saved):
         policy = files.load(path, arguments.get("game"))
-        built = {"game": policy.game, "network": lambda game: policy.network.train()}
+        built = {"game": policy.game, "network": partial(_network, policy)}
         arguments |= {name: built[name] for name in missing if isinstance(saved.get(name), dict) or not saved}
     if not saved:
         rank_zero_warn(f"{path} holds no settings, as older checkpoints; those that are not given are the defaults")
-    if saved.get("init") and not saved.get("kl_weight") and "init" in accepted:
+    if saved.get("init") and not arguments.get("kl_weight", saved.get("kl_weight")) and "init" in accepted:
         arguments.setdefault("init", None)  # its weights have become those of the checkpoint
-    for name, base, home in (
-        ("optimizer", Optimizer, torch.optim),
-        ("lr_scheduler", LRScheduler, torch.optim.lr_scheduler),
-    ):
-        spec = saved.get(name)
-        if name in arguments or not isinstance(spec, dict):
+    for name, spec in saved.items():
+        if name in arguments or not isinstance(spec, dict) or not (open_ended or name in accepted):
             continue
-        built_by = getattr(home, str(spec.get("class_path")).rpartition(".")[2], None)
-        if not (isinstance(built_by, type) and issubclass(built_by, base)):
+        base, home = OF_TORCH.get(name, (object, None))
+        found = getattr(home, str(spec.get("class_path")).rpartition(".")[2], None)
+        if isinstance(found, type) and issubclass(found, base):
+            arguments[name] = partial(found, **spec["init_args"])
+        elif "class_path" in spec:
             raise ValueError(
-                f"{path} was trained with the {name} {spec.get('class_path')!r}, which is not one of torch's; "
-                f"give it: load_from_checkpoint(path, {name}=…)"
+                f"{path} was trained with the {name} {spec['class_path']!r}, which a file can't give back; give it: "
+                f"load_from_checkpoint(path, {name}=…)"
             )
-        arguments[name] = partial(built_by, **spec["init_args"])
     return arguments
+
+
+def _network(policy: Policy, game: Game) -> Network:
+    return policy.network.train()

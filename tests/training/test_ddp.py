@@ -72,7 +72,7 @@ def test_two_processes_learn_what_one_does(folder: Path, start: Callable[..., su
 
 
 SPAWN = """
-import sys
+import copy, multiprocessing, sys
 import pytorch_lightning as pl, torch
 from chesspg import EvaluationMatch, OpponentPool, PolicyGradient, SelfPlay, TicTacToe
 from chesspg.policy.networks import MLP
@@ -81,6 +81,15 @@ def main(strategy):
     torch.manual_seed(0)
     module = PolicyGradient(TicTacToe(), MLP, baseline="running_mean", optimizer=Descent())
     data = SelfPlay(TicTacToe(), games=16, seed=1)
+    if strategy == "fork":  # a sweep of one's own: each process has its own numbers
+        queue = multiprocessing.get_context("fork").SimpleQueue()
+        for seed in range(2):
+            process = multiprocessing.get_context("fork").Process(target=sweep, args=(module, data, queue))
+            process.start()
+            process.join()
+        print(queue.get(), queue.get(), module.played["rollouts"], data.rollouts)
+        return
+    module, data = copy.deepcopy(module), copy.deepcopy(data)
     for fit in range(2):
         devices = 1 if strategy == "auto" else 2
         trainer = pl.Trainer(max_epochs=2, accelerator="cpu", devices=devices, strategy=strategy, logger=False,
@@ -88,6 +97,11 @@ def main(strategy):
         trainer.fit(module, data)
         print(module.played["rollouts"], module.played["games"], data.rollouts)
     print(float(sum(p.double().abs().sum() for p in module.parameters())))
+
+def sweep(module, data, queue):
+    pl.Trainer(max_epochs=2, accelerator="cpu", devices=1, logger=False, enable_checkpointing=False,
+               enable_progress_bar=False, enable_model_summary=False).fit(module, data)
+    queue.put(module.played["rollouts"])
 
 class Descent:
     def __call__(self, parameters):
@@ -108,6 +122,7 @@ def test_a_second_fit_of_spawned_processes_goes_on_where_the_first_ended(folder:
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
+    assert run("fork") == ["2 2 0 0"]
     *alone, weights = run("auto")
     assert alone == ["2 32 2", "4 64 4"]
     for strategy in ("ddp_spawn", "ddp_notebook"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,7 +121,7 @@ def test_a_file_names_no_other_callable(
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["hyper_parameters"]["optimizer"] = {"class_path": class_path, "init_args": {"command": "touch PWNED"}}
     torch.save(checkpoint, path)
-    with pytest.raises(ValueError, match="is not one of torch's"):
+    with pytest.raises(ValueError, match="a file can't give back"):
         PolicyGradient.load_from_checkpoint(path)
 
 
@@ -166,6 +167,33 @@ def test_a_subclass_that_saves_its_hyperparameters(
     assert again.clip == learned.clip
     for name in ("width", "rate", "extra"):
         assert again.hparams.get(name) == learned.hparams.get(name)
+
+
+class Inside(PolicyGradient):
+    """Builds its optimizer inside, by a function that no file can describe."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__(GAME, partial(MLP, hidden=(width,)), lambda parameters: torch.optim.SGD(parameters, lr=0.5))
+        self.save_hyperparameters()
+
+
+def test_what_a_subclass_builds_inside_need_not_be_given(trainer: MakeTrainer, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = saved(Inside(), trainer, tmp_path)
+    assert torch.equal(flat(Inside.load_from_checkpoint(path)), flat(files.load(path)))  # type: ignore[arg-type]
+
+
+def test_what_comes_back_can_be_pickled(trainer: MakeTrainer, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    again = Passing.load_from_checkpoint(saved(Passing(GAME, MLP), trainer, tmp_path))
+    assert torch.equal(flat(pickle.loads(pickle.dumps(again))), flat(again))
+
+
+def test_loggers_get_primitives_of_a_subclass_too(trainer: MakeTrainer, tmp_path: Path) -> None:
+    spy = Hyperparameters()
+    trainer(logger=spy, log_every_n_steps=1).fit(Passing(GAME, MLP, extra=3.0), SelfPlay(GAME, games=4))
+    assert primitive(dict(spy.given))
+    assert spy.given["extra"] == 3.0
 
 
 def test_it_resumes_too(trainer: MakeTrainer, tmp_path: Path) -> None:

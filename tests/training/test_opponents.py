@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins import AsyncCheckpointIO
 from torch import Tensor
 
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -23,7 +25,7 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
-from chesspg.training.checkpoints import read_checkpoint
+from chesspg.training.checkpoints import AtomicCheckpointIO, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 from chesspg.training.opponents import OpponentPool
@@ -365,6 +367,22 @@ def test_a_killed_process_knows_what_the_checkpoints_of_another_name(
     fit(trainer, module, tmp_path, 5, ckpt_path=tmp_path / "mine.ckpt")
     assert {path.name for path in (tmp_path / "pool").iterdir()} == set().union(*kept(tmp_path).values())
     fit(trainer, module, tmp_path, 3, ckpt_path=tmp_path / "mine.ckpt")  # its members are still there
+
+
+def test_checkpoints_that_are_written_in_the_background_keep_their_members(
+    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    class Slow(AtomicCheckpointIO):
+        def save_checkpoint(self, *arguments: Any, **more: Any) -> None:
+            time.sleep(0.3)
+            super().save_checkpoint(*arguments, **more)
+
+    pool, save = OpponentPool(share=0.5, every=10, size=1), ModelCheckpoint(tmp_path)
+    plugins = [AsyncCheckpointIO(Slow())]
+    made = trainer(max_epochs=4, callbacks=[save], enable_checkpointing=True, plugins=plugins)
+    made.fit(module(), SelfPlay(GAME, games=8, opponents=pool))
+    # Lightning may leave others behind, which it removes before they are written.
+    assert kept(tmp_path)[Path(save.best_model_path).name] <= {path.name for path in (tmp_path / "pool").iterdir()}
 
 
 def test_a_member_whose_file_is_deleted_is_written_again(

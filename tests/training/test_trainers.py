@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -130,21 +131,55 @@ def test_a_callback_that_accumulates_otherwise_later(trainer: MakeTrainer, modul
     assert games.sampled == 1
 
 
-@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
-@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
-def test_a_checkpoint_from_inside_a_rollout_is_refused(
-    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
-) -> None:
-    saving = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=3, save_top_k=-1)
-    fit = trainer(max_epochs=3, callbacks=[saving], enable_checkpointing=True)
-    fit.fit(module(clip=0.2), SelfPlay(GAME, games=8, updates=4))
+@pytest.mark.parametrize("when", ["on_rollout", "on_train_batch_start", "on_before_backward", "on_before_zero_grad"])
+def test_an_accumulation_that_changes_inside_a_rollout(when: str, trainer: MakeTrainer, module: MakeModule) -> None:
+    class Change(pl.Callback):
+        def change(self, *arguments: Any) -> None:
+            fit.accumulate_grad_batches = 3
+
+    setattr(Change, when, Change.change)
+    fit = trainer(accumulate_grad_batches=2, callbacks=[Change()], max_epochs=2)
+    with pytest.raises(ValueError, match="accumulate_grad_batches changed from 2 to 3"):
+        fit.fit(module(), SelfPlay(GAME, games=8))
+
+
+def test_a_loader_that_is_used_again_is_checked_again(trainer: MakeTrainer, module: MakeModule) -> None:
     games = Counting(GAME, games=8, updates=4)
-    with pytest.raises(ValueError, match="saved inside a rollout"):
-        trainer(max_epochs=3).fit(module(clip=0.2), games, ckpt_path=tmp_path / "step=3.ckpt", weights_only=True)
-    assert games.sampled == 0
-    whole, games = module(clip=0.2), Counting(GAME, games=8, updates=4)  # 12 updates are three rollouts
-    trainer(max_epochs=4).fit(whole, games, ckpt_path=tmp_path / "step=12.ckpt", weights_only=True)
+    loader = games.train_dataloader()
+    fit = trainer()
+    fit.fit(module(clip=0.2), loader)
+    fit.fit_loop.max_epochs = 2
+    with pytest.raises(ValueError, match="plies that other weights played"):
+        fit.fit(module(), loader)
     assert games.sampled == 1
+
+
+def test_batches_that_are_held_back_are_noticed(trainer: MakeTrainer, module: MakeModule) -> None:
+    class Half(Wrapper):
+        def train_dataloader(self) -> Any:
+            loader = self.games.train_dataloader()
+
+            class Shorter:
+                def __len__(self) -> int:
+                    return len(loader)
+
+                def __iter__(self) -> Iterator[Batch]:
+                    return (batch for batch, _ in zip(loader, range(2), strict=False))
+
+            return Shorter()
+
+    with pytest.raises(ValueError, match="after 2 of the 4 batches of a rollout"):
+        trainer(max_epochs=2).fit(module(clip=0.2), Half(SelfPlay(GAME, games=8, updates=4)))
+
+
+def test_the_games_of_two_are_refused(trainer: MakeTrainer) -> None:
+    class Two(Wrapper):
+        def train_dataloader(self) -> CombinedLoader:
+            other = SelfPlay(GAME, games=8, seed=2)
+            return CombinedLoader({"games": self.games.train_dataloader(), "more": other.train_dataloader()})
+
+    with pytest.raises(ValueError, match="one SelfPlay at a time, got two"):
+        trainer().fit(of_both(), Two(SelfPlay(GAME, games=8)))
 
 
 # --- Accepted, since nothing is lost ---------------------------------------------------------------------------------
@@ -205,6 +240,100 @@ def test_fast_dev_run(trainer: MakeTrainer, module: MakeModule) -> None:
     fit = trainer(fast_dev_run=True)
     fit.fit(module(clip=0.2), SelfPlay(GAME, games=8, updates=4))
     assert fit.global_step == 1
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+def test_a_checkpoint_from_inside_a_rollout_goes_on_with_the_next(
+    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    saving = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=3, save_top_k=-1)
+    fit = trainer(max_epochs=3, callbacks=[saving], enable_checkpointing=True)
+    fit.fit(module(clip=0.2), SelfPlay(GAME, games=8, updates=4))
+    learned, games = module(clip=0.2), Counting(GAME, games=8, updates=4)
+    fit = trainer(max_epochs=3)
+    with pytest.warns(UserWarning, match=r"step=3\.ckpt was saved after 3 batches of a rollout, whose games are gone"):
+        fit.fit(learned, games, ckpt_path=tmp_path / "step=3.ckpt", weights_only=True)
+    assert games.sampled == 2  # the second and the third, each whole
+    assert (fit.global_step, learned.played["rollouts"], games.rollouts) == (3 + 2 * 4, 3, 3)
+    whole, games = module(clip=0.2), Counting(GAME, games=8, updates=4)  # 12 updates are three rollouts
+    trainer(max_epochs=4).fit(whole, games, ckpt_path=tmp_path / "step=12.ckpt", weights_only=True)
+    assert games.sampled == 1
+
+
+@pytest.mark.parametrize("when", ["on_rollout", "on_train_batch_start", "on_train_batch_end"])
+def test_what_is_changed_inside_a_rollout_is_of_the_next(when: str, trainer: MakeTrainer, module: MakeModule) -> None:
+    def step(change: bool) -> Tensor:
+        games, learned = SelfPlay(GAME, games=8, seed=1), module(optimizer=SGD)
+
+        class Change(pl.Callback):
+            def change(self, *arguments: Any) -> None:
+                games.games = 16
+
+        if change:
+            setattr(Change, when, Change.change)
+        trainer(accumulate_grad_batches=2, callbacks=[Change()]).fit(learned, games)
+        return flat(learned)
+
+    assert torch.equal(step(True), step(False))
+
+
+def test_a_trainer_inside_of_another(trainer: MakeTrainer, module: MakeModule) -> None:
+    class Inner(pl.Callback):
+        differences: list[float] = []  # noqa: RUF012  # one test's
+
+        def on_train_epoch_start(self, outer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            inner = module()
+            fit = trainer()
+            fit.fit(inner, SelfPlay(GAME, games=8, seed=7))
+            self.differences.append(float(fit.callback_metrics["log_prob_difference"]))
+            own = Own()
+            trainer().fit(own, SelfPlay(GAME, games=8, seed=7))
+
+    straight, learned, games = module(), module(), SelfPlay(GAME, games=8)
+    trainer(max_epochs=2).fit(straight, SelfPlay(GAME, games=8))
+    trainer(max_epochs=2, callbacks=[Inner()]).fit(learned, games)
+    assert torch.equal(flat(learned), flat(straight))
+    assert games.rollouts == 2
+    assert max(Inner.differences) < 1e-6  # the inner games were played by the inner policy
+
+
+def test_numbers_of_a_sweep_may_be_numpys(trainer: MakeTrainer, tmp_path: Path) -> None:
+    plain, sweep = {"entropy_weight": 0.25, "temperature": 0.5}, {"entropy_weight": np.float32(0.25)}
+    weights = []
+    for settings, width, games, seed in (
+        (plain, 8, 8, 3),
+        (
+            {**sweep, "temperature": np.float64(0.5), "standardise": np.bool_(False)},
+            np.int64(8),
+            np.int64(8),
+            np.int64(3),
+        ),
+    ):
+        torch.manual_seed(0)
+        learned = PolicyGradient(
+            GAME, partial(MLP, hidden=[width]), partial(torch.optim.SGD, lr=np.float64(0.5)), **settings
+        )
+        fit = trainer()
+        fit.fit(learned, SelfPlay(GAME, games=games, seed=seed))
+        fit.save_checkpoint(tmp_path / "numpy.ckpt")
+        weights.append(flat(learned))
+        again = PolicyGradient.load_from_checkpoint(tmp_path / "numpy.ckpt")
+        assert (again.entropy_weight, again.policy.temperature, again.standardise) == (0.25, 0.5, False)
+    assert torch.equal(*weights)
+    with pytest.raises(TypeError):
+        SelfPlay(GAME, games=2.5)  # type: ignore[arg-type]
+
+
+def test_layers_that_are_unfrozen_later(trainer: MakeTrainer, module: MakeModule) -> None:
+    class Unfreeze(pl.Callback):
+        def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            next(pl_module.parameters()).requires_grad_(False)
+
+        def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            next(pl_module.parameters()).requires_grad_(trainer.current_epoch > 0)
+
+    trainer(max_epochs=3, callbacks=[Unfreeze()]).fit(module(), SelfPlay(GAME, games=8))
 
 
 # --- The module and the games must agree -----------------------------------------------------------------------------
@@ -372,12 +501,31 @@ def test_seed_everything_reaches_the_games(trainer: MakeTrainer, module: MakeMod
     assert positions(6, seed=5) == positions(5)  # its own seed goes first
 
 
-def test_a_wrapped_run_goes_on_with_new_games(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+class Generated(Wrapper):
+    """Hands on the batches by a generator of its own."""
+
+    def train_dataloader(self) -> Any:
+        loader = self.games.train_dataloader()
+
+        class Each:
+            def __len__(self) -> int:
+                return len(loader)
+
+            def __iter__(self) -> Iterator[Batch]:
+                yield from loader
+
+        return Each()
+
+
+@pytest.mark.parametrize("wrapper", [Wrapper, Generated])
+def test_a_wrapped_run_goes_on_with_new_games(
+    wrapper: type[Wrapper], trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
     def run(epochs: int, wrap: bool, **arguments: Any) -> tuple[Tensor, SelfPlay, pl.Trainer]:
         pool = OpponentPool({"random": 0.25}, share=0.5, every=1, size=2)
         learned, games = module(), SelfPlay(GAME, games=16, seed=3, opponents=pool)
         fit = trainer(max_epochs=epochs, default_root_dir=tmp_path)
-        fit.fit(learned, Wrapper(games) if wrap else games, **arguments)
+        fit.fit(learned, wrapper(games) if wrap else games, **arguments)
         return flat(learned), games, fit
 
     straight, _, _ = run(4, wrap=False)

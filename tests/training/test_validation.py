@@ -262,6 +262,82 @@ def test_a_monitor_that_would_see_stale_scores_is_refused(
     others.fit(module(), data())
 
 
+@pytest.mark.parametrize(
+    "monitoring",
+    [
+        ModelCheckpoint(monitor="score/random", save_on_train_epoch_end=True),
+        EarlyStopping("score/random", strict=False, check_on_train_epoch_end=True),
+    ],
+)
+def test_a_monitor_of_every_epoch_is_refused_where_matches_are_rarer(
+    monitoring: pl.Callback, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    fit = trainer(check_val_every_n_epoch=3, callbacks=[match(), monitoring], enable_checkpointing=True)
+    with pytest.raises(ValueError, match="more often than EvaluationMatch plays"):
+        fit.fit(module(), data())
+
+
+def test_a_score_is_there_for_its_rollout_alone(
+    script: Callable[..., Scripted], trainer: MakeTrainer, module: MakeModule
+) -> None:
+    seen = []
+
+    class See(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            seen.append("score/random" in trainer.callback_metrics)
+
+    script(0.5)
+    trainer(max_epochs=5, check_val_every_n_epoch=2, callbacks=[See(), match()]).fit(module(), data())
+    assert seen == [False, True, False, True, True]
+
+
+def test_two_matches_of_one_name_are_refused(trainer: MakeTrainer, module: MakeModule) -> None:
+    both = [match(), match(opponents=["random", "previous"], seed=3)]
+    with pytest.raises(ValueError, match="two EvaluationMatch would both log score"):
+        trainer(callbacks=both).fit(module(), data())
+
+
+def test_two_matches_log_one_rating(script: Callable[..., Scripted], trainer: MakeTrainer, module: MakeModule) -> None:
+    script(0.75, 0.25)
+    both = [match(), match(opponents=["greedy"])]
+    fit = trainer(max_epochs=3, check_val_every_n_epoch=2, callbacks=both)
+    fit.fit(module(), data())
+    assert fit.callback_metrics["rating"] == pytest.approx(191, abs=5)  # the first one's, 400 log₁₀ 3
+    assert {"score/random", "score/greedy"} <= fit.callback_metrics.keys()
+    assert fit.check_val_every_n_epoch == 2
+
+
+def test_a_match_is_played_in_evaluation_mode_and_the_modes_come_back(
+    monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    modes = []
+
+    def look(game: Any, a: PolicyPlayer, b: Any, openings: Any, **options: Any) -> Iterator[MatchResult]:
+        modes.append(any(part.training for part in a.policy.modules()))
+        yield from Scripted([0.5])(game, a, b, openings, **options)
+
+    monkeypatch.setattr(callbacks, "play_in_parts", look)
+    learned = module()
+    learned.policy.network.body[1].eval()  # type: ignore[index, operator, union-attr]  # one that stays so
+    before = [part.training for part in learned.modules()]
+    match().evaluate(trainer(), learned)
+    assert modes == [False]
+    assert [part.training for part in learned.modules()] == before
+
+
+def test_a_callback_of_another_run_begins_anew(
+    script: Callable[..., Scripted], trainer: MakeTrainer, module: MakeModule
+) -> None:
+    evaluation, played = match(opponents=["random", "previous"]), script(0.5)
+    trainer(max_epochs=1, callbacks=[evaluation]).fit(module(), data())
+    assert len(played.met) == 1 + 2
+    learned = module()
+    start = weights(learned.policy)
+    trainer(max_epochs=1, callbacks=[evaluation]).fit(learned, data())
+    assert len(played.met) == 2 * (1 + 2)
+    assert torch.equal(played.met[3], start)
+
+
 def test_all_metrics_are_of_one_rollout_wherever_they_are_read(
     script: Callable[..., Scripted], trainer: MakeTrainer, module: MakeModule
 ) -> None:
