@@ -62,7 +62,9 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
                 lacking = [one for one in PRECISIONS if one != chosen.trainer.precision]
                 if fastest_precision(chosen.config_init.trainer.accelerator) == "32-true":
                     lacking = []  # bf16 would be emulated, which takes minutes
-                more = [[*arguments, "--run", f"{folder}/{one}", "--trainer.precision", one] for one in lacking]
+                more = [
+                    [*arguments, "--run", f"{folder}/{len(runs)}-{one}", "--trainer.precision", one] for one in lacking
+                ]
                 runs[path.stem] = [chosen, *map(RunCLI.build, more)]
         results: dict[str, Any] = {"machine": _machine()}
         _say("machine", results["machine"])

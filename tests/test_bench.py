@@ -47,7 +47,9 @@ def test_both_precisions_where_there_are_instructions_for_both(
     folder: Path, units: dict[str, bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
-    assert bench.main([*SMALL, "--trainer.accelerator", "cpu", "--json", "bench.json"]) == 0
+    (folder / "other.yaml").write_text((folder / "small.yaml").read_text())
+    both_recipes = [*SMALL, "--config", "other.yaml"]
+    assert bench.main([*both_recipes, "--trainer.accelerator", "cpu", "--json", "bench.json"]) == 0
     figures = json.loads((folder / "bench.json").read_text())
     assert figures["precision"] == ("bf16-mixed" if units else "32-true")
     both = {"loop_in_bf16-mixed_plies_per_s", "loop_in_32-true_plies_per_s", "bf16-mixed_over_32-true"}
