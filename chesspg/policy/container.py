@@ -35,7 +35,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def read_fields(path: Path) -> Any:
-    """The policy's own fields. Raises PolicyFileError if the file is no policy file or is not whole."""
+    """The policy's own fields. Raises PolicyFileError if the file is not a whole policy file."""
     size = path.stat().st_size
     if size > MOST_FILE:
         raise PolicyFileError(f"{path} has {size:,} bytes; a policy file has at most {MOST_FILE:,}")

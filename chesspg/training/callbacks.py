@@ -43,7 +43,8 @@ class EvaluationMatch(Callback):
     Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and printed
     as one line; with a temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is
     known (random's is 0; in chess also those of the ladder that ships) follows the policy's own, logged as `rating`
-    with `rating_low` and `rating_high`. Works with any module that has a `policy`.
+    with `rating_low` and `rating_high`; of several matches in one Trainer the first logs it. Works with any module that
+    has a `policy`.
 
     `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for
     this. So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play
@@ -312,7 +313,7 @@ class EvaluationMatch(Callback):
 
         Args:
             trainer: Whose callbacks are looked at.
-            stale: Whether any that looks after each validation, or after each epoch where there is none, would do so.
+            stale: Whether matches are rarer than validations, or than epochs where there is no validation.
             interval: Rollouts between matches.
         """
         for callback in _callbacks(trainer):

@@ -134,7 +134,7 @@ class RolloutCheckpoint(Checkpoint):
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What tells a folder on disk from another of the same name; None if there is none."""
+    """What identifies a folder on disk, whatever its name; None if there is none."""
     try:
         found = folder.stat()
     except OSError:

@@ -27,7 +27,7 @@ else:
 OUTCOMES = {result: outcome for outcome, result in RESULTS.items()}
 DECOMPRESS: dict[str, Callable[[BinaryIO], BinaryIO]] = {".gz": gzip.open, ".bz2": bz2.open, ".zst": zstd.open}  # type: ignore[dict-item]
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, OSError)
-MOST_LINES, MOST_CHARACTERS = 10_000, 1 << 20  # of a game; what is longer is no game
+MOST_LINES, MOST_CHARACTERS = 10_000, 1 << 20  # of a game; anything longer is not a game
 UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
 
 _TAG = re.compile(r"\[[A-Za-z0-9]\w*\s+\"")
