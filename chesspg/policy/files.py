@@ -88,7 +88,7 @@ def read(path: str | Path) -> tuple[Header, Mapping[str, Tensor]]:
     from safetensors.torch import load  # not before the header is known to be good: torch takes seconds
 
     try:
-        return header, _own_names(load(path.read_bytes()))
+        return header, own_names(load(path.read_bytes()))
     except (SafetensorError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise PolicyFileError(f"{path} is damaged: {error}") from None
 
@@ -139,14 +139,14 @@ def header_of(policy: Policy, facts: Mapping[str, Any] | None = None) -> Header:
 def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> None:
     from safetensors.torch import save  # save_file's is for its owner's eyes alone, whatever the umask
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _own_names(weights).items()}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in own_names(weights).items()}
     whole = container.with_fields(save(tensors), asdict(header))
     write_atomically(path, lambda temporary: temporary.write_bytes(whole))
 
 
 def of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a checkpoint that Lightning wrote holds of a policy file: the header's fields, the weights."""
-    state = _own_names(checkpoint["state_dict"])
+    state = own_names(checkpoint["state_dict"])
     return checkpoint[HEADER], {
         name.removeprefix(NETWORK): at for name, at in state.items() if name.startswith(NETWORK)
     }
@@ -190,7 +190,7 @@ def _whole(path: Path) -> bool:
     return True
 
 
-def _own_names(state: Mapping[str, Any]) -> dict[str, Any]:
+def own_names(state: Mapping[str, Any]) -> dict[str, Any]:
     """Weights by the names they have in a network that is not compiled."""
     return {name.replace(COMPILED, ""): at for name, at in state.items()}
 

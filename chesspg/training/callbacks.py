@@ -26,12 +26,12 @@ from chesspg.games.game import Game
 from chesspg.players.player import Player
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
+from chesspg.policy import files
 from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import COMPILED, cores, named_as_in, policy_of
+from chesspg.training.datamodule import MOST, cores, named_as_in, policy_of
 from chesspg.training.packages import check_package
 
 PREVIOUS, BEST = "previous", "best"
-MOST_GAMES = 1 << 20  # of a match
 SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
 RATINGS = ("rating", "rating_low", "rating_high")  # and of all of them
 PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches
@@ -85,8 +85,8 @@ class EvaluationMatch(Callback):
         gate: tuple[float, float] | None = None,
     ) -> None:
         check_package()
-        if not 2 <= games <= MOST_GAMES or games % 2:
-            raise ValueError(f"games is {games}; a match needs an even number from 2 to {MOST_GAMES:,}, half per color")
+        if not 2 <= games <= MOST or games % 2:
+            raise ValueError(f"games is {games}; a match needs an even number from 2 to {MOST:,}, half per color")
         if every_n_rollouts < 1:
             raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be at least 1")
         if not 0 <= within < 0.5:
@@ -238,7 +238,7 @@ class EvaluationMatch(Callback):
         passed = self.gate and BEST in results and results[BEST].sprt(*self.gate).decision == "accept"
         if remember:
             self._played_at = trainer.global_step
-            state = {name.replace(COMPILED, ""): tensor for name, tensor in policy.state_dict().items()}
+            state = files.own_names(policy.state_dict())
             weights = {name: tensor.detach().clone() for name, tensor in state.items()}
             self.earlier[PREVIOUS] = weights
             if passed or (self.gate and BEST not in self.earlier):

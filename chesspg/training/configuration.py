@@ -25,8 +25,8 @@ from yaml import YAMLError
 from chesspg.policy import bounded_yaml
 from chesspg.policy.bounded_yaml import OutOfBounds
 from chesspg.policy.networks import Network
+from chesspg.training.datamodule import MOST
 
-MOST = 1 << 20
 RANGES = {  # by dotted name
     "data.games": (1, MOST),
     "data.updates": (1, MOST),

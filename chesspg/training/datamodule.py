@@ -37,7 +37,6 @@ _FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING
 _PLAYING: weakref.WeakKeyDictionary[pl.Trainer, SelfPlay] = weakref.WeakKeyDictionary()  # whose games a Trainer uses
 
 
-COMPILED = "_orig_mod."  # in the names of what torch.compile wrapped
 MOST = 1 << 20  # games, updates, passes or plies
 
 
@@ -288,6 +287,14 @@ class SelfPlay(pl.LightningDataModule):
         if check := getattr(module, "check", None):
             check(self)
 
+    def check_factor(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError if Lightning would divide by another K than that for which the rollout was cut."""
+        if trainer.accumulate_grad_batches != self.accumulated:
+            raise ValueError(
+                f"accumulate_grad_batches changed from {self.accumulated} to {trainer.accumulate_grad_batches} while "
+                "training; rollouts are cut for the former, so it must stay the same"
+            )
+
     def teardown(self, stage: str) -> None:
         if self.opponents:
             self.opponents.close()
@@ -340,9 +347,8 @@ def policy_of(module: pl.LightningModule) -> Policy:
 
 def named_as_in(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the names that they have in a module, of which parts may be compiled now or may have been."""
-    names = {name.replace(COMPILED, ""): name for name in module.state_dict()}
-    plain = {name.replace(COMPILED, ""): weight for name, weight in weights.items()}
-    return {names.get(name, name): weight for name, weight in plain.items()}
+    names = files.own_names({name: name for name in module.state_dict()})
+    return {names.get(name, name): weight for name, weight in files.own_names(weights).items()}
 
 
 def cores(trainer: pl.Trainer) -> int:
@@ -357,21 +363,20 @@ class _RolloutLoader:
     def __init__(self, data: SelfPlay) -> None:
         self.data = data
         self._met: tuple[pl.Trainer, pl.LightningModule] | None = None  # for whom all is known to be right
-        self.accumulated = 1  # the K for which rollouts are cut
 
     def __len__(self) -> int:
         self._meet()
-        return self.data.updates * self.accumulated * self.data.passes
+        return self.data.updates * self.data.accumulated * self.data.passes
 
     def __iter__(self) -> Iterator[Batch]:
         # A generator: nothing is played before the first batch is asked for.
-        data, trainer, factor, batches = self.data, self._meet(), self.accumulated, len(self)
+        data, trainer, factor, batches = self.data, self._meet(), self.data.accumulated, len(self)
         if trainer is None:
             raise ValueError(
                 "SelfPlay knows no Trainer: give it to Trainer.fit as the data module or, where another data module "
                 "wraps it and the module is not a PolicyGradient, set its attribute `trainer` first"
             )
-        self._check_factor(trainer)
+        data.check_factor(trainer)
         if trainer.fit_loop.restarting and (begun := trainer.fit_loop.epoch_loop.batch_progress.current.ready):
             rank_zero_warn(
                 f"{trainer.ckpt_path} was saved after {begun} batches of a rollout, whose games are gone; training "
@@ -409,7 +414,7 @@ class _RolloutLoader:
             # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
             rows = np.arange(rollout.plies) if updates == 1 else order.permutation(rollout.plies)
             for part in np.array_split(rows, parts):
-                self._check_factor(trainer)
+                data.check_factor(trainer)
                 yield stored.batch(part, games, plies, parts * ranks)
 
     def _meet(self) -> pl.Trainer | None:
@@ -422,21 +427,12 @@ class _RolloutLoader:
             if _PLAYING.get(trainer, self.data) is not self.data and _is_announced(trainer):
                 raise ValueError("a PolicyGradient can learn from the games of one SelfPlay at a time, got two")
             _PLAYING[trainer] = self.data
-            self._met, self.accumulated = (trainer, module), trainer.accumulate_grad_batches
-            self.data.accumulated = self.accumulated
+            self._met, self.data.accumulated = (trainer, module), trainer.accumulate_grad_batches
             if self.data.opponents:
                 PoolFiles.install(trainer, self.data.opponents)
             if meet := getattr(module, "meet", None):
                 meet(self.data)
         return trainer
-
-    def _check_factor(self, trainer: pl.Trainer) -> None:
-        """Raise ValueError if Lightning would divide by another K than that for which the rollout was cut."""
-        if trainer.accumulate_grad_batches != self.accumulated:
-            raise ValueError(
-                f"accumulate_grad_batches changed from {self.accumulated} to {trainer.accumulate_grad_batches} while "
-                "training; rollouts are cut for the former, so it must stay the same"
-            )
 
 
 class _OneBatch:

@@ -251,7 +251,8 @@ class PolicyGradient(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """K·Σ loss / games: Lightning divides by the K micro-batches of an update, and averages over ranks."""
         _check_batch(batch)
-        self._check_factor()
+        if self._trainer and (data := self_play_of(self.trainer)) and data.rollout:
+            data.check_factor(self.trainer)
         n = len(batch.choice)
         if n == 0:  # a rollout with fewer plies than parts; no network need know what to do with nothing
             return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
@@ -415,16 +416,6 @@ class PolicyGradient(pl.LightningModule):
         """What a policy file says about this training."""
         updates = self.trainer.global_step if self._trainer else 0
         return {"updates": updates, **self.played}
-
-    def _check_factor(self) -> None:
-        """Raise ValueError if Lightning will divide by another K than that for which the rollout was cut."""
-        data = self_play_of(self.trainer) if self._trainer else None
-        factor = self.trainer.accumulate_grad_batches if data else 0
-        if data and data.rollout and data.accumulated != factor:
-            raise ValueError(
-                f"accumulate_grad_batches changed from {data.accumulated} to {factor} inside a rollout, which was cut "
-                "for the former"
-            )
 
     def _gather(self, tensor: Tensor) -> Tensor:
         """[n, …] of each rank to [ranks · n, …]."""
