@@ -15,7 +15,7 @@ from chesspg.policy.attacks import Attacks
 
 
 class NetworkOutput(NamedTuple):
-    logits: Tensor  # [N, M] raw scores of the legal actions; anything finite behind a game's last
+    logits: Tensor  # [N, M] raw scores of the legal actions; anything finite after a game's last action
     value: Tensor | None  # [N] in (−1, 1), the expected return of the mover; None without a value head
 
 
@@ -40,7 +40,9 @@ class Network(nn.Module):
 
     def unpack(self, planes: Tensor) -> Tensor:
         """[N, P, W] int64 words to [N, P, squares] zeros and ones, in the precision the network runs in."""
-        bytes_ = planes.flatten(1).contiguous().view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
+        # Copied, since what torch calls contiguous may still have strides of zero, which `view` refuses.
+        words = planes.flatten(1).clone(memory_format=torch.contiguous_format)  # [N, P · W]
+        bytes_ = words.view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
         table, device = self.bits, planes.device.type
         if torch.is_autocast_enabled(device):
             table = table.to(torch.get_autocast_dtype(device))
@@ -66,7 +68,7 @@ class MLP(Network):
     def __init__(self, game: Game, hidden: Sequence[int] = (64, 64), value: bool = False) -> None:
         super().__init__(game, hidden=list(hidden), value=value)
         if any(width < 1 for width in hidden):
-            raise ValueError(f"hidden is {list(hidden)}; widths of 1 or more would do")
+            raise ValueError(f"the widths in hidden must be at least 1, got {list(hidden)}")
         sizes = [len(game.planes) * self.squares + len(game.scalars), *hidden]
         layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
         self.body = nn.Sequential(*(layer for pair in layers for layer in pair))
@@ -104,9 +106,11 @@ class ResidualNet(Network):
     def __init__(self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False) -> None:
         super().__init__(game, channels=channels, blocks=blocks, value=value)
         if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
-            raise ValueError(f"ResidualNet has chess's from×to actions, which {game.name} has not; take MLP")
-        if channels < 1 or blocks < 0:
-            raise ValueError(f"channels is {channels} and blocks {blocks}; 1 and 0 or more would do")
+            raise ValueError(f"ResidualNet is for the board and the actions of chess, got {game.name}; use MLP instead")
+        if channels < 1:
+            raise ValueError(f"channels must be at least 1, got {channels}")
+        if blocks < 0:
+            raise ValueError(f"blocks must be at least 0, got {blocks}")
         self.channels = channels
         self.attacks = Attacks()
         inputs = len(game.planes) + len(self.attacks.names) + len(game.scalars)

@@ -107,13 +107,12 @@ def full_batch(count: int, device: torch.device) -> int:
 
 def to_tensors(observation: Observation, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """planes [N, P, W] int64, scalars [N, S] uint8 and padded legal actions [N, M] int16."""
-    planes = send(observation.planes.view(np.int64), device)
-    return planes, send(observation.scalars, device), send(observation.legal.padded(), device)
+    return words(observation.planes, device), send(observation.scalars, device), send(observation.legal.padded(), device)
 
 
 def send(array: NDArray[Any], device: torch.device | None = None) -> Tensor:
     """The array on the device. CUDA fetches it itself, from pinned memory, and nobody waits."""
-    tensor = torch.from_numpy(array)
+    tensor = from_numpy(array)
     if device is not None and device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
@@ -134,6 +133,11 @@ def fetch(tensor: Tensor) -> Callable[[], NDArray[Any]]:
     return wait
 
 
-def words(planes: NDArray[np.uint64]) -> Tensor:
+def words(planes: NDArray[np.uint64], device: torch.device | None = None) -> Tensor:
     """uint64 words as int64 ones of the same bits: torch can neither shift nor gather uint64."""
-    return torch.from_numpy(planes.view(np.int64))
+    return send(planes.astype(np.uint64, copy=False).view(np.int64), device)
+
+
+def from_numpy(array: NDArray[Any]) -> Tensor:
+    """The array as a tensor, copied only where torch can't share it: read-only, byte-swapped, strided backwards."""
+    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from chesspg.games.chess import Chess, encoding
+from chesspg.games.game import Game, Legal, Observation
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy.networks import MLP, Network, ResidualBlock, ResidualNet
-from chesspg.policy.policy import to_tensors
+from chesspg.policy.policy import to_tensors, words
 
 CHESS = Chess(backend="python-chess")
 POSITIONS = ["startpos", "startpos moves e2e4", "8/1P2k3/8/8/8/8/6p1/4K3 w - - 30 40"]
@@ -35,6 +40,77 @@ def test_unpack_puts_every_bit_on_its_square(words: int) -> None:
     for n, p, square in np.argwhere(bits):
         planes[n, p, square // 64] |= np.uint64(1) << np.uint64(square % 64)
     assert (network.unpack(torch.from_numpy(planes.view(np.int64))).numpy() == bits).all()
+
+
+def padded(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers as a part of a larger array."""
+    whole = np.zeros([2 * size + 1 for size in array.shape], array.dtype)
+    part = whole[tuple(slice(1, None, 2) for _ in array.shape)]
+    part[...] = array
+    return part
+
+
+def backwards(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers with negative strides."""
+    every = (slice(None, None, -1),) * array.ndim
+    return array[every].copy()[every]
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """The same numbers, read-only."""
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+LAYOUTS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "part of a larger array": padded,
+    "Fortran order": np.asfortranarray,
+    "negative strides": backwards,
+    "read-only": frozen,
+    "byte-swapped": lambda array: array.astype(array.dtype.newbyteorder()),
+    "a transposed copy": lambda array: array.T.copy().T,
+    "not aligned": lambda array: np.frombuffer(b"x" + array.tobytes(), array.dtype, offset=1).reshape(array.shape),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("game", [TicTacToe(), CHESS], ids=["tic-tac-toe", "chess"])
+def test_any_array_of_the_right_shape_and_type_is_seen_alike(game: Game, layout: str) -> None:
+    network = ResidualNet(game, channels=4, blocks=1) if isinstance(game, Chess) else MLP(game)
+    games = game.start(5)
+    for ply in range(3):
+        legal = games.observe().legal
+        games.play(legal.take(np.arange(5) * (ply + 1) % legal.counts))
+    seen = games.observe()
+    change = LAYOUTS[layout]
+    offsets = change(seen.legal.offsets.astype(np.int32))
+    legal = Legal(change(seen.legal.actions), offsets)
+    changed = Observation(change(seen.planes), change(seen.scalars), change(seen.player), legal)
+    for rows in (slice(None), [3], [], [2, 0, 0]):
+        expected, got = (network(*to_tensors(one[rows])).logits for one in (seen, changed))
+        assert torch.equal(expected, got)
+
+
+def test_unpack_takes_planes_with_strides_of_zero() -> None:
+    """numpy and torch call an array contiguous whatever the stride of an axis of one."""
+    network = MLP(TicTacToe())
+    sticks = np.array([5, 0, 0x1FF, 256], dtype=np.uint64)
+    bits = (sticks[:, None] >> np.arange(9, dtype=np.uint64) & np.uint64(1)).astype(np.float32)
+    for count in (4, 1, 0):
+        for planes in (sticks[:count, None, None], np.broadcast_to(sticks[:count, None, None], (count, 2, 1))):
+            unpacked = network.unpack(words(planes)).numpy()
+            np.testing.assert_array_equal(unpacked, np.repeat(bits[:count, None], planes.shape[1], axis=1))
+    one = np.broadcast_to(np.uint64(5), (3, 2, 1))  # one number everywhere
+    np.testing.assert_array_equal(network.unpack(words(one)).numpy(), np.broadcast_to(bits[0], (3, 2, 9)))
+
+
+def test_unpack_takes_any_tensor() -> None:
+    network = MLP(TicTacToe())
+    planes = torch.arange(24).reshape(4, 2, 3)
+    expected = network.unpack(planes[:, :, :1].clone())
+    assert torch.equal(network.unpack(planes[:, :, :1]), expected)
+    assert torch.equal(network.unpack(planes.permute(2, 0, 1).contiguous().permute(1, 2, 0)[:, :, :1]), expected)
 
 
 def test_unpack_follows_the_precision_of_the_network() -> None:
@@ -64,10 +140,14 @@ def test_shapes(value: bool) -> None:
 
 
 def test_a_network_of_nothing_is_refused() -> None:
-    for sizes in ({"channels": 0}, {"channels": -3}, {"blocks": -1}):
-        with pytest.raises(ValueError, match="1 and 0 or more would do"):
+    for sizes, said in (
+        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"channels": -3}, "channels must be at least 1, got -3"),
+        ({"blocks": -1}, "blocks must be at least 0, got -1"),
+    ):
+        with pytest.raises(ValueError, match=said):
             ResidualNet(CHESS, **sizes)
-    with pytest.raises(ValueError, match=r"hidden is \[8, 0\]; widths of 1 or more would do"):
+    with pytest.raises(ValueError, match=r"the widths in hidden must be at least 1, got \[8, 0\]"):
         MLP(TicTacToe(), hidden=(8, 0))
 
 
