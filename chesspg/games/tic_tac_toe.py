@@ -9,9 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.game import Game, IllegalAction, Indices, Legal, Observation, Outcomes, join_position, split_position
+from chesspg.games.game import (
+    EMPTY,
+    Game,
+    IllegalAction,
+    Indices,
+    Legal,
+    Observation,
+    Outcomes,
+    draw_board,
+    join_position,
+    split_position,
+    square_names,
+)
 
-SQUARES = tuple(file + rank for rank in "123" for file in "abc")  # bit 0 = a1, as in chess
+BOARD = (3, 3)
+SQUARES = square_names(BOARD)  # a1 to c3, by their bits
 FULL = 0b111_111_111
 LINES = np.array([0o7, 0o70, 0o700, 0o111, 0o222, 0o444, 0o421, 0o124], dtype=np.uint64)
 EMPTY_START = "3/3/3 x"
@@ -43,7 +56,7 @@ class TicTacToeGames:
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         actions = np.asarray(actions, dtype=np.int64)
         if len(actions) != len(self):
-            raise ValueError(f"{len(actions)} actions for {len(self)} games; one for each is needed")
+            raise ValueError(f"play needs one action for each of {len(self)} games, got {len(actions)} actions")
         in_range = (actions >= 0) & (actions < 9)
         legal = in_range & self._free()[np.arange(len(self)), np.where(in_range, actions, 0)]
         if not legal.all():
@@ -89,7 +102,7 @@ class TicTacToe(Game):
 
     name = "tic-tac-toe"
     encoding_version = 1
-    board = (3, 3)
+    board = BOARD
     planes = ("own", "opponent")
     scalars: Mapping[str, int] = {}
     num_actions = 9
@@ -107,35 +120,24 @@ class TicTacToe(Game):
         )
         for index, moves in enumerate(histories):
             one = games[[index]]
-            for move in moves:
-                if move not in SQUARES:
-                    raise ValueError(f"{move!r} is no square of tic-tac-toe: {texts[index]}")
-                one.play(np.array([SQUARES.index(move)]))
+            try:
+                for move in moves:
+                    one.play(np.array([SQUARES.index(move)]))
+            except ValueError:  # no square, taken already, or after the end
+                raise ValueError(f"{texts[index]!r} is not a position of tic-tac-toe: {move} is illegal") from None
             games.stones[index], games.player[index] = one.stones[0], one.player[0]
             games.history[index] = one.history[0]
         return games
 
     def render(self, position: str) -> str:
         games = self.start([position])
-        last = games.history[0][-1] if games.history[0] else None
-        lines = []
-        for row in (2, 1, 0):
-            cells = []
-            for square in range(3 * row, 3 * row + 3):
-                stone = (
-                    "x"
-                    if int(games.stones[0, 0]) >> square & 1
-                    else "o"
-                    if int(games.stones[0, 1]) >> square & 1
-                    else "·"
-                )
-                cells.append(f"({stone})" if square == last else f" {stone} ")
-            lines.append(f"{row + 1} {''.join(cells)}")
-        return "\n".join([*lines, "   a  b  c"])
+        x, o = games.stones[0].tolist()
+        pieces = ["x" if x >> square & 1 else "o" if o >> square & 1 else EMPTY for square in range(9)]
+        return draw_board(BOARD, pieces, games.history[0][-1:])
 
     def parse_move(self, position: str, text: str) -> int:
         if text not in SQUARES:
-            raise ValueError(f"{text!r} is no square; write one of {' '.join(SQUARES)}")
+            raise ValueError(f"unknown square {text!r}; expected one of {' '.join(SQUARES)}")
         action = SQUARES.index(text)
         if action not in self.start([position]).observe().legal.actions:
             raise ValueError(f"{text} is not free")
@@ -150,6 +152,6 @@ def _read(start: str) -> tuple[tuple[int, int], int]:
     board, _, mover = start.partition(" ")
     ranks = ["".join("." * int(c) if c in "123" else c for c in rank) for rank in reversed(board.split("/"))]
     if [len(rank) for rank in ranks] != [3, 3, 3] or set(board) - set("xo123/") or mover not in ("x", "o"):
-        raise ValueError(f"{start!r} is no tic-tac-toe position; one reads like {EMPTY_START!r}")
+        raise ValueError(f"{start!r} is not a position of tic-tac-toe; expected one such as {EMPTY_START!r}")
     x, o = (sum(1 << square for square, c in enumerate("".join(ranks)) if c == player) for player in "xo")
     return (x, o), "xo".index(mover)

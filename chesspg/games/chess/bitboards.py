@@ -98,11 +98,11 @@ class BitboardGames:
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         chosen = np.asarray(actions).astype(np.int64)
         if len(chosen) != len(self):
-            raise ValueError(f"{len(chosen)} actions for {len(self)} games; one for each is needed")
+            raise ValueError(f"play needs one action for each of {len(self)} games, got {len(chosen)} actions")
         index = self._advance(chosen)
         if index >= 0:
             action, board = int(chosen[index]), self._bare_board(index)
-            named = encoding.action_to_move(action, board) if 0 <= action < encoding.NUM_ACTIONS else "no move"
+            named = encoding.action_text(action, board)
             state = "after the end of the game" if self._rows.reason[index] else "illegal"
             raise IllegalAction(f"game {index}: action {action} ({named}) is {state} in {board.fen()}")
 

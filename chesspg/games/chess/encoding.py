@@ -55,6 +55,14 @@ def action_to_move(action: int, board: chess.Board) -> chess.Move:
     return chess.Move(source ^ flip, target ^ flip, chess.QUEEN if promotes else None)
 
 
+def action_text(action: int, board: chess.Board) -> str:
+    """An action as UCI, for messages about one that may mean no move at all."""
+    if not 0 <= action < NUM_ACTIONS:
+        return "no move"
+    move = action_to_move(action, board)  # an underpromotion to the right of the h-file has no square to go to
+    return move.uci() if move.to_square in chess.SQUARES else "no move"
+
+
 def encode_planes(boards: list[chess.Board], en_passant: list[int]) -> NDArray[np.uint64]:
     """[N, 14, 1] the planes of N boards; en_passant: [N] words of legally capturable squares."""
     words = np.array(

@@ -139,12 +139,10 @@ class PythonChessGames:
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         chosen = [int(action) for action in actions]
         if len(chosen) != len(self):
-            raise ValueError(f"{len(chosen)} actions for {len(self)} games; one for each is needed")
+            raise ValueError(f"play needs one action for each of {len(self)} games, got {len(chosen)} actions")
         for index, (record, action) in enumerate(zip(self._records, chosen, strict=True)):
             if action not in record.legal_actions():
-                named = (
-                    encoding.action_to_move(action, record.board) if 0 <= action < encoding.NUM_ACTIONS else "no move"
-                )
+                named = encoding.action_text(action, record.board)
                 state = "illegal" if record.legal_actions() else "after the end of the game"
                 raise IllegalAction(f"game {index}: action {action} ({named}) is {state} in {record.board.fen()}")
         for record, action in zip(self._records, chosen, strict=True):
