@@ -157,7 +157,7 @@ def test_mating_the_policy(here: Path, person: Person) -> None:
 def test_tic_tac_toe(here: Path, person: Person) -> None:
     told = person.types("b2\nb2\nz9\nmoves\nhint\n", "checkpoints/tic_tac_toe", "--seed", "2")
     assert "b2 is not free" in told
-    assert "'z9' is no square" in told
+    assert "unknown square 'z9'" in told
     assert "   a  b  c" in told
     assert re.search(r"plays 1\.\.\. [abc][123] \(", told)
 

@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from chesspg.games.game import (
     MOST_ACTIONS,
     MOST_REASONS,
-    ONGOING,
     Game,
     Games,
     IllegalAction,
@@ -27,7 +26,7 @@ from chesspg.games.game import (
 )
 
 GAMES = 24  # played at random for the check
-PLIES = 300  # after which a random game is left as it is
+PLIES = 200  # after which a random game is left as it is
 WRAPPED = 1 << 16  # added to an action, it is the same action in sixteen bits
 NONSENSE = "no such text"
 
@@ -56,7 +55,7 @@ def check(
         won_by_second: Positions that are over and won by player 1.
         drawn: Positions that are over and drawn.
         starts: Positions that are not over, to be checked besides the initial one, such as one in which player 1 moves.
-        unreadable: Texts that are no positions of the game.
+        unreadable: Texts that are not positions of the game.
 
     Raises:
         BrokenContract: The game breaks a rule.
@@ -98,12 +97,6 @@ class _Sample:
 
 
 _Rule = Callable[[_Sample], None]
-_RULES: list[_Rule] = []
-
-
-def _rule(rule: _Rule) -> _Rule:
-    _RULES.append(rule)
-    return rule
 
 
 def _name(game: object) -> str:
@@ -121,10 +114,10 @@ def _require(true: object, expected: str, got: object = None) -> None:
         raise BrokenContract(f"{expected}{told}")
 
 
-def _refuses(kind: type[Exception], call: Callable[[], object], what: str) -> str:
-    """The message with which a call refuses, as it must."""
+def _refuses(kind: type[Exception], what: str, call: Callable[[Any], object], argument: object) -> str:
+    """The message with which a call refuses its argument, as it must."""
     try:
-        call()
+        call(argument)
     except kind as error:
         return str(error)
     except Exception as error:
@@ -189,7 +182,6 @@ def _each(seen: Observation) -> Iterator[tuple[int, list[int]]]:
         yield i, seen.legal.actions[offsets[i] : offsets[i + 1]].tolist()
 
 
-@_rule
 def _sizes(sample: _Sample) -> None:
     """A game has a name, a version, a board, planes, scalars, actions and reasons of the right kinds."""
     game = sample.game
@@ -222,16 +214,13 @@ def _sizes(sample: _Sample) -> None:
     )
     _require(game.reasons[:1] == ("ongoing",), "the first of reasons must be 'ongoing'", repr(game.reasons))
     _require(1 < len(game.reasons) <= MOST_REASONS, f"reasons must be from 2 to {MOST_REASONS}", len(game.reasons))
-    _require(
-        game.threads is None or _whole(game.threads, 1), "threads must be None or at least 1", repr(game.threads)
-    )
+    _require(game.threads is None or _whole(game.threads, 1), "threads must be None or at least 1", repr(game.threads))
 
 
 def _whole(value: object, low: int, high: float = float("inf")) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-@_rule
 def _rebuilt(sample: _Sample) -> None:
     """A policy file holds init_args, from which the class must build the same game again."""
     game = sample.game
@@ -258,7 +247,6 @@ def _rebuilt(sample: _Sample) -> None:
     )
 
 
-@_rule
 def _types(sample: _Sample) -> None:
     """Arrays have the types and shapes of the contract, whatever the number of games."""
     game = sample.game
@@ -274,7 +262,7 @@ def _require_arrays(game: Game, games: Games, count: int) -> None:
     seen, outcomes = games.observe(), games.outcomes()
     words = words_of(game.board)
     actions = len(seen.legal.actions)
-    for name, array, dtype, shape in [
+    arrays: list[tuple[str, NDArray[Any], type[np.generic], tuple[int, ...]]] = [
         ("observe().planes", seen.planes, np.uint64, (count, len(game.planes), words)),
         ("observe().scalars", seen.scalars, np.uint8, (count, len(game.scalars))),
         ("observe().player", seen.player, np.int8, (count,)),
@@ -283,26 +271,28 @@ def _require_arrays(game: Game, games: Games, count: int) -> None:
         ("outcomes().outcome", outcomes.outcome, np.int8, (count,)),
         ("outcomes().reason", outcomes.reason, np.uint8, (count,)),
         ("material()", games.material(), np.float32, (count,)),
-    ]:
+    ]
+    for name, array, dtype, shape in arrays:
         _require(isinstance(array, np.ndarray), f"{name} must be a numpy array", type(array).__name__)
         _require(array.dtype == dtype, f"{name} must have dtype {np.dtype(dtype)}", array.dtype)
         _require(array.shape == shape, f"{name} of {count} games must have shape {shape}", array.shape)
 
 
-@_rule
 def _fresh(sample: _Sample) -> None:
     """New games are all alike, have not ended, and have no moves."""
     game = sample.game
     _require(isinstance(sample.initial, str) and sample.initial.strip(), "position() must be a text", sample.initial)
     games = game.start(3)
+    _consistent(game, games)
     _require(not games.outcomes().over.any(), "a new game must not be over")
     for i in range(3):
         _require(games.moves(i) == [], f"game {i} is new, so moves({i}) must be []", games.moves(i))
-        _require(games.position(i) == sample.initial, f"all new games must begin at {sample.initial!r}", games.position(i))
+        _require(
+            games.position(i) == sample.initial, f"all new games must begin at {sample.initial!r}", games.position(i)
+        )
     _require_same(_state(games), _state(game.start([sample.initial] * 3)), f"start([{sample.initial!r}]) is a new game")
 
 
-@_rule
 def _random_games(sample: _Sample) -> None:
     """Games can be played at random to their end, or for very long.
 
@@ -320,13 +310,14 @@ def _random_games(sample: _Sample) -> None:
         if not len(games):
             return
         sample.running.append(games[np.arange(len(games))])
-        before = [games.moves(i) for i in range(len(games))]
+        # The first game's moves are looked at throughout, those of all games while they are short.
+        before = [games.moves(i) for i in range(len(games) if len(sample.running) < 20 else 1)]
         games.play(_choose(games, rng).astype((np.int16, np.int64)[len(sample.running) % 2]))
         for i, moves in enumerate(before):
             grown = games.moves(i)
             _require(
                 len(grown) == len(moves) + 1 and grown[:-1] == moves,
-                f"game {i} of {len(before)}: a ply must add one move to moves({i}), {moves[-3:]}",
+                f"game {i} of {len(games)}: a ply must add one move to moves({i}), {moves[-3:]}",
                 grown[-4:],
             )
 
@@ -369,28 +360,21 @@ def _consistent(game: Game, games: Games) -> None:
     )  # fmt: skip
     for i, actions in _each(seen):
         over = bool(outcomes.over[i])
-        _require(
-            bool(actions) != over,
-            f"{at(i)} a game that is over ({game.reasons[outcomes.reason[i]]!r}) must have no legal actions"
-            if over
-            else f"{at(i)} a game that goes on must have a legal action; where nothing else is legal, that is a pass",
-            actions if over else None,
-        )
-        _require(
-            actions == sorted(set(actions)), f"{at(i)} legal actions must ascend, each once", actions
-        )
-        _require(
-            not actions or (actions[0] >= 0 and actions[-1] < game.num_actions),
-            f"{at(i)} legal actions must be from 0 to {game.num_actions - 1}",
-            actions,
-        )
-        _require(over or outcomes.outcome[i] == 0, f"{at(i)} the outcome of a game that goes on must be 0",
-                 outcomes.outcome[i])  # fmt: skip
+        if over and actions:
+            why = game.reasons[outcomes.reason[i]]
+            raise BrokenContract(f"{at(i)} is over ({why}), so it must have no legal actions, got {actions}")
+        if not over and not actions:
+            raise BrokenContract(f"{at(i)} goes on, so it must have a legal action, if nothing else a pass; got none")
+        if actions != sorted(set(actions)):
+            raise BrokenContract(f"{at(i)} legal actions must ascend, each once, got {actions}")
+        if actions and not (actions[0] >= 0 and actions[-1] < game.num_actions):
+            raise BrokenContract(f"{at(i)} legal actions must be from 0 to {game.num_actions - 1}, got {actions}")
+        if not over and outcomes.outcome[i]:
+            raise BrokenContract(f"{at(i)} goes on, so its outcome must be 0, got {outcomes.outcome[i]}")
     material = games.material()
     _require(np.isfinite(material).all(), "material() must be finite; a game without material returns zeros", material)
 
 
-@_rule
 def _known(sample: _Sample) -> None:
     """Known positions have the outcome that is known, for player 0."""
     for outcome, texts in sample.known.items():
@@ -405,7 +389,6 @@ def _known(sample: _Sample) -> None:
         _require(not sample.game.start([text]).outcomes().over[0], f"{text!r} must not be over")
 
 
-@_rule
 def _outcomes(sample: _Sample) -> None:
     """An outcome is player 0's, whoever moved last or would move next.
 
@@ -416,16 +399,15 @@ def _outcomes(sample: _Sample) -> None:
         return
     last: dict[int, set[int]] = {}
     for games in sample.over:
-        outcomes, movers = games.outcomes().outcome, [_last_mover(sample.game, games, i) for i in range(len(games))]
-        for outcome, mover in zip(outcomes.tolist(), movers, strict=True):
+        for i, outcome in enumerate(games.outcomes().outcome.tolist()):
             if outcome:
-                last.setdefault(outcome, set()).add(mover)
+                last.setdefault(outcome, set()).add(_last_mover(sample.game, games, i))
     if len(last) == 1:
         [(outcome, movers)] = last.items()
         winner = 0 if outcome == 1 else 1
         _require(
             len(movers) < 2,
-            f"the outcome must be seen from player 0: 1 if that player has won, -1 if player 1 has; in all random games "
+            "the outcome must be seen from player 0: 1 if that player has won, -1 if player 1 has; in all random games "
             f"that were won it is {outcome}, whoever made the last move. If player {winner} does win all of them, name "
             f"a position in which that is known: check(game, won_by_{('first', 'second')[winner]}=[…])",
         )
@@ -436,7 +418,6 @@ def _last_mover(game: Game, games: Games, i: int) -> int:
     return int(game.start([join_position(start, moves[:-1])]).observe().player[0])
 
 
-@_rule
 def _two_players(sample: _Sample) -> None:
     """There are two players. One may move several times in a row, but not through all games."""
     movers = {int(player) for games in sample.running for player in games.observe().player}
@@ -447,35 +428,28 @@ def _two_players(sample: _Sample) -> None:
     )
 
 
-@_rule
 def _illegal(sample: _Sample) -> None:
     """An illegal action raises IllegalAction and changes no game, not even those before it in the batch."""
     game, rng = sample.game, np.random.default_rng(1)
     for games in sample.batches():
         seen, before = games.observe(), _state(games)
-        over = games.outcomes().over
-        fine = np.where(over, 0, 0)
-        for i, actions in _each(seen):
-            fine[i] = rng.choice(actions) if actions else 0
+        fine = np.array([rng.choice(some) if some else 0 for _, some in _each(seen)], dtype=np.int64)
         for i in sorted({0, len(games) - 1}):
             legal = set(seen.legal[[i]].actions.tolist())
             inside = [action for action in range(game.num_actions) if action not in legal]
             illegal = [*rng.permutation(inside)[:8].tolist(), -1, game.num_actions, -(2**40)]
             illegal += [WRAPPED + action for action in list(legal)[:1]]
             for action in illegal:
-                actions_ = fine.copy()
-                actions_[i] = action
+                actions = fine.copy()
+                actions[i] = action
                 where = f"game {i} of {len(games)}, {before['position'][i]!r}"
-                _refuses(IllegalAction, lambda a=actions_: games.play(a), f"{where}: action {action} is illegal, so play")  # type: ignore[misc]
+                _refuses(IllegalAction, f"{where}: action {action} is illegal, so play", games.play, actions)
                 _require_same(before, _state(games), f"{where}: a refused action {action} must change no game")
         for wrong in (np.append(fine, 0), fine[:-1]):
-            _refuses(
-                ValueError, lambda w=wrong: games.play(w), f"{len(wrong)} actions for {len(games)} games: play"  # type: ignore[misc]
-            )  # fmt: skip
+            _refuses(ValueError, f"{len(wrong)} actions for {len(games)} games: play", games.play, wrong)
             _require_same(before, _state(games), "a refused number of actions must change no game")
 
 
-@_rule
 def _ended(sample: _Sample) -> None:
     """A game that is over stays so, and takes no action."""
     for games in sample.over[:3]:
@@ -485,15 +459,11 @@ def _ended(sample: _Sample) -> None:
         first = together.observe().legal.actions[:1]
         before = _state(together)
         for action in (0, int(first[0]), sample.game.num_actions - 1):
-            _refuses(
-                IllegalAction,
-                lambda a=action: together.play(np.array([first[0], a])),  # type: ignore[misc]
-                f"game 1, {games.position(0)!r}, is over, so play",
-            )
+            actions = np.array([first[0], action])
+            _refuses(IllegalAction, f"game 1, {games.position(0)!r}, is over, so play", together.play, actions)
             _require_same(before, _state(together), "an action after the end of a game must change nothing")
 
 
-@_rule
 def _children(sample: _Sample) -> None:
     """Every legal action can be played, and each leads to a position of its own."""
     for games in sample.running[:4]:
@@ -509,7 +479,6 @@ def _children(sample: _Sample) -> None:
             )
 
 
-@_rule
 def _copies(sample: _Sample) -> None:
     """games[indices] are independent copies in that order; an index may come more than once."""
     rng = np.random.default_rng(2)
@@ -544,7 +513,6 @@ def _check_copy(games: Games, before: Mapping[str, Any], indices: Indices, rng: 
     _require_same(before, _state(games), f"{what} must be a copy: playing it must not change the games it was made of")
 
 
-@_rule
 def _alone(sample: _Sample) -> None:
     """A game goes the same way alone as in a batch, and the same actions give the same game again."""
     rng = np.random.default_rng(3)
@@ -556,12 +524,13 @@ def _alone(sample: _Sample) -> None:
         again.play(actions)
         for one, action in zip(alone, actions, strict=True):
             one.play(np.array([action]))
-        _require_same(_state(games), _state(again), "the same actions must give the same games; there is no chance in them")
+        _require_same(
+            _state(games), _state(again), "the same actions must give the same games; there is no chance in them"
+        )
         for i, one in enumerate(alone):
             _require_same(_state(games[[i]]), _state(one), f"game {i} must be the same if it is played alone")
 
 
-@_rule
 def _kept(sample: _Sample) -> None:
     """What observe() and outcomes() returned stays as it was while the games go on."""
     rng = np.random.default_rng(4)
@@ -575,7 +544,6 @@ def _kept(sample: _Sample) -> None:
         _require_same(copies, held, "an array that was returned must not change when the games go on; return a copy")
 
 
-@_rule
 def _positions(sample: _Sample) -> None:
     """position() is text that start() reads back as the same game: its start, then ` moves ` and the moves, if any."""
     for games in sample.batches():
@@ -601,9 +569,8 @@ def _positions(sample: _Sample) -> None:
         _require_same(state, _state(sample.game.start(texts)), "start(positions) must give the same games again")
 
 
-@_rule
 def _unreadable(sample: _Sample) -> None:
-    """A text that is no position raises ValueError, which names the text; so does an illegal move in it."""
+    """A text that is not a position raises ValueError, which names the text; so does an illegal move in it."""
     last = sample.running[min(2, len(sample.running) - 1)].position(0)
     start, moves = split_position(last)
     texts = [*sample.unreadable, NONSENSE, join_position(start, [*moves, "?!"])]
@@ -613,18 +580,16 @@ def _unreadable(sample: _Sample) -> None:
         if moves:
             texts.append(join_position(start, [*moves, moves[-1]]))  # a move after the end
     for text in texts:
-        told = _refuses(
-            ValueError, lambda t=text: sample.game.start([sample.initial, t]), f"{text!r} is no position, so start"  # type: ignore[misc]
-        )  # fmt: skip
+        told = _refuses(ValueError, f"{text!r} is not a position, so start", sample.game.start, [sample.initial, text])
         _require(text in told, f"start must name the position {text!r} that it can't read", told)
 
 
-@_rule
 def _names(sample: _Sample) -> None:
     """move_name() and parse_move() are each other's inverse, and parse_move() reads what moves() writes."""
     game = sample.game
+    rng = np.random.default_rng(5)
     for begun in sample.running[:: max(1, len(sample.running) // 6)]:
-        for i in range(min(3, len(begun))):
+        for i in sorted({0, len(begun) - 1}):
             position = begun.position(i)
             actions = begun[[i]].observe().legal.actions
             names = [game.move_name(position, int(action)) for action in actions]
@@ -634,15 +599,19 @@ def _names(sample: _Sample) -> None:
                 names,
             )
             _require(len(set(names)) == len(names), f"{position!r}: each action must have a name of its own", names)
-            children = begun[np.full(len(actions), i)]
-            children.play(actions)
-            for k, (action, name) in enumerate(zip(actions.tolist(), names, strict=True)):
-                for text in dict.fromkeys((name, children.moves(k)[-1])):
+            some = np.sort(rng.permutation(len(actions))[:12])
+            children = begun[np.full(len(some), i)]
+            children.play(actions[some])
+            for child, k in enumerate(some.tolist()):
+                action = int(actions[k])
+                for text in dict.fromkeys((names[k], children.moves(child)[-1])):
                     read = game.parse_move(position, text)
                     _require(read == action, f"{position!r}: parse_move({text!r}) must be the action {action}", read)
-            _refuses(ValueError, lambda p=position: game.parse_move(p, "?!"), f"{position!r}: parse_move('?!')")  # type: ignore[misc]
-            _refuses(ValueError, lambda p=position: game.parse_move(p, ""), f"{position!r}: parse_move('')")  # type: ignore[misc]
-    known = {text: games.position(i) for games in sample.running[:3] for i in range(len(games)) for text in games.moves(i)}
+            for text in (NONSENSE, "?!", ""):
+                _refuses(ValueError, f"{position!r}: parse_move({text!r})", partial(game.parse_move, position), text)
+    known = {
+        text: games.position(i) for games in sample.running[:3] for i in range(len(games)) for text in games.moves(i)
+    }
     for text, position in list(known.items())[:50]:
         _names_legal(game, position, text)
 
@@ -657,7 +626,6 @@ def _names_legal(game: Game, position: str, text: str) -> None:
     _require(action in legal, f"{position!r}: parse_move({text!r}) must refuse what is not legal", action)
 
 
-@_rule
 def _rendered(sample: _Sample) -> None:
     """render() draws the board as text, and what a move changes can be seen."""
     game = sample.game
@@ -678,3 +646,10 @@ def _rendered(sample: _Sample) -> None:
         drawn != {game.render(sample.initial)},
         "render() must show what a move changes; all legal first moves leave it the same",
     )
+
+
+# In this order, since a broken rule mostly breaks some of those after it as well.
+_RULES: tuple[_Rule, ...] = (
+    _sizes, _types, _fresh, _random_games, _known, _outcomes, _two_players, _copies, _children, _kept, _alone,
+    _positions, _illegal, _ended, _unreadable, _names, _rendered, _rebuilt,
+)  # fmt: skip

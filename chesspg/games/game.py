@@ -79,10 +79,10 @@ class Legal:
 class Observation:
     """What the movers of N games see and may do. A game that is over has no legal action.
 
-    A plane is a set of squares as bits of W words of 64: square 64 · w + b is bit b of word w. Squares are counted row by
-    row from the bottom left, a1 = 0, b1 = 1, …; bits beyond the last square are 0. The mover should see its own pieces on
-    the same planes whichever player it is, and may see the board turned round, so that what is learned for one player
-    holds for the other.
+    A plane is a set of squares as bits of W words of 64: square 64 · w + b is bit b of word w. Squares are counted row
+    by row from the bottom left, a1 = 0, b1 = 1, …; bits beyond the last square are 0. The mover should see its own
+    pieces on the same planes whichever player it is, and may see the board turned round, so that what is learned for
+    one player holds for the other.
 
     The arrays stay as they are when the games go on.
     """
@@ -103,7 +103,9 @@ class Observation:
 class Outcomes:
     """The rules' verdicts on N games."""
 
-    outcome: NDArray[np.int8]  # [N] 1 if player 0 has won, −1 if player 1 has, 0 if drawn or ongoing, whoever moved last
+    outcome: NDArray[
+        np.int8
+    ]  # [N] 1 if player 0 has won, −1 if player 1 has, 0 if drawn or ongoing, whoever moved last
     reason: NDArray[np.uint8]  # [N] index into Game.reasons, ONGOING while the game goes on
 
     @property

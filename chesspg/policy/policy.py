@@ -107,7 +107,11 @@ def full_batch(count: int, device: torch.device) -> int:
 
 def to_tensors(observation: Observation, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """planes [N, P, W] int64, scalars [N, S] uint8 and padded legal actions [N, M] int16."""
-    return words(observation.planes, device), send(observation.scalars, device), send(observation.legal.padded(), device)
+    return (
+        words(observation.planes, device),
+        send(observation.scalars, device),
+        send(observation.legal.padded(), device),
+    )
 
 
 def send(array: NDArray[Any], device: torch.device | None = None) -> Tensor:

@@ -1,304 +1,590 @@
-"""What every game promises, asked of every game and backend alike."""
+"""The contract of games: every game and backend keeps it, and a game that breaks it is told which rule and where."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from others import ConnectFour, Endless, Forced, Hex, OnePly, Othello, Placing, Twice
 
 from chesspg.games.chess import Chess
-from chesspg.games.game import ONGOING, Game, Games, IllegalAction, Legal, Observation
+from chesspg.games.contract import BrokenContract, check
+from chesspg.games.game import (
+    Game,
+    Games,
+    IllegalAction,
+    Indices,
+    Legal,
+    Observation,
+    Outcomes,
+    draw_board,
+    join_position,
+    split_position,
+    square_names,
+)
 from chesspg.games.tic_tac_toe import TicTacToe
 
+sys.path.append(str(Path(__file__).parent.parent.parent / "examples"))
+from nim import Nim
 
-@dataclass(frozen=True)
-class Case:
-    """A game, and positions in which the answer is known."""
-
-    name: str
-    game: Game
-    second_to_move: str  # a start, without moves, in which player 1 is to move
-    won_by_first: str
-    won_by_second: str
-    drawn: str
-    unreadable: tuple[str, ...]
-
-
-def chess_case(name: str, won_by_first: str, won_by_second: str, **arguments: str) -> Case:
-    return Case(
-        name,
-        Chess(**arguments),
-        "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1",
-        f"startpos moves {won_by_first}",
-        f"startpos moves {won_by_second}",
-        "4k3/8/8/8/8/8/r7/4K2R w K - 99 80 moves h1h2",  # the fiftieth move without capture or pawn move
-        ("checkers", "8/8/8/8/8/8/8/8 w - - 0 1", "startpos moves e2e5", "startpos moves 0000", "startpos moves e9"),
-    )
-
-
-SCHOLAR = "e2e4 e7e5 d1h5 b8c6 f1c4 g8f6 h5f7"
-FOOL = "f2f3 e7e5 g2g4 d8h4"
-CASES = [
-    Case(
-        "tic-tac-toe",
-        TicTacToe(),
-        "3/3/x2 o",
-        "3/3/3 x moves a1 b1 a2 b2 a3",
-        "3/3/3 x moves a1 b1 a2 b2 c3 b3",
-        "3/3/3 x moves a1 b1 c1 a2 b2 a3 b3 c3 c2",
-        ("chess", "3/3/3 z", "3/3/4 x", "3/3 x", "3/3/3 x moves d1"),
-    ),
-    chess_case("chess", SCHOLAR, FOOL, backend="python-chess"),
-    chess_case("chess on bitboards", SCHOLAR, FOOL, backend="bitboards"),
-    chess_case("chess960", SCHOLAR, FOOL, variant="chess960", backend="python-chess"),
-    chess_case(
-        "atomic",
-        "g1f3 a7a6 f3e5 a6a5 e5d7",  # the capture beside the king blows it up
-        "a2a3 g8f6 a3a4 f6e4 a4a5 e4d2",
-        variant="atomic",
-        backend="python-chess",
-    ),
-    chess_case(
-        "king of the hill",
-        "e2e3 a7a6 e1e2 a6a5 e2d3 a5a4 d3d4",
-        "a2a3 e7e6 a3a4 e8e7 a4a5 e7d6 a5a6 d6d5",
-        variant="kingofthehill",
-        backend="python-chess",
-    ),
-]
+SCHOLAR = "startpos moves e2e4 e7e5 d1h5 b8c6 f1c4 g8f6 h5f7"
+FOOL = "startpos moves f2f3 e7e5 g2g4 d8h4"
+CHESS = {
+    "starts": ["rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"],
+    "drawn": ["4k3/8/8/8/8/8/r7/4K2R w K - 99 80 moves h1h2"],  # the fiftieth move without capture or pawn move
+    "unreadable": ["checkers", "8/8/8/8/8/8/8/8 w - - 0 1", "startpos moves e2e5", "startpos moves 0000",
+                   "startpos moves e9"],
+}  # fmt: skip
+# A line for each game: the game, and positions of which the answer is known.
+GAMES: list[tuple[Game, dict[str, list[str]]]] = [
+    (TicTacToe(), {"won_by_first": ["3/3/3 x moves a1 b1 a2 b2 a3"],
+                   "won_by_second": ["3/3/3 x moves a1 b1 a2 b2 c3 b3"],
+                   "drawn": ["3/3/3 x moves a1 b1 c1 a2 b2 a3 b3 c3 c2"], "starts": ["3/3/x2 o"],
+                   "unreadable": ["chess", "3/3/3 z", "3/3/4 x", "3/3 x", "3/3/3 x moves d1"]}),
+    (Nim(), {"won_by_first": ["3 0 moves 3"], "won_by_second": ["4 0 moves 1 3"], "starts": ["20 1"],
+             "unreadable": ["22 0", "5 2", "0 0"]}),
+    (ConnectFour(), {"won_by_first": ["- moves a b a b a b a"], "won_by_second": ["- moves a b a b a b d b"],
+                     "starts": ["abc"], "unreadable": ["h", "aaaaaaa", "- moves ab"]}),
+    (Chess(backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
+    (Chess(backend="bitboards"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
+    (Chess("chess960", backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
+    (Chess("atomic", backend="python-chess"),  # a capture beside the king blows it up
+     {"won_by_first": ["startpos moves g1f3 a7a6 f3e5 a6a5 e5d7"],
+      "won_by_second": ["startpos moves a2a3 g8f6 a3a4 f6e4 a4a5 e4d2"], **CHESS}),
+    (Chess("kingofthehill", backend="python-chess"),
+     {"won_by_first": ["startpos moves e2e3 a7a6 e1e2 a6a5 e2d3 a5a4 d3d4"],
+      "won_by_second": ["startpos moves a2a3 e7e6 a3a4 e8e7 a4a5 e7d6 a5a6 d6d5"], **CHESS}),
+]  # fmt: skip
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name)
-def case(request: pytest.FixtureRequest) -> Case:
-    parameter = request.param
-    assert isinstance(parameter, Case)
-    return parameter
-
-
-def random_actions(games: Games, rng: np.random.Generator) -> np.ndarray[Any, Any]:
-    legal = games.observe().legal
-    return legal.take((rng.random(len(legal)) * legal.counts).astype(np.int64))
-
-
-def played(game: Game, count: int, plies: int, seed: int = 0) -> Games:
-    """Games after so many random plies; those that ended sooner are dropped."""
-    rng = np.random.default_rng(seed)
-    games = game.start(count)
-    for _ in range(plies):
-        games.play(random_actions(games, rng))
-        games = games[~games.outcomes().over]
-    return games
-
-
-def assert_same(one: Observation, other: Observation) -> None:
-    for left, right in zip(contents(one), contents(other), strict=True):
-        np.testing.assert_array_equal(left, right)
-
-
-def contents(observation: Observation) -> list[np.ndarray[Any, Any]]:
-    legal = observation.legal
-    return [observation.planes, observation.scalars, observation.player, legal.actions, legal.offsets]
-
-
-def test_sizes_and_types(case: Case) -> None:
-    game = case.game
-    assert isinstance(game, Game)
-    games = played(game, 5, 4)
-    n = len(games)
-    assert n > 0
-    seen, outcomes = games.observe(), games.outcomes()
-    words = -(-game.board[0] * game.board[1] // 64)
-    for array, dtype, shape in [
-        (seen.planes, np.uint64, (n, len(game.planes), words)),
-        (seen.scalars, np.uint8, (n, len(game.scalars))),
-        (seen.player, np.int8, (n,)),
-        (seen.legal.actions, np.int16, (seen.legal.offsets[-1],)),
-        (seen.legal.offsets, np.int64, (n + 1,)),
-        (outcomes.outcome, np.int8, (n,)),
-        (outcomes.reason, np.uint8, (n,)),
-        (games.material(), np.float32, (n,)),
-    ]:
-        assert array.dtype == dtype
-        assert array.shape == shape
-    assert game.reasons[ONGOING] == "ongoing"
-    assert (seen.scalars <= np.array(list(game.scalars.values()), dtype=np.int64)).all()
-
-
-def test_no_games(case: Case) -> None:
-    for games in (case.game.start(0), case.game.start([]), case.game.start(3)[np.zeros(3, bool)]):
-        seen = games.observe()
-        assert len(games) == len(seen) == len(seen.legal) == 0
-        assert seen.planes.shape[0] == seen.scalars.shape[0] == 0
-        assert not games.outcomes().over.any()
-        games.play(np.empty(0, np.int16))
-
-
-def test_legal_actions_ascend_and_are_in_range(case: Case) -> None:
-    rng = np.random.default_rng(1)
-    games = case.game.start(8)
-    for _ in range(30):
-        legal = games.observe().legal
-        assert legal.offsets[0] == 0
-        assert (legal.counts > 0).all()
-        for game in range(len(games)):
-            actions = legal.actions[legal.offsets[game] : legal.offsets[game + 1]]
-            assert (np.diff(actions) > 0).all()
-            assert actions[0] >= 0
-            assert actions[-1] < case.game.num_actions
-        games.play(random_actions(games, rng))
-        games = games[~games.outcomes().over]
-
-
-def test_the_player_alternates_from_whoever_began(case: Case) -> None:
-    rng = np.random.default_rng(2)
-    first = case.game.start(1)
-    games = case.game.start([first.position(0), case.second_to_move])
-    for ply in range(4):
-        np.testing.assert_array_equal(games.observe().player, [ply % 2, 1 - ply % 2])
-        games.play(random_actions(games, rng))
-
-
-def test_verdicts_are_player_0s(case: Case) -> None:
-    games = case.game.start([case.won_by_first, case.won_by_second, case.drawn, case.second_to_move])
-    outcomes = games.outcomes()
-    np.testing.assert_array_equal(outcomes.outcome, [1, -1, 0, 0])
-    np.testing.assert_array_equal(outcomes.over, [True, True, True, False])
-    assert (outcomes.reason < len(case.game.reasons)).all()
-
-
-def test_a_game_that_is_over_has_no_actions_and_stays_over(case: Case) -> None:
-    for position in (case.won_by_first, case.won_by_second, case.drawn):
-        running = case.game.start(1).position(0)
-        games = case.game.start([running, position])
-        assert games.observe().legal.counts[1] == 0
-        before = games.observe()
-        with pytest.raises(IllegalAction, match="game 1:"):
-            games.play(np.array([before.legal.actions[0]] * 2))
-        assert_same(games.observe(), before)
-
-
-def test_an_illegal_action_changes_no_game(case: Case) -> None:
-    games = played(case.game, 6, 3)
-    before, positions = games.observe(), [games.position(i) for i in range(len(games))]
-    fine = before.legal.take(np.zeros(len(games), dtype=np.int64)).astype(np.int64)
-    illegal = next(action for action in range(case.game.num_actions) if action not in before.legal[[4]].actions)
-    for action in (illegal, -1, case.game.num_actions, 40_000, -(2**40)):
-        actions = fine.copy()
-        actions[4] = action
-        with pytest.raises(IllegalAction, match=rf"(?=.*game 4)(?=.*action {action}\b)"):
-            games.play(actions)
-        assert_same(games.observe(), before)
-        assert [games.position(i) for i in range(len(games))] == positions
-    with pytest.raises(ValueError, match="actions for"):
-        games.play(fine[:-1])
-    assert_same(games.observe(), before)
+@pytest.mark.parametrize(("game", "known"), GAMES, ids=lambda value: getattr(value, "name", ""))
+def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) -> None:
+    check(game, **known)
 
 
 @pytest.mark.parametrize(
-    "indices",
-    [[2, 0, 2, 2], np.array([5, 1]), slice(1, 4), slice(None, None, -2), [-1, -3], [], np.arange(6) % 2 == 0],
-    ids=str,
-)
-def test_indexing_makes_independent_copies(case: Case, indices: Any) -> None:
-    games = played(case.game, 9, 3)[:6]
-    rows = np.arange(6)[indices]
-    before = games.observe()
-    chosen = games[indices]
-    assert len(chosen) == len(rows)
-    for copied, row in enumerate(rows):
-        assert_same(chosen.observe()[[copied]], before[[row]])
-        assert chosen.position(copied) == games.position(int(row))
-    twins = games[indices]
-    if len(rows):
-        chosen.play(random_actions(chosen, np.random.default_rng(4)))
-        assert not np.array_equal(chosen.observe().planes, twins.observe().planes)
-    assert_same(games.observe(), before)
-    assert_same(twins.observe(), before[rows])
-    games.play(random_actions(games, np.random.default_rng(5)))
-    assert_same(twins.observe(), before[rows])
+    "game",
+    [TicTacToe(), Nim(), ConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
+     Placing(2, 1, False), Placing(8, 8), Twice(), Othello(), OnePly(), Forced(), Endless()],
+    ids=lambda game: f"{game.name}",
+)  # fmt: skip
+def test_every_correct_game_passes_without_known_positions(game: Game) -> None:
+    check(game)
 
 
-def test_repeats_of_one_game_go_their_own_ways(case: Case) -> None:
-    games = case.game.start(1)
-    first = games.observe().legal.actions
-    children = games[np.zeros(len(first), dtype=np.int64)]
-    children.play(first)
-    assert len(np.unique(children.observe().planes, axis=0)) == len(first)
-    assert len({children.position(i) for i in range(len(first))}) == len(first)
-    np.testing.assert_array_equal(games.observe().legal.actions, first)
+# --- Games that break the contract -----------------------------------------------------------------------------------
 
 
-def test_an_observation_outlives_the_ply(case: Case) -> None:
-    games = case.game.start(3)
-    seen = games.observe()
-    kept = [array.copy() for array in contents(seen)]
-    games.play(random_actions(games, np.random.default_rng(0)))
-    for array, copy in zip(contents(seen), kept, strict=True):
-        np.testing.assert_array_equal(array, copy)
+class Faulty:
+    """A batch of tic-tac-toe that does all as it should; each subclass has a fault."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def observe(self) -> Observation:
+        seen: Observation = self.inner.observe()
+        return seen
+
+    def play(self, actions: NDArray[Any]) -> None:
+        self.inner.play(actions)
+
+    def outcomes(self) -> Outcomes:
+        outcomes: Outcomes = self.inner.outcomes()
+        return outcomes
+
+    def material(self) -> Any:
+        return self.inner.material()
+
+    def __getitem__(self, indices: Indices) -> Any:
+        return type(self)(self.inner[indices])
+
+    def position(self, index: int) -> Any:
+        return self.inner.position(index)
+
+    def moves(self, index: int) -> Any:
+        return self.inner.moves(index)
 
 
-@pytest.mark.parametrize("plies", [0, 1, 6, 60])
-def test_a_position_brings_the_game_back(case: Case, plies: int) -> None:
-    games = played(case.game, 12, plies)
-    second = case.game.start([case.second_to_move])
-    second.play(random_actions(second, np.random.default_rng(0)))
-    for batch in (games, second, case.game.start([case.won_by_first, case.drawn])):
-        positions = [batch.position(i) for i in range(len(batch))]
-        again = case.game.start(positions)
-        assert_same(again.observe(), batch.observe())
-        np.testing.assert_array_equal(again.outcomes().outcome, batch.outcomes().outcome)
-        np.testing.assert_array_equal(again.outcomes().reason, batch.outcomes().reason)
-        assert [again.position(i) for i in range(len(again))] == positions
-        assert [again.moves(i) for i in range(len(again))] == [batch.moves(i) for i in range(len(batch))]
+class Wrapper(TicTacToe):
+    """Tic-tac-toe, its batches in a class of their own."""
+
+    batch: type[Faulty] = Faulty
+
+    def start(self, positions: Any) -> Any:
+        return self.batch(super().start(positions))
+
+    def render(self, position: str) -> str:
+        return TicTacToe().render(position)
 
 
-def test_the_same_actions_give_the_same_games(case: Case) -> None:
-    one, other = played(case.game, 10, 20, seed=7), played(case.game, 10, 20, seed=7)
-    assert_same(one.observe(), other.observe())
-    assert [one.position(i) for i in range(len(one))] == [other.position(i) for i in range(len(other))]
+FAULTS: list[Any] = []
 
 
-def test_an_unreadable_position_is_named(case: Case) -> None:
-    for position in case.unreadable:
-        with pytest.raises(ValueError) as caught:
-            case.game.start([case.second_to_move, position])
-        assert position in str(caught.value)
+def fault(said: str, **known: list[str]) -> Callable[[type], type]:
+    """A game or a batch with a fault, and what the message must say."""
+
+    def add(broken: type) -> type:
+        game = broken if issubclass(broken, Game) else type(broken.__name__, (Wrapper,), {"batch": broken})
+        FAULTS.append(pytest.param(game, known, said, id=broken.__name__))
+        return broken
+
+    return add
 
 
-def test_move_names_are_read_back(case: Case) -> None:
-    games = played(case.game, 3, 5)
-    for i in range(len(games)):
-        position = games.position(i)
-        actions = games.observe().legal[[i]].actions.tolist()
-        names = [case.game.move_name(position, action) for action in actions]
-        assert len(set(names)) == len(names)
-        assert [case.game.parse_move(position, name) for name in names] == actions
+@fault(r"observe\(\).planes must have dtype uint64, got int64")
+class WrongDtype(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, planes=seen.planes.astype(np.int64))
 
 
-def test_moves_lists_what_was_played(case: Case) -> None:
-    games = case.game.start(1)
-    action = games.observe().legal.actions[3]
-    position = games.position(0)
-    assert games.moves(0) == []
-    games.play(np.array([action]))
-    (move,) = games.moves(0)
-    assert case.game.parse_move(position, move) == action
-    assert games.position(0) == f"{position} moves {move}"
+@fault(r"observe\(\).planes of 2 games must have shape \(2, 2, 1\), got \(2, 2\)")
+class WrongShape(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, planes=seen.planes[:, :, 0])
 
 
-def test_render_shows_the_board_and_the_last_move(case: Case) -> None:
-    rows, columns = case.game.board
-    games = case.game.start(1)
-    before = case.game.render(games.position(0)).splitlines()
+@fault(r"observe\(\).planes must have dtype uint64, got >u8")
+class SwappedBytes(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, planes=seen.planes.astype(">u8"))
+
+
+@fault(r"legal.offsets must have dtype int64, got int32")
+class ShortOffsets(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, legal=Legal(seen.legal.actions, seen.legal.offsets.astype(np.int32)))
+
+
+@fault(r"game 0, '3/3/3 x': legal actions must ascend, each once, got \[8, 7, 6, 5, 4, 3, 2, 1, 0\]")
+class Descending(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        lists = [seen.legal[[i]].actions[::-1] for i in range(len(self))]
+        return replace(seen, legal=Legal(np.concatenate([np.empty(0, np.int16), *lists]), seen.legal.offsets))
+
+
+@fault("the plane 'opponent' must have no bits but those of the 9 squares, bits 0 to 8; got bit 11")
+class BitsOfNoSquare(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, planes=seen.planes | np.array([[0], [1 << 11]], np.uint64))
+
+
+@fault("player must be from 0 to 1, got 2")
+class PlayersFromOne(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, player=(seen.player + 1).astype(np.int8))
+
+
+@fault(r"both players must get to move: in 24 random games player says \{0\} at every ply")
+class OnePlayer(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        return replace(seen, player=np.zeros_like(seen.player))
+
+
+@fault("must be won by player 0: outcome 1, got -1", won_by_first=["3/3/3 x moves a1 b1 a2 b2 a3"])
+@fault("the outcome must be seen from player 0: .* in all random games that were won it is -1, whoever made")
+class OutcomeOfTheMover(Faulty):
+    def outcomes(self) -> Outcomes:
+        outcomes = super().outcomes()
+        return replace(outcomes, outcome=outcomes.outcome * (1 - 2 * self.inner.player))
+
+
+@fault("must be won by player 1: outcome -1, got 1", won_by_second=["3/3/3 x moves a1 b1 a2 b2 c3 b3"])
+class OutcomeOfPlayerOne(Faulty):
+    def outcomes(self) -> Outcomes:
+        outcomes = super().outcomes()
+        return replace(outcomes, outcome=-outcomes.outcome)
+
+
+@fault("must be drawn: outcome 0, got 1", drawn=["3/3/3 x moves a1 b1 c1 a2 b2 a3 b3 c3 c2"])
+class NoDraws(Faulty):
+    def outcomes(self) -> Outcomes:
+        outcomes = super().outcomes()
+        return replace(outcomes, outcome=np.where(outcomes.reason == 2, 1, outcomes.outcome).astype(np.int8))
+
+
+@fault("must be over, won by player 0, but it goes on", won_by_first=["3/3/3 x moves a1 b1 a2"])
+class NotAWin(Faulty):
+    pass
+
+
+@fault("goes on, so its outcome must be 0, got 1")
+class OutcomeBeforeTheEnd(Faulty):
+    def outcomes(self) -> Outcomes:
+        outcomes = super().outcomes()
+        return replace(outcomes, outcome=np.ones_like(outcomes.outcome))
+
+
+@fault("reason must be from 0 to 2, got 3")
+class UnknownReason(Faulty):
+    def outcomes(self) -> Outcomes:
+        outcomes = super().outcomes()
+        return replace(outcomes, reason=np.where(outcomes.over, outcomes.reason + 1, 0).astype(np.uint8))
+
+
+@fault(r"is over \(three in a row\), so it must have no legal actions")
+class OverWithActions(Faulty):
+    def observe(self) -> Observation:
+        seen = super().observe()
+        free = (self.inner.stones.sum(axis=1)[:, None] >> np.arange(9, dtype=np.uint64)) & np.uint64(1) == 0
+        offsets = np.concatenate(([0], np.cumsum(free.sum(axis=1)))).astype(np.int64)
+        return replace(seen, legal=Legal(np.nonzero(free)[1].astype(np.int16), offsets))
+
+
+@fault("goes on, so it must have a legal action, if nothing else a pass; got none")
+class StuckBeforeTheEnd(Faulty):
+    def outcomes(self) -> Outcomes:
+        outcomes = super().outcomes()
+        return Outcomes(outcomes.outcome * 0, outcomes.reason * 0)
+
+
+@fault("material.* must be finite; a game without material returns zeros")
+class NoMaterial(Faulty):
+    def material(self) -> Any:
+        return np.full(len(self), np.nan, np.float32)
+
+
+@fault("an array that was returned must not change when the games go on; return a copy: player")
+class Aliased(Faulty):
+    def observe(self) -> Observation:
+        return replace(super().observe(), player=self.inner.player)
+
+    def play(self, actions: NDArray[Any]) -> None:
+        player = self.inner.player
+        super().play(actions)
+        player[:] = self.inner.player
+        self.inner.player = player
+
+
+@fault("must be a copy: playing another copy must not change it: position")
+class SharedHistory(Faulty):
+    def __getitem__(self, indices: Indices) -> Any:
+        copied = super().__getitem__(indices)
+        copied.inner.history = [self.inner.history[i] for i in np.arange(len(self))[indices]]
+        return copied
+
+
+@fault(r"games\[slice\(None, None, None\)\] must be a copy: playing another copy must not")
+class SliceAsView(Faulty):
+    def __getitem__(self, indices: Indices) -> Any:
+        return self if isinstance(indices, slice) and indices == slice(None) else super().__getitem__(indices)
+
+
+@fault(r"games\[\[23, 0, 23, 23\]\] must be the games in that order|game 0 must be game 23")
+class SortedCopies(Faulty):
+    def __getitem__(self, indices: Indices) -> Any:
+        return type(self)(self.inner[np.sort(np.arange(len(self))[indices])])
+
+
+@fault(r"action -?\d+ is illegal, so play must raise IllegalAction, but raises nothing")
+class IllegalIsPlayed(Faulty):
+    def play(self, actions: NDArray[Any]) -> None:
+        if not len(actions) or len(actions) != len(self):
+            return super().play(actions)
+        legal = self.inner.observe().legal
+        lists = [legal[[i]].actions.tolist() for i in range(len(self))]
+        return super().play(np.array([a if a in some else some[0] for a, some in zip(actions, lists, strict=True)]))
+
+
+@fault(r"a refused action -?\d+ must change no game: .*\[0\] must be")
+class IllegalAfterSome(Faulty):
+    def play(self, actions: NDArray[Any]) -> None:
+        if len(actions) != len(self):
+            raise ValueError("one for each")
+        for i, action in enumerate(actions):
+            one = self.inner[[i]]
+            one.play(np.array([action]))
+            self.inner.stones[i], self.inner.history[i] = one.stones[0], one.history[0]
+            self.inner.player[i] = one.player[0]
+
+
+@fault(r"action -1099511627776 is illegal, so play must raise IllegalAction, but raises nothing")
+class SixteenBits(Faulty):
+    def play(self, actions: NDArray[Any]) -> None:
+        super().play(actions.astype(np.int16))
+
+
+@fault("is illegal, so play must raise IllegalAction, got ValueError")
+class AnotherError(Faulty):
+    def play(self, actions: NDArray[Any]) -> None:
+        try:
+            super().play(actions)
+        except IllegalAction as error:
+            raise ValueError(str(error)) from None
+
+
+@fault("25 actions for 24 games: play must raise ValueError, but raises nothing")
+class TooManyActions(Faulty):
+    def play(self, actions: NDArray[Any]) -> None:
+        super().play(actions[: len(self)])
+
+
+@fault(r"start\(positions\) must give the same games again: ", starts=["3/3/x2 o"])
+class ForgottenStart(Faulty):
+    def position(self, index: int) -> Any:
+        return join_position("3/3/3 x", self.moves(index))
+
+
+@fault(r"must be the games in that order|position\(\) must be another text")
+class PositionWithoutMoves(Faulty):
+    def position(self, index: int) -> Any:
+        return split_position(self.inner.position(index))[0]
+
+
+@fault("a ply must add one move to moves")
+class MovesOfOnePlayer(Faulty):
+    def moves(self, index: int) -> Any:
+        return self.inner.moves(index)[::2]
+
+
+@fault("the same actions must give the same games; there is no chance in them: planes|played alone: planes")
+class Chance(Faulty):
+    def play(self, actions: NDArray[Any]) -> None:
+        super().play(actions)
+        self.inner.stones[:] ^= np.random.default_rng(len(self)).integers(
+            2, size=self.inner.stones.shape, dtype=np.uint64
+        )
+
+
+@fault("start must name the position 'no such text' that it can't read, got bad")
+class Unnamed(TicTacToe):
+    def start(self, positions: Any) -> Any:
+        try:
+            return super().start(positions)
+        except ValueError:
+            raise ValueError("bad") from None
+
+
+@fault("'no such text' is not a position, so start must raise ValueError, got KeyError")
+class UnreadableIsKeyError(TicTacToe):
+    def start(self, positions: Any) -> Any:
+        try:
+            return super().start(positions)
+        except ValueError as error:
+            raise KeyError(str(error)) from None
+
+
+@fault("'no such text' is not a position, so start must raise ValueError, but raises nothing")
+class AnyText(TicTacToe):
+    def start(self, positions: Any) -> Any:
+        if not isinstance(positions, int):
+            positions = [text if "no such" not in text else "3/3/3 x" for text in positions]
+        return super().start(positions)
+
+
+@fault(r"'3/3/3 x': parse_move\('b1'\) must be the action 1, got 3")
+class NamesNotReadBack(TicTacToe):
+    def parse_move(self, position: str, text: str) -> int:
+        action = super().parse_move(position, text)
+        return 3 * (action % 3) + action // 3
+
+
+@fault("parse_move.* must refuse what is not legal, got")
+class IllegalMovesAreRead(TicTacToe):
+    def parse_move(self, position: str, text: str) -> int:
+        try:
+            return super().parse_move("3/3/3 x", text)
+        except IllegalAction as error:
+            raise AssertionError from error
+
+
+@fault("parse_move.'no such text'. must raise ValueError, got IndexError")
+class UnreadableMove(TicTacToe):
+    def parse_move(self, position: str, text: str) -> int:
+        return [square_names((3, 3)).index(name) for name in square_names((3, 3)) if name == text].pop()
+
+
+@fault("each action must have a name of its own, got .*'a', 'b', 'c', 'a'")
+class AmbiguousNames(TicTacToe):
+    def move_name(self, position: str, action: int) -> str:
+        return "abc"[action % 3]
+
+
+@fault("move_name must be a text without white space")
+class NamesWithSpaces(TicTacToe):
+    def move_name(self, position: str, action: int) -> str:
+        return super().move_name(position, action).replace("1", " 1")
+
+
+@fault(r"render\(\) must show what a move changes")
+class BlindRender(TicTacToe):
+    def render(self, position: str) -> str:
+        return draw_board((3, 3), "·" * 9)
+
+
+@fault(r"planes must be a tuple of names; a tuple of one is written \('name',\), got 'own'")
+class NoComma(TicTacToe):
+    planes = "own"  # type: ignore[assignment]
+
+
+@fault("the first of reasons must be 'ongoing', got")
+class NoOngoing(TicTacToe):
+    reasons = ("three in a row", "full board")
+
+
+@fault("the class attribute num_actions is missing")
+class NoActions(Game):
+    name, encoding_version, board, planes, reasons = "none", 1, (1, 1), ("own",), ("ongoing", "over")
+    scalars: Mapping[str, int] = {}
+
+    def start(self, positions: int | Sequence[str]) -> Games:
+        raise NotImplementedError
+
+    def render(self, position: str) -> str:
+        raise NotImplementedError
+
+    def parse_move(self, position: str, text: str) -> int:
+        raise NotImplementedError
+
+    def move_name(self, position: str, action: int) -> str:
+        raise NotImplementedError
+
+
+@fault("num_actions must be a whole number from 1 to 32,767, got 40000")
+class TooManyActionsAtAll(TicTacToe):
+    num_actions = 40_000
+
+
+@fault(r"legal actions must be from 0 to 7, got \[0, 1, 2, 3, 4, 5, 6, 7, 8\]")
+class TooFewActions(TicTacToe):
+    num_actions = 8
+
+
+@fault(r"the scalar 'plies' must be at most 3, got 4")
+class ScalarAboveItsLimit(Placing):
+    def __init__(self) -> None:
+        super().__init__(3, 3)
+        self.scalars = {"passes": 2, "plies": 3}
+
+    @property
+    def init_args(self) -> dict[str, Any]:
+        return {}
+
+
+@fault("scalars must be a mapping of names to their largest values, from 1 to 255, got")
+class ScalarOfNothing(TicTacToe):
+    scalars: Mapping[str, int] = {"none": 0}
+
+
+@fault("Arrays have the types and shapes of the contract, .* The check met ZeroDivisionError: a bug")
+class Raises(Faulty):
+    def outcomes(self) -> Outcomes:
+        raise ZeroDivisionError("a bug")
+
+
+@pytest.mark.parametrize(("game", "known", "said"), FAULTS)
+def test_a_broken_game_is_told_what_it_breaks(game: type[Game], known: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(BrokenContract, match=said) as caught:
+        check(game(), **known)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 800
+
+
+def test_the_game_that_the_faults_are_planted_in_has_none() -> None:
+    check(Wrapper())
+
+
+def test_what_a_game_was_built_with_must_be_in_its_init_args() -> None:
+    class Forgetful(Hex):
+        @property
+        def init_args(self) -> dict[str, Any]:
+            return {}
+
+    check(Forgetful())
+    with pytest.raises(BrokenContract, match="init_args must hold what the game was built with: name must be 'hex 5'"):
+        check(Forgetful(5))
+
+
+def test_a_check_without_a_game() -> None:
+    with pytest.raises(BrokenContract, match="a game must be an instance of a subclass of"):
+        check(Nim)  # type: ignore[arg-type]
+
+
+def test_a_game_that_one_player_always_wins_needs_a_known_position() -> None:
+    class Biased(Twice):
+        def verdict(self, state: Any) -> tuple[int, int]:
+            return (0, 0) if -1 in state.squares else (-1, 1)
+
+    with pytest.raises(BrokenContract, match=r"won_by_second=\[…\]"):
+        check(Biased())
+    check(Biased(), won_by_second=["0 moves a1 a2 b1 b2 c1 c2 d1 d2"])
+
+
+# --- What the games of the package promise besides -------------------------------------------------------------------
+
+SHIPPED = [pytest.param(game, known, id=game.name) for game, known in GAMES if game.name not in ("nim", "connect four")]
+
+
+@pytest.mark.parametrize(("game", "known"), SHIPPED)
+def test_a_refused_action_is_named_with_its_game(game: Game, known: dict[str, list[str]]) -> None:
+    games = game.start(5)
+    fine = games.observe().legal.take(np.zeros(5, np.int64)).astype(np.int64)
+    legal = set(games.observe().legal[[3]].actions.tolist())
+    for action in (*set(range(game.num_actions)) - legal, -1, game.num_actions, 40_000, -(2**40)):
+        actions = fine.copy()
+        actions[3] = action
+        with pytest.raises(IllegalAction, match=rf"(?=.*game 3)(?=.*action {action}\b)"):
+            games.play(actions)
+    with pytest.raises(ValueError, match="play needs one action for each of 5 games, got 4"):
+        games.play(fine[:-1])
+
+
+@pytest.mark.parametrize(("game", "known"), SHIPPED)
+def test_the_player_alternates_from_whoever_began(game: Game, known: dict[str, list[str]]) -> None:
+    rng = np.random.default_rng(2)
+    games = game.start([game.start(1).position(0), known["starts"][0]])
+    for ply in range(4):
+        np.testing.assert_array_equal(games.observe().player, [ply % 2, 1 - ply % 2])
+        legal = games.observe().legal
+        games.play(legal.take((rng.random(2) * legal.counts).astype(np.int64)))
+
+
+@pytest.mark.parametrize(("game", "known"), SHIPPED)
+def test_render_shows_the_board_and_the_last_move(game: Game, known: dict[str, list[str]]) -> None:
+    rows, columns = game.board
+    games = game.start(1)
+    before = game.render(games.position(0)).splitlines()
     assert len(before) == rows + 1
     assert before[-1].split() == list("abcdefgh"[:columns])
     assert [line.split()[0] for line in before[:-1]] == [str(rank) for rank in range(rows, 0, -1)]
     games.play(games.observe().legal.actions[:1])
-    after = "\n".join(case.game.render(games.position(0)).splitlines())
+    after = "\n".join(game.render(games.position(0)).splitlines())
     assert "(" not in "\n".join(before)
     assert "(" in after
+
+
+def test_squares_are_named_as_a_spreadsheet_names_columns() -> None:
+    names = square_names((2, 28))
+    assert (names[0], names[25], names[26], names[27], names[28]) == ("a1", "z1", "aa1", "ab1", "a2")
+    assert square_names((1, 703))[-1] == "aaa1"
+    assert len(set(square_names((19, 19)))) == 361
+
+
+def test_a_board_of_any_size_is_drawn_with_its_coordinates() -> None:
+    assert draw_board((2, 3), "xo····", [1]) == "2  ·  ·  · \n1  x (o) · \n   a  b  c"
+    lines = draw_board((11, 27), "." * 297, [270]).splitlines()
+    assert lines[0].startswith("11(.) . ")
+    assert lines[1].startswith("10 . ")
+    assert lines[2].startswith("9  . ")
+    assert lines[-1].endswith(" z aa")
+    assert {len(line) for line in lines[:-1]} == {2 + 3 * 27}
 
 
 def test_legal_cuts_and_joins() -> None:

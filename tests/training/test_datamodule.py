@@ -145,7 +145,7 @@ def test_a_drawn_start_that_cannot_be_read() -> None:
         def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
             return ["", *["xxx"] * (len(index) - 1)]
 
-    with pytest.raises(ValueError, match="'xxx' is no tic-tac-toe position"):
+    with pytest.raises(ValueError, match="'xxx' is not a position of tic-tac-toe"):
         SelfPlay(TicTacToe(), games=4, starts=Wrong())
 
 
@@ -162,7 +162,7 @@ def test_an_empty_text_is_the_initial_position(player: PolicyPlayer) -> None:
         ({"updates": -1}, "updates is -1"),
         ({"max_plies": 0}, "max_plies is 0"),
         ({"starts": []}, "starts is empty"),
-        ({"starts": ["3/3/3 x", "xxx"]}, "'xxx' is no tic-tac-toe position"),
+        ({"starts": ["3/3/3 x", "xxx"]}, "'xxx' is not a position of tic-tac-toe"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
