@@ -542,7 +542,7 @@ BAD = {
     "illegal start": ('--config chess_quick --data.starts ["8/8/8/8/8/8/8/k6K w - - 0 1","8/8/8/8/8/8/8/7k w - - 0 1"]',
                       "'8/8/8/8/8/8/8/7k w - - 0 1'"),
     "unreadable start": ('--data.starts ["xo/ox"]', "'xo/ox'"),
-    "no start": ("--data.starts []", "starts is empty"),
+    "no start": ("--data.starts []", "starts must name at least one position"),
     "one game without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 1", "two games"),
     "starts without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 3 "
                               "--data.opponents null "
@@ -562,9 +562,9 @@ BAD = {
     "half of everything": ("--trainer.precision bf16-true", "bf16-true"),
     "an end inside a rollout": ("--data.updates 4 --model.clip 0.2 --trainer.max_steps 6", "max_steps 6"),
     "a start that is over": ('--data.starts ["xxx/oo1/3 o"]', "'xxx/oo1/3 o'"),
-    "clipping to nothing": ("--model.clip -1", "clip is -1"),
-    "more than all of what follows": ("--model.gae_lambda 1.5", "gae_lambda is 1.5"),
-    "temperature 0": ("--model.temperature 0", "temperature 0"),
+    "clipping to nothing": ("--model.clip -1", "--model.clip must be above 0 and at most 1,000, got -1"),
+    "more than all of what follows": ("--model.gae_lambda 1.5", "--model.gae_lambda must be between 0 and 1, got 1.5"),
+    "temperature 0": ("--model.temperature 0", "--model.temperature must be between 0.01 and 100, got 0"),
     "negative learning rate": ("--model.optimizer.init_args.lr -1", "-1"),
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
     "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "take MLP"),
@@ -644,7 +644,7 @@ def test_bad_input_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
 def test_bad_input_to_the_real_command(folder: Path, start: Start) -> None:
     out, error, code = end_of(start("--config", "tic_tac_toe", "--model.temperature", "0"))
     assert (out, code) == ("", 2)
-    assert error == "error: temperature 0.0 is not above 0; a player may be greedy, a policy may not\n"
+    assert error == "error: --model.temperature must be between 0.01 and 100, got 0.0\n"
     assert list(folder.iterdir()) == [folder / "small.yaml"]
 
 

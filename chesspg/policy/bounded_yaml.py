@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -29,10 +30,13 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     """
     with Path(path).open("rb") as file:
         content = file.read(BYTES + 1)
+    if b"\0" in content:
+        raise ValueError(f"{path} is not a text file; expected YAML")
     try:
         tree = parse(content)
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} can't be read as YAML: {' '.join(str(error).split())}") from None
+        reason = re.sub(r'in "<\w+ string>",', "at", " ".join(str(error).split()))
+        raise ValueError(f"{path} can't be read as YAML: {reason:.200}") from None
     if not isinstance(tree, dict | NoneType):
         raise ValueError(f"{path} must hold a mapping of settings, got {type(tree).__name__}")
     return tree or {}

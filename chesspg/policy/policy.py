@@ -61,8 +61,7 @@ class Policy(nn.Module):
     def __init__(self, game: Game, network: Network, temperature: float = 1.0) -> None:
         super().__init__()
         if not 0 < temperature < math.inf:
-            what = "finite" if temperature == math.inf else "above 0"
-            raise ValueError(f"temperature {temperature} is not {what}; a player may be greedy, a policy may not")
+            raise ValueError(f"temperature must be above 0 and finite, got {temperature}; only a player can be greedy")
         self.game = game
         self.network = network
         self.temperature = float(temperature)  # a sweep's may be numpy's

@@ -28,8 +28,9 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import MOST, cores, named_as_in, policy_of
+from chesspg.training.datamodule import cores, named_as_in, policy_of
 from chesspg.training.packages import check_package
+from chesspg.training.ranges import MOST
 
 PREVIOUS, BEST = "previous", "best"
 SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
@@ -87,6 +88,8 @@ class EvaluationMatch(Callback):
         check_package()
         if not 2 <= games <= MOST or games % 2:
             raise ValueError(f"games is {games}; a match needs an even number from 2 to {MOST:,}, half per color")
+        if not opponents and gate is None:
+            raise ValueError("the opponents of EvaluationMatch must be at least one player, such as random, got none")
         if every_n_rollouts < 1:
             raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be at least 1")
         if not 0 <= within < 0.5:

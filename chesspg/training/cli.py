@@ -31,7 +31,8 @@ from chesspg.training.module import PolicyGradient, check_precision, fastest_pre
 from chesspg.training.progress import RolloutProgress
 
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
-MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError)  # of a user's making
+# Of a user's making; an ImportError is of a library that Lightning needs for what was asked for.
+MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError, ImportError)
 
 
 class RunCLI(LightningCLI):
@@ -73,7 +74,7 @@ class RunCLI(LightningCLI):
             help="a policy file, .ckpt, run folder or name of one that ships, to start from",
         )
         parser.link_arguments("init", "model.init")
-        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=configuration.seed)
         parser.link_arguments("data.game", "model.game", apply_on="instantiate")
 
     def before_instantiate_classes(self) -> None:
@@ -189,7 +190,10 @@ def recipe(name: str) -> Path:
     ships = shipped_files("configs", ".yaml")
     if name in ships:
         return ships[name]
-    raise ValueError(f"no recipe {name!r}; give a path, or one of {', '.join(ships)}")
+    what = "it is a folder" if Path(name).is_dir() and name else "there is no such file"
+    raise ValueError(
+        f"unknown recipe {name!r:.80}: {what}; expected a path to a YAML file or one of {', '.join(ships)}"
+    )
 
 
 def _rollouts(config: Any, updates: int) -> int:

@@ -7,16 +7,15 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator
-from fnmatch import fnmatch
+from difflib import get_close_matches
 from inspect import signature
-from math import inf
 from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse import Namespace, get_loader, set_loader
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import loggers
+from pytorch_lightning import Trainer, loggers
 from pytorch_lightning.callbacks import Timer
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -25,22 +24,13 @@ from yaml import YAMLError
 from chesspg.policy import bounded_yaml
 from chesspg.policy.bounded_yaml import OutOfBounds
 from chesspg.policy.networks import Network
-from chesspg.training.datamodule import MOST
+from chesspg.training.datamodule import SelfPlay
+from chesspg.training.module import PolicyGradient
+from chesspg.training.ranges import SEEDS, require
 
-RANGES = {  # by dotted name
-    "data.games": (1, MOST),
-    "data.updates": (1, MOST),
-    "data.passes": (1, MOST),
-    "data.max_plies": (1, MOST),
-    "data.opponents.init_args.size": (1, 1024),
-    "model.network.init_args.*": (1, 1 << 14),  # channels, blocks, hidden, …
-    "trainer.accumulate_grad_batches": (1, MOST),
-    "trainer.gradient_clip_val": (0, inf),
-    "trainer.max_epochs": (1, inf),
-    "trainer.max_steps": (1, inf),
-}
-ENDLESS = ("trainer.max_epochs", "trainer.max_steps")  # where -1 stands for no limit
 PARAMETERS = 1 << 30  # of a network
+SECTIONS: dict[str, type] = {"model": PolicyGradient, "data": SelfPlay, "trainer": Trainer}
+LINKED = {"data.seed": "seed_everything", "model.game": "data.game", "model.init": "init"}  # set by another option
 KINDS = {"model.optimizer": Optimizer, "model.lr_scheduler": LRScheduler, "model.network": Network}
 # Fields whose value may name a class, as `class_path` does in them.
 CLASSES = {"class_path", "optimizer", "lr_scheduler", "network", "game", "starts", "callbacks", "logger", "plugins",
@@ -72,7 +62,13 @@ def read(path: Path, run: Path | None = None) -> None:
         OSError: it can't be read.
         ValueError: it is out of bounds or damaged, or names as a class what can't be one.
     """
-    for field, value in _leaves(bounded_yaml.read_mapping(path)):
+    tree = bounded_yaml.read_mapping(path)
+    if not tree:
+        raise ValueError(f"{path} holds no settings; expected a YAML mapping with {', '.join(SECTIONS)}")
+    for name in _names(tree):
+        if name not in _options():
+            raise ValueError(f"{path}: unknown setting {name:.80}{_suggestion(name, _options())}")
+    for field, value in _leaves(tree):
         if not isinstance(value, str):
             continue
         bound(value, f"{path}: {'.'.join(field)}")
@@ -105,19 +101,17 @@ def bound(text: str, where: str) -> None:
 
 def check(config: Any) -> None:
     """Raise ValueError for a value out of its range, or a class of the wrong kind, before it is instantiated."""
-    for field, value in _leaves(config.as_dict()):
-        name = ".".join(field)
-        for pattern, (low, high) in RANGES.items():
-            if not fnmatch(name, pattern) or isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            if not low <= value <= high and not (name in ENDLESS and value == -1):
-                accepted = f"at least {low}" if high == inf else f"between {low} and {high:,}"
-                raise ValueError(f"--{name} must be {accepted}{' or -1' if name in ENDLESS else ''}, got {value}")
+    tree = config.as_dict()
+    devices = tree["trainer"]["devices"]
+    if isinstance(devices, str) and re.fullmatch(r"-?[0-9]+", devices):
+        tree["trainer"]["devices"] = int(devices)
+    for section, cls in SECTIONS.items():
+        _check_numbers(f"--{section}.", cls, tree[section])
     for name, kind in KINDS.items():
         spec = config.get(name)
         path = spec.get("class_path") if isinstance(spec, Namespace) else None
         thing = _class(path) if path else spec  # the class or function itself, where it was named without arguments
-        if thing is not None and not (isinstance(thing, type) and issubclass(thing, kind)):
+        if thing is not None and not (isinstance(thing, type) and issubclass(thing, kind) and thing is not kind):
             raise ValueError(f"--{name} must be a subclass of {kind.__name__}, got {path or repr(thing):.200}")
     longest = config.trainer.max_time
     try:
@@ -125,8 +119,29 @@ def check(config: Any) -> None:
     except (MisconfigurationException, TypeError, ValueError, OverflowError):
         left = 0
     if left is not None and not left > 0:
-        raise ValueError(f"--trainer.max_time must be DD:HH:MM:SS, above 00:00:00:00, got {longest}")
+        raise ValueError(f"--trainer.max_time must be DD:HH:MM:SS, above 00:00:00:00, got {longest or repr(longest)}")
     _check_size(config.data.game, config.model.network)
+
+
+def _check_numbers(prefix: str, cls: type, arguments: dict[str, Any]) -> None:
+    """Raise ValueError for a number out of its range among a class's arguments, and among those of classes in them."""
+    require(cls, arguments, prefix)
+    for name, value in arguments.items():
+        for spec in value if isinstance(value, list) else [value]:
+            if isinstance(spec, dict) and isinstance(spec.get("class_path"), str):
+                kind = _class(spec["class_path"])
+                _check_numbers(
+                    f"{prefix}{name}.init_args.",
+                    kind if isinstance(kind, type) else object,
+                    spec.get("init_args") or {},
+                )
+
+
+def seed(value: int) -> int:
+    """The seed of a run's games. Raises ValueError for one that numpy and Lightning don't accept."""
+    if not 0 <= value <= SEEDS:
+        raise ValueError(f"--seed_everything must be between 0 and {SEEDS:,}, got {value}")
+    return int(value)
 
 
 def logger(name: str | None, folder: Path) -> list[str]:
@@ -147,20 +162,43 @@ def programs(config: Any) -> list[str]:
 def readable(error: Exception) -> str:
     """One short line of what jsonargparse says in ten, most of them about types that the value could have had."""
     whole = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", str(error)).replace("typing.Literal", "one of ")
+    if found := re.search(r"unrecognized arguments: (.*)|Group '(\w+)' does not accept option '([^']*)'", whole):
+        given, section, name = found.groups()
+        option = f"--{section}.{name}" if section else given.split()[0].partition("=")[0]
+        if not option.startswith("--"):
+            return _short(f"unexpected argument {option!r}; options begin with --")
+        return _short(f"unknown option {option}{_suggestion(option, [f'--{name}' for name in _options()])}")
+    if found := re.search(r"\S+ --> ([\w.]+):", whole):
+        return f"--{found[1]} can't be set; it follows --{LINKED.get(found[1], 'another option')}"
+    if found := re.search(r"must be between .*", whole):  # of `seed`
+        return _short(f"--seed_everything {found[0]}")
+    if found := re.search(r"arguments are required: ([^\n]*?)(?:\. Got value: .*)?$", whole, re.MULTILINE):
+        keys = re.findall(r'Parser key "([^"]*)":', whole)[:1]
+        return _short(f"{f'--{keys[0]}' if keys else 'the recipe'} must set {found[1].replace(', ', ' and ')}")
     # Where a field may be of several classes, the first is the one that was named.
     text = "\n    - Problem with".join(whole.split("\n    - Problem with")[:2])
     keys = re.findall(r'Parser key "([^"]*)":', text)
     if not keys:
         return _short(text)
+    field = f"--{'.'.join(dict.fromkeys(keys[:2]))}"
+    if found := re.search(r"Option '([^']*)' is not accepted", text):
+        path = next(iter(re.findall(r"class_path[= ]'([\w.]+)'", text)), "")
+        taken = list(signature(_class(path)).parameters) if path else []
+        return _short(f"{field}: unknown argument {found[1]}{_suggestion(found[1], taken)}")
     values = re.findall(r"(?:Got|Given) value: (.*?)(?:\. Got value: .*)?$", whole, re.MULTILINE)
     value = next((value for value in values if not value.startswith(("Namespace(", "NestedArg("))), "")
     reasons = [re.sub(_AROUND, "", line).strip(" -.") for line in text.splitlines()]
     reasons = [reason for reason in reasons if reason and not re.match(_NOISE, reason)]
     special = [reason for reason in reasons if not reason.startswith("Expected a ")]
     expected = dict.fromkeys(reason.removeprefix("Expected a ") for reason in reasons if reason not in special)
-    reason = special[0] if special else f"expected {' or '.join(expected) or 'another value'}"
+    reason = special[0] if special else f"expected {' or '.join(expected)}"
+    if not special and not expected:  # a class is wanted, and no other value will do
+        value = next(iter(re.findall(r"Expected a dot import path string: (.*)", text)), value)
+        reason = "expected the path of a class, such as my_module.MyClass"
+    if reason.startswith("No module named"):
+        reason += "; modules are searched in the current folder and in PYTHONPATH"
     got = f", got {value}" if value and f"'{value}'" not in reason else ""
-    return _short(f"--{'.'.join(dict.fromkeys(keys[:2]))}: {reason}{got}")
+    return _short(f"{field}: {reason}{got}")
 
 
 # Of jsonargparse's lines those, and the parts of lines, that say nothing a user can act on.
@@ -173,6 +211,33 @@ _AROUND = r".* callable class: |Parser key \"[^\"]*\":|\.? ?(Got|Given) value:? 
 def _short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= 300 else f"{text[:297]}…"
+
+
+def _options() -> list[str]:
+    """The names of all fields of a configuration, but those of classes in it."""
+    fields = {name: list(signature(cls).parameters) for name, cls in SECTIONS.items()}
+    return [
+        "seed_everything",
+        "run",
+        "resume",
+        "init",
+        *SECTIONS,
+        *(f"{s}.{name}" for s in fields for name in fields[s]),
+    ]
+
+
+def _names(tree: dict[str, Any]) -> Iterator[str]:
+    """The fields that a recipe sets: its keys, and the keys below those of SECTIONS."""
+    for name, value in tree.items():
+        yield str(name)
+        if name in SECTIONS and isinstance(value, dict):
+            yield from (f"{name}.{field}" for field in map(str, value))
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    """A question for the name that was meant, if one of the known ones is close."""
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _leaves(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -30,14 +30,12 @@ from chesspg.policy.policy import Policy, send, to_tensors
 from chesspg.training.counters import Counters
 from chesspg.training.opponents import POOL, OpponentPool, PoolFiles
 from chesspg.training.packages import check_package
+from chesspg.training.ranges import require
 
 # The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
 # module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
 _FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
 _PLAYING: weakref.WeakKeyDictionary[pl.Trainer, SelfPlay] = weakref.WeakKeyDictionary()  # whose games a Trainer uses
-
-
-MOST = 1 << 20  # games, updates, passes or plies
 
 
 def announce(trainer: pl.Trainer) -> None:
@@ -124,11 +122,10 @@ class SelfPlay(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         check_package()
-        for name, number in {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies}.items():
-            if number is not None and not 1 <= number <= MOST:
-                raise ValueError(f"{name} is {number}; it must be from 1 to {MOST:,}")
+        counts = {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies}
+        require(SelfPlay, {**counts, "material_weight": material_weight, "seed": seed})
         if isinstance(starts, Sequence) and not len(starts):
-            raise ValueError("starts is empty; name a position at least, or leave it out")
+            raise ValueError("starts must name at least one position, got none; leave it out for the initial position")
         self.game = game
         self.games = operator.index(games)
         self.updates = operator.index(updates)

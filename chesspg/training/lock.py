@@ -24,9 +24,9 @@ RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
     """Keep other trainings out of a run's folder. Raises Busy if one is in it, ValueError if that can't be known."""
-    told = f"a training is at work in {folder}; wait for its end, or stop it"
+    busy = f"a training is at work in {folder}; wait for its end, or stop it"
     # The other ranks are of the same training.
-    with only_one(folder / LOCK, told) if is_rank_zero() else contextlib.nullcontext():
+    with only_one(folder / LOCK, busy) if is_rank_zero() else contextlib.nullcontext():
         yield
 
 
@@ -34,10 +34,13 @@ def sole_writer(folder: Path) -> Iterator[None]:
 def new_run(folder: Path) -> Iterator[None]:
     """Make a run's folder, or empty that of a run that was ended before its first checkpoint, as its sole writer.
 
-    Raises Busy if a training is in it, ValueError if it holds anything else, OSError if it can't be made.
+    Raises Busy if a training is in it, ValueError if it holds anything else or can't be made.
     """
     check_new(folder)
-    folder.mkdir(parents=True, exist_ok=True)  # another training may make it at the same time
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # another training may make it at the same time
+    except OSError as error:
+        raise ValueError(f"--run: the folder {folder} can't be made: {error.strerror}") from None
     with sole_writer(folder):
         check_new(folder)
         for path in folder.iterdir():
@@ -50,6 +53,8 @@ def new_run(folder: Path) -> Iterator[None]:
 
 def check_new(folder: Path) -> None:
     """Raise ValueError if a run can't begin in a folder, since something else is there."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--run must name a folder to make, got {folder}, which is something else")
     if folder.exists() and not is_unstarted(folder):
         raise ValueError(f"{folder} exists already; name another folder, or go on with it by --resume {folder}")
 
@@ -68,7 +73,7 @@ def at_work(folder: Path) -> bool:
             return False
     except Busy:
         return True
-    except (ValueError, OSError):  # no locks there; who wants to train there will be told
+    except (ValueError, OSError):  # no locks there, which is reported to whoever trains there
         return False
 
 

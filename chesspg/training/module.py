@@ -26,6 +26,7 @@ from chesspg.training import settings
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import Batch, SelfPlay, announce, named_as_in, self_play_of
 from chesspg.training.packages import check_package
+from chesspg.training.ranges import require
 
 # float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
 # log-probabilities and the returns; policy files hold single precision.
@@ -101,19 +102,18 @@ class PolicyGradient(pl.LightningModule):
     ) -> None:
         super().__init__()
         check_package()
+        numbers = {"temperature": temperature, "gae_lambda": gae_lambda, "clip": clip}
+        weights = {"entropy_weight": entropy_weight, "value_weight": value_weight, "kl_weight": kl_weight}
+        require(PolicyGradient, {**numbers, **weights})
         self.policy = Policy(game, network(game), temperature)
         if init is not None:
             _load(self.policy, init)
         elif kl_weight:
-            raise ValueError(f"kl_weight is {kl_weight}, but there is no init, the policy to stay near")
+            raise ValueError(f"kl_weight is {kl_weight}, but there is no init: name the policy to stay near")
         if baseline == "value" and not self.policy.network.value:
             raise ValueError("the value baseline needs a network with a value head; set value: true")
         if gae_lambda is not None and baseline != "value":
             raise ValueError(f"gae_lambda needs the value baseline, not {baseline}")
-        if gae_lambda is not None and not 0 <= gae_lambda <= 1:
-            raise ValueError(f"gae_lambda is {gae_lambda}; it must be from 0 to 1")
-        if clip is not None and clip <= 0:
-            raise ValueError(f"clip is {clip}; it must be above 0")
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
         self.baseline = baseline
@@ -245,7 +245,9 @@ class PolicyGradient(pl.LightningModule):
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
         if isinstance(scheduler, ReduceLROnPlateau):
-            raise ValueError("lr_scheduler ReduceLROnPlateau waits for a metric, which none is named for; take another")
+            raise ValueError(
+                "lr_scheduler can't be ReduceLROnPlateau, which needs a metric to monitor; use another one"
+            )
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -161,7 +161,7 @@ def test_an_empty_text_is_the_initial_position(player: PolicyPlayer) -> None:
         ({"games": 0}, "games is 0"),
         ({"updates": -1}, "updates is -1"),
         ({"max_plies": 0}, "max_plies is 0"),
-        ({"starts": []}, "starts is empty"),
+        ({"starts": []}, "starts must name at least one position"),
         ({"starts": ["3/3/3 x", "xxx"]}, "'xxx' is not a position of tic-tac-toe"),
     ],
 )

@@ -1,0 +1,128 @@
+"""The ranges of the numbers that a training takes, by class and argument: one table for constructors and options."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+MOST = 1 << 20  # games, updates, passes or plies
+SEEDS = 2**32 - 1  # numpy's and Lightning's largest
+
+
+class Range(NamedTuple):
+    """Numbers from `low` to `high`."""
+
+    low: float
+    high: float
+    above: bool = False  # `low` itself is not one of them
+    also: float | None = None  # one more number, which stands for something else
+
+    def holds(self, number: Any) -> bool:
+        """Whether a number is within the range; nan never is."""
+        within = self.low <= number <= self.high and not (self.above and number == self.low)
+        return bool(within or number == self.also)
+
+    def __str__(self) -> str:
+        low, high = (f"{bound:,.10g}" for bound in (self.low, self.high))
+        if self.high == math.inf:
+            accepted = f"at least {low}"
+        elif self.above:
+            accepted = f"above {low} and at most {high}"
+        else:
+            accepted = f"between {low} and {high}"
+        return accepted if self.also is None else f"{accepted} or {self.also:g}"
+
+
+_COUNT, _WEIGHT, _SHARE, _SEED = Range(1, MOST), Range(0, 1000), Range(0, 1), Range(0, SEEDS)
+_TEMPERATURE = Range(0.01, 100)
+# By a class, or one that it derives from, and its argument; each number of a list or mapping must be within the range.
+RANGES: dict[str, Range] = {
+    "SelfPlay.games": _COUNT,
+    "SelfPlay.updates": _COUNT,
+    "SelfPlay.passes": _COUNT,
+    "SelfPlay.max_plies": _COUNT,
+    "SelfPlay.material_weight": Range(-1, 1),
+    "SelfPlay.seed": _SEED,
+    "PolicyGradient.temperature": _TEMPERATURE,
+    "PolicyGradient.gae_lambda": _SHARE,
+    "PolicyGradient.entropy_weight": _WEIGHT,
+    "PolicyGradient.value_weight": _WEIGHT,
+    "PolicyGradient.kl_weight": _WEIGHT,
+    "PolicyGradient.clip": Range(0, 1000, above=True),
+    "OpponentPool.players": _SHARE,
+    "OpponentPool.share": _SHARE,
+    "OpponentPool.every": _COUNT,
+    "OpponentPool.size": Range(1, 1024),
+    "OpponentPool.priority": Range(0, 100),
+    "UnevenArmies.share": _SHARE,
+    "UnevenArmies.alike": _COUNT,
+    "EvaluationMatch.games": Range(2, MOST),
+    "EvaluationMatch.every_n_rollouts": _COUNT,
+    "EvaluationMatch.temperature": _TEMPERATURE._replace(also=0),
+    "EvaluationMatch.seed": _SEED,
+    "EvaluationMatch.within": Range(0, 0.5),
+    "EvaluationMatch.gate": Range(-1200, 1200),
+    "Chess.threads": Range(1, 4096),
+    "Network.*": Range(1, 1 << 14),  # channels, blocks, hidden, …
+    "ResidualNet.blocks": Range(0, 1 << 14),
+    "Optimizer.lr": Range(0, 1000),
+    "Optimizer.weight_decay": Range(0, 1000),
+    "Optimizer.momentum": Range(0, 1000),
+    "LRScheduler.gamma": Range(0, 1000),
+    "LRScheduler.step_size": _COUNT,
+    "LRScheduler.T_max": _COUNT,
+    "LRScheduler.T_0": _COUNT,
+    "LRScheduler.total_iters": _COUNT,
+    "Trainer.accumulate_grad_batches": _COUNT,
+    "Trainer.check_val_every_n_epoch": _COUNT,
+    "Trainer.devices": Range(1, 1024, also=-1),
+    "Trainer.gradient_clip_val": Range(0, math.inf),
+    "Trainer.log_every_n_steps": Range(0, MOST),
+    "Trainer.max_epochs": Range(1, math.inf, also=-1),
+    "Trainer.max_steps": Range(1, math.inf, also=-1),
+    "Trainer.min_epochs": Range(0, MOST),
+    "Trainer.min_steps": Range(0, MOST, also=-1),
+    "Trainer.num_nodes": _COUNT,
+    "Trainer.num_sanity_val_steps": Range(0, MOST, also=-1),
+    "Trainer.limit_val_batches": Range(0, MOST),
+    "Trainer.val_check_interval": Range(0, MOST, above=True),
+}
+
+
+def require(cls: type, arguments: Mapping[str, Any], prefix: str = "") -> None:
+    """Raise ValueError for a number out of its range, or one that is not finite where there is none.
+
+    Args:
+        cls: The class that takes the arguments.
+        arguments: Their values by name; what is no number, nor a list or mapping of them, is passed over.
+        prefix: What stands before a name in the message, such as `--data.`.
+    """
+    for name, value in arguments.items():
+        accepted = _range(cls, name)
+        for number in _numbers(value):
+            if accepted and not accepted.holds(number):
+                raise ValueError(f"{prefix}{name} must be {accepted}, got {_short(number)}")
+            if not isinstance(number, Integral) and not math.isfinite(number):
+                raise ValueError(f"{prefix}{name} must be a finite number, got {number}")
+
+
+def _range(cls: type, argument: str) -> Range | None:
+    names = (f"{kind.__name__}.{name}" for name in (argument, "*") for kind in cls.__mro__)
+    return next((RANGES[name] for name in names if name in RANGES), None)
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):  # but the arguments of a class that it names are that class's
+        value = [] if "class_path" in value else list(value.values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _numbers(one)
+    elif isinstance(value, Real) and not isinstance(value, bool):
+        yield value
+
+
+def _short(number: Any) -> str:
+    text = str(number)
+    return text if len(text) <= 40 else f"{text[:40]}…"
