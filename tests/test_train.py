@@ -567,7 +567,7 @@ BAD = {
     "temperature 0": ("--model.temperature 0", "--model.temperature must be between 0.01 and 100, got 0"),
     "negative learning rate": ("--model.optimizer.init_args.lr -1", "-1"),
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
-    "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "take MLP"),
+    "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "use MLP instead"),
     "unknown opponent": ("--trainer.callbacks.init_args.opponents [kasparov]", "kasparov"),
     "a gate the wrong way round": ("--trainer.callbacks.init_args.gate [10,0]", "10 and 0 Elo; the lower first"),
     "odd games of evaluation": ("--trainer.callbacks.init_args.games 3", "games is 3"),
@@ -618,8 +618,83 @@ BAD = {
         f"--trainer.callbacks {TOUCH}", "os.system"),
     "a command for a logger": (
         f"--trainer.logger {TOUCH}", "os.system"),
+    "more games than there are numbers": ("--data.games 99999999999999999999",
+                                          "--data.games must be between 1 and 1,048,576, got 99999999999999999999"),
+    "a policy for a recipe": ("--config policy.safetensors", "policy.safetensors is not a text file; expected YAML"),
+    "a folder for a recipe": ("--config there", "unknown recipe 'there': it is a folder; expected a path to a YAML"),
+    "an empty recipe": ("--config empty.yaml",
+                        "empty.yaml holds no settings; expected a YAML mapping with model, data"),
+    "a list for a recipe": ("--config list.yaml", "list.yaml must hold a mapping of settings, got list"),
+    "an unknown part of a recipe": ("--config unknown.yaml",
+                                    "unknown.yaml: unknown setting modle; did you mean model?"),
+    "an unknown field of a recipe": ("--config unknown_field.yaml",
+                                     "unknown setting model.optimiser; did you mean model.optimizer?"),
+    "a recipe without a game": ("--config nothing.yaml", "the recipe must set model.network and data.game"),
+    "tabs in a recipe": ("--config tab.yaml", "tab.yaml can't be read as YAML"),
+    "a rate that is no number": ("--model.optimizer.init_args.lr nan", "--model.optimizer.lr: expected float, got nan"),
+    "a rate of nan": ("--model.optimizer.init_args.lr .nan",
+                      "--model.optimizer.init_args.lr must be between 0 and 1,000, got nan"),
+    "an infinite rate": ("--model.optimizer.init_args.lr 1e400", "lr must be between 0 and 1,000, got inf"),
+    "moments of nan": ("--model.optimizer.init_args.betas [.nan,0.9]", "betas must be a finite number, got nan"),
+    "a schedule of nan": ("--model.lr_scheduler.init_args.gamma .nan", "gamma must be between 0 and 1,000, got nan"),
+    "steps of nothing": ("--model.lr_scheduler.init_args.step_size 0",
+                         "step_size must be between 1 and 1,048,576, got 0"),
+    "a missing argument": ("--config bare.yaml --model.lr_scheduler torch.optim.lr_scheduler.StepLR",
+                           "--model.lr_scheduler must set step_size"),
+    "a folder that can't be made": ("--run /proc/foo", "--run: the folder /proc/foo can't be made: No such file"),
+    "a device for a folder": ("--run /dev/null", "--run must name a folder to make, got /dev/null"),
+    "a typo": ("--data.gmaes 12", "unknown option --data.gmaes; did you mean --data.games?"),
+    "a typo of a part": ("--modle.clip 1", "unknown option --modle.clip; did you mean --model.clip?"),
+    "a typo in a class": ("--model.network.hiddne [3]", "unknown argument hiddne; did you mean hidden?"),
+    "a typo in a callback": ("--trainer.callbacks.gmaes 3",
+                             "--trainer.callbacks: unknown argument gmaes; did you mean games?"),
+    "no option": ("foo", "unexpected argument 'foo'; options begin with --"),
+    "a seed of its own": ("--data.seed 3", "--data.seed can't be set; it follows --seed_everything"),
+    "a start of its own": ("--model.init there", "--model.init can't be set; it follows --init"),
+    "a negative seed": ("--seed_everything -1", "--seed_everything must be between 0 and 4,294,967,295, got -1"),
+    "a module that is not there": ("--data.game nowhere_at_all.Game",
+                                   "No module named 'nowhere_at_all'; modules are searched in the current folder and"),
+    "a game without a module": ("--data.game nim", "--data.game: expected the path of a class, such as"),
+    "no opponents": ("--trainer.callbacks.init_args.opponents []", "must be at least one player, such as random"),
+    "a network of no kind": ("--model.network chesspg.policy.networks.Network", "must be a subclass of Network, got"),
+    "a library that is not there": ("--trainer.accelerator tpu", "torch_xla"),
+    "a temperature too low": ("--model.temperature 1e-300",
+                              "--model.temperature must be between 0.01 and 100, got 1e-300"),
+    "a huge bonus": ("--model.entropy_weight 1e300", "--model.entropy_weight must be between 0 and 1,000, got 1e+300"),
+    "a negative value weight": ("--model.value_weight -1", "--model.value_weight must be between 0 and 1,000, got -1"),
+    "clipping by nan": ("--model.clip .nan", "--model.clip must be above 0 and at most 1,000, got nan"),
+    "material of nan": ("--data.material_weight .nan", "--data.material_weight must be between -1 and 1, got nan"),
+    "a share of nan": ("--data.opponents.share .nan",
+                       "--data.opponents.init_args.share must be between 0 and 1, got nan"),
+    "a share below nothing": ("--data.opponents.players '{random: -1}'", "players must be between 0 and 1, got -1.0"),
+    "armies of nan": ("--config chess_quick --data.starts.share .nan",
+                      "--data.starts.init_args.share must be between 0 and 1, got nan"),
+    "matches at no temperature": ("--trainer.callbacks.init_args.temperature .nan",
+                                  "temperature must be between 0.01 and 100 or 0, got nan"),
+    "matches with a negative seed": ("--trainer.callbacks.init_args.seed -1",
+                                     "seed must be between 0 and 4,294,967,295"),
+    "too many devices": ("--trainer.devices 99999999999999999999",
+                         "--trainer.devices must be between 1 and 1,024 or -1"),
+    "no validation": ("--trainer.val_check_interval 0", "--trainer.val_check_interval must be above 0 and at most"),
+    "never evaluated": ("--trainer.check_val_every_n_epoch 0", "must be between 1 and 1,048,576, got 0"),
+    "empty time": ("--trainer.max_time ''", "--trainer.max_time must be DD:HH:MM:SS, above 00:00:00:00, got ''"),
+    "time of nan": ("--trainer.max_time '{minutes: .nan}'", "--trainer.max_time must be DD:HH:MM:SS"),
+    "another callback of nan": (
+        "--trainer.callbacks '[{class_path: pytorch_lightning.callbacks.EarlyStopping, "
+        "init_args: {monitor: score/random, min_delta: .nan}}]'", "min_delta must be a finite number, got nan"),
     "more than policy files hold": ("--trainer.precision 64-true", "must be 32-true or bf16-mixed, got 64-true"),
 }  # fmt: skip
+
+
+RECIPES = {
+    "empty.yaml": "# nothing",
+    "list.yaml": "- 1",
+    "unknown.yaml": "modle: {}",
+    "unknown_field.yaml": "model: {optimiser: torch.optim.Adam}",
+    "nothing.yaml": "model: {}",
+    "tab.yaml": "model:\n\tbaseline: value",
+    "bare.yaml": "model: {network: chesspg.policy.networks.MLP}\ndata: {game: chesspg.games.tic_tac_toe.TicTacToe}",
+}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -627,6 +702,12 @@ def test_bad_input_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
     line, said = BAD[case]
     (folder / "there").mkdir()
     (folder / "there/mine.txt").write_text("mine")
+    for name, text in RECIPES.items():
+        if name in line:
+            (folder / name).write_text(text)
+    if "policy.safetensors" in line:
+        (folder / "policy.safetensors").write_bytes(bytes(range(256)))
+    names = sorted(path.name for path in folder.iterdir())
     if "--resume" not in line:
         line = ("" if "--config" in line else "--config small.yaml ") + ("" if "--run" in line else "--run run ") + line
     before = contents(folder)
@@ -635,10 +716,10 @@ def test_bad_input_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
     assert out == ""
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-    assert len(error) < 400
+    assert len(error) <= len("error: ") + 300 + len("\n")
     assert said in error
     assert contents(folder) == before
-    assert sorted(path.name for path in folder.iterdir()) == ["small.yaml", "there"]
+    assert sorted(path.name for path in folder.iterdir()) == names
 
 
 def test_bad_input_to_the_real_command(folder: Path, start: Start) -> None:
