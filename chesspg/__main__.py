@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from chesspg.arena.commands import fail, run
 
 COMMANDS = {
-    "train": "learn a game by policy gradients; ten minutes of chess if nothing is said",
+    "train": "learn a game by policy gradients (default: ten minutes of chess)",
     "play": "play against a policy in the terminal",
     "report": "show runs as one page: curves, and games to step through",
     "match": "play two players against each other",

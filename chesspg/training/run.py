@@ -79,8 +79,8 @@ def _train(cli: RunCLI) -> int:
         if code:
             print(f"stopped{_go_on(folder)}")
         if (folder / "last.ckpt").is_file():
+            print(f"see it with  python -m chesspg.report {folder}")
             print(f"play it with  python -m chesspg.play {folder}")
-            print(f"look at it with  python -m chesspg.report {folder}")
     return code
 
 
