@@ -24,7 +24,7 @@ VARIANTS: dict[str, type[chess.Board]] = {
     "kingofthehill": chess.variant.KingOfTheHillBoard,
 }
 BACKENDS = ("auto", "python-chess", "bitboards")
-INSTALL = 'pip install "chesspg[fast]"'
+INSTALL = "install it by `pip install numba`"
 
 
 class Chess(Game):
@@ -146,9 +146,9 @@ class Chess(Game):
             return None
         games, problem = _compiled_rules()
         if games is None and self.backend == "bitboards":
-            raise ValueError(f"backend 'bitboards' needs numba ({problem}): {INSTALL}")
+            raise ValueError(f"backend 'bitboards' needs numba, but {problem}; {INSTALL}")
         if games is None:
-            _say_once(f"python-chess plays, as the faster rules need numba ({problem}): {INSTALL}")
+            _say_once(f"{problem}, so python-chess plays and training takes up to three times as long; {INSTALL}")
         return games
 
     def _initial(self) -> chess.Board:
@@ -160,8 +160,10 @@ def _compiled_rules() -> tuple[type[BitboardGames] | None, str]:
     """The games on bitboards, or why there are none."""
     try:
         from chesspg.games.chess.bitboards import BitboardGames  # see TYPE_CHECKING above
+    except ModuleNotFoundError:
+        return None, "numba is not installed"
     except Exception as error:  # a broken numba raises anything: ImportError, OSError, SystemError
-        return None, f"{type(error).__name__}: {error}"
+        return None, f"numba can't be used ({type(error).__name__}: {error})"
     return BitboardGames, ""
 
 
