@@ -603,6 +603,8 @@ BAD = {
     "an existing folder": ("--run there", "--resume there"),
     "a path below a file": ("--run small.yaml/run", "small.yaml/run"),
     "nothing to resume": ("--resume nowhere", "no config.yaml"),
+    "no folder to resume in": ("--resume ''", "there is nothing to resume in"),
+    "no folder for a run": ("--run ''", "exists already"),
     "an empty run": ("--resume there", "no config.yaml"),
     "resume with a config": ("--resume there --config small.yaml", "leave --config, --init and --run out"),
     "resume from another policy": ("--resume there --init chess_quick", "leave --config, --init and --run out"),
@@ -942,10 +944,10 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
     capsys.readouterr()
     assert train("--resume checkpoints/cut") == 2
     assert capsys.readouterr().err == (
-        "error: there is nothing to resume in checkpoints/cut: it has no last.ckpt; the command that it was started "
-        "with begins it anew\n"
+        "error: there is nothing to resume in checkpoints/cut: it has no last.ckpt; --config checkpoints/cut/config.yaml "
+        "--run checkpoints/cut begins it anew\n"
     )
-    assert train("--config small.yaml --run checkpoints/cut") == 0
+    assert train("--config checkpoints/cut/config.yaml --run checkpoints/cut") == 0  # as it was told
     assert train("--config small.yaml --run straight") == 0
     assert_same_weights(folder / "straight", folder / "checkpoints/cut")
     assert metrics(folder / "straight") == metrics(folder / "checkpoints/cut")

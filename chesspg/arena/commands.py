@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -215,8 +216,33 @@ def only_one(lock: Path, busy: str = "") -> Iterator[None]:
         held.release()
 
 
+class _Import(argparse.Action):
+    """Imports a module when its option is read, before the command looks at any policy."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if os.getcwd() not in sys.path and "" not in sys.path:  # as when a console script was started
+            sys.path.append(os.getcwd())
+        try:
+            importlib.import_module(values)
+        except ModuleNotFoundError as error:
+            fail(f"--import {values}: {error}; modules are searched in the current folder and in PYTHONPATH")
+        except Exception as error:
+            fail(f"--import {values}: the module raised {type(error).__name__}: {error}")
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line."""
+    """An argument parser whose complaints are one line. All commands have its option --import."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_argument(
+            "--import",
+            action=_Import,
+            default=argparse.SUPPRESS,
+            dest=argparse.SUPPRESS,
+            metavar="MODULE",
+            help="import a module first, such as my_module with a game or network\nof one's own, which policies need",
+        )
 
     def error(self, message: str) -> NoReturn:
         name, _, bad = message.removeprefix("argument ").partition(": ")

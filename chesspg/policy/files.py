@@ -217,8 +217,8 @@ def _build(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
         return build(spec, base, *args)
     except Unknown as error:
         raise PolicyFileError(
-            f"{path} needs {error}, which is not a class of chesspg; a file imports no code, so a program that uses "
-            "this one must import the class itself before"
+            f"{path} needs {error}, which is not a class of chesspg, and a file imports no code; add --import with the "
+            "module that defines it (in Python, import it first)"
         ) from None
     except ValueError as error:
         raise PolicyFileError(f"{path} has a header this version can't use: {error}") from None

@@ -79,9 +79,16 @@ def _train(cli: RunCLI) -> int:
         if code:
             print(f"stopped{_go_on(folder)}")
         if (folder / "last.ckpt").is_file():
-            print(f"see it with  python -m chesspg.report {folder}")
-            print(f"play it with  python -m chesspg.play {folder}")
+            own = "".join(f"--import {module} " for module in _own_modules(cli))
+            print(f"see it with  python -m chesspg.report {own}{folder}")
+            print(f"play it with  python -m chesspg.play {own}{folder}")
     return code
+
+
+def _own_modules(cli: RunCLI) -> list[str]:
+    """The modules of a game and a network that are not of this package, which whoever plays the policy must import."""
+    modules = (type(thing).__module__ for thing in (cli.datamodule.game, cli.model.policy.network))
+    return [module for module in dict.fromkeys(modules) if module.split(".")[0] != __package__.split(".")[0]]
 
 
 def _go_on(folder: Path) -> str:
@@ -115,13 +122,13 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
         option, _, value = argument.partition("=")
         configuration.bound(value if argument.startswith("--") else argument, f"{option:.80}")
     known, rest = early.parse_known_args(arguments)
-    if known.resume:
+    if known.resume is not None:
         if known.config or known.run or any(argument.split("=")[0] == "--init" for argument in rest):
             raise ValueError("--resume goes on with all that is the run's own; leave --config, --init and --run out")
         folder = Path(known.resume)
         for name in ("config.yaml", "last.ckpt"):
             if not (folder / name).is_file():
-                begin = "; the command that it was started with begins it anew" if is_unstarted(folder) else ""
+                begin = f"; --config {folder}/config.yaml --run {folder} begins it anew" if is_unstarted(folder) else ""
                 raise ValueError(f"there is nothing to resume in {folder}: it has no {name}{begin}")
         configuration.read(folder / "config.yaml", run=folder)
         if (folder / "last.safetensors").is_file():  # else the next checkpoint writes it
@@ -132,7 +139,11 @@ def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
     recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
     for path in recipes:
         configuration.read(path)
-    run = Path(known.run) if known.run else _unused(f"{_title(recipes[-1], rest)}-{time.strftime('%Y%m%d-%H%M%S')}")
+    run = (
+        Path(known.run)
+        if known.run is not None
+        else _unused(f"{_title(recipes[-1], rest)}-{time.strftime('%Y%m%d-%H%M%S')}")
+    )
     if is_rank_zero():
         check_new(run)
     rest = configuration.logger(known.logger, run) + rest

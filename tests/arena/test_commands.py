@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -163,3 +164,24 @@ def test_only_one_at_a_time(tmp_path: Path) -> None:
     assert done == ["before", "after"]
     with only_one(lock, "busy"):  # nothing is left held
         pass
+
+
+def test_a_module_of_ones_own_is_imported_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [one for one in sys.path if one])  # as of a console script
+    (tmp_path / "my_own_game.py").write_text("")
+    (tmp_path / "my_broken_game.py").write_text("1 / 0")
+    Parser("x").parse_args(["--import", "my_own_game"])
+    assert "my_own_game" in sys.modules
+    for name, said in (
+        ("my_missing_game", "No module named 'my_missing_game'; modules are searched in the current folder"),
+        ("my_broken_game", "the module raised ZeroDivisionError: division by zero"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            Parser("x").parse_args(["--import", name])
+        assert caught.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: --import {name}: {said}")
+        assert error.count("\n") == 1
