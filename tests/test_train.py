@@ -650,8 +650,9 @@ BAD = {
         f"--trainer.logger {TOUCH}", "os.system"),
     "more games than there are numbers": ("--data.games 99999999999999999999",
                                           "--data.games must be between 1 and 1,048,576, got 99999999999999999999"),
-    "a policy for a recipe": ("--config policy.safetensors", "policy.safetensors is not a text file; expected YAML"),
-    "a folder for a recipe": ("--config there", "unknown recipe 'there': it is a folder; expected a path to a YAML"),
+    "a policy for a recipe": ("--config policy.safetensors",
+                              "policy.safetensors can't be read as YAML: it is not a text file"),
+    "a folder for a recipe": ("--config there", "no recipe 'there': it is a folder; expected a path to a YAML"),
     "an empty recipe": ("--config empty.yaml",
                         "empty.yaml holds no settings; expected a YAML mapping with model, data"),
     "a list for a recipe": ("--config list.yaml", "list.yaml must hold a mapping of settings, got list"),
@@ -944,8 +945,8 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
     capsys.readouterr()
     assert train("--resume checkpoints/cut") == 2
     assert capsys.readouterr().err == (
-        "error: there is nothing to resume in checkpoints/cut: it has no last.ckpt; --config checkpoints/cut/config.yaml "
-        "--run checkpoints/cut begins it anew\n"
+        "error: there is nothing to resume in checkpoints/cut: it has no last.ckpt; "
+        "--config checkpoints/cut/config.yaml --run checkpoints/cut begins it anew\n"
     )
     assert train("--config checkpoints/cut/config.yaml --run checkpoints/cut") == 0  # as it was told
     assert train("--config small.yaml --run straight") == 0

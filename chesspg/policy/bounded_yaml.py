@@ -31,7 +31,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     with Path(path).open("rb") as file:
         content = file.read(BYTES + 1)
     if b"\0" in content:
-        raise ValueError(f"{path} is not a text file; expected YAML")
+        raise ValueError(f"{path} can't be read as YAML: it is not a text file")
     try:
         tree = parse(content)
     except yaml.YAMLError as error:

@@ -191,9 +191,7 @@ def recipe(name: str) -> Path:
     if name in ships:
         return ships[name]
     what = "it is a folder" if Path(name).is_dir() and name else "there is no such file"
-    raise ValueError(
-        f"unknown recipe {name!r:.80}: {what}; expected a path to a YAML file or one of {', '.join(ships)}"
-    )
+    raise ValueError(f"no recipe {name!r:.80}: {what}; expected a path to a YAML file or one of {', '.join(ships)}")
 
 
 def _rollouts(config: Any, updates: int) -> int:

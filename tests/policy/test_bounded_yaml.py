@@ -38,7 +38,7 @@ BAD = {
     "a call in Python": ("z: !!python/object/apply:os.system [touch x]", "os.system"),
     "an unhashable key": ("{[a]: 1}", "unhashable key"),
     "two documents": ("a: 1\n---\nb: 2", "single document"),
-    "NUL": ("a: \0", "control characters"),
+    "NUL": ("a: \0", "it is not a text file"),
     "Latin-1": (b"a: \xe9", "UTF-8"),
     "half of UTF-16": (b"\xff\xfea", "UTF-16"),
 }

@@ -166,7 +166,7 @@ def test_what_fills_a_batch_up_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, math.nan, math.inf])
 def test_a_temperature_is_finite_and_above_zero(temperature: float) -> None:
-    with pytest.raises(ValueError, match=f"temperature {temperature} is not"):
+    with pytest.raises(ValueError, match=f"temperature must be above 0 and finite, got {temperature}"):
         Policy(TicTacToe(), Fixed(TicTacToe(), torch.zeros(9)), temperature)
 
 

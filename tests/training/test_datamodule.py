@@ -160,7 +160,7 @@ def test_an_empty_text_is_the_initial_position(player: PolicyPlayer) -> None:
     [
         ({"games": 0}, "games must be between 1 and 1,048,576, got 0"),
         ({"updates": -1}, "updates must be between 1 and 1,048,576, got -1"),
-        ({"max_plies": 0}, "max_plies is 0"),
+        ({"max_plies": 0}, "max_plies must be between 1 and 1,048,576, got 0"),
         ({"starts": []}, "starts must name at least one position"),
         ({"starts": ["3/3/3 x", "xxx"]}, "'xxx' is not a position of tic-tac-toe"),
     ],

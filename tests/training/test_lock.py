@@ -41,7 +41,15 @@ def test_what_would_be_lost_is_kept(name: str, tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder_to_begin_in(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
-    with pytest.raises(ValueError, match="exists already"), new_run(tmp_path / "run"):
+    with (
+        pytest.raises(ValueError, match=r"--run must name a folder to make, got .*/run, which is something else"),
+        new_run(tmp_path / "run"),
+    ):
+        pass
+    with (
+        pytest.raises(ValueError, match=r"--run: the folder .*/run/deeper can't be made: Not a directory"),
+        new_run(tmp_path / "run" / "deeper"),
+    ):
         pass
 
 
