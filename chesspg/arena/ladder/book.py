@@ -1,10 +1,11 @@
-"""The results a ladder is made of, in one JSON file: read, checked, added to, never overwritten when damaged."""
+"""The results a ladder is made of, in one JSON file a game: read, checked, added to, never overwritten if damaged."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
+import re
 import string
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,6 +28,7 @@ from chesspg.policy.names import is_spec
 
 FORMAT = 1
 DIGEST = 8  # hexadecimal digits that tell one game from another
+POLICY = "policy "  # how the key of a policy begins, known by its content
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,16 @@ class Chunk:
     @property
     def games(self) -> int:
         return 2 * sum(self.pairs)
+
+
+def results_path(folder: Path, game: Game) -> Path:
+    """Where the results of a game are kept in a folder: ladder-GAME.json, or an earlier version's ladder.json of it."""
+    earlier = folder / "ladder.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        if parse_json(earlier.read_text(encoding="utf-8"))["game"] == files.describe(game):
+            return earlier
+    name = re.sub(r"[\W_]+", "-", game.name.lower()).strip("-")
+    return folder / f"ladder-{name}.json"
 
 
 class Book:
@@ -186,7 +198,7 @@ def entry(text: str, player: Player) -> Entry:
     path = policy_path(text)
     if path is not None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        return Entry(f"policy {digest}{_options(text)}", text, files.read_header(path).facts)
+        return Entry(f"{POLICY}{digest}{_options(text)}", text, files.read_header(path).facts)
     version = getattr(getattr(player, "player", player), "version", "")  # a mixture holds the engine
     return Entry(f"{text} ({version})" if version else text, text)
 
@@ -217,17 +229,19 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
         found = sorted(path for suffix in (files.SUFFIX, files.CHECKPOINT) for path in folder.rglob(f"*{suffix}"))
         inside = [path for path in found if whole and path.name != files.INIT and files.resolve(path) == path]
         if whole and not inside:
-            raise ValueError(f"{folder} holds no policy file; a folder with checkpoints, or a player, would do")
+            raise ValueError(
+                f"{folder} holds no policy file; expected a player, or a folder with policy files in it or below"
+            )
         for player in [f"{path}{_options(text)}" for path in inside] or [text]:
             path = policy_path(player)
             content = hashlib.sha256(path.read_bytes()).hexdigest() + _options(player) if path else player
             if content not in seen:
                 players.append(player)
             elif not inside:
-                raise ValueError(f"{player} is named twice; once would do")
+                raise ValueError(f"{player} is named twice; each player must be named once")
             seen.add(content)
     if len(players) < least:
-        raise ValueError(f"only one player, {players[0]}; a ladder has two or more")
+        raise ValueError(f"a ladder needs at least {least} players, got only {players[0]}")
     return players
 
 

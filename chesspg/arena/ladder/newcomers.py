@@ -1,16 +1,35 @@
-"""Newcomers on the ladder that ships: rated by their own games against its players, whose ratings stay."""
+"""The ladder that ships: whose ratings stay, and newcomers rated by their own games against its players."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from operator import mul
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.ladder.book import Book, Entry, policy_path
-from chesspg.arena.ladder.rating import Meeting, Rating, next_opponent, performance, shipped_table
-from chesspg.arena.ladder.standings import CHUNK, COUNTS, crossed, highest_first, record, row
+from chesspg.arena.ladder.book import POLICY, Book, Entry, policy_path
+from chesspg.arena.ladder.rating import (
+    Meeting,
+    Rating,
+    lonely,
+    misfit,
+    next_opponent,
+    performance,
+    shipped_ratings,
+    shipped_table,
+)
+from chesspg.arena.ladder.standings import (
+    CHUNK,
+    COUNTS,
+    SHIPPED,
+    crossed,
+    highest_first,
+    misfitting,
+    opponents_of,
+    record,
+    row,
+    seen_from,
+)
 from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.policy.container import parse_json
@@ -19,30 +38,74 @@ from chesspg.policy.container import parse_json
 MOST = 1e15
 _MAYBE = (int, float, type(None))
 _COUNTED = {**dict.fromkeys(COUNTS, (int,)), "score": _MAYBE}
-PLAYER = {"player": (str,), **dict.fromkeys(Rating._fields, _MAYBE), **_COUNTED, "facts": (dict,)}
+PLAYER = {
+    "player": (str,),
+    **dict.fromkeys(Rating._fields, _MAYBE),
+    **_COUNTED,
+    "facts": (dict,),
+    "key": (str,),
+    "against": (dict,),
+}
 MEETING = {"a": (str,), "b": (str,), **_COUNTED}
+
+
+def kept(book: Book, entries: Sequence[Entry]) -> dict[str, Rating]:
+    """The ratings of those players in the book and of these that are on the ladder that ships.
+
+    A policy is known by its content, anybody else by name, whatever version an engine has.
+
+    Args:
+        book: Its game and conditions must be the ladder's, else nobody is on it.
+        entries: Players that may not have met anybody yet.
+
+    Returns:
+        Ratings by key.
+    """
+    table = shipped_table()
+    if not table or (table["game"], table["conditions"]) != (book.game, book.conditions):
+        return {}
+    by_key, by_name = {}, {}
+    for one in table["players"]:
+        rating = Rating(*(one[name] for name in Rating._fields))
+        if one.get("key", "").startswith(POLICY):
+            by_key[one["key"]] = rating
+        elif policy_path(one["player"]) is None:
+            by_name[one["player"]] = rating
+    known = {one.key: one.player for one in [*book.entries.values(), *entries]}
+    found = {key: by_key.get(key) if key.startswith(POLICY) else by_name.get(player) for key, player in known.items()}
+    return {key: rating for key, rating in found.items() if rating is not None}
+
+
+def difference(game: Game, conditions: Mapping[str, Any]) -> str:
+    """Why the ladder that ships is of no use for games under these conditions; empty if it is."""
+    table = shipped_table()
+    if not table or table["game"] != files.describe(game):
+        return f"no ladder of {game.name} ships"
+    if table["conditions"] != conditions:
+        return f"the ladder that ships was played with {_options(table['conditions'])}, not with {_options(conditions)}"
+    return ""
+
+
+def _options(conditions: Mapping[str, Any]) -> str:
+    """Conditions as options of the command."""
+    options = ((f"--{name.replace('_', '-')}", value) for name, value in conditions.items())
+    return " and ".join(f"no {option}" if value is None else f"{option} {value}" for option, value in options)
 
 
 def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any]) -> dict[str, Rating]:
     """Whom newcomers of these names meet: all on the ladder that ships but policies, whose names may change meaning.
 
-    Raises ValueError if none of that game and under these conditions ships, or if a newcomer is one of them.
+    Raises:
+        ValueError: No ladder of that game and under these conditions ships, or a newcomer is on it.
     """
-    table = shipped_table()
-    if not table or table["game"] != files.describe(game):
-        raise ValueError(f"no ladder of {game.name} ships; without --fixed its players would make one")
-    if table["conditions"] != conditions:
-        told = f"{json.dumps(table['conditions'])}, not {json.dumps(conditions)}"
-        raise ValueError(f"the ladder that ships has conditions {told}; the same ones would do")
-    fixed = {
-        rated["player"]: Rating(rated["rating"], rated["low"], rated["high"])
-        for rated in table["players"]
-        if policy_path(rated["player"]) is None
-    }
+    why = difference(game, conditions)
+    if why:
+        raise ValueError(f"--fixed: {why}")
+    fixed = {name: rating for name, rating in shipped_ratings().items() if policy_path(name) is None}
     for name in names:
         if name in fixed:
             raise ValueError(
-                f"{name} is on the ladder that ships and no policy, so its rating stays; a newcomer would do"
+                f"--fixed: {name} is on the ladder that ships, so its rating stays; expected a player that is not on it"
             )
     return fixed
 
@@ -55,25 +118,30 @@ def choose(
         met = _meetings(book, one.key, fixed)
         left = games - sum(2 * len(meeting.pairs) for meeting in met)
         rating = performance(met, fixed) if met else None
-        if left >= 2 and not (rating and rating.high - rating.low <= 2 * within):
+        narrow = rating and rating.high - rating.low <= 2 * within and not lonely(met, fixed)
+        if left >= 2 and not narrow:
             return one.key, next_opponent(met, fixed, CHUNK), min(CHUNK, left) // 2 * 2
     return None
 
 
 def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating], path: Path | None) -> dict[str, Any]:
-    """The ladder of `base` with the newcomers in place of their namesakes; what is told of all others stays."""
+    """The ladder of `base` with the newcomers in place of their namesakes; the rows of all others stay."""
     table = base(path, [one.player for one in entries])
     names = _names(book, fixed)
     for one in entries:
         met = _meetings(book, one.key, fixed)
         rating = performance(met, fixed) if met else None
-        table["players"].append(row(one, rating, record(book, one.key, names)))
+        against = opponents_of(book, one.key, names)
+        table["players"].append(row(one, rating, record(book, one.key, names), against))
+        found = misfit(met, fixed)
+        if found:
+            table["misfits"].append(misfitting(one, found))
         for text in dict.fromkeys(meeting.b for meeting in met):
             keys = [key for key, name in names.items() if name == text]
             pairs, distinct = zip(*((len(m.pairs), m.distinct) for m in met if m.b == text), strict=True)
             share = sum(map(mul, pairs, distinct)) / sum(pairs)
             table["meetings"].append(crossed(one.player, text, record(book, one.key, keys), share))
-    return table | {"players": highest_first(table["players"])}
+    return table | {"scale": SHIPPED, "players": highest_first(table["players"])}
 
 
 def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
@@ -122,13 +190,8 @@ def _names(book: Book, fixed: Collection[str]) -> dict[str, str]:
 def _meetings(book: Book, key: str, fixed: Collection[str]) -> list[Meeting]:
     """A newcomer's, as A, with those whose ratings stay, who go by name."""
     names = _names(book, fixed)
-    found = []
-    for a, b, pairs, distinct in book.meetings():
-        if a == key and b in names:
-            found.append(Meeting(a, names[b], pairs, distinct))
-        elif b == key and a in names:
-            found.append(Meeting(b, names[a], [1 - pair for pair in pairs], distinct))
-    return found
+    mine = [seen for meeting in book.meetings() if (seen := seen_from(key, meeting))]
+    return [Meeting(a, names[b], pairs, distinct) for a, b, pairs, distinct in mine if b in names]
 
 
 def _without(table: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -136,4 +199,5 @@ def _without(table: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
         "players": [one for one in table["players"] if one["player"] not in names],
         "meetings": [met for met in table["meetings"] if met["a"] not in names and met["b"] not in names],
         "cycles": [cycle for cycle in table["cycles"] if not set(cycle) & set(names)],
+        "misfits": [one for one in table.get("misfits", []) if one["player"] not in names],
     }

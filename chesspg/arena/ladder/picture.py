@@ -28,10 +28,11 @@ class Point(NamedTuple):
     rating: Rating
     x: float | None  # updates, plies or whatever the axis counts; None for players that never learned
     line: str  # points of one line, such as the checkpoints of one run, are joined
+    against: tuple[str, ...] = ()  # whom it was rated against, if that is to be said
 
 
 def svg(points: Sequence[Point], against: str) -> str:
-    """Elo with its 95 % interval against `against`, a key of AXES; players without an x are level lines."""
+    """Elo with its 95% interval against `against`, a key of AXES; players without an x are level lines."""
     learned = [point for point in points if point.x is not None]
     scale = 3600 if against == "seconds" else 1
     right = max((float(point.x or 0) / scale for point in learned), default=1.0) or 1.0
@@ -83,6 +84,7 @@ def svg(points: Sequence[Point], against: str) -> str:
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for point, (x, rating) in zip(mine, places, strict=True):
             told = f"{point.name}: {rating.rating:.0f} ({rating.low:.0f} to {rating.high:.0f})"
+            told += f" against {', '.join(point.against)}" if point.against else ""
             whisker = f"M{x:.1f} {down(rating.low):.1f}V{down(rating.high):.1f}"
             parts.append(f'<path d="{whisker}" stroke="{colour}" stroke-width="1.5"/>')
             place = f'cx="{x:.1f}" cy="{down(rating.rating):.1f}" r="4" fill="{colour}"'

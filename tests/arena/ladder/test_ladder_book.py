@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path
+from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path, results_path
 from chesspg.arena.matches import MatchResult, play_match
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -193,7 +193,7 @@ def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> Non
     (run / "pool").mkdir(parents=True)
     shutil.copy(runs / "chess" / "last.safetensors", run / "best.safetensors")
     shutil.copy(runs / "chess" / "last.safetensors", run / "last.safetensors")
-    with pytest.raises(ValueError, match=r"only one player, .*best.safetensors; a ladder has two or more"):
+    with pytest.raises(ValueError, match=r"needs at least 2 players, got only .*best.safetensors"):
         expand([str(run)])
     shutil.copy(runs / "tic_tac_toe" / "last.safetensors", run / "pool" / "000010.safetensors")
     files = [str(run / "best.safetensors"), str(run / "pool" / "000010.safetensors")]
@@ -209,3 +209,17 @@ def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> Non
         expand(["random", "greedy", "random"])
     with pytest.raises(ValueError, match="half holds no policy file"):
         expand(["random", str(runs / "half")])
+
+
+def test_each_game_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """And goes on with the one file of an earlier version, if that is of the game."""
+    assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"
+    assert results_path(tmp_path, Chess()) == tmp_path / "ladder-chess.json"
+    assert results_path(tmp_path, Chess("atomic")) == tmp_path / "ladder-chess-atomic.json"
+    earlier = tmp_path / "ladder.json"
+    Book(earlier, TicTacToe(), CONDITIONS).add(A, B, 1, result(1, 0))
+    assert results_path(tmp_path, TicTacToe()) == earlier
+    assert results_path(tmp_path, Chess()) == tmp_path / "ladder-chess.json"
+    for text in ("", "[]", "{}", "[" * 100_000, "3"):
+        earlier.write_text(text)
+        assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"
