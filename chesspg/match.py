@@ -126,8 +126,8 @@ def report(console: Console, result: MatchResult, a: str, b: str, sprt: Sequence
     ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
     rows = {
         "won, drawn, lost": _slashed(result.record),
-        "score": f"{result.score:.1%}   95 % interval {score.low:.1%} to {score.high:.1%}",
-        "Elo difference": f"{result.elo:+.0f}   95 % interval {elo.low:+.0f} to {elo.high:+.0f}",
+        "score": f"{result.score:.1%}   95% interval {score.low:.1%} to {score.high:.1%}",
+        "Elo difference": f"{result.elo:+.0f}   95% interval {elo.low:+.0f} to {elo.high:+.0f}",
         "normalised Elo": f"{result.normalised_elo:+.0f}",
         "stronger": f"with a likelihood of {result.los:.1%}",
         "pairs": f"{_slashed(ratings.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",

@@ -49,7 +49,7 @@ def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     assert " / ".join(map(str, told["pentanomial"])) in done.stdout
     assert f"{told['wins']} / {told['draws']} / {told['losses']}" in done.stdout
     assert f"{told['score']:.1%}" in done.stdout
-    assert f"{told['elo']:+.0f}   95 % interval {told['elo_low']:+.0f} to {told['elo_high']:+.0f}" in done.stdout
+    assert f"{told['elo']:+.0f}   95% interval {told['elo_low']:+.0f} to {told['elo_high']:+.0f}" in done.stdout
     with pgn.open() as file:
         games = list(iter(lambda: chess.pgn.read_game(file), None))
     assert [game.headers["White"] for game in games] == ["greedy", "random"] * 2

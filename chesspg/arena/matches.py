@@ -94,7 +94,7 @@ class MatchResult:
 
     @property
     def score_interval(self) -> ratings.Interval:
-        """95 %, from the pairs."""
+        """95%, from the pairs."""
         return ratings.score_interval(self.pairs, self._distinct)
 
     @property
@@ -104,7 +104,7 @@ class MatchResult:
 
     @property
     def elo_interval(self) -> ratings.Interval:
-        """95 %: the Elo of the score's interval."""
+        """95%: the Elo of the score's interval."""
         return ratings.Interval(*map(ratings.elo, self.score_interval))
 
     @property
@@ -212,9 +212,9 @@ def play_match(
     """
     plies = default_plies(game) if opening_plies is None else opening_plies
     if games <= 0 or games % 2:
-        raise Unplayable(f"{games} games; an even number above 0 would do, as each opening is played twice")
+        raise Unplayable(f"games must be even and at least 2, as each opening is played twice, got {games}")
     if plies < 0:
-        raise Unplayable(f"{plies} opening plies; 0 or more would do")
+        raise Unplayable(f"opening_plies must be at least 0, got {plies}")
     openings = random_openings(game, games // 2, plies, seed)
     (result,) = play_in_parts(game, a, b, openings, seed=seed, max_plies=max_plies, on_ply=on_ply)
     return result
@@ -244,7 +244,7 @@ def play_in_parts(
     """
     longest = max(len(split_position(opening)[1]) for opening in openings)
     if max_plies is not None and max_plies <= longest:
-        raise Unplayable(f"at most {max_plies} plies a game, {longest} of them opening; more than {longest} would do")
+        raise Unplayable(f"max_plies must be more than the {longest} plies of the longest opening, got {max_plies}")
     first = before.games // 2 if before else 0
     draws, seats = Draws(seed), listen(a, b)
     over = plies = 0

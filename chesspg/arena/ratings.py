@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-Z = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
+Z = 1.959963984540054  # the normal quantile of a two-sided 95% interval
 BOUND = 1200.0  # Elo differences are cut off here: score 0.999; no match of ours could tell more
 FEW = 10  # degrees of freedom, from which on an expansion of Student's t is good to 0.2 %
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a pair of games
@@ -60,15 +60,15 @@ def effective_games(pairs: Sequence[float]) -> float:
 
 
 def wilson(score: float, games: float, z: float = Z) -> Interval:
-    """The interval of a share s out of n, Wilson (1927): all p with |s − p| ≤ z √(p(1 − p)/n)."""
+    """The interval of a share s out of n, Wilson (1927): all p with |s − p| ≤ z √(p(1 − p)/n); within [0, 1]."""
     shrink = 1 + z * z / games
     centre = (score + z * z / (2 * games)) / shrink
     half = z * math.sqrt(score * (1 - score) / games + z * z / (4 * games * games)) / shrink
-    return Interval(min(score, max(0.0, centre - half)), max(score, min(1.0, centre + half)))
+    return Interval(min(score, max(0.0, centre - half)), max(score, min(1.0, centre + half)))  # but for rounding
 
 
 def student(freedom: int) -> float:
-    """Student's t for a two-sided 95 % interval: exact below FEW, then z and two terms of Fisher and Cornish (1960)."""
+    """Student's t for a two-sided 95% interval: exact below FEW, then z and two terms of Fisher and Cornish (1960)."""
     if freedom < FEW:
         low, high = 0.0, math.pi / 2
         for _ in range(60):
@@ -91,7 +91,7 @@ def _within(theta: float, freedom: int) -> float:
 
 
 def score_interval(pairs: Sequence[float], distinct: float = 1.0) -> Interval:
-    """The 95 % interval of a score, from the pairs' scores [P]: Wilson's, for the effective number of games.
+    """The 95% interval of a score, from the pairs' scores [P]: Wilson's, for the effective number of games.
 
     As their variance is itself estimated from P pairs and the pseudo pair, t with P degrees of freedom replaces z.
 
@@ -99,6 +99,31 @@ def score_interval(pairs: Sequence[float], distinct: float = 1.0) -> Interval:
         hundred copies of two games weigh as much as the two.
     """
     return wilson(math.fsum(pairs) / len(pairs), max(1.0, effective_games(pairs) * distinct), student(len(pairs)))
+
+
+def mean_score_interval(scores: Sequence[float], games: float) -> Interval:
+    """The 95% interval of the mean m of several players' scores, such as runs of several seeds; within [0, 1].
+
+    Wilson's, for as many won-or-lost games n as tell the mean as well as K scores of variance s² do, by Student's t:
+
+        n = m(1 − m) / (s² / K)
+
+    For scores that differ little it is m ± t s/√K. Of scores all alike, as of runs that won everything, it is Wilson's
+    for their games.
+
+    Args:
+        scores: [K] the players' scores, in [0, 1], K being at least 2.
+        games: How many games each of them played.
+
+    Returns:
+        The interval, which the mean lies in.
+    """
+    count = len(scores)
+    mean = math.fsum(scores) / count
+    variance = math.fsum((score - mean) ** 2 for score in scores) / (count - 1) / count
+    if variance == 0:
+        return wilson(mean, count * games)
+    return wilson(mean, mean * (1 - mean) / variance, student(count - 1))
 
 
 def pentanomial(pairs: Sequence[float]) -> Pentanomial:
@@ -126,7 +151,7 @@ def sprt(
     Raises ValueError unless elo0 < elo1, both within ±BOUND.
     """
     if not -BOUND <= elo0 < elo1 <= BOUND:
-        raise ValueError(f"{elo0:g} and {elo1:g} Elo; the lower first and both within ±{BOUND:g} would do")
+        raise ValueError(f"elo0 and elo1 must be within ±{BOUND:g}, the lower first, got {elo0:g} and {elo1:g}")
     counts = [count or 1e-3 for count in pentanomial(pairs)]
     p0, p1 = (_likeliest(counts, expected_score(difference)) for difference in (elo0, elo1))
     llr = distinct * math.fsum(n * math.log(b / a) for n, a, b in zip(counts, p0, p1, strict=True))

@@ -24,7 +24,7 @@ def results() -> dict[str, Any]:
     runs = [{"rating": {"rating": elo}, "updates": 1200} for elo in (90, 110)]
     gradient = {
         "variance": 0.0123,
-        "signal": 0.001,
+        "squared_mean": 0.001,
         "variance_ratio": interval("value", 0.5, 0.1),
         "signal_to_noise": interval("value", 0.08, 0.02),
         "cosine": interval("value", None, 0),
