@@ -121,17 +121,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.picture:
             write_text(given.picture, svg(_points(table, given.against), given.against))
     note = "" if given.own_scale else newcomers.difference(game, conditions)
+    others = [] if given.own_scale or note else newcomers.other_versions([one for one, _ in seats.values()])
     report(
         Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH),
         table,
         {one.player for one in entries},
         given.within,
         note,
+        others,
     )
     return 0
 
 
-def report(console: Console, table: dict[str, Any], asked: Collection[str], within: float, note: str = "") -> None:
+def report(
+    console: Console,
+    table: dict[str, Any],
+    asked: Collection[str],
+    within: float,
+    note: str = "",
+    warnings: Sequence[str] = (),
+) -> None:
     """Print a ladder.
 
     Args:
@@ -140,6 +149,7 @@ def report(console: Console, table: dict[str, Any], asked: Collection[str], with
         asked: The players that were named, of whom it says against whom they were rated.
         within: Half the width of an interval that is narrow enough.
         note: Why the ladder that ships is of no use here.
+        warnings: Lines to be printed too.
     """
     players = table["players"]
     shown = Table(box=None, pad_edge=False)
@@ -155,21 +165,21 @@ def report(console: Console, table: dict[str, Any], asked: Collection[str], with
     console.print(shown)
     met = {(row["a"], row["b"]): (row["score"], row["games"]) for row in table["meetings"]}
     met |= {(b, a): (1 - score, games) for (a, b), (score, games) in met.items()}
-    if len(players) <= CROSS:
+    if met and len(players) <= CROSS:
         games = console.width >= 9 * (len(players) + 1)
-        title = f"score of the row in %{' / number of games' * games}"
-        cross = Table(box=None, pad_edge=False, title=title, title_justify="left")
+        console.print(f"\nscore of the row in %{' / number of games' * games}:")
+        cross = Table(box=None, pad_edge=False)
         for title in ("", *(str(rank) for rank in range(1, len(players) + 1))):
             cross.add_column(title, justify="right", no_wrap=True)
         for rank, row in enumerate(players, 1):
             cells = [met.get((row["player"], column["player"])) for column in players]
             scores = [f"{100 * cell[0]:.0f}{f'/{cell[1]}' * games}" if cell else "·" for cell in cells]
             cross.add_row(str(rank), *scores)
-        console.print("", cross)
+        console.print(cross)
     console.print()
     for line in _explanations(table, asked, note):
         console.print(Text(line), soft_wrap=True)
-    for line in _warnings(table):
+    for line in [*warnings, *_warnings(table)]:
         console.print(Text(line, style="yellow"), soft_wrap=True)
     rated = [row for row in players if row["rating"] is not None and row["player"] in asked and row["against"]]
     wide = [row["player"] for row in rated if row["high"] - row["low"] > 2 * within]

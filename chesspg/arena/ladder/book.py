@@ -222,7 +222,7 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
     that lies in a folder under several names, such as `last` and `best`, is taken once.
     """
     players: list[str] = []
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for text in texts:
         folder = Path(text.partition("?")[0])
         whole = folder.is_dir() and str(folder) not in roster.KINDS
@@ -238,8 +238,10 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
             if content not in seen:
                 players.append(player)
             elif not inside:
-                raise ValueError(f"{player} is named twice; each player must be named once")
-            seen.add(content)
+                first = seen[content]
+                same = "is named twice" if first == player else f"is the same player as {first}"
+                raise ValueError(f"{player} {same}; each player must be named once")
+            seen.setdefault(content, player)
     if len(players) < least:
         raise ValueError(f"a ladder needs at least {least} players, got only {players[0]}")
     return players

@@ -86,6 +86,16 @@ def difference(game: Game, conditions: Mapping[str, Any]) -> str:
     return ""
 
 
+def other_versions(entries: Sequence[Entry]) -> list[str]:
+    """A line for each of these players that is on the ladder that ships as another version of the engine."""
+    rated = {one["player"]: one.get("key", "") for one in shipped_table().get("players", [])}
+    return [
+        f"The rating of {one.player} is that of {rated[one.player]}; the player here is {one.key}."
+        for one in entries
+        if not one.key.startswith(POLICY) and rated.get(one.player, one.key) not in ("", one.key)
+    ]
+
+
 def _options(conditions: Mapping[str, Any]) -> str:
     """Conditions as options of the command."""
     options = ((f"--{name.replace('_', '-')}", value) for name, value in conditions.items())

@@ -86,7 +86,10 @@ class Comparison:
         by_estimator: dict[str, list[dict[str, Any]]] = {}
         for run in done:
             told = {"seed": run.seed, **run.facts, **strength(run, known, self.games)}
-            tell("{}: Elo {rating:.0f} ({low:.0f} to {high:.0f})".format(run.name, **told["rating"]))
+            against = ", ".join(known)
+            tell(
+                "{}: Elo {rating:.0f} ({low:.0f} to {high:.0f}) against {}".format(run.name, against, **told["rating"])
+            )
             by_estimator.setdefault(run.estimator, []).append(told)
         table: dict[str, Any] = {"plies": self._plies(name), "opponents": known, "estimators": {}, "gradient": None}
         for estimator, mine in by_estimator.items():

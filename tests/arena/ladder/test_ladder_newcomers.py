@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chesspg.arena.ladder.book import Book, Entry
-from chesspg.arena.ladder.newcomers import base, choose, opponents, standings
+from chesspg.arena.ladder.newcomers import base, choose, kept, opponents, other_versions, standings
 from chesspg.arena.ladder.rating import Meeting, Rating, performance, shipped_table
 from chesspg.arena.matches import MatchResult
 from chesspg.games.chess import Chess
@@ -164,3 +164,31 @@ def test_the_ladder_of_this_checkout_is_written_as_it_stands() -> None:
     path = Path(__file__).parents[3] / "docs" / "ladder.json"
     table = base(path, [])
     assert json.dumps(table, indent=1, ensure_ascii=False) + "\n" == path.read_text(encoding="utf-8")
+
+
+def test_another_version_of_an_engine_is_said(ladder: dict[str, Any], ships: Path) -> None:
+    for row in ladder["players"]:
+        row["key"] = {"uci:fish": FISHES[0].key}.get(row["player"], row["player"])
+    (ships / "docs" / "ladder.json").write_text(json.dumps(ladder))
+    assert other_versions([RANDOM, NEW, FISHES[0], Entry("uci:cat (Cat 1)", "uci:cat")]) == []
+    assert other_versions([FISHES[1]]) == [
+        "The rating of uci:fish is that of uci:fish (Fish 1); the player here is uci:fish (Fish 2)."
+    ]
+
+
+def test_whose_ratings_stay(ladder: dict[str, Any], ships: Path, book: Book) -> None:
+    """By name, whatever version an engine has; a policy by its content."""
+    (row,) = (row for row in ladder["players"] if row["player"] == "new")
+    row["key"] = NEW.key
+    (ships / "docs" / "ladder.json").write_text(json.dumps(ladder))
+    book.add(FISHES[1], OTHER, 1, result(1, 0))
+    here = [RANDOM, Entry(NEW.key, "copy"), Entry("policy 3", "new"), Entry("greedy?random=1", "greedy?random=1")]
+    assert kept(book, here) == {
+        FISHES[1].key: FIXED["uci:fish"],
+        "random": FIXED["random"],
+        NEW.key: Rating(500, 450, 550),
+    }
+    other = Book(book.path.with_name("other.json"), TicTacToe(), CONDITIONS | {"max_plies": 9})
+    assert kept(other, here) == {}
+    (ships / "docs" / "ladder.json").unlink()
+    assert kept(book, here) == {}

@@ -64,6 +64,7 @@ def test_the_best_three_go_on(tmp_path: Path, measured: list[Path]) -> None:
     assert told["tasks"]["chess"]["plies"] == TASKS["chess"].plies
     assert told["failed"] == ["endgame running_mean-2"]
     assert any("running_mean-2 failed" in line for line in lines)
+    assert "endgame value-1: Elo 31 (0 to 9) against random" in lines
     row = told["tasks"]["endgame"]["estimators"]["value"]
     assert row["rating"]["mean"] == ELO["value"] + 1.5
     assert [run["seed"] for run in row["runs"]] == [1, 2]
