@@ -21,7 +21,6 @@ from chesspg.arena.ladder import newcomers, standings
 from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path, results_path
 from chesspg.arena.ladder.picture import AXES, Point, svg
 from chesspg.arena.ladder.rating import INTERVAL, Rating
-from chesspg.arena.ladder.standings import SHIPPED
 from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.arena.progress import progress
@@ -42,6 +41,7 @@ games or openings differ from that ladder's, all are rated by their own games al
 and else the first player. A 95% interval is the sampling error of the games: against other opponents a player may have
 another rating.
 """
+UNCONNECTED = "no games connect these players with the ladder that ships"
 WIDTH = 120  # columns of what is printed into a file or pipe
 CROSS = 16  # most players of a crosstable; a wider one fits no terminal, the JSON has it
 
@@ -119,9 +119,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.json:
             write_text(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         if given.picture:
-            write_text(given.picture, svg(_points(table, given.against), given.against))
-    note = "" if given.own_scale else newcomers.difference(game, conditions)
-    others = [] if given.own_scale or note else newcomers.other_versions([one for one, _ in seats.values()])
+            write_text(given.picture, svg(_points(table, given.against), given.against, _scale(table)))
+    own = table["scale"] == standings.OWN
+    note = (newcomers.difference(game, conditions) or UNCONNECTED) if own and not given.own_scale else ""
+    others = [] if own else newcomers.other_versions([one for one, _ in seats.values()])
     report(
         Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH),
         table,
@@ -192,11 +193,8 @@ def _explanations(table: dict[str, Any], asked: Collection[str], note: str) -> I
     """What the numbers of a table are: on which scale, against whom, and what an interval says."""
     rows = [row for row in table["players"] if row["player"] in asked]
     kept = [row["player"] for row in rows if row["against"] is None]
-    if table["scale"] == SHIPPED:
-        yield f"Elo on the scale of the ladder that ships{f', where {_listed(kept)} keep their ratings' * bool(kept)}."
-    else:
-        why = f" ({note})" if note else ""
-        yield f"Elo with {table['anchor']} at 0, on a scale of these games alone{why}."
+    stay = f", where {_listed(kept)} keep{'s its rating' if len(kept) == 1 else ' their ratings'}" if kept else ""
+    yield f"{_scale(table)}{stay or (f' ({note})' if note else '')}."
     yield INTERVAL
     if len(kept) == len(rows):
         yield "All of these players are on that ladder; --own-scale rates them by their games here."
@@ -204,6 +202,12 @@ def _explanations(table: dict[str, Any], asked: Collection[str], note: str) -> I
         if row["against"] and row["rating"] is not None and row["player"] != table["anchor"]:
             games = [f"{name} ({count:,} games)" for name, count in row["against"].items()]
             yield f"{row['player']} was rated against {_listed(games)}."
+
+
+def _scale(table: dict[str, Any]) -> str:
+    if table["scale"] == standings.SHIPPED:
+        return "Elo on the scale of the ladder that ships"
+    return f"Elo with {table['anchor']} at 0, on a scale of these games alone"
 
 
 def _warnings(table: dict[str, Any]) -> Iterator[str]:
@@ -220,7 +224,7 @@ def _warnings(table: dict[str, Any]) -> Iterator[str]:
             yield f"{row['player']} forfeited {row['forfeits']} games."
     unrated = [row["player"] for row in table["players"] if row["rating"] is None]
     if unrated:
-        whom = "anybody on the ladder that ships" if table["scale"] == SHIPPED else table["anchor"]
+        whom = "anybody on the ladder that ships" if table["scale"] == standings.SHIPPED else table["anchor"]
         yield f"No games connect these with {whom}, so they have no rating: {', '.join(unrated)}."
 
 

@@ -73,7 +73,7 @@ def test_a_ladder_as_people_run_it(run: Path) -> None:
     assert sum(row["games"] for row in table["players"]) == 2 * sum(row["games"] for row in table["meetings"])
     assert f"{table['players'][0]['low']:.0f} to {table['players'][0]['high']:.0f}" in done.stdout
     texts = ["".join(node.itertext()) for node in ET.parse("l.svg").iter("{http://www.w3.org/2000/svg}text")]
-    assert {"0  random", "run", "updates"} <= set(texts)
+    assert {"0  random", "run", "updates", "Elo with random at 0, on a scale of these games alone"} <= set(texts)
     assert Path("checkpoints/ladder-tic-tac-toe.json").is_file()
 
 
@@ -305,6 +305,12 @@ def test_players_of_the_ladder_that_ships_keep_their_ratings(
     assert table["scale"] == "own"
     assert all(row["against"] is not None for row in table["players"])
     assert "Elo with random at 0, on a scale of these games alone.\n" in capsys.readouterr().out
+    # As does one whose players games connect with nobody on that ladder.
+    Path("checkpoints/ladder-tic-tac-toe.json").unlink()
+    assert ladder.main(["run/last.safetensors", "greedy?random=0.9", "--games", "40"]) == 0
+    shown = capsys.readouterr().out
+    assert "Elo with run/last.safetensors at 0" in shown
+    assert "(no games connect these players with the ladder that ships)" in shown
 
 
 def test_nothing_is_played_among_players_of_the_ladder_that_ships(

@@ -63,12 +63,12 @@ class Chunk:
 
 def results_path(folder: Path, game: Game) -> Path:
     """Where the results of a game are kept in a folder: ladder-GAME.json, or an earlier version's ladder.json of it."""
-    earlier = folder / "ladder.json"
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        if parse_json(earlier.read_text(encoding="utf-8"))["game"] == files.describe(game):
-            return earlier
     name = re.sub(r"[\W_]+", "-", game.name.lower()).strip("-")
-    return folder / f"ladder-{name}.json"
+    path, earlier = folder / f"ladder-{name}.json", folder / "ladder.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        if not path.exists() and parse_json(earlier.read_text(encoding="utf-8"))["game"] == files.describe(game):
+            return earlier
+    return path
 
 
 class Book:

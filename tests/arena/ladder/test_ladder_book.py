@@ -223,6 +223,9 @@ def test_each_game_has_a_file_of_its_own(tmp_path: Path) -> None:
     Book(earlier, TicTacToe(), CONDITIONS).add(A, B, 1, result(1, 0))
     assert results_path(tmp_path, TicTacToe()) == earlier
     assert results_path(tmp_path, Chess()) == tmp_path / "ladder-chess.json"
+    (tmp_path / "ladder-tic-tac-toe.json").touch()
+    assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"
+    (tmp_path / "ladder-tic-tac-toe.json").unlink()
     for text in ("", "[]", "{}", "[" * 100_000, "3"):
         earlier.write_text(text)
         assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"
