@@ -128,7 +128,7 @@ def independent(win: float, draw: float) -> np.ndarray:
 )
 @pytest.mark.parametrize("count", [5, 20, 100])
 def test_the_truth_lies_inside_nineteen_times_of_twenty(likely: np.ndarray, count: int) -> None:
-    """95% is promised; 1500 simulated matches have a standard error of 0.6 %, so 93 % is the least."""
+    """95% is promised; 1500 simulated matches have a standard error of 0.6%, so 93% is the least."""
     truth = float(HALVES @ likely)
     matches = np.random.default_rng(1).choice(HALVES, size=(1500, count), p=likely)
     inside = sum(low - 1e-12 <= truth <= high + 1e-12 for low, high in map(score_interval, matches.tolist()))
@@ -138,7 +138,7 @@ def test_the_truth_lies_inside_nineteen_times_of_twenty(likely: np.ndarray, coun
 @pytest.mark.parametrize("score", [0.1, 0.25, 0.5, 0.75, 0.9])
 @pytest.mark.parametrize("drawn", [0.1, 0.5, 0.9])
 def test_the_interval_is_no_wider_than_it_says(score: float, drawn: float) -> None:
-    """95% ± 2 %, for 100 pairs and for 300, of 3000 simulated matches each (a standard error of 0.4 %)."""
+    """95% ± 2%, for 100 pairs and for 300, of 3000 simulated matches each (a standard error of 0.4%)."""
     draw = drawn * 2 * min(score, 1 - score)  # as large as the score allows, and less
     likely = independent(score - draw / 2, draw)
     rng = np.random.default_rng(2)
@@ -155,7 +155,7 @@ def test_the_interval_is_no_wider_than_it_says(score: float, drawn: float) -> No
 
 @pytest.mark.parametrize("score", [0.95, 0.98, 0.99])
 def test_near_the_ends(score: float) -> None:
-    """Where the normal interval falls to 92 % and 78 %, over 50 pairs: at least 93 %."""
+    """Where the normal interval falls to 92% and 78%, over 50 pairs: at least 93%."""
     for draw in (0.0, 2 * (1 - score)):
         likely = independent(score - draw / 2, draw)
         counts, times = np.unique(np.random.default_rng(3).multinomial(50, likely, 4000), axis=0, return_counts=True)
@@ -280,7 +280,7 @@ def test_sprt_against_a_search_over_all_distributions() -> None:
 
 
 def test_sprt_decides_as_often_wrongly_as_it_may() -> None:
-    """Under either hypothesis 400 matches, looked at every 10 pairs: 5 % may be wrong, and 2.2 standard errors."""
+    """Under either hypothesis 400 matches, looked at every 10 pairs: 5% may be wrong, and 2.2 standard errors."""
     rng = np.random.default_rng(4)
     for difference, wrong in ((0, "accept"), (80, "reject")):
         score = expected_score(difference)

@@ -63,7 +63,7 @@ class Chunk:
 
 def results_path(folder: Path, game: Game) -> Path:
     """Where the results of a game are kept in a folder: ladder-GAME.json, or an earlier version's ladder.json of it."""
-    name = re.sub(r"[\W_]+", "-", game.name.lower()).strip("-")
+    name = re.sub(r"[\W_]+", "-", game.name.lower()).strip("-") or "game"
     path, earlier = folder / f"ladder-{name}.json", folder / "ladder.json"
     with suppress(OSError, ValueError, TypeError, KeyError):
         if not path.exists() and parse_json(earlier.read_text(encoding="utf-8"))["game"] == files.describe(game):
@@ -74,8 +74,13 @@ def results_path(folder: Path, game: Game) -> Path:
 class Book:
     """All chunks of one game played under one set of conditions, as they stand in a file, which may not exist yet.
 
-    conditions: that which all games share, such as {"openings": "random:8"}.
-    Raises ValueError, and leaves the file alone, if it is damaged or of another game or other conditions.
+    Args:
+        path: The file.
+        game: The game that is played.
+        conditions: What all games share, such as {"openings": "random:8"}.
+
+    Raises:
+        ValueError: The file, which is left as it is, is damaged or of another game or other conditions.
     """
 
     def __init__(self, path: str | Path, game: Game, conditions: dict[str, Any]) -> None:
@@ -87,7 +92,7 @@ class Book:
         self._read()
 
     def add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
-        """Append a match to the file in one step; what another process added meanwhile stays."""
+        """Append a match to the file in one step; what another process has added meanwhile stays."""
         with only_one(self.path.with_name(f".{self.path.name}.lock")):
             self._add(a, b, seed, result)
 
@@ -116,7 +121,7 @@ class Book:
         files.write_text(self.path, text)
 
     def meetings(self) -> list[Meeting]:
-        """Who met whom, by key, a pairing once; games that repeat across chunks are found too."""
+        """All pairings, by key, each once; games that repeat across chunks are found too."""
         found: dict[tuple[str, str], list[Chunk]] = {}
         for chunk in self.chunks:
             found.setdefault((min(chunk.a, chunk.b), max(chunk.a, chunk.b)), []).append(chunk)
@@ -131,14 +136,22 @@ class Book:
         return meetings
 
     def games(self, key: str) -> int:
-        """How many games somebody has played."""
+        """How many games a player has played."""
         return sum(chunk.games for chunk in self.chunks if key in (chunk.a, chunk.b))
 
     @contextmanager
     def claim(self, seed: int, a: str, b: str) -> Iterator[int]:
-        """A seed for the next chunk of a pairing, the first that none has been played with, nor is now by a process.
+        """A seed for the next chunk of a pairing: the first that no chunk has or is being played with by a process.
 
         A claim ends with the block or with the process, however that ends.
+
+        Args:
+            seed: Of the ladder.
+            a: A player's key.
+            b: The other's.
+
+        Yields:
+            The seed of the chunk.
         """
         for number in count():
             own = int(hashlib.sha256(json.dumps([seed, sorted((a, b)), number]).encode()).hexdigest()[:8], 16)
@@ -187,7 +200,7 @@ class Book:
         for name, wanted in self._head().items():
             if head[name] != wanted:
                 raise ValueError(
-                    f"{self.path} has results of {name} {_told(head[name]):.200}, not {_told(wanted)}; {other}"
+                    f"{self.path} has results of {name} {_as_text(head[name]):.200}, not {_as_text(wanted)}; {other}"
                 )
         self.entries = {entry.key: entry for entry in entries}
         self.chunks = chunks
@@ -216,10 +229,20 @@ def policy_path(text: str) -> Path | None:
 
 
 def expand(texts: list[str], least: int = 2) -> list[str]:
-    """Each folder's place taken by all policy files in and below it but what a run started from, with its options.
+    """The players named, with each folder replaced by all policy files in and below it, with the folder's options.
 
-    Raises ValueError for a folder without any, if a player is named twice, and for fewer players than `least`. A policy
-    that lies in a folder under several names, such as `last` and `best`, is taken once.
+    What a run started from is left out. A policy that lies in a folder under several names, such as `last` and `best`,
+    is taken once.
+
+    Args:
+        texts: Players and folders.
+        least: How many players there must be.
+
+    Returns:
+        Players.
+
+    Raises:
+        ValueError: A folder has no policy file, a player is named twice, or there are too few players.
     """
     players: list[str] = []
     seen: dict[str, str] = {}
@@ -247,17 +270,17 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
     return players
 
 
-def _entry(told: dict[str, Any]) -> Entry:
+def _entry(read: dict[str, Any]) -> Entry:
     """A player as read. Raises ValueError or TypeError if it can't be one."""
-    one = Entry(**told)
+    one = Entry(**read)
     if not (isinstance(one.key, str) and isinstance(one.player, str) and isinstance(one.facts, dict)):
         raise ValueError("a player without a name")
     return one
 
 
-def _chunk(told: dict[str, Any]) -> Chunk:
+def _chunk(read: dict[str, Any]) -> Chunk:
     """A chunk as read. Raises ValueError or TypeError if it can't be one."""
-    chunk = Chunk(**told | {name: tuple(told[name]) for name in ("pairs", "forfeits")})
+    chunk = Chunk(**read | {name: tuple(read[name]) for name in ("pairs", "forfeits")})
     counts = (*chunk.pairs, chunk.wins, chunk.draws, chunk.losses, chunk.truncated, *chunk.forfeits, chunk.seed)
     if (
         not all(type(count) is int and count >= 0 for count in counts)
@@ -288,7 +311,7 @@ def _options(text: str) -> str:
     return mark + tail
 
 
-def _told(thing: Any) -> str:
+def _as_text(thing: Any) -> str:
     """A game by its class's name, everything else as JSON."""
     if is_spec(thing):
         arguments = ", ".join(f"{name}={value}" for name, value in thing["init_args"].items())

@@ -103,7 +103,15 @@ def _options(conditions: Mapping[str, Any]) -> str:
 
 
 def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any]) -> dict[str, Rating]:
-    """Whom newcomers of these names meet: all on the ladder that ships but policies, whose names may change meaning.
+    """Whom newcomers meet: all on the ladder that ships but policies, whose names may change meaning.
+
+    Args:
+        names: The newcomers.
+        game: What they play.
+        conditions: What all games share.
+
+    Returns:
+        Ratings by name.
 
     Raises:
         ValueError: No ladder of that game and under these conditions ships, or a newcomer is on it.
@@ -123,7 +131,18 @@ def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any])
 def choose(
     book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating], games: int, within: float
 ) -> tuple[str, str, int] | None:
-    """Which newcomer's key meets whom of `fixed` next, and for how many games; None if all have games or are narrow."""
+    """Which newcomer meets whom next, and for how many games.
+
+    Args:
+        book: The results so far.
+        entries: The newcomers.
+        fixed: Ratings that stay, by name.
+        games: How many games each newcomer gets.
+        within: Half the width of an interval that is narrow enough.
+
+    Returns:
+        The newcomer's key, the opponent's name and the number of games; None if no newcomer needs any.
+    """
     for one in entries:
         met = _meetings(book, one.key, fixed)
         left = games - sum(2 * len(meeting.pairs) for meeting in met)
@@ -135,7 +154,20 @@ def choose(
 
 
 def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating], path: Path | None) -> dict[str, Any]:
-    """The ladder of `base` with the newcomers in place of their namesakes; the rows of all others stay."""
+    """The ladder of `base` with the newcomers in place of their namesakes; the rows of all others stay.
+
+    Args:
+        book: The results.
+        entries: The newcomers.
+        fixed: Ratings that stay, by name.
+        path: The file that newcomers are added to, if any.
+
+    Returns:
+        The table, as of `standings.standings`.
+
+    Raises:
+        ValueError: As of `base`.
+    """
     table = base(path, [one.player for one in entries])
     names = _names(book, fixed)
     for one in entries:
@@ -155,9 +187,17 @@ def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating],
 
 
 def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
-    """The ladder in this file, which newcomers are added to, or that which ships; without anybody of these names.
+    """The ladder that newcomers are added to, without anybody of their names.
 
-    Raises ValueError if the file holds anything but the ladder that ships and more newcomers.
+    Args:
+        path: The file that holds it; that which ships if it is None or absent.
+        names: The newcomers.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: The file holds anything but the ladder that ships and more newcomers.
     """
     ships = _without(shipped_table(), names)
     if path is None or not path.exists():
@@ -173,8 +213,10 @@ def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, AttributeError):
         same = False
     if not same:
-        told = "it is left as it is; name another file with --json"
-        raise ValueError(f"{path} holds something other than the ladder that ships; {told}")
+        raise ValueError(
+            f"{path} holds something other than the ladder that ships; it is left as it is; name another file with "
+            "--json"
+        )
     return table
 
 

@@ -6,8 +6,8 @@ The model is Bradley and Terry's with Davidson's draws (1970), ν fixed at 2. Wi
 
 ν is 2 because there, and only there, the expected score is Elo's own curve s: a rating difference means the same here
 as in a match, and the estimate depends on scores alone (its maximum is where each player's expected score equals the
-one it made). A ν fitted to all would follow who happens to meet, and the scale with it: 85 % of the games of two random
-movers are drawn, 5 % of others (docs/ladder.md). And so the likelihood's curvature gives no intervals;
+one it made). A ν fitted to all would follow who happens to meet, and the scale with it: 85% of the games of two random
+movers are drawn, 5% of others (docs/ladder.md). And so the likelihood's curvature gives no intervals;
 they come from how much pairs of games vary, so that draws and colour-swapped openings count for what they are worth.
 
 There is no term for the first mover's advantage: each opening is played with both colours, and to first order that

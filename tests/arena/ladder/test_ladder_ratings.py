@@ -181,7 +181,7 @@ def test_several_players_on_a_scale_of_fixed_ratings() -> None:
 
 
 def test_the_scale_of_fixed_ratings_holds_the_truth_too() -> None:
-    """Of newcomers that meet players with estimated ratings and each other; 400 intervals, of standard error 1.1 %."""
+    """Of newcomers that meet players with estimated ratings and each other; 400 intervals, of standard error 1.1%."""
     rng = np.random.default_rng(5)
     truth = {"random": 0.0, "a": 150.0, "b": 420.0, "x": 300.0, "y": 500.0}
     old, new = [("random", "a"), ("a", "b"), ("random", "b")], [("x", "a"), ("x", "b"), ("y", "x"), ("y", "b")]
@@ -239,7 +239,7 @@ TRUTH = {"random": 0.0, "a": 150.0, "b": 420.0, "c": 500.0, "d": 800.0}
 
 @pytest.mark.parametrize("draws", [0.0, 0.7])
 def test_the_truth_lies_inside_nineteen_times_of_twenty(draws: float) -> None:
-    """200 ladders of four ratings: a standard error of 0.8 % for independent ones, so 93 % is the least."""
+    """200 ladders of four ratings: a standard error of 0.8% for independent ones, so 93% is the least."""
     rng = np.random.default_rng(2)
     met = [("random", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("random", "b"), ("b", "d")]
     inside = []
