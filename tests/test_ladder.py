@@ -406,7 +406,10 @@ def test_games_given_up_are_told(
         (["random", "empty"], ("empty holds no policy file",)),
         (["random", "greedy", "--results", "damaged.json"], ("damaged.json is damaged", "left as it is")),
         (["random", "greedy", "run", "--results", "chess.json"], ("chess.json", "Chess", "TicTacToe", "left as it is")),
-        (["random", "greedy", "--results", "chess.json", "--openings", "random:4"], ('"openings": "random:4"',)),
+        (
+            ["random", "greedy", "--results", "chess.json", "--openings", "random:4"],
+            ("of games with --openings random:8 and no --max-plies, not of games with --openings random:4",),
+        ),
         (["random", "greedy", "--results", "run"], ("is a folder",)),
         (["random", "greedy", "--json", "nowhere/l.json"], ("nowhere",)),
         (["random", "greedy", "--picture", "nowhere/l.svg"], ("nowhere",)),

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -199,9 +199,8 @@ class Book:
             raise ValueError(f"{self.path} is damaged or does not hold results of a ladder; {other}") from None
         for name, wanted in self._head().items():
             if head[name] != wanted:
-                raise ValueError(
-                    f"{self.path} has results of {name} {_as_text(head[name]):.200}, not {_as_text(wanted)}; {other}"
-                )
+                theirs, ours = (_as_text(name, thing) for thing in (head[name], wanted))
+                raise ValueError(f"{self.path} has results of {theirs:.200}, not of {ours}; {other}")
         self.entries = {entry.key: entry for entry in entries}
         self.chunks = chunks
 
@@ -311,9 +310,17 @@ def _options(text: str) -> str:
     return mark + tail
 
 
-def _as_text(thing: Any) -> str:
-    """A game by its class's name, everything else as JSON."""
+def as_options(conditions: Mapping[str, Any]) -> str:
+    """Conditions as options of the command."""
+    options = ((f"--{name.replace('_', '-')}", value) for name, value in conditions.items())
+    return " and ".join(f"no {option}" if value is None else f"{option} {value}" for option, value in options)
+
+
+def _as_text(name: str, thing: Any) -> str:
+    """A field of a file of results: the game by its class's name, conditions as options, anything else as JSON."""
+    if name == "conditions" and isinstance(thing, dict):
+        return f"games with {as_options(thing)}"
     if is_spec(thing):
         arguments = ", ".join(f"{name}={value}" for name, value in thing["init_args"].items())
-        return f"{thing['class_path'].rpartition('.')[2]}({arguments})"
-    return json.dumps(thing)
+        return f"{name} {thing['class_path'].rpartition('.')[2]}({arguments})"
+    return f"{name} {json.dumps(thing)}"

@@ -7,7 +7,7 @@ from operator import mul
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.ladder.book import POLICY, Book, Entry, policy_path
+from chesspg.arena.ladder.book import POLICY, Book, Entry, as_options, policy_path
 from chesspg.arena.ladder.rating import (
     Meeting,
     Rating,
@@ -82,7 +82,8 @@ def difference(game: Game, conditions: Mapping[str, Any]) -> str:
     if not table or table["game"] != files.describe(game):
         return f"no ladder of {game.name} ships"
     if table["conditions"] != conditions:
-        return f"the ladder that ships was played with {_options(table['conditions'])}, not with {_options(conditions)}"
+        theirs, ours = as_options(table["conditions"]), as_options(conditions)
+        return f"the ladder that ships was played with {theirs}, not with {ours}"
     return ""
 
 
@@ -94,12 +95,6 @@ def other_versions(entries: Sequence[Entry]) -> list[str]:
         for one in entries
         if not one.key.startswith(POLICY) and rated.get(one.player, one.key) not in ("", one.key)
     ]
-
-
-def _options(conditions: Mapping[str, Any]) -> str:
-    """Conditions as options of the command."""
-    options = ((f"--{name.replace('_', '-')}", value) for name, value in conditions.items())
-    return " and ".join(f"no {option}" if value is None else f"{option} {value}" for option, value in options)
 
 
 def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any]) -> dict[str, Rating]:

@@ -146,16 +146,20 @@ def test_another_game_or_other_conditions_are_told(tmp_path: Path) -> None:
     path = tmp_path / "ladder.json"
     Book(path, TicTacToe(), CONDITIONS).add(A, B, 1, result(1, 0))
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"results of game TicTacToe\(\), not Chess\(variant=standard\); it is left"):
+    with pytest.raises(
+        ValueError, match=r"results of game TicTacToe\(\), not of game Chess\(variant=standard\); it is left"
+    ):
         Book(path, Chess(), CONDITIONS)
-    with pytest.raises(ValueError, match=r'conditions \{"openings": "random:1"\}, not \{"openings": "random:2"\}'):
+    with pytest.raises(
+        ValueError, match=r"of games with --openings random:1, not of games with --openings random:2; it is left"
+    ):
         Book(path, TicTacToe(), {"openings": "random:2"})
     for game in ({"class_path": "x.Y", "init_args": [1]}, {"class_path": 3}, "chess", [], None):
         path.write_text(json.dumps(json.loads(before) | {"game": game}))
-        with pytest.raises(ValueError, match="results of game "):
+        with pytest.raises(ValueError, match="has results of "):
             Book(path, TicTacToe(), CONDITIONS)
     path.write_text(json.dumps(json.loads(before) | {"format": 99}))
-    with pytest.raises(ValueError, match="format 99, not 1"):
+    with pytest.raises(ValueError, match="of format 99, not of format 1"):
         Book(path, TicTacToe(), CONDITIONS)
 
 
