@@ -214,8 +214,8 @@ def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys
         ({"every_n_rollouts": 0}, "every_n_rollouts is 0"),
         ({"within": -0.1}, "within is -0.1"),
         ({"within": 0.5}, "within is 0.5"),
-        ({"gate": (10, 0)}, "10 and 0 Elo; the lower first"),
-        ({"gate": (5, 5)}, "5 and 5 Elo; the lower first"),
+        ({"gate": (10, 0)}, "the lower first, got 10 and 0"),
+        ({"gate": (5, 5)}, "the lower first, got 5 and 5"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
