@@ -132,6 +132,15 @@ def game_of(texts: Iterable[str]) -> Game:
     return first[1] if first else Chess()
 
 
+def policy_of(text: str) -> tuple[str, dict[str, float]]:
+    """The file, checkpoint, run folder or name of a policy that ships in a player's string, and its options.
+
+    Reads nothing and imports no torch. Raises ValueError as `player_from_string`, and for a player that is no policy.
+    """
+    _, target, options = _parse(text, only="file")
+    return target, options
+
+
 def newest_run(folder: str | Path = RUNS, of: type[Game] = Game) -> Path | None:
     """The run folder under `folder` whose last policy was saved last, of those of such a game; None if there is none.
 
@@ -166,17 +175,19 @@ def default_player(of: type[Game] = Game) -> tuple[str, str] | None:
     return best, f"no run under ./{RUNS}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
 
 
-def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
-    """The kind, target and options of a player's string."""
+def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
+    """The kind, target and options of a player's string; a player of another kind than `only` is refused, if given."""
     head, _, tail = text.partition("?")
     name, colon, target = head.partition(":")
     kind = KINDS.get(name)
     if kind is None or kind.takes_target != bool(colon):
         kind, target = KINDS["file"], head
+    accepted = f"expected {KINDS[only].form}" if only else f"expected one of {KNOWN}"
+    if only and kind is not KINDS[only]:
+        raise ValueError(f"{text!r} is a player without a policy; {accepted}; {names_told()}")
     if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
-        raise ValueError(
-            f"unknown player {text!r}: there is no file {target!r}; expected one of {KNOWN}; {names_told()}"
-        )
+        noun = "policy" if only else "player"
+        raise ValueError(f"unknown {noun} {text!r}: there is no file {target!r}; {accepted}; {names_told()}")
     readers = {**kind.options, **SHARED}
     options: dict[str, Any] = {"settings": {}} if kind.engine else {}
     given = set()

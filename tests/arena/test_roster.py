@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.arena.roster import KINDS, default_player, game_of, newest_run, player_from_string, players
+from chesspg.arena.roster import KINDS, default_player, game_of, newest_run, player_from_string, players, policy_of
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.minimax import Minimax
@@ -82,6 +82,19 @@ def test_a_policy_that_ships(ships: Path, runs: Path) -> None:
         assert player.policy.temperature == 0.3
     with pytest.raises(ValueError, match=r"no file 'our'; expected one of random, greedy.*; policies that ship: ours"):
         game_of(["our"])
+
+
+def test_a_player_that_must_be_a_policy(runs: Path) -> None:
+    path = str(runs / "chess")
+    assert policy_of(f"{path}?temperature=0.3&random=0.1") == (path, {"temperature": 0.3, "random": 0.1})
+    assert policy_of(f"file:{path}") == (path, {})
+    for text in ("greedy", "random?random=0.1", "uci:stockfish", "minimax"):
+        with pytest.raises(ValueError, match=r"is a player without a policy; expected a policy file, \.ckpt"):
+            policy_of(text)
+    with pytest.raises(ValueError, match="unknown policy 'nowhere': there is no file 'nowhere'; expected a policy"):
+        policy_of("nowhere")
+    with pytest.raises(ValueError, match="unknown option 'heat'"):
+        policy_of(f"{path}?heat=1")
 
 
 def test_options(runs: Path) -> None:

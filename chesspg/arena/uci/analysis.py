@@ -40,6 +40,7 @@ def analyse(
     *,
     temperature: float = 0.0,
     top_p: float = 1.0,
+    random: float = 0.0,
     uniform: float = 0.0,
     lines: int = 1,
     look_ahead: bool = True,
@@ -48,6 +49,7 @@ def analyse(
 
     temperature: sharpness of the choice, as in PolicyPlayer; 0 takes the likeliest move.
     top_p: only the likeliest moves that have this probability together are drawn from, Holtzman et al. (2020).
+    random: with that probability any of the moves is played, all alike, as in Mixture.
     uniform: the number in [0, 1) that chooses, through the cumulative probabilities of the ascending actions.
     look_ahead: score each line by the position after its move, in one more call of the network; else all lines by
         the position itself.
@@ -61,7 +63,11 @@ def analyse(
     distribution = PolicyPlayer(policy, temperature).distribution(observation)
     probability = distribution.probs[0].double().numpy(force=True)  # [actions]
     order = np.argsort(-probability, kind="stable")
-    first = order[0] if temperature == 0 else _draw(probability, order, top_p, uniform)
+    if uniform < random:
+        first = int(uniform / random * len(actions))
+    else:
+        rest = (uniform - random) / (1 - random)
+        first = int(order[0]) if temperature == 0 else _draw(probability, order, top_p, rest)
     best = [first, *order[order != first][: lines - 1]]
 
     if not look_ahead:
