@@ -27,6 +27,8 @@ class Kind:
     """One kind of player: how it is written and how it is made."""
 
     form: str  # as people write it, for messages
+    example: str  # with an option if it has any, for --help
+    about: str  # what it plays, in a line
     build: Callable[..., Player]  # (target, game, **options), target being what stands behind `name:`
     options: Mapping[str, Reader] = field(default_factory=dict)
     game: Callable[[str], Game | None] = lambda target: None  # the one game it plays; None if it plays them all
@@ -42,7 +44,9 @@ def _policy(target: str, game: Game | None, temperature: float | None = None) ->
 
 
 def _policy_game(target: str) -> Game:
-    return files.header_game(files.read_header(target), target)
+    header = files.read_header(target)
+    files.check_network(header, target)  # said now, and not seconds later when torch has been imported
+    return files.header_game(header, target)
 
 
 def _engine(target: str, game: Game | None, **options: Any) -> Player:
@@ -53,15 +57,21 @@ def _engine(target: str, game: Game | None, **options: Any) -> Player:
 
 # A kind is one entry here and nothing elsewhere.
 KINDS: dict[str, Kind] = {
-    "random": Kind("random", lambda target, game: Random()),
-    "greedy": Kind("greedy", lambda target, game: Greedy()),
+    "random": Kind("random", "random", "any legal move", lambda target, game: Random()),
+    "greedy": Kind(
+        "greedy", "greedy", "a win in one move, else the most material after it", lambda target, game: Greedy()
+    ),
     "minimax": Kind(
         "minimax?depth=N",
+        "minimax?depth=2",
+        "material, 1 to 3 plies ahead",
         lambda target, game, depth=2: Minimax(game or Chess(), depth),
         {"depth": whole(1, 3)},
     ),
     "uci": Kind(
         "uci:ENGINE?nodes=N",
+        "uci:stockfish?nodes=1000",
+        "a UCI engine by command or path, with its options",
         _engine,
         {
             "nodes": whole(1, 10**12),
@@ -74,6 +84,8 @@ KINDS: dict[str, Kind] = {
     ),
     "file": Kind(
         "a policy file, .ckpt, run folder or name of a policy that ships",
+        "RUN?temperature=0.5",
+        "a policy file, .ckpt, run folder or policy that ships",
         _policy,
         {"temperature": number(0.01, 100, or_zero=True)},
         _policy_game,
@@ -83,6 +95,13 @@ KINDS: dict[str, Kind] = {
 SHARED: Mapping[str, Reader] = {"random": number(0, 1)}  # of every kind
 RUNS = Path("checkpoints")  # under which training makes a folder a run
 KNOWN = ", ".join(kind.form for kind in KINDS.values())
+TABLE = "\n".join(  # of all that may be written, for --help
+    f"  {example:<25} {about}"
+    for example, about in [
+        *((kind.example, kind.about) for kind in KINDS.values()),
+        ("…?random=0.3", "any of them, making random moves that often"),
+    ]
+)
 
 
 def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1) -> Player:
