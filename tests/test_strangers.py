@@ -91,7 +91,7 @@ def test_no_command_imports_what_a_file_names(
     assert any(path in line and "error" in line for line in said.getvalue().splitlines())
     if part == "game":
         refused(play.main, [named], [path])
-        assert roster.newest_run(of=Chess) is None
+        assert roster.newest_run(wanted=lambda game: isinstance(game, Chess)) is None
     assert report.main([]) == 0  # says so on the page
     assert path in Path("report.html").read_text()
     assert not Path("proof").exists()

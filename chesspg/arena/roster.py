@@ -160,38 +160,41 @@ def policy_of(text: str) -> tuple[str, dict[str, float]]:
     return target, options
 
 
-def newest_run(folder: str | Path = RUNS, of: type[Game] = Game) -> Path | None:
-    """The run folder under `folder` whose last policy was saved last, of those of such a game; None if there is none.
+def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None = None) -> Path | None:
+    """The run folder under `folder` whose last policy was saved last, of those whose game is wanted, or of all; None without one.
 
-    A policy file that can't be read counts as one, so that whoever plays it is told.
+    A policy file that can't be read counts as wanted, so that whoever plays it learns of it.
     """
-
-    def fits(path: Path) -> bool:
-        try:
-            header = files.read_header(path)
-        except files.PolicyFileError:
-            return True
-        try:
-            return of is Game or isinstance(files.header_game(header, path), of)
-        except files.PolicyFileError:  # of a game that this process can't import, or of another version's encoding
-            return False
-
     saved = [path for path in Path(folder).glob(f"*/last{files.SUFFIX}") if path.is_file()]
     newest_first = sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True)
-    return next((path.parent for path in newest_first if fits(path)), None)
+    return next((path.parent for path in newest_first if _plays(path, wanted)), None)
 
 
-def default_player(of: type[Game] = Game) -> tuple[str, str] | None:
-    """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships."""
-    run = newest_run(of=of)
+def default_player(wanted: Callable[[Game], bool] | None = None) -> tuple[str, str] | None:
+    """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships.
+
+    wanted: which games it may play; any if None.
+    """
+    run = newest_run(wanted=wanted)
     if run:
         return str(run), f"the newest run under ./{RUNS}"
     ratings = rating.shipped()
-    rated = [name for name in shipped_policies() if name in ratings]
+    rated = [name for name, path in shipped_policies().items() if name in ratings and _plays(path, wanted)]
     if not rated:
         return None
     best = max(rated, key=ratings.__getitem__)
     return best, f"no run under ./{RUNS}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
+
+
+def _plays(path: Path, wanted: Callable[[Game], bool] | None) -> bool:
+    try:
+        header = files.read_header(path)
+    except files.PolicyFileError:
+        return True
+    try:
+        return wanted is None or wanted(files.header_game(header, path))
+    except files.PolicyFileError:  # of a game that this process can't import, or of another version's encoding
+        return False
 
 
 def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:

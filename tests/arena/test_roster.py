@@ -197,12 +197,12 @@ def test_the_newest_run(tmp_path: Path) -> None:
     (tmp_path / "unfinished").mkdir()
     assert newest_run(tmp_path) == tmp_path / "c"  # damaged, as whoever plays it will be told
     files.save(tmp_path / "c/last.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(2,))))
-    assert newest_run(tmp_path) == newest_run(tmp_path, TicTacToe) == tmp_path / "c"
-    assert newest_run(tmp_path, Chess) == tmp_path / "a"
+    assert newest_run(tmp_path) == newest_run(tmp_path, lambda game: isinstance(game, TicTacToe)) == tmp_path / "c"
+    assert newest_run(tmp_path, lambda game: isinstance(game, Chess)) == tmp_path / "a"
     header = replace(files.read_header(tmp_path / "c"), game={"class_path": "my_module.Nim", "init_args": {}})
     files.write(tmp_path / "c/last.safetensors", header, {})
     assert newest_run(tmp_path) == tmp_path / "c"
-    assert newest_run(tmp_path, Chess) == tmp_path / "a"  # whatever Nim is
+    assert newest_run(tmp_path, lambda game: isinstance(game, Chess)) == tmp_path / "a"  # whatever Nim is
 
 
 def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

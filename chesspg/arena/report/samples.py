@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import chess
@@ -16,7 +15,8 @@ from chesspg.games.chess.encoding import action_to_move
 from chesspg.games.game import Game, Legal, Observation
 from chesspg.policy.policy import Policy
 
-LIKELY = 3  # moves told of each position
+LIKELY = 3  # moves shown of each position
+BATCH = 256  # positions a call of the network
 KEYS = 4  # positions marked for each of two reasons: the policy is least sure, its value has changed most
 
 
@@ -40,31 +40,37 @@ class Sample:
     likely: list[list[Likely]]  # [T] the policy's moves before each ply, likeliest first
     chances: list[float]  # [T] the probability of the move played
     values: list[float]  # [T] what the policy expects for player 0; empty if its network has no value
+    reason: str  # why the rules ended it; empty if they did not
+    left: int  # moves after that, which are left out: people play on after a third repetition that nobody claims
     keys: list[int]  # by plies played, the positions in which the policy is least sure or its value has changed most
 
 
-def read_sample(pgn: str, headers: Mapping[str, str], policy: Policy) -> Sample:
-    """The game in a PGN that to_pgn wrote, and what `policy` makes of each position.
+def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
+    """The game of these moves, as people write them, and what `policy` makes of each position.
 
-    Raises ValueError if its moves are no game of policy.game.
+    start: where the game begins, as of Game.start; empty for the initial position.
+    Raises ValueError if the moves are no game of policy.game.
     """
     game = policy.game
-    games = game.start([headers["FEN"]]) if "FEN" in headers else game.start(1)
+    games = game.start([start]) if start else game.start(1)
     # A FEN a ply, as reading a position with all its moves takes the longer the longer the game is.
     board = game.to_board(games.position(0)) if isinstance(game, Chess) else None
     positions, names, actions, seen = [], [], [], []
-    for word in pgn.rpartition("]\n")[2].split():
-        if re.fullmatch(r"\d+\.+|1-0|0-1|1/2-1/2|\*", word):
-            continue
+    for ply, move in enumerate(moves):
+        if games.outcomes().over[0]:
+            break
         positions.append(board.fen() if board else games.position(0))
-        actions.append(game.parse_move(positions[-1], word))
-        names.append(word)
+        try:
+            actions.append(game.parse_move(positions[-1], move))
+        except ValueError as error:
+            raise ValueError(f"{error}, after {ply} plies") from None
+        names.append(game.move_name(positions[-1], actions[-1]))
         seen.append(games.observe())
         games.play(np.array(actions[-1:]))
         if board:
             board.push(action_to_move(actions[-1], board))
     if not names:
-        raise ValueError("a game without moves")
+        raise ValueError("it has no moves")
     positions.append(board.fen() if board else games.position(0))
 
     together = Observation(
@@ -73,12 +79,7 @@ def read_sample(pgn: str, headers: Mapping[str, str], policy: Policy) -> Sample:
         np.concatenate([one.player for one in seen]),
         Legal.concatenate([one.legal for one in seen]),
     )
-    with torch.no_grad():
-        distribution = policy.observe(together)
-    padded, entropies = (tensor.double().cpu().numpy() for tensor in (distribution.probs, distribution.entropy()))
-    probs = [row[:count] for row, count in zip(padded, together.legal.counts, strict=True)]
-    sign = 1 - 2 * together.player.astype(np.float64)  # the network speaks for the mover, a sample for player 0
-    values = np.empty(0) if distribution.value is None else sign * distribution.value.double().cpu().numpy()
+    probs, entropies, values = _opinions(policy, together)
     ending = games.outcomes()
     # From one turn of a side to its next: a network's view of both sides seldom adds up to zero.
     course = np.append(values, ending.outcome[ending.over]) if len(values) else values
@@ -91,8 +92,32 @@ def read_sample(pgn: str, headers: Mapping[str, str], policy: Policy) -> Sample:
         likely=[_likely(game, *each) for each in zip(positions, seen, probs, strict=False)],
         chances=[float(p[one.legal.actions == a][0]) for p, one, a in zip(probs, seen, actions, strict=True)],
         values=values.tolist(),
+        reason=game.reasons[int(ending.reason[0])] if ending.over[0] else "",
+        left=len(moves) - len(names),
         keys=sorted({*_largest(entropies), *(t + 2 for t in _largest(changes))}),
     )
+
+
+def _opinions(
+    policy: Policy, seen: Observation
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64], NDArray[np.float64]]:
+    """What the policy makes of T positions.
+
+    Returns: of each position the probabilities of its legal actions; [T] entropies; [T] values for player 0, or [0]
+    without a value head.
+    """
+    probs, entropies, values = [], [], []
+    for first in range(0, len(seen), BATCH):
+        part = seen[first : first + BATCH]
+        with torch.no_grad():
+            distribution = policy.observe(part)
+        padded = distribution.probs.double().cpu().numpy()
+        probs += [row[:count] for row, count in zip(padded, part.legal.counts, strict=True)]
+        entropies.append(distribution.entropy().double().cpu().numpy())
+        if distribution.value is not None:
+            sign = 1 - 2 * part.player.astype(np.float64)  # the network speaks for the mover, a sample for player 0
+            values.append(sign * distribution.value.double().cpu().numpy())
+    return probs, np.concatenate(entropies), np.concatenate(values) if values else np.empty(0)
 
 
 def _drawn(game: Game, position: str) -> str:
