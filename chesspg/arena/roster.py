@@ -161,7 +161,9 @@ def policy_of(text: str) -> tuple[str, dict[str, float]]:
 
 
 def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None = None) -> Path | None:
-    """The run folder under `folder` whose last policy was saved last, of those whose game is wanted, or of all; None without one.
+    """The run folder under `folder` whose last policy was saved last, of those whose game is wanted; None without one.
+
+    wanted: which games; any if None.
 
     A policy file that can't be read counts as wanted, so that whoever plays it learns of it.
     """
@@ -177,13 +179,14 @@ def default_player(wanted: Callable[[Game], bool] | None = None) -> tuple[str, s
     """
     run = newest_run(wanted=wanted)
     if run:
-        return str(run), f"the newest run under ./{RUNS}"
+        return str(run), f"the newest run{' of its game' if wanted else ''} under ./{RUNS}"
     ratings = rating.shipped()
     rated = [name for name, path in shipped_policies().items() if name in ratings and _plays(path, wanted)]
     if not rated:
         return None
     best = max(rated, key=ratings.__getitem__)
-    return best, f"no run under ./{RUNS}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
+    runs = f"run{' of its game' if wanted else ''} under ./{RUNS}"
+    return best, f"no {runs}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
 
 
 def _plays(path: Path, wanted: Callable[[Game], bool] | None) -> bool:

@@ -31,17 +31,10 @@ def write_page(path: str | Path, runs: Sequence[Run], collections: Sequence[Coll
     files.write_text(path, html)
 
 
-def is_page(path: Path) -> bool:
-    """Whether a file is a page of ours, which may be replaced. Raises OSError if it can't be read."""
-    with path.open("rb") as file, TEMPLATE.open("rb") as template:
-        beginning = template.read().partition(b"{{script}}")[0]
-        return file.read(len(beginning)) == beginning
-
-
 def page(runs: Sequence[Run], collections: Sequence[Collection] = ()) -> str:
     """The page of these runs and of the games of these files.
 
-    What comes out of folders and files is in one block of JSON, which the page's script shows as text and never as HTML.
+    What comes out of folders and files is in one block of JSON, which the page's script shows as text, never as HTML.
     """
     # Within a script element only this character could begin what ends it.
     data = json.dumps(_data(runs, collections), separators=(",", ":")).replace("<", "\\u003c")
@@ -71,7 +64,9 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     games: list[dict[str, Any]] = []
     facts: dict[str, Any] = {"game": "", "network": ""}
     if run.going:
-        notes.append(f"still going, or stopped a moment ago: its last row came {run.idle:.0f} s before this page was made")
+        notes.append(
+            f"still going, or stopped a moment ago: its last row came {run.idle:.0f} s before this page was made"
+        )
     if not run.rows:
         notes.append("nothing logged yet")
     elif not any(name.startswith(("score/", "rating")) for row in run.rows for name in row):
@@ -102,12 +97,11 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def _collection(one: Collection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What the page says of a file of games, and the games."""
-    count = str(len(one.games))
     facts = {
         "game": one.game.name,
         "policy": one.policy,
         "network": one.network,
-        "shown": count if count == one.count else f"the first {count} of {one.count}",
+        "shown": one.share,
         "notes": one.skipped,
         "last": {},
         "tables": [],
@@ -126,7 +120,11 @@ def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any
         except ValueError:
             unread += 1
             continue
-        tags = {name.lower(): value for name in ("Event", "Result", "Termination") if (value := headers.get(name, "?")) != "?"}
+        tags = {
+            name.lower(): value
+            for name in ("Event", "Result", "Termination")
+            if (value := headers.get(name, "?")) != "?"
+        }
         if (players := [headers.get(seat, "?") for seat in ("White", "Black")]) != ["?", "?"]:
             tags["players"] = " – ".join(players)
         tags["termination"] = CAPPED.get(tags.get("termination", ""), tags.get("termination", ""))

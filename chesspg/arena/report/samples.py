@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from chesspg.games.chess import Chess
-from chesspg.games.chess.encoding import action_to_move
+from chesspg.games.chess.encoding import action_to_move, move_to_action
 from chesspg.games.game import Game, Legal, Observation
 from chesspg.policy.policy import Policy
 
 LIKELY = 3  # moves shown of each position
+At = chess.Board | str  # a position: in chess a board without what went before, else as text with it
 BATCH = 256  # positions a call of the network
 KEYS = 4  # positions marked for each of two reasons: the policy is least sure, its value has changed most
 
@@ -53,25 +54,22 @@ def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
     """
     game = policy.game
     games = game.start([start]) if start else game.start(1)
-    # A FEN a ply, as reading a position with all its moves takes the longer the longer the game is.
-    board = game.to_board(games.position(0)) if isinstance(game, Chess) else None
-    positions, names, actions, seen = [], [], [], []
+    # Boards of their own, as reading a position with all its moves takes the longer the longer the game is.
+    at: list[At] = [game.to_board(games.position(0)) if isinstance(game, Chess) else games.position(0)]  # [T + 1]
+    names, actions, seen = [], [], []
     for ply, move in enumerate(moves):
         if games.outcomes().over[0]:
             break
-        positions.append(board.fen() if board else games.position(0))
         try:
-            actions.append(game.parse_move(positions[-1], move))
+            actions.append(_parse(game, at[-1], move))
         except ValueError as error:
-            raise ValueError(f"{error}, after {ply} plies") from None
-        names.append(game.move_name(positions[-1], actions[-1]))
+            raise ValueError(f"ply {ply + 1}: {error}") from None
+        names.append(_name(game, at[-1], actions[-1]))
         seen.append(games.observe())
         games.play(np.array(actions[-1:]))
-        if board:
-            board.push(action_to_move(actions[-1], board))
+        at.append(_after(at[-1], actions[-1]) if isinstance(at[-1], chess.Board) else games.position(0))
     if not names:
         raise ValueError("it has no moves")
-    positions.append(board.fen() if board else games.position(0))
 
     together = Observation(
         np.concatenate([one.planes for one in seen]),
@@ -82,14 +80,14 @@ def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
     probs, entropies, values = _opinions(policy, together)
     ending = games.outcomes()
     # From one turn of a side to its next: a network's view of both sides seldom adds up to zero.
-    course = np.append(values, ending.outcome[ending.over]) if len(values) else values
+    course: NDArray[np.float64] = np.append(values, ending.outcome[ending.over]) if len(values) else values
     changes = np.abs(course[2:] - course[:-2])
     return Sample(
         mover=int(together.player[0]),
-        number=int(positions[0].split()[-1]) if board else 1,
+        number=at[0].fullmove_number if isinstance(at[0], chess.Board) else 1,
         names=names,
-        boards=[_drawn(game, position) for position in positions],
-        likely=[_likely(game, *each) for each in zip(positions, seen, probs, strict=False)],
+        boards=[_drawn(game, position) for position in at],
+        likely=[_likely(game, *each) for each in zip(at[:-1], seen, probs, strict=True)],
         chances=[float(p[one.legal.actions == a][0]) for p, one, a in zip(probs, seen, actions, strict=True)],
         values=values.tolist(),
         reason=game.reasons[int(ending.reason[0])] if ending.over[0] else "",
@@ -106,7 +104,9 @@ def _opinions(
     Returns: of each position the probabilities of its legal actions; [T] entropies; [T] values for player 0, or [0]
     without a value head.
     """
-    probs, entropies, values = [], [], []
+    probs: list[NDArray[np.float64]] = []
+    entropies: list[NDArray[np.float64]] = []
+    values: list[NDArray[np.float64]] = []
     for first in range(0, len(seen), BATCH):
         part = seen[first : first + BATCH]
         with torch.no_grad():
@@ -120,21 +120,39 @@ def _opinions(
     return probs, np.concatenate(entropies), np.concatenate(values) if values else np.empty(0)
 
 
-def _drawn(game: Game, position: str) -> str:
-    if not isinstance(game, Chess):
-        return game.render(position)
-    pieces = game.to_board(position).piece_map()
+def _parse(game: Game, at: At, move: str) -> int:
+    if isinstance(at, chess.Board):
+        try:
+            return move_to_action(at.parse_san(move), at.turn)
+        except ValueError:
+            return game.parse_move(at.fen(), move)  # in another notation, or wrong: it says how
+    return game.parse_move(at, move)
+
+
+def _name(game: Game, at: At, action: int) -> str:
+    return at.san(action_to_move(action, at)) if isinstance(at, chess.Board) else game.move_name(at, action)
+
+
+def _after(board: chess.Board, action: int) -> chess.Board:
+    after = board.copy(stack=False)
+    after.push(action_to_move(action, board))
+    return after
+
+
+def _drawn(game: Game, at: At) -> str:
+    if not isinstance(at, chess.Board):
+        return game.render(at)
+    pieces = at.piece_map()
     return "".join(pieces[square].symbol() if square in pieces else "." for square in chess.SQUARES)
 
 
-def _likely(game: Game, position: str, seen: Observation, probs: NDArray[np.float64]) -> list[Likely]:
-    board = game.to_board(position) if isinstance(game, Chess) else None
+def _likely(game: Game, at: At, seen: Observation, probs: NDArray[np.float64]) -> list[Likely]:
     likely = []
     for index in np.argsort(-probs, kind="stable")[:LIKELY]:
         action = int(seen.legal.actions[index])
-        move = action_to_move(action, board) if board else None
+        move = action_to_move(action, at) if isinstance(at, chess.Board) else None
         squares = (move.from_square, move.to_square) if move else None
-        likely.append(Likely(game.move_name(position, action), float(probs[index]), squares))
+        likely.append(Likely(_name(game, at, action), float(probs[index]), squares))
     return likely
 
 
