@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import importlib
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -45,7 +46,7 @@ class Command(NamedTuple):
     do: Callable[[str], None]  # with what follows
 
 
-WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on coloured squares both sides are solid, told apart by colour
+WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides are solid and differ in color
 BACKGROUND = {
     board.LAST: ("#cdd26a", "#aaa23a"),
     board.CHECK: ("#e05050", "#e05050"),
@@ -98,13 +99,13 @@ class Table:
                 self.obey(line)
 
     def obey(self, line: str) -> None:
-        word, _, argument = line.partition(" ")
+        word, argument = (*line.split(maxsplit=1), "")[:2]
         command = self.commands.get(word.lower())
         try:
             if command and line not in self.session.legal_moves():  # a game may have a move of that name
                 if argument and " " not in command.form:
-                    raise ValueError(f"{word} takes nothing after it, got {argument.strip()!r}")
-                command.do(argument.strip())
+                    raise ValueError(f"{word} takes nothing after it, got {argument!r}")
+                command.do(argument)
             elif self.session.result:
                 raise ValueError(f"the game is over, got {line[:40]!r}; expected new, undo, save FILE or quit")
             else:
@@ -131,7 +132,7 @@ class Table:
         while not self.session.result and not self.session.to_move:
             self.reply(f"{self.name} plays")
         self.show()
-        self.tell_end()
+        self.say_end()
 
     def reply(self, who: str) -> None:
         player, number = self.player(), self.session.number
@@ -139,7 +140,7 @@ class Table:
         if reply:
             self.say(f"{who} {number} {_likely(reply)}")
 
-    def tell_end(self) -> None:
+    def say_end(self) -> None:
         if self.session.result:
             self.say(f"{self.session.verdict}. {self.session.result}")
 
@@ -208,7 +209,7 @@ class Table:
     def resign(self, _: str = "") -> None:
         self.going_on("no resignation")
         self.session.resigned = True
-        self.tell_end()
+        self.say_end()
 
     def new(self, start: str = "") -> None:
         self.session = self.session.new(start)
@@ -261,7 +262,7 @@ class Table:
 
 
 def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
-    """The board in colours on a terminal, else as plain text."""
+    """The board in colors on a terminal, else as plain text."""
     squares = board.read_board(game, position, from_black=from_black) if console.color_system else None
     if squares is None:
         return Text(board.plain(game, position, from_black=from_black))
@@ -271,7 +272,7 @@ def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
         for piece, mark, dark in cells:
             white = piece in WHITE_PIECES
             sign = SOLID[WHITE_PIECES.index(piece)] if white else piece.replace("·", " ")
-            # The marks stay, for terminals and eyes that tell few colours.
+            # The marks stay, for terminals and eyes that distinguish few colors.
             text.append(mark[0] + sign + mark[1], f"{'#ffffff' if white else '#000000'} on {BACKGROUND[mark][dark]}")
         text.append("\n")
     return text.append(f"   {'  '.join(squares.files)}", "dim")
@@ -279,6 +280,9 @@ def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
+    for stream in (sys.stdin, sys.stdout):
+        with contextlib.suppress(AttributeError):  # another stream has been put in its place
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # terminals without pieces, bytes that are no text
     with polite_interrupt("goodbye"), contextlib.ExitStack() as stack:
         loader = ThreadPoolExecutor(1)
         stack.callback(loader.shutdown, wait=False)  # whoever leaves does not wait for an import

@@ -31,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with one_line_errors():
             paths = list(dict.fromkeys(given.paths)) or [_newest()]
             for path in paths:
-                if not path.exists():
-                    raise ValueError(f"there is no {path}; expected a run folder or a PGN file")
+                if not (path.is_dir() or path.is_file()):
+                    problem = f"{path} is neither a folder nor a file" if path.exists() else f"there is no {path}"
+                    raise ValueError(f"{problem}; expected a run folder or a PGN file")
             out = given.out or _place(paths)
             check_writable(out)
             if out.exists() and not _is_page(out):
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for one in collections:
         for line in one.skipped:
             say(line)
-        print(f"{one.path}: {one.share} games, with the moves and values of {one.policy}")
+        print(f"{one.path}: {one.share} game{'s' * (one.share != '1')}, with the moves and values of {one.policy}")
     print(f"{out}: {', '.join(map(str, paths))}; open it in a browser")
     return 0
 

@@ -260,6 +260,18 @@ def test_draws_are_explained(here: Path, person: Person) -> None:
     assert "In chess these are checkmate, stalemate, insufficient material" in person.types("draw\n")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict", "cp1252"])
+def test_bytes_that_are_no_text_and_terminals_without_pieces(here: Path, encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "chesspg.play", "random"],
+        input=b"\xff\xfe\x81\ne4\r\n save\tg.pgn \nfen\n", capture_output=True, cwd=here, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"unknown move" in done.stdout
+    assert b"saved to g.pgn" in done.stdout
+
+
 def test_commands_that_take_nothing(here: Path, person: Person) -> None:
     assert "board takes nothing after it, got 'now'" in person.types("board now\n")
 

@@ -170,6 +170,9 @@ def test_a_picked_game_is_stepped_through_with_the_arrow_keys(pages: Path, tab: 
         before = tab.evaluate("state.ply")
         tab.press("ArrowLeft" if before else "ArrowRight")
         assert tab.evaluate("[state.game, state.ply]") == [1, before - 1 if before else 1]
+        tab.evaluate("$('game').focus(); go({ ply: 0 })")  # as where the same game was picked again
+        tab.press("ArrowRight")
+        assert tab.evaluate("[state.game, state.ply, $('game').selectedIndex]") == [1, 1, 1]
 
 
 def test_arrow_keys_step_without_any_focus_while_the_board_is_seen(pages: Path, tab: browser.Browser) -> None:
@@ -312,6 +315,7 @@ def test_the_newest_run_if_none_is_named(
     [
         ([], ("no run under ./checkpoints", "chesspg.train")),
         (["nowhere"], ("there is no nowhere; expected a run folder or a PGN file",)),
+        (["/dev/null"], ("/dev/null is neither a folder nor a file; expected",)),
         (["."], ("is not a run folder", "metrics.csv", "config.yaml")),
         (["HOME/small.yaml", "--out", "page.html"], ("small.yaml has no game of chess that can be shown",)),
         (["HOME/small/last.ckpt", "--out", "page.html"], ("last.ckpt is a zip archive; expected a text file",)),

@@ -89,8 +89,8 @@ def test_no_command_imports_what_a_file_names(
     said = io.StringIO()
     Engine(said, named).run(io.StringIO("uci\nisready\nquit\n"))
     assert any(path in line and "error" in line for line in said.getvalue().splitlines())
+    refused(play.main, [named], [path])
     if part == "game":
-        refused(play.main, [named], [path])
         assert roster.newest_run(wanted=lambda game: isinstance(game, Chess)) is None
     assert report.main([]) == 0  # says so on the page
     assert path in Path(theirs, "report.html").read_text()

@@ -29,7 +29,7 @@ class Kind:
     form: str  # as people write it, for messages
     example: str  # with an option if it has any, for --help
     about: str  # what it plays, in a line
-    build: Callable[..., Player]  # (target, game, **options), target being what stands behind `name:`
+    build: Callable[..., Player]  # (target, game, **options), target being what follows `name:`
     options: Mapping[str, Reader] = field(default_factory=dict)
     game: Callable[[str], Game | None] = lambda target: None  # the one game it plays; None if it plays them all
     takes_target: bool = False  # written `name:target`; only `file` may leave its name out
@@ -37,7 +37,7 @@ class Kind:
 
 
 def _policy(target: str, game: Game | None, temperature: float | None = None) -> Player:
-    policy = files.load(target, game)  # first: a bad file is told before seconds of importing torch
+    policy = files.load(target, game)  # first: a bad file is reported before torch is imported, which takes seconds
     from chesspg.players.policy_player import PolicyPlayer
 
     return PolicyPlayer(policy, temperature)
@@ -124,7 +124,7 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
 
 @contextmanager
 def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int = 1) -> Iterator[list[Player]]:
-    """The players that `texts` name, as of `player_from_string`; those with processes are closed, whatever happens."""
+    """The players that `texts` name, as in `player_from_string`; those with processes are closed, whatever happens."""
     with ExitStack() as stack:
         made = []
         for text in texts:
@@ -154,7 +154,7 @@ def game_of(texts: Iterable[str]) -> Game:
 def policy_of(text: str) -> tuple[str, dict[str, float]]:
     """The file, checkpoint, run folder or name of a policy that ships in a player's string, and its options.
 
-    Reads nothing and imports no torch. Raises ValueError as `player_from_string`, and for a player that is no policy.
+    Imports no torch. Raises ValueError as `player_from_string`, and for a player that is not a policy.
     """
     _, target, options = _parse(text, only="file")
     return target, options
@@ -219,8 +219,8 @@ def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
     for part in tail.split("&") if tail else []:
         option, equals, value = part.partition("=")
         option, value = unquote(option), unquote(value)
-        if option.lower() in given:  # engines do not tell cases apart
-            raise ValueError(f"option {option!r} stands twice in {text!r}")
+        if option.lower() in given:  # engines ignore letter case
+            raise ValueError(f"option {option!r} is given twice in {text[:80]!r}")
         given.add(option.lower())
         if option in readers:
             try:
@@ -230,5 +230,5 @@ def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
         elif option and kind.engine:
             options["settings"][option] = value if equals else None
         else:
-            raise ValueError(f"unknown option {option!r} in {text!r}; expected one of {', '.join(readers)}")
+            raise ValueError(f"unknown option {option!r} in {text[:80]!r}; expected one of {', '.join(readers)}")
     return kind, target, options

@@ -116,7 +116,7 @@ def test_options(runs: Path) -> None:
         ("random?temperature=1", ("unknown option 'temperature'", "expected one of random")),
         ("random?random=2", ("random in 'random?random=2' must be a number from 0 to 1, got '2'",)),
         ("greedy?random=nan", ("'nan'", "from 0 to 1")),
-        ("greedy?random=0.1&random=0.2", ("'random' stands twice",)),
+        ("greedy?random=0.1&random=0.2", ("'random' is given twice",)),
         ("greedy?&random=0.1", ("unknown option ''",)),
         ("greedy?random=0.1&", ("unknown option ''",)),
         ("minimax?depth=0", ("depth in 'minimax?depth=0' must be a whole number from 1 to 3, got '0'",)),
@@ -136,7 +136,7 @@ def test_options(runs: Path) -> None:
         ("uci:stockfish?depth=1.5", ("depth in", "got '1.5'")),
         ("uci:stockfish?movetime=0.1", ("movetime in", "whole number")),
         ("uci:stockfish?timeout=0", ("timeout in", "from 0.001 to 86,400, got '0'")),
-        ("uci:stockfish?Hash=1&hash=2", ("'hash' stands twice",)),
+        ("uci:stockfish?Hash=1&hash=2", ("'hash' is given twice",)),
         ("uci:stockfish?=3", ("unknown option ''",)),
         ("random:3", ("random:3",)),
         ("RUN?heat=1", ("heat", "temperature")),
@@ -185,6 +185,25 @@ print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_a_network_that_is_not_known_is_reported_without_torch(runs: Path, tmp_path: Path) -> None:
+    header = files.read_header(runs / "chess" / "last.safetensors")
+    path = tmp_path / "theirs.safetensors"
+    files.write(path, replace(header, network={"class_path": "theirs.Net", "init_args": {}}), {})
+    code = f"""
+import sys
+from chesspg.arena.roster import game_of
+try:
+    game_of([{str(path)!r}])
+except ValueError as error:
+    print(error)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    message, torch_came = done.stdout.splitlines()
+    assert message.startswith(f"{path} needs the network theirs.Net, which is not a class of chesspg")
+    assert torch_came == "False"
 
 
 def test_the_newest_run(tmp_path: Path) -> None:

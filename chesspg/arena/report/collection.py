@@ -15,7 +15,7 @@ from chesspg.arena.records.pgn import RESULTS
 from chesspg.arena.records.split import headers_of, split
 from chesspg.arena.records.text import TextFile
 from chesspg.arena.report.choice import game_name
-from chesspg.arena.report.runs import own_moves
+from chesspg.arena.report.runs import CAPPED, own_moves
 from chesspg.arena.report.samples import Sample, read_sample
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
@@ -26,7 +26,8 @@ LONGEST = 2_000  # plies of one game
 COUNTED = 20_000  # games that are counted one by one; more are estimated by the size of the file
 NAMED = 5  # skipped games that are named
 TEXT = 60  # characters of a name in a tag
-UNSAID = ("normal", "unterminated", "unknown")  # terminations that say nothing
+# In other words, or in none where the result says it all.
+TERMINATIONS = {"normal": "", "unterminated": "", "unknown": "", "truncated": CAPPED}
 
 
 class Shown(NamedTuple):
@@ -112,7 +113,7 @@ class _Reading:
         return self.source.damage
 
     def count(self, seen: int) -> str:
-        """How many games there are in the file, of which so many were seen."""
+        """How many games there are in the file, after `seen` of them were read."""
         return f"{seen:,}" if self.whole else f"about {float(f'{seen / self.share:.1e}'):,.0f}"
 
     def __iter__(self) -> Iterator[Archived | Skipped]:
@@ -150,8 +151,7 @@ def _tags(one: Archived, sample: Sample) -> dict[str, str]:
         for seat in ("White", "Black")
     ]
     termination = said.get("Termination", "")
-    if termination.lower() in UNSAID:
-        termination = ""
+    termination = TERMINATIONS.get(termination.lower(), termination)
     if sample.left:
         termination = f"{termination + ', ' if termination else ''}shown up to the {sample.reason}"
     tags = {

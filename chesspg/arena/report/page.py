@@ -14,7 +14,7 @@ from typing import Any
 from chess.svg import PIECES
 
 from chesspg.arena.report.collection import Collection
-from chesspg.arena.report.runs import CLOCKS, Run, headers_of, moves_of, sample_games
+from chesspg.arena.report.runs import CAPPED, CLOCKS, Run, headers_of, moves_of, sample_games
 from chesspg.arena.report.samples import Sample, read_sample
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
@@ -22,7 +22,6 @@ from chesspg.policy.policy import Policy
 TEMPLATE = Path(__file__).with_name("page.html")
 LAST = ("epoch", "total_games", "total_plies", "total_seconds")  # columns of which a run's card has the last value
 GAMES = 24  # sample games on a page, shared by its runs
-CAPPED = {"unterminated": "stopped at the ply cap", "truncated": "stopped at the ply cap"}  # in the games of a run
 
 
 def write_page(path: str | Path, runs: Sequence[Run], collections: Sequence[Collection] = ()) -> None:
@@ -127,7 +126,8 @@ def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any
         }
         if (players := [headers.get(seat, "?") for seat in ("White", "Black")]) != ["?", "?"]:
             tags["players"] = " – ".join(players)
-        tags["termination"] = CAPPED.get(tags.get("termination", ""), tags.get("termination", ""))
+        if tags.get("termination") in ("unterminated", "truncated"):
+            tags["termination"] = CAPPED
         games.append({**tags, **_sample(sample)})
     return games, unread
 

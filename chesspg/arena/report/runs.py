@@ -1,4 +1,4 @@
-"""What a run folder holds: its settings, its metrics as tables, whether it goes on, its sample games as PGN."""
+"""What a run folder holds: its settings, its metrics as tables, whether it is still going, its sample games as PGN."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import chess.pgn
 from chesspg.policy import bounded_yaml
 
 METRICS, CONFIG, GAMES = "metrics.csv", "config.yaml", "games"
+CAPPED = "stopped at the ply cap"  # what a game is called that the rules did not end
 POINTS = 400  # of a curve; more rows are averaged in groups, which no screen shows apart
 CLOCKS = {"plies": "total_plies", "seconds": "total_seconds"}  # what curves run over, and the columns that count it
 INDICES = ("step", "epoch", *CLOCKS.values())  # columns that are no curves
@@ -41,7 +42,7 @@ class Run:
     config: str  # config.yaml as it is; empty if there is none
     settings: dict[str, str]  # what it holds, with a dotted name for each field
     idle: float | None  # seconds since the last row; None without rows
-    pace: float  # seconds a row, as far as the files' times tell; 0 if they don't
+    pace: float  # seconds per row, by the times of the files; 0 if these are no help
 
     @property
     def going(self) -> bool:
@@ -84,7 +85,7 @@ def read_run(folder: str | Path) -> Run:
     folder = Path(folder)
     metrics, config = folder / METRICS, folder / CONFIG
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder; expected a run folder, such as training makes under checkpoints/")
+        raise ValueError(f"{folder} is not a folder; expected a run folder, such as training makes under checkpoints/")
     if not (metrics.is_file() or config.is_file()):
         raise ValueError(f"{folder} is not a run folder: it has neither {METRICS} nor {CONFIG}")
     try:

@@ -49,7 +49,7 @@ class Sample:
 def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
     """The game of these moves, as people write them, and what `policy` makes of each position.
 
-    start: where the game begins, as of Game.start; empty for the initial position.
+    start: where the game begins, as in Game.start; empty for the initial position.
     Raises ValueError if the moves are no game of policy.game.
     """
     game = policy.game

@@ -39,7 +39,7 @@ MARK = "\ufeff"  # which some shells write before the first line of a pipe
 
 
 class Search:
-    """One `go`: what it asks for, when its answer may be given, and whether it was."""
+    """One `go`: what it asks for, when it may be answered, and whether it was."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.ponder = "ponder" in words
@@ -267,7 +267,7 @@ class Engine:
         search.answered.set()
 
     def _best(self, search: Search) -> str:
-        """What stands behind `bestmove`, after the lines that say why."""
+        """The move for `bestmove`, after the lines that say why."""
         import numpy as np
         import torch
 
@@ -359,5 +359,5 @@ def _variant(weights: str) -> str:
         beside = path.with_suffix(".safetensors") if path.suffix == ".ckpt" else path
         variant = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]["init_args"]["variant"]
     except (OSError, ValueError, LookupError, TypeError):
-        variant = None  # there is no such file, or it is of another game; `isready` tells
+        variant = None  # there is no such file, or it is of another game; `isready` says so
     return variant if isinstance(variant, str) and variant.isalnum() else "standard"

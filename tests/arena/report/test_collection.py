@@ -103,6 +103,7 @@ def test_tags_as_people_write_them(home: Path) -> None:
         "players": "A – ?", "result": "0-1", "termination": "checkmate"
     }  # fmt: skip
     assert tags(moves="1. e4 *")["result"] == "*"
+    assert tags('[Termination "truncated"]', moves="1. e4 *")["termination"] == "stopped at the ply cap"
 
 
 def test_variations_comments_and_marks_are_left_out(home: Path) -> None:
