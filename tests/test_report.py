@@ -408,7 +408,7 @@ def test_games_that_are_left_out_are_named_and_counted(
     assert told.err == "games.pgn, line 14 is left out: ply 2: e4 is illegal here\n"
     first, _ = told.out.splitlines()
     assert first.endswith("2 of 3 games, with the moves and values of checkpoints/chess "
-                          "(the newest run of its game under ./checkpoints)")  # fmt: skip
+                          "(the newest run of chess under ./checkpoints)")  # fmt: skip
 
 
 def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:

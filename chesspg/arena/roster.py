@@ -172,20 +172,20 @@ def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None 
     return next((path.parent for path in newest_first if _plays(path, wanted)), None)
 
 
-def default_player(wanted: Callable[[Game], bool] | None = None) -> tuple[str, str] | None:
+def default_player(wanted: Callable[[Game], bool] | None = None, of: str = "") -> tuple[str, str] | None:
     """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships.
 
-    wanted: which games it may play; any if None.
+    wanted: which games it may play, `of` being their name; any if None.
     """
+    runs = f"run{f' of {of}' if of else ''} under ./{RUNS}"
     run = newest_run(wanted=wanted)
     if run:
-        return str(run), f"the newest run{' of its game' if wanted else ''} under ./{RUNS}"
+        return str(run), f"the newest {runs}"
     ratings = rating.shipped()
     rated = [name for name, path in shipped_policies().items() if name in ratings and _plays(path, wanted)]
     if not rated:
         return None
     best = max(rated, key=ratings.__getitem__)
-    runs = f"run{' of its game' if wanted else ''} under ./{RUNS}"
     return best, f"no {runs}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
 
 

@@ -27,7 +27,7 @@ def policy_for(path: Path, named: str = "") -> tuple[str, str]:
         return named, ""
     first = next(iter(split(TextFile(path))), None)
     wanted = game_name(headers_of(first.tags) if first else {})
-    default = roster.default_player(lambda game: game.name == wanted)
+    default = roster.default_player(lambda game: game.name == wanted, wanted)
     if default is None:
         raise ValueError(f"no policy that plays {wanted[:80]}, the game of {path}; name one with --policy")
     return default

@@ -331,7 +331,7 @@ def _default() -> tuple[str, str]:
     from chesspg.arena import roster
     from chesspg.games.chess import Chess
 
-    default = roster.default_player(lambda game: isinstance(game, Chess))
+    default = roster.default_player(lambda game: isinstance(game, Chess), "chess")
     if default is None:
         raise ValueError(
             f"no policy to play: no run of chess under ./{roster.RUNS} and no rated policy that ships; set WeightsFile "

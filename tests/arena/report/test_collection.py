@@ -57,7 +57,7 @@ def collected(*games: str, name: str = "games.pgn", policy: str = "") -> Collect
 )
 def test_games_are_seen_by_the_newest_run_of_their_game(home: Path, game: Game, position: str, policy: str) -> None:
     one = collected(to_pgn(game, position))
-    assert one.policy == f"checkpoints/{policy} (the newest run of its game under ./checkpoints)"
+    assert one.policy == f"checkpoints/{policy} (the newest run of {game.name} under ./checkpoints)"
     (shown,) = one.games
     assert len(shown.sample.names) == len(position.partition(" moves ")[2].split())
     assert shown.sample.boards[0] == (
@@ -72,7 +72,7 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
         collected(to_pgn(Chess(), FOOL))
     (ships / "checkpoints" / "ours.safetensors").write_bytes((home / "elsewhere" / "last.safetensors").read_bytes())
     (ships / "docs" / "ladder.json").write_text(json.dumps({"players": [{"player": "ours", "rating": 812}]}))
-    assert collected(to_pgn(Chess(), FOOL)).policy.startswith("ours (no run of its game under ./checkpoints, so")
+    assert collected(to_pgn(Chess(), FOOL)).policy.startswith("ours (no run of chess under ./checkpoints, so")
     with pytest.raises(ValueError, match="no policy that plays Crazyhouse"):
         collected('[Variant "Crazyhouse"]\n\n1. e4 *')
     with pytest.raises(ValueError, match="no policy that plays nim"):
