@@ -125,10 +125,10 @@ def test_quit_while_thinking_and_while_loading(start: Callable[..., subprocess.P
     assert (engine.returncode, complaints) == (0, "")
 
 
-def test_quit_waits_for_nothing_that_needs_no_answer(start: Callable[..., subprocess.Popen[str]]) -> None:
-    """`position` would load the policy, which imports torch; there is none here, and that would be said."""
-    engine = start()
-    said, complaints = engine.communicate("uci\nsetoption name MultiPV value 2\nquit\n", timeout=60)
+def test_quit_waits_for_nothing_that_needs_no_answer(start: Callable[..., subprocess.Popen[str]], weights: str) -> None:
+    """`position` loads the policy, for which torch is imported; what plays is said when that is done."""
+    engine = start(weights)
+    said, complaints = engine.communicate("uci\nposition startpos\nquit\n", timeout=60)
     assert said.splitlines()[-1] == "uciok"
     assert (engine.returncode, complaints) == (0, "")
 
