@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import datetime
 import importlib
+import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
@@ -117,7 +118,7 @@ class Table:
         try:
             self.session.move(text)
         except ValueError as error:
-            if not text.replace(" ", "").isalpha():
+            if re.search(r"\d|\A[oO]-[oO]", text):
                 raise
             raise ValueError(f"{error}; commands are {', '.join(self.commands)}") from None  # it may be meant for one
         self.advance()
@@ -231,13 +232,17 @@ class Table:
             raise ValueError(f"{name} exists and is not overwritten{changed}; choose another name") from None
         except OSError as error:
             raise ValueError(f"{name} can't be written: {error.strerror}") from None
-        self.say(f"saved to {name}" + (f", which holds {len(games)} games now" if len(games) > 1 else ""))
+        held = f", which holds {len(games)} games now" if len(games) > 1 else ""
+        self.say(f"saved to {name}{held}; {', '.join(f'{side}: {who}' for side, who in self.authors().items())}")
+
+    def authors(self) -> dict[str, str]:
+        """Who had which side."""
+        return {NAMES[seat]: self.session.authors(seat, PERSON, self.name) for seat in (0, 1)}
 
     def pgn(self) -> str:
         session = self.session
-        players = {NAMES[seat]: session.authors(seat, PERSON, self.name) for seat in (0, 1)}
         date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
-        headers = {"Event": "chesspg play", "Date": date, **players}
+        headers = {"Event": "chesspg play", "Date": date, **self.authors()}
         if session.result:
             headers |= {"Result": session.result, "Termination": session.reason}
         return to_pgn(session.game, session.position, headers)

@@ -94,6 +94,13 @@ def test_san_uci_and_mistakes(here: Path, person: Person) -> None:
     assert "(♟)" in told  # the reply is marked
 
 
+@pytest.mark.parametrize("text", ["fish", "help!", "?", "please move", "Ke"])
+def test_words_that_are_no_command_are_answered_with_those_that_are(here: Path, person: Person, text: str) -> None:
+    assert "; commands are help, board, flip" in person.types(f"{text}\n")
+    for move in ("O-O", "Ke3", "e9"):
+        assert "commands are" not in person.types(f"{move}\n")
+
+
 def test_ambiguous_moves_are_explained(here: Path, person: Person) -> None:
     told = person.types("Rd1\n", "--fen", "1k6/8/8/8/8/8/4K3/R6R w - - 0 1")
     assert re.search("Rd1 is ambiguous: (Rad1 or Rhd1|Rhd1 or Rad1)", told)
@@ -245,6 +252,7 @@ def test_flip(here: Path, person: Person) -> None:
 def test_switch_and_go_are_in_the_pgn(here: Path, person: Person) -> None:
     told = person.types("e4\ngo\nswitch\ne6\nsave g.pgn\nundo\nmoves\n", "greedy", "--seed", "1")
     assert "For you it plays 2. " in told
+    assert "saved to g.pgn; White: you and greedy, Black: greedy and you\n" in told
     assert "You have Black against greedy" in told
     (game,) = read_games(here / "g.pgn")
     assert (game.headers["White"], game.headers["Black"]) == ("you and greedy", "greedy and you")
@@ -273,7 +281,14 @@ def test_bytes_that_are_no_text_and_terminals_without_pieces(here: Path, encodin
 
 
 def test_commands_that_take_nothing(here: Path, person: Person) -> None:
-    assert "board takes nothing after it, got 'now'" in person.types("board now\n")
+    told = person.types("board now\nquit  please\n")
+    assert "board takes nothing after it, got 'now'" in told
+    assert "quit takes nothing after it, got 'please'" in told
+
+
+@pytest.mark.parametrize("text", ["O-O", "0-0", "o-o", "e1g1"])
+def test_castling_as_people_write_it(here: Path, person: Person, text: str) -> None:
+    assert " plays 1... " in person.types(f"{text}\n", "greedy", "--fen", "4k3/8/8/8/8/8/8/4K2R w K - 0 1")
 
 
 def test_mating_the_policy(here: Path, person: Person) -> None:

@@ -120,7 +120,7 @@ class Chess(Game):
         """SAN or UCI."""
         board = self.to_board(position)
         try:
-            move = board.parse_san(text)
+            move = board.parse_san(text.upper() if text in ("o-o", "o-o-o") else text)
         except chess.AmbiguousMoveError:
             raise ValueError(f"{text} is ambiguous: {' or '.join(_readings(board, text))}") from None
         except ValueError as error:
