@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import datetime
 import importlib
+import os
 import re
 import secrets
 import sys
@@ -72,7 +73,7 @@ class Table:
         commands = (
             Command("help", "show this list", self.help),
             Command("board", "show the board again", self.show),
-            Command("flip", "turn the board round", self.flip),
+            Command("flip", "turn the board around", self.flip),
             Command("moves", "all legal moves", self.moves),
             Command("hint", "the moves that the policy finds likeliest", self.hint),
             Command("eval", "the result that the policy expects", self.eval),
@@ -220,7 +221,7 @@ class Table:
         """Write the game to a file; with the other games that went there in this session, as they are, if any did."""
         if not name:
             raise ValueError("the name of a file is missing; expected one, as in save game.pgn")
-        path = Path(name).expanduser().absolute()
+        path = Path(os.path.expanduser(name)).absolute()
         earlier = self.saved.get(path)
         games = {**(earlier.games if earlier else {}), self.session.number_of_game: self.pgn()}
         try:

@@ -145,13 +145,18 @@ def read_games(path: Path) -> list[chess.pgn.Game]:
 
 
 def test_resigning_saving_and_the_end(here: Path, person: Person) -> None:
-    told = person.types("e4\nresign\nresign\nd4\nhint\nsave\nsave game.pgn\nsave no/game.pgn\nsave .\n", "--seed", "1")
+    told = person.types(
+        "e4\nresign\nresign\nd4\nhint\nsave\nsave game.pgn\nsave no/game.pgn\nsave .\nsave ~nobody-here/g.pgn\n",
+        "--seed",
+        "1",
+    )
     assert "Black wins: resignation – you lost. 0-1" in told
     assert "no resignation: the game is over" in told
     assert "the game is over, got 'd4'; expected new, undo, save FILE or quit" in told
     assert "no hint: the game is over" in told
     assert "the name of a file is missing" in told
     assert "no/game.pgn can't be written" in told
+    assert "~nobody-here/g.pgn can't be written" in told
     assert ". exists and is not overwritten" in told
     (game,) = read_games(here / "game.pgn")
     assert (game.headers["Result"], game.headers["Termination"]) == ("0-1", "resignation")
