@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn
 
 from chesspg.arena import roster
 from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run, say
+from chesspg.arena.progress import progress
 from chesspg.arena.records.text import COMPRESSED
 from chesspg.arena.report.choice import policy_for
 from chesspg.arena.report.runs import read_run
@@ -42,12 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen = {path: policy_for(path, given.policy) for path in paths if path.is_file()}
             if given.policy and not chosen:
                 raise ValueError(f"--policy {given.policy} is for PGN files, but no PGN file is given")
-        # torch takes seconds to import; mistakes are reported before
+        # Not before: torch takes seconds to import, and mistakes are reported at once.
         from chesspg.arena.report.collection import read_collection
         from chesspg.arena.report.page import write_page
 
-        with one_line_errors():
-            collections = [read_collection(path, *policy) for path, policy in chosen.items()]
+        collections = []
+        with one_line_errors(), _progress() as bar:
+            for path, (policy, why) in chosen.items():
+                show = partial(_show, bar, bar.add_task(str(path)))
+                collections.append(read_collection(path, policy, why, show))
         with one_line_errors(OSError):
             write_page(out, runs, collections)
     for one in collections:
@@ -73,6 +80,16 @@ def _place(paths: Sequence[Path]) -> Path:
         return paths[0] / PAGE
     plain = paths[0].with_suffix("") if paths[0].suffix.lower() in COMPRESSED else paths[0]
     return plain.with_suffix(".html")
+
+
+def _progress() -> Progress:
+    return progress(
+        TextColumn("{task.description}", markup=False), SpinnerColumn(), TextColumn("{task.completed} games")
+    )
+
+
+def _show(bar: Progress, task: TaskID, games: int) -> None:
+    bar.update(task, completed=games)
 
 
 def _is_page(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -56,8 +56,12 @@ class Collection:
         return shown if shown == self.count else f"{shown} of {self.count}"
 
 
-def read_collection(path: Path, policy: str, why: str) -> Collection:
-    """The first games of a file as a policy sees them. Raises ValueError if there is none that it can look at."""
+def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[int], None] | None = None) -> Collection:
+    """The first games of a file as a policy sees them. Raises ValueError if there is none that it can look at.
+
+    policy, why: as policy_for says.
+    on_game: called with the number of games so far that will be shown.
+    """
     own = roster.game_of([policy])
     game = Chess(own.variant, backend="python-chess") if isinstance(own, Chess) else own  # not worth compiling rules
     player = roster.player_from_string(policy, game)
@@ -75,6 +79,8 @@ def read_collection(path: Path, policy: str, why: str) -> Collection:
         if isinstance(looked_at, Shown):
             shown.append(looked_at)
             plies += len(looked_at.sample.names)
+            if on_game:
+                on_game(len(shown))
         elif isinstance(looked_at, Skipped):
             skipped.append(looked_at)
     else:
