@@ -13,7 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColu
 from chesspg.arena import numbers
 from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.progress import progress
-from chesspg.arena.records.archive import OUTCOMES, Wanted
+from chesspg.arena.records.archive import Wanted
+from chesspg.arena.records.movetext import OUTCOMES
 from chesspg.arena.roster import RUNS
 from chesspg.training.cli import DEFAULT_RECIPE
 from chesspg.training.lock import sole_writer

@@ -597,7 +597,7 @@ BAD = {
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
     "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "use MLP instead"),
     "unknown opponent": ("--trainer.callbacks.init_args.opponents [kasparov]", "kasparov"),
-    "a gate the wrong way round": ("--trainer.callbacks.init_args.gate [10,0]", "10 and 0 Elo; the lower first"),
+    "a gate the wrong way round": ("--trainer.callbacks.init_args.gate [10,0]", "the lower first, got 10 and 0"),
     "odd games of evaluation": ("--trainer.callbacks.init_args.games 3", "games is 3"),
     "unknown recipe": ("--config nowhere", "chess_quick"),
     "an existing folder": ("--run there", "--resume there"),

@@ -216,12 +216,17 @@ def only_one(lock: Path, busy: str = "") -> Iterator[None]:
         held.release()
 
 
+def search_here() -> None:
+    """Search modules in the current folder too, as `python -m` does and a console script does not."""
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.append(os.getcwd())
+
+
 class _Import(argparse.Action):
     """Imports a module when its option is read, before the command looks at any policy."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        if os.getcwd() not in sys.path and "" not in sys.path:  # as when a console script was started
-            sys.path.append(os.getcwd())
+        search_here()
         try:
             importlib.import_module(values)
         except ModuleNotFoundError as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import TextIO
 
-import chess
-import chess.pgn
 import numpy as np
 
+from chesspg.arena.commands import say
 from chesspg.arena.numbers import BadValue, whole
-from chesspg.games.chess import VARIANTS, Chess
-from chesspg.games.game import Game, join_position
+from chesspg.arena.records.archive import EVERY, Archived, Skipped, Source
+from chesspg.arena.records.replay import position_of
+from chesspg.arena.records.text import TextFile
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
 from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Random
@@ -22,7 +25,9 @@ ATTEMPTS = 100  # … and so often because the game was over
 FIRST_ROLLOUT = 1  # rollout 0 of the same seed is the match itself
 BALANCED = Path(__file__).with_name("openings.pgn")  # made by balanced.py
 MOST = 1000  # plies of a random opening
+NAMED = 5  # openings of a file that are left out; the others are counted
 FORMS = "balanced, random:PLIES, an EPD file or a PGN file"
+CONTENT = "positions as EPD or FEN, one per line, or games as .pgn"
 
 
 class Unplayable(ValueError):
@@ -40,10 +45,14 @@ def usual_openings(game: Game) -> str:
 
 
 def openings_from_string(text: str, game: Game, count: int, seed: int) -> list[str]:
-    """[count] openings, of which `text` says where from: `balanced`, `random:PLIES`, an EPD file or a PGN file.
+    """[count] openings from `balanced`, `random:PLIES`, an EPD file or a PGN file, as `text` says.
 
-    Those of a file come in an order drawn from the seed, and again in that order where it has fewer than count.
-    Raises OSError or ValueError, naming the text, or the file and the line or game in it, and what would do.
+    Those of a file come in an order drawn from the seed, and again in that order where it has fewer than count. What is
+    left out of it is said on standard error, once.
+
+    Raises:
+        OSError: a file can't be read.
+        ValueError: there is no such source, or no opening in the file; names what was given and what is accepted.
     """
     kind, colon, plies = text.partition(":")
     if kind == "random" and colon:
@@ -52,13 +61,21 @@ def openings_from_string(text: str, game: Game, count: int, seed: int) -> list[s
         except BadValue as error:
             raise Unplayable(f"the plies in {text[:40]!r} {error}") from None
     if not isinstance(game, Chess) or (text == "balanced" and game.variant != "standard"):
-        raise ValueError(f"openings {text!r} are no {game.name}; random:{default_plies(game)} would do")
+        raise ValueError(
+            f"openings {text!r} are not of {game.name}; expected random:PLIES, as in {usual_openings(game)}"
+        )
     path = BALANCED if text == "balanced" else Path(text)
     if not path.is_file():
-        raise ValueError(f"no openings {text!r}: there is no such file; {FORMS} would do")
-    known = read_openings(path, game)
+        raise ValueError(f"unknown openings {text!r}: there is no such file; expected {FORMS}")
+    known = read_openings(path, game, _warn)
     order = Draws(seed, FIRST_ROLLOUT).generator().permutation(len(known))
     return [known[order[k % len(known)]] for k in range(count)]
+
+
+@cache
+def _warn(line: str) -> None:
+    """Say it once, however often a file is read."""
+    say(f"warning: {line}")
 
 
 def random_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
@@ -80,7 +97,7 @@ def random_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
             drawn[slot].append(text if lasts else None)
     found = [opening for opening in _settle(drawn, distinct) if opening is not None]
     if len(found) < count:
-        raise Unplayable(f"{game.name} hardly ever lasts {plies} random plies; fewer opening plies would do")
+        raise Unplayable(f"{game.name} hardly ever lasts {plies} random plies; expected fewer opening plies")
     return found
 
 
@@ -99,78 +116,94 @@ def _settle(drawn: Sequence[Sequence[str | None]], distinct: int) -> list[str | 
     return openings
 
 
-def read_openings(path: Path, game: Chess) -> list[str]:
-    """The openings in a PGN file, each game's moves to its end, or else in an EPD file, a position or FEN a line.
+def read_openings(path: Path, game: Chess, on_skipped: Callable[[str], None] = lambda line: None) -> list[str]:
+    """The openings of a file, each once: the games of a PGN file with all their moves, or the positions of an EPD file.
 
-    One that comes again is left out. Raises OSError, or ValueError that names the file and the line or game in it.
+    Args:
+        path: the file; compressed or not, see TextFile. It is PGN if its name says so or it begins with a tag, else EPD
+            or FEN, a position per line.
+        on_skipped: called with one line that says what was left out and why, if anything was.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: there is no opening in it, or it is not a text file.
     """
-    with path.open(encoding="utf-8-sig") as file:
-        read = _read_pgn if path.suffix.lower() == ".pgn" else _read_epd
+    found: dict[str, str] = {}  # position -> where it is
+    bad: list[str] = []
+    for where, read in _read_pgn(path, game) if _is_pgn(path) else _read_epd(path):
         try:
-            found = {position: where for where, position in read(file, game)}
-        except UnicodeDecodeError:
-            raise ValueError(f"{path} is no text; {FORMS} would do") from None
-        except _Broken as error:
-            raise ValueError(f"{path}, {error}") from None
-    if not found:
-        raise ValueError(f"{path} has no opening in it; a position a line as EPD, or games as .pgn, would do")
+            found.setdefault(read(), where)
+        except ValueError as error:
+            bad.append(f"{where}: {error}")
     try:
         games = game.start(list(found))
     except ValueError:
-        for position, where in found.items():
+        for position, where in list(found.items()):
             try:
                 game.to_board(position)
             except ValueError as error:
-                raise ValueError(f"{path}, {where}: {error}") from None
-        raise
-    for where, over in zip(found.values(), games.outcomes().over, strict=True):
-        if over:
-            raise ValueError(f"{path}, {where}: the game is over there")
-    return [games.position(index) for index in range(len(games))]  # as games from there begin
+                bad.append(f"{where}: {error}")
+                del found[position]
+        games = game.start(list(found))
+    over = games.outcomes().over  # [N]
+    bad += [f"{where}: the game is over there" for where, ended in zip(found.values(), over, strict=True) if ended]
+    named = "; ".join(bad[:NAMED]) + (f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
+    if over.all():
+        raise ValueError(f"{path} has no opening in it; expected {CONTENT}" + (f" ({named})" if bad else ""))
+    if bad:
+        on_skipped(f"{path}: {len(bad)} of its openings left out: {named}")
+    return [games.position(index) for index in range(len(games)) if not over[index]]  # as games from there begin
 
 
-class _Broken(ValueError):
-    """What is wrong, and in which line or game."""
-
-    def __init__(self, where: str, error: Exception | str) -> None:
-        super().__init__(f"{where}: {error}")
+_Openings = Iterator[tuple[str, Callable[[], str]]]  # where each one is, and what reads it or raises ValueError
 
 
-def _read_epd(file: Iterable[str], game: Chess) -> Iterator[tuple[str, str]]:
-    """Each line's number and position."""
-    for number, line in enumerate(file, 1):
-        fields = line.split()
-        if not fields or line.startswith("#"):
-            continue
-        where = f"line {number}"
-        try:
-            if len(fields) != 6 or not fields[5].isdecimal():  # else it is a FEN
-                line = VARIANTS[game.variant].from_epd(line, chess960=game.variant == "chess960")[0].fen()
-        except ValueError as error:
-            raise _Broken(where, error) from None
-        yield where, line.strip()
+def _is_pgn(path: Path) -> bool:
+    if ".pgn" in (suffix.lower() for suffix in path.suffixes):
+        return True
+    return next((line.lstrip().startswith("[") for line in TextFile(path) if line.strip()), False)
 
 
-class _Reader(chess.pgn.GameBuilder[chess.pgn.Game]):
-    """Keeps errors to itself, for us to tell."""
-
-    def handle_error(self, error: Exception) -> None:
-        self.game.errors.append(error)
+def _read_pgn(path: Path, game: Chess) -> _Openings:
+    for one in Source(path, EVERY, game):
+        yield one.where, partial(_position, game, one)
 
 
-def _read_pgn(file: TextIO, game: Chess) -> Iterator[tuple[str, str]]:
-    """Each game's number and moves."""
-    number = 0
-    while told := chess.pgn.read_game(file, Visitor=_Reader):
-        number += 1
-        where = f"game {number}"
-        if told.errors:
-            raise _Broken(where, told.errors[0])
-        board = told.end().board()
-        if type(board) is not VARIANTS[game.variant] or board.chess960 != (game.variant == "chess960"):
-            raise _Broken(where, f"is of {told.headers.get('Variant', 'standard')} chess, and the match of {game.name}")
-        start = board.root().fen()
-        moves = [move.uci() for move in board.move_stack]
-        if not moves and "FEN" not in told.headers:
-            raise _Broken(where, "no moves")
-        yield where, join_position("startpos" if start == chess.STARTING_FEN else start, moves)
+def _position(game: Chess, one: Archived | Skipped) -> str:
+    if isinstance(one, Skipped):
+        raise ValueError(f"{one.why}, {one.detail}" if one.detail else one.why)
+    if not one.moves and one.start == "startpos":
+        raise ValueError("no moves")
+    return position_of(game, one)
+
+
+def _read_epd(path: Path) -> _Openings:
+    for number, line in enumerate(TextFile(path), 1):
+        if line.strip() and line.lstrip()[0] not in "#%;":
+            yield f"{path.name}, line {number}", partial(_fen, line)
+
+
+def _fen(line: str) -> str:
+    """The FEN of a line of EPD, or of FEN, whose clocks may be missing.
+
+    Of EPD's operations only hmvc and fmvn matter here. Raises ValueError.
+    """
+    fields = line.split(maxsplit=4)
+    if len(fields) < 4 or fields[0].count("/") != 7:
+        raise ValueError(f"expected a position as EPD or FEN, got {line.strip()[:40]!r}")
+    rest = fields[4] if len(fields) > 4 else ""
+    clocks = ["0", "1"]  # halfmove clock, number of the move
+    for k, word in enumerate(rest.split()[:2]):
+        if not re.fullmatch(r"[-+]?\d+(?:\.\d*)?;*", word):
+            break
+        clocks[k] = word.rstrip(";")
+        if word.endswith(";"):
+            break
+    operations = re.sub(r'"[^"]*"?', "", rest)
+    for k, name in enumerate(("hmvc", "fmvn")):
+        if operation := re.search(rf"(?:^|[;\s]){name}\s+([^;\s]+)", operations):
+            clocks[k] = operation[1]
+    for clock in clocks:
+        if not re.fullmatch(r"\d{1,4}", clock, re.ASCII):
+            raise ValueError(f"a clock must be a whole number from 0 to 9,999, got {clock[:20]!r}")
+    return " ".join([*(field.rstrip(";") for field in fields[:4]), *clocks])

@@ -46,8 +46,8 @@ class EvaluationMatch(Callback):
     Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval; with a
     temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is known (random's is 0; in
     chess also those of the ladder that ships) follows the policy's own, logged as `rating` with `rating_low` and
-    `rating_high`, the sampling error of these games; of several matches in one Trainer the first logs it. One row of a
-    table is printed for each evaluation. Works with any module that has a `policy`.
+    `rating_high`, the sampling error of these games given these opponents; of several matches in one Trainer the first
+    logs it. One row of a table is printed for each evaluation. Works with any module that has a `policy`.
 
     `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for
     this. So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play
@@ -511,7 +511,7 @@ def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | N
 
 def _rated(game: Game) -> Mapping[str, float | ladder.Rating]:
     """The opponents whose rating is known: random moves, in chess also those of the ladder that ships."""
-    return {"random": 0.0} | (ladder.shipped() if game.name == Chess().name else {})
+    return {"random": 0.0, **(ladder.shipped_ratings() if game.name == Chess().name else {})}
 
 
 def _slug(opponent: str) -> str:

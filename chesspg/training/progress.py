@@ -16,12 +16,19 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from chesspg.training.budget import PlyBudget
 from chesspg.training.table import fitting, head, terminal_width
 
-SHOWN = {"reward": "reward {:+.2f}", "entropy": "entropy {:.2f}", "length": "length {:.0f}"}  # of the last rollout
+# Of the last rollout, each by the first of its metrics that is logged.
+SHOWN = {
+    ("learner_reward", "reward"): "reward {:+.2f}",
+    ("entropy",): "entropy {:.2f}",
+    ("length",): "length {:.0f}",
+}
 BAR, WHAT = 8, 16  # columns of the bar, and of the words before it, which end with `1000/1000` at most
 
 
 class RolloutProgress(ProgressBar):
     """One bar for the whole run: the games under way, reward, entropy and length of the last rollout, time left.
+
+    The reward is the learner's against the opponents of its pool or, in games against itself alone, player 0's.
 
     Where the output is not a terminal there is no bar, but a line whenever `every` seconds have passed since the last
     line, such as a row of evaluation scores: amid the games of a rollout or of a match, or amid the updates, too.
@@ -59,7 +66,8 @@ class RolloutProgress(ProgressBar):
             return
         share, left = _share_done(trainer, played["plies"])
         metrics = trainer.callback_metrics
-        parts = [form.format(float(metrics[name])) for name, form in SHOWN.items() if name in metrics]
+        found = [(next((name for name in names if name in metrics), None), form) for names, form in SHOWN.items()]
+        parts = [form.format(float(metrics[name])) for name, form in found if name]
         parts += [left] if left else []
         parts.append(f"{played['plies'] / max(played['seconds'], 1e-9):,.0f} plies/s")
         if not self._bar.disable:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from chesspg.arena.commands import MISTAKE, one_line_errors
+from chesspg.arena.commands import MISTAKE, one_line_errors, search_here
 from chesspg.arena.roster import RUNS
 from chesspg.policy import bounded_yaml, files
 from chesspg.training import configuration
@@ -38,6 +38,7 @@ def train(arguments: list[str]) -> int:
         written, such as on a full disk; 130 or 143 for a run that was stopped.
     """
     arguments = ["--help" if argument == "--help-all" else argument for argument in arguments]
+    search_here()  # for a game or network of one's own
     with ExitStack() as stack:
         with one_line_errors(*MISTAKES):
             resumed, arguments = _arguments(arguments)

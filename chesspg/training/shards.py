@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.arena.commands import only_one
-from chesspg.arena.records.archive import UNWANTED, Archived, Skipped, Source, Wanted
+from chesspg.arena.records.archive import UNFINISHED, UNWANTED, Archived, Skipped, Source, Wanted
 from chesspg.arena.records.replay import replay
 from chesspg.games.chess import Chess
 from chesspg.games.game import Indices, Legal
@@ -24,7 +24,7 @@ from chesspg.policy.files import write_atomically, write_text
 
 SHARD_PLIES = 65_536  # 12 MB
 NAMED = 10  # of the games that were skipped, so many are told by name
-FORMAT = 1  # raised when the files or what is taken from a game change
+FORMAT = 2  # raised when the files or what is taken from a game change
 
 
 @dataclass(frozen=True)
@@ -120,31 +120,49 @@ class Tally:
 
     used: int = 0
     plies: int = 0
-    unwanted: int = 0
+    unwanted: int = 0  # left out by the filters
+    unfinished: int = 0
+    noted: int = 0  # used, though something is odd about them
     skipped: dict[str, int] = field(default_factory=dict)  # kind of damage -> games
-    named: list[str] = field(default_factory=list)  # the first NAMED of them
+    named: list[str] = field(default_factory=list)  # the first NAMED of those that were skipped or noted
     damage: list[str] = field(default_factory=list)  # files that end early
 
     def skip(self, game: Skipped) -> None:
         if game.why == UNWANTED:
             self.unwanted += 1
-            return
-        self.skipped[game.why] = self.skipped.get(game.why, 0) + 1
+        elif game.why == UNFINISHED:
+            self.unfinished += 1
+        else:
+            self.skipped[game.why] = self.skipped.get(game.why, 0) + 1
+            self._name(f"{game.where}: {game.why}" + (f", {game.detail}" if game.detail else ""))
+
+    def note(self, game: Archived) -> None:
+        """Count a game that is used, if there is something to say of it."""
+        if game.note:
+            self.noted += 1
+            self._name(f"{game.where}: used, but {game.note}")
+
+    def _name(self, line: str) -> None:
         if len(self.named) < NAMED:
-            self.named.append(f"{game.where}: {game.why}" + (f", {game.detail}" if game.detail else ""))
+            self.named.append(line)
 
     @property
     def lines(self) -> list[str]:
         """For a person."""
         broken = sum(self.skipped.values())
-        kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(self.skipped).most_common())
-        lines = [
-            f"{self.used:,} games used, {self.plies:,} plies; {self.unwanted:,} left out by the filters; "
-            f"{broken:,} skipped" + (f" ({kinds})" if broken else "")
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in Counter(self.skipped).most_common())
+        counts = [
+            f"{self.used:,} games used, {self.plies:,} plies",
+            f"{self.unwanted:,} left out by the filters",
+            f"{self.unfinished:,} without a result",
+            f"{broken:,} skipped" + (f" ({kinds})" if broken else ""),
         ]
+        if self.noted:
+            counts.append(f"{self.noted:,} used with contradictory results")
+        lines = ["; ".join(counts)]
         lines += [f"  {name}" for name in self.named]
-        if broken > len(self.named):
-            lines.append(f"  and {broken - len(self.named):,} more")
+        if broken + self.noted > len(self.named):
+            lines.append(f"  and {broken + self.noted - len(self.named):,} more")
         return lines + [f"  {text}" for text in self.damage]
 
 
@@ -263,7 +281,7 @@ class Shards:
         broken: dict[int, str] = {}
         plies = [ply for ply in replay(game, batch, broken.__setitem__) if len(ply.rows)]
         number = np.cumsum([row not in broken for row in range(len(batch))]) - 1 + self.tally.used
-        outcome = np.array([one.outcome for one in batch], np.int8)
+        outcome = np.array([one.outcome for one in batch], np.int8)  # [n] a game without one is not wanted
         rows = np.concatenate([ply.rows for ply in plies]) if plies else np.empty(0, np.int64)
         for row, what in sorted(broken.items()):
             self.tally.skip(Skipped(batch[row].where, "illegal move", what))
@@ -286,6 +304,9 @@ class Shards:
             told = f"{error.strerror}; the {len(self.sizes)} shards before it are good, the same command goes on there"
             raise OSError(error.errno, told, str(path)) from None
         self.sizes.append(len(taken))
+        for row, one in enumerate(batch):
+            if row not in broken:
+                self.tally.note(one)
         self.tally.used += len(batch) - len(broken)
         self.tally.plies += len(taken)
 
@@ -303,8 +324,9 @@ class Shards:
             state = parse_json(self._manifest.read_text(encoding="utf-8"))
             self.complete, self.read, self.sizes = state["complete"], state["read"], state["sizes"]
             self.tally = Tally(**state["tally"])
-            counts = [*self.read, *self.sizes, self.tally.used, self.tally.plies, self.tally.unwanted]
-            counts += self.tally.skipped.values()
+            tally = self.tally
+            counts = [*self.read, *self.sizes, tally.used, tally.plies, tally.unwanted, tally.unfinished, tally.noted]
+            counts += tally.skipped.values()
             texts = [*self.tally.skipped, *self.tally.named, *self.tally.damage]
             good = len(self.read) == 2 and isinstance(self.complete, bool)
             good = good and all(type(number) is int and number >= 0 for number in counts)

@@ -448,8 +448,27 @@ def test_gnu_chess_takes_an_argument_and_outlives_its_input() -> None:
         assert not against(player, [D4, E4], 20).forfeits  # type: ignore[arg-type]
 
 
+# An engine that says the lines of a file in answer to `uci`, and of another one before its move.
+SAYS = """
+import sys
+from pathlib import Path
+options, infos = (Path(name).read_text() for name in sys.argv[1:])
+for line in sys.stdin:
+    answer = {"uci": options + "\\n\\t uciok ", "isready": "  readyok"}.get(line.split()[0], "")
+    if line.startswith("setoption"):
+        print("info string", line.strip(), file=open(sys.argv[2] + ".set", "a"))
+    print(infos + "\\n \\tbestmove\\td7d5  ponder e2e4" if line.startswith("go") else answer, flush=True)
+"""
+
+
+def saying(folder: Path, options: str = "", infos: str = "") -> str:
+    for name, text in {"says.py": SAYS, "options": options, "infos": infos}.items():
+        (folder / name).write_text(text)
+    return f"uci:{sys.executable} {folder}/says.py {folder}/options {folder}/infos"
+
+
 @pytest.mark.parametrize(
-    ("info", "value"),
+    ("infos", "value"),
     [
         ("info depth 5 score cp 0 nodes 10", 0.0),
         ("info score cp 100 lowerbound", 2 / (1 + 10**-0.25) - 1),
@@ -460,7 +479,60 @@ def test_gnu_chess_takes_an_argument_and_outlives_its_input() -> None:
         ("info depth 9 score cp soon", math.nan),
         ("info depth 9 score", math.nan),
         ("", math.nan),
+        ("info depth 1 score cp -999999999", -1.0),
+        ("  \tinfo  depth\t9\tscore   cp  400 ", 9 / 11),
+        ("info multipv 1 score cp 400\ninfo multipv 2 score cp -400", 9 / 11),
+        ("info depth 3 multipv 1 score cp 0\ninfo depth 3 multipv 2 score mate -1\ninfo multipv 10 score cp 3", 0.0),
+        ("info score cp 0\ninfo string the score cp 400 is a lie", 0.0),
+        ("info string score cp 400", math.nan),
+        ("info score cp 0\ninfo score cp 400 lowerbound\ninfo score upperbound cp 300", 0.0),
+        ("info score cp 0 lowerbound\ninfo score cp 400", 9 / 11),
+        ("info score cp 400 wdl 900 50 50 depth 3", 9 / 11),
+        ("info score lowerbound cp 400", 9 / 11),
+        ("information score cp 3", math.nan),
+        ("info score cp 0\ninfo depth 4 currmove e2e4 currmovenumber 1", 0.0),
     ],
 )
-def test_a_score_is_an_expected_return(info: str, value: float) -> None:
-    assert engines._expected_return(info) == pytest.approx(value, nan_ok=True)
+def test_a_score_is_an_expected_return(tmp_path: Path, infos: str, value: float) -> None:
+    with players([saying(tmp_path, infos=infos)], Chess()) as (player,):
+        games = Chess().start([D4])
+        choice = player.choose(Turn(games.observe(), np.zeros(1), games, np.arange(1)))
+    assert not choice.forfeits
+    assert choice.value is not None
+    assert choice.value[0] == pytest.approx(value, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "option name Tb type string empty",
+        "option name Tb type strong default x",
+        "option name Tb type",
+        "option name type string",
+        "option",
+        "option Tb",
+        "option name Tb type spin default many min few",
+        "option name Tb type spin",
+        "option name Tb type spin default 9 min 1 max 3",
+        "option name Tb type combo default A var B",
+        "option name Tb type check default",
+        " \t option  name   Tb  type string  default ",
+        "id",
+        "copyprotection checking",
+    ],
+)
+def test_an_option_that_can_t_be_read_is_ignored(tmp_path: Path, options: str) -> None:
+    text = saying(
+        tmp_path, f"  id  name   Says\t2 \n{options}\n\toption\tname Move Overhead type spin default 10 min 0 max 99"
+    )
+    with players([f"{text}?move overhead=50"], Chess()) as (player,):
+        assert player.version == "Says 2"  # type: ignore[attr-defined]
+        assert not play(Chess().start([D4]), (Random(), player), Draws(0), max_plies=2).forfeits
+    assert (tmp_path / "infos.set").read_text() == "info string setoption name Move Overhead value 50\n"
+
+
+def test_a_text_may_have_any_word_in_it(tmp_path: Path) -> None:
+    option = "option name The Book type string default my max book var 3"
+    with players([f"{saying(tmp_path, option)}?The Book=a type  of book"], Chess()):
+        pass
+    assert (tmp_path / "infos.set").read_text().endswith("name The Book value a type  of book\n")

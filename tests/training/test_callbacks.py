@@ -214,8 +214,8 @@ def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys
         ({"every_n_rollouts": 0}, "every_n_rollouts is 0"),
         ({"within": -0.1}, "within is -0.1"),
         ({"within": 0.5}, "within is 0.5"),
-        ({"gate": (10, 0)}, "10 and 0 Elo; the lower first"),
-        ({"gate": (5, 5)}, "5 and 5 Elo; the lower first"),
+        ({"gate": (10, 0)}, "the lower first, got 10 and 0"),
+        ({"gate": (5, 5)}, "the lower first, got 5 and 5"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
@@ -279,7 +279,8 @@ def test_a_match_ends_when_the_answer_is_clear(
 def test_the_rating_is_the_performance_against_rated_players(
     matches: Matches, monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
-    monkeypatch.setattr(ladder, "shipped", lambda: {"random": 0.0, "greedy": 700.0, "minimax?depth=2": 1171.0})
+    shipped = {"random": ladder.Rating(0.0, 0.0, 0.0), "greedy": ladder.Rating(700.0, 640.0, 770.0)}
+    monkeypatch.setattr(ladder, "shipped_ratings", lambda: shipped)
     game = Chess(backend="python-chess")
     fit = trainer(callbacks=[EvaluationMatch(["random", "previous", "greedy"], games=2)])
     fit.fit(module(game), SelfPlay(game, games=2, max_plies=4))
@@ -287,7 +288,7 @@ def test_the_rating_is_the_performance_against_rated_players(
     want = ladder.performance(
         [ladder.Meeting("a", name, met.pairs, met.distinct_games / 2)
          for name, met in (("random", against_random), ("greedy", against_greedy))],
-        {"random": 0.0, "greedy": 700.0},
+        shipped,
     )  # fmt: skip
     logged = [float(fit.callback_metrics[name]) for name in ("rating", "rating_low", "rating_high")]
     assert logged == pytest.approx(list(want), rel=1e-5)
@@ -296,7 +297,7 @@ def test_the_rating_is_the_performance_against_rated_players(
 def test_another_game_has_another_ladder(
     monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ladder, "shipped", lambda: {"random": 0.0, "greedy": 700.0})
+    monkeypatch.setattr(ladder, "shipped_ratings", lambda: {"greedy": ladder.Rating(700.0, 700.0, 700.0)})
     monkeypatch.setattr(callbacks, "play_in_parts", Scripted(*[[0.0, 0.5] * 50, [1.0] * 100] * 2))
     fit = trainer(callbacks=[EvaluationMatch(["random", "greedy"], games=100)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=4))

@@ -40,7 +40,6 @@ def test_the_bar_on_a_terminal(trainer: MakeTrainer, module: MakeModule) -> None
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
     pattern = r"reward [+-]\d\.\d\d · entropy \d\.\d\d · length \d · 0 rollouts left · [\d,]+ plies/s · 24 games"
     assert re.search(pattern, shown)
-    assert "learning 0/1" in shown
     rows = re.findall(r"[\r\n] +(\d) +(\d+)  *\d+ \(", shown)  # evaluations stand above the bar
     assert rows == [("0", "0"), ("1", "8"), ("2", "16"), ("3", "24")]
 

@@ -1,36 +1,25 @@
-"""Games out of PGN files, however long, compressed or broken, read as a stream."""
+"""Games out of PGN files, however long, compressed or broken, read as a stream: the one reader of the package."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
 import re
-import sys
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
 import chess
 import chess.pgn
 
-from chesspg.arena.records.pgn import RESULTS
-from chesspg.games.chess import Chess
+from chesspg.arena.records.movetext import OUTCOMES, UNKNOWN, begins_with_moves, main_line, result
+from chesspg.arena.records.split import MOST_LINES, GameText, headers_of, split
+from chesspg.arena.records.text import MOST_CHARACTERS, TextFile
+from chesspg.games.chess import VARIANTS, Chess
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-OUTCOMES = {result: outcome for outcome, result in RESULTS.items()}
-DECOMPRESS: dict[str, Callable[[BinaryIO], BinaryIO]] = {".gz": gzip.open, ".bz2": bz2.open, ".zst": zstd.open}  # type: ignore[dict-item]
-DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, OSError)
-MOST_LINES, MOST_CHARACTERS = 10_000, 1 << 20  # of a game; anything longer is not a game
 UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
-
-_TAG = re.compile(r"\[[A-Za-z0-9]\w*\s+\"")
+UNFINISHED = "no result"  # the reason of a game that was not played to its end
+NOTHING = ("", "?", "-")  # values of a tag that say nothing
 
 
 @dataclass(frozen=True)
@@ -38,33 +27,54 @@ class Wanted:
     """Which games to take, by their headers; one that does not say is not taken.
 
     min_rating: of both players.
-    min_seconds: the time control, in seconds a player for a game of 40 moves; correspondence games have enough.
-    results: those to take.
+    min_seconds: the time control, as `seconds` has it.
+    results: those to take. With `*` every game is, also one that breaks off or has no move; else only whole ones.
     """
 
     min_rating: int = 0
     min_seconds: int = 0
     results: tuple[str, ...] = tuple(OUTCOMES)
 
-    def takes(self, headers: chess.pgn.Headers) -> bool:
-        ratings = [headers.get(name, "") for name in ("WhiteElo", "BlackElo")]
-        if self.min_rating and not all(text.isdigit() and int(text) >= self.min_rating for text in ratings):
+    def takes(self, headers: Mapping[str, str]) -> bool:
+        """Whether players and time control are as wanted."""
+        if self.min_rating and min(_rating(headers, name) for name in ("WhiteElo", "BlackElo")) < self.min_rating:
             return False
-        if self.min_seconds and seconds(headers.get("TimeControl", "?")) < self.min_seconds:
-            return False
-        return headers.get("Result", "*") in self.results
+        return not self.min_seconds or seconds(headers.get("TimeControl", "?")) >= self.min_seconds
+
+
+EVERY = Wanted(results=(*OUTCOMES, UNKNOWN))
+
+
+def _rating(headers: Mapping[str, str], name: str) -> int:
+    number = re.match(r"\s*(\d{1,4})(?!\d)", headers.get(name, ""), re.ASCII)  # `1500?` is a provisional one
+    return int(number[1]) if number else -1
+
+
+_PERIOD = re.compile(r"\*?(?:(\d{1,4})/)?(\d{1,9}(?:\.\d{1,9})?)(?:\+(\d{1,9}(?:\.\d{1,9})?)d?)?", re.ASCII)
 
 
 def seconds(control: str) -> float:
-    """What a TimeControl gives a player for 40 moves: `600+5` is 800, `-` is without limit, what can't be read 0."""
+    """What a TimeControl gives a player for 40 moves.
+
+    The time of all its periods, and the increments of the first 40 moves: `600+5` is 800, `40/5400+30:1800+30` is 8400
+    and `40/5400:1800+30` is 7200. A last period for a number of moves is repeated: `1/30` is 1200. `*180`, a sandclock,
+    is 180; `-` is without limit; what the standard does not know, such as `?` and `90 min + 30 sec`, is 0.
+    """
+    control = re.sub(r"\s*([+:/*])\s*", r"\1", control.strip())
     if control == "-":
         return float("inf")
-    total = 0.0
+    total, left = 0.0, 40  # moves
     for period in control.split(":"):
-        moves = re.fullmatch(r"(?:(\d+)/)?(\d+(?:\.\d+)?)(?:\+(\d+(?:\.\d+)?))?", period)
-        if not moves:
+        match = _PERIOD.fullmatch(period)
+        moves = int(match[1] or 40) if match else 0
+        if not match or not moves:
             return 0.0
-        total += float(moves[2]) + 40 * float(moves[3] or 0)
+        base, increment = float(match[2]), float(match[3] or 0)
+        total += base + min(moves, left) * increment
+        left = max(0, left - moves)
+    while left:
+        total += base + min(moves, left) * increment
+        left = max(0, left - moves)
     return total
 
 
@@ -72,154 +82,113 @@ class Archived(NamedTuple):
     """A game as it was written."""
 
     where: str  # file and line, for messages
-    start: str  # `startpos` or a FEN
-    moves: list[str]  # SAN, not yet looked at
-    outcome: int  # 1 White won, −1 Black won, 0 drawn
+    start: str  # `startpos` or a FEN, one that the rules of the game take
+    moves: list[str]  # as of movetext.main_line; whether they are legal is not looked at, see replay.py
+    outcome: int | None  # 1 White won, −1 Black won, 0 drawn, None not known
+    headers: Mapping[str, str] = MappingProxyType({})
+    note: str = ""  # what is odd about it, if anything
 
 
 class Skipped(NamedTuple):
     """A game that is not taken, and why."""
 
     where: str
-    why: str  # UNWANTED, or a kind of damage
+    why: str  # UNWANTED, UNFINISHED, or a kind of damage
     detail: str = ""
 
 
 class Source:
-    """A PGN file, plain or compressed as its suffix says; iterate over it for its games, each read when asked for.
+    """A PGN file; iterate over it for its games, each read when asked for.
 
-    Raises OSError if it can't be read, ValueError if it is not what its suffix says.
+    path: a text file, compressed or not, see TextFile.
+    wanted: which games to take, by default every one that has a result.
+    game: whose variant to take; standard chess by default.
+    Raises OSError if the file can't be read; ValueError, while it is iterated over, if it is not a text file.
     """
 
-    def __init__(self, path: str | Path, wanted: Wanted | None = None) -> None:
+    def __init__(self, path: str | Path, wanted: Wanted | None = None, game: Chess | None = None) -> None:
         self.path = Path(path)
         self.wanted = wanted or Wanted()
-        self.size = self.path.stat().st_size
-        self.damage = ""  # why the file ended early, if it did
-        self._raw: BinaryIO | None = None
+        self.game = game or Chess()
+        self._file = TextFile(path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._file.size
 
     @property
     def position(self) -> int:
         """How many of its `size` bytes were read."""
-        if self._raw is None:
-            return 0
-        return self.size if self._raw.closed else self._raw.tell()
+        return self._file.position
+
+    @property
+    def damage(self) -> str:
+        """Why the file ended early; empty if it did not."""
+        return self._file.damage
 
     def __iter__(self) -> Iterator[Archived | Skipped]:
         return self.read()
 
     def read(self, skip: int = 0) -> Iterator[Archived | Skipped]:
-        """The games behind the first `skip`, which are passed over without being parsed."""
-        for number, (line, text) in enumerate(self._texts()):
+        """The games after the first `skip`, which are passed over without being parsed."""
+        for number, text in enumerate(split(self._file)):
             if number >= skip:
-                yield self._parse(f"{self.path.name}, line {line}", text)
+                yield self._parse(text)
 
-    def _texts(self) -> Iterator[tuple[int, str]]:
-        """The text of each game and the number of its first line. A tag behind moves begins a game, as does Event.
-
-        Not left to chess.pgn, to which a comment without an end is the rest of the file.
-        """
-        lines: list[str] = []
-        first = 1
-        tags = moves = False  # whether there were any in this game
-        size = 0
-        for number, line in enumerate(self._lines(), 1):
-            tag = line[0] == "[" and _TAG.match(line)
-            if (
-                (tag and (moves or (tags and line.startswith("[Event "))))
-                or len(lines) == MOST_LINES
-                or size > MOST_CHARACTERS
-            ):
-                yield first, "".join(lines)
-                lines, first, tags, moves, size = [], number, False, False, 0
-            if tag:
-                tags = True
-            elif not moves:
-                moves = not (line.isspace() or line[0] in "%;")
-            if lines or not line.isspace():
-                lines.append(line)
-                size += len(line)
-            else:
-                first = number + 1
-        if lines:
-            yield first, "".join(lines)
-
-    def _lines(self) -> Iterator[str]:
-        decompress = DECOMPRESS.get(self.path.suffix.lower())
-        read = False
-        with self.path.open("rb") as self._raw:
-            try:
-                stream = decompress(self._raw) if decompress else self._raw
-                with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as text:
-                    while line := text.readline(MOST_CHARACTERS):
-                        read = True
-                        yield line
-            except DAMAGED as error:
-                if decompress is None:
-                    raise
-                if not read:
-                    raise ValueError(f"{self.path} can't be read as {self.path.suffix}: {error}") from None
-                self.damage = str(error)
-
-    def _parse(self, where: str, text: str) -> Archived | Skipped:
-        told = chess.pgn.read_game(io.StringIO(text), Visitor=lambda: _Reader(where, self.wanted))
-        return told if told is not None else Skipped(where, "no game")
-
-
-class _Reader(chess.pgn.BaseVisitor[Archived | Skipped]):
-    """Takes the main line's words and looks at no move: on python-chess's boards that would be most of the time."""
-
-    def __init__(self, where: str, wanted: Wanted) -> None:
-        self.where = where
-        self.wanted = wanted
-        self.headers = chess.pgn.Headers({})
-        self.moves: list[str] = []
-        self.ended = ""
-        self.skipped: Skipped | None = None
-
-    def begin_headers(self) -> chess.pgn.Headers:
-        return self.headers
-
-    def visit_header(self, tagname: str, tagvalue: str) -> None:
-        self.headers[tagname] = tagvalue
-
-    def end_headers(self) -> chess.pgn.SkipType | None:
-        start = self.headers.get("FEN")
+    def _parse(self, text: GameText) -> Archived | Skipped:
+        where = f"{self.path.name}, line {text.line}"
+        if text.too_long:
+            limit = f"more than {MOST_LINES:,} lines or {MOST_CHARACTERS:,} characters"
+            return Skipped(where, "too long", limit)
+        headers = headers_of(text.tags)
+        tag = result(headers.get("Result", UNKNOWN))
+        everything = UNKNOWN in self.wanted.results
+        if not self.wanted.takes(headers) or (tag in OUTCOMES and tag not in self.wanted.results):
+            return Skipped(where, UNWANTED)
         try:
-            if "Result" not in self.headers:
-                self.skipped = Skipped(self.where, "cut off", "no tag Result")
-            elif not self.wanted.takes(self.headers):
-                self.skipped = Skipped(self.where, UNWANTED)
-            elif self.headers.variant() is not chess.Board or self.headers.is_chess960():
-                raise ValueError(self.headers["Variant"])
+            self._check_variant(headers)
         except ValueError as error:
-            self.skipped = Skipped(self.where, "variant", str(error))
-        if self.skipped is None and start:
-            try:
-                Chess().to_board(start)
-            except ValueError as error:
-                self.skipped = Skipped(self.where, "start position", str(error))
-        return chess.pgn.SKIP if self.skipped else None
+            return Skipped(where, "variant", str(error))
+        try:
+            start = _start(headers, self.game)
+        except ValueError as error:
+            return Skipped(where, "start position", str(error))
+        moves, markers = main_line(text.moves)
+        if not headers and not begins_with_moves(text.moves):
+            return Skipped(where, "no game")
+        if not markers and not everything:
+            return Skipped(where, "cut off", f"no result after {len(moves)} plies")
+        if not moves and not everything:
+            return Skipped(where, "no moves")
+        marker = markers[-1] if markers else tag
+        known = tag if tag in OUTCOMES else marker
+        if known not in self.wanted.results and not (everything and known is None):
+            return Skipped(where, UNWANTED if known in OUTCOMES else UNFINISHED)
+        note = ""
+        if headers.get("Result", "").strip() not in NOTHING and marker != tag:
+            note = f"Result tag {headers['Result']!r}, but {marker} after the moves"
+        elif len(set(markers)) > 1:
+            note = f"several results after the moves: {', '.join(markers)}"
+        return Archived(where, start, moves, OUTCOMES.get(known or UNKNOWN), headers, note)
 
-    def visit_board(self, board: chess.Board) -> None:
-        if not board.move_stack:
-            board.push(chess.Move.null())  # else a variation would be taken for the main line
+    def _check_variant(self, headers: Mapping[str, str]) -> None:
+        """Raise ValueError if the game is of another variant than is wanted."""
+        said = headers.get("Variant", "").strip()
+        known = chess.pgn.Headers({} if said in NOTHING else {"Variant": said})
+        board, chess960 = known.variant(), known.is_chess960()
+        if board is not VARIANTS[self.game.variant] or chess960 != (self.game.variant == "chess960"):
+            raise ValueError(f"{said or 'standard chess'} instead of {self.game.name}")
 
-    def begin_variation(self) -> chess.pgn.SkipType:
-        return chess.pgn.SKIP
 
-    def begin_parse_san(self, board: chess.Board, san: str) -> chess.pgn.SkipType:
-        self.moves.append(san)
-        return chess.pgn.SKIP
-
-    def visit_result(self, result: str) -> None:
-        self.ended = result
-
-    def result(self) -> Archived | Skipped:
-        if self.skipped:
-            return self.skipped
-        if not self.ended:
-            return Skipped(self.where, "cut off", f"no result after {len(self.moves)} plies")
-        if not self.moves:
-            return Skipped(self.where, "no moves")
-        return Archived(self.where, self.headers.get("FEN", "startpos"), self.moves, OUTCOMES[self.headers["Result"]])
+def _start(headers: Mapping[str, str], game: Chess) -> str:
+    """`startpos`, or the FEN tag as a FEN. Raises ValueError if no game can begin there."""
+    if "FEN" not in headers:
+        return "startpos"
+    fen = " ".join(headers["FEN"].split())
+    if "/" not in fen or " moves " in fen:
+        raise ValueError(f"the tag FEN is {headers['FEN'][:80]!r}, which is no FEN")
+    board = game.to_board(fen)
+    if game.variant == "standard" and chess.Board(fen).has_chess960_castling_rights():
+        raise ValueError("its castling rights are of Chess960")
+    return "startpos" if board.fen() == chess.STARTING_FEN else fen

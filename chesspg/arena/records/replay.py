@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from chesspg.arena.records.archive import Archived
 from chesspg.games.chess import Chess, encoding
-from chesspg.games.game import Observation
+from chesspg.games.game import Observation, join_position
+
+ANY, OFFICER = 6, 7  # any piece, and any but a pawn; behind the indices into encoding.PIECES
 
 
 class Move(NamedTuple):
     """What a SAN asks for, as White writes it."""
 
-    piece: int  # index into encoding.PIECES
+    piece: int  # index into encoding.PIECES, ANY or OFFICER
     origin: int  # word of the squares it may come from; none if nothing can be meant
     target: int  # square
     promotion: int  # 1, 2, 3 to knight, bishop, rook; 0 to a queen or none
@@ -40,8 +42,10 @@ def read_san(san: str) -> Move:
     if rank:
         origin &= chess.BB_RANKS[int(rank) - 1]
     kind = "nbrq".find(promotion[-1].lower()) + 1 if promotion else 0
-    promotes = piece == 0 and chess.square_rank(target) in (0, 7)
-    if promotes != bool(kind):
+    last = chess.square_rank(target) in (0, 7)
+    if file and rank and not letter and not kind:  # from square to square
+        return Move(OFFICER if last else ANY, origin, target, 0, castling=False)
+    if (piece == 0 and last) != bool(kind):
         origin = 0
     return Move(piece, origin, target, kind % 4, castling=False)
 
@@ -70,7 +74,12 @@ class Vocabulary:
     def find(self, san: NDArray[np.int64], seen: Observation) -> NDArray[np.int64]:
         """[N] which legal action the SAN with number san[i] means in each game, −1 if none or more than one."""
         counts = seen.legal.counts
-        planes = seen.planes[np.arange(len(seen)), self.piece[san], 0]
+        piece = self.piece[san]
+        planes = seen.planes[np.arange(len(seen)), np.minimum(piece, 5), 0]  # [N] words of where such pieces are
+        if (piece >= ANY).any():
+            officers = np.bitwise_or.reduce(seen.planes[:, 1:6, 0], axis=1)
+            planes = np.where(piece == ANY, officers | seen.planes[:, 0, 0], planes)
+            planes = np.where(piece == OFFICER, officers, planes)
         origin = np.repeat(planes & self.origin[seen.player, san], counts)
         actions = seen.legal.actions
         hit = (origin >> _FROM[actions] & np.uint64(1)).astype(bool)
@@ -87,6 +96,38 @@ class Replayed(NamedTuple):
     rows: NDArray[np.int64]  # [n] which games
     seen: Observation  # [n] before the ply
     choice: NDArray[np.int64]  # [n] which of the legal actions was played
+
+
+def position_of(game: Chess, archived: Archived) -> str:
+    """One game as a position, `START moves` and its moves as UCI, by python-chess; for many games see `replay`.
+
+    Raises ValueError, with the ply, for a move that is not legal.
+    """
+    board = game.to_board(archived.start)
+    moves = []
+    for ply, san in enumerate(archived.moves):
+        try:
+            move = _parse(board, san)
+        except ValueError:
+            raise ValueError(f"{san} is illegal after {ply} plies") from None
+        moves.append(move.uci())
+        board.push(move)
+    return join_position(archived.start, moves)
+
+
+def _parse(board: chess.Board, san: str) -> chess.Move:
+    """The move of a SAN, which `Ke1g1` may be as well. Raises ValueError."""
+    try:
+        move = board.parse_san(san)
+    except ValueError:
+        if not san.startswith("K"):
+            raise
+        move = board.parse_san(san[1:])  # from square to square, and so castling too
+        if board.piece_type_at(move.from_square) != chess.KING:
+            raise
+    if not move:  # python-chess reads -- as a pass, which no rule allows
+        raise ValueError(san)
+    return move
 
 
 def replay(game: Chess, archived: Sequence[Archived], on_broken: Callable[[int, str], None]) -> Iterator[Replayed]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.arena.records.archive import UNWANTED, Archived, Skipped, Source, Wanted, seconds
+from chesspg.arena.records.archive import EVERY, UNFINISHED, Archived, Skipped, Source, Wanted, seconds
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -56,15 +56,15 @@ def test_comments_marks_variations_and_escapes_are_passed_over(tmp_path: Path) -
     [
         (pgn("1. e4 e5 2. N"), "cut off", "after 2 plies"),
         (pgn("1. e4 {a comment without an end"), "cut off", "after 1 plies"),
-        ('[Event "?"]\n[White "A"]\n', "cut off", "no tag Result"),
+        ('[Event "?"]\n[White "A"]\n', "cut off", "no result after 0 plies"),
         (pgn(Variant="Atomic"), "variant", "Atomic"),
         (pgn(Variant="Chess960", FEN="bbqnnrkr/pppppppp/8/8/8/8/PPPPPPPP/BBQNNRKR w HFhf - 0 1"), "variant", "960"),
         (pgn(Variant="Of my own"), "variant", "Of my own"),
         (pgn(FEN="8/8/8/8/8/8/8/8 w - - 0 1"), "start position", "no white king"),
         (pgn(FEN="what is this"), "start position", "what is this"),
         (pgn("1-0\n\n"), "no moves", ""),
-        (pgn(Result="*"), UNWANTED, ""),
-        (pgn(Result="2-0"), UNWANTED, ""),
+        (pgn("1. e4 e5 *", Result="*"), UNFINISHED, ""),
+        (pgn("1. e4 e5 *", Result="2-0"), UNFINISHED, ""),
     ],
 )
 def test_a_broken_game_is_named_and_the_next_is_read(tmp_path: Path, text: str, why: str, detail: str) -> None:
@@ -140,11 +140,27 @@ def test_a_truncated_file_gives_the_games_up_to_there(tmp_path: Path, suffix: st
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst"])
-def test_what_is_not_what_its_suffix_says(tmp_path: Path, suffix: str) -> None:
+def test_the_first_bytes_decide_and_not_the_name(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"games{suffix}"
     path.write_text(pgn())
+    assert [type(game) for game in Source(path)] == [Archived]
+    path.write_bytes(b"\0" + COMPRESS[suffix](pgn().encode())[1:])
     with pytest.raises(ValueError, match=f"can't be read as {suffix}"):
         list(Source(path))
+
+
+def test_every_game_whatever_its_result(tmp_path: Path) -> None:
+    text = pgn("1. e4 e5 *\n\n", Result="*") + pgn() + pgn("*\n\n", Result="*") + "1. d4\n"
+    games = taken(tmp_path, text, EVERY)
+    assert [(game.moves, game.outcome) for game in games if isinstance(game, Archived)] == [
+        (["e4", "e5"], None),
+        (["e4", "e5", "Qh5", "Nc6", "Bc4", "Nf6", "Qxf7"], 1),
+        ([], None),
+        (["d4"], None),
+    ]
+    assert [type(game) for game in games] == [Archived] * 4
+    assert isinstance(games[0], Archived)
+    assert games[0].headers == {"Event": "?", "Result": "*"}
 
 
 def test_a_long_file_is_read_as_games_are_asked_for(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""Lines of text files of other programs: compressed or not, in whatever encoding, recognized by their first bytes."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+MOST_CHARACTERS = 1 << 20  # of a line; a longer one comes in pieces
+DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstd.ZstdError, OSError)
+SKIPPABLE = [bytes([0x50 + k]) + b"\x2a\x4d\x18" for k in range(16)]  # frames that a .zst file may begin with
+DECOMPRESS: dict[bytes, Callable[[Any], Any]] = {
+    b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open,
+    b"\x28\xb5\x2f\xfd": zstd.open, **dict.fromkeys(SKIPPABLE, zstd.open),
+}  # fmt: skip
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")  # suffixes of what is in DECOMPRESS
+OTHER_KINDS = {
+    b"PK\x03\x04": "a zip archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!": "a RAR archive",
+    b"%PDF-": "a PDF document", b"<!doctype": "a web page", b"<html": "a web page",
+    b"SQLite format 3": "a database",
+}  # fmt: skip
+HEAD = 512  # bytes that are looked at
+
+
+def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that are not UTF-8 are the PGN standard's Latin-1, in the larger form in which it is used."""
+    assert isinstance(error, UnicodeDecodeError)
+    wrong = error.object[error.start : error.end]
+    return "".join(codecs.decode(bytes([byte]), "cp1252", "replace") for byte in wrong), error.end
+
+
+codecs.register_error("chesspg.windows-1252", _as_windows_1252)
+
+
+class TextFile:
+    """A text file as lines with any of the usual line ends; a compressed one is decompressed.
+
+    The first bytes decide, not the name: gzip, bzip2, xz, zstd or plain; UTF-16 or UTF-8 with or without a mark of it.
+    A byte that is not UTF-8 is read as Latin-1.
+
+    Raises OSError if the file can't be read; ValueError, while it is iterated over, if it is not a text file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.size = self.path.stat().st_size
+        self.damage = ""  # why the file ended early, if it did
+        self._raw: BinaryIO | None = None
+
+    @property
+    def position(self) -> int:
+        """How many of its `size` bytes were read."""
+        if self._raw is None:
+            return 0
+        return self.size if self._raw.closed else self._raw.tell()
+
+    def __iter__(self) -> Iterator[str]:
+        with self.path.open("rb") as self._raw:
+            head = self._raw.peek(HEAD)[:HEAD]
+            decompress = next((opened for magic, opened in DECOMPRESS.items() if head.startswith(magic)), None)
+            if decompress is None:
+                yield from self._plain(self._raw, head)
+                return
+            read = False
+            try:
+                stream = io.BufferedReader(decompress(self._raw))
+                for line in self._plain(stream, stream.peek(HEAD)[:HEAD]):
+                    read = True
+                    yield line
+            except DAMAGED as error:
+                if not read:
+                    raise ValueError(f"{self.path} is a compressed file that can't be read: {error}") from None
+                self.damage = str(error)
+
+    def _plain(self, stream: Any, head: bytes) -> Iterator[str]:
+        lower = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower()
+        for magic, kind in OTHER_KINDS.items():
+            if lower.startswith(magic.lower()):
+                raise ValueError(f"{self.path} is {kind}; expected a text file, plain or as {', '.join(COMPRESSED)}")
+        if head[257:262] == b"ustar":
+            raise ValueError(f"{self.path} is a tar archive; unpack it and name the files in it")
+        if self.path.suffix.lower() in COMPRESSED and stream is self._raw and b"\0" in head:
+            raise ValueError(f"{self.path} can't be read as {self.path.suffix}: it begins otherwise")
+        with io.TextIOWrapper(stream, encoding=_encoding(head), errors="chesspg.windows-1252") as text:
+            while line := text.readline(MOST_CHARACTERS):
+                yield line
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(head) >= 4 and head[0] and not head[1] and head[2] and not head[3]:
+        return "utf-16-le"
+    if len(head) >= 4 and not head[0] and head[1] and not head[2] and head[3]:
+        return "utf-16-be"
+    return "utf-8-sig"
