@@ -35,8 +35,16 @@ class Unplayable(ValueError):
 
 
 def default_plies(game: Game) -> int:
-    """An eighth of the squares: 8 plies in chess; 1 in tic-tac-toe, where 8 would leave nothing to play."""
-    return game.board[0] * game.board[1] // 8
+    """An eighth of the squares: 8 plies in chess; 1 in tic-tac-toe, where 8 would leave nothing to play.
+
+    Fewer where most random games would be over by then, whatever the size of the board.
+    """
+    plies = game.board[0] * game.board[1] // 8
+    if not plies or isinstance(game, Chess):
+        return plies
+    lengths = play(game.start(100), (Random(), Random()), Draws(0, FIRST_ROLLOUT), max_plies=plies).length
+    median = int(np.median(lengths))
+    return plies if median == plies else median // 2
 
 
 def usual_openings(game: Game) -> str:

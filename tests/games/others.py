@@ -452,14 +452,14 @@ class Forced(Rules):
         return f"after {self.start([position]).states[0].plies} plies"
 
 
-class Endless(Rules):
-    """Both players move a stone to and fro for ever."""
+class Long(Rules):
+    """The players take squares from each other until 250 plies are played, longer than the check looks on."""
 
-    name, board, num_actions = "endless", (1, 70), 70
-    reasons = ("ongoing", "never")
+    name, board, num_actions = "long", (1, 70), 70
+    reasons = ("ongoing", "a draw after 250 plies")
 
     def actions(self, state: State) -> list[int]:
         return [square for square, owner in enumerate(state.squares) if owner != state.mover]
 
     def verdict(self, state: State) -> tuple[int, int]:
-        return 0, 0
+        return (0, 1) if state.plies == 250 else (0, 0)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from others import ConnectFour, Endless, Forced, Hex, OnePly, Othello, Placing, Twice
+from others import ConnectFour, Forced, Hex, Long, OnePly, Othello, Placing, Twice
 
+from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.chess import Chess
 from chesspg.games.contract import BrokenContract, check
 from chesspg.games.game import (
@@ -71,7 +72,7 @@ def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) 
 @pytest.mark.parametrize(
     "game",
     [TicTacToe(), Nim(), ConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
-     Placing(2, 1, False), Placing(8, 8), Twice(), Othello(), OnePly(), Forced(), Endless()],
+     Placing(2, 1, False), Placing(8, 8), Twice(), Othello(), OnePly(), Forced(), Long()],
     ids=lambda game: f"{game.name}",
 )  # fmt: skip
 def test_every_correct_game_passes_without_known_positions(game: Game) -> None:
@@ -598,3 +599,16 @@ def test_legal_cuts_and_joins() -> None:
     np.testing.assert_array_equal(joined.offsets, legal.offsets)
     assert joined.offsets.dtype == np.int64
     assert len(Legal.concatenate([])) == 0
+
+
+class ShortOnALargeBoard(OnePly):
+    """Over after one ply, on a board that a longer game would suit."""
+
+    name, board = "short", (8, 8)
+
+
+@pytest.mark.parametrize(("game", "most"), [(OnePly(), 0), (ShortOnALargeBoard(), 0), (Nim(), 2), (ConnectFour(), 5)])
+def test_openings_leave_something_to_play(game: Game, most: int) -> None:
+    plies = default_plies(game)
+    assert plies == most
+    assert len(random_openings(game, 10, plies, 0)) == 10
