@@ -48,14 +48,13 @@ class Minimax:
             games, sign = games[parent], sign[parent]
             games.play(seen.legal.actions)
             seen, outcomes = games.observe(), games.outcomes()
-            levels.append(
-                _Level(parent, sign * np.where(outcomes.over, (MATE - ply) * outcomes.outcome, games.material()))
-            )
+            value = sign * np.where(outcomes.over, (MATE - ply) * outcomes.outcome, games.material())
+            levels.append(_Level(parent, value, sign == 1 - 2 * seen.player))
         square: NDArray[np.int64] | None = None
         for _ in range(EXCHANGE if self.captures else 0):
             node, action, gain = _captures(seen, square)
             # Until more is known, the mover may win the most valuable piece it can take, and for nothing.
-            levels[-1].widen(node, gain, mine=len(levels) % 2 == 0)
+            levels[-1].widen(node, gain)
             taken = _back_up(levels)[node]
             node, action = node[taken], action[taken]
             if not len(node):
@@ -64,7 +63,7 @@ class Minimax:
             games.play(action)
             seen = games.observe()
             square = action % 64 ^ encoding.FLIP  # as the next mover sees it
-            levels.append(_Level(node, sign * games.material()))
+            levels.append(_Level(node, sign * games.material(), sign == 1 - 2 * seen.player))
         _back_up(levels)
         return levels[0].low
 
@@ -72,21 +71,20 @@ class Minimax:
 class _Level:
     """The M positions after one more ply; values are of the root's mover."""
 
-    def __init__(self, parent: NDArray[np.int64], value: Floats) -> None:
+    def __init__(self, parent: NDArray[np.int64], value: Floats, mine: NDArray[np.bool_]) -> None:
         self.parent = parent  # [M] ascending, which position of the level before
         self.low = value  # [M] at least this much is it worth …
         self.high = value  # [M] … and at most this
+        self.mine = mine  # [M] whether the root's mover is to move
         self.stand: Floats | None = None  # [M] where the mover may stop, what that is worth
 
-    def widen(self, node: NDArray[np.int64], gain: Floats, *, mine: bool) -> None:
+    def widen(self, node: NDArray[np.int64], gain: Floats) -> None:
         """Let the mover stop, or capture in the positions `node` [C] what is worth `gain` [C]."""
         most = np.zeros_like(self.low)
         np.maximum.at(most, node, gain)
         self.stand = self.low
-        if mine:
-            self.high = self.stand + most
-        else:
-            self.low = self.stand - most
+        self.high = np.where(self.mine, self.stand + most, self.high)
+        self.low = np.where(self.mine, self.low, self.stand - most)
 
 
 def _back_up(levels: list[_Level]) -> NDArray[np.bool_]:
@@ -96,12 +94,16 @@ def _back_up(levels: list[_Level]) -> NDArray[np.bool_]:
     """
     for k in reversed(range(1, len(levels))):
         child, parent = levels[k], levels[k - 1]
-        better = np.maximum if k % 2 == 0 else np.minimum  # k plies are played when a parent is to move
         first = np.flatnonzero(np.diff(child.parent, prepend=-1))
         at = child.parent[first]
-        low, high = (better.reduceat(bound, first) for bound in (child.low, child.high))
+        mine = parent.mine[at]  # who moves there, not by the number of plies: a player may move twice
+        low, high = (
+            np.where(mine, np.maximum.reduceat(bound, first), np.minimum.reduceat(bound, first))
+            for bound in (child.low, child.high)
+        )
         if parent.stand is not None:
-            low, high = (better(bound, parent.stand[at]) for bound in (low, high))
+            stand = parent.stand[at]
+            low, high = (np.where(mine, np.maximum(b, stand), np.minimum(b, stand)) for b in (low, high))
         parent.low, parent.high = parent.low.copy(), parent.high.copy()
         parent.low[at], parent.high[at] = low, high
     top = levels[0]
@@ -110,7 +112,7 @@ def _back_up(levels: list[_Level]) -> NDArray[np.bool_]:
     for k in range(1, len(levels)):
         child, parent = levels[k], levels[k - 1]
         up = child.parent
-        matters = matters[up] & (child.high > parent.low[up] if k % 2 == 0 else child.low < parent.high[up])
+        matters = matters[up] & np.where(parent.mine[up], child.high > parent.low[up], child.low < parent.high[up])
     return matters & (levels[-1].low < levels[-1].high)
 
 

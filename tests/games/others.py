@@ -209,7 +209,7 @@ class SlowGames:
         return Outcomes(outcome.astype(np.int8), reason.astype(np.uint8))
 
     def material(self) -> NDArray[np.float32]:
-        return np.array([s.squares.count(0) - s.squares.count(1) for s in self.states], np.float32)
+        return np.array([self.rules.ahead(state) for state in self.states], np.float32)
 
     def __getitem__(self, indices: Indices) -> SlowGames:
         rows = np.arange(len(self))[indices].tolist()
@@ -243,6 +243,10 @@ class Rules(Game):
     def verdict(self, state: State) -> tuple[int, int]:
         """Outcome for player 0 and reason."""
         raise NotImplementedError
+
+    def ahead(self, state: State) -> float:
+        """Material of player 0 minus that of player 1."""
+        return state.squares.count(0) - state.squares.count(1)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -356,6 +360,10 @@ class Twice(Rules):
     def after(self, state: State, action: int) -> State:
         after = super().after(state, action)
         return after._replace(mover=state.mover) if action % 2 else after
+
+    def ahead(self, state: State) -> float:
+        """Each square is worth something else."""
+        return sum((1, -1)[owner] * (3 * square % 8) for square, owner in enumerate(state.squares) if owner >= 0)
 
     def verdict(self, state: State) -> tuple[int, int]:
         if -1 in state.squares:
