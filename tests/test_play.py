@@ -384,7 +384,7 @@ def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.Mo
     files.save(path, Policy(game, MLP(game, hidden=(4,))))
     (ships / "docs" / "ladder.json").write_text('{"players": [{"player": "ours", "rating": 812}]}')
     told = person.types("e4\n", "--temperature", "0").splitlines()
-    assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, of 812 Elo"
+    assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder"
     assert told[1].startswith("You have White against ours?temperature=0.")
     path.write_bytes(path.read_bytes()[:-1])
     for arguments in ([], ["ours"]):

@@ -281,7 +281,9 @@ def test_another_game_is_shown_as_text(pages: Path, tab: browser.Browser) -> Non
 def test_charts_tell_values_and_runs_can_be_hidden(pages: Path, tab: browser.Browser) -> None:
     tab.open(pages / "both.html", DESK)
     rating = "document.querySelector('#strength figure')"
-    assert tab.evaluate(f"{rating}.textContent").startswith("Rating on the ladder, random moves = 0chess 300 (250–350)")
+    assert tab.evaluate(f"{rating}.textContent").startswith(
+        "Rating by the evaluation matches, random moves = 0chess 300 (250–350)"
+    )
     tab.evaluate(f"{rating}.querySelector('svg').focus()")
     tab.press("ArrowLeft")
     assert "at 60 k" in tab.evaluate(f"{rating}.querySelector('.readout').textContent")

@@ -186,7 +186,7 @@ def default_player(wanted: Callable[[Game], bool] | None = None, of: str = "") -
     if not rated:
         return None
     best = max(rated, key=ratings.__getitem__)
-    return best, f"no {runs}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
+    return best, f"no {runs}, so the strongest policy that ships, {ratings[best]:.0f} Elo on the ladder"
 
 
 def _plays(path: Path, wanted: Callable[[Game], bool] | None) -> bool:

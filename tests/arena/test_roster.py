@@ -234,7 +234,10 @@ def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: 
     ratings = {"a": 700, "weak": -3, "strong": 812.4, "strong?temperature=0": 900, "minimax?depth=2": 1373}
     rows = [{"player": name, "rating": rating} for name, rating in ratings.items()]
     (ships / "docs" / "ladder.json").write_text(json.dumps({"players": rows}))
-    assert default_player() == ("strong", "no run under ./checkpoints, so the strongest policy that ships, of 812 Elo")
+    assert default_player() == (
+        "strong",
+        "no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder",
+    )
     (tmp_path / "checkpoints" / "run").mkdir(parents=True)
     (tmp_path / "checkpoints" / "run" / "last.safetensors").touch()
     assert default_player() == ("checkpoints/run", "the newest run under ./checkpoints")

@@ -399,7 +399,7 @@ def test_what_ships_plays_by_name_and_if_there_is_no_run(
     rows = {"players": [{"player": "standard", "rating": 99.6}]}
     (ships / "docs" / "ladder.json").write_text(json.dumps(rows))
     said = talk("go", weights="")
-    why = "no run of chess under ./checkpoints, so the strongest policy that ships, of 100 Elo"
+    why = "no run of chess under ./checkpoints, so the strongest policy that ships, 100 Elo on the ladder"
     assert f"info string playing standard ({why})" in said
     assert best(said) == best(talk("go"))
     assert "info string playing standard" in talk("setoption name WeightsFile value standard", "isready", weights="")
