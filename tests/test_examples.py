@@ -36,6 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     line = "-m chesspg.train --config small_game --data.game nim.Nim --run checkpoints/nim --trainer.max_epochs 15"
     ended = run(folder, *line.split(), "--trainer.callbacks.init_args.games", "20")
     assert ended.returncode == 0, ended.stderr
+    assert "warning" not in ended.stderr
     assert ended.stdout.splitlines()[-1] == "play it with  python -m chesspg.play --import nim checkpoints/nim"
     return folder
 
@@ -54,6 +55,18 @@ def test_a_mistake_in_the_example_is_found(tmp_path: Path) -> None:
     ended = run(tmp_path, "nim.py")
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith("nim: '3 0 moves 3' must be won by player 0: outcome 1, got -1")
+
+
+def test_train_warns_of_a_game_that_breaks_the_contract(tmp_path: Path) -> None:
+    text = (ROOT / "examples/nim.py").read_text()
+    (tmp_path / "nim.py").write_text(text.replace("plane[:, None, None]", "plane[:, None]"))
+    line = "-m chesspg.train --config small_game --data.game nim.Nim --run run --trainer.max_epochs 1"
+    ended = run(tmp_path, *line.split())
+    assert ended.returncode != 0
+    assert ended.stderr.splitlines()[0] == (
+        "warning: the game breaks the contract of chesspg.games.game: nim: observe().planes of 2 games must have shape "
+        "(2, 1, 1), got (2, 1)"
+    )
 
 
 def test_what_was_learned_beats_random_moves(trained: Path) -> None:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -110,8 +111,8 @@ def _first_line(rule: _Rule) -> str:
 def _require(true: object, expected: str, got: object = None) -> None:
     """Raise BrokenContract with what is expected, and what was got if that says more."""
     if not true:
-        told = "" if got is None else f", got {textwrap.shorten(str(got), 200)}"
-        raise BrokenContract(f"{expected}{told}")
+        found = "" if got is None else f", got {textwrap.shorten(str(got), 200)}"
+        raise BrokenContract(f"{expected}{found}")
 
 
 def _refuses(kind: type[Exception], what: str, call: Callable[[Any], object], argument: object) -> str:
@@ -218,7 +219,7 @@ def _sizes(sample: _Sample) -> None:
 
 
 def _whole(value: object, low: int, high: float = float("inf")) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    return isinstance(value, Integral) and not isinstance(value, bool) and low <= int(value) <= high
 
 
 def _rebuilt(sample: _Sample) -> None:
@@ -580,8 +581,10 @@ def _unreadable(sample: _Sample) -> None:
         if moves:
             texts.append(join_position(start, [*moves, moves[-1]]))  # a move after the end
     for text in texts:
-        told = _refuses(ValueError, f"{text!r} is not a position, so start", sample.game.start, [sample.initial, text])
-        _require(text in told, f"start must name the position {text!r} that it can't read", told)
+        message = _refuses(
+            ValueError, f"{text!r} is not a position, so start", sample.game.start, [sample.initial, text]
+        )
+        _require(text in message, f"start must name the position {text!r} that it can't read", message)
 
 
 def _names(sample: _Sample) -> None:

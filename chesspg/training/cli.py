@@ -19,6 +19,10 @@ from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from chesspg.arena import roster
+from chesspg.arena.commands import say
+from chesspg.games.contract import BrokenContract
+from chesspg.games.contract import check as check_contract
+from chesspg.games.game import Game
 from chesspg.policy import bounded_yaml, files
 from chesspg.policy.shipped import shipped_files
 from chesspg.training import configuration
@@ -104,6 +108,8 @@ class RunCLI(LightningCLI):
         _check(self.model, self.datamodule, self.trainer)
         if self.checkpoint is not None:
             _check_resumable(self.model, self.datamodule, self.trainer, self.checkpoint, self.config.trainer)
+        elif is_rank_zero() and not type(self.datamodule.game).__module__.startswith("chesspg."):
+            _warn_of_a_broken_game(self.datamodule.game)
         text = self.parser.dump(_without_run(self.config))
         self.settings = bounded_yaml.parse(text)
         if is_rank_zero():  # nothing is written before all is known to be good
@@ -152,6 +158,14 @@ class RunCLI(LightningCLI):
         if config["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RolloutProgress())
         return super().instantiate_trainer(**kwargs)
+
+
+def _warn_of_a_broken_game(game: Game) -> None:
+    """Say which rule of the contract a user's game breaks, if any: what it does to a training is hard to understand."""
+    try:
+        check_contract(game)
+    except BrokenContract as error:
+        say(f"warning: the game breaks the contract of chesspg.games.game: {error}")
 
 
 def _listed(value: Any) -> list[Any]:
