@@ -320,7 +320,7 @@ def test_all_commands_in_a_game_without_fen(here: Path, person: Person) -> None:
     assert "has no value head" in told
     assert "In tic-tac-toe these are three in a row, full board" in told
     assert "position is x2/1o1/3 x" in told
-    assert "'x' is no tic-tac-toe position" in told
+    assert "'x' is not a position of tic-tac-toe" in told
     assert "commands are help" in told
     assert '[White "you and checkpoints/tic_tac_toe"]' in (here / "t.pgn").read_text()
 
