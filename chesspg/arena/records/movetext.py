@@ -10,7 +10,7 @@ from itertools import chain
 OUTCOMES = {"1-0": 1, "1/2-1/2": 0, "0-1": -1}  # for White
 UNKNOWN = "*"  # the result of a game that is not over, or whose result is not known
 MARKERS = {*OUTCOMES, UNKNOWN}
-OTHER_MARKERS = dict.fromkeys(("1/2", "0.5-0.5", ".5-.5", "0,5-0,5"), "1/2-1/2")
+OTHER_MARKERS = dict.fromkeys(("1/2", "0.5-0.5", ".5-.5"), "1/2-1/2")
 
 _COMMENTS = re.compile(r"\{[^}]*(?:\}|\Z)|;[^\n]*|\$\d+")
 _PLAIN = str.maketrans(
@@ -19,7 +19,8 @@ _PLAIN = str.maketrans(
         **dict.fromkeys("‐‑‒–—−", "-"), "½": "1/2", "×": "x", "\ufe0e": "", "\ufeff": "",
     }
 )  # fmt: skip
-_MARKER = re.compile(r"(?:1-0|0-1|1/2(?:-1/2)?|0[.,]5-0[.,]5|\.5-\.5|\*)(?![\w/])")
+MARKER = r"(?:1-0|0-1|1/2(?:-1/2)?|½(?:-½)?|0?[.,]5-0?[.,]5|\*)(?![\w/])"  # pattern of a result after the moves
+_MARKER = re.compile(MARKER)
 _MOVE = re.compile(
     r"""
     [+#!?.,:…]*(?:\d+[.…]*(?=\D))?[.…]*  # what stands before it, such as its number
@@ -73,7 +74,7 @@ def begins_with_moves(text: str) -> bool:
 
 def result(text: str) -> str | None:
     """A result as one of MARKERS, of whatever form it is written in; None if it is none."""
-    text = "".join(text.translate(_PLAIN).split()).rstrip(".").replace(":", "-")
+    text = "".join(text.translate(_PLAIN).split()).rstrip(".").replace(":", "-").replace(",", ".")
     text = OTHER_MARKERS.get(text, text)
     return text if text in MARKERS else None
 
