@@ -160,7 +160,7 @@ def test_ctrl_c_while_parsing_is_one_line(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", ("name a PGN file",)),
+        ("", ("no games given; expected a PGN file",)),
         ("nowhere.pgn", ("nowhere.pgn", "No such file")),
         ("empty.pgn", ("empty.pgn is empty",)),
         ("text.pgn", ("no game to learn from", "text.pgn")),
@@ -170,6 +170,9 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --games 0", ("--games must be", "got '0'")),
         ("games.pgn --recipe nowhere", ("no recipe 'nowhere'",)),
         ("games.pgn --recipe text.pgn", ("text.pgn", "must hold a mapping")),
+        ("games.pgn --recipe tic_tac_toe", ("tic_tac_toe.yaml is a recipe of TicTacToe; expected one of chess",)),
+        ("games.pgn --recipe atomic.yaml", ("atomic.yaml is a recipe of chess (atomic); expected one of chess",)),
+        ("zipped.pgn", ("zipped.pgn is a zip archive; expected a text file",)),
         ("games.pgn --channels 8", ("can't be built", "channels")),
         ("games.pgn --lr 0", ("--lr must be a number above 0 and at most 1,000, got '0'",)),
         ("games.pgn --lr inf", ("--lr must be", "got 'inf'")),
@@ -180,8 +183,8 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --games 1", ("too few",)),
         ("games.pgn --run shards", ("shards exists already",)),
         ("--resume shards", ("nothing to resume in shards",)),
-        ("games.pgn --resume shards", ("leave files out",)),
-        ("--resume damaged --lr 0.1 --run other --min-rating 9", ("leave --lr, --min-rating, --run out",)),
+        ("games.pgn --resume shards", ("with it, got files",)),
+        ("--resume damaged --lr 0.1 --run other --min-rating 9", ("with it, got --lr, --min-rating, --run",)),
         ("--resume damaged", ("damaged",)),
     ],
 )
@@ -191,6 +194,9 @@ def test_bad_input_is_one_line_and_exit_code_two(
     (here / "empty.pgn").touch()
     for name in ("text.pgn", "text.zst"):
         (here / name).write_text("once upon a time\n")
+    (here / "zipped.pgn").write_bytes(b"PK\x03\x04")
+    game = "{class_path: chesspg.games.chess.Chess, init_args: {variant: atomic}}"
+    (here / "atomic.yaml").write_text(f"{RECIPE}data:\n  game: {game}\n")
     (here / "shards").mkdir()
     (here / "damaged").mkdir()
     (here / "damaged" / "last.ckpt").write_text("what is this")

@@ -167,9 +167,9 @@ class Source:
             return Skipped(where, UNWANTED if known in OUTCOMES else UNFINISHED)
         note = ""
         if headers.get("Result", "").strip() not in NOTHING and marker != tag:
-            note = f"Result tag {headers['Result']!r}, but {marker} after the moves"
+            note = f"the Result tag is {headers['Result'][:40]!r} and the moves end with {marker}"
         elif len(set(markers)) > 1:
-            note = f"several results after the moves: {', '.join(markers)}"
+            note = f"several results come after the moves: {', '.join(sorted(set(markers)))}"
         return Archived(where, start, moves, OUTCOMES.get(known or UNKNOWN), headers, note)
 
     def _check_variant(self, headers: Mapping[str, str]) -> None:
