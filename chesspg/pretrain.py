@@ -80,11 +80,22 @@ def _learn(run: Pretraining) -> int:
     except NotFinite as error:
         say(f"error: {error}")
         return 1
+    except BrokenPipeError:  # nobody reads the output: see run
+        raise
+    except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written
+        fail(f"{error.filename or run.folder}: {error.strerror or error}{_go_on(run.folder)}")
     if (run.folder / "last.ckpt").is_file():
         if code:
-            print(f"stopped; go on with  python -m chesspg.pretrain --resume {run.folder}")
+            print(f"stopped{_go_on(run.folder)}")
         print(f"play it with  python -m chesspg.play {run.folder}")
     return code
+
+
+def _go_on(folder: Path) -> str:
+    """How to go on with a run that ended early."""
+    if (folder / "last.ckpt").is_file():
+        return f"; go on with  python -m chesspg.pretrain --resume {folder}"
+    return f"; there is no checkpoint yet, so remove {folder} and run the same command again"
 
 
 def _parse(shards: Shards) -> None:

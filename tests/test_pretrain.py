@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import shlex
@@ -20,6 +21,7 @@ from chesspg.pretrain import main
 from chesspg.training import imitation
 from chesspg.training.imitation import Imitation
 from chesspg.training.lock import sole_writer
+from chesspg.training.pretraining import Pretraining
 from chesspg.training.shards import Shards
 
 RECIPE = """
@@ -119,6 +121,40 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
     assert len(rows[0]) == len(rows[1])
     assert pretrain("--resume stopped") == 2
     assert "all its epochs are done" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at", [3, 21])
+def test_a_full_disk_is_one_line_and_the_run_goes_on(
+    at: int, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = Imitation.training_step
+
+    def full(module: Imitation, batch: Any, index: int) -> Any:
+        if module.global_step == at:
+            raise OSError(errno.ENOSPC, "No space left on device", "stopped/last.ckpt")
+        return step(module, batch, index)
+
+    monkeypatch.setattr(Imitation, "training_step", full)
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 2 --run stopped") == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert line.startswith("error: stopped/last.ckpt: No space left on device; ")
+    monkeypatch.setattr(Imitation, "training_step", step)
+    assert line.endswith("go on with python -m chesspg.pretrain --resume stopped")
+    assert pretrain("--resume stopped") == 0
+
+
+def test_a_full_disk_before_the_first_checkpoint(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(run: Pretraining) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "new/pretrain.json")
+
+    monkeypatch.setattr(Pretraining, "fit", full)
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --epochs 1 --run new") == 2
+    assert capsys.readouterr().err == (
+        "error: new/pretrain.json: No space left on device; there is no checkpoint yet, "
+        "so remove new and run the same command again\n"
+    )
 
 
 def test_a_limit_of_time_ends_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -301,7 +301,7 @@ class Shards:
         try:
             taken.save(path)
         except OSError as error:
-            state = f"{error.strerror}; the {len(self.sizes)} shards before it are good, the same command goes on there"
+            state = f"{error.strerror}; the same command goes on after the {len(self.sizes)} shards that are good"
             raise OSError(error.errno, state, str(path)) from None
         self.sizes.append(len(taken))
         for row, one in enumerate(batch):

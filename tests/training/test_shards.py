@@ -116,7 +116,9 @@ def test_a_full_disk_leaves_the_shards_before_and_the_same_command_goes_on(
         files.write_atomically(path, fill)
 
     monkeypatch.setattr(shards, "write_atomically", full)
-    with pytest.raises(OSError, match="No space left on device; the 2 shards before it are good") as caught:
+    with pytest.raises(
+        OSError, match="No space left on device; the same command goes on after the 2 shards that are good"
+    ) as caught:
         stopped.parse()
     assert caught.value.filename == str(stopped.folder / "00002.npz")
     monkeypatch.undo()
@@ -211,7 +213,7 @@ def test_what_became_of_each_game_is_counted(games: list[str], tmp_path: Path) -
         "  games.pgn, line 28: start position, the tag FEN is '', which is no FEN",
         "  games.pgn, line 7: used, though the Result tag is '1-0' and the moves end with 0-1",
     ]
-    assert everything(made).result.tolist() == [1, -1, 1, -1]
+    assert everything(made).result.tolist() == [1, 1, -1, -1]
     assert Shards([path], tmp_path / "shards", made.wanted).tally == made.tally
 
 

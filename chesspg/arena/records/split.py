@@ -16,7 +16,7 @@ MOST_LINES = 10_000  # of a game, and MOST_CHARACTERS; anything longer is not a 
 _NAMES = (*ROSTER, "SetUp", "FEN", "Variant", "WhiteElo", "BlackElo", "TimeControl", "Termination")
 NAMES = {name.lower(): name for name in _NAMES}  # some programs write `Setup` or `Fen`
 _NAME = r"\s*\[\s*([A-Za-z0-9_][A-Za-z0-9_+#=:-]*)\s*"
-_TAG = re.compile(rf"{_NAME}\"|\s*\[\s*(FEN)\b", re.IGNORECASE)  # a FEN must not get lost: see headers_of
+_TAG = re.compile(rf"{_NAME}\"|\s*\[(?:.*\[)?\s*(FEN)\b", re.IGNORECASE)  # a FEN must not get lost: see headers_of
 _PAIR = re.compile(rf"{_NAME}\"((?:[^\"\\]|\\.)*)\"\s*\]")
 _LOOSE_PAIR = re.compile(rf"{_NAME}\"(.*?)\"\s*\](?=\s*(?:\[|\Z))")  # with quotation marks within quotation marks
 _BRACKETS = re.compile(r"\[[^\]]*(?:\]|\Z)")
@@ -47,8 +47,8 @@ def headers_of(tags: Iterable[str]) -> dict[str, str]:
     headers = {}
     for line in tags:
         pairs, rest = _pairs(line)
-        if not pairs and (tag := _TAG.match(rest)) and (tag[2] or tag[1].upper() == "FEN"):
-            pairs = [("FEN", "")]
+        if (tag := _TAG.match(rest)) and (tag[2] or tag[1].upper() == "FEN"):
+            pairs.append(("FEN", ""))
         for name, value in pairs:
             headers[NAMES.get(name.lower(), name)] = re.sub(r"\\([\"\\])", r"\1", value) if "\\" in value else value
     return headers

@@ -110,6 +110,8 @@ def test_a_start_of_its_own(tmp_path: Path) -> None:
         ('[FEN "4k3/8/8/8/8/8/8 w - - 0 1"]', None),
         ('[FEN "4k3/9/8/8/8/8/8/4K3 w - - 0 1"]', None),
         (f"[FEN {FEN}]", None),
+        (f'["x"][FEN "{FEN}"]', None),
+        (f'[Site "x"] [FEN {FEN}]', None),
         (f'[FEN "{FEN}]', None),
         (f'[FEN "{FEN}"', None),
         (f'[FEN {FEN}"]', None),
