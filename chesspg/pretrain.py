@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = vars(given).keys() - {"resume", "epochs", "max_time"}
         others = sorted(name for name in kept if getattr(given, name) != parser.get_default(name))
         if others:
-            told = ", ".join("files" if name == "files" else f"--{name.replace('_', '-')}" for name in others)
-            fail(f"--resume keeps the run's own settings; expected only --epochs or --max-time with it, got {told}")
+            extra = ", ".join("files" if name == "files" else f"--{name.replace('_', '-')}" for name in others)
+            fail(f"--resume keeps the run's own settings; expected only --epochs or --max-time with it, got {extra}")
         with one_line_errors():
             run = Pretraining.resumed(given.resume, **changes)
     else:
@@ -99,18 +99,18 @@ def _go_on(folder: Path) -> str:
 
 
 def _parse(shards: Shards) -> None:
-    """Parse what is not parsed yet, with a bar, and say what was skipped."""
+    """Parse what is not parsed yet, with a bar, and print what became of the games."""
     if shards.complete:
         print(f"parsed before: {shards.folder}")
-    columns = (TextColumn("parsing"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[told]}"))
+    columns = (TextColumn("parsing"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[done]}"))
     bar = progress(*columns, TimeElapsedColumn(), TimeRemainingColumn())
-    with polite_interrupt("interrupted; the same command goes on behind the last shard"), one_line_errors(), bar:
-        task = bar.add_task("", total=shards.size, told="")
+    with polite_interrupt("interrupted; the same command goes on after the last shard"), one_line_errors(), bar:
+        task = bar.add_task("", total=shards.size, done="")
 
-        def told(done: int, tally: Tally) -> None:
-            bar.update(task, completed=done, told=f"{tally.used:,} games, {tally.plies:,} plies")
+        def show(read: int, tally: Tally) -> None:
+            bar.update(task, completed=read, done=f"{tally.used:,} games, {tally.plies:,} plies")
 
-        shards.parse(told)
+        shards.parse(show)
     for line in shards.tally.lines:
         print(line, flush=True)
 

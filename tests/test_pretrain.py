@@ -189,7 +189,7 @@ def test_ctrl_c_while_parsing_is_one_line(
 
     monkeypatch.setattr(Shards, "parse", interrupt)
     assert pretrain("games.pgn --recipe small.yaml --shards shards --run run") == 130
-    assert capsys.readouterr().err.strip() == "interrupted; the same command goes on behind the last shard"
+    assert capsys.readouterr().err.strip() == "interrupted; the same command goes on after the last shard"
     assert not (here / "run").exists()
 
 

@@ -58,7 +58,7 @@ class Plies:
         )  # fmt: skip
 
     def save(self, path: Path) -> None:
-        """Write about 180 bytes a ply, in one step."""
+        """Write about 180 bytes per ply, in one step."""
         arrays = {name: value for name, value in vars(self).items() if name != "legal"}
         counts = self.legal.counts.astype(np.uint8)  # no position of chess has more than 218 legal moves
 

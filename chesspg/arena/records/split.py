@@ -26,7 +26,7 @@ _BEGINS = re.compile(_FIRST_MOVE)
 _ENDED = re.compile(rf"(?:^|[\s\])}}]){MARKER}\s*(?:\{{[^}}]*\}}\s*|;.*)?\Z")
 _AGAIN = re.compile(rf"(?:^|\s){MARKER}\s*(?=\s{_FIRST_MOVE}|\[\s*\w+\s*\")")  # the next game in the same line
 _TAIL = 500  # characters of a line in which _ENDED looks
-_BLANK = " \t\r\n\f\v\ufeff\xa0"
+_BLANK = " \t\r\n\f\v\x1a\ufeff\xa0"  # with the mark of an end that DOS puts into files
 
 
 class GameText(NamedTuple):

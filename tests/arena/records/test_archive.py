@@ -155,6 +155,7 @@ def test_fen_tags(tmp_path: Path, tag: str, start: str | None, last: bool) -> No
         ('[Event "a line\nbreak"]\n[Site "y"]\n\n1. e4 1-0\n', [["e4"]]),
         ('[Event "x"]\n\n1. e4\n[Diagram]\ne5 [%clk 0:01] 2. d4\n[%clk 0:02] d5 1-0\n', [["e4", "e5", "d4", "d5"]]),
         ('[Event "x"]\n1. e4 {a } [Event "y"] 1-0\n\n[Event "z"]\n\n1. d4 1-0\n', [["e4"], ["d4"]]),
+        ("1. e4 1-0\n\x1a\n1. d4 1-0\n\x1a", [["e4"], ["d4"]]),
         ("\ufeff\n\n\ufeff1. e4 1-0\n\n\ufeff1. d4 1-0\n", [["e4"], ["d4"]]),
         ('once upon a time on e4 1-0\n\n[Event "x"]\n\n1. d4 1-0\n', [["d4"]]),
     ],
@@ -337,6 +338,13 @@ def test_compressed_files(tmp_path: Path, suffix: str) -> None:
     read = Source(path)
     assert [type(game) for game in read] == [Archived] * 3
     assert (read.damage, read.position) == ("", path.stat().st_size)
+
+
+def test_frames_of_zstd_that_are_to_be_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "games.pgn"
+    skipped = b"\x53\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"index"
+    path.write_bytes((skipped + zstd.compress(pgn().encode())) * 2 + skipped)
+    assert [type(game) for game in Source(path)] == [Archived] * 2
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst"])

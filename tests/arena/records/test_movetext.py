@@ -34,6 +34,8 @@ from chesspg.arena.records.movetext import main_line, result
         ("e4 ; the rest } e5\nd5", ["e4", "d5"]),
         ("e4 (d4 (c4 {)} ;(\n e5) d5) e5 (", ["e4", "e5"]),
         ("e4 ) e5 )", ["e4", "e5"]),
+        ("e4\u200b e\u00ad5\xa0Nf3", ["e4", "e5", "Nf3"]),
+        ("1. P-K4 P-K4 2. N-KB3 5254 7775", []),
         ("e4(d4 d5)e5", ["e4", "e5"]),
         ("1. e4 (0:01) e5 (0:02)", ["e4", "e5"]),
         ("-- Z0 0000 @@@@ N@f3 @e4 3.--", ["--", "Z0", "0000", "@@@@", "N@f3", "@e4", "--"]),
