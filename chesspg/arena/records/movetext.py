@@ -16,7 +16,8 @@ _COMMENTS = re.compile(r"\{[^}]*(?:\}|\Z)|;[^\n]*|\$\d+")
 _PLAIN = str.maketrans(
     {
         **dict(zip("♔♕♖♗♘♙♚♛♜♝♞♟", "KQRBNPKQRBNP", strict=True)),
-        **dict.fromkeys("‐‑‒–—−", "-"), "½": "1/2", "×": "x", **dict.fromkeys("\ufe0e\ufe0f\ufeff\u200b\u200e\u00ad", ""),
+        **dict.fromkeys("‐‑‒–—−", "-"), "½": "1/2", "×": "x",
+        **dict.fromkeys("\ufe0e\ufe0f\ufeff\u200b\u200e\u00ad", ""),
     }
 )  # fmt: skip
 MARKER = r"(?:1-0|0-1|1/2(?:-1/2)?|½(?:-½)?|0?[.,]5-0?[.,]5|\*)(?![\w/])"  # pattern of a result after the moves

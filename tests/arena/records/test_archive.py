@@ -8,12 +8,18 @@ import random
 import sys
 import tracemalloc
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chesspg.arena.records.archive import EVERY, UNFINISHED, Archived, Skipped, Source, Wanted, seconds
+from chesspg.arena.records.replay import position_of
+from chesspg.games.chess import Chess
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -450,3 +456,35 @@ def test_a_game_may_be_only_so_long(tmp_path: Path, lines: int, characters: int,
     assert isinstance(game, Archived) == taken_at
     if isinstance(game, Skipped):
         assert (game.where, game.why) == ("games.pgn, line 6", "too long")
+
+
+FRAGMENTS = (
+    '[Event "x"]\n', '[FEN "', "[", "]", '"', "{", "}", "(", ")", ";", "%", "\n", "\n\n", "1. ", "1.", "e4 ", "e8=Q",
+    "(Q)", "O-O ", "1-0 ", "* ", "1/2-1/2\n", "½", "--", "$1", "\\", "\r", "\x1a", "\ufeff",
+    "4k3/8/8/8/8/8/8/4K3 w - - 0 1",
+)  # fmt: skip
+NOT_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+
+
+@given(
+    st.lists(st.sampled_from(FRAGMENTS) | st.text(NOT_NUL, max_size=3), max_size=40),
+    st.sampled_from(["utf-8", "utf-16"]),
+)
+def test_any_text_is_read_to_its_end(parts: list[str], encoding: str) -> None:
+    """Whatever stands in a file, every game of it is taken or skipped, and the game after it is found."""
+    text = "".join(parts) + '\n\n[Event "last"]\n\n1. d4 {the last} 1-0\n'
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "games.pgn"
+        path.write_bytes(text.encode(encoding, "replace"))
+        games = list(Source(path, EVERY))
+        for game in games:
+            if isinstance(game, Archived):
+                with suppress(ValueError):
+                    position_of(Chess(), game)
+    last = games[-1]
+    if isinstance(last, Skipped):  # the tags before belong to it
+        assert last.why == "start position"
+        assert "FEN" in text
+    else:
+        assert last.moves == ["d4"]
+        assert last.outcome == 1
