@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import sys
 
-# `python -m chesspg.…` is on its way to a command, whose imports take seconds: Ctrl-C is one line from here on.
-if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == __name__:
+# On the way to a command, whose imports take seconds, Ctrl-C is one line from here on: for `python -m chesspg.…`, of
+# which sys.argv has no more than `-m` by now, and for the scripts that an installation makes.
+if sys.argv[:1] and (
+    sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == __name__
+    if sys.argv[0] == "-m"
+    else sys.argv[0].replace("\\", "/").rpartition("/")[2].removesuffix(".exe") in ("chesspg", "chesspg-uci")
+):
     from chesspg.arena import interrupts
 
     interrupts.install()

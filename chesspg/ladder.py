@@ -1,13 +1,12 @@
-"""`python -m chesspg.ladder PLAYER…`: players meet where it tells most, and stand on one scale of Elo, random at 0."""
+"""`python -m chesspg.ladder PLAYER…`: everybody's Elo on one scale, from the games that narrow it most."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from rich.text import Text
 from chesspg.arena import numbers, roster
 from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run
 from chesspg.arena.ladder import newcomers, standings
-from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path
+from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path, results_path
 from chesspg.arena.ladder.picture import AXES, Point, svg
-from chesspg.arena.ladder.rating import Rating
+from chesspg.arena.ladder.rating import INTERVAL, Rating
 from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.arena.progress import progress
@@ -30,16 +29,21 @@ from chesspg.policy.files import write_text
 
 DESCRIPTION = f"""\
 Rate players on one scale of Elo. The two whose games narrow the intervals most meet next, a few paired games at a
-time, until every 95 % interval is narrow enough or the games are used up. Results are kept in one file: Ctrl-C loses
-no more than the games in progress, the same command goes on, and a new player plays only what is missing.
+time, until every 95% interval is narrow enough or the games are used up. Results are kept in one file for each game:
+Ctrl-C loses no more than the games in progress, the same command goes on, and a new player plays only what is missing.
 
 A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below. A policy file is known by its content.
-The scale begins at `random` if it has played, else at the first player. With --fixed it is that of the ladder that
-ships: each player named is a newcomer and meets those on it, whose ratings stay.
+
+Players on the ladder that ships (docs/ladder.json) keep their ratings there, and the others are rated on that scale.
+With --fixed every player named is a newcomer, whose opponents are chosen from that ladder. With --own-scale, or where
+games or openings differ from that ladder's, all are rated by their own games alone, with random at 0 if it has played
+and else the first player. A 95% interval is the sampling error of the games: against other opponents a player may have
+another rating.
 """
-WIDTH = 120  # of what is printed into a file or pipe
-CROSS = 16  # players; a wider crosstable fits no terminal, the JSON has it
+UNCONNECTED = "no games connect these players with the ladder that ships"
+WIDTH = 120  # columns of what is printed into a file or pipe
+CROSS = 16  # most players of a crosstable; a wider one fits no terminal, the JSON has it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         texts = expand(given.players, least=1 if given.fixed else 2)
         game = roster.game_of(texts)
-        given.results.parent.mkdir(parents=True, exist_ok=True)
-        for path in (given.results, given.json, given.picture):
+        results = given.results or results_path(roster.RUNS, game)
+        results.parent.mkdir(parents=True, exist_ok=True)
+        for path in (results, given.json, given.picture):
             if path:
                 check_writable(path)
         openings = given.openings or f"random:{default_plies(game)}"
@@ -57,9 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fixed = newcomers.opponents(texts, game, conditions) if given.fixed else {}
         if fixed:
             newcomers.base(given.json, texts)  # before the work: what else the file may hold
-        book = Book(given.results, game, conditions)
-    kept = f"interrupted: {given.results} keeps what was played; the same command goes on"
-    with polite_interrupt(kept), ExitStack() as stack:
+        book = Book(results, game, conditions)
+    resumable = f"interrupted: {results} keeps what was played; the same command goes on"
+    with polite_interrupt(resumable), ExitStack() as stack:
 
         def seat(text: str) -> tuple[Entry, Player]:
             with one_line_errors():
@@ -68,22 +73,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         seats = {one.key: (one, player) for one, player in map(seat, texts)}
         entries = [one for one, _ in seats.values()]
-        choose = partial(newcomers.choose, fixed=fixed) if fixed else standings.choose
+
+        def kept() -> dict[str, Rating]:
+            """Whose ratings stay, by key: of those in the book, to which another ladder may be adding, too."""
+            return {} if given.own_scale else newcomers.kept(book, entries)
+
         bar = stack.enter_context(_progress())
         task = bar.add_task("", total=None)
         with one_line_errors(Unplayable):
             while True:
                 with one_line_errors():
                     book.refresh()  # another ladder may be adding to the same file
-                meeting = choose(book, entries, games=given.games, within=given.within)
+                if fixed:
+                    meeting = newcomers.choose(book, entries, fixed, given.games, given.within)
+                else:
+                    meeting = standings.choose(book, entries, given.games, given.within, kept())
                 if meeting is None:
                     break
                 a, b, count = meeting
                 if b not in seats:  # of the ladder that ships, whose engines need not be there until they are met
                     seats[b] = seat(b)
                 (first, one), (second, other) = seats[a], seats[b]
-                told = f"{first.player} – {second.player}"
-                bar.reset(task, total=count, description=told, start=True)
+                bar.reset(task, total=count, description=f"{first.player} – {second.player}", start=True)
                 with ExitStack() as claimed:
                     with one_line_errors():
                         seed = claimed.enter_context(book.claim(given.seed, first.key, second.key))
@@ -98,33 +109,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if fixed:
             table = newcomers.standings(book, entries, fixed, given.json)
         else:
-            table = standings.standings(book, entries) | {"seed": given.seed}
+            table = standings.standings(book, entries, kept()) | {"seed": given.seed}
         unrated = [row["player"] for row in table["players"] if row["rating"] is None]
         if fixed and given.json and unrated:
-            told = f"without games, so {given.json} is left as it is; --games of 2 or more would do"
-            raise ValueError(f"{', '.join(unrated)} {told}")
+            raise ValueError(
+                f"without games, {', '.join(unrated)} can't be added to {given.json}, which is left as it is; "
+                f"--games must be at least 2, got {given.games}"
+            )
         if given.json:
             write_text(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
         if given.picture:
-            write_text(given.picture, svg(_points(table, given.against), given.against))
+            write_text(given.picture, svg(_points(table, given.against), given.against, _scale(table)))
+    own = table["scale"] == standings.OWN
+    note = (newcomers.difference(game, conditions) or UNCONNECTED) if own and not given.own_scale else ""
+    others = [] if own else newcomers.other_versions([one for one, _ in seats.values()])
     report(
         Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH),
         table,
         {one.player for one in entries},
         given.within,
+        note,
+        others,
     )
     return 0
 
 
-def report(console: Console, table: dict[str, Any], asked: Collection[str], within: float) -> None:
-    """Print a ladder; of those who were asked for also whose interval is wide."""
+def report(
+    console: Console,
+    table: dict[str, Any],
+    asked: Collection[str],
+    within: float,
+    note: str = "",
+    warnings: Sequence[str] = (),
+) -> None:
+    """Print a ladder.
+
+    Args:
+        console: Where to.
+        table: As of `standings.standings` or `newcomers.standings`.
+        asked: The players that were named, of whom it says against whom they were rated.
+        within: Half the width of an interval that is narrow enough.
+        note: Why the ladder that ships is of no use here.
+        warnings: Lines to be printed too.
+    """
     players = table["players"]
     shown = Table(box=None, pad_edge=False)
-    for title in ("", "player", "Elo", "95 % interval", "games", "score", "drawn"):
+    for title in ("", "player", "Elo", "95% interval", "games", "score", "drawn"):
         shown.add_column(title, justify="left" if title == "player" else "right", overflow="fold")
     for rank, row in enumerate(players, 1):
         known = row["rating"] is not None
-        interval = f"{row['low']:+.0f} to {row['high']:+.0f}" if known and row["high"] > row["low"] else ""
+        interval = f"{row['low']:.0f} to {row['high']:.0f}" if known and row["high"] > row["low"] else ""
         share = f"{row['draws'] / row['games']:.0%}" if row["games"] else ""
         score = f"{row['score']:.1%}" if row["games"] else ""
         elo = f"{row['rating']:.0f}" if known else "?"
@@ -132,31 +166,71 @@ def report(console: Console, table: dict[str, Any], asked: Collection[str], with
     console.print(shown)
     met = {(row["a"], row["b"]): (row["score"], row["games"]) for row in table["meetings"]}
     met |= {(b, a): (1 - score, games) for (a, b), (score, games) in met.items()}
-    if len(players) <= CROSS:
+    if met and len(players) <= CROSS:
         games = console.width >= 9 * (len(players) + 1)
-        title = f"score of the row in %{', of so many games' * games}"
-        cross = Table(box=None, pad_edge=False, title=title, title_justify="left")
+        console.print(f"\nscore of the row in %{' / number of games' * games}:")
+        cross = Table(box=None, pad_edge=False)
         for title in ("", *(str(rank) for rank in range(1, len(players) + 1))):
             cross.add_column(title, justify="right", no_wrap=True)
         for rank, row in enumerate(players, 1):
             cells = [met.get((row["player"], column["player"])) for column in players]
             scores = [f"{100 * cell[0]:.0f}{f'/{cell[1]}' * games}" if cell else "·" for cell in cells]
             cross.add_row(str(rank), *scores)
-        console.print("", cross)
-    for a, b, c in table["cycles"]:
-        console.print(Text(f"no ladder shows this: {a} beats {b} beats {c} beats {a}", style="yellow"), soft_wrap=True)
-    for row in players:
-        if row["forfeits"]:
-            console.print(Text(f"{row['player']} gave up {row['forfeits']} games", style="yellow"), soft_wrap=True)
-    unrated = [row["player"] for row in players if row["rating"] is None]
-    if unrated:
-        told = f"no games connect with {table['anchor']}, so without a rating: {', '.join(unrated)}"
-        console.print(Text(told, style="yellow"), soft_wrap=True)
-    rated = [row for row in players if row["rating"] is not None and row["player"] in asked]
+        console.print(cross)
+    console.print()
+    for line in _explanations(table, asked, note):
+        console.print(Text(line), soft_wrap=True)
+    for line in [*warnings, *_warnings(table)]:
+        console.print(Text(line, style="yellow"), soft_wrap=True)
+    rated = [row for row in players if row["rating"] is not None and row["player"] in asked and row["against"]]
     wide = [row["player"] for row in rated if row["high"] - row["low"] > 2 * within]
     if wide:
-        told = f"wider than ± {within:g}, more --games would narrow them: {', '.join(wide)}"
-        console.print(Text(told, style="dim"), soft_wrap=True)
+        line = f"wider than ± {within:g}, which more --games may narrow: {', '.join(wide)}"
+        console.print(Text(line, style="dim"), soft_wrap=True)
+
+
+def _explanations(table: dict[str, Any], asked: Collection[str], note: str) -> Iterator[str]:
+    """What the numbers of a table are: on which scale, against whom, and what an interval says."""
+    rows = [row for row in table["players"] if row["player"] in asked]
+    kept = [row["player"] for row in rows if row["against"] is None]
+    stay = f", where {_listed(kept)} keep{'s its rating' if len(kept) == 1 else ' their ratings'}" if kept else ""
+    yield f"{_scale(table)}{stay or (f' ({note})' if note else '')}."
+    yield INTERVAL
+    if len(kept) == len(rows):
+        yield "All of these players are on that ladder; --own-scale rates them by their games here."
+    for row in rows:
+        if row["against"] and row["rating"] is not None and row["player"] != table["anchor"]:
+            games = [f"{name} ({count:,} games)" for name, count in row["against"].items()]
+            yield f"{row['player']} was rated against {_listed(games)}."
+
+
+def _scale(table: dict[str, Any]) -> str:
+    if table["scale"] == standings.SHIPPED:
+        return "Elo on the scale of the ladder that ships"
+    return f"Elo with {table['anchor']} at 0, on a scale of these games alone"
+
+
+def _warnings(table: dict[str, Any]) -> Iterator[str]:
+    for one in table["misfits"]:
+        alone = [
+            f"{found['rating']:.0f} ({found['low']:.0f} to {found['high']:.0f}) against {found['against']} alone"
+            for found in one["alone"]
+        ]
+        yield f"No single rating fits {one['player']}: it has {_listed(alone)}."
+    for a, b, c in table["cycles"]:
+        yield f"No ladder can show this: {a} beats {b} beats {c} beats {a}."
+    for row in table["players"]:
+        if row["forfeits"]:
+            yield f"{row['player']} forfeited {row['forfeits']} games."
+    unrated = [row["player"] for row in table["players"] if row["rating"] is None]
+    if unrated:
+        whom = "anybody on the ladder that ships" if table["scale"] == standings.SHIPPED else table["anchor"]
+        yield f"No games connect these with {whom}, so they have no rating: {', '.join(unrated)}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`a`, `a and b` or `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _points(table: dict[str, Any], against: str) -> list[Point]:
@@ -167,7 +241,8 @@ def _points(table: dict[str, Any], against: str) -> list[Point]:
             rating = Rating(row["rating"], row["low"], row["high"])
             fact = row["facts"].get(against)  # of a file from anywhere
             known = type(fact) in (int, float) and 0 <= fact < 1e18
-            points.append(Point(row["player"], rating, fact if known else None, str(path.parent) if path else ""))
+            line = str(path.parent) if path else ""
+            points.append(Point(row["player"], rating, fact if known else None, line, tuple(row["against"] or ())))
     return points
 
 
@@ -179,11 +254,11 @@ def _progress() -> Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.ladder", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
     add: Callable[..., Any] = parser.add_argument
-    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files;\n"
-        "two players or more in all, with --fixed one or more")  # fmt: skip
+    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files; at least\n"
+        "two players in all, with --fixed at least one")  # fmt: skip
     add("--games", type=numbers.whole(0, numbers.GAMES), default=1000, metavar="N",
-        help="that each player gets, earlier ones included;\n"
-        "who has them still meets who has not (default: 1000; 0 shows what is known)")  # fmt: skip
+        help="games of each player, earlier ones included; a player that has\n"
+        "them still meets those that have not (default: 1000; 0 plays none)")  # fmt: skip
     add(
         "--within",
         type=numbers.number(0, 10_000, above=True),
@@ -191,11 +266,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ELO",
         help="stop at intervals of ± ELO (default: 40)",
     )
-    add("--fixed", action="store_true", help="rate newcomers by their games against the ladder that ships,\n"
-        "whose ratings stay; --json then adds their rows to it")  # fmt: skip
-    add("--results", type=Path, default=roster.RUNS / "ladder.json", metavar="FILE",
-        help=f"where results are kept and added to (default: {roster.RUNS / 'ladder.json'})")  # fmt: skip
-    add("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
+    scale: Callable[..., Any] = parser.add_mutually_exclusive_group().add_argument
+    scale("--fixed", action="store_true", help="rate newcomers by their games against opponents chosen from\n"
+        "the ladder that ships; --json then adds their rows to it")  # fmt: skip
+    scale("--own-scale", action="store_true", help="rate all players by their own games alone, also those that are\n"
+        "on the ladder that ships")  # fmt: skip
+    add("--results", type=Path, metavar="FILE",
+        help=f"where results are kept and added to\n(default: {roster.RUNS / 'ladder-GAME.json'})")  # fmt: skip
+    add("--seed", type=numbers.seed, default=0, metavar="N", help="of openings and of all moves (default: 0)")
     add("--openings", help=f"each played twice: {FORMS}\n(default: an eighth of the squares, random:8 in chess)")
     add(
         "--max-plies",

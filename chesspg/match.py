@@ -1,4 +1,4 @@
-"""`python -m chesspg.match A B`: two players meet, colours swapped, and the Elo between them with its interval."""
+"""`python -m chesspg.match A B`: two players meet, colors swapped, and the Elo between them with its interval."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from chesspg.arena.records.pgn import RESULTS, save_pgn, to_pgn
 from chesspg.games.game import Game
 from chesspg.players.player import Player
 
-GAMES, MOST = 100, 10_000  # if not given; the latter with a test that stops when it knows
-AT_ONCE = 1000  # pairs of games in progress; then what was played is saved and the test looked at …
-SLOW = 25  # … and so many with an engine or a test, but …
-FOR_A_PROCESS = 4  # … for each process at least as many, so that none has nothing to do
+GAMES, MOST = 100, 10_000  # of a match if not given; the latter with --sprt, which stops early
+AT_ONCE = 1000  # pairs of games in progress; when they are over the result is saved and the test is evaluated
+SLOW = 25  # pairs of games in progress with an engine or a test …
+FOR_A_PROCESS = 4  # … but at least this many for each process, so that none is idle
 
 DESCRIPTION = f"""\
-Play a match between two players: each opening twice with colours swapped, all games at once.
+Play a match between two players: each opening twice with colors swapped, all games at once.
 
 A player is one of: {roster.KNOWN}.
 A file may carry options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0 always plays the likeliest move.
-Any player may be weakened: 'greedy?random=0.3' moves at random three times in ten.
+Any player can be weakened: 'greedy?random=0.3' moves at random three times in ten.
 Games are never adjudicated. The game is that of the policy files, or chess.
 """
 
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = load_match(given.resume, settings, openings, game) if given.resume else None
         different = len(set(openings))
         if different < len(openings):
-            say(f"note: {source} has {different} openings for {len(openings)} pairs; they repeat")
+            say(f"note: {source} has {different} openings for {len(openings)} pairs of games, so openings repeat")
         bar = stack.enter_context(_progress())
         before = result.games if result else 0
         task = bar.add_task(f"{given.a} – {given.b}", total=games, completed=before, plies=0)
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         try:
             while not _decided(result, given.sprt):
-                # Numbers that make no match are told before its first move; any other error is a bug.
+                # Numbers that make no match are reported before its first move; any other error is a bug.
                 with one_line_errors(Unplayable):
                     played = next(parts, None)
                 if played is None:
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
     report(Console(highlight=False, soft_wrap=True), result, given.a, given.b, given.sprt)
     if interrupted:
-        goes_on = f"the same with --resume {kept} goes on" if kept else "with --json it could go on"
+        goes_on = f"the same command with --resume {kept} goes on" if kept else "with --json it could be resumed"
         say(f"interrupted after {result.games} of {games} games; {goes_on}")
     return INTERRUPTED if interrupted else 0
 
@@ -115,20 +115,20 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
 def _centipawns(values: Values) -> list[int | None]:
     if not values:
         return []
-    from chesspg.arena.uci.analysis import centipawns  # imports torch, as whoever told a value has
+    from chesspg.arena.uci.analysis import centipawns  # imports torch, as a player with values has done
 
     return [value if value is None else centipawns(value) for value in values]
 
 
 def report(console: Console, result: MatchResult, a: str, b: str, sprt: Sequence[float] | None = None) -> None:
-    """Print what came of a match, from A's side."""
+    """Print the result of a match, from A's side."""
     score, elo = result.score_interval, result.elo_interval
     ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
     rows = {
         "won, drawn, lost": _slashed(result.record),
-        "score": f"{result.score:.1%}   95 % interval {score.low:.1%} to {score.high:.1%}",
-        "Elo difference": f"{result.elo:+.0f}   95 % interval {elo.low:+.0f} to {elo.high:+.0f}",
-        "normalised Elo": f"{result.normalised_elo:+.0f}",
+        "score": f"{result.score:.1%}   95% interval {score.low:.1%} to {score.high:.1%}",
+        "Elo difference": f"{result.elo:+.0f}   95% interval {elo.low:+.0f} to {elo.high:+.0f}",
+        "normalized Elo": f"{result.normalised_elo:+.0f}",
         "stronger": f"with a likelihood of {result.los:.1%}",
         "pairs": f"{_slashed(ratings.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
         "as White": _slashed(result.as_white),
@@ -143,19 +143,19 @@ def report(console: Console, result: MatchResult, a: str, b: str, sprt: Sequence
         by_a, by_b = result.forfeited
         rows["forfeits"] = f"{by_a} by {a}, {by_b} by {b}, counted as losses"
     if sprt:
-        rows["SPRT"] = _told(result.sprt(*sprt), *sprt)
+        rows["SPRT"] = _sprt_row(result.sprt(*sprt), *sprt)
     console.print(Text(f"{a} against {b}", style="bold"))
     for name, value in rows.items():
         console.print(Text.assemble((name.ljust(18), "bold"), value))
     if abs(result.elo) == max(map(abs, elo)):
-        console.print(Text("An Elo of ±1200 stands for anything beyond.", style="dim"))
+        console.print(Text("An Elo of ±1200 stands for anything beyond it.", style="dim"))
 
 
-def _told(test: ratings.Sprt, elo0: float, elo1: float) -> str:
+def _sprt_row(test: ratings.Sprt, elo0: float, elo1: float) -> str:
     verdict = {
         "accept": f"{elo1:+g} Elo rather than {elo0:+g}",
         "reject": f"{elo0:+g} Elo rather than {elo1:+g}",
-        None: f"open whether {elo0:+g} or {elo1:+g} Elo",
+        None: f"undecided between {elo0:+g} and {elo1:+g} Elo",
     }[test.decision]
     return f"{verdict}   log-likelihood ratio {test.llr:+.2f}, bounds {test.lower:+.2f} and {test.upper:+.2f}"
 
@@ -173,7 +173,7 @@ def _slashed(counts: Record | ratings.Pentanomial) -> str:
 
 
 def _check(given: argparse.Namespace) -> None:
-    """Raise OSError or ValueError for what is wrong whoever plays."""
+    """Raise OSError or ValueError for mistakes that do not depend on the players."""
     if given.sprt:
         try:
             ratings.sprt((), *given.sprt)
@@ -210,14 +210,14 @@ def _parser() -> argparse.ArgumentParser:
         type=numbers.number(-ratings.BOUND, ratings.BOUND),
         nargs=2,
         metavar=("ELO0", "ELO1"),
-        help="stop when it is clear whether A is ELO1 stronger than B or only ELO0,\nby a sequential test at 5 %% each",
+        help="stop when a sequential test with 5%% errors decides whether A is\nELO1 stronger than B or only ELO0",
     )
     parser.add_argument("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
     parser.add_argument(
         "--max-plies",
         type=numbers.plies,
         metavar="P",
-        help="stop longer games and count them as draws, reported apart\n(default: never)",
+        help="stop longer games and count them as draws, reported separately\n(default: never)",
     )
     parser.add_argument(
         "--concurrency",
@@ -233,13 +233,13 @@ def _parser() -> argparse.ArgumentParser:
         "--json",
         metavar="FILE",
         type=Path,
-        help="write the result there, in between too; an existing file\nis replaced when the first games are over",
+        help="write the result there, also during the match; an existing\nfile is replaced after the first games",
     )
     parser.add_argument(
         "--resume",
         metavar="FILE",
         type=Path,
-        help="go on with the stopped match of that --json file;\nplayers and settings must be its, --games may be more",
+        help="go on with the match in that --json file; players and settings\nmust be the same, --games may be larger",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""`python -m chesspg.play [CHECKPOINT]`: a person plays a policy in the terminal."""
+"""`python -m chesspg.play [PLAYER]`: a person plays a policy in the terminal."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import argparse
 import contextlib
 import datetime
 import importlib
+import os
+import re
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -21,23 +26,29 @@ from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.players.draws import Draws
 from chesspg.players.player import Player
+from chesspg.policy.shipped import names_told
 
 DESCRIPTION = f"""\
-Play a policy in the terminal, by typing moves as in Nf3 or g1f3.
+Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; help lists the other commands.
 
-CHECKPOINT is {roster.KINDS["file"].form}; also random or greedy.
+PLAYER is one of:
+{roster.TABLE}
+({names_told()}).
 If none is named, it is the newest run under ./{roster.RUNS}, or else the strongest policy that ships.
 """
-HELP = """\
-a move        in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or a square in smaller games
-board         show the board again
-moves         all legal moves
-hint          the moves that the policy finds likeliest
-undo          take back your last move and the reply
-resign        give up
-save FILE     write the game as PGN
-quit          leave"""
-WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on coloured squares both sides are solid, told apart by colour
+PERSON = "you"
+MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or as another game writes them"
+
+
+class Command(NamedTuple):
+    """What the person may type instead of a move."""
+
+    form: str  # with a word in capitals if something may follow
+    about: str
+    do: Callable[[str], None]  # with what follows
+
+
+WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides are solid and differ in color
 BACKGROUND = {
     board.LAST: ("#cdd26a", "#aaa23a"),
     board.CHECK: ("#e05050", "#e05050"),
@@ -45,100 +56,204 @@ BACKGROUND = {
 }
 
 
+class Saved(NamedTuple):
+    """A file that this session wrote."""
+
+    games: dict[int, str]  # PGN by number of the game
+    content: bytes
+
+
 class Table:
     """The person at the terminal, the session, and the player, who may still be on the way."""
 
     def __init__(self, session: Session, opponent: Future[Player], name: str, console: Console) -> None:
         self.session, self.opponent, self.name, self.console = session, opponent, name, console
-        self.commands: dict[str, Callable[[], None]] = {
-            "help": lambda: self.say(HELP), "board": self.show, "moves": self.moves, "hint": self.hint,
-            "undo": self.undo, "resign": self.resign,
-        }  # fmt: skip
+        self.flipped = False  # whether the person's side is above
+        self.saved: dict[Path, Saved] = {}
+        commands = (
+            Command("help", "show this list", self.help),
+            Command("board", "show the board again", self.show),
+            Command("flip", "turn the board around", self.flip),
+            Command("moves", "all legal moves", self.moves),
+            Command("hint", "the moves that the policy finds likeliest", self.hint),
+            Command("eval", "the result that the policy expects", self.eval),
+            Command("fen", "the position as a FEN", self.fen),
+            Command("undo", "take back your last move and the reply", self.undo),
+            Command("go", "have the policy make this move for you", self.go),
+            Command("switch", "change sides: the policy plays yours from now on", self.switch),
+            Command("draw", "how a game is drawn", self.draws),
+            Command("resign", "give up", self.resign),
+            Command("new [FEN]", "a new game, from the same start or from a FEN", self.new),
+            Command("save FILE", "write the game as PGN", self.save),
+            Command("quit", "leave", lambda _: None),
+        )
+        self.commands = {command.form.split()[0]: command for command in commands}
 
     def run(self) -> None:
         """Play until the person leaves."""
-        self.say(f"You have {NAMES[self.session.seat]} against {self.name}. Type a move, or help.")
-        self.advance(shown=False)
+        self.begin()
         while (line := self.ask()) is not None:
             if self.opponent.done():
-                self.player()  # a policy that could not be read is told now, not a move later
+                self.player()  # a policy that could not be read is reported now, not a move later
             if line.lower() in ("quit", "exit"):
                 return
             if line:
                 self.obey(line)
 
     def obey(self, line: str) -> None:
-        word, _, argument = line.partition(" ")
+        word, argument = (*line.split(maxsplit=1), "")[:2]
+        command = self.commands.get(word.lower())
         try:
-            if word.lower() == "save":
-                self.save(argument.strip())
-            elif line.lower() in self.commands:
-                self.commands[line.lower()]()
+            if command and line not in self.session.legal_moves():  # a game may have a move of that name
+                if argument and " " not in command.form:
+                    raise ValueError(f"{word} takes nothing after it, got {argument!r}")
+                command.do(argument)
             elif self.session.result:
-                self.say("The game is over; undo, save FILE or quit.")
+                raise ValueError(f"the game is over, got {line[:40]!r}; expected new, undo, save FILE or quit")
             else:
-                self.session.move(line)
-                self.advance(shown=False)
+                self.move(line)
         except ValueError as error:
             self.say(str(error))
 
-    def advance(self, *, shown: bool) -> None:
-        """Let the player reply if it is its turn, show the board, and tell the end if it has come."""
-        session = self.session
-        if not session.result and not session.to_move:
-            player, number = self.player(), session.number
-            reply = session.reply(player)
-            if reply:
-                self.say(f"{self.name} plays {number} {_likely(reply)}")
-            shown = False
-        if not shown:
-            self.show()
-        if session.result:
-            self.say(f"{session.verdict}. {session.result}")
+    def move(self, text: str) -> None:
+        try:
+            self.session.move(text)
+        except ValueError as error:
+            if re.search(r"\d|\A[oO]-[oO]", text):
+                raise
+            raise ValueError(f"{error}; commands are {', '.join(self.commands)}") from None  # it may be meant for one
+        self.advance()
+
+    def begin(self) -> None:
+        seat = self.session.seat
+        self.say(f"You have {NAMES[seat]} against {self.name}. Type a move, or help.")
+        self.advance()
+
+    def advance(self) -> None:
+        """Let the player reply while it is its turn, show the board, and say how the game ended if it has."""
+        while not self.session.result and not self.session.to_move:
+            self.reply(f"{self.name} plays")
+        self.show()
+        self.say_end()
+
+    def reply(self, who: str) -> None:
+        player, number = self.player(), self.session.number
+        reply = self.session.reply(player)
+        if reply:
+            self.say(f"{who} {number} {_likely(reply)}")
+
+    def say_end(self) -> None:
+        if self.session.result:
+            self.say(f"{self.session.verdict}. {self.session.result}")
 
     def player(self) -> Player:
         """Waits for the player. A policy that can't be read ends the command."""
         with one_line_errors():
             return self.opponent.result()
 
-    def show(self) -> None:
-        self.console.print(draw(self.session.game, self.session.position, self.session.seat == 1, self.console))
+    # ---- Commands
 
-    def moves(self) -> None:
-        self.say(" ".join(self.session.legal_moves()) or "none, the game is over")
+    def help(self, _: str = "") -> None:
+        self.say(f"{'a move':<10} {MOVES}")
+        for command in self.commands.values():
+            self.say(f"{command.form:<10} {command.about}")
 
-    def hint(self) -> None:
-        if self.session.result:
-            raise ValueError("no hint: the game is over")
+    def show(self, _: str = "") -> None:
+        from_black = (self.session.seat == 1) != self.flipped
+        self.console.print(draw(self.session.game, self.session.position, from_black, self.console))
+
+    def flip(self, _: str = "") -> None:
+        self.flipped = not self.flipped
+        self.show()
+
+    def moves(self, _: str = "") -> None:
+        self.say(" ".join(self.session.legal_moves()) or "no legal moves: the game is over")
+
+    def hint(self, _: str = "") -> None:
+        self.going_on("no hint")
         for likely in self.session.hint(self.player()):
             self.say(_likely(likely))
 
-    def undo(self) -> None:
+    def eval(self, _: str = "") -> None:
+        self.going_on("no evaluation")
+        value = self.session.value(self.player())
+        side = f"{NAMES[0]} ({PERSON if self.session.seat == 0 else self.name})"
+        self.say(
+            f"{round(value, 2) + 0:+.2f} for {side}: an expected score of {(1 + value) / 2:.0%}; "
+            "+1 is a win, 0 a draw, -1 a loss"
+        )
+
+    def fen(self, _: str = "") -> None:
+        self.say(self.session.fen)
+
+    def undo(self, _: str = "") -> None:
         self.session.undo()
         self.show()
 
-    def resign(self) -> None:
-        if self.session.result:
-            raise ValueError("the game is over already")
-        self.session.resigned = True
-        self.advance(shown=True)
+    def go(self, _: str = "") -> None:
+        self.going_on("no move")
+        self.reply("For you it plays")
+        self.advance()
 
-    def save(self, path: str) -> None:
-        if not path:
-            raise ValueError("save where? As in: save game.pgn")
+    def switch(self, _: str = "") -> None:
+        self.going_on("no change of sides")
+        self.session.switch()
+        self.begin()
+
+    def draws(self, _: str = "") -> None:
+        game = self.session.game
+        ends = ", ".join(reason for reason in game.reasons[1:] if reason != "variant rule")
+        self.say(
+            "There is nothing to claim, since the game ends by itself as soon as a rule ends it. "
+            f"In {game.name} these are {ends}. {self.name} accepts no offers."
+        )
+
+    def resign(self, _: str = "") -> None:
+        self.going_on("no resignation")
+        self.session.resigned = True
+        self.say_end()
+
+    def new(self, start: str = "") -> None:
+        self.session = self.session.new(start)
+        self.begin()
+
+    def save(self, name: str = "") -> None:
+        """Write the game to a file; with the other games that went there in this session, as they are, if any did."""
+        if not name:
+            raise ValueError("the name of a file is missing; expected one, as in save game.pgn")
+        path = Path(os.path.expanduser(name)).absolute()
+        earlier = self.saved.get(path)
+        games = {**(earlier.games if earlier else {}), self.session.number_of_game: self.pgn()}
+        try:
+            ours = earlier is not None and path.exists() and path.read_bytes() == earlier.content
+            save_pgn(path, games.values(), replace=ours)
+            self.saved[path] = Saved(games, path.read_bytes())
+        except FileExistsError:
+            changed = " (it was changed since it was saved here)" if earlier else ""
+            raise ValueError(f"{name} exists and is not overwritten{changed}; choose another name") from None
+        except OSError as error:
+            raise ValueError(f"{name} can't be written: {error.strerror}") from None
+        held = f", which holds {len(games)} games now" if len(games) > 1 else ""
+        self.say(f"saved to {name}{held}; {', '.join(f'{side}: {who}' for side, who in self.authors().items())}")
+
+    def authors(self) -> dict[str, str]:
+        """Who had which side."""
+        return {NAMES[seat]: self.session.authors(seat, PERSON, self.name) for seat in (0, 1)}
+
+    def pgn(self) -> str:
         session = self.session
-        players = {NAMES[session.seat]: "you", NAMES[1 - session.seat]: self.name}
         date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
-        headers = {"Event": "chesspg play", "Date": date, **players}
+        headers = {"Event": "chesspg play", "Date": date, **self.authors()}
         if session.result:
             headers |= {"Result": session.result, "Termination": session.reason}
-        try:
-            save_pgn(path, [to_pgn(session.game, session.position, headers)], replace=False)
-        except FileExistsError as error:
-            raise ValueError(f"{error}; choose another name") from None
-        except OSError as error:
-            raise ValueError(f"{path} can't be written: {error.strerror}") from None
-        self.say(f"saved to {path}")
+        return to_pgn(session.game, session.position, headers)
+
+    # ---- Input and output
+
+    def going_on(self, what: str) -> None:
+        """Raise ValueError if the game is over."""
+        if self.session.result:
+            raise ValueError(f"{what}: the game is over")
 
     def ask(self) -> str | None:
         """A line of the person's, None when there are no more."""
@@ -153,7 +268,7 @@ class Table:
 
 
 def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
-    """The board in colours on a terminal, else as plain text."""
+    """The board in colors on a terminal, else as plain text."""
     squares = board.read_board(game, position, from_black=from_black) if console.color_system else None
     if squares is None:
         return Text(board.plain(game, position, from_black=from_black))
@@ -163,7 +278,7 @@ def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
         for piece, mark, dark in cells:
             white = piece in WHITE_PIECES
             sign = SOLID[WHITE_PIECES.index(piece)] if white else piece.replace("·", " ")
-            # The marks stay, for terminals and eyes that tell few colours.
+            # The marks stay, for terminals and eyes that distinguish few colors.
             text.append(mark[0] + sign + mark[1], f"{'#ffffff' if white else '#000000'} on {BACKGROUND[mark][dark]}")
         text.append("\n")
     return text.append(f"   {'  '.join(squares.files)}", "dim")
@@ -171,14 +286,17 @@ def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
+    for stream in (sys.stdin, sys.stdout):
+        with contextlib.suppress(AttributeError):  # another stream has been put in its place
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # terminals without pieces, bytes that are no text
     with polite_interrupt("goodbye"), contextlib.ExitStack() as stack:
         loader = ThreadPoolExecutor(1)
         stack.callback(loader.shutdown, wait=False)  # whoever leaves does not wait for an import
         with one_line_errors():
-            text = given.checkpoint or _default()
+            text = given.player or _default()
             if given.temperature is not None:
                 text += f"{'&' if '?' in text else '?'}temperature={given.temperature}"
-            game = roster.game_of([text])  # reads the header: a bad file is told at once
+            game = roster.game_of([text])  # reads the header: a bad file is reported at once
             if isinstance(game, Chess):
                 game = Chess(game.variant, backend="python-chess")  # one game is not worth compiling rules for
             draws = Draws(secrets.randbits(32) if given.seed is None else given.seed)
@@ -196,7 +314,7 @@ def _default() -> str:
     if default is None:
         raise ValueError(
             f"no run under ./{roster.RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
-            "or name a checkpoint"
+            "or name a player"
         )
     text, what = default
     print(f"{text}: {what}")
@@ -215,15 +333,15 @@ def _line_editing() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.play", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="whom to play")
+    parser.add_argument("player", metavar="PLAYER", nargs="?", help="whom to play against")
     parser.add_argument("--color", choices=("white", "black", "random"), default="white", help="yours (default: white)")
     parser.add_argument("--temperature", metavar="T", help="0 always plays the likeliest move (default: the policy's)")
     parser.add_argument(
         "--seed",
         type=numbers.seed,
-        help="makes the policy's moves the same again (default: others each time)",
+        help="the same number gives the same replies again\n(default: other replies each time)",
     )
-    parser.add_argument("--fen", metavar="FEN", help="the position to begin from")
+    parser.add_argument("--fen", metavar="FEN", help="the position to start from")
     return parser
 
 

@@ -1,145 +1,77 @@
-"""python -m chesspg.train: sample games from the current policy, weigh them by their outcome, step; again.
-
-python -m chesspg.train                                   ten minutes of chess
-python -m chesspg.train --config tic_tac_toe              a recipe that ships, or a path to one's own
-python -m chesspg.train --config chess_quick --data.games 512 --trainer.max_epochs 100
-python -m chesspg.train --init checkpoints/OTHER          start from that policy instead of from nothing
-python -m chesspg.train --resume checkpoints/RUN          go on where a run stopped, by its own config
-"""
+"""`python -m chesspg.train`: sample games from the current policy, weigh them by their outcome, step; again."""
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from chesspg.arena.commands import MISTAKE, one_line_errors, run
-from chesspg.arena.roster import RUNS
-from chesspg.policy import files
-from chesspg.training import configuration
-from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
-from chesspg.training.lock import check_new, is_rank_zero, is_unstarted, sole_writer
-from chesspg.training.module import NotFinite
+from chesspg.arena.commands import run, waiting
+from chesspg.policy.shipped import shipped_files
 
-DESCRIPTION = (
-    "Sample games from the current policy, weigh them by their outcome, step; again. Without arguments: ten minutes of "
-    "chess. NAME is a recipe that ships (see configs/) or a path to a YAML file; every field of it is also an option, "
-    "such as --data.games 512. A run writes one folder; --resume goes on with it."
-)
-USAGE = "%(prog)s [--config NAME]… [--init POLICY] [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE]…"
+DESCRIPTION = """\
+usage: python -m chesspg.train [--config RECIPE] [--FIELD VALUE …]
+       python -m chesspg.train --resume FOLDER [--FIELD VALUE …]
+
+Learn a game by policy gradients: sample games from the current policy, weigh
+them by their outcome, take a step; again. Ctrl-C stops a run, which --resume
+goes on with, bit for bit.
+
+  python -m chesspg.train                              ten minutes of chess
+  python -m chesspg.train --config tic_tac_toe_plain   one minute
+  python -m chesspg.train --config chess_quick --trainer.max_time 00:01:00:00
+
+the run:
+  --config RECIPE     what to learn and how: one of those below, or the path of
+                      a YAML file (default: chess_quick)
+  --resume FOLDER     go on with the run in this folder, by its own settings
+  --init POLICY       start from the weights of a policy file, .ckpt, run folder
+                      or policy that ships
+  --run FOLDER        the folder to write (default: a new one in checkpoints/)
+  --print_config      print the whole configuration, as a recipe, and stop
+  --help-all          list all fields, those of Lightning's Trainer included
+
+recipes:
+{recipes}
+
+fields of a recipe, of which any may be given here:
+  --data.game CLASS                 the game, as module.Class, such as
+                                    my_module.Nim from the current folder
+  --data.games N                    games in a rollout
+  --data.updates N                  optimizer steps per rollout
+  --data.max_plies N                stop longer games
+  --model.baseline NAME             none, running_mean, leave_one_out or value
+  --model.entropy_weight X          of the entropy bonus
+  --model.optimizer.init_args.lr X  the learning rate
+  --trainer.max_time DD:HH:MM:SS    when to stop
+  --trainer.max_epochs N            the number of rollouts after which to stop
+  --trainer.check_val_every_n_epoch N
+                                    rollouts between evaluation matches
+  --trainer.precision NAME          32-true or bf16-mixed
+  --trainer.accelerator NAME        cpu, gpu or auto
+  --seed_everything N               the seed of all random numbers
+
+docs/recipes.md says how the recipes came about, docs/metrics.md what is logged.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train. The exit code is 0, 1 for a loss that is not finite, 130 or 143 for a run that was stopped.
+    """Train; the exit code is that of `chesspg.training.run.train`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(arguments):
+        print(DESCRIPTION.format(recipes="\n".join(_recipes())), end="")
+        return 0
+    with waiting("loading PyTorch and Lightning …"):
+        from chesspg.training.run import train  # takes seconds
 
-    It is 2 for bad input, and for a file that can't be read or written, such as on a full disk.
-    """
-    with ExitStack() as stack:
-        with one_line_errors(*MISTAKES):
-            resumed, arguments = _arguments(sys.argv[1:] if arguments is None else arguments)
-            if resumed:
-                stack.enter_context(sole_writer(resumed))
-            cli = RunCLI.build(arguments, description=DESCRIPTION, prog="python -m chesspg.train", usage=USAGE)
-            stack.push(cli.lock)
-        return _train(cli)
+    return train(arguments)
 
 
-def _train(cli: RunCLI) -> int:
-    folder, trainer = cli.folder, cli.trainer
-    size = sum(p.numel() for p in cli.model.parameters())
-    network = type(cli.model.policy.network).__name__
-    checkpoint = folder / "last.ckpt" if cli.checkpoint else None
-    if trainer.is_global_zero:
-        print(
-            f"{cli.datamodule.game.name} · {network} of {size:,} parameters · {trainer.precision} · {folder}",
-            flush=True,
-        )
-    code = 0
-    try:
-        with _failed_writes_once():
-            for logger in trainer.loggers:
-                logger.log_hyperparams(cli.settings)
-            trainer.fit(cli.model, cli.datamodule, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
-    except NotFinite as error:
-        if trainer.is_global_zero:
-            print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # nobody reads what is printed any more, which is no fault of the run's files
-        raise
-    except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written
-        print(f"error: {error.filename or folder}: {error.strerror or error}{_go_on(folder)}", file=sys.stderr)
-        return MISTAKE
-    except SystemExit as error:  # Lightning's way to end after Ctrl-C and SIGTERM
-        if isinstance(error.__context__, BrokenPipeError):
-            raise
-        code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
-    if trainer.is_global_zero:
-        if code:
-            print(f"stopped{_go_on(folder)}")
-        if (folder / "last.ckpt").is_file():
-            print(f"play it with  python -m chesspg.play {folder}")
-    return code
-
-
-def _go_on(folder: Path) -> str:
-    """How to go on with a run that ended early, if it can be gone on with."""
-    if (folder / "last.ckpt").is_file():
-        return f"; go on with  python -m chesspg.train --resume {folder}"
-    if (folder / "config.yaml").is_file() and is_unstarted(folder):
-        return f"; there is no checkpoint yet, so the same command with --run {folder} begins anew"
-    return ""
-
-
-@contextmanager
-def _failed_writes_once() -> Iterator[None]:
-    """Report no failed write in a thread of a logger, which raises it again in the main thread."""
-    report = threading.excepthook
-    threading.excepthook = lambda failure: None if isinstance(failure.exc_value, OSError) else report(failure)
-    try:
-        yield
-    finally:
-        threading.excepthook = report
-
-
-def _arguments(arguments: list[str]) -> tuple[Path | None, list[str]]:
-    """The folder to resume in, if any, and the arguments with the recipe or the run's own config in front."""
-    early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
-    early.add_argument("--resume")
-    early.add_argument("-c", "--config", action="append", default=[])
-    early.add_argument("--run")
-    early.add_argument("--trainer.logger", dest="logger")
-    for argument in arguments:
-        option, _, value = argument.partition("=")
-        configuration.bound(value if argument.startswith("--") else argument, f"{option:.80}")
-    known, rest = early.parse_known_args(arguments)
-    if known.resume:
-        if known.config or known.run or any(argument.split("=")[0] == "--init" for argument in rest):
-            raise ValueError("--resume goes on with all that is the run's own; leave --config, --init and --run out")
-        folder = Path(known.resume)
-        for name in ("config.yaml", "last.ckpt"):
-            if not (folder / name).is_file():
-                begin = "; the command that it was started with begins it anew" if is_unstarted(folder) else ""
-                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}{begin}")
-        configuration.read(folder / "config.yaml", run=folder)
-        if (folder / "last.safetensors").is_file():  # else the next checkpoint writes it
-            files.read_header(folder)  # a damaged run is refused before anything is built
-        rest = configuration.logger(known.logger, folder) + rest
-        init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
-        return folder, ["--config", str(folder / "config.yaml"), "--resume", str(folder), *init, *rest]
-    recipes = [recipe(name) for name in known.config or [DEFAULT_RECIPE]]
-    for path in recipes:
-        configuration.read(path)
-    run = Path(known.run or RUNS / f"{recipes[-1].stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if is_rank_zero():
-        check_new(run)
-    rest = configuration.logger(known.logger, run) + rest
-    configs = [argument for recipe in recipes for argument in ("--config", str(recipe))]
-    return None, [*configs, "--run", str(run), *rest]
+def _recipes() -> list[str]:
+    """Each recipe that ships with the first line of its comment."""
+    lines = []
+    for name, path in shipped_files("configs", ".yaml").items():
+        with path.open(encoding="utf-8") as file:
+            lines.append(f"  {name:<18}{file.readline().lstrip('# ').rstrip()}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m chesspg.uci [CHECKPOINT]`: a policy is a chess engine, for any GUI that speaks UCI."""
+"""`python -m chesspg.uci [POLICY]`: a policy is a chess engine, for any GUI that speaks UCI."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from chesspg.arena import interrupts
-from chesspg.arena.commands import INTERRUPTED, Parser, fail, run, say
+from chesspg.arena.commands import INTERRUPTED, Parser, one_line_errors, run, say
 from chesspg.arena.uci.protocol import Engine
-from chesspg.policy.shipped import names_told, shipped_policies
+from chesspg.policy.shipped import shipped_policies
 
 DESCRIPTION = """\
 Speak the Universal Chess Interface on standard input and output. docs/uci.md has the options.
 
-CHECKPOINT is a policy file, .ckpt, run folder or name of a policy that ships; the option WeightsFile may name another
-later. If there is neither, it is the newest run under ./checkpoints, or else the strongest policy that ships.
+POLICY is a policy file, .ckpt, run folder or name of a policy that ships, with options as for every player, such as
+chess_quick?temperature=1. The option WeightsFile may name another later. If there is neither, it is the newest run
+under ./checkpoints, or else the strongest policy that ships.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = Parser("python -m chesspg.uci", description=DESCRIPTION, formatter_class=RawTextHelpFormatter)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", default="", help="what plays")
-    given = parser.parse_args(arguments)
-    name = given.checkpoint
-    if name and not os.path.exists(os.path.expanduser(name)) and name not in shipped_policies():
-        fail(f"there is no {name}; expected a policy file, .ckpt, run folder or one of the {names_told()}")
+    parser.add_argument("policy", metavar="POLICY", nargs="?", default="", help="what plays")
+    name = parser.parse_args(arguments).policy
+    if name and not os.path.exists(name) and name not in shipped_policies():
+        from chesspg.arena import roster  # takes a fifth of a second, which few GUIs have to wait for
+
+        with one_line_errors():
+            roster.policy_of(os.path.expanduser(name))
     for stream in (sys.stdin, sys.stdout):
         stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # any bytes, as file names may have
     code = 0
     try:
-        Engine(sys.stdout, given.checkpoint).run(sys.stdin)
+        Engine(sys.stdout, name).run(sys.stdin)
     except KeyboardInterrupt:
         say("\ninterrupted")
         code = 128 + interrupts.came() if interrupts.came() else INTERRUPTED

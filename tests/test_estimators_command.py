@@ -98,8 +98,8 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--tasks", "go"], "no task 'go'"),
-        (["--estimators", "best"], "no estimator 'best'"),
+        (["--tasks", "go"], "unknown task 'go'"),
+        (["--estimators", "best"], "unknown estimator 'best'"),
         (["--plies", "0"], "--plies must be a whole number from 1 to 1,000,000,000,000, got '0'"),
         (["--plies", "many"], "--plies"),
         (["--games", "3"], "--games must be an even number from 2 to 1,048,576, got '3'"),
@@ -108,7 +108,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
         (["--json", "."], "folder"),
         (["--pictures", "nowhere"], "no folder nowhere"),
         (["--folder", "file/runs"], "file"),
-        (["--folder", "other"], "other/tic_tac_toe/plain-1 is no run"),
+        (["--folder", "other"], "other/tic_tac_toe/plain-1 is not a run"),
         (["--lambda", "1"], "--lambda"),
     ],
 )

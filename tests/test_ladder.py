@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from chesspg import ladder
+from chesspg.arena.ladder.rating import Rating
 from chesspg.arena.matches import MatchResult, play_in_parts
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
@@ -70,10 +71,10 @@ def test_a_ladder_as_people_run_it(run: Path) -> None:
         assert row["score"] == (row["wins"] + row["draws"] / 2) / row["games"]
         assert 0 < row["distinct_games"] <= row["games"]
     assert sum(row["games"] for row in table["players"]) == 2 * sum(row["games"] for row in table["meetings"])
-    assert f"{table['players'][0]['low']:+.0f} to {table['players'][0]['high']:+.0f}" in done.stdout
+    assert f"{table['players'][0]['low']:.0f} to {table['players'][0]['high']:.0f}" in done.stdout
     texts = ["".join(node.itertext()) for node in ET.parse("l.svg").iter("{http://www.w3.org/2000/svg}text")]
-    assert {"0  random", "run", "updates"} <= set(texts)
-    assert Path("checkpoints/ladder.json").is_file()
+    assert {"0  random", "run", "updates", "Elo with random at 0, on a scale of these games alone"} <= set(texts)
+    assert Path("checkpoints/ladder-tic-tac-toe.json").is_file()
 
 
 def test_a_new_player_plays_only_what_is_missing(
@@ -88,7 +89,7 @@ def test_a_new_player_plays_only_what_is_missing(
     assert capsys.readouterr().out == before
     three = ["random", str(run), "--games", "400", "--within", "60"]
     assert ladder.main(three) == 0
-    book = json.loads(Path("checkpoints/ladder.json").read_text())
+    book = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
     new = book["players"][-1]
     assert new["player"] == "run/last.safetensors"
     assert len(played) > first
@@ -98,7 +99,7 @@ def test_a_new_player_plays_only_what_is_missing(
     second = len(played)
     assert ladder.main(three) == 0
     assert len(played) > second
-    assert len(json.loads(Path("checkpoints/ladder.json").read_text())["players"]) == 4
+    assert len(json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())["players"]) == 4
 
 
 def test_the_same_seed_plays_the_same_ladder(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,8 +116,7 @@ def test_no_games_show_what_is_known(run: Path, played: list[int], capsys: pytes
     assert ladder.main(["random", "greedy", str(run), "--games", "0", "--results", "r.json"]) == 0
     assert played == [40]
     told = capsys.readouterr().out
-    assert "no games connect with random" in told
-    assert "without a rating: greedy, run/last.safetensors" in told
+    assert "No games connect these with random, so they have no rating: greedy, run/last.safetensors." in told
     assert "wider than ± 40" in told
 
 
@@ -158,9 +158,9 @@ def test_ctrl_c_keeps_what_was_played(
     assert caught.value.code == 130
     told = capsys.readouterr()
     assert told.out == ""
-    assert "checkpoints/ladder.json keeps what was played" in told.err
-    assert len(json.loads(Path("checkpoints/ladder.json").read_text())["chunks"]) == 2
-    assert [path.name for path in Path("checkpoints").glob("[!.]*")] == ["ladder.json"]
+    assert "checkpoints/ladder-tic-tac-toe.json keeps what was played" in told.err
+    assert len(json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())["chunks"]) == 2
+    assert [path.name for path in Path("checkpoints").glob("[!.]*")] == ["ladder-tic-tac-toe.json"]
 
 
 def test_results_that_can_not_be_kept_are_one_line(
@@ -173,7 +173,7 @@ def test_results_that_can_not_be_kept_are_one_line(
     with pytest.raises(SystemExit) as caught:
         ladder.main(["random", "greedy", str(run)])
     assert caught.value.code == 2
-    assert capsys.readouterr().err == "error: checkpoints/ladder.json: No space left on device\n"
+    assert capsys.readouterr().err == "error: checkpoints/ladder-tic-tac-toe.json: No space left on device\n"
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def on_the_ladder(run: Path, ships: Path, capsys: pytest.CaptureFixture[str]) ->
     path = ships / "docs" / "ladder.json"
     players = ["random", "greedy", "greedy?random=0.5", "run/first.safetensors"]
     assert ladder.main([*players, "--games", "400", "--within", "90", "--json", str(path)]) == 0
-    Path("checkpoints/ladder.json").unlink()
+    Path("checkpoints/ladder-tic-tac-toe.json").unlink()
     capsys.readouterr()
     return path
 
@@ -195,7 +195,7 @@ def test_newcomers_meet_the_ladder_that_ships(
     assert ladder.main([*command, "--games", "80"]) == 0
     assert sum(played) == 160  # eighty are too few
     told = capsys.readouterr().out
-    assert "wider than ± 60, more --games would narrow them: run/" in told
+    assert "wider than ± 60, which more --games may narrow: run/" in told
     assert ladder.main([*command, "--games", "5000"]) == 0
     count, told = sum(played), capsys.readouterr().out
     assert count > 160
@@ -252,7 +252,7 @@ def test_an_engine_of_the_ladder_is_started_when_it_is_met(
         (["run", "greedy", "--fixed"], ("greedy is on the ladder that ships",)),
         (["minimax", "--fixed"], ("no ladder of chess ships",)),
         (["run", "--fixed", "--openings", "random:2"], ("random:1", "random:2")),
-        (["run", "--fixed", "--max-plies", "5"], ('"max_plies": 5',)),
+        (["run", "--fixed", "--max-plies", "5"], ("no --max-plies", "--max-plies 5")),
         (["run", "--fixed", "--json", "other.json"], ("other.json holds something other", "left as it is")),
         (
             ["run", "--fixed", "--json", "new.json", "--games", "0"],
@@ -267,13 +267,108 @@ def test_bad_newcomers_are_one_line_and_exit_code_two(
     refused(ladder.main, arguments, words)
     assert Path("other.json").read_text() == "[]"
     assert not Path("new.json").exists()
-    assert not Path("checkpoints/ladder.json").exists()
+    assert not Path("checkpoints/ladder-tic-tac-toe.json").exists()
+
+
+def test_players_of_the_ladder_that_ships_keep_their_ratings(
+    on_the_ladder: Path, played: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that a rating is the same number whichever command it comes from; a policy is known by its content."""
+    ships = {row["player"]: row for row in json.loads(on_the_ladder.read_text())["players"]}
+    Path("copy.safetensors").write_bytes(Path("run/first.safetensors").read_bytes())
+    command = ["random", "greedy", "copy.safetensors", "run/last.safetensors", "--json", "l.json"]
+    assert ladder.main([*command, "--games", "80"]) == 0
+    shown, table = capsys.readouterr().out, json.loads(Path("l.json").read_text())
+    rows = {row["player"]: row for row in table["players"]}
+    for name, first in (("random", "random"), ("greedy", "greedy"), ("copy.safetensors", "run/first.safetensors")):
+        assert [rows[name][key] for key in Rating._fields] == [ships[first][key] for key in Rating._fields]
+        assert rows[name]["against"] is None
+    assert rows["greedy"]["games"] < 400  # those of this file alone
+    new = rows["run/last.safetensors"]
+    assert new["low"] < new["rating"] < new["high"]
+    assert sum(new["against"].values()) == new["games"] == sum(played) == 80
+    assert len(set(new["against"]) & {"random", "greedy", "copy.safetensors"}) == 2
+    assert (table["scale"], table["anchor"]) == ("shipped", "random")
+    assert "Elo on the scale of the ladder that ships, where " in shown
+    assert "run/last.safetensors was rated against " in shown
+    assert "sampling error" in shown
+    for name, games in new["against"].items():
+        assert f"{name} ({games} games)" in shown
+    # What --fixed plays goes into the same file and counts; nobody whose rating stays has to be named.
+    assert ladder.main(["run/last.safetensors", "--fixed", "--games", "160"]) == 0
+    assert ladder.main(["run/last.safetensors", "copy.safetensors", "--games", "0", "--json", "l.json"]) == 0
+    [again] = [row for row in json.loads(Path("l.json").read_text())["players"] if row["against"]]
+    assert again["games"] == 160
+    # On a scale of its own the same ladder fits everybody to these games.
+    assert ladder.main([*command, "--own-scale", "--games", "0"]) == 0
+    table = json.loads(Path("l.json").read_text())
+    assert table["scale"] == "own"
+    assert all(row["against"] is not None for row in table["players"])
+    assert "Elo with random at 0, on a scale of these games alone.\n" in capsys.readouterr().out
+    # As does one whose players games connect with nobody on that ladder.
+    Path("checkpoints/ladder-tic-tac-toe.json").unlink()
+    assert ladder.main(["run/last.safetensors", "greedy?random=0.9", "--games", "40"]) == 0
+    shown = capsys.readouterr().out
+    assert "Elo with run/last.safetensors at 0" in shown
+    assert "(no games connect these players with the ladder that ships)" in shown
+
+
+def test_nothing_is_played_among_players_of_the_ladder_that_ships(
+    on_the_ladder: Path, played: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    players = ["greedy", "run/first.safetensors"]
+    assert ladder.main(players) == 0
+    assert played == []
+    assert "All of these players are on that ladder; --own-scale rates them" in capsys.readouterr().out
+    assert ladder.main([*players, "--own-scale", "--games", "40"]) == 0
+    assert played == [40]
+
+
+def test_other_conditions_have_a_scale_of_their_own(on_the_ladder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ladder.main(["random", "run/last.safetensors", "--games", "40", "--openings", "random:2"]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Elo with random at 0")]
+    assert "(the ladder that ships was played with --openings random:1 and no --max-plies, not with --openings" in line
+
+
+def test_no_single_rating_is_said(on_the_ladder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file in which the policy beats greedy and loses to random."""
+    assert ladder.main(["random", "greedy", "run/last.safetensors", "--games", "80", "--json", "l.json"]) == 0
+    path = Path("checkpoints/ladder-tic-tac-toe.json")
+    book = json.loads(path.read_text())
+    for chunk in book["chunks"]:
+        won = ("greedy" in (chunk["a"], chunk["b"])) == (chunk["a"] not in ("greedy", "random"))
+        chunk |= {"pairs": [0, 0, 0, 0, 20] if won else [20, 0, 0, 0, 0], "draws": 0, "truncated": 0}
+        chunk |= {"wins": 40 * won, "losses": 40 * (not won), "forfeits": [0, 0]}
+    path.write_text(json.dumps(book))
+    capsys.readouterr()
+    ask = ["random", "greedy", "run/last.safetensors", "--games", "0", "--json", "l.json"]
+    assert ladder.main(ask) == 0
+    assert "No single rating fits run/last.safetensors: it has -" in (shown := capsys.readouterr().out)
+    assert "against random alone and " in shown
+    [found] = json.loads(Path("l.json").read_text())["misfits"]
+    assert [one["against"] for one in found["alone"]] == ["random", "greedy"]
+
+
+def test_a_ladder_of_each_game_in_one_folder(run: Path) -> None:
+    """The second game is not refused because of the first."""
+    few = ["--games", "2", "--max-plies", "20"]
+    assert ladder.main(["random", "greedy", "--own-scale", *few]) == 0
+    assert ladder.main(["random", "run/last.safetensors", *few]) == 0
+    assert {path.name for path in Path("checkpoints").glob("[!.]*")} == {"ladder-chess.json", "ladder-tic-tac-toe.json"}
+
+
+def test_the_file_of_an_earlier_version_goes_on(run: Path, played: list[int]) -> None:
+    command = ["random", "run/first.safetensors", "--games", "40"]
+    assert ladder.main([*command, "--results", "checkpoints/ladder.json"]) == 0
+    assert ladder.main(command) == 0
+    assert played == [40]
+    assert {path.name for path in Path("checkpoints").glob("[!.]*")} == {"ladder.json"}
 
 
 def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Greedy beats the first, the first the last, the last greedy: as a file, for no such players are at hand."""
     assert ladder.main(["greedy", "run/first.safetensors", "run/last.safetensors", "--games", "80"]) == 0
-    path = Path("checkpoints/ladder.json")
+    path = Path("checkpoints/ladder-tic-tac-toe.json")
     book = json.loads(path.read_text())
     a, b, c = (entry["key"] for entry in book["players"])
     chunk = {**book["chunks"][0], "pairs": [0, 0, 0, 0, 20], "wins": 40, "draws": 0, "losses": 0, "truncated": 0}
@@ -281,7 +376,7 @@ def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(json.dumps(book))
     capsys.readouterr()
     assert ladder.main(["greedy", str(run), "--games", "0"]) == 0
-    assert "no ladder shows this: " in capsys.readouterr().out
+    assert "No ladder can show this: " in capsys.readouterr().out
 
 
 def test_games_given_up_are_told(
@@ -296,14 +391,14 @@ def test_games_given_up_are_told(
     assert ladder.main(["random", str(run), "--games", "40", "--json", "l.json"]) == 0
     told = [row["player"] for row in json.loads(Path("l.json").read_text())["players"] if row["forfeits"] == 2]
     assert told
-    assert f"{told[0]} gave up 2 games" in capsys.readouterr().out
+    assert f"{told[0]} forfeited 2 games." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], ("PLAYER",)),
-        (["greedy"], ("only one player, greedy", "two or more")),
+        (["greedy"], ("needs at least 2 players, got only greedy",)),
         (["random", "greedy", "random"], ("random is named twice",)),
         (["random", "run", "run/last.safetensors"], ("run/last.safetensors is named twice",)),
         (["random", "randm"], ("randm", "greedy")),
@@ -311,7 +406,10 @@ def test_games_given_up_are_told(
         (["random", "empty"], ("empty holds no policy file",)),
         (["random", "greedy", "--results", "damaged.json"], ("damaged.json is damaged", "left as it is")),
         (["random", "greedy", "run", "--results", "chess.json"], ("chess.json", "Chess", "TicTacToe", "left as it is")),
-        (["random", "greedy", "--results", "chess.json", "--openings", "random:4"], ('"openings": "random:4"',)),
+        (
+            ["random", "greedy", "--results", "chess.json", "--openings", "random:4"],
+            ("of games with --openings random:8 and no --max-plies, not of games with --openings random:4",),
+        ),
         (["random", "greedy", "--results", "run"], ("is a folder",)),
         (["random", "greedy", "--json", "nowhere/l.json"], ("nowhere",)),
         (["random", "greedy", "--picture", "nowhere/l.svg"], ("nowhere",)),
@@ -325,6 +423,7 @@ def test_games_given_up_are_told(
         (["random", "greedy", "--openings", "none.pgn"], ("none.pgn", "no such file")),
         (["random", "run", "--max-plies", "0"], ("--max-plies must be",)),
         (["random", "greedy", "--against", "weight"], ("weight", "updates")),
+        (["random", "greedy", "--fixed", "--own-scale"], ("--own-scale", "not allowed with", "--fixed")),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(
@@ -345,8 +444,16 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         ladder.main(["--help"])
     assert caught.value.code == 0
     told = capsys.readouterr().out
-    options = (
-        "--games --within --fixed --results --seed --openings --max-plies --concurrency --json --picture --against"
-    )
-    for word in (*options.split(), "random", "folder", "Ctrl-C", "updates", "plies", "seconds"):
+    options = "--games --within --fixed --own-scale --results --seed --openings --max-plies --concurrency --json"
+    for word in (
+        *options.split(),
+        "--picture",
+        "--against",
+        "random",
+        "folder",
+        "Ctrl-C",
+        "updates",
+        "plies",
+        "seconds",
+    ):
         assert word in told

@@ -49,7 +49,7 @@ def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     assert " / ".join(map(str, told["pentanomial"])) in done.stdout
     assert f"{told['wins']} / {told['draws']} / {told['losses']}" in done.stdout
     assert f"{told['score']:.1%}" in done.stdout
-    assert f"{told['elo']:+.0f}   95 % interval {told['elo_low']:+.0f} to {told['elo_high']:+.0f}" in done.stdout
+    assert f"{told['elo']:+.0f}   95% interval {told['elo_low']:+.0f} to {told['elo_high']:+.0f}" in done.stdout
     with pgn.open() as file:
         games = list(iter(lambda: chess.pgn.read_game(file), None))
     assert [game.headers["White"] for game in games] == ["greedy", "random"] * 2
@@ -209,7 +209,9 @@ def test_a_stopped_match_goes_on(
         interrupted(patch, 2)
         assert match.main([*arguments, "--json", str(part), "--pgn", str(pgn)]) == 130
     told = capsys.readouterr()
-    assert told.err.splitlines()[-1] == f"interrupted after 8 of 10 games; the same with --resume {part} goes on"
+    assert (
+        told.err.splitlines()[-1] == f"interrupted after 8 of 10 games; the same command with --resume {part} goes on"
+    )
     assert "8, 8 of them distinct" in told.out
     assert pgn.read_text().count("[Round") == 8
     assert comparable(part)["games"] == 8
@@ -270,7 +272,7 @@ def test_sprt_stops_when_it_is_clear(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert match.main([*arguments[:-2], "--resume", str(path)]) == 0  # decided already
     assert comparable(path) == told
     assert match.main(["random", "random", "--sprt", "-5", "5", "--games", "2", "--max-plies", "20"]) == 0
-    assert "open whether -5 or +5 Elo" in capsys.readouterr().out
+    assert "undecided between -5 and +5 Elo" in capsys.readouterr().out
 
 
 def test_openings_that_repeat_are_said_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,7 +280,7 @@ def test_openings_that_repeat_are_said_to(tmp_path: Path, capsys: pytest.Capture
     path.write_text("1. e4 e5 *\n\n1. d4 d5 *\n")
     arguments = ["random", "random", "--openings", str(path), "--games", "6", "--max-plies", "9"]
     assert match.main(arguments) == 0
-    assert capsys.readouterr().err == f"note: {path} has 2 openings for 3 pairs; they repeat\n"
+    assert capsys.readouterr().err == f"note: {path} has 2 openings for 3 pairs of games, so openings repeat\n"
     arguments[5] = "4"
     assert match.main(arguments) == 0
     assert capsys.readouterr().err == ""

@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import chess.pgn
@@ -16,10 +18,11 @@ import torch
 from rich.console import Console
 
 from chesspg import play
+from chesspg.arena import roster
 from chesspg.arena.session import Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
-from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.games.tic_tac_toe import TicTacToe, TicTacToeGames
 from chesspg.players.draws import Draws
 from chesspg.players.player import Player
 from chesspg.policy import files
@@ -83,12 +86,19 @@ def test_a_game_as_people_play_it_without_lightning(here: Path) -> None:
 
 def test_san_uci_and_mistakes(here: Path, person: Person) -> None:
     told = person.types("e4\nfish\nKe3\nd2d4\nE2E4\n\nmoves\n", "--seed", "1")
-    assert "'fish' is no move" in told
+    assert "unknown move 'fish'; moves are written as in Nf3 or g1f3; commands are help, board" in told
     assert "Ke3 is illegal here" in told
     assert "E2E4 is illegal here" in told
     assert told.count(" plays ") == 2
     assert " Nf3 " in told.splitlines()[-1] or " Nf3 " in told
     assert "(♟)" in told  # the reply is marked
+
+
+@pytest.mark.parametrize("text", ["fish", "help!", "?", "please move", "Ke"])
+def test_words_that_are_no_command_are_answered_with_those_that_are(here: Path, person: Person, text: str) -> None:
+    assert "; commands are help, board, flip" in person.types(f"{text}\n")
+    for move in ("O-O", "Ke3", "e9"):
+        assert "commands are" not in person.types(f"{move}\n")
 
 
 def test_ambiguous_moves_are_explained(here: Path, person: Person) -> None:
@@ -102,8 +112,8 @@ def test_hint_undo_board_and_help(here: Path, person: Person) -> None:
     assert "no move of yours to take back" in told
     first, *_, last = re.findall(r"8 [^a-h]*   a  b  c", told)
     assert first == last  # back at the beginning
-    for word in (*play.HELP.split("\n")[:1], "resign", "save FILE"):
-        assert word in told
+    for word in ("a move", "eval", "flip", "new [FEN]", "resign", "save FILE", "switch"):
+        assert re.search(rf"^(1\. )?{re.escape(word)} +[a-z]", told, re.MULTILINE)
     assert "never read" not in told
 
 
@@ -129,23 +139,161 @@ def test_temperature_zero_plays_the_first_hint(here: Path, person: Person) -> No
         assert f"{best[1]} ({best[2]}%)" == re.findall(r"\S+ \(\d+\.\d%\)", white)[0]
 
 
+def read_games(path: Path) -> list[chess.pgn.Game]:
+    with path.open() as file:
+        return list(iter(lambda: chess.pgn.read_game(file), None))  # type: ignore[arg-type]
+
+
 def test_resigning_saving_and_the_end(here: Path, person: Person) -> None:
     told = person.types(
-        "e4\nresign\nresign\nd4\nhint\nsave\nsave game.pgn\nsave game.pgn\nsave no/game.pgn\n", "--seed", "1"
+        "e4\nresign\nresign\nd4\nhint\nsave\nsave game.pgn\nsave no/game.pgn\nsave .\nsave ~nobody-here/g.pgn\n",
+        "--seed",
+        "1",
     )
     assert "Black wins: resignation – you lost. 0-1" in told
-    assert "the game is over already" in told
-    assert "The game is over; undo, save FILE or quit." in told
+    assert "no resignation: the game is over" in told
+    assert "the game is over, got 'd4'; expected new, undo, save FILE or quit" in told
     assert "no hint: the game is over" in told
-    assert "save where?" in told
-    assert "game.pgn exists and is not overwritten" in told
+    assert "the name of a file is missing" in told
     assert "no/game.pgn can't be written" in told
-    with (here / "game.pgn").open() as file:
-        game = chess.pgn.read_game(file)
-    assert game is not None
+    assert "~nobody-here/g.pgn can't be written" in told
+    assert ". exists and is not overwritten" in told
+    (game,) = read_games(here / "game.pgn")
     assert (game.headers["Result"], game.headers["Termination"]) == ("0-1", "resignation")
     assert (game.headers["White"], game.headers["Black"]) == ("you", "checkpoints/chess")
     assert len(list(game.mainline_moves())) == 2
+
+
+def test_a_file_of_this_session_is_saved_again(here: Path, person: Person) -> None:
+    """As the game goes on; a new game is added to it, and one that was taken back to is replaced."""
+    told = person.types(
+        "e4\nsave g.pgn\nd4\nsave ./g.pgn\nnew\nc4\nsave g.pgn\nundo\nb3\nresign\nsave g.pgn\n", "--seed", "1"
+    )
+    assert told.count("saved to g.pgn") == 3
+    assert told.count("which holds 2 games now") == 2
+    first, second = read_games(here / "g.pgn")
+    assert [move.uci() for move in first.mainline_moves()][::2] == ["e2e4", "d2d4"]
+    assert [move.uci() for move in second.mainline_moves()][::2] == ["b2b3"]
+    assert (first.headers["Result"], second.headers["Result"]) == ("*", "0-1")
+
+
+def test_a_file_that_is_not_this_sessions_is_not_overwritten(
+    here: Path, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "theirs.pgn").write_text("theirs")
+    assert "theirs.pgn exists and is not overwritten; choose" in person.types("e4\nsave theirs.pgn\nsave theirs.pgn\n")
+    assert (here / "theirs.pgn").read_text() == "theirs"
+    lines = iter(["save g.pgn", "e4", "save g.pgn", "quit"])
+
+    def edited(prompt: str) -> str:
+        line = next(lines)
+        if line == "e4":
+            (here / "g.pgn").write_text("annotated")
+        return line
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.input", edited)
+        assert play.main([]) == 0
+    assert "(it was changed since it was saved here)" in person.capsys.readouterr().out
+    assert (here / "g.pgn").read_text() == "annotated"
+
+
+PROMOTING = "3n3k/4P3/8/8/8/8/8/4K3 w - - 0 1"
+
+
+@pytest.mark.parametrize("text", ["e8", "e7e8", "E7E8", "e8+", "e8=K", "e7-e8", "e8="])
+def test_a_promotion_asks_for_the_piece(here: Path, person: Person, text: str) -> None:
+    told = person.types(f"{text}\nfen\n", "--fen", PROMOTING)
+    assert f"{text} needs a piece to promote to: e8=Q, e8=R, e8=B or e8=N\n" in told
+    assert PROMOTING in told
+    assert "exd8=Q, exd8=R, exd8=B or exd8=N" in person.types("exd8\n", "--fen", PROMOTING)
+    assert "exf8 is illegal here" in person.types("exf8\n", "--fen", PROMOTING)
+
+
+def test_eval_is_of_white_and_says_who_that_is(here: Path, person: Person) -> None:
+    game = Chess(backend="python-chess")
+    torch.manual_seed(4)
+    policy = Policy(game, MLP(game, hidden=(4,), value=True).requires_grad_(False))
+    files.save("value.safetensors", policy)
+
+    def value(position: str) -> str:
+        expected = policy.observe(game.start([position]).observe()).value
+        assert expected is not None
+        assert abs(float(expected[0])) > 0.01
+        return f"{float(expected[0]):+.2f}"
+
+    told = person.types("eval\n", "value.safetensors")
+    assert f"{value('startpos')} for White (you): an expected score of" in told
+    fen = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"
+    told = person.types("eval\n", "value.safetensors?random=0.5", "--color", "black", "--fen", fen)
+    turned = f"{-float(value(fen)):+.2f}"
+    assert f"{turned} for White (value.safetensors?random=0.5): an expected score of" in told
+    assert "no evaluation: this policy's network has no value head" in person.types("eval\n")
+    assert "no evaluation: this player has no policy" in person.types("eval\n", "greedy")
+    assert "no evaluation: the game is over" in person.types("resign\neval\n")
+
+
+def test_fen_and_new(here: Path, person: Person) -> None:
+    fen = "4k3/8/8/8/8/8/4P3/4K3 w - - 0 1"
+    told = person.types(f"e4\nnew {fen}\nfen\ne4\nnew\nfen\nnew rubbish\nfen\n", "--seed", "1")
+    assert told.count(f" {fen}\n") == 3  # a bad position leaves the game as it is
+    assert "'rubbish' is no position of chess" in told
+    assert told.count("You have White") == 3
+
+
+def test_new_games_of_one_seed_differ_and_come_again(here: Path, person: Person) -> None:
+    told = person.types("e4\n" + "new\ne4\n" * 5, "random", "--seed", "3")
+    replies = re.findall(r"plays 1\.\.\. (\S+)", told)
+    assert len(set(replies)) > 2
+    assert told == person.types("e4\n" + "new\ne4\n" * 5, "random", "--seed", "3")
+
+
+def test_flip(here: Path, person: Person) -> None:
+    told = person.types("flip\nflip\nflip\nswitch\n")
+    files_below = re.findall(r"^   ([a-h])  .*$", told, re.MULTILINE)
+    assert files_below == ["a", "h", "a", "h", "a"]  # after a change of sides one's own side is above still
+
+
+def test_switch_and_go_are_in_the_pgn(here: Path, person: Person) -> None:
+    told = person.types("e4\ngo\nswitch\ne6\nsave g.pgn\nundo\nmoves\n", "greedy", "--seed", "1")
+    assert "For you it plays 2. " in told
+    assert "saved to g.pgn; White: you and greedy, Black: greedy and you\n" in told
+    assert "You have Black against greedy" in told
+    (game,) = read_games(here / "g.pgn")
+    assert (game.headers["White"], game.headers["Black"]) == ("you and greedy", "greedy and you")
+    told = person.types("switch\nsave h.pgn\nresign\nswitch\ngo\n", "greedy", "--seed", "1")
+    (game,) = read_games(here / "h.pgn")
+    assert (game.headers["White"], game.headers["Black"]) == ("greedy", "you")
+    assert "White wins: resignation – you lost" in told
+    assert "no change of sides: the game is over" in told
+    assert "no move: the game is over" in told
+
+
+def test_draws_are_explained(here: Path, person: Person) -> None:
+    assert "In chess these are checkmate, stalemate, insufficient material" in person.types("draw\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict", "cp1252"])
+def test_bytes_that_are_no_text_and_terminals_without_pieces(here: Path, encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "chesspg.play", "random"],
+        input=b"\xff\xfe\x81\ne4\r\n save\tg.pgn \nfen\n", capture_output=True, cwd=here, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"unknown move" in done.stdout
+    assert b"saved to g.pgn" in done.stdout
+
+
+def test_commands_that_take_nothing(here: Path, person: Person) -> None:
+    told = person.types("board now\nquit  please\n")
+    assert "board takes nothing after it, got 'now'" in told
+    assert "quit takes nothing after it, got 'please'" in told
+
+
+@pytest.mark.parametrize("text", ["O-O", "0-0", "o-o", "e1g1"])
+def test_castling_as_people_write_it(here: Path, person: Person, text: str) -> None:
+    assert " plays 1... " in person.types(f"{text}\n", "greedy", "--fen", "4k3/8/8/8/8/8/8/4K2R w K - 0 1")
 
 
 def test_mating_the_policy(here: Path, person: Person) -> None:
@@ -157,9 +305,50 @@ def test_mating_the_policy(here: Path, person: Person) -> None:
 def test_tic_tac_toe(here: Path, person: Person) -> None:
     told = person.types("b2\nb2\nz9\nmoves\nhint\n", "checkpoints/tic_tac_toe", "--seed", "2")
     assert "b2 is not free" in told
-    assert "'z9' is no square" in told
+    assert "'z9'" in told
     assert "   a  b  c" in told
     assert re.search(r"plays 1\.\.\. [abc][123] \(", told)
+
+
+def test_all_commands_in_a_game_without_fen(here: Path, person: Person) -> None:
+    told = person.types(
+        "b2\nfen\neval\nflip\ngo\nswitch\nsave t.pgn\nnew\ndraw\nnew x2/1o1/3 x\nfen\nnew x\nwhat\nnew xx1/oo1/3 x\n"
+        "c3\nnew\n",
+        "checkpoints/tic_tac_toe", "--seed", "2",
+    )  # fmt: skip
+    assert re.search(r"tic-tac-toe has no FEN; as text, the position is 3/3/3 x moves b2 [abc][123]\n", told)
+    assert "has no value head" in told
+    assert "In tic-tac-toe these are three in a row, full board" in told
+    assert "position is x2/1o1/3 x" in told
+    assert "'x' is no tic-tac-toe position" in told
+    assert "commands are help" in told
+    assert '[White "you and checkpoints/tic_tac_toe"]' in (here / "t.pgn").read_text()
+
+
+class Twice(TicTacToe):
+    """Each player takes two squares in a row, and a move is called `fen`."""
+
+    name = "twice"
+
+    def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
+        games = super().start(positions)
+        for index, moves in enumerate(games.history):
+            games.player[index] = (len(moves) + 1) // 2 % 2
+        return games
+
+    def parse_move(self, position: str, text: str) -> int:
+        return super().parse_move(position, "b2" if text == "fen" else text)
+
+    def move_name(self, position: str, action: int) -> str:
+        return "fen" if action == 4 else super().move_name(position, action)
+
+
+def test_a_game_in_which_a_player_moves_twice(monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
+    monkeypatch.setattr("chesspg.arena.roster.game_of", lambda texts: Twice())
+    told = person.types("fen\na1\n", "random", "--seed", "1")
+    assert told.count("random plays") == 2
+    assert "has no FEN" not in told  # a legal move comes before a command of that name
+    assert "(x)" in told or " x " in told
 
 
 def test_players_without_a_network(here: Path, person: Person) -> None:
@@ -195,7 +384,7 @@ def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.Mo
     files.save(path, Policy(game, MLP(game, hidden=(4,))))
     (ships / "docs" / "ladder.json").write_text('{"players": [{"player": "ours", "rating": 812}]}')
     told = person.types("e4\n", "--temperature", "0").splitlines()
-    assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, of 812 Elo"
+    assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder"
     assert told[1].startswith("You have White against ours?temperature=0.")
     path.write_bytes(path.read_bytes()[:-1])
     for arguments in ([], ["ours"]):
@@ -216,6 +405,36 @@ def test_a_file_whose_weights_do_not_fit_is_told_while_playing(here: Path, perso
     header.network["init_args"]["hidden"] = [5]
     files.write(path, header, policy.network.state_dict())
     assert "does not fit its network" in person.types("e4\nd4\n", code=2)
+
+
+def test_a_network_that_is_not_known_is_reported_before_the_game(here: Path, person: Person) -> None:
+    path = Path("checkpoints/chess/last.safetensors")
+    header = files.read_header(path)
+    files.write(path, replace(header, network={"class_path": "theirs.Net", "init_args": {}}), {})
+    with pytest.raises(SystemExit):
+        play.main([])
+    told = person.capsys.readouterr()
+    assert "You have" not in told.out
+    assert re.fullmatch(rf"error: {path.parent} needs the network theirs.Net, which is not a class of .*\n", told.err)
+
+
+def test_help_lists_every_kind_of_player(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        play.main(["--help"])
+    told = capsys.readouterr().out
+    for word in (
+        "random ",
+        "greedy ",
+        "minimax?depth=2",
+        "uci:stockfish?nodes=1000",
+        "RUN?temperature=0.5",
+        "…?random=0.3",
+    ):
+        assert f"\n  {word}" in told
+    assert all(len(line) <= 120 for line in told.splitlines())
+    for kind in roster.KINDS.values():
+        assert f"  {kind.example} " in told
+        assert kind.about in told
 
 
 def test_what_went_wrong_in_loading_is_told_at_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:

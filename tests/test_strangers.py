@@ -89,11 +89,11 @@ def test_no_command_imports_what_a_file_names(
     said = io.StringIO()
     Engine(said, named).run(io.StringIO("uci\nisready\nquit\n"))
     assert any(path in line and "error" in line for line in said.getvalue().splitlines())
+    refused(play.main, [named], [path])
     if part == "game":
-        refused(play.main, [named], [path])
-        assert roster.newest_run(of=Chess) is None
+        assert roster.newest_run(wanted=lambda game: isinstance(game, Chess)) is None
     assert report.main([]) == 0  # says so on the page
-    assert path in Path("report.html").read_text()
+    assert path in Path(theirs, "report.html").read_text()
     assert not Path("proof").exists()
     assert not {name for name in sys.modules if name.startswith(("checkpoints", "antigravity", "idlelib.idle"))}
 
@@ -144,7 +144,7 @@ def test_every_command_refuses_weights_it_cannot_play(
     [line] = capsys.readouterr().err.splitlines()
     assert words in line
     assert report.main([]) == 0
-    assert words in Path("report.html").read_text()
+    assert words in Path(theirs, "report.html").read_text()
 
 
 ODD: list[Any] = [None, True, -1, 0.5, 1e308, float("nan"), float("inf"), 10**400, "x", "", [], {}, [[]], {"a": 1}]

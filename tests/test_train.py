@@ -222,9 +222,8 @@ def test_stopped_by_a_signal(
     out, error, code = end_of(process)
     assert code == 128 + number
     assert "Traceback" not in error
-    assert out.endswith(
-        "stopped; go on with  python -m chesspg.train --resume run\nplay it with  python -m chesspg.play run\n"
-    )
+    assert "\nstopped; go on with  python -m chesspg.train --resume run\n" in out
+    assert out.endswith("\nplay it with  python -m chesspg.play run\n")
     done = read_checkpoint(run / "last.ckpt")["chesspg"]["played"]["rollouts"]
     assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0
     assert [int(row["epoch"]) for row in rollouts(run)] == list(range(done + 1))
@@ -406,17 +405,46 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in logged.split():
         assert float(row[name]) >= 0, name
     out = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"chess · ResidualNet of [\d,]+ parameters · (32-true|bf16-mixed) · run", out[0])
-    evaluation = r"random 0\.\d\d \(0\.\d\d–\d\.\d\d\) W\d D\d L\d · rating -?\d+ \(-?\d+–-?\d+\) · \d+ plies a game"
-    assert re.match(f"update +0 · 0 games · {evaluation}", out[1])
-    assert re.match(r"update +2 · 8 games · .* · entropy \d\.\d\d", out[3])
-    assert out[-1] == "play it with  python -m chesspg.play run"
+    assert re.fullmatch(r"chess · ResidualNet of [\d,]+ parameters · (32-true|bf16-mixed)", out[0])
+    assert out[1] == "run folder  run"
+    rows = [line for line in out if re.match(r" +\d+ +\d+ ", line)]
+    assert [row.split()[:2] for row in rows] == [["0", "0"], ["1", "4"], ["2", "8"]]
+    assert re.fullmatch(r" +0 +0 +\d+ \(\d+–\d+\) +-?\d+ \(-?\d+–-?\d+\)", rows[0])
+    assert out[-2:] == ["see it with  python -m chesspg.report run", "play it with  python -m chesspg.play run"]
 
 
 def test_a_run_without_a_name_gets_one(folder: Path) -> None:
     assert train("--config small.yaml --trainer.max_epochs 1") == 0
     (run,) = (folder / "checkpoints").iterdir()
     assert re.fullmatch(r"small-\d{8}-\d{6}", run.name)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ("--config tic_tac_toe --data.game TicTacToe", "tic_tac_toe"),
+        ("--config tic_tac_toe --data.game chesspg.games.tic_tac_toe.TicTacToe", "tic_tac_toe"),
+        ("--config chess_plain --data.game TicTacToe", "tic_tac_toe"),
+        ("--config chess_plain --data.game=chesspg.games.tic_tac_toe.TicTacToe", "tic_tac_toe"),
+        ("--config chess_plain --data.game.class_path chesspg.games.tic_tac_toe.TicTacToe", "tic_tac_toe"),
+        ("--config chess_plain --data.game.init_args.variant atomic", "chess_atomic"),
+        ("--config chess_plain --data.games 2", "chess_plain"),
+    ],
+)
+def test_a_run_of_another_game_than_the_recipes_is_named_after_it(options: str, name: str, folder: Path) -> None:
+    line = f"{options} --model.network chesspg.policy.networks.MLP --model.network.init_args.hidden [2]"
+    rest = "--trainer.callbacks [] --trainer.max_epochs 1 --data.games 2 --data.max_plies 4 --data.updates 1"
+    assert train(f"{line} {rest} --trainer.accumulate_grad_batches 1") == 0
+    (run,) = (folder / "checkpoints").iterdir()
+    assert re.fullmatch(rf"{name}-\d{{8}}-\d{{6}}", run.name)
+
+
+def test_two_runs_that_begin_in_one_second(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.strftime", lambda form: "20261126-120000")
+    for _ in range(3):
+        assert train("--config small.yaml --trainer.max_epochs 1") == 0
+    names = {run.name for run in (folder / "checkpoints").iterdir()}
+    assert names == {f"small-20261126-120000{number}" for number in ("", "-2", "-3")}
 
 
 # --- Configuration ---------------------------------------------------------------------------------------------------
@@ -515,7 +543,7 @@ def test_print_config_is_complete(short: str, folder: Path, capsys: pytest.Captu
 
 def test_help_is_complete(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--help"])
+        main(["--help-all"])
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     for field in ("--resume", "--run", "--config", "--model.baseline", "--model.clip", "--data.games", "--data.starts",
@@ -569,7 +597,7 @@ BAD = {
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
     "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "take MLP"),
     "unknown opponent": ("--trainer.callbacks.init_args.opponents [kasparov]", "kasparov"),
-    "a gate the wrong way round": ("--trainer.callbacks.init_args.gate [10,0]", "10 and 0 Elo; the lower first"),
+    "a gate the wrong way round": ("--trainer.callbacks.init_args.gate [10,0]", "the lower first, got 10 and 0"),
     "odd games of evaluation": ("--trainer.callbacks.init_args.games 3", "games is 3"),
     "unknown recipe": ("--config nowhere", "chess_quick"),
     "an existing folder": ("--run there", "--resume there"),

@@ -118,11 +118,19 @@ def test_quit_while_thinking_and_while_loading(start: Callable[..., subprocess.P
     say(engine, "quit")
     assert engine.wait(timeout=10) == 0
     engine = start(weights)
-    say(engine, "uci", until="uciok")
-    say(engine, "isready", "quit")
-    assert engine.wait(timeout=10) == 0
-    assert engine.stderr
-    assert engine.stderr.read() == ""
+    said, complaints = engine.communicate("uci\nisready\nposition startpos\ngo\nquit\n", timeout=60)
+    assert [line.split()[0] for line in said.splitlines() if not line.startswith(("id", "option"))] == [
+        "uciok", "info", "readyok", "info", "info", "bestmove"
+    ]  # fmt: skip
+    assert (engine.returncode, complaints) == (0, "")
+
+
+def test_quit_waits_for_nothing_that_needs_no_answer(start: Callable[..., subprocess.Popen[str]], weights: str) -> None:
+    """`position` loads the policy, for which torch is imported; what plays is said when that is done."""
+    engine = start(weights)
+    said, complaints = engine.communicate("uci\nposition startpos\nquit\n", timeout=60)
+    assert said.splitlines()[-1] == "uciok"
+    assert (engine.returncode, complaints) == (0, "")
 
 
 def test_bytes_that_are_no_text(weights: str) -> None:
@@ -130,7 +138,7 @@ def test_bytes_that_are_no_text(weights: str) -> None:
         [*COMMAND, weights], env=ENVIRONMENT, timeout=60, capture_output=True,
         input=b"\xff\xfe\x00go\n\xc3\x28 uci\nsetoption name WeightsFile value /\xff\r\ngo searchmoves e2e4\r\n\x80",
     )  # fmt: skip
-    assert b"no policy file at /\xff;" in done.stdout or b"no policy file at /\xff" in done.stdout
+    assert b"unknown policy '/\\udcff'" in done.stdout
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -159,7 +167,12 @@ def test_ctrl_c(start: Callable[..., subprocess.Popen[str]], weights: str) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere"], ("no nowhere", "expected a policy file", "run folder", "policies that ship: ")),
+        (["nowhere"], ("unknown policy 'nowhere'", "expected a policy file", "run folder", "policies that ship: ")),
+        (["nowhere?temperature=1"], ("no file 'nowhere'", "expected a policy file")),
+        (["greedy"], ("'greedy' is a player without a policy", "expected a policy file")),
+        (["uci:stockfish?nodes=1"], ("is a player without a policy",)),
+        (["chess_quick?temprature=1"], ("unknown option 'temprature'", "temperature, random")),
+        (["chess_quick?temperature=hot"], ("0 or a number from 0.01 to 100, got 'hot'",)),
         (["--fish"], ("--fish", "--help")),
     ],
 )

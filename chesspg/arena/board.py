@@ -1,4 +1,4 @@
-"""A board as cells, from a game's own drawing, so that it can be turned round and coloured."""
+"""A board as cells, from a game's own drawing, so that it can be turned around and colored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LAST, CHECK, PLAIN = "()", "!!", "  "  # what stands left and right of a piece: 
 class Cell(NamedTuple):
     piece: str  # one character
     mark: str  # LAST, CHECK or PLAIN
-    dark: bool  # of the two colours of a chequered board
+    dark: bool  # of the two colours of a checkered board
 
 
 class Row(NamedTuple):

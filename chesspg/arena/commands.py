@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ def run(main: Callable[[], int]) -> NoReturn:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # to the end
     interrupts.install()
     sys.unraisablehook = _not_lost
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
     try:
         interrupts.working(True)
         code: int | str | None = main()
@@ -172,6 +174,19 @@ def interrupt_later() -> Iterator[None]:
         restore()
         if came:
             signal.raise_signal(came[0])
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show a person at a terminal what takes so long, until it is done."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print(text, end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print(" " * len(text), end="\r", file=sys.stderr, flush=True)
 
 
 class Busy(ValueError):

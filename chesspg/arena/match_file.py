@@ -19,9 +19,15 @@ from chesspg.policy.files import write_text
 
 
 def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResult) -> None:
-    """Write settings, figures and games in one step. Raises OSError if it can't be written.
+    """Write settings, figures and games in one step.
 
-    settings: what the match is of, as JSON has it; under `sprt` the two Elos of a test, if there is one.
+    Args:
+        path: The file.
+        settings: Players and conditions of the match, for JSON; under `sprt` the two Elos of a test, if there is one.
+        result: The games so far.
+
+    Raises:
+        OSError: The file can't be written.
     """
     played = []
     for number, (position, points, reason) in enumerate(
@@ -44,26 +50,33 @@ def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResul
 def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence[str], game: Game) -> MatchResult:
     """The games of a match that was saved, to go on from.
 
-    settings: those of the match that is to go on; the file's must be the same.
-    openings: that match's, of which the file's games must be the first.
-    game: whose rules the games must keep.
-    Raises OSError if it can't be read, and ValueError naming the difference if it is of another match, damaged, or says
-    what can't have happened.
+    Args:
+        path: The file.
+        settings: Those of the match that is to go on; the file's must be the same.
+        openings: That match's; the file's games must be of the first of them.
+        game: Whose rules the games must keep.
+
+    Returns:
+        The games.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: The file is of another match, which the message says, or damaged, or says what can't have happened.
     """
     path = Path(path)
     try:
-        told = parse_json(path.read_text(encoding="utf-8"))
-        theirs = {name: told[name] for name in settings}
-        played = told["played"]
+        saved = parse_json(path.read_text(encoding="utf-8"))
+        theirs = {name: saved[name] for name in settings}
+        played = saved["played"]
         result = MatchResult(
             results=tuple(one["result"] for one in played),
             positions=tuple(one["game"] for one in played),
             reasons=tuple(one["reason"] for one in played),
-            seconds=told["seconds"],
+            seconds=saved["seconds"],
             forfeits={number: one["forfeit"] for number, one in enumerate(played) if "forfeit" in one},
             values={number: tuple(one["values"]) for number, one in enumerate(played) if "values" in one},
         )
-        if result.games % 2 or not result.games or result.games != told["games"]:
+        if result.games % 2 or not result.games or result.games != saved["games"]:
             raise ValueError
         if not all(isinstance(position, str) for position in result.positions):
             raise TypeError

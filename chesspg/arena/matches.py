@@ -1,4 +1,4 @@
-"""A match: two players, paired openings, colours swapped, all games in progress at once."""
+"""A match: two players, paired openings, colors swapped, all games in progress at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORFEITED = "forfeit"  # the reason of a game that a player gave up, such as an 
 
 
 class Record(NamedTuple):
-    """So many games won, drawn and lost."""
+    """Numbers of games won, drawn and lost."""
 
     wins: int
     draws: int
@@ -36,14 +36,16 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class MatchResult:
-    """What came of a match of A against B. Games 2k and 2k + 1 are a pair: one opening, A first on seat 0."""
+    """The result of a match of A against B. Games 2k and 2k + 1 are a pair: one opening, A first on seat 0."""
 
     results: tuple[float, ...]  # [games] for A: 1 won, 0.5 drawn or truncated, 0 lost
     positions: tuple[str, ...]  # [games] each game as text, its opening included
     reasons: tuple[str, ...]  # [games] how the rules ended it; or TRUNCATED, or FORFEITED
     seconds: float  # wall time of the games
     forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its loser gave it up
-    values: Mapping[int, Values] = field(default_factory=dict)  # game -> [plies behind the opening] if a player tells
+    values: Mapping[int, Values] = field(
+        default_factory=dict
+    )  # game -> [plies after the opening], if a player evaluates
 
     @property
     def games(self) -> int:
@@ -94,7 +96,7 @@ class MatchResult:
 
     @property
     def score_interval(self) -> ratings.Interval:
-        """95 %, from the pairs."""
+        """95%, from the pairs."""
         return ratings.score_interval(self.pairs, self._distinct)
 
     @property
@@ -104,7 +106,7 @@ class MatchResult:
 
     @property
     def elo_interval(self) -> ratings.Interval:
-        """95 %: the Elo of the score's interval."""
+        """95%: the Elo of the score's interval."""
         return ratings.Interval(*map(ratings.elo, self.score_interval))
 
     @property
@@ -143,7 +145,7 @@ class MatchResult:
 
     @property
     def truncated(self) -> int:
-        """Games stopped at the ply cap: counted as draws, because nobody adjudicates a match."""
+        """Games stopped at the ply cap: counted as draws, because matches are not adjudicated."""
         return self.reasons.count(TRUNCATED)
 
     @property
@@ -157,14 +159,14 @@ class MatchResult:
         return self.distinct_games / self.games
 
     def __add__(self, other: MatchResult) -> MatchResult:
-        """This match, gone on with."""
+        """This match, continued with another part."""
         return MatchResult(
             self.results + other.results,
             self.positions + other.positions,
             self.reasons + other.reasons,
             self.seconds + other.seconds,
             {**self.forfeits, **{self.games + game: why for game, why in other.forfeits.items()}},
-            {**self.values, **{self.games + game: told for game, told in other.values.items()}},
+            {**self.values, **{self.games + game: some for game, some in other.values.items()}},
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -204,17 +206,29 @@ def play_match(
     max_plies: int | None = None,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> MatchResult:
-    """Play `games` games, an even number, half with each colour, on games / 2 random openings.
+    """Play games on random openings, each opening with both colors.
 
-    opening_plies: random plies at the start; an eighth of the board's squares if not given, 8 for chess.
-    max_plies, on_ply: as of `play_in_parts`.
-    Raises Unplayable for numbers that make no match, before the first move.
+    Args:
+        game: What is played.
+        a: The player whose side the result is seen from.
+        b: Its opponent.
+        games: How many games, an even number, on half as many openings.
+        opening_plies: Random plies at the start; an eighth of the board's squares if not given, 8 for chess.
+        seed: Of the openings and of the moves.
+        max_plies: As of `play_in_parts`.
+        on_ply: As of `play_in_parts`.
+
+    Returns:
+        The result.
+
+    Raises:
+        Unplayable: The numbers make no match; raised before the first move.
     """
     plies = default_plies(game) if opening_plies is None else opening_plies
     if games <= 0 or games % 2:
-        raise Unplayable(f"{games} games; an even number above 0 would do, as each opening is played twice")
+        raise Unplayable(f"games must be even and at least 2, as each opening is played twice, got {games}")
     if plies < 0:
-        raise Unplayable(f"{plies} opening plies; 0 or more would do")
+        raise Unplayable(f"opening_plies must be at least 0, got {plies}")
     openings = random_openings(game, games // 2, plies, seed)
     (result,) = play_in_parts(game, a, b, openings, seed=seed, max_plies=max_plies, on_ply=on_ply)
     return result
@@ -232,19 +246,31 @@ def play_in_parts(
     before: MatchResult | None = None,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> Iterator[MatchResult]:
-    """Play each opening twice, colours swapped, and tell the result so far after each `part` pairs of games.
+    """Play each opening twice, colors swapped, and yield the result so far after each part.
 
-    max_plies: a game that gets so long, the longest opening included, is stopped and counted as a draw and as
-        truncated. None: never, and random players may take hundreds of plies a game.
-    part: so many pairs are in progress at once; all if not given. No game depends on it, except that a network may
-        round otherwise in a batch of another size.
-    before: how the pairs of the first openings went, which are not played again.
-    on_ply: called after each ply with the number of games over and of plies played so far, those of `before` left out.
-    Raises Unplayable, before the first move, if max_plies leaves nothing to play.
+    Args:
+        game: What is played.
+        a: The player whose side the result is seen from.
+        b: Its opponent.
+        openings: Positions to start from.
+        seed: Of the moves.
+        max_plies: A game of this length, the longest opening included, is stopped and counted as a draw and as
+            truncated. None: never, and random players may take hundreds of plies per game.
+        part: How many pairs of games are in progress at once; all if not given. No game depends on it, except that a
+            network may round differently in a batch of another size.
+        before: The result of the pairs of the first openings, which are not played again.
+        on_ply: Called after each ply with the number of games over and of plies played so far, without those of
+            `before`.
+
+    Yields:
+        The result so far.
+
+    Raises:
+        Unplayable: max_plies leaves nothing to play; raised before the first move.
     """
     longest = max(len(split_position(opening)[1]) for opening in openings)
     if max_plies is not None and max_plies <= longest:
-        raise Unplayable(f"at most {max_plies} plies a game, {longest} of them opening; more than {longest} would do")
+        raise Unplayable(f"max_plies must be more than the {longest} plies of the longest opening, got {max_plies}")
     first = before.games // 2 if before else 0
     draws, seats = Draws(seed), listen(a, b)
     over = plies = 0

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-Z = 1.959963984540054  # the normal quantile of a two-sided 95 % interval
-BOUND = 1200.0  # Elo differences are cut off here: score 0.999; no match of ours could tell more
-FEW = 10  # degrees of freedom, from which on an expansion of Student's t is good to 0.2 %
+Z = 1.959963984540054  # the normal quantile of a two-sided 95% interval
+BOUND = 1200.0  # Elo differences are cut off here, at a score of 0.999; no match here could show more
+FEW = 10  # degrees of freedom, from which on an expansion of Student's t is good to 0.2%
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a pair of games
 
 Pentanomial = tuple[int, int, int, int, int]
@@ -25,13 +25,13 @@ class Sprt(NamedTuple):
     llr: float  # log of the likelihood of H1 over that of H0
     lower: float  # at or below it H0 is accepted
     upper: float  # at or above it H1 is accepted
-    decision: Literal["accept", "reject"] | None  # what becomes of H1; None: go on
+    decision: Literal["accept", "reject"] | None  # what becomes of H1; None: undecided
 
 
 def elo(score: float) -> float:
     """The Elo difference 400 · log₁₀(s / (1 − s)) of an expected score s in [0, 1], Elo (1978), cut off at ±BOUND."""
     if not 0 <= score <= 1:
-        raise ValueError(f"score {score} is not between 0 and 1")
+        raise ValueError(f"a score must be between 0 and 1, got {score}")
     if score in (0, 1):
         return BOUND if score else -BOUND
     return max(-BOUND, min(BOUND, 400 * math.log10(score / (1 - score))))
@@ -43,32 +43,36 @@ def expected_score(difference: float) -> float:
 
 
 def effective_games(pairs: Sequence[float]) -> float:
-    """How many independent won-or-lost games would tell the score as well as these pairs do.
-
-    pairs: [P] the mean score of each pair of games, of one opening with colours swapped, in [0, 1].
+    """How many independent won-or-lost games would determine the score as well as these pairs do.
 
     A mean of n won-or-lost games has variance s(1 − s)/n; the mean of P pairs has σ²/P. Equal where
 
         n = P · s(1 − s) / σ²
 
-    More than 2P when there are draws or when an opening favours one colour: then pairs vary less than coin flips.
+    More than 2P when there are draws or when an opening favors one color: then pairs vary less than coin flips.
     s and σ² are taken with one pseudo pair of two fair coin flips added (scores 0, ½, 1 with weights ¼, ½, ¼),
     so that pairs that are all alike, all wins or all draws, leave a finite n.
+
+    Args:
+        pairs: [P] the mean score of each pair of games, of one opening with colors swapped, in [0, 1].
+
+    Returns:
+        n.
     """
     mean, variance = _moments(pairs, pseudo=1)
     return (len(pairs) + 1) * mean * (1 - mean) / variance
 
 
 def wilson(score: float, games: float, z: float = Z) -> Interval:
-    """The interval of a share s out of n, Wilson (1927): all p with |s − p| ≤ z √(p(1 − p)/n)."""
+    """The interval of a share s out of n, Wilson (1927): all p with |s − p| ≤ z √(p(1 − p)/n); within [0, 1]."""
     shrink = 1 + z * z / games
     centre = (score + z * z / (2 * games)) / shrink
     half = z * math.sqrt(score * (1 - score) / games + z * z / (4 * games * games)) / shrink
-    return Interval(min(score, max(0.0, centre - half)), max(score, min(1.0, centre + half)))
+    return Interval(min(score, max(0.0, centre - half)), max(score, min(1.0, centre + half)))  # but for rounding
 
 
 def student(freedom: int) -> float:
-    """Student's t for a two-sided 95 % interval: exact below FEW, then z and two terms of Fisher and Cornish (1960)."""
+    """Student's t for a two-sided 95% interval: exact below FEW, then z and two terms of Fisher and Cornish (1960)."""
     if freedom < FEW:
         low, high = 0.0, math.pi / 2
         for _ in range(60):
@@ -91,14 +95,44 @@ def _within(theta: float, freedom: int) -> float:
 
 
 def score_interval(pairs: Sequence[float], distinct: float = 1.0) -> Interval:
-    """The 95 % interval of a score, from the pairs' scores [P]: Wilson's, for the effective number of games.
+    """The 95% interval of a score: Wilson's, for the effective number of games, and so within [0, 1].
 
     As their variance is itself estimated from P pairs and the pseudo pair, t with P degrees of freedom replaces z.
 
-    distinct: the share of games that differ from all others. A game played twice tells nothing new, so that a
-        hundred copies of two games weigh as much as the two.
+    Args:
+        pairs: [P] the pairs' scores.
+        distinct: The share of games that differ from all others. A game played twice brings nothing new, so that a
+            hundred copies of two games weigh as much as the two.
+
+    Returns:
+        The interval, which the score lies in.
     """
     return wilson(math.fsum(pairs) / len(pairs), max(1.0, effective_games(pairs) * distinct), student(len(pairs)))
+
+
+def mean_score_interval(scores: Sequence[float], games: float) -> Interval:
+    """The 95% interval of the mean m of several players' scores, such as runs of several seeds; within [0, 1].
+
+    Wilson's, for as many won-or-lost games n as tell the mean as well as K scores of variance s² do, by Student's t:
+
+        n = m(1 − m) / (s² / K)
+
+    For scores that differ little it is m ± t s/√K. Of scores all alike, as of runs that won everything, it is Wilson's
+    for their games.
+
+    Args:
+        scores: [K] the players' scores, in [0, 1], K being at least 2.
+        games: How many games each of them played.
+
+    Returns:
+        The interval, which the mean lies in.
+    """
+    count = len(scores)
+    mean = math.fsum(scores) / count
+    variance = math.fsum((score - mean) ** 2 for score in scores) / (count - 1) / count
+    if variance == 0:
+        return wilson(mean, count * games)
+    return wilson(mean, mean * (1 - mean) / variance, student(count - 1))
 
 
 def pentanomial(pairs: Sequence[float]) -> Pentanomial:
@@ -120,13 +154,22 @@ def sprt(
     The bounds log(β / (1 − α)) and log((1 − β) / α) are Wald's (1945).
     Source: Van den Bergh, Comments on Normalized Elo (cantate.be/Fishtest), proposition 1.1.
 
-    alpha: how often, at most, H1 is accepted though H0 holds.
-    beta: how often, at most, H1 is rejected though it holds.
-    distinct: as in `score_interval`.
-    Raises ValueError unless elo0 < elo1, both within ±BOUND.
+    Args:
+        pairs: [P] the pairs' scores.
+        elo0: The difference under H0.
+        elo1: The difference under H1.
+        alpha: How often, at most, H1 is accepted though H0 holds.
+        beta: How often, at most, H1 is rejected though it holds.
+        distinct: As of `score_interval`.
+
+    Returns:
+        The test so far.
+
+    Raises:
+        ValueError: Not elo0 < elo1, or one of them is not within ±BOUND.
     """
     if not -BOUND <= elo0 < elo1 <= BOUND:
-        raise ValueError(f"{elo0:g} and {elo1:g} Elo; the lower first and both within ±{BOUND:g} would do")
+        raise ValueError(f"elo0 and elo1 must be within ±{BOUND:g}, the lower first, got {elo0:g} and {elo1:g}")
     counts = [count or 1e-3 for count in pentanomial(pairs)]
     p0, p1 = (_likeliest(counts, expected_score(difference)) for difference in (elo0, elo1))
     llr = distinct * math.fsum(n * math.log(b / a) for n, a, b in zip(counts, p0, p1, strict=True))
@@ -135,12 +178,17 @@ def sprt(
 
 
 def likelihood_of_superiority(pairs: Sequence[float], distinct: float = 1.0) -> float:
-    """How sure one may be that A is the stronger: Φ((s − ½) / √(σ² / P)), from the pairs' scores [P], as in fastchess.
+    """How likely it is that A is the stronger player: Φ((s − ½) / √(σ² / P)), as in fastchess.
 
-    A normal approximation: of few or lopsided pairs `score_interval` tells more carefully. Pairs all alike have the
-    pseudo pair of `effective_games` added.
+    A normal approximation: for few or lopsided pairs `score_interval` is more reliable. Pairs all alike have the pseudo
+    pair of `effective_games` added.
 
-    distinct: as in `score_interval`.
+    Args:
+        pairs: [P] the pairs' scores.
+        distinct: As of `score_interval`.
+
+    Returns:
+        A probability.
     """
     mean, variance = _moments(pairs, pseudo=int(len(set(pairs)) == 1))
     return (1 + math.erf((mean - 0.5) / math.sqrt(2 * variance / (len(pairs) * distinct)))) / 2
@@ -149,7 +197,7 @@ def likelihood_of_superiority(pairs: Sequence[float], distinct: float = 1.0) -> 
 def normalised_elo(pairs: Sequence[float]) -> float:
     """The score's distance from ½ in standard deviations of a game, (s − ½) / √(2σ²), times 800 / ln 10.
 
-    How many games it takes to tell the players apart depends on it alone, however many are drawn. Pairs all alike
+    The number of games that tells the players apart depends on it alone, however many are drawn. Pairs all alike
     have the pseudo pair of `effective_games` added.
     Source: Van den Bergh, Normalized Elo (cantate.be/Fishtest), and fastchess.
     """
@@ -160,7 +208,7 @@ def normalised_elo(pairs: Sequence[float]) -> float:
 def _moments(pairs: Sequence[float], pseudo: int) -> tuple[float, float]:
     """Mean and variance of the pairs' scores [P] and so many pseudo pairs (0, ½, ½, 1) / 4."""
     if not pairs:
-        raise ValueError("no pair of games, no score")
+        raise ValueError("a score needs at least one pair of games, got no pair")
     count = len(pairs) + pseudo
     mean = (math.fsum(pairs) + 0.5 * pseudo) / count
     square = (math.fsum(pair * pair for pair in pairs) + 0.375 * pseudo) / count  # ¼ · 0² + ½ · ½² + ¼ · 1²

@@ -27,7 +27,9 @@ class Kind:
     """One kind of player: how it is written and how it is made."""
 
     form: str  # as people write it, for messages
-    build: Callable[..., Player]  # (target, game, **options), target being what stands behind `name:`
+    example: str  # with an option if it has any, for --help
+    about: str  # what it plays, in a line
+    build: Callable[..., Player]  # (target, game, **options), target being what follows `name:`
     options: Mapping[str, Reader] = field(default_factory=dict)
     game: Callable[[str], Game | None] = lambda target: None  # the one game it plays; None if it plays them all
     takes_target: bool = False  # written `name:target`; only `file` may leave its name out
@@ -35,14 +37,16 @@ class Kind:
 
 
 def _policy(target: str, game: Game | None, temperature: float | None = None) -> Player:
-    policy = files.load(target, game)  # first: a bad file is told before seconds of importing torch
+    policy = files.load(target, game)  # first: a bad file is reported before torch is imported, which takes seconds
     from chesspg.players.policy_player import PolicyPlayer
 
     return PolicyPlayer(policy, temperature)
 
 
 def _policy_game(target: str) -> Game:
-    return files.header_game(files.read_header(target), target)
+    header = files.read_header(target)
+    files.check_network(header, target)  # said now, and not seconds later when torch has been imported
+    return files.header_game(header, target)
 
 
 def _engine(target: str, game: Game | None, **options: Any) -> Player:
@@ -53,15 +57,21 @@ def _engine(target: str, game: Game | None, **options: Any) -> Player:
 
 # A kind is one entry here and nothing elsewhere.
 KINDS: dict[str, Kind] = {
-    "random": Kind("random", lambda target, game: Random()),
-    "greedy": Kind("greedy", lambda target, game: Greedy()),
+    "random": Kind("random", "random", "any legal move", lambda target, game: Random()),
+    "greedy": Kind(
+        "greedy", "greedy", "a win in one move, else the most material after it", lambda target, game: Greedy()
+    ),
     "minimax": Kind(
         "minimax?depth=N",
+        "minimax?depth=2",
+        "material, 1 to 3 plies ahead",
         lambda target, game, depth=2: Minimax(game or Chess(), depth),
         {"depth": whole(1, 3)},
     ),
     "uci": Kind(
         "uci:ENGINE?nodes=N",
+        "uci:stockfish?nodes=1000",
+        "a UCI engine by command or path, with its options",
         _engine,
         {
             "nodes": whole(1, 10**12),
@@ -74,6 +84,8 @@ KINDS: dict[str, Kind] = {
     ),
     "file": Kind(
         "a policy file, .ckpt, run folder or name of a policy that ships",
+        "RUN?temperature=0.5",
+        "a policy file, .ckpt, run folder or policy that ships",
         _policy,
         {"temperature": number(0.01, 100, or_zero=True)},
         _policy_game,
@@ -83,6 +95,13 @@ KINDS: dict[str, Kind] = {
 SHARED: Mapping[str, Reader] = {"random": number(0, 1)}  # of every kind
 RUNS = Path("checkpoints")  # under which training makes a folder a run
 KNOWN = ", ".join(kind.form for kind in KINDS.values())
+TABLE = "\n".join(  # of all that may be written, for --help
+    f"  {example:<25} {about}"
+    for example, about in [
+        *((kind.example, kind.about) for kind in KINDS.values()),
+        ("…?random=0.3", "any of them, making random moves that often"),
+    ]
+)
 
 
 def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1) -> Player:
@@ -105,7 +124,7 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
 
 @contextmanager
 def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int = 1) -> Iterator[list[Player]]:
-    """The players that `texts` name, as of `player_from_string`; those with processes are closed, whatever happens."""
+    """The players that `texts` name, as in `player_from_string`; those with processes are closed, whatever happens."""
     with ExitStack() as stack:
         made = []
         for text in texts:
@@ -132,59 +151,76 @@ def game_of(texts: Iterable[str]) -> Game:
     return first[1] if first else Chess()
 
 
-def newest_run(folder: str | Path = RUNS, of: type[Game] = Game) -> Path | None:
-    """The run folder under `folder` whose last policy was saved last, of those of such a game; None if there is none.
+def policy_of(text: str) -> tuple[str, dict[str, float]]:
+    """The file, checkpoint, run folder or name of a policy that ships in a player's string, and its options.
 
-    A policy file that can't be read counts as one, so that whoever plays it is told.
+    Imports no torch. Raises ValueError as `player_from_string`, and for a player that is not a policy.
     """
+    _, target, options = _parse(text, only="file")
+    return target, options
 
-    def fits(path: Path) -> bool:
-        try:
-            header = files.read_header(path)
-        except files.PolicyFileError:
-            return True
-        try:
-            return of is Game or isinstance(files.header_game(header, path), of)
-        except files.PolicyFileError:  # of a game that this process can't import, or of another version's encoding
-            return False
 
+def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None = None) -> Path | None:
+    """The run folder under `folder` whose last policy was saved last, of those whose game is wanted; None without one.
+
+    wanted: which games; any if None.
+
+    A policy file that can't be read counts as wanted, so that whoever plays it learns of it.
+    """
     saved = [path for path in Path(folder).glob(f"*/last{files.SUFFIX}") if path.is_file()]
     newest_first = sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True)
-    return next((path.parent for path in newest_first if fits(path)), None)
+    return next((path.parent for path in newest_first if _plays(path, wanted)), None)
 
 
-def default_player(of: type[Game] = Game) -> tuple[str, str] | None:
-    """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships."""
-    run = newest_run(of=of)
+def default_player(wanted: Callable[[Game], bool] | None = None, of: str = "") -> tuple[str, str] | None:
+    """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships.
+
+    wanted: which games it may play, `of` being their name; any if None.
+    """
+    runs = f"run{f' of {of}' if of else ''} under ./{RUNS}"
+    run = newest_run(wanted=wanted)
     if run:
-        return str(run), f"the newest run under ./{RUNS}"
+        return str(run), f"the newest {runs}"
     ratings = rating.shipped()
-    rated = [name for name in shipped_policies() if name in ratings]
+    rated = [name for name, path in shipped_policies().items() if name in ratings and _plays(path, wanted)]
     if not rated:
         return None
     best = max(rated, key=ratings.__getitem__)
-    return best, f"no run under ./{RUNS}, so the strongest policy that ships, of {ratings[best]:.0f} Elo"
+    return best, f"no {runs}, so the strongest policy that ships, {ratings[best]:.0f} Elo on the ladder"
 
 
-def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
-    """The kind, target and options of a player's string."""
+def _plays(path: Path, wanted: Callable[[Game], bool] | None) -> bool:
+    try:
+        header = files.read_header(path)
+    except files.PolicyFileError:
+        return True
+    try:
+        return wanted is None or wanted(files.header_game(header, path))
+    except files.PolicyFileError:  # of a game that this process can't import, or of another version's encoding
+        return False
+
+
+def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
+    """The kind, target and options of a player's string; a player of another kind than `only` is refused, if given."""
     head, _, tail = text.partition("?")
     name, colon, target = head.partition(":")
     kind = KINDS.get(name)
     if kind is None or kind.takes_target != bool(colon):
         kind, target = KINDS["file"], head
+    accepted = f"expected {KINDS[only].form}" if only else f"expected one of {KNOWN}"
+    if only and kind is not KINDS[only]:
+        raise ValueError(f"{text!r} is a player without a policy; {accepted}; {names_told()}")
     if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
-        raise ValueError(
-            f"unknown player {text!r}: there is no file {target!r}; expected one of {KNOWN}; {names_told()}"
-        )
+        noun = "policy" if only else "player"
+        raise ValueError(f"unknown {noun} {text!r}: there is no file {target!r}; {accepted}; {names_told()}")
     readers = {**kind.options, **SHARED}
     options: dict[str, Any] = {"settings": {}} if kind.engine else {}
     given = set()
     for part in tail.split("&") if tail else []:
         option, equals, value = part.partition("=")
         option, value = unquote(option), unquote(value)
-        if option.lower() in given:  # engines do not tell cases apart
-            raise ValueError(f"option {option!r} stands twice in {text!r}")
+        if option.lower() in given:  # engines ignore letter case
+            raise ValueError(f"option {option!r} is given twice in {text[:80]!r}")
         given.add(option.lower())
         if option in readers:
             try:
@@ -194,5 +230,5 @@ def _parse(text: str) -> tuple[Kind, str, dict[str, Any]]:
         elif option and kind.engine:
             options["settings"][option] = value if equals else None
         else:
-            raise ValueError(f"unknown option {option!r} in {text!r}; expected one of {', '.join(readers)}")
+            raise ValueError(f"unknown option {option!r} in {text[:80]!r}; expected one of {', '.join(readers)}")
     return kind, target, options

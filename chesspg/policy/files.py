@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from chesspg.games.game import Game
 from chesspg.policy import checkpoint, container
 from chesspg.policy.container import PolicyFileError as PolicyFileError
-from chesspg.policy.names import Unknown, build, is_spec
+from chesspg.policy.names import Unknown, build, find, is_spec, own_name
 from chesspg.policy.names import describe as describe
 from chesspg.policy.shipped import names_told, shipped_policies
 
@@ -124,6 +124,19 @@ def header_game(header: Header, path: str | Path) -> Game:
     return game
 
 
+def check_network(header: Header, path: str | Path) -> None:
+    """Raise PolicyFileError if the network is of a class that is not known here. Imports no torch."""
+    name = header.network["class_path"]
+    networks = sys.modules.get("chesspg.policy.networks")
+    try:
+        if networks:
+            find(name, networks.Network)
+        elif not own_name(name):  # nobody can have defined one without that module
+            raise Unknown(f"the network {name:.120}")
+    except Unknown as error:
+        raise _foreign(path, error) from None
+
+
 def save(path: str | Path, policy: Policy, facts: Mapping[str, Any] | None = None) -> None:
     """Write the policy file atomically: whoever looks finds the old file or the new one, whole."""
     write(path, header_of(policy, facts), policy.network.state_dict())
@@ -216,12 +229,16 @@ def _build(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
     try:
         return build(spec, base, *args)
     except Unknown as error:
-        raise PolicyFileError(
-            f"{path} needs {error}, which is not a class of chesspg; a file imports no code, so a program that uses "
-            "this one must import the class itself before"
-        ) from None
+        raise _foreign(path, error) from None
     except ValueError as error:
         raise PolicyFileError(f"{path} has a header this version can't use: {error}") from None
+
+
+def _foreign(path: str | Path, error: Unknown) -> PolicyFileError:
+    return PolicyFileError(
+        f"{path} needs {error}, which is not a class of chesspg; a file imports no code, so a program that uses this "
+        "one must import the class itself before"
+    )
 
 
 def _network(header: Header, weights: Mapping[str, Tensor], game: Game, path: Path) -> Network:

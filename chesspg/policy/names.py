@@ -59,7 +59,7 @@ def build(spec: Any, base: type, *args: Any) -> Any:
     if not is_spec(spec):
         raise ValueError(f"{spec!r:.80} is not a class_path with init_args")
     path, init_args = spec["class_path"], spec["init_args"]
-    found = _find(path, base)
+    found = find(path, base)
     try:
         inspect.signature(found).bind(*args, **init_args)
         built = found(*args, **init_args)
@@ -72,9 +72,17 @@ def build(spec: Any, base: type, *args: Any) -> Any:
     return built
 
 
-def _find(path: str, base: type) -> Any:
-    """The class of this name. Of several with one name, as after a notebook's cell ran twice, the latest counts."""
-    own = _BARE.get(path.rpartition(".")[2]) if path.startswith("chesspg.") else None
+def own_name(path: str) -> str:
+    """The name under which the package has this class of its own; empty if it has none."""
+    return _BARE.get(path.rpartition(".")[2], "") if path.startswith("chesspg.") else ""
+
+
+def find(path: str, base: type) -> Any:
+    """The class of this name. Of several with one name, as after a notebook's cell ran twice, the latest counts.
+
+    Raises Unknown if there is none.
+    """
+    own = own_name(path)
     if own:
         found: Any = getattr(importlib.import_module(OWN[own]), own.rpartition(".")[2])
         if issubclass(found, base):

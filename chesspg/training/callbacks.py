@@ -30,6 +30,8 @@ from chesspg.policy import files
 from chesspg.policy.policy import Policy
 from chesspg.training.datamodule import MOST, cores, named_as_in, policy_of
 from chesspg.training.packages import check_package
+from chesspg.training.progress import watching
+from chesspg.training.table import REPEAT, ScoreTable
 
 PREVIOUS, BEST = "previous", "best"
 SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
@@ -40,11 +42,11 @@ PART = 50  # pairs of games after which a match may end early; fewer at once wou
 class EvaluationMatch(Callback):
     """Plays matches against `opponents` before training, in each validation loop, and at the end of training.
 
-    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval, and printed
-    as one line; with a temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is
-    known (random's is 0; in chess also those of the ladder that ships) follows the policy's own, logged as `rating`
-    with `rating_low` and `rating_high`; of several matches in one Trainer the first logs it. Works with any module that
-    has a `policy`.
+    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval; with a
+    temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is known (random's is 0; in
+    chess also those of the ladder that ships) follows the policy's own, logged as `rating` with `rating_low` and
+    `rating_high`, the sampling error of these games given these opponents; of several matches in one Trainer the first
+    logs it. One row of a table is printed for each evaluation. Works with any module that has a `policy`.
 
     `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for
     this. So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play
@@ -105,6 +107,7 @@ class EvaluationMatch(Callback):
         self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # the previous policy and the best so far
         self._stage: str | None = None
         self._rates = True  # of several only the first logs a rating
+        self._table: ScoreTable | None = None
         self._played_at = -1  # the number of updates at the last evaluation
         self._interval: int | None = None  # of validation, while the last epoch is validated whatever it is
 
@@ -124,7 +127,7 @@ class EvaluationMatch(Callback):
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.find_opponents(policy_of(module).game)
-        self._stage = stage
+        self._stage, self._table = stage, None
         if stage != "fit":
             return
         self._played_at = -1
@@ -247,10 +250,26 @@ class EvaluationMatch(Callback):
         if not results:
             return {}
         rating = _rating(policy.game, results)
-        _print(trainer, _line(trainer, played, results, rating) + (" · new best" if passed and remember else ""))
+        note = "new best" if passed and remember else ""
+        if self._table is None:
+            self._table = self._new_table(trainer, policy.game)
+        named = {self._named(name): result for name, result in results.items()}
+        games = int(played["games"]) if "games" in played else None
+        for line in self._table.row(trainer.global_step, games, named, rating, note):
+            _print(trainer, line)
         if self.folder is not None and trainer.is_global_zero:
             self._save(policy.game, trainer.global_step, results)
         return self._metrics(results, rating) | ({"gate": float(self.beaten)} if passed and remember else {})
+
+    def _new_table(self, trainer: pl.Trainer, game: Game) -> ScoreTable:
+        names = [*self.opponents, *([BEST] if self.gate else [])]
+        known = _rated(game)
+        matches = sum(isinstance(callback, EvaluationMatch) for callback in _callbacks(trainer))
+        return ScoreTable(
+            [self._named(name) for name in names],
+            [name for name in names if name in known],
+            repeat=1 if matches > 1 else REPEAT,  # rows of other columns stand between them
+        )
 
     def _log(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool) -> None:
         for name, value in self.evaluate(trainer, module, remember).items():
@@ -351,7 +370,8 @@ class EvaluationMatch(Callback):
                     b = PolicyPlayer(earlier, self.temperature, context)
                 else:
                     (b,) = stack.enter_context(roster.players([name], game, concurrency=cores(trainer)))
-                for result in play_in_parts(game, a, b, openings, seed=self.seed, part=PART):
+                seen = watching(trainer, f"vs {name}", games)
+                for result in play_in_parts(game, a, b, openings, seed=self.seed, part=PART, on_ply=seen):
                     if result.forfeits:  # won for nothing
                         why = next(iter(result.forfeits.values()))
                         return f"it gave up {len(result.forfeits)} of {result.games} games ({why})"
@@ -477,7 +497,7 @@ def _print(trainer: pl.Trainer, line: str) -> None:
 
 def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | None:
     """The policy's rating by these matches, if any opponent has one."""
-    known = {"random": 0.0} | (ladder.shipped() if game.name == Chess().name else {})
+    known = _rated(game)
     meetings = [
         ladder.Meeting("policy", name, result.pairs, result.distinct_games / result.games)
         for name, result in results.items()
@@ -486,26 +506,9 @@ def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | N
     return ladder.performance(meetings, known) if meetings else None
 
 
-def _line(
-    trainer: pl.Trainer, played: Mapping[str, float], results: dict[str, MatchResult], rating: ladder.Rating | None
-) -> str:
-    """One evaluation in one line, for a person."""
-    parts = [f"update {trainer.global_step:>4}"]
-    if "games" in played:
-        parts.append(f"{played['games']:,} games")
-    for opponent, result in results.items():
-        low, high = result.score_interval
-        parts.append(
-            f"{opponent} {result.score:.2f} ({low:.2f}–{high:.2f}) W{result.wins} D{result.draws} L{result.losses}"
-        )
-    if rating:
-        parts.append("rating {:.0f} ({:.0f}–{:.0f})".format(*rating))
-    plies = sum(sum(result.lengths) for result in results.values())
-    parts.append(f"{plies / sum(result.games for result in results.values()):.0f} plies a game")
-    entropy = trainer.callback_metrics.get("entropy")
-    if entropy is not None:
-        parts.append(f"entropy {float(entropy):.2f}")
-    return " · ".join(parts)
+def _rated(game: Game) -> Mapping[str, float | ladder.Rating]:
+    """The opponents whose rating is known: random moves, in chess also those of the ladder that ships."""
+    return {"random": 0.0, **(ladder.shipped_ratings() if game.name == Chess().name else {})}
 
 
 def _slug(opponent: str) -> str:

@@ -30,6 +30,7 @@ from chesspg.policy.policy import Policy, send, to_tensors
 from chesspg.training.counters import Counters
 from chesspg.training.opponents import POOL, OpponentPool, PoolFiles
 from chesspg.training.packages import check_package
+from chesspg.training.progress import watching
 
 # The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
 # module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
@@ -180,6 +181,7 @@ class SelfPlay(pl.LightningDataModule):
                 material_weight=self.material_weight,
                 index=index,
                 group=group,
+                on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
             )
 
     @property

@@ -376,6 +376,8 @@ class PolicyGradient(pl.LightningModule):
             data = self_play_of(self.trainer)
             if data and data.opponents:
                 metrics |= {f"pool/{name}": score for name, score in data.opponents.scores().items()}
+                if data.opponents.reward is not None:
+                    metrics["learner_reward"] = data.opponents.reward
         # The ranks agree already; without sync_dist Lightning would advise it.
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
         # By itself Lightning has them there after validation only.

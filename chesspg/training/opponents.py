@@ -97,6 +97,7 @@ class OpponentPool:
         self.size = size
         self.priority = priority
         self.members: list[Member] = []  # the oldest first
+        self.reward: float | None = None  # the learner's mean reward in the newest rollout's games against others
         self._records = {text: Record() for text in self.players}
         self._opened: list[Player] = []
         self._open = ExitStack()
@@ -148,9 +149,12 @@ class OpponentPool:
         against = pair > 0
         drawn, seat = np.divmod(pair[against] - 1, 2)
         points = (1 + (1 - 2 * seat) * rollout.outcome[against]) / 2
-        counts = np.bincount(drawn, minlength=opponents), np.bincount(drawn, points, minlength=opponents)
-        told = total(torch.tensor(np.stack(counts), dtype=torch.float32)).tolist()
-        for one, more_games, more_points in zip(self._all_records(), *told, strict=True):
+        rewards = (1 - 2 * seat) * rollout.reward[against]
+        # [3, opponents] games, points and rewards
+        sums = np.stack([np.bincount(drawn, each, opponents) for each in (np.ones(len(drawn)), points, rewards)])
+        totals = total(torch.tensor(sums, dtype=torch.float32))
+        self.reward = float(totals[2].sum() / totals[0].sum()) if totals[0].any() else None
+        for one, more_games, more_points in zip(self._all_records(), *totals[:2].tolist(), strict=True):
             one.add(more_games, more_points)
 
     def scores(self) -> dict[str, float]:

@@ -93,11 +93,11 @@ def test_reports_its_progress() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"games": 0}, "0 games"),
-        ({"games": -2}, "-2 games"),
-        ({"games": 3}, "3 games; an even number"),
-        ({"games": 2, "opening_plies": -1}, "-1 opening plies"),
-        ({"games": 2, "opening_plies": 4, "max_plies": 4}, "more than 4"),
+        ({"games": 0}, "games must be even and at least 2, .*, got 0"),
+        ({"games": -2}, "games must be .*, got -2"),
+        ({"games": 3}, "games must be even .*, got 3"),
+        ({"games": 2, "opening_plies": -1}, "opening_plies must be at least 0, got -1"),
+        ({"games": 2, "opening_plies": 4, "max_plies": 4}, "more than the 4 plies of the longest opening, got 4"),
         ({"games": 2, "opening_plies": 9}, "hardly ever lasts 9"),
     ],
 )
@@ -180,7 +180,7 @@ def test_openings_of_different_lengths_are_played_on_for_as_long() -> None:
     openings = ["startpos moves e2e4", "startpos moves e2e4 e7e5 g1f3"]
     (result,) = play_in_parts(Chess(), Random(), Random(), openings, max_plies=10)
     assert result.lengths == (8, 8, 10, 10)
-    with pytest.raises(ValueError, match="3 of them opening; more than 3"):
+    with pytest.raises(ValueError, match="max_plies must be more than the 3 plies of the longest opening, got 3"):
         next(play_in_parts(Chess(), Random(), Random(), openings, max_plies=3))
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chesspg.arena.ratings import (
     BOUND,
@@ -17,6 +19,7 @@ from chesspg.arena.ratings import (
     elo,
     expected_score,
     likelihood_of_superiority,
+    mean_score_interval,
     normalised_elo,
     pentanomial,
     score_interval,
@@ -125,7 +128,7 @@ def independent(win: float, draw: float) -> np.ndarray:
 )
 @pytest.mark.parametrize("count", [5, 20, 100])
 def test_the_truth_lies_inside_nineteen_times_of_twenty(likely: np.ndarray, count: int) -> None:
-    """95 % is promised; 1500 simulated matches have a standard error of 0.6 %, so 93 % is the least."""
+    """95% is promised; 1500 simulated matches have a standard error of 0.6%, so 93% is the least."""
     truth = float(HALVES @ likely)
     matches = np.random.default_rng(1).choice(HALVES, size=(1500, count), p=likely)
     inside = sum(low - 1e-12 <= truth <= high + 1e-12 for low, high in map(score_interval, matches.tolist()))
@@ -135,7 +138,7 @@ def test_the_truth_lies_inside_nineteen_times_of_twenty(likely: np.ndarray, coun
 @pytest.mark.parametrize("score", [0.1, 0.25, 0.5, 0.75, 0.9])
 @pytest.mark.parametrize("drawn", [0.1, 0.5, 0.9])
 def test_the_interval_is_no_wider_than_it_says(score: float, drawn: float) -> None:
-    """95 % ± 2 %, for 100 pairs and for 300, of 3000 simulated matches each (a standard error of 0.4 %)."""
+    """95% ± 2%, for 100 pairs and for 300, of 3000 simulated matches each (a standard error of 0.4%)."""
     draw = drawn * 2 * min(score, 1 - score)  # as large as the score allows, and less
     likely = independent(score - draw / 2, draw)
     rng = np.random.default_rng(2)
@@ -152,7 +155,7 @@ def test_the_interval_is_no_wider_than_it_says(score: float, drawn: float) -> No
 
 @pytest.mark.parametrize("score", [0.95, 0.98, 0.99])
 def test_near_the_ends(score: float) -> None:
-    """Where the normal interval falls to 92 % and 78 %, over 50 pairs: at least 93 %."""
+    """Where the normal interval falls to 92% and 78%, over 50 pairs: at least 93%."""
     for draw in (0.0, 2 * (1 - score)):
         likely = independent(score - draw / 2, draw)
         counts, times = np.unique(np.random.default_rng(3).multinomial(50, likely, 4000), axis=0, return_counts=True)
@@ -163,6 +166,54 @@ def test_near_the_ends(score: float) -> None:
 
 def expand(counts: Sequence[int]) -> list[float]:
     return [score for score, count in zip(SCORES, counts, strict=True) for _ in range(count)]
+
+
+SCORE = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+ANY_SCORE = st.floats(0, 1)
+
+
+@given(score=ANY_SCORE, games=st.floats(1e-3, 1e12), z=st.floats(0.1, 64))
+def test_wilson_stays_a_share(score: float, games: float, z: float) -> None:
+    low, high = wilson(score, games, z)
+    assert 0 <= low <= score <= high <= 1
+
+
+@given(pairs=st.lists(SCORE, min_size=1, max_size=40), distinct=st.floats(0.01, 1))
+def test_a_score_s_interval_stays_a_score(pairs: list[float], distinct: float) -> None:
+    low, high = score_interval(pairs, distinct)
+    assert 0 <= low <= math.fsum(pairs) / len(pairs) <= high <= 1
+    assert low < high
+    assert 0 <= likelihood_of_superiority(pairs, distinct) <= 1
+
+
+@given(scores=st.lists(ANY_SCORE, min_size=2, max_size=12), games=st.integers(1, 10**6))
+def test_a_mean_score_s_interval_stays_a_score(scores: list[float], games: int) -> None:
+    low, high = mean_score_interval(scores, games)
+    assert 0 <= low <= math.fsum(scores) / len(scores) <= high <= 1
+
+
+def test_a_mean_score_s_interval_by_hand() -> None:
+    # 0.4, 0.5, 0.6: s²/K = 0.01/3, so n = ¼ / (0.01/3) = 75, and Wilson's with t of two degrees of freedom.
+    assert mean_score_interval([0.4, 0.5, 0.6], 400) == pytest.approx(wilson(0.5, 75, student(2)))
+    # All alike, and all won: no more is known than by the games.
+    assert mean_score_interval([0.5, 0.5], 200) == pytest.approx(wilson(0.5, 400))
+    assert mean_score_interval([1.0, 1.0, 1.0], 400) == pytest.approx(wilson(1.0, 1200))
+    # Differences that are small beside the distance from 0 and 1: Student's t.
+    scores = np.random.default_rng(1).normal(0.6, 0.01, 200)
+    half = student(199) * scores.std(ddof=1) / 200**0.5
+    low, high = mean_score_interval(scores.tolist(), 10**9)
+    assert (low, high) == pytest.approx((scores.mean() - half, scores.mean() + half), abs=1e-5)
+
+
+@pytest.mark.parametrize(("middle", "spread"), [(0.0, 0.1), (0.0, 0.5), (2.2, 0.5), (4.0, 0.5), (-6.0, 1.0)])
+def test_the_mean_of_seeds_lies_inside_nineteen_times_of_twenty(middle: float, spread: float) -> None:
+    """Three runs of 400 games each, their strengths normal in logits, as often as the tables have them."""
+    rng = np.random.default_rng(6)
+    strengths = 1 / (1 + np.exp(-rng.normal(middle, spread, (1000, 3))))
+    truth = float((1 / (1 + np.exp(-rng.normal(middle, spread, 200_000)))).mean())
+    scores = rng.binomial(400, strengths) / 400
+    intervals = [mean_score_interval(row, 400) for row in scores.tolist()]
+    assert np.mean([low <= truth <= high for low, high in intervals]) >= 0.93
 
 
 def test_pentanomial() -> None:
@@ -229,7 +280,7 @@ def test_sprt_against_a_search_over_all_distributions() -> None:
 
 
 def test_sprt_decides_as_often_wrongly_as_it_may() -> None:
-    """Under either hypothesis 400 matches, looked at every 10 pairs: 5 % may be wrong, and 2.2 standard errors."""
+    """Under either hypothesis 400 matches, looked at every 10 pairs: 5% may be wrong, and 2.2 standard errors."""
     rng = np.random.default_rng(4)
     for difference, wrong in ((0, "accept"), (80, "reject")):
         score = expected_score(difference)
@@ -275,5 +326,5 @@ def test_of_few_pairs_worked_out() -> None:
 
 @pytest.mark.parametrize("bounds", [(10, 0), (5, 5), (-2000, 0), (0, 1201), (math.nan, 0), (0, math.inf)])
 def test_sprt_of_no_question(bounds: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="the lower first and both within ±1200"):
+    with pytest.raises(ValueError, match="elo0 and elo1 must be within ±1200, the lower first, got "):
         sprt([0.5], *bounds)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.arena.roster import KINDS, default_player, game_of, newest_run, player_from_string, players
+from chesspg.arena.roster import KINDS, default_player, game_of, newest_run, player_from_string, players, policy_of
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.minimax import Minimax
@@ -84,6 +84,19 @@ def test_a_policy_that_ships(ships: Path, runs: Path) -> None:
         game_of(["our"])
 
 
+def test_a_player_that_must_be_a_policy(runs: Path) -> None:
+    path = str(runs / "chess")
+    assert policy_of(f"{path}?temperature=0.3&random=0.1") == (path, {"temperature": 0.3, "random": 0.1})
+    assert policy_of(f"file:{path}") == (path, {})
+    for text in ("greedy", "random?random=0.1", "uci:stockfish", "minimax"):
+        with pytest.raises(ValueError, match=r"is a player without a policy; expected a policy file, \.ckpt"):
+            policy_of(text)
+    with pytest.raises(ValueError, match="unknown policy 'nowhere': there is no file 'nowhere'; expected a policy"):
+        policy_of("nowhere")
+    with pytest.raises(ValueError, match="unknown option 'heat'"):
+        policy_of(f"{path}?heat=1")
+
+
 def test_options(runs: Path) -> None:
     player = player_from_string(f"{runs / 'chess'}?temperature=0.3")
     assert isinstance(player, PolicyPlayer)
@@ -103,7 +116,7 @@ def test_options(runs: Path) -> None:
         ("random?temperature=1", ("unknown option 'temperature'", "expected one of random")),
         ("random?random=2", ("random in 'random?random=2' must be a number from 0 to 1, got '2'",)),
         ("greedy?random=nan", ("'nan'", "from 0 to 1")),
-        ("greedy?random=0.1&random=0.2", ("'random' stands twice",)),
+        ("greedy?random=0.1&random=0.2", ("'random' is given twice",)),
         ("greedy?&random=0.1", ("unknown option ''",)),
         ("greedy?random=0.1&", ("unknown option ''",)),
         ("minimax?depth=0", ("depth in 'minimax?depth=0' must be a whole number from 1 to 3, got '0'",)),
@@ -123,7 +136,7 @@ def test_options(runs: Path) -> None:
         ("uci:stockfish?depth=1.5", ("depth in", "got '1.5'")),
         ("uci:stockfish?movetime=0.1", ("movetime in", "whole number")),
         ("uci:stockfish?timeout=0", ("timeout in", "from 0.001 to 86,400, got '0'")),
-        ("uci:stockfish?Hash=1&hash=2", ("'hash' stands twice",)),
+        ("uci:stockfish?Hash=1&hash=2", ("'hash' is given twice",)),
         ("uci:stockfish?=3", ("unknown option ''",)),
         ("random:3", ("random:3",)),
         ("RUN?heat=1", ("heat", "temperature")),
@@ -174,6 +187,25 @@ print("torch" in sys.modules)
     assert done.stdout.split() == ["False"]
 
 
+def test_a_network_that_is_not_known_is_reported_without_torch(runs: Path, tmp_path: Path) -> None:
+    header = files.read_header(runs / "chess" / "last.safetensors")
+    path = tmp_path / "theirs.safetensors"
+    files.write(path, replace(header, network={"class_path": "theirs.Net", "init_args": {}}), {})
+    code = f"""
+import sys
+from chesspg.arena.roster import game_of
+try:
+    game_of([{str(path)!r}])
+except ValueError as error:
+    print(error)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    message, torch_came = done.stdout.splitlines()
+    assert message.startswith(f"{path} needs the network theirs.Net, which is not a class of chesspg")
+    assert torch_came == "False"
+
+
 def test_the_newest_run(tmp_path: Path) -> None:
     assert newest_run(tmp_path) is None
     assert newest_run(tmp_path / "nowhere") is None
@@ -184,12 +216,12 @@ def test_the_newest_run(tmp_path: Path) -> None:
     (tmp_path / "unfinished").mkdir()
     assert newest_run(tmp_path) == tmp_path / "c"  # damaged, as whoever plays it will be told
     files.save(tmp_path / "c/last.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(2,))))
-    assert newest_run(tmp_path) == newest_run(tmp_path, TicTacToe) == tmp_path / "c"
-    assert newest_run(tmp_path, Chess) == tmp_path / "a"
+    assert newest_run(tmp_path) == newest_run(tmp_path, lambda game: isinstance(game, TicTacToe)) == tmp_path / "c"
+    assert newest_run(tmp_path, lambda game: isinstance(game, Chess)) == tmp_path / "a"
     header = replace(files.read_header(tmp_path / "c"), game={"class_path": "my_module.Nim", "init_args": {}})
     files.write(tmp_path / "c/last.safetensors", header, {})
     assert newest_run(tmp_path) == tmp_path / "c"
-    assert newest_run(tmp_path, Chess) == tmp_path / "a"  # whatever Nim is
+    assert newest_run(tmp_path, lambda game: isinstance(game, Chess)) == tmp_path / "a"  # whatever Nim is
 
 
 def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +234,10 @@ def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: 
     ratings = {"a": 700, "weak": -3, "strong": 812.4, "strong?temperature=0": 900, "minimax?depth=2": 1373}
     rows = [{"player": name, "rating": rating} for name, rating in ratings.items()]
     (ships / "docs" / "ladder.json").write_text(json.dumps({"players": rows}))
-    assert default_player() == ("strong", "no run under ./checkpoints, so the strongest policy that ships, of 812 Elo")
+    assert default_player() == (
+        "strong",
+        "no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder",
+    )
     (tmp_path / "checkpoints" / "run").mkdir(parents=True)
     (tmp_path / "checkpoints" / "run" / "last.safetensors").touch()
     assert default_player() == ("checkpoints/run", "the newest run under ./checkpoints")

@@ -15,6 +15,9 @@ from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.draws import Draws
 from chesspg.players.player import Choice, Greedy, Random, Turn
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
 
 CHESS = Chess(backend="python-chess")
 
@@ -40,7 +43,7 @@ def test_turns_and_numbers() -> None:
 
 def test_mistakes_leave_the_game_as_it_was() -> None:
     one = session(start="4k3/8/8/8/8/8/4K3/R6R w - - 0 1")
-    for text, word in (("Rd1", "ambiguous"), ("Ke8", "illegal"), ("fish", "no move")):
+    for text, word in (("Rd1", "ambiguous"), ("Ke8", "illegal"), ("fish", "unknown move")):
         before = one.position
         with pytest.raises(ValueError, match=word):
             one.move(text)
@@ -110,6 +113,64 @@ def test_black_cannot_take_back_whites_first_move() -> None:
     one.move("e5")
     one.undo()
     assert one.position == first
+
+
+def test_undo_after_a_change_of_sides() -> None:
+    """It goes back to the last move of the side that the person has now, whoever made it."""
+    one = session()
+    one.move("e4")
+    one.reply(Random())
+    one.switch()
+    assert not one.to_move
+    assert one.authors(0, "me", "it") == "me and it"
+    assert one.authors(1, "me", "it") == "it and me"
+    one.reply(Random())
+    one.undo()
+    assert one.number == "1..."
+    assert one.to_move
+    assert one.authors(1, "me", "it") == "me"
+    one.move("c5")
+    assert one.authors(1, "me", "it") == "me"
+
+
+def test_a_new_game_keeps_seats_and_start() -> None:
+    one = session(seat=1, start="4k3/8/8/8/8/8/4P3/4K3 w - - 0 1")
+    one.reply(Random())
+    after = one.new()
+    assert (after.seat, after.start, after.number) == (1, one.start, "1.")
+    assert after.new("startpos").position.startswith("rnbq")
+    with pytest.raises(ValueError, match="is over already"):
+        one.new("rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3")
+    with pytest.raises(ValueError, match="no position"):
+        one.new("rubbish")
+
+
+def test_a_mixture_tells_its_own_probabilities(runs: Path) -> None:
+    plain, mixed = (player_from_string(f"{runs / 'chess'}{option}", CHESS) for option in ("", "?random=0.5"))
+    pure = {one.name: one.probability or 0 for one in session().hint(plain, 20)}
+    for one in session().hint(mixed, 20):
+        assert one.probability == pytest.approx(0.5 / 20 + 0.5 * pure[one.name])
+    replied = session(seat=1)
+    reply = replied.reply(mixed)
+    assert reply is not None
+    assert reply.probability == pytest.approx(0.5 / 20 + 0.5 * pure[reply.name])
+
+
+def test_the_value_is_of_white(runs: Path) -> None:
+    torch.manual_seed(0)
+    policy = Policy(CHESS, MLP(CHESS, hidden=(4,), value=True).requires_grad_(False))
+    player = PolicyPlayer(policy)
+    for moves, sign in (([], 1), (["e4"], -1)):
+        one = session()
+        for move in moves:
+            one.move(move)
+        own = policy.observe(CHESS.start([one.position]).observe()).value
+        assert own is not None
+        assert one.value(player) == pytest.approx(sign * float(own[0]))
+    with pytest.raises(ValueError, match="no value head"):
+        session().value(player_from_string(str(runs / "chess"), CHESS))
+    with pytest.raises(ValueError, match="has no policy"):
+        session().value(Greedy())
 
 
 def test_undo_after_mate_and_after_resigning() -> None:

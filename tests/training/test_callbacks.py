@@ -97,12 +97,12 @@ def test_what_is_logged_and_told(
     assert low < score < high
     assert "score/greedy" in logged
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    record = f"W{against_random.wins} D{against_random.draws} L{against_random.losses}"
-    assert f"random {score:.2f} ({low:.2f}–{high:.2f}) {record} · greedy" in lines[1]
-    assert re.match(r"update +1 · 8 games · random ", lines[1])
-    assert re.search(r" · \d plies a game · entropy \d\.\d\d$", lines[1])
-    assert lines[0].startswith("update    0 · 0 games · random ")
+    assert lines[-3].split() == ["update", "games", "random", "greedy", "Elo"]
+    assert lines[-2].split()[:2] == ["0", "0"]
+    assert lines[-1].startswith(f"     1         8 {100 * score:>3.0f} ({100 * low:.0f}–{100 * high:.0f})")
+    rating = [f"{fit.callback_metrics[name]:.0f}" for name in ("rating", "rating_low", "rating_high")]
+    assert lines[-1].endswith(f"{rating[0]} ({rating[1]}–{rating[2]})")
+    assert "against random alone" in " ".join(lines)  # greedy has no rating in this game
 
 
 def test_evaluation_does_not_change_training(trainer: MakeTrainer, module: MakeModule) -> None:
@@ -202,7 +202,8 @@ def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys
     fit = trainer(max_epochs=2, callbacks=[EvaluationMatch(["random"], games=4, every_n_rollouts=2)])
     fit.fit(Plain(), torch.utils.data.DataLoader([torch.zeros(1)], batch_size=None))
     assert 0 <= fit.callback_metrics["score/random"] <= 1
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert rows == ["0", "2"]
 
 
 @pytest.mark.parametrize(
@@ -213,8 +214,8 @@ def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys
         ({"every_n_rollouts": 0}, "every_n_rollouts is 0"),
         ({"within": -0.1}, "within is -0.1"),
         ({"within": 0.5}, "within is 0.5"),
-        ({"gate": (10, 0)}, "10 and 0 Elo; the lower first"),
-        ({"gate": (5, 5)}, "5 and 5 Elo; the lower first"),
+        ({"gate": (10, 0)}, "the lower first, got 10 and 0"),
+        ({"gate": (5, 5)}, "the lower first, got 5 and 5"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
@@ -278,7 +279,8 @@ def test_a_match_ends_when_the_answer_is_clear(
 def test_the_rating_is_the_performance_against_rated_players(
     matches: Matches, monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
-    monkeypatch.setattr(ladder, "shipped", lambda: {"random": 0.0, "greedy": 700.0, "minimax?depth=2": 1171.0})
+    shipped = {"random": ladder.Rating(0.0, 0.0, 0.0), "greedy": ladder.Rating(700.0, 640.0, 770.0)}
+    monkeypatch.setattr(ladder, "shipped_ratings", lambda: shipped)
     game = Chess(backend="python-chess")
     fit = trainer(callbacks=[EvaluationMatch(["random", "previous", "greedy"], games=2)])
     fit.fit(module(game), SelfPlay(game, games=2, max_plies=4))
@@ -286,7 +288,7 @@ def test_the_rating_is_the_performance_against_rated_players(
     want = ladder.performance(
         [ladder.Meeting("a", name, met.pairs, met.distinct_games / 2)
          for name, met in (("random", against_random), ("greedy", against_greedy))],
-        {"random": 0.0, "greedy": 700.0},
+        shipped,
     )  # fmt: skip
     logged = [float(fit.callback_metrics[name]) for name in ("rating", "rating_low", "rating_high")]
     assert logged == pytest.approx(list(want), rel=1e-5)
@@ -295,12 +297,12 @@ def test_the_rating_is_the_performance_against_rated_players(
 def test_another_game_has_another_ladder(
     monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ladder, "shipped", lambda: {"random": 0.0, "greedy": 700.0})
+    monkeypatch.setattr(ladder, "shipped_ratings", lambda: {"greedy": ladder.Rating(700.0, 700.0, 700.0)})
     monkeypatch.setattr(callbacks, "play_in_parts", Scripted(*[[0.0, 0.5] * 50, [1.0] * 100] * 2))
     fit = trainer(callbacks=[EvaluationMatch(["random", "greedy"], games=100)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=4))
     assert fit.callback_metrics["rating"] == pytest.approx(-190, abs=5)  # 400 log₁₀(1/3) = −191: of the score ¼ alone
-    assert re.search(r" · rating -1\d\d \(-2\d\d–-1\d\d\) · ", capsys.readouterr().out)
+    assert re.search(r" -1\d\d \(-2\d\d–-1\d\d\)$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_best_is_who_beat_the_last_best(
@@ -325,7 +327,8 @@ def test_best_is_who_beat_the_last_best(
     fit = trainer(max_epochs=5, callbacks=[match, Keep(), checkpoints], enable_checkpointing=True)
     fit.fit(learned, SelfPlay(TicTacToe(), games=8))
     assert script.played == [100, 100, 200, 100, 200]  # none before training; each ends when it is decided
-    told = [line.endswith(" · new best") for line in capsys.readouterr().out.splitlines()]
+    rows = [line for line in capsys.readouterr().out.splitlines() if re.match(r" +\d+ +\d+ ", line)]
+    told = [line.endswith(" new best") for line in rows]
     assert told == [False, False, True, False, True]
     assert match.beaten == 2
     assert fit.callback_metrics["gate"] == 2
@@ -398,9 +401,9 @@ def test_an_engine_that_fails_does_not_stop_training(
     told = "uci:engine does not start" if failure == "start" else "it gave up 4 of 4 games (it crashed)"
     warnings = [line for line in lines if line.startswith("warning: ")]
     assert warnings == [f"warning: no match against uci:engine: {told}"] * 2
-    assert [("uci:engine" in line, "random" in line) for line in lines if line.startswith("update")] == [
-        (True, True), (True, True), (False, True), (False, True),
-    ]  # fmt: skip
+    rows = [line for line in lines if re.match(r" +\d+ +\d+ ", line)]
+    assert [row.count("(") for row in rows] == [3, 3, 2, 2]  # two scores or one, and the rating
+    assert [row[16:28].isspace() for row in rows] == [False, False, True, True]
     assert fit.current_epoch == 3
     assert len(opened) == 2 + 2 * 4  # looked for, then for each match
     assert len(closed) == (8 if failure == "start" else 10)

@@ -197,6 +197,9 @@ def test_scores_are_the_learners_and_older_games_count_less(player: PolicyPlayer
                 points += {1: 1.0, 0: 0.5, -1: 0.0}[int(mine)]
             if rows:
                 want[name] = [0.9 * want[name][0] + points, 0.9 * want[name][1] + len(rows)]
+        against = np.flatnonzero(pool._pair > 0)
+        own = np.where((pool._pair[against] - 1) % 2 == 0, played.reward[against], -played.reward[against])
+        assert pool.reward == pytest.approx(own.mean())
     assert pool.scores() == pytest.approx({name: points / games for name, (points, games) in want.items()})
 
 
@@ -211,7 +214,9 @@ def test_records_are_of_all_ranks(player: PolicyPlayer) -> None:
         assert half.opponents
         half.opponents.record(half.sample(player, rank, 2), half.share(rank, 2)[0], lambda t: (told.append(t), t)[1])
     record = one.opponents._records["random"]
-    assert sum(told).tolist() == [[record.games], [record.points]]  # type: ignore[union-attr]
+    totals = sum(told).tolist()  # type: ignore[union-attr]
+    assert totals[:2] == [[record.games], [record.points]]
+    assert one.opponents.reward == pytest.approx(totals[2][0] / record.games)
 
 
 # --- Which policies it keeps -----------------------------------------------------------------------------------------

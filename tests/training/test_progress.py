@@ -38,9 +38,25 @@ def test_the_bar_on_a_terminal(trainer: MakeTrainer, module: MakeModule) -> None
     fit = trainer(max_epochs=3, callbacks=[progress, match], enable_progress_bar=True)
     fit.fit(module(), SelfPlay(TicTacToe(), games=8))
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
-    assert re.search(r"3 rollouts · 24 games · [\d,]+ plies/s", shown)
-    assert "0 rollouts left" in shown
-    assert re.findall(r"[\r\n]update +(\d) · ", shown) == ["0", "1", "2", "3"]  # evaluations are told above the bar
+    pattern = r"reward [+-]\d\.\d\d · entropy \d\.\d\d · length \d · 0 rollouts left · [\d,]+ plies/s · 24 games"
+    assert re.search(pattern, shown)
+    rows = re.findall(r"[\r\n] +(\d) +(\d+)  *\d+ \(", shown)  # evaluations stand above the bar
+    assert rows == [("0", "0"), ("1", "8"), ("2", "16"), ("3", "24")]
+
+
+def test_the_bar_at_80_columns(trainer: MakeTrainer, module: MakeModule) -> None:
+    progress, text = RolloutProgress(), io.StringIO()
+    progress._console = Console(file=text, width=80, force_terminal=True)
+    timer = Timer({"minutes": 5}, interval="epoch")
+    match = EvaluationMatch(["minimax?depth=1&random=0.25"], games=2, every_n_rollouts=1)
+    fit = trainer(max_epochs=2, callbacks=[progress, match, timer], enable_progress_bar=True)
+    fit.fit(module(), SelfPlay(TicTacToe(), games=8))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.getvalue())
+    bars = [line for line in re.split(r"[\r\n]+", shown) if "━" in line]
+    assert max(map(len, bars)) <= 80
+    assert "…" not in "".join(bars)
+    pattern = r"reward [+-]\d\.\d\d · entropy \d\.\d\d · length \d · 04:5\d left *$"
+    assert any(re.search(pattern, line) for line in bars)
 
 
 def test_the_bar_by_time(trainer: MakeTrainer, module: MakeModule) -> None:
@@ -48,7 +64,7 @@ def test_the_bar_by_time(trainer: MakeTrainer, module: MakeModule) -> None:
     timer = Timer({"minutes": 5}, interval="epoch")
     fit = trainer(max_epochs=2, callbacks=[progress, timer], enable_progress_bar=True)
     fit.fit(module(), SelfPlay(TicTacToe(), games=8))
-    assert re.search(r"0:04:5\d left", text.getvalue())
+    assert re.search(r"04:5\d left", text.getvalue())
 
 
 def test_the_bar_by_plies(trainer: MakeTrainer, module: MakeModule) -> None:
@@ -65,7 +81,7 @@ def test_no_bar_in_a_file(trainer: MakeTrainer, module: MakeModule) -> None:
     fit = trainer(max_epochs=1, callbacks=[progress, match], enable_progress_bar=True)
     fit.fit(module(), SelfPlay(TicTacToe(), games=8))
     lines = text.getvalue().splitlines()
-    assert [line[:11] for line in lines if line.strip()] == ["update    0", "update    1"]
+    assert [line.split()[:2] for line in lines[-3:]] == [["update", "games"], ["0", "0"], ["1", "8"]]
     assert "\x1b" not in text.getvalue()
 
 
@@ -113,8 +129,11 @@ def test_lines_by_time_where_there_is_no_terminal(trainer: MakeTrainer, module: 
         return text.getvalue().splitlines()
 
     often, seldom = lines(0.0), lines(1000.0)
-    assert [line.split(" · ")[2].split()[0] for line in seldom] == ["random", "random"]
-    between = [line for line in often if " · reward " in line]
-    assert [line.split(" · ")[1] for line in between] == ["8 games", "16 games", "24 games"]
-    pattern = r"update    1 · 8 games · reward [+-]\d\.\d\d · \d plies a game · entropy \d\.\d\d · [\d,]+ plies/s · "
-    assert re.fullmatch(pattern + "2 rollouts left", between[0])
+    assert [line.split()[:2] for line in seldom[-2:]] == [["0", "0"], ["3", "24"]]
+    between = [line for line in often if " reward " in line]
+    assert [line.split()[:2] for line in between] == [["1", "8"], ["2", "16"], ["3", "24"]]
+    pattern = r" {5}1 {9}8 reward [+-]\d\.\d\d · entropy \d\.\d\d · length \d · 2 rollouts left"
+    assert re.match(pattern, between[0])
+    assert max(map(len, often)) <= 80
+    assert {"playing 8/8", "vs random 2/2", "learning 0/1"} <= {line.strip() for line in often}
+    assert len(seldom) < len(often)

@@ -1,12 +1,13 @@
-"""The results a ladder is made of, in one JSON file: read, checked, added to, never overwritten when damaged."""
+"""The results a ladder is made of, in one JSON file a game: read, checked, added to, never overwritten if damaged."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
+import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -27,6 +28,7 @@ from chesspg.policy.names import is_spec
 
 FORMAT = 1
 DIGEST = 8  # hexadecimal digits that tell one game from another
+POLICY = "policy "  # how the key of a policy begins, known by its content
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,26 @@ class Chunk:
         return 2 * sum(self.pairs)
 
 
+def results_path(folder: Path, game: Game) -> Path:
+    """Where the results of a game are kept in a folder: ladder-GAME.json, or an earlier version's ladder.json of it."""
+    name = re.sub(r"[\W_]+", "-", game.name.lower()).strip("-") or "game"
+    path, earlier = folder / f"ladder-{name}.json", folder / "ladder.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        if not path.exists() and parse_json(earlier.read_text(encoding="utf-8"))["game"] == files.describe(game):
+            return earlier
+    return path
+
+
 class Book:
     """All chunks of one game played under one set of conditions, as they stand in a file, which may not exist yet.
 
-    conditions: that which all games share, such as {"openings": "random:8"}.
-    Raises ValueError, and leaves the file alone, if it is damaged or of another game or other conditions.
+    Args:
+        path: The file.
+        game: The game that is played.
+        conditions: What all games share, such as {"openings": "random:8"}.
+
+    Raises:
+        ValueError: The file, which is left as it is, is damaged or of another game or other conditions.
     """
 
     def __init__(self, path: str | Path, game: Game, conditions: dict[str, Any]) -> None:
@@ -75,7 +92,7 @@ class Book:
         self._read()
 
     def add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
-        """Append a match to the file in one step; what another process added meanwhile stays."""
+        """Append a match to the file in one step; what another process has added meanwhile stays."""
         with only_one(self.path.with_name(f".{self.path.name}.lock")):
             self._add(a, b, seed, result)
 
@@ -104,7 +121,7 @@ class Book:
         files.write_text(self.path, text)
 
     def meetings(self) -> list[Meeting]:
-        """Who met whom, by key, a pairing once; games that repeat across chunks are found too."""
+        """All pairings, by key, each once; games that repeat across chunks are found too."""
         found: dict[tuple[str, str], list[Chunk]] = {}
         for chunk in self.chunks:
             found.setdefault((min(chunk.a, chunk.b), max(chunk.a, chunk.b)), []).append(chunk)
@@ -119,14 +136,22 @@ class Book:
         return meetings
 
     def games(self, key: str) -> int:
-        """How many games somebody has played."""
+        """How many games a player has played."""
         return sum(chunk.games for chunk in self.chunks if key in (chunk.a, chunk.b))
 
     @contextmanager
     def claim(self, seed: int, a: str, b: str) -> Iterator[int]:
-        """A seed for the next chunk of a pairing, the first that none has been played with, nor is now by a process.
+        """A seed for the next chunk of a pairing: the first that no chunk has or is being played with by a process.
 
         A claim ends with the block or with the process, however that ends.
+
+        Args:
+            seed: Of the ladder.
+            a: A player's key.
+            b: The other's.
+
+        Yields:
+            The seed of the chunk.
         """
         for number in count():
             own = int(hashlib.sha256(json.dumps([seed, sorted((a, b)), number]).encode()).hexdigest()[:8], 16)
@@ -174,9 +199,8 @@ class Book:
             raise ValueError(f"{self.path} is damaged or does not hold results of a ladder; {other}") from None
         for name, wanted in self._head().items():
             if head[name] != wanted:
-                raise ValueError(
-                    f"{self.path} has results of {name} {_told(head[name]):.200}, not {_told(wanted)}; {other}"
-                )
+                theirs, ours = (_as_text(name, thing) for thing in (head[name], wanted))
+                raise ValueError(f"{self.path} has results of {theirs:.200}, not of {ours}; {other}")
         self.entries = {entry.key: entry for entry in entries}
         self.chunks = chunks
 
@@ -186,7 +210,7 @@ def entry(text: str, player: Player) -> Entry:
     path = policy_path(text)
     if path is not None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        return Entry(f"policy {digest}{_options(text)}", text, files.read_header(path).facts)
+        return Entry(f"{POLICY}{digest}{_options(text)}", text, files.read_header(path).facts)
     version = getattr(getattr(player, "player", player), "version", "")  # a mixture holds the engine
     return Entry(f"{text} ({version})" if version else text, text)
 
@@ -204,44 +228,58 @@ def policy_path(text: str) -> Path | None:
 
 
 def expand(texts: list[str], least: int = 2) -> list[str]:
-    """Each folder's place taken by all policy files in and below it but what a run started from, with its options.
+    """The players named, with each folder replaced by all policy files in and below it, with the folder's options.
 
-    Raises ValueError for a folder without any, if a player is named twice, and for fewer players than `least`. A policy
-    that lies in a folder under several names, such as `last` and `best`, is taken once.
+    What a run started from is left out. A policy that lies in a folder under several names, such as `last` and `best`,
+    is taken once.
+
+    Args:
+        texts: Players and folders.
+        least: How many players there must be.
+
+    Returns:
+        Players.
+
+    Raises:
+        ValueError: A folder has no policy file, a player is named twice, or there are too few players.
     """
     players: list[str] = []
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for text in texts:
         folder = Path(text.partition("?")[0])
         whole = folder.is_dir() and str(folder) not in roster.KINDS
         found = sorted(path for suffix in (files.SUFFIX, files.CHECKPOINT) for path in folder.rglob(f"*{suffix}"))
         inside = [path for path in found if whole and path.name != files.INIT and files.resolve(path) == path]
         if whole and not inside:
-            raise ValueError(f"{folder} holds no policy file; a folder with checkpoints, or a player, would do")
+            raise ValueError(
+                f"{folder} holds no policy file; expected a player, or a folder with policy files in it or below"
+            )
         for player in [f"{path}{_options(text)}" for path in inside] or [text]:
             path = policy_path(player)
             content = hashlib.sha256(path.read_bytes()).hexdigest() + _options(player) if path else player
             if content not in seen:
                 players.append(player)
             elif not inside:
-                raise ValueError(f"{player} is named twice; once would do")
-            seen.add(content)
+                first = seen[content]
+                same = "is named twice" if first == player else f"is the same player as {first}"
+                raise ValueError(f"{player} {same}; each player must be named once")
+            seen.setdefault(content, player)
     if len(players) < least:
-        raise ValueError(f"only one player, {players[0]}; a ladder has two or more")
+        raise ValueError(f"a ladder needs at least {least} players, got only {players[0]}")
     return players
 
 
-def _entry(told: dict[str, Any]) -> Entry:
+def _entry(read: dict[str, Any]) -> Entry:
     """A player as read. Raises ValueError or TypeError if it can't be one."""
-    one = Entry(**told)
+    one = Entry(**read)
     if not (isinstance(one.key, str) and isinstance(one.player, str) and isinstance(one.facts, dict)):
         raise ValueError("a player without a name")
     return one
 
 
-def _chunk(told: dict[str, Any]) -> Chunk:
+def _chunk(read: dict[str, Any]) -> Chunk:
     """A chunk as read. Raises ValueError or TypeError if it can't be one."""
-    chunk = Chunk(**told | {name: tuple(told[name]) for name in ("pairs", "forfeits")})
+    chunk = Chunk(**read | {name: tuple(read[name]) for name in ("pairs", "forfeits")})
     counts = (*chunk.pairs, chunk.wins, chunk.draws, chunk.losses, chunk.truncated, *chunk.forfeits, chunk.seed)
     if (
         not all(type(count) is int and count >= 0 for count in counts)
@@ -272,9 +310,17 @@ def _options(text: str) -> str:
     return mark + tail
 
 
-def _told(thing: Any) -> str:
-    """A game by its class's name, everything else as JSON."""
+def as_options(conditions: Mapping[str, Any]) -> str:
+    """Conditions as options of the command."""
+    options = ((f"--{name.replace('_', '-')}", value) for name, value in conditions.items())
+    return " and ".join(f"no {option}" if value is None else f"{option} {value}" for option, value in options)
+
+
+def _as_text(name: str, thing: Any) -> str:
+    """A field of a file of results: the game by its class's name, conditions as options, anything else as JSON."""
+    if name == "conditions" and isinstance(thing, dict):
+        return f"games with {as_options(thing)}"
     if is_spec(thing):
         arguments = ", ".join(f"{name}={value}" for name, value in thing["init_args"].items())
-        return f"{thing['class_path'].rpartition('.')[2]}({arguments})"
-    return json.dumps(thing)
+        return f"{name} {thing['class_path'].rpartition('.')[2]}({arguments})"
+    return f"{name} {json.dumps(thing)}"

@@ -1,16 +1,35 @@
-"""Newcomers on the ladder that ships: rated by their own games against its players, whose ratings stay."""
+"""The ladder that ships: whose ratings stay, and newcomers rated by their own games against its players."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from operator import mul
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.ladder.book import Book, Entry, policy_path
-from chesspg.arena.ladder.rating import Meeting, Rating, next_opponent, performance, shipped_table
-from chesspg.arena.ladder.standings import CHUNK, COUNTS, crossed, highest_first, record, row
+from chesspg.arena.ladder.book import POLICY, Book, Entry, as_options, policy_path
+from chesspg.arena.ladder.rating import (
+    Meeting,
+    Rating,
+    lonely,
+    misfit,
+    next_opponent,
+    performance,
+    shipped_ratings,
+    shipped_table,
+)
+from chesspg.arena.ladder.standings import (
+    CHUNK,
+    COUNTS,
+    SHIPPED,
+    crossed,
+    highest_first,
+    misfitting,
+    opponents_of,
+    record,
+    row,
+    seen_from,
+)
 from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.policy.container import parse_json
@@ -19,30 +38,87 @@ from chesspg.policy.container import parse_json
 MOST = 1e15
 _MAYBE = (int, float, type(None))
 _COUNTED = {**dict.fromkeys(COUNTS, (int,)), "score": _MAYBE}
-PLAYER = {"player": (str,), **dict.fromkeys(Rating._fields, _MAYBE), **_COUNTED, "facts": (dict,)}
+PLAYER = {
+    "player": (str,),
+    **dict.fromkeys(Rating._fields, _MAYBE),
+    **_COUNTED,
+    "facts": (dict,),
+    "key": (str,),
+    "against": (dict,),
+}
 MEETING = {"a": (str,), "b": (str,), **_COUNTED}
 
 
-def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any]) -> dict[str, Rating]:
-    """Whom newcomers of these names meet: all on the ladder that ships but policies, whose names may change meaning.
+def kept(book: Book, entries: Sequence[Entry]) -> dict[str, Rating]:
+    """The ratings of those players in the book and of these that are on the ladder that ships.
 
-    Raises ValueError if none of that game and under these conditions ships, or if a newcomer is one of them.
+    A policy is known by its content, anybody else by name, whatever version an engine has.
+
+    Args:
+        book: Its game and conditions must be the ladder's, else nobody is on it.
+        entries: Players that may not have met anybody yet.
+
+    Returns:
+        Ratings by key.
     """
     table = shipped_table()
+    if not table or (table["game"], table["conditions"]) != (book.game, book.conditions):
+        return {}
+    by_key, by_name = {}, {}
+    for one in table["players"]:
+        rating = Rating(*(one[name] for name in Rating._fields))
+        if one.get("key", "").startswith(POLICY):
+            by_key[one["key"]] = rating
+        elif policy_path(one["player"]) is None:
+            by_name[one["player"]] = rating
+    known = {one.key: one.player for one in [*book.entries.values(), *entries]}
+    found = {key: by_key.get(key) if key.startswith(POLICY) else by_name.get(player) for key, player in known.items()}
+    return {key: rating for key, rating in found.items() if rating is not None}
+
+
+def difference(game: Game, conditions: Mapping[str, Any]) -> str:
+    """Why the ladder that ships is of no use for games under these conditions; empty if it is."""
+    table = shipped_table()
     if not table or table["game"] != files.describe(game):
-        raise ValueError(f"no ladder of {game.name} ships; without --fixed its players would make one")
+        return f"no ladder of {game.name} ships"
     if table["conditions"] != conditions:
-        told = f"{json.dumps(table['conditions'])}, not {json.dumps(conditions)}"
-        raise ValueError(f"the ladder that ships has conditions {told}; the same ones would do")
-    fixed = {
-        rated["player"]: Rating(rated["rating"], rated["low"], rated["high"])
-        for rated in table["players"]
-        if policy_path(rated["player"]) is None
-    }
+        theirs, ours = as_options(table["conditions"]), as_options(conditions)
+        return f"the ladder that ships was played with {theirs}, not with {ours}"
+    return ""
+
+
+def other_versions(entries: Sequence[Entry]) -> list[str]:
+    """A line for each of these players that is on the ladder that ships as another version of the engine."""
+    rated = {one["player"]: one.get("key", "") for one in shipped_table().get("players", [])}
+    return [
+        f"The rating of {one.player} is that of {rated[one.player]}; the player here is {one.key}."
+        for one in entries
+        if not one.key.startswith(POLICY) and rated.get(one.player, one.key) not in ("", one.key)
+    ]
+
+
+def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any]) -> dict[str, Rating]:
+    """Whom newcomers meet: all on the ladder that ships but policies, whose names may change meaning.
+
+    Args:
+        names: The newcomers.
+        game: What they play.
+        conditions: What all games share.
+
+    Returns:
+        Ratings by name.
+
+    Raises:
+        ValueError: No ladder of that game and under these conditions ships, or a newcomer is on it.
+    """
+    why = difference(game, conditions)
+    if why:
+        raise ValueError(f"--fixed: {why}")
+    fixed = {name: rating for name, rating in shipped_ratings().items() if policy_path(name) is None}
     for name in names:
         if name in fixed:
             raise ValueError(
-                f"{name} is on the ladder that ships and no policy, so its rating stays; a newcomer would do"
+                f"--fixed: {name} is on the ladder that ships, so its rating stays; expected a player that is not on it"
             )
     return fixed
 
@@ -50,36 +126,73 @@ def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any])
 def choose(
     book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating], games: int, within: float
 ) -> tuple[str, str, int] | None:
-    """Which newcomer's key meets whom of `fixed` next, and for how many games; None if all have games or are narrow."""
+    """Which newcomer meets whom next, and for how many games.
+
+    Args:
+        book: The results so far.
+        entries: The newcomers.
+        fixed: Ratings that stay, by name.
+        games: How many games each newcomer gets.
+        within: Half the width of an interval that is narrow enough.
+
+    Returns:
+        The newcomer's key, the opponent's name and the number of games; None if no newcomer needs any.
+    """
     for one in entries:
         met = _meetings(book, one.key, fixed)
         left = games - sum(2 * len(meeting.pairs) for meeting in met)
         rating = performance(met, fixed) if met else None
-        if left >= 2 and not (rating and rating.high - rating.low <= 2 * within):
+        narrow = rating and rating.high - rating.low <= 2 * within and not lonely(met, fixed)
+        if left >= 2 and not narrow:
             return one.key, next_opponent(met, fixed, CHUNK), min(CHUNK, left) // 2 * 2
     return None
 
 
 def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating], path: Path | None) -> dict[str, Any]:
-    """The ladder of `base` with the newcomers in place of their namesakes; what is told of all others stays."""
+    """The ladder of `base` with the newcomers in place of their namesakes; the rows of all others stay.
+
+    Args:
+        book: The results.
+        entries: The newcomers.
+        fixed: Ratings that stay, by name.
+        path: The file that newcomers are added to, if any.
+
+    Returns:
+        The table, as of `standings.standings`.
+
+    Raises:
+        ValueError: As of `base`.
+    """
     table = base(path, [one.player for one in entries])
     names = _names(book, fixed)
     for one in entries:
         met = _meetings(book, one.key, fixed)
         rating = performance(met, fixed) if met else None
-        table["players"].append(row(one, rating, record(book, one.key, names)))
+        against = opponents_of(book, one.key, names)
+        table["players"].append(row(one, rating, record(book, one.key, names), against))
+        found = misfit(met, fixed)
+        if found:
+            table["misfits"].append(misfitting(one, found))
         for text in dict.fromkeys(meeting.b for meeting in met):
             keys = [key for key, name in names.items() if name == text]
             pairs, distinct = zip(*((len(m.pairs), m.distinct) for m in met if m.b == text), strict=True)
             share = sum(map(mul, pairs, distinct)) / sum(pairs)
             table["meetings"].append(crossed(one.player, text, record(book, one.key, keys), share))
-    return table | {"players": highest_first(table["players"])}
+    return table | {"scale": SHIPPED, "players": highest_first(table["players"])}
 
 
 def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
-    """The ladder in this file, which newcomers are added to, or that which ships; without anybody of these names.
+    """The ladder that newcomers are added to, without anybody of their names.
 
-    Raises ValueError if the file holds anything but the ladder that ships and more newcomers.
+    Args:
+        path: The file that holds it; that which ships if it is None or absent.
+        names: The newcomers.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: The file holds anything but the ladder that ships and more newcomers.
     """
     ships = _without(shipped_table(), names)
     if path is None or not path.exists():
@@ -95,8 +208,10 @@ def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, AttributeError):
         same = False
     if not same:
-        told = "it is left as it is; name another file with --json"
-        raise ValueError(f"{path} holds something other than the ladder that ships; {told}")
+        raise ValueError(
+            f"{path} holds something other than the ladder that ships; it is left as it is; name another file with "
+            "--json"
+        )
     return table
 
 
@@ -122,13 +237,8 @@ def _names(book: Book, fixed: Collection[str]) -> dict[str, str]:
 def _meetings(book: Book, key: str, fixed: Collection[str]) -> list[Meeting]:
     """A newcomer's, as A, with those whose ratings stay, who go by name."""
     names = _names(book, fixed)
-    found = []
-    for a, b, pairs, distinct in book.meetings():
-        if a == key and b in names:
-            found.append(Meeting(a, names[b], pairs, distinct))
-        elif b == key and a in names:
-            found.append(Meeting(b, names[a], [1 - pair for pair in pairs], distinct))
-    return found
+    mine = [seen for meeting in book.meetings() if (seen := seen_from(key, meeting))]
+    return [Meeting(a, names[b], pairs, distinct) for a, b, pairs, distinct in mine if b in names]
 
 
 def _without(table: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -136,4 +246,5 @@ def _without(table: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
         "players": [one for one in table["players"] if one["player"] not in names],
         "meetings": [met for met in table["meetings"] if met["a"] not in names and met["b"] not in names],
         "cycles": [cycle for cycle in table["cycles"] if not set(cycle) & set(names)],
+        "misfits": [one for one in table.get("misfits", []) if one["player"] not in names],
     }

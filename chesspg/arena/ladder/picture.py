@@ -28,13 +28,23 @@ class Point(NamedTuple):
     rating: Rating
     x: float | None  # updates, plies or whatever the axis counts; None for players that never learned
     line: str  # points of one line, such as the checkpoints of one run, are joined
+    against: tuple[str, ...] = ()  # whom it was rated against, if that is to be said
 
 
-def svg(points: Sequence[Point], against: str) -> str:
-    """Elo with its 95 % interval against `against`, a key of AXES; players without an x are level lines."""
+def svg(points: Sequence[Point], against: str, scale: str = "Elo") -> str:
+    """Elo with its 95% interval against `against`, a key of AXES; players without an x are level lines.
+
+    Args:
+        points: The players.
+        against: What the other axis counts.
+        scale: What the Elo axis is called.
+
+    Returns:
+        The picture as SVG.
+    """
     learned = [point for point in points if point.x is not None]
-    scale = 3600 if against == "seconds" else 1
-    right = max((float(point.x or 0) / scale for point in learned), default=1.0) or 1.0
+    unit = 3600 if against == "seconds" else 1
+    right = max((float(point.x or 0) / unit for point in learned), default=1.0) or 1.0
     step = round_step(right)
     right = step * math.ceil(right / step)
     rise = round_step(max(p.rating.high for p in points) - min(p.rating.low for p in points))
@@ -59,7 +69,8 @@ def svg(points: Sequence[Point], against: str) -> str:
         elo = low + k * rise
         parts.append(f'<path d="M{LEFT} {down(elo):.1f}H{end}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{down(elo) + 4:.1f}" text-anchor="end">{elo:g}</text>')
-    parts.append(f'<text x="16" y="{HEIGHT / 2:g}" transform="rotate(-90 16 {HEIGHT / 2:g})">Elo</text>')
+    middle = f'x="16" y="{HEIGHT / 2:g}" transform="rotate(-90 16 {HEIGHT / 2:g})" text-anchor="middle"'
+    parts.append(f"<text {middle}>{escape(scale)}</text>")
     if learned:
         for k in range(round(right / step) + 1):
             middle = f'x="{across(k * step):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle"'
@@ -78,11 +89,12 @@ def svg(points: Sequence[Point], against: str) -> str:
     for number, line in enumerate(lines):
         colour = COLOURS[number % len(COLOURS)]
         mine = sorted((p for p in learned if p.line == line), key=lambda point: point.x or 0)
-        places = [(across(float(p.x or 0) / scale), p.rating) for p in mine]
+        places = [(across(float(p.x or 0) / unit), p.rating) for p in mine]
         path = "L".join(f"{x:.1f} {down(rating.rating):.1f}" for x, rating in places)
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for point, (x, rating) in zip(mine, places, strict=True):
             told = f"{point.name}: {rating.rating:.0f} ({rating.low:.0f} to {rating.high:.0f})"
+            told += f" against {', '.join(point.against)}" if point.against else ""
             whisker = f"M{x:.1f} {down(rating.low):.1f}V{down(rating.high):.1f}"
             parts.append(f'<path d="{whisker}" stroke="{colour}" stroke-width="1.5"/>')
             place = f'cx="{x:.1f}" cy="{down(rating.rating):.1f}" r="4" fill="{colour}"'

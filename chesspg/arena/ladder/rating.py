@@ -6,8 +6,8 @@ The model is Bradley and Terry's with Davidson's draws (1970), ν fixed at 2. Wi
 
 ν is 2 because there, and only there, the expected score is Elo's own curve s: a rating difference means the same here
 as in a match, and the estimate depends on scores alone (its maximum is where each player's expected score equals the
-one it made). A ν fitted to all would follow who happens to meet, and the scale with it: 85 % of the games of two random
-movers are drawn, 5 % of others (docs/ladder.md). And so the likelihood's curvature gives no intervals;
+one it made). A ν fitted to all would follow who happens to meet, and the scale with it: 85% of the games of two random
+movers are drawn, 5% of others (docs/ladder.md). And so the likelihood's curvature gives no intervals;
 they come from how much pairs of games vary, so that draws and colour-swapped openings count for what they are worth.
 
 There is no term for the first mover's advantage: each opening is played with both colours, and to first order that
@@ -30,6 +30,7 @@ from chesspg.policy.shipped import shipped_files
 
 LOGIT = 400 / math.log(10)  # Elo in one natural logit
 ANCHOR = "random"  # whose rating is 0
+INTERVAL = "A 95% interval is the sampling error of these games; against other opponents the rating may differ by more."
 PRIOR = 800 / LOGIT  # how far a player that has met nobody may be from the others, in planning only
 TOLERANCE = 0.02 / LOGIT  # of an interval's ends
 
@@ -47,7 +48,7 @@ class Meeting(NamedTuple):
 
 
 class Rating(NamedTuple):
-    """In Elo, with its 95 % interval."""
+    """In Elo, with its 95% interval: the sampling error of the games, given whom they were played against."""
 
     rating: float
     low: float
@@ -55,11 +56,12 @@ class Rating(NamedTuple):
 
 
 def rate(
-    meetings: Iterable[Meeting], anchor: str | None = None, wanted: Collection[str] | None = None
+    meetings: Iterable[Meeting],
+    anchor: str | None = None,
+    wanted: Collection[str] | None = None,
+    fixed: Mapping[str, Rating] | None = None,
 ) -> dict[str, Rating]:
-    """The rating of everybody who is connected with the anchor by games, or of those of them that are `wanted`.
-
-    anchor: whose rating is 0; `random` if it played and else the first player, if not given.
+    """The rating of every player whom games connect with the scale.
 
     The estimate is the likelihood's maximum with Firth's (1993) correction, which adds half a win and half a loss a
     free rating, where the information is; for two players it is 400 log₁₀((W + ½)/(L + ½)), finite whoever won all.
@@ -67,48 +69,76 @@ def rate(
     score must lie within t standard errors, of variance as of its pairs, of the expected. For two players it is
     Wilson's, as in `ratings.score_interval`. An end is never more than 1200 Elo beyond all opponents: a bound, which
     says that nothing is known beyond.
+
+    The errors of fixed ratings are part of the intervals of the others. To first order the errors eₖ move a rating by
+    Σ gₖ eₖ, with gₖ the share of the fixed player's games in the information. However the errors hang together, and
+    those of one ladder nearly move as one, Σ |gₖ| hₖ bounds this, hₖ the intervals' half widths. So the score test
+    keeps a value if the games would move the rating by at most √((t standard errors)² + (Σ |gₖ| hₖ)²).
+
+    Args:
+        meetings: The games.
+        anchor: Whose rating is 0; `random` if it played and else the first player, if not given.
+        wanted: The players to rate, all if not given.
+        fixed: Players whose ratings stay as they are, and make the scale in the anchor's place.
+
+    Returns:
+        Ratings by player, those that are fixed or the anchor's among them.
     """
-    games = _Games(meetings, [] if anchor is None else [anchor])
+    games = _Games(meetings, fixed or ([] if anchor is None else [anchor]))
     if not games.players:
         return {}
-    origin = games.players.index(games.anchor if anchor is None else anchor)
-    connected = games.connected(origin)
-    free = connected.copy()
-    free[origin] = False
-    theta = games.fit(np.zeros(len(games.players)), free)
+    kept = games.scale(anchor, fixed)
+    connected = games.connected(games.still)
+    free = connected & ~games.still
+    theta = games.fit(games.start(), free)
     ratings = {}
     for i in np.flatnonzero(connected):
-        if wanted is None or games.players[i] in wanted:
-            ratings[games.players[i]] = games.interval(theta, free, int(i)) if free[i] else Rating(0.0, 0.0, 0.0)
+        player = games.players[i]
+        if wanted is None or player in wanted:
+            ratings[player] = games.interval(theta, free, int(i)) if free[i] else kept[player]
     return ratings
 
 
 def performance(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating]) -> Rating:
-    """The rating of one player, A of all `meetings`, from games against rated ones, whose ratings stay as they are.
+    """The rating of one player from its games against rated ones, whose ratings stay as they are, as of `rate`.
 
-    An opponent's rating is a number, taken as exact, or comes with its interval, which the player's then includes. To
-    first order their errors eₖ move the rating by Σ gₖ eₖ, with gₖ = wₖ/Σw the share of their games in the information.
-    However the errors hang together, and those of one ladder nearly move as one, Σ gₖ hₖ bounds this, hₖ the intervals'
-    half widths. So the score test keeps a value if
+    Args:
+        meetings: The games, in all of which the player is A.
+        ratings: Of the opponents at least: a number, which is taken as exact, or a rating with its interval.
 
-        |Σ n (score − expected)| / Σw ≤ √((t standard errors)² + (Σ gₖ hₖ)²)
+    Returns:
+        The player's rating.
 
-    Raises ValueError if there are no games, not one player A, or an opponent without a rating.
+    Raises:
+        ValueError: There are no games, not one player A, or an opponent without a rating.
     """
-    games = _Games(meetings)
+    met = _merged(meetings)
     names = {meeting.a for meeting in meetings}
-    if len(names) != 1 or not games.players:
-        raise ValueError(f"{len(names)} players with games; the performance of exactly one can be told")
+    if len(names) != 1 or not met:
+        raise ValueError(f"{len(names)} players with games; a performance is that of exactly one")
     unrated = sorted({meeting.b for meeting in meetings if meeting.b not in ratings})
     if unrated:
         raise ValueError(f"{', '.join(unrated)} without a rating; known are {', '.join(ratings)}")
     (name,) = names
-    free = np.array([player == name for player in games.players])
-    known = {player: _with_interval(ratings[player]) for player in games.players if player != name}
-    theta = np.array([0.0 if player == name else known[player].rating / LOGIT for player in games.players])
-    games.halves = np.array([0.0 if player == name else _half(known[player]) for player in games.players])
-    theta[free] = theta[~free].mean()
-    return games.interval(games.fit(theta, free), free, games.players.index(name))
+    return rate(met, wanted=names, fixed={meeting.b: _with_interval(ratings[meeting.b]) for meeting in met})[name]
+
+
+def misfit(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating]) -> list[tuple[str, Rating]]:
+    """Two opponents by whose games a player would have different ratings, so that no single rating fits its games.
+
+    Args:
+        meetings: The games, in all of which the player is A.
+        ratings: Of the opponents at least, as of `performance`.
+
+    Returns:
+        The two opponents, each with the player's rating by the games against it alone, the lower rating first; empty
+        if all such intervals overlap.
+    """
+    alone = [(meeting.b, performance([meeting], ratings)) for meeting in _merged(meetings)]
+    if len(alone) < 2:
+        return []
+    low, high = min(alone, key=lambda one: one[1].high), max(alone, key=lambda one: one[1].low)
+    return [low, high] if low[1].high < high[1].low else []
 
 
 def components(meetings: Iterable[Meeting], players: Iterable[str]) -> list[list[str]]:
@@ -117,14 +147,14 @@ def components(meetings: Iterable[Meeting], players: Iterable[str]) -> list[list
     groups: list[list[str]] = []
     left = np.ones(len(games.players), bool)
     while left.any():
-        group = games.connected(int(np.flatnonzero(left)[0]))
+        group = games.connected(np.arange(len(left)) == np.flatnonzero(left)[0])
         groups.append([player for player, inside in zip(games.players, group, strict=True) if inside])
         left &= ~group
     return groups
 
 
 def cycles(meetings: Iterable[Meeting]) -> list[tuple[str, str, str]]:
-    """Triples in which A beats B, B beats C and C beats A, each beyond its 95 % interval: no ladder can show them."""
+    """Triples in which A beats B, B beats C and C beats A, each beyond its 95% interval: no ladder can show them."""
     beats = set()
     for meeting in _merged(meetings):
         low, high = score_interval(meeting.pairs, meeting.distinct)
@@ -149,6 +179,7 @@ def next_pairing(
     within: float = 0.0,
     tired: Collection[str] = (),
     anchor: str | None = None,
+    fixed: Mapping[str, Rating] | None = None,
 ) -> tuple[str, str] | None:
     """Who should meet for the next `games` games: the two whose games narrow the intervals most.
 
@@ -161,21 +192,31 @@ def next_pairing(
     over what is not known of the difference. Before its first game a player may be anywhere within ±800 Elo (one
     standard deviation) of the others' mean.
 
-    tired: who plays on only with somebody who is not.
-    anchor: as of `rate`.
-    None if every interval is narrow or nobody is left to play.
+    Args:
+        meetings: The games so far.
+        players: Who may meet.
+        games: How many games the two will play.
+        within: Half the width of an interval that is narrow enough.
+        tired: Players who play on only with somebody who is not tired.
+        anchor: As of `rate`.
+        fixed: As of `rate`.
+
+    Returns:
+        The two players; None if every interval is narrow or nobody is left to play.
     """
-    table = _Games(meetings, players if anchor is None else [*players, anchor])
-    origin = table.players.index(table.anchor if anchor is None else anchor)
-    connected = table.connected(origin)
-    free = np.arange(len(table.players)) != origin
-    theta = table.fit(np.zeros(len(table.players)), free & connected)
+    table = _Games(meetings, [*players, *(fixed or ([] if anchor is None else [anchor]))])
+    table.scale(anchor, fixed)
+    connected = table.connected(table.still)
+    free = ~table.still
+    theta = table.fit(table.start(), free & connected)
     theta[~connected] = theta[connected].mean()
     _, variance = _expected(table.x @ theta)
-    precision = (table.x.T * (table.n * variance / table.phi)) @ table.x + np.eye(len(theta)) / PRIOR**2
+    information = (table.x.T * (table.n * variance / table.phi)) @ table.x
+    precision = information + np.eye(len(theta)) / PRIOR**2
     covariance = np.zeros_like(precision)
     covariance[np.ix_(free, free)] = np.linalg.inv(precision[np.ix_(free, free)])
-    half = Z * np.sqrt(np.diag(covariance)) * LOGIT
+    lean = np.abs(covariance @ information) @ table.halves
+    half = np.hypot(Z * np.sqrt(np.diag(covariance)), lean) * LOGIT
     wide = [i for i, player in enumerate(table.players) if player in players and half[i] > within]
     phi = {(a, b): table.phi[k] for k, (a, b) in enumerate(table.pairings)}
     best, choice = 0.0, None
@@ -192,17 +233,29 @@ def next_pairing(
 
 
 def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating], games: int) -> str:
-    """Which of the rated ones should meet a player, A of all `meetings`, for the next `games` games.
+    """Which of the rated ones should meet a player for its next games.
 
     The one after whose games the rating's variance, as of `performance`, is expected to be smallest,
 
         1/Σw + (Σ wₖ hₖ/z / Σw)²
 
-    with w as in `next_pairing`: who is about as strong, and whose own rating is well known.
+    with w as in `next_pairing`: who is about as strong, and whose own rating is well known. A player that has met one
+    of them alone meets another one next: no two players differ in strength alone, so no rating is to depend on one
+    opponent.
+
+    Args:
+        meetings: The games so far, in all of which the player is A.
+        ratings: Of all who may be met, as of `performance`.
+        games: How many games they will play.
+
+    Returns:
+        The opponent.
     """
     theta, precision, lean = 0.0, 1 / PRIOR**2, 0.0
     phi: dict[str, float] = {}
     known = {player: _with_interval(rating) for player, rating in ratings.items()}
+    others = known.keys() - {meeting.b for meeting in meetings}
+    able = [player for player in known if player in others or not lonely(meetings, ratings)]
     if meetings:
         theta = performance(meetings, ratings).rating / LOGIT
         table = _Games(meetings)
@@ -218,7 +271,12 @@ def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rat
         w = games * _information(theta - known[player].rating / LOGIT, 1 / precision) / phi.get(player, 1.0)
         return 1 / (precision + w) + ((lean + w * _half(known[player]) / Z) / (precision + w)) ** 2
 
-    return min(known, key=variance)
+    return min(able, key=variance)
+
+
+def lonely(meetings: Sequence[Meeting], ratings: Collection[str]) -> bool:
+    """Whether a player, A of all `meetings`, has met only one of several rated ones."""
+    return len({meeting.b for meeting in meetings}) == 1 < len(ratings)
 
 
 def shipped_table() -> dict[str, Any]:
@@ -226,6 +284,12 @@ def shipped_table() -> dict[str, Any]:
     path = shipped_files("docs", ".json").get("ladder")
     table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path else {}
     return table
+
+
+def shipped_ratings() -> dict[str, Rating]:
+    """The ratings on the ladder that ships with their intervals, by player string."""
+    rows = shipped_table().get("players", [])
+    return {row["player"]: Rating(*(row[name] for name in Rating._fields)) for row in rows}
 
 
 def shipped() -> dict[str, float]:
@@ -244,7 +308,9 @@ class _Games:
         self.x = np.zeros((len(met), len(self.players)))  # [M, K] 1 for A, −1 for B
         for row, (a, b) in zip(self.x, self.pairings, strict=True):
             row[a], row[b] = 1, -1
-        self.halves = np.zeros(len(self.players))  # [K] of the intervals of ratings that are not free
+        self.fixed: Mapping[str, Rating] = {}
+        self.still = np.zeros(len(self.players), bool)  # [K] whose rating stays as it is
+        self.halves = np.zeros(len(self.players))  # [K] half widths of the intervals of those ratings
         pairs = np.array([len(meeting.pairs) for meeting in met], dtype=float)
         self.pairs = pairs  # [M]
         self.n = 2 * pairs * [meeting.distinct for meeting in met]  # [M] games, repeated ones once
@@ -252,13 +318,24 @@ class _Games:
         # [M] the variance of a pair in units of that of two coin flips, s(1 − s)/2
         self.phi = np.array([2 * (len(meeting.pairs) + 1) / effective_games(meeting.pairs) for meeting in met])
 
-    @property
-    def anchor(self) -> str:
-        return ANCHOR if ANCHOR in self.players else self.players[0]
+    def scale(self, anchor: str | None, fixed: Mapping[str, Rating] | None) -> Mapping[str, Rating]:
+        """Set whose ratings stay: those that are fixed, or the anchor's, which is 0. Returns them."""
+        first = ANCHOR if ANCHOR in self.players else self.players[0]
+        self.fixed = fixed or {first if anchor is None else anchor: Rating(0.0, 0.0, 0.0)}
+        self.still = np.array([player in self.fixed for player in self.players])
+        known = [_with_interval(self.fixed.get(player, 0.0)) for player in self.players]
+        self.halves = np.array([_half(rating) for rating in known])
+        return self.fixed
 
-    def connected(self, origin: int) -> Bools:
-        """[K] whom games connect with `origin`."""
-        reached: Bools = np.arange(len(self.players)) == origin
+    def start(self) -> Floats:
+        """[K] ratings from which to fit: those that stay, and for the others their mean."""
+        theta = np.array([self.fixed[player].rating if player in self.fixed else 0.0 for player in self.players])
+        theta[~self.still] = theta[self.still].mean()
+        return theta / LOGIT
+
+    def connected(self, origin: Bools) -> Bools:
+        """[K] whom games connect with any of `origin` [K]."""
+        reached = origin
         while True:
             touched = (np.abs(self.x) @ reached) > 0  # [M]
             grown = reached | ((np.abs(self.x).T @ touched) > 0)

@@ -1,51 +1,128 @@
-"""A ladder from a book of results: who meets next, and everything there is to tell, for JSON."""
+"""A ladder from a book of results: who meets next, and all figures, for JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from chesspg.arena.ladder.book import Book, Entry
-from chesspg.arena.ladder.rating import ANCHOR, Meeting, Rating, components, cycles, next_pairing, rate
+from chesspg.arena.ladder.rating import (
+    ANCHOR,
+    Meeting,
+    Rating,
+    components,
+    cycles,
+    lonely,
+    misfit,
+    next_opponent,
+    next_pairing,
+    rate,
+)
 
+SHIPPED, OWN = "shipped", "own"  # scales: with the ratings of the ladder that ships, or by these games alone
 CHUNK = 40  # games played in one go: enough for a batch, few enough to lose
 COUNTS = ("games", "wins", "draws", "losses", "truncated", "forfeits")  # the last: games that A gave up
 
 
-def choose(book: Book, entries: Sequence[Entry], games: int, within: float) -> tuple[str, str, int] | None:
-    """The keys of the two who meet next, and for how many games; None if all intervals are narrow or no games left."""
+def choose(
+    book: Book, entries: Sequence[Entry], games: int, within: float, fixed: Mapping[str, Rating]
+) -> tuple[str, str, int] | None:
+    """The keys of the two who meet next, and for how many games; None if all intervals are narrow or no games left.
+
+    Args:
+        book: The results so far.
+        entries: The players of the ladder.
+        games: How many games each player gets whose rating is not fixed.
+        within: Half the width of an interval that is narrow enough.
+        fixed: Ratings that stay, by key.
+    """
     keys = [one.key for one in entries]
-    left = {key: games - book.games(key) for key in keys}
+    left = {key: 0 if key in fixed else games - book.games(key) for key in keys}
     tired = {key for key in keys if left[key] < 2}
     meetings = book.meetings()
-    anchor = _anchor(meetings, keys)
+    anchor, fixed = _scale(meetings, keys, fixed)
+    here = {key: rating for key, rating in fixed.items() if key in keys}
+    for key in keys:  # whose rating does not stay first meets two of those whose ratings do
+        met = [seen for meeting in meetings if (seen := seen_from(key, meeting)) and seen.b in fixed]
+        few = len({meeting.b for meeting in met}) < 2
+        met = [meeting for meeting in met if meeting.b in here]
+        if few and key not in fixed and left[key] >= 2 and (lonely(met, here) or (here and not met)):
+            return key, next_opponent(met, here, CHUNK), min(CHUNK, left[key]) // 2 * 2
     target = within
-    # Planning takes intervals for symmetric; those that are told are not, and may be a little wider.
-    while (found := next_pairing(meetings, keys, CHUNK, within=target, tired=tired, anchor=anchor)) is None:
-        rated = rate(meetings, anchor, keys)
+    # Planning takes intervals for symmetric; those that are reported are not, and may be a little wider.
+    while True:
+        found = next_pairing(meetings, keys, CHUNK, within=target, tired=tired, anchor=anchor, fixed=fixed)
+        if found is not None:
+            return (*found, min(CHUNK, max(left[found[0]], left[found[1]])) // 2 * 2)
+        rated = rate(meetings, anchor, keys, fixed)
         narrow = all(key in rated and rated[key].high - rated[key].low <= 2 * within for key in keys)
         if narrow or len(tired) == len(keys) or target < within / 4:
             return None
         target *= 0.97
-    return (*found, min(CHUNK, max(left[found[0]], left[found[1]])) // 2 * 2)
 
 
-def standings(book: Book, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Everything there is to tell about these players, for JSON: the highest first, the unrated last."""
+def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating]) -> dict[str, Any]:
+    """All figures of these players, for JSON.
+
+    Args:
+        book: The results.
+        entries: The players of the ladder.
+        fixed: Ratings that stay, by key.
+
+    Returns:
+        The table, its players with the highest first and the unrated last. `against` of a player says how many games
+        against whom its rating is from; it is None for a rating that stays. `misfits` are players with two opponents
+        whose games speak for different ratings.
+    """
     names = {one.key: one.player for one in entries}
     met = book.meetings()
     meetings = [meeting for meeting in met if meeting.a in names and meeting.b in names]
-    anchor = _anchor(met, list(names))
-    rated = rate(met, anchor, names)  # others in the book connect them too
+    anchor, fixed = _scale(met, list(names), fixed)
+    rated = rate(met, anchor, fixed=fixed)  # others in the book connect them too
+    rows = []
+    misfits = []
+    for one in entries:
+        against = None if one.key in fixed else opponents_of(book, one.key, book.entries)
+        rows.append(row(one, rated.get(one.key), record(book, one.key, book.entries), against))
+        if against is not None and one.key in rated:
+            oriented = [seen for meeting in met if (seen := seen_from(one.key, meeting))]
+            found = [(book.entries[key].player, alone) for key, alone in misfit(oriented, rated)]
+            misfits += [misfitting(one, found)] if found else []
     return {
         "game": book.game,
         "conditions": book.conditions,
-        "anchor": book.entries[anchor].player if anchor in book.entries else names[anchor],
-        "players": highest_first(row(one, rated.get(one.key), record(book, one.key, book.entries)) for one in entries),
+        "scale": SHIPPED if fixed else OWN,
+        "anchor": book.entries[anchor].player if anchor in book.entries else names.get(anchor, anchor),
+        "players": highest_first(rows),
         "meetings": [crossed(names[a], names[b], record(book, a, {b}), distinct) for a, b, _, distinct in meetings],
         "cycles": [[names[key] for key in cycle] for cycle in cycles(meetings)],
+        "misfits": misfits,
     }
+
+
+def seen_from(key: str, meeting: Meeting) -> Meeting | None:
+    """A meeting of this player, with the player as A; None if it is of two others."""
+    a, b, pairs, distinct = meeting
+    if key not in (a, b):
+        return None
+    return meeting if a == key else Meeting(b, a, [1 - pair for pair in pairs], distinct)
+
+
+def misfitting(one: Entry, found: Sequence[tuple[str, Rating]]) -> dict[str, Any]:
+    """What is written of a player that no single rating fits."""
+    return {"player": one.player, "alone": [{"against": name, **alone._asdict()} for name, alone in found]}
+
+
+def opponents_of(book: Book, key: str, opponents: Collection[str]) -> dict[str, int]:
+    """How many games a player had against each of these, which are given by key and returned by name, most first."""
+    counted: dict[str, int] = {}
+    for chunk in book.chunks:
+        for mine, other in ((chunk.a, chunk.b), (chunk.b, chunk.a)):
+            if mine == key and other in opponents:
+                name = book.entries[other].player
+                counted[name] = counted.get(name, 0) + chunk.games
+    return dict(sorted(counted.items(), key=lambda item: -item[1]))
 
 
 def record(book: Book, key: str, opponents: Collection[str]) -> dict[str, int]:
@@ -61,16 +138,17 @@ def record(book: Book, key: str, opponents: Collection[str]) -> dict[str, int]:
     return counted
 
 
-def row(one: Entry, rating: Rating | None, counted: dict[str, int]) -> dict[str, Any]:
-    """What is told of a player and all its games."""
+def row(one: Entry, rating: Rating | None, counted: dict[str, int], against: dict[str, int] | None) -> dict[str, Any]:
+    """What is written of a player and all its games."""
     rated = rating._asdict() if rating else dict.fromkeys(Rating._fields)
-    return {"player": one.player, **rated, **counted, "score": _score(counted), "facts": one.facts}
+    counts = {**counted, "score": _score(counted)}
+    return {"player": one.player, **rated, **counts, "facts": one.facts, "key": one.key, "against": against}
 
 
 def crossed(a: str, b: str, counted: dict[str, int], distinct: float) -> dict[str, Any]:
-    """What is told of two who met and all games of A against B, a share of them distinct."""
-    told = {"a": a, "b": b, "score": _score(counted)}
-    return told | counted | {"distinct_games": round(distinct * counted["games"])}
+    """What is written of two who met and all games of A against B, a share of them distinct."""
+    score = {"a": a, "b": b, "score": _score(counted)}
+    return score | counted | {"distinct_games": round(distinct * counted["games"])}
 
 
 def highest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,9 +156,18 @@ def highest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: math.inf if row["rating"] is None else -row["rating"])
 
 
-def _anchor(meetings: Sequence[Meeting], keys: Sequence[str]) -> str:
-    """`random` if it is one of these or earlier games connect it with one, else the first."""
-    return ANCHOR if set(components(meetings, [ANCHOR, *keys])[0]) & set(keys) else keys[0]
+def _scale(
+    meetings: Sequence[Meeting], keys: Sequence[str], fixed: Mapping[str, Rating]
+) -> tuple[str, Mapping[str, Rating]]:
+    """Whose rating is 0, and the ratings that stay, if games connect any of them with these players.
+
+    If not, 0 is `random` if it is one of these or earlier games connect it with one, else the first.
+    """
+    groups = [group for group in components(meetings, [*keys, *fixed]) if set(group) & set(keys)]
+    near = {key: rating for key, rating in fixed.items() if any(key in group for group in groups)}
+    if near:
+        return ANCHOR, near
+    return ANCHOR if set(components(meetings, [ANCHOR, *keys])[0]) & set(keys) else keys[0], {}
 
 
 def _score(counted: dict[str, int]) -> float | None:

@@ -1,10 +1,11 @@
-"""What a run folder tells: its settings, its metrics as tables, whether it goes on, its sample games as PGN."""
+"""What a run folder holds: its settings, its metrics as tables, whether it is still going, its sample games as PGN."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import chess.pgn
 from chesspg.policy import bounded_yaml
 
 METRICS, CONFIG, GAMES = "metrics.csv", "config.yaml", "games"
+CAPPED = "stopped at the ply cap"  # what a game is called that the rules did not end
 POINTS = 400  # of a curve; more rows are averaged in groups, which no screen shows apart
 CLOCKS = {"plies": "total_plies", "seconds": "total_seconds"}  # what curves run over, and the columns that count it
 INDICES = ("step", "epoch", *CLOCKS.values())  # columns that are no curves
@@ -40,7 +42,7 @@ class Run:
     config: str  # config.yaml as it is; empty if there is none
     settings: dict[str, str]  # what it holds, with a dotted name for each field
     idle: float | None  # seconds since the last row; None without rows
-    pace: float  # seconds a row, as far as the files' times tell; 0 if they don't
+    pace: float  # seconds per row, by the times of the files; 0 if these are no help
 
     @property
     def going(self) -> bool:
@@ -83,9 +85,9 @@ def read_run(folder: str | Path) -> Run:
     folder = Path(folder)
     metrics, config = folder / METRICS, folder / CONFIG
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder; a run folder, such as training makes under checkpoints/, would do")
+        raise ValueError(f"{folder} is not a folder; expected a run folder, such as training makes under checkpoints/")
     if not (metrics.is_file() or config.is_file()):
-        raise ValueError(f"{folder} is no run folder: it has neither {METRICS} nor {CONFIG}")
+        raise ValueError(f"{folder} is not a run folder: it has neither {METRICS} nor {CONFIG}")
     try:
         rows = _read_rows(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.is_file() else []
     except csv.Error as error:
@@ -117,6 +119,16 @@ def sample_games(folder: Path, limit: int) -> list[str]:
 
 def headers_of(pgn: str) -> Mapping[str, str]:
     return chess.pgn.read_headers(io.StringIO(pgn)) or {}
+
+
+def moves_of(pgn: str) -> list[str]:
+    """The moves in a PGN that to_pgn wrote, of whatever game."""
+    return own_moves(pgn.rpartition("]\n")[2])
+
+
+def own_moves(text: str) -> list[str]:
+    """The words of a game's text that are neither numbers of moves nor results."""
+    return [word for word in text.split() if not re.fullmatch(r"\d+\.+|1-0|0-1|1/2-1/2|\*", word)]
 
 
 def _won_and_not(games: list[str]) -> Iterator[str]:

@@ -40,14 +40,16 @@ def analyse(
     *,
     temperature: float = 0.0,
     top_p: float = 1.0,
+    random: float = 0.0,
     uniform: float = 0.0,
     lines: int = 1,
     look_ahead: bool = True,
 ) -> Analysis:
-    """Choose among `moves`, one at least, and score up to so many lines.
+    """Choose among `moves`, of which there is at least one, and score up to `lines` of them.
 
     temperature: sharpness of the choice, as in PolicyPlayer; 0 takes the likeliest move.
     top_p: only the likeliest moves that have this probability together are drawn from, Holtzman et al. (2020).
+    random: with that probability any of the moves is played, all alike, as in Mixture.
     uniform: the number in [0, 1) that chooses, through the cumulative probabilities of the ascending actions.
     look_ahead: score each line by the position after its move, in one more call of the network; else all lines by
         the position itself.
@@ -61,7 +63,11 @@ def analyse(
     distribution = PolicyPlayer(policy, temperature).distribution(observation)
     probability = distribution.probs[0].double().numpy(force=True)  # [actions]
     order = np.argsort(-probability, kind="stable")
-    first = order[0] if temperature == 0 else _draw(probability, order, top_p, uniform)
+    if uniform < random:
+        first = int(uniform / random * len(actions))
+    else:
+        rest = (uniform - random) / (1 - random)
+        first = int(order[0]) if temperature == 0 else _draw(probability, order, top_p, rest)
     best = [first, *order[order != first][: lines - 1]]
 
     if not look_ahead:
@@ -99,7 +105,7 @@ def centipawns(value: float) -> int:
 
 
 def win_draw_loss(score: int) -> tuple[int, int, int]:
-    """What so many centipawns mean in 1000 games: p², 2p(1 − p), (1 − p)², of which p is the expected score.
+    """Wins, draws and losses in 1000 games at a score in centipawns: p², 2p(1 − p), (1 − p)², p the expected score.
 
     A score leaves open how many games are drawn; this is as if its two half points were won independently.
     """
@@ -109,7 +115,7 @@ def win_draw_loss(score: int) -> tuple[int, int, int]:
 
 
 def _score(value: float | None, board: chess.Board) -> int:
-    """Centipawns for the mover; where there is no value head the material."""
+    """Centipawns for the mover; without a value head by the material."""
     if value is not None:
         return centipawns(value)
     return round(100 * float(_games([board]).material()[0])) * (1 if board.turn else -1)

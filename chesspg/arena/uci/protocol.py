@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import os
 import queue
+import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from chesspg.games.chess import Chess
     from chesspg.policy.policy import Policy
 
-QUIT = 0.5  # seconds to finish in what was asked before `quit`
 NO_MOVE = "0000"  # UCI's null move: there is none, or no policy to choose it
 
 
@@ -35,10 +35,11 @@ NUMBERS = {name: whole(0, 2**63 - 1) for name in ("movestogo", "depth", "nodes",
 NUMBERS |= {name: whole(-(2**63), 2**63 - 1) for name in ("wtime", "btime", "winc", "binc")}  # some clocks go below 0
 LIMITS = ("searchmoves", "ponder", "infinite", *NUMBERS)
 LONGEST = 300  # characters of a complaint: it may repeat a line of megabytes
+MARK = "\ufeff"  # which some shells write before the first line of a pipe
 
 
 class Search:
-    """One `go`: what it asks for, and when its answer may be told."""
+    """One `go`: what it asks for, when it may be answered, and whether it was."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.ponder = "ponder" in words
@@ -55,7 +56,7 @@ class Search:
         start = words.index("searchmoves") + 1 if "searchmoves" in words else len(words)
         end = next((k for k in range(start, len(words)) if words[k] in LIMITS), len(words))
         self.moves = words[start:end]
-        self.answered = False
+        self.answered = threading.Event()
         self.may_answer = threading.Event()
         if not (self.ponder or self.infinite):
             self.may_answer.set()
@@ -65,8 +66,8 @@ class Engine:
     """A policy that speaks UCI.
 
     out: where it speaks.
-    weights: the policy file, checkpoint, run folder or policy that ships it plays unless WeightsFile says otherwise;
-        if empty, the newest run under ./checkpoints or else the strongest policy that ships.
+    weights: the policy that plays unless WeightsFile says otherwise, as a player's string (see roster.py); if empty,
+        the newest run under ./checkpoints or else the strongest policy that ships.
     """
 
     def __init__(self, out: TextIO, weights: str = "") -> None:
@@ -75,34 +76,41 @@ class Engine:
         self.seed = _any_seed()
         self.loaded = ""  # where the policy came from
         self.policy: Policy | None = None
+        self.own: Mapping[str, float] = {}  # what the policy's string says of its temperature and random moves
         self.game: Chess | None = None
         self.board: chess.Board | None = None  # None is the initial position
         self.searches: list[Search] = []  # asked for, not all answered; only the reading thread looks at the list
+        self.checks: list[threading.Event] = []  # likewise for `isready`, each set when it is answered
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.speaking = threading.Lock()
-        self.commands = {
-            "isready": self._isready, "ucinewgame": self._ucinewgame,
-            "setoption": self._setoption, "position": self._position,
-        }  # fmt: skip
+        self.commands = {"ucinewgame": self._ucinewgame, "setoption": self._setoption, "position": self._position}
 
     def run(self, lines: Iterable[str]) -> None:
-        """Obey until `quit`, which waits a moment at most, or the last line, which waits until all is answered."""
+        """Obey until `quit` or the last line.
+
+        Each `go` and `isready` before it is answered first, at once unless the policy is still being loaded.
+        `quit` waits for nothing else; the last line waits for all that was asked.
+        """
         thinking = threading.Thread(target=self._work, daemon=True)
         thinking.start()
+        quits = False
         for line in lines:
-            word, rest = (*line.split(maxsplit=1), "", "")[:2]
-            if word == "quit":
+            word, rest = (*line.lstrip(MARK).split(maxsplit=1), "", "")[:2]
+            if quits := word == "quit":
                 break
             self._hear(word, rest)
-        else:
-            word = ""
         self._release(self.searches)
         self.jobs.put(None)
-        thinking.join(QUIT if word == "quit" else None)
+        if quits:
+            for answered in [*self.checks, *(search.answered for search in self.searches)]:
+                answered.wait()
+        else:
+            thinking.join()
 
     def _hear(self, word: str, rest: str) -> None:
         """The reading thread: answer what can't wait, pass on what can."""
-        self.searches = [search for search in self.searches if not search.answered]
+        self.searches = [search for search in self.searches if not search.answered.is_set()]
+        self.checks = [check for check in self.checks if not check.is_set()]
         if word == "stop":
             self._release(self.searches)
         elif word == "ponderhit":
@@ -111,6 +119,9 @@ class Engine:
             self._uci()
         elif word == "isready" and self.searches:
             self._say("readyok")
+        elif word == "isready":
+            self.checks.append(threading.Event())
+            self.jobs.put(partial(self._isready, self.checks[-1]))
         elif word == "go":
             self.searches.append(Search(rest.split()))
             if self.searches[-1].refused:
@@ -160,18 +171,20 @@ class Engine:
             self._say(f"option name {name} type {form}")
         self._say("uciok")
 
-    def _isready(self, _: str) -> None:
+    def _isready(self, answered: threading.Event) -> None:
         try:
             self._ready()
         finally:
             self._say("readyok")
+            answered.set()
 
     def _ucinewgame(self, _: str) -> None:
         self.seed = _any_seed()
 
     def _setoption(self, rest: str) -> None:
-        named, _, text = f"{rest.strip()} ".partition(" value ")
-        named, text = named.strip().removeprefix("name").strip(), text.strip()
+        before, *after = re.split(r"\svalue(?:\s|$)", rest.strip(), maxsplit=1, flags=re.IGNORECASE)
+        words, text = before.split(), "".join(after).strip()  # blanks inside a value, as in a path, stay as they are
+        named = " ".join(words[1:] if words and words[0].lower() == "name" else words)
         name = next((name for name in OPTIONS if name.lower() == named.lower()), "")
         if not name:
             return self._complain(f"unknown option {named[:40]!r}; expected one of {', '.join(OPTIONS)}")
@@ -193,6 +206,7 @@ class Engine:
                     f"position must be followed by startpos or fen FEN, then moves if there are any, got {rest[:40]!r}"
                 )
             start = fen.strip() if fen else "startpos"
+            moves = moves.lower()  # some programs write e7e8Q
             self.board = self._ready().to_board(f"{start} moves {moves}" if moves.strip() else start)
         except ValueError as error:
             self._complain(error, "; the last good position stays")
@@ -215,14 +229,16 @@ class Engine:
         return self.game
 
     def _load(self, wanted: str) -> None:
+        from chesspg.arena import roster
         from chesspg.games.chess import Chess
         from chesspg.policy import files
 
-        path, why = (os.path.expanduser(wanted), "") if wanted else _default()
-        told = files.header_game(files.read_header(path), path)
-        if not isinstance(told, Chess):
-            raise ValueError(f"{path} plays {told.name}; expected a policy of chess")
-        game = Chess(told.variant, backend="python-chess")  # one game is not worth compiling rules for
+        text, why = (os.path.expanduser(wanted), "") if wanted else _default()
+        path, own = roster.policy_of(text)
+        theirs = files.header_game(files.read_header(path), path)
+        if not isinstance(theirs, Chess):
+            raise ValueError(f"{path} plays {theirs.name}; expected a policy of chess")
+        game = Chess(theirs.variant, backend="python-chess")  # one game is not worth compiling rules for
         policy = files.load(path, game)
 
         import torch  # not before the file is known to be good
@@ -231,9 +247,9 @@ class Engine:
 
         if self.game and self.game.variant != game.variant:
             self.board = None
-        self.policy, self.game, self.loaded = policy, game, wanted or path
+        self.policy, self.own, self.game, self.loaded = policy, own, game, wanted or text
         without = "" if policy.network.value else ", which has no value head: scores are of material"
-        self._say(f"info string playing {path}{why}{without}")
+        self._say(f"info string playing {text}{why}{without}")
         board = game.to_board("startpos")
         torch.set_num_threads(self.options["Threads"])
         analyse(policy, board, list(board.legal_moves))  # the first call is slow; not on a player's clock
@@ -247,11 +263,11 @@ class Engine:
         except Exception as error:  # a GUI waits for an answer, whatever happened
             self._complain(f"{type(error).__name__}: {error}")
         search.may_answer.wait()
-        search.answered = True
         self._say(f"bestmove {answer}")
+        search.answered.set()
 
     def _best(self, search: Search) -> str:
-        """What stands behind `bestmove`, after the lines that say why."""
+        """The move for `bestmove`, after the lines that say why."""
         import numpy as np
         import torch
 
@@ -276,9 +292,12 @@ class Engine:
         count = min(options["MultiPV"], len(wanted))
         look_ahead = search.depth > 1 and search.nodes > count
         draws = Draws(self.seed if options["Seed"] < 0 else options["Seed"])
+        temperature = options["Temperature"]
+        if temperature == OPTIONS["Temperature"].value:  # GUIs repeat defaults
+            temperature = self.own.get("temperature", temperature)
         lines, nodes = analyse(
             self.policy, board, wanted, lines=count, look_ahead=look_ahead,
-            temperature=options["Temperature"], top_p=options["TopP"],
+            temperature=temperature, top_p=options["TopP"], random=self.own.get("random", 0.0),
             uniform=float(draws.uniforms(np.zeros(1, np.int64), board.ply())[0]),
         )  # fmt: skip
         spent = round(1000 * (time.perf_counter() - began))
@@ -312,7 +331,7 @@ def _default() -> tuple[str, str]:
     from chesspg.arena import roster
     from chesspg.games.chess import Chess
 
-    default = roster.default_player(of=Chess)
+    default = roster.default_player(lambda game: isinstance(game, Chess), "chess")
     if default is None:
         raise ValueError(
             f"no policy to play: no run of chess under ./{roster.RUNS} and no rated policy that ships; set WeightsFile "
@@ -332,12 +351,13 @@ def _variant(weights: str) -> str:
 
     from chesspg.policy.container import read_fields
 
-    path = Path(os.path.expanduser(weights))
+    target = weights.partition("?")[0].removeprefix("file:")
+    path = Path(os.path.expanduser(target))
     if not path.exists():
-        path = shipped_policies().get(weights, path)
+        path = shipped_policies().get(target, path)
     try:
         beside = path.with_suffix(".safetensors") if path.suffix == ".ckpt" else path
         variant = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]["init_args"]["variant"]
     except (OSError, ValueError, LookupError, TypeError):
-        variant = None  # there is no such file, or it is of another game; `isready` tells
+        variant = None  # there is no such file, or it is of another game; `isready` says so
     return variant if isinstance(variant, str) and variant.isalnum() else "standard"

@@ -24,7 +24,8 @@ VARIANTS: dict[str, type[chess.Board]] = {
     "kingofthehill": chess.variant.KingOfTheHillBoard,
 }
 BACKENDS = ("auto", "python-chess", "bitboards")
-INSTALL = 'pip install "chesspg[fast]"'
+INSTALL = "install it by `pip install numba`"
+WRITTEN = "moves are written as in Nf3 or g1f3"
 
 
 class Chess(Game):
@@ -119,21 +120,20 @@ class Chess(Game):
         """SAN or UCI."""
         board = self.to_board(position)
         try:
-            move = board.parse_san(text)
+            move = board.parse_san(text.upper() if text in ("o-o", "o-o-o") else text)
         except chess.AmbiguousMoveError:
             raise ValueError(f"{text} is ambiguous: {' or '.join(_readings(board, text))}") from None
         except ValueError as error:
             try:
                 move = board.parse_uci(text.lower())
-            except chess.IllegalMoveError:
-                raise ValueError(f"{text} is illegal here") from None
-            except ValueError:
-                known = isinstance(error, chess.IllegalMoveError)
-                raise ValueError(
-                    f"{text} is illegal here" if known else f"{text!r} is no move; write one as in Nf3 or g1f3"
-                ) from None
+            except ValueError as second:
+                if promotions := _promotions(board, text):
+                    raise ValueError(f"{text} needs a piece to promote to: {promotions}") from None
+                if isinstance(error, chess.IllegalMoveError) or isinstance(second, chess.IllegalMoveError):
+                    raise ValueError(f"{text} is illegal here") from None
+                raise ValueError(f"unknown move {text!r}; {WRITTEN}") from None
         if not move:
-            raise ValueError(f"{text!r} is no move; write one as in Nf3 or g1f3")
+            raise ValueError(f"unknown move {text!r}; {WRITTEN}")
         return encoding.move_to_action(move, board.turn)
 
     def move_name(self, position: str, action: int) -> str:
@@ -146,9 +146,9 @@ class Chess(Game):
             return None
         games, problem = _compiled_rules()
         if games is None and self.backend == "bitboards":
-            raise ValueError(f"backend 'bitboards' needs numba ({problem}): {INSTALL}")
+            raise ValueError(f"backend 'bitboards' needs numba, but {problem}; {INSTALL}")
         if games is None:
-            _say_once(f"python-chess plays, as the faster rules need numba ({problem}): {INSTALL}")
+            _say_once(f"{problem}, so python-chess plays and training takes up to three times as long; {INSTALL}")
         return games
 
     def _initial(self) -> chess.Board:
@@ -160,8 +160,10 @@ def _compiled_rules() -> tuple[type[BitboardGames] | None, str]:
     """The games on bitboards, or why there are none."""
     try:
         from chesspg.games.chess.bitboards import BitboardGames  # see TYPE_CHECKING above
+    except ModuleNotFoundError:
+        return None, "numba is not installed"
     except Exception as error:  # a broken numba raises anything: ImportError, OSError, SystemError
-        return None, f"{type(error).__name__}: {error}"
+        return None, f"numba can't be used ({type(error).__name__}: {error})"
     return BitboardGames, ""
 
 
@@ -176,3 +178,17 @@ def _readings(board: chess.Board, text: str) -> list[str]:
     piece, target = letters[0], "".join(letters[-2:])
     sans = map(board.san, board.legal_moves)
     return [san for san in sans if san[0] == piece and san.rstrip("+#").endswith(target)]
+
+
+def _promotions(board: chess.Board, text: str) -> str:
+    """The promotions that a move could mean which does not say to which piece, or to one that can't be; maybe none."""
+    meant = text.partition("=")[0].rstrip("+#!?")
+    for read, queen in ((board.parse_san, f"{meant}=Q"), (board.parse_uci, f"{meant.lower()}q")):
+        try:
+            move = read(queen)
+        except ValueError:
+            continue
+        pieces = (chess.QUEEN, chess.ROOK, chess.BISHOP, chess.KNIGHT)
+        sans = [board.san(chess.Move(move.from_square, move.to_square, piece)).rstrip("+#") for piece in pieces]
+        return f"{', '.join(sans[:-1])} or {sans[-1]}"
+    return ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.ratings import student
+from chesspg.arena.ratings import mean_score_interval, student
 from chesspg.training.comparison.gradients import Measured
 from chesspg.training.comparison.plan import BEST, ESTIMATORS, TASKS, Run
 from chesspg.training.comparison.running import train_all
@@ -33,22 +33,22 @@ class Comparison:
         for names, known, what in ((self.tasks, TASKS, "task"), (self.estimators, ESTIMATORS, "estimator")):
             for name in names:
                 if name not in known:
-                    raise ValueError(f"no {what} {name!r}; known are {', '.join(known)}")
+                    raise ValueError(f"unknown {what} {name!r}; expected one of {', '.join(known)}")
                 if list(names).count(name) > 1:
-                    raise ValueError(f"{what} {name} is named twice; once would do")
+                    raise ValueError(f"{what} {name} is named twice; each must be named once")
         least = {"seeds": 1, "plies": 1, "at_once": 1, "games": 2, "rollouts": 3}
         for name, number in least.items():
             given = getattr(self, name)
             if given is not None and given < number:
-                raise ValueError(f"--{name.replace('_', '-')} {given}; {number} or more would do")
+                raise ValueError(f"--{name.replace('_', '-')} must be at least {number}, got {given}")
         if self.games % 2:
-            raise ValueError(f"--games {self.games}; an even number would do, each opening is played with both colours")
+            raise ValueError(f"--games must be even, as each opening is played with both colors, got {self.games}")
         for name in self.tasks:
             best_of = TASKS[name].best_of
             if best_of and not self.estimators and best_of not in self.tasks:
                 raise ValueError(
-                    f"on {name} are compared those that are best on {best_of}; add that to --tasks, or say which by "
-                    "--estimators"
+                    f"{name} compares the estimators that are best on {best_of}; add {best_of} to --tasks, or name "
+                    "the estimators with --estimators"
                 )
             for run in self.runs(name, list(ESTIMATORS)):
                 run.check()
@@ -86,11 +86,16 @@ class Comparison:
         by_estimator: dict[str, list[dict[str, Any]]] = {}
         for run in done:
             told = {"seed": run.seed, **run.facts, **strength(run, known, self.games)}
-            tell("{}: Elo {rating:.0f} ({low:.0f} to {high:.0f})".format(run.name, **told["rating"]))
+            against = ", ".join(known)
+            tell(
+                "{}: Elo {rating:.0f} ({low:.0f} to {high:.0f}) against {}".format(run.name, against, **told["rating"])
+            )
             by_estimator.setdefault(run.estimator, []).append(told)
         table: dict[str, Any] = {"plies": self._plies(name), "opponents": known, "estimators": {}, "gradient": None}
         for estimator, mine in by_estimator.items():
-            scores = {name: over_seeds([run["scores"][name]["score"] for run in mine]) for name in known}
+            scores = {
+                name: score_over_seeds([run["scores"][name]["score"] for run in mine], self.games) for name in known
+            }
             rating = over_seeds([run["rating"]["rating"] for run in mine])
             table["estimators"][estimator] = {"rating": rating, "scores": scores, "runs": mine}
         # The policy that plays for all has a value head that has learned, if any estimator here needs one.
@@ -101,7 +106,11 @@ class Comparison:
             rows = {}
             for estimator in by_estimator:
                 rows[estimator] = measured(estimator)
-                tell("{} {}: variance {variance:.3g}, signal {signal:.3g}".format(name, estimator, **rows[estimator]))
+                tell(
+                    "{} {}: variance {variance:.3g}, squared mean {squared_mean:.3g}".format(
+                        name, estimator, **rows[estimator]
+                    )
+                )
             about = {"policy": policy.name, "games": measured.games, "rollouts": self.rollouts}
             table["gradient"] = {**about, "estimators": rows}
         return table
@@ -111,9 +120,17 @@ class Comparison:
 
 
 def over_seeds(values: Sequence[float]) -> dict[str, float | None]:
-    """The mean of K runs and its 95 % interval by Student's t; of one run there is none."""
+    """The mean of K runs and its 95% interval by Student's t; of one run there is none."""
     mean = math.fsum(values) / len(values)
     if len(values) == 1:
         return {"mean": mean, "low": None, "high": None}
     half = student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def score_over_seeds(scores: Sequence[float], games: int) -> dict[str, float | None]:
+    """The mean of K runs' scores of so many games each and its 95% interval in [0, 1]; of one run there is none."""
+    if len(scores) == 1:
+        return over_seeds(scores)
+    low, high = mean_score_interval(scores, games)
+    return {"mean": math.fsum(scores) / len(scores), "low": low, "high": high}

@@ -31,6 +31,7 @@ from chesspg.training.comparison.plan import PLAIN, TASKS, arguments, fields
 
 Floats = NDArray[np.float64]
 
+FORMAT = 2  # of the figures that are kept
 SEED = 0  # of the rollouts; runs have seeds from 1
 _MEASURED = {  # of every estimator: the gradient of the reward alone, by the policy that played
     "model.optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}},
@@ -87,6 +88,7 @@ class Measured:
     def __call__(self, estimator: str) -> dict[str, Any]:
         """As of `figures`, against the plain estimator."""
         settings = {
+            "format": FORMAT,
             "policy": self._digest,
             "rollouts": self.rollouts,
             **{name: fields(self.task, one) for name, one in (("own", estimator), ("plain", PLAIN))},
@@ -107,9 +109,9 @@ class Measured:
 
 
 def figures(own: Floats, plain: Floats) -> dict[str, Any]:
-    """What gradients [R, P] and those of the plain estimator by the same rollouts [R, P] tell, R being 3 or more.
+    """What gradients [R, P] and those of the plain estimator by the same rollouts [R, P] say, R being 3 or more.
 
-    variance: tr Cov(g). signal: |E g|², which may come out below 0. Each of the others with a 95 % interval by the
+    variance: tr Cov(g). squared_mean: |E g|², which may come out below 0. Each of the others with a 95% interval by the
     jackknife over rollouts: variance_ratio, the variance in units of plain's; signal_to_noise, |E g|² / tr Cov(g);
     cosine, between E g and plain's. None where the signal is lost in the noise.
     """
@@ -121,10 +123,10 @@ def figures(own: Floats, plain: Floats) -> dict[str, Any]:
     ratio = over(lambda aa, ab, bb: math.log(_variance(aa) / _variance(bb)) if _variance(bb) > 0 else math.nan)
     return {
         "variance": _variance(aa),
-        "signal": _product(aa),
+        "squared_mean": _product(aa),
         "variance_ratio": {k: None if x is None else math.exp(x) for k, x in ratio.items()},
         "signal_to_noise": over(lambda aa, ab, bb: _product(aa) / _variance(aa) if _variance(aa) > 0 else math.nan),
-        "cosine": over(_cosine),
+        "cosine": projected(over(_cosine)),
     }
 
 
@@ -144,8 +146,21 @@ def _cosine(aa: Floats, ab: Floats, bb: Floats) -> float:
     return _product(ab) / math.sqrt(square) if min(_product(aa), _product(bb)) > 0 else math.nan
 
 
+def projected(cosine: dict[str, float | None]) -> dict[str, float | None]:
+    """A cosine's estimate and interval, which noise may take out of [−1, 1], as estimate and interval within.
+
+    The estimate becomes the nearest cosine there is, and the interval those cosines that are within the half width of
+    it: no cosine is farther from the nearest one than from the estimate, so the interval holds the truth as often.
+    """
+    value, low, high = (cosine[name] for name in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return dict.fromkeys(cosine)
+    nearest = max(-1.0, min(1.0, value))
+    return {"value": nearest, "low": max(-1.0, nearest - (value - low)), "high": min(1.0, nearest + (high - value))}
+
+
 def _jackknife(statistic: Callable[[NDArray[np.int64]], float], rollouts: int) -> dict[str, float | None]:
-    """A statistic and its 95 % interval by leaving each rollout out, Efron and Stein (1981); None for NaN."""
+    """A statistic and its 95% interval by leaving each rollout out, Efron and Stein (1981); None for NaN."""
     everyone = np.arange(rollouts)
     value = statistic(everyone)
     without = np.array([statistic(np.delete(everyone, r)) for r in everyone])

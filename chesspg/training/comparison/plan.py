@@ -144,12 +144,12 @@ class Run:
         try:
             before = dict(json.loads(self._settings.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            raise ValueError(f"{self.folder} is no run of such a comparison; another --folder would do") from None
+            raise ValueError(f"{self.folder} is not a run of a comparison; choose another --folder") from None
         wanted = self._wanted()
         for name in sorted({*wanted, *before}):
             if before.get(name) != wanted.get(name):
                 told = f"{name} {json.dumps(before.get(name))}, not {json.dumps(wanted.get(name))}"
-                raise ValueError(f"{self.folder} was run with {told}; another --folder would do")
+                raise ValueError(f"{self.folder} was run with {told}; choose another --folder")
         if (self.folder / "last.ckpt").is_file():
             files.read_header(self.folder)  # tells if it is damaged
 

@@ -35,7 +35,7 @@ def ratings(task: str, home: Path, games: int) -> dict[str, float]:
 
 
 def strength(run: Run, known: Mapping[str, float], games: int) -> dict[str, Any]:
-    """The rating of a run's last policy with its 95 % interval, and its score against each of the `known` opponents.
+    """The rating of a run's last policy with its 95% interval, and its score against each of the `known` opponents.
 
     The policy plays as it was trained, at its own temperature; their ratings count as exact.
     """

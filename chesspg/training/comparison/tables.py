@@ -18,7 +18,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         parts.append(f"### {task}: {told['plies']:,} plies a run\n")
         titles = [
             "estimator",
-            "Elo (95 %)",
+            "Elo (95%)",
             "each run",
             *(f"against `{name}`" for name in told["opponents"]),
             "updates",
@@ -33,9 +33,9 @@ def markdown(results: Mapping[str, Any]) -> str:
             titles = [
                 "estimator",
                 "tr Cov(g)",
-                "of plain's (95 %)",
-                "signal / noise (95 %)",
-                "cosine with plain (95 %)",
+                "of plain's (95%)",
+                "signal-to-noise ratio (95%)",
+                "cosine with plain (95%)",
             ]
             parts += _table(titles, (_gradient(name, row) for name, row in about["estimators"].items()))
     return "\n".join(parts).rstrip() + "\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path
+from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path, results_path
 from chesspg.arena.matches import MatchResult, play_match
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -146,16 +146,20 @@ def test_another_game_or_other_conditions_are_told(tmp_path: Path) -> None:
     path = tmp_path / "ladder.json"
     Book(path, TicTacToe(), CONDITIONS).add(A, B, 1, result(1, 0))
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"results of game TicTacToe\(\), not Chess\(variant=standard\); it is left"):
+    with pytest.raises(
+        ValueError, match=r"results of game TicTacToe\(\), not of game Chess\(variant=standard\); it is left"
+    ):
         Book(path, Chess(), CONDITIONS)
-    with pytest.raises(ValueError, match=r'conditions \{"openings": "random:1"\}, not \{"openings": "random:2"\}'):
+    with pytest.raises(
+        ValueError, match=r"of games with --openings random:1, not of games with --openings random:2; it is left"
+    ):
         Book(path, TicTacToe(), {"openings": "random:2"})
     for game in ({"class_path": "x.Y", "init_args": [1]}, {"class_path": 3}, "chess", [], None):
         path.write_text(json.dumps(json.loads(before) | {"game": game}))
-        with pytest.raises(ValueError, match="results of game "):
+        with pytest.raises(ValueError, match="has results of "):
             Book(path, TicTacToe(), CONDITIONS)
     path.write_text(json.dumps(json.loads(before) | {"format": 99}))
-    with pytest.raises(ValueError, match="format 99, not 1"):
+    with pytest.raises(ValueError, match="of format 99, not of format 1"):
         Book(path, TicTacToe(), CONDITIONS)
 
 
@@ -193,7 +197,7 @@ def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> Non
     (run / "pool").mkdir(parents=True)
     shutil.copy(runs / "chess" / "last.safetensors", run / "best.safetensors")
     shutil.copy(runs / "chess" / "last.safetensors", run / "last.safetensors")
-    with pytest.raises(ValueError, match=r"only one player, .*best.safetensors; a ladder has two or more"):
+    with pytest.raises(ValueError, match=r"needs at least 2 players, got only .*best.safetensors"):
         expand([str(run)])
     shutil.copy(runs / "tic_tac_toe" / "last.safetensors", run / "pool" / "000010.safetensors")
     files = [str(run / "best.safetensors"), str(run / "pool" / "000010.safetensors")]
@@ -203,9 +207,29 @@ def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> Non
     (run / "epoch=4.ckpt").write_text("as a Trainer of one's own leaves it")
     assert expand([str(run)]) == [files[0], str(run / "epoch=4.ckpt"), files[1]]
     assert len(expand([str(run), f"{run}?temperature=0.5"])) == 6
-    with pytest.raises(ValueError, match=r"last.safetensors is named twice"):
+    with pytest.raises(ValueError, match=r"last.safetensors is the same player as .*best.safetensors; each"):
         expand(["random", str(run), str(run / "last.safetensors")])
+    again = shutil.copy(run / "best.safetensors", tmp_path / "copy.safetensors")
+    with pytest.raises(ValueError, match=r"copy.safetensors is the same player as .*best.safetensors; each player"):
+        expand(["random", str(run / "best.safetensors"), str(again)])
     with pytest.raises(ValueError, match="random is named twice"):
         expand(["random", "greedy", "random"])
     with pytest.raises(ValueError, match="half holds no policy file"):
         expand(["random", str(runs / "half")])
+
+
+def test_each_game_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """And goes on with the one file of an earlier version, if that is of the game."""
+    assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"
+    assert results_path(tmp_path, Chess()) == tmp_path / "ladder-chess.json"
+    assert results_path(tmp_path, Chess("atomic")) == tmp_path / "ladder-chess-atomic.json"
+    earlier = tmp_path / "ladder.json"
+    Book(earlier, TicTacToe(), CONDITIONS).add(A, B, 1, result(1, 0))
+    assert results_path(tmp_path, TicTacToe()) == earlier
+    assert results_path(tmp_path, Chess()) == tmp_path / "ladder-chess.json"
+    (tmp_path / "ladder-tic-tac-toe.json").touch()
+    assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"
+    (tmp_path / "ladder-tic-tac-toe.json").unlink()
+    for text in ("", "[]", "{}", "[" * 100_000, "3"):
+        earlier.write_text(text)
+        assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"

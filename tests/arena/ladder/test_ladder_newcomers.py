@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chesspg.arena.ladder.book import Book, Entry
-from chesspg.arena.ladder.newcomers import base, choose, opponents, standings
+from chesspg.arena.ladder.newcomers import base, choose, kept, opponents, other_versions, standings
 from chesspg.arena.ladder.rating import Meeting, Rating, performance, shipped_table
 from chesspg.arena.matches import MatchResult
 from chesspg.games.chess import Chess
@@ -28,7 +28,8 @@ def a_row(player: str, rating: Rating) -> dict[str, Any]:
 
 def added(player: str, rating: Rating) -> dict[str, Any]:
     """A row as the command adds it."""
-    return a_row(player, rating) | {"wins": 1, "draws": 0, "losses": 1, "truncated": 0, "forfeits": 0}
+    counts = {"wins": 1, "draws": 0, "losses": 1, "truncated": 0, "forfeits": 0}
+    return a_row(player, rating) | counts | {"key": f"policy {player}", "against": {"random": 2}}
 
 
 @pytest.fixture
@@ -60,14 +61,16 @@ def result(*results: float, name: str = "") -> MatchResult:
 
 def test_policies_are_no_opponents(ladder: dict[str, Any]) -> None:
     assert opponents(["new", "minimax"], TicTacToe(), CONDITIONS) == FIXED
-    with pytest.raises(ValueError, match="greedy is on the ladder that ships and no policy, so its rating stays"):
+    with pytest.raises(ValueError, match="greedy is on the ladder that ships, so its rating stays; expected"):
         opponents(["new", "greedy"], TicTacToe(), CONDITIONS)
 
 
 def test_a_newcomer_needs_a_ladder_of_its_game_and_conditions(ladder: dict[str, Any], ships: Path) -> None:
     with pytest.raises(ValueError, match="no ladder of chess ships"):
         opponents(["new"], Chess(), CONDITIONS)
-    with pytest.raises(ValueError, match=r'has conditions .*"random:1".*, not .*"random:2"'):
+    with pytest.raises(
+        ValueError, match="played with --openings random:1 and no --max-plies, not with --openings random:2"
+    ):
         opponents(["new"], TicTacToe(), CONDITIONS | {"openings": "random:2"})
     (ships / "docs" / "ladder.json").unlink()
     with pytest.raises(ValueError, match="no ladder of tic-tac-toe ships"):
@@ -79,8 +82,10 @@ def test_one_after_the_other_until_narrow_or_out_of_games(book: Book) -> None:
     assert choose(book, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 40)  # the mean is 333
     book.add(FISHES[0], NEW, 1, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))
     book.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not of the ladder: neither counted nor told
-    assert choose(book, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 20)
-    assert choose(book, both, FIXED, 41, 40) == (OTHER.key, "uci:fish", 40)
+    assert choose(book, both, FIXED, 60, 500) == (NEW.key, "random", 20)  # no rating is to depend on one opponent
+    book.add(NEW, RANDOM, 3, result(1, 1, 1, 0))
+    assert choose(book, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 16)
+    assert choose(book, both, FIXED, 45, 40) == (OTHER.key, "uci:fish", 40)
     assert choose(book, both, FIXED, 60, 500) == (OTHER.key, "uci:fish", 40)
     assert choose(book, [NEW], FIXED, 60, 500) is None
     assert choose(book, both, FIXED, 0, 40) is None
@@ -159,3 +164,31 @@ def test_the_ladder_of_this_checkout_is_written_as_it_stands() -> None:
     path = Path(__file__).parents[3] / "docs" / "ladder.json"
     table = base(path, [])
     assert json.dumps(table, indent=1, ensure_ascii=False) + "\n" == path.read_text(encoding="utf-8")
+
+
+def test_another_version_of_an_engine_is_said(ladder: dict[str, Any], ships: Path) -> None:
+    for row in ladder["players"]:
+        row["key"] = {"uci:fish": FISHES[0].key}.get(row["player"], row["player"])
+    (ships / "docs" / "ladder.json").write_text(json.dumps(ladder))
+    assert other_versions([RANDOM, NEW, FISHES[0], Entry("uci:cat (Cat 1)", "uci:cat")]) == []
+    assert other_versions([FISHES[1]]) == [
+        "The rating of uci:fish is that of uci:fish (Fish 1); the player here is uci:fish (Fish 2)."
+    ]
+
+
+def test_whose_ratings_stay(ladder: dict[str, Any], ships: Path, book: Book) -> None:
+    """By name, whatever version an engine has; a policy by its content."""
+    (row,) = (row for row in ladder["players"] if row["player"] == "new")
+    row["key"] = NEW.key
+    (ships / "docs" / "ladder.json").write_text(json.dumps(ladder))
+    book.add(FISHES[1], OTHER, 1, result(1, 0))
+    here = [RANDOM, Entry(NEW.key, "copy"), Entry("policy 3", "new"), Entry("greedy?random=1", "greedy?random=1")]
+    assert kept(book, here) == {
+        FISHES[1].key: FIXED["uci:fish"],
+        "random": FIXED["random"],
+        NEW.key: Rating(500, 450, 550),
+    }
+    other = Book(book.path.with_name("other.json"), TicTacToe(), CONDITIONS | {"max_plies": 9})
+    assert kept(other, here) == {}
+    (ships / "docs" / "ladder.json").unlink()
+    assert kept(book, here) == {}

@@ -19,6 +19,7 @@ from chesspg.arena.ladder.rating import (
     Rating,
     components,
     cycles,
+    misfit,
     next_opponent,
     next_pairing,
     performance,
@@ -161,6 +162,70 @@ def test_performance_against_known_players() -> None:
         performance([Meeting("new", "random", [1]), Meeting("random", "greedy", [1])], known)
 
 
+def test_several_players_on_a_scale_of_fixed_ratings() -> None:
+    """One player each is `performance`; games among them connect those that met nobody whose rating stays."""
+    fixed = {"random": Rating(0, 0, 0), "greedy": Rating(574, 560, 589), "nobody": Rating(9, 8, 10)}
+    mine = [Meeting("a", "random", [1, 0.75] * 9), Meeting("a", "greedy", [0.25, 0.75, 0.5] * 6)]
+    rated = rate([*mine, Meeting("random", "greedy", [1] * 500)], fixed=fixed)
+    assert {name: rated[name] for name in fixed} == fixed  # their own games move them not at all
+    assert rated["a"] == pytest.approx(performance(mine, fixed), abs=1e-6)
+    pairs = [0.75, 1, 0.5, 0.75] * 500
+    both = rate([*mine, Meeting("b", "a", pairs), Meeting("c", "d", [1])], fixed=fixed)
+    assert set(both) == {*fixed, "a", "b"}
+    assert both["b"].rating - both["a"].rating == pytest.approx(191, abs=2)  # 400 log₁₀ 3
+    assert both["b"].high - both["b"].low > both["a"].high - both["a"].low
+    # Half of the information is that of `greedy`, whose interval is part of a's, and through a of b's.
+    exact = {name: Rating(rating.rating, rating.rating, rating.rating) for name, rating in fixed.items()}
+    sure = rate([*mine, Meeting("b", "a", pairs)], fixed=exact)
+    assert both["b"].high - both["b"].low > sure["b"].high - sure["b"].low
+
+
+def test_the_scale_of_fixed_ratings_holds_the_truth_too() -> None:
+    """Of newcomers that meet players with estimated ratings and each other; 400 intervals, of standard error 1.1%."""
+    rng = np.random.default_rng(5)
+    truth = {"random": 0.0, "a": 150.0, "b": 420.0, "x": 300.0, "y": 500.0}
+    old, new = [("random", "a"), ("a", "b"), ("random", "b")], [("x", "a"), ("x", "b"), ("y", "x"), ("y", "b")]
+
+    def play(pairings: list[tuple[str, str]]) -> list[Meeting]:
+        return [Meeting(a, b, simulated(rng, truth[a] - truth[b], 60)) for a, b in pairings]
+
+    inside = []
+    for _ in range(200):
+        fixed = rate(play(old))
+        rated = rate(play(new), fixed=fixed)
+        inside += [rated[name].low <= truth[name] <= rated[name].high for name in "xy"]
+    assert np.mean(inside) >= 0.93
+
+
+def test_players_whose_ratings_stay_do_not_meet() -> None:
+    fixed = {"random": Rating(0, 0, 0), "greedy": Rating(574, 500, 650)}
+    assert next_pairing([], ["random", "greedy"], 40, fixed=fixed) is None
+    pairing = next_pairing([], ["random", "greedy", "new"], 40, fixed=fixed, tired={"random", "greedy"})
+    assert pairing is not None
+    assert "new" in pairing
+    assert next_pairing([], ["random", "greedy", "new"], 40, fixed=fixed, tired={"random", "greedy", "new"}) is None
+    # Its games alone would be enough; the interval of the rating that they hang on is not.
+    met = [Meeting("new", "greedy", [0.5, 0.75, 0.25] * 2000)]
+    assert next_pairing(met, ["greedy", "new"], 40, fixed=fixed, within=50) is not None
+    assert next_pairing(met, ["greedy", "new"], 40, fixed=fixed, within=80) is None
+
+
+def test_games_that_fit_no_single_rating() -> None:
+    """A policy that beats greedy and can't mate random: 566 and 124 where the ladder has one number."""
+    known = {"random": 0.0, "greedy": 574.0, "minimax": 1373.0}
+    met = [Meeting("new", "random", [0.75, 0.5] * 20), Meeting("new", "greedy", [0.5, 0.75, 0.25] * 12)]
+    (low, below), (high, above) = misfit(met, known)
+    assert (low, high) == ("random", "greedy")
+    assert below == performance(met[:1], known)
+    assert above == performance(met[1:], known)
+    assert below.high < above.low
+    assert misfit([*met, Meeting("new", "minimax", [0.0] * 20)], known)[0][0] == "random"
+    assert misfit(met[:1], known) == misfit([], known) == []
+    assert misfit([Meeting("new", "random", [1, 0.75] * 3), met[1]], known) == []  # so few games fit anything
+    # Parts of one meeting are one.
+    assert misfit([met[0], met[1], met[0]], known)[0][1] == performance([met[0], met[0]], known)
+
+
 def simulated(rng: np.random.Generator, difference: float, pairs: int, draws: float = 0.0) -> list[float]:
     """Pairs of independent games at a difference in Elo, with as many draws as it allows up to `draws`."""
     s = ratings.expected_score(difference)
@@ -174,7 +239,7 @@ TRUTH = {"random": 0.0, "a": 150.0, "b": 420.0, "c": 500.0, "d": 800.0}
 
 @pytest.mark.parametrize("draws", [0.0, 0.7])
 def test_the_truth_lies_inside_nineteen_times_of_twenty(draws: float) -> None:
-    """200 ladders of four ratings: a standard error of 0.8 % for independent ones, so 93 % is the least."""
+    """200 ladders of four ratings: a standard error of 0.8% for independent ones, so 93% is the least."""
     rng = np.random.default_rng(2)
     met = [("random", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("random", "b"), ("b", "d")]
     inside = []
@@ -235,11 +300,15 @@ def test_whom_a_newcomer_meets() -> None:
     first = [Meeting("new", "p4", [1, 0.75, 1, 1] * 5)]
     assert next_opponent(first, known, 40) in {"p6", "p7"}
     sure = [Meeting("new", "p2", [0.5, 0.25, 0.75] * 50)]
+    assert next_opponent(sure, known, 40) in {"p1", "p3"}  # no rating is to depend on one opponent alone
+    assert next_opponent(sure, {"p2": 500.0}, 40) == "p2"
+    sure.append(Meeting("new", "p3", [0.25, 0.0, 0.5, 0.25] * 5))
     assert next_opponent(sure, known, 40) == "p2"
     # Of two alike the one of the narrower interval; once games abound, even one farther away.
     wide = {"wide": Rating(500, 450, 550), "narrow": Rating(500, 490, 510), "exact": Rating(250, 250, 250)}
     assert next_opponent([], {name: wide[name] for name in ("wide", "narrow")}, 40) == "narrow"
-    few, many = ([Meeting("new", "wide", [0.5, 0.25, 0.75] * k)] for k in (4, 1000))
+    exact = Meeting("new", "exact", [1, 0.75, 0.75])
+    few, many = ([exact, Meeting("new", "wide", [0.5, 0.25, 0.75] * k)] for k in (4, 1000))
     pair = {name: wide[name] for name in ("wide", "exact")}
     assert next_opponent(few, pair, 40) == "wide"
     assert next_opponent(many, pair, 40) == "exact"
@@ -313,13 +382,29 @@ def test_the_ladder_of_this_checkout() -> None:
     ratings = shipped()
     assert ratings["random"] == 0
     assert 0 < ratings["greedy"] < ratings["minimax?depth=2"]
-    newcomers: dict[str, list[Meeting]] = {name: [] for name in ratings if policy_path(name)}
-    others = []
+    later = {name: list[Meeting]() for name in ratings if policy_path(name) or "nodes" in name}
+    first = []
     for met in shipped_table()["meetings"]:
-        meeting = Meeting(met["a"], met["b"], [met["score"]] * (met["games"] // 2))
-        newcomers.get(meeting.a, others).append(meeting)
-    for name, rating in (rate(others) | {name: performance(mine, ratings) for name, mine in newcomers.items()}).items():
+        distinct = met.get("distinct_games", met["games"]) / met["games"]  # older rows do not say it
+        meeting = Meeting(met["a"], met["b"], [met["score"]] * (met["games"] // 2), distinct)
+        later.get(meeting.a, first).append(meeting)
+    for name, rating in (rate(first) | {name: performance(mine, ratings) for name, mine in later.items()}).items():
         assert ratings[name] == pytest.approx(rating.rating, abs=1)
+
+
+def test_every_row_of_this_checkout_says_against_whom_it_was_rated() -> None:
+    table = shipped_table()
+    for row in table["players"]:
+        mine = [met for met in table["meetings"] if row["player"] in (met["a"], met["b"])]
+        assert sum(row["against"].values()) == row["games"]
+        for name, games in row["against"].items():
+            assert [met["games"] for met in mine if name in (met["a"], met["b"])] == [games]
+
+
+def test_the_scale_of_this_checkout_has_no_wide_gap() -> None:
+    ratings = sorted(rating for name, rating in shipped().items() if not policy_path(name))
+    assert ratings[-1] == shipped()["uci:stockfish?nodes=1000"]
+    assert max(np.diff(ratings)) < 400
 
 
 def test_a_rating_is_a_tuple_of_three() -> None:

@@ -59,7 +59,7 @@ def test_what_stands_in_it(folder: Path) -> None:
     assert game["changes"] == ["13.21P", "36p52.", "14.30P", "31q59."]
     assert game["board"] == "RNBQKBNR" + "P" * 8 + "." * 32 + "p" * 8 + "rnbqkbnr"
     assert (game["event"], game["result"], game["termination"]) == ("self-play, rollout 0", "0-1", "checkmate")
-    assert "white" not in game  # a ? is nobody's name
+    assert "players" not in game  # a ? is nobody's name
 
 
 def test_nothing_comes_from_elsewhere_and_only_its_own_script_runs(folder: Path) -> None:
@@ -86,7 +86,7 @@ def test_hostile_text_stays_text(folder: Path) -> None:
     assert html.count("<!--") == harmless.count("<!--")
     assert data["runs"][0]["name"] == name.name
     assert data["runs"][0]["config"] == f'a: "{hostile}"'
-    assert data["games"][0]["white"] == hostile
+    assert data["games"][0]["players"] == f"{hostile} – {hostile}"
 
 
 def test_runs_of_the_same_name_and_the_settings_in_which_they_differ(folder: Path, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_is_missing_is_said(folder: Path) -> None:
     def notes() -> str:
         return " · ".join(told(folder)[1]["runs"][0]["notes"])
 
-    assert "still going, or stopped only now" in notes()
+    assert "still going, or stopped a moment ago" in notes()
     assert "its metrics count no seconds" in notes()
     os.utime(folder / "metrics.csv", (1e9, 1e9))
     assert "still going" not in notes()

@@ -109,7 +109,7 @@ def test_a_damaged_config_is_refused_by_name(tmp_path: Path, config: str) -> Non
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"neither metrics\.csv nor config\.yaml"):
         read_run(tmp_path)
-    with pytest.raises(ValueError, match="no folder"):
+    with pytest.raises(ValueError, match="is not a folder; expected a run folder"):
         read_run(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"metrics\.csv is damaged"):
         read_run(run_folder(tmp_path, metrics=f"{'x' * 200_000}\n"))

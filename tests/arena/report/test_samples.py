@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from chesspg.arena.records.pgn import to_pgn
-from chesspg.arena.report.runs import headers_of
+from chesspg.arena.report.runs import headers_of, moves_of
 from chesspg.arena.report.samples import Sample, read_sample
 from chesspg.games.chess import Chess
 from chesspg.games.chess.encoding import move_to_action
@@ -28,7 +28,7 @@ def sampled(game: Game, position: str, *, value: bool = True) -> tuple[Sample, P
     torch.manual_seed(0)
     policy = Policy(game, MLP(game, hidden=(8,), value=value))
     pgn = to_pgn(game, position)
-    return read_sample(pgn, headers_of(pgn), policy), policy
+    return read_sample(headers_of(pgn).get("FEN", ""), moves_of(pgn), policy), policy
 
 
 @pytest.mark.parametrize("position", [GAME, BLACK_BEGINS])

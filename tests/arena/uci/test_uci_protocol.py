@@ -12,13 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import chess
+import numpy as np
 import pytest
 import torch
 
+from chesspg.arena.roster import player_from_string
 from chesspg.arena.uci import analysis
 from chesspg.arena.uci.options import OPTIONS
 from chesspg.arena.uci.protocol import Engine
 from chesspg.games.chess import Chess
+from chesspg.games.chess.encoding import action_to_move
+from chesspg.players.draws import Draws
+from chesspg.players.player import Turn
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
@@ -85,6 +90,7 @@ def test_uci_declares_every_option_with_its_default(talk: Callable[..., list[str
 def test_what_is_declared_follows_from_the_policy_file(talk: Callable[..., list[str]], nets: Path) -> None:
     assert "option name UCI_Chess960 type check default false" in talk("uci", weights="chess960")
     assert "option name UCI_Variant type combo default atomic var atomic" in talk("uci", weights="atomic/last.ckpt")
+    assert "option name UCI_Chess960 type check default false" in talk("uci", weights="chess960?temperature=1")
     for weights in ("standard", "nowhere", ""):
         assert not any("UCI_Chess960" in line or "UCI_Variant" in line for line in talk("uci", weights=weights))
     (nets / "damaged").write_bytes(b"\xff" * 30)
@@ -381,7 +387,7 @@ def test_the_newest_run_plays_if_none_is_named(talk: Callable[..., list[str]], n
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(nets / "standard")
     said = talk("go", weights="")
-    assert "info string playing checkpoints/run (the newest run under ./checkpoints)" in said
+    assert "info string playing checkpoints/run (the newest run of chess under ./checkpoints)" in said
     assert best(said) == best(talk("go"))
 
 
@@ -393,12 +399,13 @@ def test_what_ships_plays_by_name_and_if_there_is_no_run(
     rows = {"players": [{"player": "standard", "rating": 99.6}]}
     (ships / "docs" / "ladder.json").write_text(json.dumps(rows))
     said = talk("go", weights="")
-    why = "no run under ./checkpoints, so the strongest policy that ships, of 100 Elo"
+    why = "no run of chess under ./checkpoints, so the strongest policy that ships, 100 Elo on the ladder"
     assert f"info string playing standard ({why})" in said
     assert best(said) == best(talk("go"))
     assert "info string playing standard" in talk("setoption name WeightsFile value standard", "isready", weights="")
     assert errors(talk("setoption name WeightsFile value standrd", "isready", weights="")) == [
-        "no policy file at standrd; policies that ship: atomic, standard"
+        "unknown policy 'standrd': there is no file 'standrd'; expected a policy file, .ckpt, run folder or name of a "
+        "policy that ships; policies that ship: atomic, standard"
     ]
     out = io.StringIO()
     Engine(out, "atomic").run(["uci"])
@@ -412,7 +419,9 @@ def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) ->
     assert said == [f"info string playing {nets / 'plain'}, which has no value head: scores are of material", "readyok"]
 
     said = talk("isready", f"{set_to}{nets / 'nowhere'}", "go", "isready", "go")
-    assert errors(said) == [f"no policy file at {nets / 'nowhere'}; still playing {nets / 'standard'}"]
+    (error,) = errors(said)
+    assert error.startswith(f"unknown policy '{nets / 'nowhere'}'")
+    assert error.endswith(f"; still playing {nets / 'standard'}")
     assert best(said) == best(talk("go")) * 2
 
     assert (
@@ -427,6 +436,93 @@ def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) ->
     )
     assert best(said)[0] == "e7e5"
     assert len(best(said)) == 2
+
+
+@pytest.mark.parametrize("options", ["?temperature=1", "?temperature=0.5&random=0.5", "?random=1"])
+def test_a_player_string_has_its_options_here_too(nets: Path, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the command line and as WeightsFile, it plays as the player of that string does elsewhere."""
+    text = f"{nets / 'standard'}{options}"
+    player = player_from_string(text, Chess(backend="python-chess"))
+    games = Chess(backend="python-chess").start(1)
+    observation = games.observe()
+    monkeypatch.setenv("HOME", str(nets))
+    for seed in range(12):
+        uniforms = Draws(seed).uniforms(np.zeros(1, np.int64), 0)
+        index = player.choose(Turn(observation, uniforms, games, np.zeros(1, np.int64))).index[0]
+        move = action_to_move(int(observation.legal.actions[index]), chess.Board()).uci()
+        seeded = f"setoption name Seed value {seed}"
+        for weights, lines in (
+            (text, []),
+            ("", [f"setoption name WeightsFile value {text}", "setoption name Temperature value 0"]),
+            ("", [f"setoption name WeightsFile value file:{text}"]),
+            (f"~/standard{options}", []),
+        ):
+            out = io.StringIO()
+            Engine(out, weights).run([*lines, seeded, "go"])
+            assert best(out.getvalue().splitlines()) == [move]
+
+
+def test_a_temperature_that_is_set_goes_before_the_strings(nets: Path) -> None:
+    def moves(*lines: str) -> set[str]:
+        out = io.StringIO()
+        seeded = [line for seed in range(20) for line in (f"setoption name Seed value {seed}", "go nodes 1")]
+        Engine(out, f"{nets / 'standard'}?temperature=100").run([*lines, *seeded])
+        return set(best(out.getvalue().splitlines()))
+
+    assert len(moves()) > 5
+    assert len(moves("setoption name Temperature value 0.01")) == 1
+
+
+@pytest.mark.parametrize("weights", ["greedy", "random?random=0.5", "uci:stockfish", "minimax?depth=2"])
+def test_a_player_without_a_policy_is_refused(talk: Callable[..., list[str]], weights: str) -> None:
+    said = talk(f"setoption name WeightsFile value {weights}", "isready", weights="")
+    (error,) = errors(said)
+    assert error.startswith(f"'{weights}' is a player without a policy; expected a policy file")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "setoption name Move  Overhead value 50", "setoption\tname\tMove\tOverhead\tvalue\t50",
+        "  setoption name Move Overhead value 50", "setoption name Move Overhead value 50\r\n",
+        "setoption  name  move overhead  value   50  ", "\ufeffsetoption name MOVE OVERHEAD value 50",
+        "setoption Name Move Overhead Value 50", " \t setoption \t name \t Move \t Overhead \t value \t 50 \t\r",
+    ],
+)  # fmt: skip
+def test_white_space_between_words_and_letter_case_of_names(nets: Path, line: str) -> None:
+    engine = Engine(io.StringIO(), str(nets / "standard"))
+    engine.run([line])
+    assert engine.options["Move Overhead"] == 50
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "position  startpos   moves  e2e4   e7e5 ", "\tposition\tstartpos\tmoves\te2e4\te7e5",
+        "position startpos moves E2E4 e7e5\r",
+        "position  fen  rnbqkbnr/pppp1ppp/8/4p3/4P3/8/PPPP1PPP/RNBQKBNR  w  KQkq -   0  2 ",
+        "position fen rnbqkbnr/pppp1ppp/8/4p3/4P3/8/PPPP1PPP/RNBQKBNR w KQkq -",
+        "position fen rnbqkbnr/pppp1ppp/8/4p3/4P3/8/PPPP1PPP/RNBQKBNR w KQkq - 0 2 moves",
+    ],
+)  # fmt: skip
+def test_white_space_in_positions(talk: Callable[..., list[str]], line: str) -> None:
+    said = talk(line, " go\tsearchmoves  d1h5\r\n")
+    assert (best(said), errors(said)) == (["d1h5"], [])
+
+
+def test_a_promotion_in_capitals(talk: Callable[..., list[str]]) -> None:
+    said = talk("position fen 7k/P7/8/8/8/8/8/K7 w - - 0 1 moves a7a8Q", "go")
+    assert errors(said) == []
+    assert best(said)[0] in ("h8g7", "h8h7")
+
+
+def test_blanks_inside_a_value_stay(nets: Path) -> None:
+    folder = nets / "two  blanks value of"
+    if not folder.exists():
+        shutil.copytree(nets / "standard", folder)
+    out = io.StringIO()
+    Engine(out).run([f"setoption name WeightsFile value  {folder} \r", "isready"])
+    assert out.getvalue().splitlines() == [f"info string playing {folder}", "readyok"]
 
 
 def test_a_failure_of_our_own_is_told_and_the_game_goes_on(

@@ -64,7 +64,7 @@ def test_a_run_begins_goes_on_and_is_finished(run: Run, finish: Callable[[Run], 
 
 def test_a_run_of_other_settings_is_refused(run: Run, finish: Callable[[Run], None]) -> None:
     finish(run)
-    with pytest.raises(ValueError, match=r"plain-1 was run with plies 1000, not 1001; another --folder would do"):
+    with pytest.raises(ValueError, match=r"plain-1 was run with plies 1000, not 1001; choose another --folder"):
         Run(run.home, run.task, run.estimator, run.seed, 1001).check()
     settings = run.folder.with_name("plain-1.json")
     told = json.loads(settings.read_text())
@@ -76,10 +76,10 @@ def test_a_run_of_other_settings_is_refused(run: Run, finish: Callable[[Run], No
         run.check()
     for damage in ("", "[", "3", '"word"'):
         settings.write_text(damage)
-        with pytest.raises(ValueError, match="no run of such a comparison"):
+        with pytest.raises(ValueError, match="is not a run of a comparison"):
             run.check()
     settings.unlink()
-    with pytest.raises(ValueError, match="no run of such a comparison"):
+    with pytest.raises(ValueError, match="is not a run of a comparison"):
         run.check()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chesspg.training.comparison.compare import score_over_seeds
 from chesspg.training.comparison.picture import LEFT, RIGHT, WIDTH, Panel, Row, log_ticks, svg
 from chesspg.training.comparison.tables import gradient_picture, markdown, strength_picture
 
@@ -24,7 +27,7 @@ def results() -> dict[str, Any]:
     runs = [{"rating": {"rating": elo}, "updates": 1200} for elo in (90, 110)]
     gradient = {
         "variance": 0.0123,
-        "signal": 0.001,
+        "squared_mean": 0.001,
         "variance_ratio": interval("value", 0.5, 0.1),
         "signal_to_noise": interval("value", 0.08, 0.02),
         "cosine": interval("value", None, 0),
@@ -92,3 +95,20 @@ def test_ticks_hold_all_values() -> None:
         assert ticks[1] > low
         assert ticks[-2] < high
     assert ET.fromstring(svg([Panel("all alike", [Row("a", 3.0, 3.0, 3.0)])])) is not None
+
+
+def test_the_tables_of_this_checkout_are_those_of_its_figures() -> None:
+    """And no interval of a score or of a cosine leaves its range."""
+    docs = Path(__file__).parents[3] / "docs"
+    figures = json.loads((docs / "estimators.json").read_text(encoding="utf-8"))
+    assert markdown(figures) in (docs / "estimators.md").read_text(encoding="utf-8")
+    assert strength_picture(figures) == (docs / "estimators.svg").read_text(encoding="utf-8")
+    assert gradient_picture(figures) == (docs / "gradient.svg").read_text(encoding="utf-8")
+    for task in figures["tasks"].values():
+        for row in task["estimators"].values():
+            for name, score in row["scores"].items():
+                wanted = score_over_seeds([run["scores"][name]["score"] for run in row["runs"]], figures["match_games"])
+                assert score == pytest.approx(wanted)
+                assert 0 <= score["low"] <= score["mean"] <= score["high"] <= 1
+        for row in task["gradient"]["estimators"].values():
+            assert -1 <= row["cosine"]["low"] <= row["cosine"]["value"] <= row["cosine"]["high"] <= 1

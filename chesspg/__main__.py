@@ -1,0 +1,64 @@
+"""`chesspg` and `python -m chesspg`: all commands by one name, each the same as `python -m chesspg.COMMAND`."""
+
+from __future__ import annotations
+
+import difflib
+import runpy
+import sys
+from collections.abc import Sequence
+
+from chesspg.arena.commands import fail, run
+
+COMMANDS = {
+    "train": "learn a game by policy gradients (default: ten minutes of chess)",
+    "play": "play against a policy in the terminal",
+    "report": "show runs as one page: curves, and games to step through",
+    "match": "play two players against each other",
+    "ladder": "rate players on one scale of Elo",
+    "uci": "let a policy play in any chess program",
+    "pretrain": "learn to imitate the games of PGN files first",
+    "generate": "play games between any players and keep them as PGN",
+    "estimators": "compare estimators of the policy gradient",
+    "bench": "measure where the time goes",
+}
+USAGE = f"""\
+usage: chesspg COMMAND [OPTION …]
+
+Policy-gradient learning for two-player board games, chess first.
+
+commands:
+{chr(10).join(f"  {name:<12}{what}" for name, what in COMMANDS.items())}
+
+`chesspg COMMAND --help` describes a command. Begin with
+`chesspg train --config tic_tac_toe_plain`, which takes a minute.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names; list them all if there is none."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version  # takes 30 ms
+
+        print(f"chesspg {version('chesspg')}")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        meant = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean {meant[0]}? " if meant else ""
+        fail(f"unknown command {name[:40]!r}; {hint}expected one of {', '.join(COMMANDS)}")
+    sys.argv = [name, *rest]
+    runpy.run_module(f"chesspg.{name}", run_name="__main__", alter_sys=True)
+    raise AssertionError("a command ends the process")
+
+
+def command() -> None:
+    """What the script `chesspg` runs."""
+    run(main)
+
+
+if __name__ == "__main__":
+    command()

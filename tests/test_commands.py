@@ -1,0 +1,94 @@
+"""`chesspg` and `python -m chesspg`: all commands by one name; and what `train --help` says."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+from chesspg import train
+from chesspg.__main__ import COMMANDS, main
+from chesspg.policy.shipped import shipped_files
+
+SCRIPT = Path(sysconfig.get_path("scripts")) / "chesspg"
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_every_command_is_listed_and_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    package = Path(train.__file__).parent
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+    assert set(COMMANDS) == modules
+    assert all(hasattr(importlib.import_module(f"chesspg.{name}"), "main") for name in COMMANDS)
+    assert main([]) == main(["--help"]) == main(["help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in COMMANDS)
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("start", [[sys.executable, "-m", "chesspg"], [str(SCRIPT)]], ids=["module", "script"])
+def test_a_command_runs_as_by_its_own_name(start: list[str]) -> None:
+    line = ["match", "random", "random", "--games", "2", "--openings", "random:2"]
+    ours, own = run(*start, *line), run(sys.executable, "-m", "chesspg.match", *line[1:])
+    assert ours.returncode == own.returncode == 0, ours.stderr
+    assert ours.stdout == own.stdout
+    assert "random against random" in ours.stdout
+
+
+def test_exit_codes_are_those_of_the_command() -> None:
+    done = run(sys.executable, "-m", "chesspg", "match", "nobody", "random")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("given", "meant"), [("trian", "did you mean train?"), ("xyz", "expected one of train, ")])
+def test_an_unknown_command(given: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([given])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert meant in error
+    assert len(error.splitlines()) == 1
+
+
+def test_version() -> None:
+    assert re.fullmatch(r"chesspg \d+\.\d+\.\d+\S*\n", run(sys.executable, "-m", "chesspg", "--version").stdout)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
+def test_an_early_interrupt_of_the_script_is_one_line(seconds: float, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [str(SCRIPT), "train", "--config", "tic_tac_toe", "--trainer.max_epochs", "10000"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+
+
+def test_help_of_train_fits_a_screen_and_names_what_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert len(out.splitlines()) < 70
+    assert all(f"\n  {name} " in out for name in shipped_files("configs", ".yaml"))
+    with pytest.raises(SystemExit):
+        train.main(["--help-all"])
+    everything = capsys.readouterr().out
+    options = set(re.findall(r"--[\w.]+", out)) - {"--help", "--FIELD"}
+    # Arguments of a class that a recipe names are options, too, though no help can list those of all classes.
+    assert all(option in everything for option in options if ".init_args." not in option and option != "--help-all")
+    assert "--trainer.gradient_clip_val" in everything
