@@ -216,7 +216,7 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --epochs 0", ("--epochs must be", "got '0'")),
         ("games.pgn --max-time soon", ("--max-time must be", "DD:HH:MM:SS", "got 'soon'")),
         ("games.pgn --max-time 00:00:00:00", ("--max-time must be", "longer than 0")),
-        ("games.pgn --games 1", ("too few",)),
+        ("games.pgn --games 1", ("expected at least 2 games", "got 1")),
         ("games.pgn --run shards", ("shards exists already",)),
         ("--resume shards", ("nothing to resume in shards",)),
         ("games.pgn --resume shards", ("with it, got files",)),

@@ -152,7 +152,7 @@ class Tally:
         broken = sum(self.skipped.values())
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in Counter(self.skipped).most_common())
         counts = [
-            f"{self.used:,} games used, {self.plies:,} plies",
+            f"{self.used:,} {'game' if self.used == 1 else 'games'} used, {self.plies:,} plies",
             f"{self.unwanted:,} left out by the filters",
             f"{self.unfinished:,} without a result",
             f"{broken:,} skipped" + (f" ({kinds})" if broken else ""),

@@ -210,7 +210,7 @@ def test_what_became_of_each_game_is_counted(games: list[str], tmp_path: Path) -
     assert made.tally.lines == [
         "2 games used, 4 plies; 2 left out by the filters; 1 without a result; 1 skipped (1 start position); "
         "1 used with contradictory results",
-        "  games.pgn, line 28: start position, the tag FEN is '', which is no FEN",
+        "  games.pgn, line 28: start position, the FEN tag is ''; expected a FEN",
         "  games.pgn, line 7: used, though the Result tag is '1-0' and the moves end with 0-1",
     ]
     assert everything(made).result.tolist() == [1, 1, -1, -1]

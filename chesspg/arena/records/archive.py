@@ -187,7 +187,7 @@ def _start(headers: Mapping[str, str], game: Chess) -> str:
         return "startpos"
     fen = " ".join(headers["FEN"].split())
     if "/" not in fen or " moves " in fen:
-        raise ValueError(f"the tag FEN is {headers['FEN'][:80]!r}, which is no FEN")
+        raise ValueError(f"the FEN tag is {headers['FEN'][:80]!r}; expected a FEN")
     board = game.to_board(fen)
     if game.variant == "standard" and chess.Board(fen).has_chess960_castling_rights():
         raise ValueError("its castling rights are of Chess960")
