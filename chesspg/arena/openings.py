@@ -190,7 +190,7 @@ def _fen(line: str) -> str:
     Of EPD's operations only hmvc and fmvn matter here. Raises ValueError.
     """
     fields = line.split(maxsplit=4)
-    if len(fields) < 4 or fields[0].count("/") != 7:
+    if len(fields) < 4 or fields[0].count("/") != 7 or max(map(len, fields[:4])) > 80:
         raise ValueError(f"expected a position as EPD or FEN, got {line[:40]!r}")
     rest = fields[4] if len(fields) > 4 else ""
     clocks = ["0", "1"]  # halfmove clock, number of the move

@@ -19,6 +19,7 @@ from chesspg.games.chess import VARIANTS, Chess
 
 UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
 UNFINISHED = "no result"  # the reason of a game that was not played to its end
+LONGEST_TAG = 120  # characters of a value that has a meaning here; a FEN has at most 100
 NOTHING = ("", "?", "-")  # values of a tag that say nothing
 
 
@@ -60,7 +61,7 @@ def seconds(control: str) -> float:
     and `40/5400:1800+30` is 7200. A last period for a number of moves is repeated: `1/30` is 1200. `*180`, a sandclock,
     is 180; `-` is without limit; what the standard does not know, such as `?` and `90 min + 30 sec`, is 0.
     """
-    control = re.sub(r"\s*([+:/*])\s*", r"\1", control.strip())
+    control = re.sub(r"\s*([+:/*])\s*", r"\1", control.strip()[:LONGEST_TAG])
     if control == "-":
         return float("inf")
     total, left = 0.0, 40  # moves
@@ -149,7 +150,7 @@ class Source:
         try:
             self._check_variant(headers)
         except ValueError as error:
-            return Skipped(where, "variant", str(error))
+            return Skipped(where, "variant", str(error)[:LONGEST_TAG])
         try:
             start = _start(headers, self.game)
         except ValueError as error:
@@ -186,7 +187,7 @@ def _start(headers: Mapping[str, str], game: Chess) -> str:
     if "FEN" not in headers:
         return "startpos"
     fen = " ".join(headers["FEN"].split())
-    if "/" not in fen or " moves " in fen:
+    if "/" not in fen or " moves " in fen or len(fen) > LONGEST_TAG:
         raise ValueError(f"the FEN tag is {headers['FEN'][:80]!r}; expected a FEN")
     board = game.to_board(fen)
     if game.variant == "standard" and chess.Board(fen).has_chess960_castling_rights():

@@ -24,7 +24,7 @@ MARKER = r"(?:1-0|0-1|1/2(?:-1/2)?|½(?:-½)?|0?[.,]5-0?[.,]5|\*)(?![\w/])"  # p
 _MARKER = re.compile(MARKER)
 _MOVE = re.compile(
     r"""
-    [+#!?.,:…]*(?:\d+[.…]*(?=\D))?[.…]*  # what stands before it, such as its number
+    [+#!?.,:…]*(?:\d+[.…]*)?  # what stands before it, such as its number
     (?:
         ([PNBRQK])?([a-h])?([1-8])?([-x:])?([a-h][1-8])
         (?:[=/]?([NBRQKnbrqk])(?![a-h1-8x:@-]))?
@@ -91,7 +91,7 @@ def _outside_variations(words: list[str]) -> Iterator[str]:
             yield word
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 15)
 def _read(word: str) -> tuple[str, ...]:
     """What a word without blanks says: moves and markers, nothing for a number or a remark, itself if unreadable."""
     word = word.translate(_PLAIN)

@@ -428,7 +428,7 @@ MANY = (
     "part",
     [
         "x", "1. e4 ", "[", " ", "(", '[Event "?"]', "\0", "{", "{}", "1-0 {", "\\", '"', "e4", "$1", "e4 (", ")",
-        *MANY,
+        ".", "1", "1.", "0-", "…", "e.p.", "* ", '[A "b"c"]x', "[ ", "a8(", "-", *MANY,
     ],
 )  # fmt: skip
 def test_an_archive_that_grows_takes_little_memory(tmp_path: Path, part: str) -> None:
@@ -442,6 +442,20 @@ def test_an_archive_that_grows_takes_little_memory(tmp_path: Path, part: str) ->
     tracemalloc.stop()
     assert most < 16_000_000
     assert isinstance(last, Archived)
+
+
+@pytest.mark.parametrize("name", ["FEN", "TimeControl", "Variant", "Result", "WhiteElo", "Event"])
+@pytest.mark.parametrize("part", ["1", " ", "/", "+", "1/", "a ", "\\", '"', "½"])
+def test_a_tag_of_a_megabyte(tmp_path: Path, name: str, part: str) -> None:
+    value = f"1{part * (900_000 // len(part))}1"
+    broken, game = taken(
+        tmp_path, pgn(**{name: value}) + pgn(TimeControl="9", WhiteElo="9", BlackElo="9"), Wanted(1, 1)
+    )
+    assert isinstance(broken, Skipped)
+    assert len(broken.detail) < 500
+    assert isinstance(game, Archived)
+    for one in taken(tmp_path, pgn(**{name: value}), EVERY):
+        assert len(str(one[:3])) < 500
 
 
 @pytest.mark.parametrize(
