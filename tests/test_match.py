@@ -96,8 +96,8 @@ def test_games_at_the_cap_are_said_to_be(tmp_path: Path, capsys: pytest.CaptureF
         (["random", "RUN", "--openings", "random:9"], ("fewer",)),
         (["random", "RUN", "--openings", "balanced"], ("balanced", "tic-tac-toe", "random:1")),
         (["random", "random", "--openings", "EMPTY"], ("empty.epd", "no opening")),
-        (["random", "random", "--openings", "ILLEGAL"], ("illegal.pgn, game 2", "Ke3")),
-        (["random", "random", "--openings", ""], ("no openings ''",)),
+        (["random", "random", "--openings", "ILLEGAL"], ("illegal.pgn, line 1", "Ke3")),
+        (["random", "random", "--openings", ""], ("unknown openings ''",)),
         (["random", "random", "--openings", "nowhere.epd"], ("nowhere.epd", "balanced", "random:PLIES")),
         (
             ["random", "random", "--max-plies", "0"],
@@ -125,7 +125,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
     monkeypatch.setattr("chesspg.arena.matches.play", None)  # said before the games, not after
     files = {"RUN": run, "EMPTY": run / "empty.epd", "ILLEGAL": run / "illegal.pgn"}
     files["EMPTY"].write_text("\n")
-    files["ILLEGAL"].write_text("1. e4 *\n\n1. e4 e5 2. Ke3 *\n")
+    files["ILLEGAL"].write_text("1. e4 e5 2. Ke3 *\n")
     refused(
         match.main,
         [argument.replace(name := argument.partition("?")[0], str(files.get(name, name))) for argument in arguments],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import shlex
@@ -20,6 +21,7 @@ from chesspg.pretrain import main
 from chesspg.training import imitation
 from chesspg.training.imitation import Imitation
 from chesspg.training.lock import sole_writer
+from chesspg.training.pretraining import Pretraining
 from chesspg.training.shards import Shards
 
 RECIPE = """
@@ -121,6 +123,40 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
     assert "all its epochs are done" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("at", [3, 21])
+def test_a_full_disk_is_one_line_and_the_run_goes_on(
+    at: int, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = Imitation.training_step
+
+    def full(module: Imitation, batch: Any, index: int) -> Any:
+        if module.global_step == at:
+            raise OSError(errno.ENOSPC, "No space left on device", "stopped/last.ckpt")
+        return step(module, batch, index)
+
+    monkeypatch.setattr(Imitation, "training_step", full)
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 2 --run stopped") == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert line.startswith("error: stopped/last.ckpt: No space left on device; ")
+    monkeypatch.setattr(Imitation, "training_step", step)
+    assert line.endswith("go on with python -m chesspg.pretrain --resume stopped")
+    assert pretrain("--resume stopped") == 0
+
+
+def test_a_full_disk_before_the_first_checkpoint(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(run: Pretraining) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "new/pretrain.json")
+
+    monkeypatch.setattr(Pretraining, "fit", full)
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --epochs 1 --run new") == 2
+    assert capsys.readouterr().err == (
+        "error: new/pretrain.json: No space left on device; there is no checkpoint yet, "
+        "so remove new and run the same command again\n"
+    )
+
+
 def test_a_limit_of_time_ends_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = "games.pgn --recipe small.yaml --shards shards --batch 64 --max-time 00:00:00:01 --run run"
     assert pretrain(command) == 0
@@ -153,14 +189,14 @@ def test_ctrl_c_while_parsing_is_one_line(
 
     monkeypatch.setattr(Shards, "parse", interrupt)
     assert pretrain("games.pgn --recipe small.yaml --shards shards --run run") == 130
-    assert capsys.readouterr().err.strip() == "interrupted; the same command goes on behind the last shard"
+    assert capsys.readouterr().err.strip() == "interrupted; the same command goes on after the last shard"
     assert not (here / "run").exists()
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", ("name a PGN file",)),
+        ("", ("no games given; expected a PGN file",)),
         ("nowhere.pgn", ("nowhere.pgn", "No such file")),
         ("empty.pgn", ("empty.pgn is empty",)),
         ("text.pgn", ("no game to learn from", "text.pgn")),
@@ -170,6 +206,9 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --games 0", ("--games must be", "got '0'")),
         ("games.pgn --recipe nowhere", ("no recipe 'nowhere'",)),
         ("games.pgn --recipe text.pgn", ("text.pgn", "must hold a mapping")),
+        ("games.pgn --recipe tic_tac_toe", ("tic_tac_toe.yaml is a recipe of TicTacToe; expected one of chess",)),
+        ("games.pgn --recipe atomic.yaml", ("atomic.yaml is a recipe of chess (atomic); expected one of chess",)),
+        ("zipped.pgn", ("zipped.pgn is a zip archive; expected a text file",)),
         ("games.pgn --channels 8", ("can't be built", "channels")),
         ("games.pgn --lr 0", ("--lr must be a number above 0 and at most 1,000, got '0'",)),
         ("games.pgn --lr inf", ("--lr must be", "got 'inf'")),
@@ -177,11 +216,11 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --epochs 0", ("--epochs must be", "got '0'")),
         ("games.pgn --max-time soon", ("--max-time must be", "DD:HH:MM:SS", "got 'soon'")),
         ("games.pgn --max-time 00:00:00:00", ("--max-time must be", "longer than 0")),
-        ("games.pgn --games 1", ("too few",)),
+        ("games.pgn --games 1", ("expected at least 2 games", "got 1")),
         ("games.pgn --run shards", ("shards exists already",)),
         ("--resume shards", ("nothing to resume in shards",)),
-        ("games.pgn --resume shards", ("leave files out",)),
-        ("--resume damaged --lr 0.1 --run other --min-rating 9", ("leave --lr, --min-rating, --run out",)),
+        ("games.pgn --resume shards", ("with it, got files",)),
+        ("--resume damaged --lr 0.1 --run other --min-rating 9", ("with it, got --lr, --min-rating, --run",)),
         ("--resume damaged", ("damaged",)),
     ],
 )
@@ -191,6 +230,9 @@ def test_bad_input_is_one_line_and_exit_code_two(
     (here / "empty.pgn").touch()
     for name in ("text.pgn", "text.zst"):
         (here / name).write_text("once upon a time\n")
+    (here / "zipped.pgn").write_bytes(b"PK\x03\x04")
+    game = "{class_path: chesspg.games.chess.Chess, init_args: {variant: atomic}}"
+    (here / "atomic.yaml").write_text(f"{RECIPE}data:\n  game: {game}\n")
     (here / "shards").mkdir()
     (here / "damaged").mkdir()
     (here / "damaged" / "last.ckpt").write_text("what is this")

@@ -122,11 +122,11 @@ class EnginePlayer:
             index, value = np.zeros(len(answers), np.int64), np.full(len(answers), np.nan, np.float32)
             forfeits = {}
             for k, one in enumerate(answers):
-                told = one.result()
-                if isinstance(told, str):
-                    forfeits[k] = told
+                found = one.result()
+                if isinstance(found, str):
+                    forfeits[k] = found
                 else:
-                    index[k], value[k] = told
+                    index[k], value[k] = found
             return Choice(index, value=value, forfeits=forfeits)
 
         return answer
@@ -157,7 +157,7 @@ class _Question(NamedTuple):
         return index
 
 
-_Answer = tuple[int, float] | str  # the move's index and the expected return, NaN if not told; or why there is none
+_Answer = tuple[int, float] | str  # the move's index and the expected return, NaN if not known; or why there is none
 _Job = tuple[_Question, Future[_Answer]]
 
 
@@ -202,10 +202,10 @@ class _Crew:
     async def _start(self) -> str:
         name = ""
         self.tasks = [asyncio.create_task(engine.start()) for engine in self.engines]
-        for told in await asyncio.gather(*self.tasks, return_exceptions=True):
-            if isinstance(told, BaseException):
-                raise told
-            name = told.id.get("name", "")
+        for started in await asyncio.gather(*self.tasks, return_exceptions=True):
+            if isinstance(started, BaseException):
+                raise started
+            name = started.id.get("name", "")
         if not self.closing:
             self.tasks = [asyncio.create_task(self._work(engine)) for engine in self.engines]
         return name

@@ -187,7 +187,8 @@ def _position(game: Chess, one: Archived | Skipped) -> str:
 
 def _read_epd(path: Path) -> _Openings:
     for number, line in enumerate(TextFile(path), 1):
-        if line.strip() and line.lstrip()[0] not in "#%;":
+        line = line.strip(" \t\n\ufeff\x1a")  # the last is the mark of an end that DOS puts into files
+        if line and line[0] not in "#%;":
             yield f"{path.name}, line {number}", partial(_fen, line)
 
 
@@ -197,8 +198,8 @@ def _fen(line: str) -> str:
     Of EPD's operations only hmvc and fmvn matter here. Raises ValueError.
     """
     fields = line.split(maxsplit=4)
-    if len(fields) < 4 or fields[0].count("/") != 7:
-        raise ValueError(f"expected a position as EPD or FEN, got {line.strip()[:40]!r}")
+    if len(fields) < 4 or fields[0].count("/") != 7 or max(map(len, fields[:4])) > 80:
+        raise ValueError(f"expected a position as EPD or FEN, got {line[:40]!r}")
     rest = fields[4] if len(fields) > 4 else ""
     clocks = ["0", "1"]  # halfmove clock, number of the move
     for k, word in enumerate(rest.split()[:2]):

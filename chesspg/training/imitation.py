@@ -171,7 +171,7 @@ class RecordedGames(pl.LightningDataModule):
         sizes = [sum(int((~self._held(one)).sum()) for one in group) for group in games]
         self.plies = sum(sizes)
         if not self.plies:
-            raise ValueError("one game is too few: some are to be learned from, and some held out; give more")
+            raise ValueError("expected at least 2 games, to learn from and to hold out, got 1")
         self.pass_updates = sum(math.ceil(size / batch) for size in sizes)
         self.total = None if passes is None else passes * self.pass_updates
 

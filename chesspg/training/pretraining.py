@@ -34,13 +34,13 @@ CONFIG = "pretrain.json"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is made of; kept in its folder. Raises ValueError for what can't be."""
+    """What a run is made of; kept in its folder. Raises ValueError for a setting that is not accepted."""
 
     shards: str  # their folder
     network: dict[str, Any]  # class_path, init_args, as in a recipe
     lr: float = 0.002
-    batch: int = 512  # plies an update
-    epochs: int | None = None  # passes over the data
+    batch: int = 512  # plies per update
+    epochs: int | None = None  # over the games
     max_time: str | None = None  # DD:HH:MM:SS
     seed: int = 0
     # Chosen once: a run goes on with the same elsewhere.
@@ -49,30 +49,49 @@ class Settings:
     def __post_init__(self) -> None:
         for name, number in {"--batch": self.batch, "--epochs": self.epochs}.items():
             if number is not None and number < 1:
-                raise ValueError(f"{name} {number}: 1 or more would do")
+                raise ValueError(f"{name} must be at least 1, got {number}")
         if not 0 < self.lr < math.inf:
-            raise ValueError(f"--lr {self.lr}: a number above 0 would do")
+            raise ValueError(f"--lr must be a number above 0, got {self.lr}")
         if self.max_time is not None and not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", self.max_time):
-            raise ValueError(f"--max-time {self.max_time}: DD:HH:MM:SS would do, as in 00:00:10:00")
+            raise ValueError(f"--max-time must be DD:HH:MM:SS, as in 00:00:10:00, got {self.max_time!r}")
         policy_of(self.network)
 
 
 def network_of(name: str, **sizes: int | None) -> dict[str, Any]:
     """The network of a recipe, some of its sizes replaced: the one that `train` will go on with.
 
-    Raises ValueError if there is no such recipe, or none in it.
+    Raises:
+        ValueError: there is no such recipe, no network in it, or it is a recipe of another game than chess.
     """
     path = recipe(name)
+    tree = bounded_yaml.read_mapping(path)
+    _check_game(path, tree)
     try:
-        spec: dict[str, Any] = bounded_yaml.read_mapping(path)["model"]["network"]
+        spec: dict[str, Any] = tree["model"]["network"]
         args = {**(spec.get("init_args") or {}), **{name: size for name, size in sizes.items() if size is not None}}
         found = {"class_path": spec["class_path"], "init_args": args}
         importlib.import_module(spec["class_path"].rpartition(".")[0])  # whoever names a recipe trusts it
     except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path} has no model.network with a class_path; name a recipe of train") from None
+        raise ValueError(f"{path} has no model.network with a class_path; expected a recipe of train") from None
     except ImportError as error:
         raise ValueError(f"{path} names the network {spec['class_path']}: {error}") from None
     return found
+
+
+def _check_game(path: Path, tree: dict[str, Any]) -> None:
+    """Raise ValueError if a recipe is of another game than standard chess, whose games are learned."""
+    data = tree.get("data")
+    game = data.get("game") if isinstance(data, dict) else None
+    if isinstance(game, str):
+        game = {"class_path": game}
+    if not isinstance(game, dict):
+        return  # a recipe without a game is of whatever it is used for
+    of = str(game.get("class_path")).rpartition(".")[2]
+    args = game.get("init_args")
+    variant = args.get("variant", "standard") if isinstance(args, dict) else "standard"
+    if of != Chess.__name__ or variant != "standard":
+        named = of if of != Chess.__name__ else f"chess ({variant})"
+        raise ValueError(f"{path} is a recipe of {named}; expected one of chess, whose games are learned from")
 
 
 def policy_of(spec: dict[str, Any]) -> Policy:
@@ -81,11 +100,11 @@ def policy_of(spec: dict[str, Any]) -> Policy:
     try:
         return Policy(game, build(spec, Network, game))
     except Unknown as error:
-        raise ValueError(f"there is no {error}; a run folder imports no code") from None
+        raise ValueError(f"unknown {error}; a run folder imports no code") from None
 
 
 class Pretraining:
-    """A run in a folder, new or to be gone on with. Raises ValueError for what can't be, and writes nothing then."""
+    """A run in a folder, new or resumed. Raises ValueError for bad settings, and writes nothing then."""
 
     def __init__(self, folder: Path, settings: Settings, resume: bool = False) -> None:
         quiet()
@@ -96,7 +115,7 @@ class Pretraining:
         self.module = Imitation(policy_of(settings.network), settings.lr)
         shards = sorted(Path(settings.shards).glob("*.npz"))
         if not shards:
-            raise ValueError(f"there are no shards in {settings.shards}; name the PGN files again, without --resume")
+            raise ValueError(f"{settings.shards} has no shards; name the PGN files again, without --resume")
         self.data = RecordedGames(shards, settings.batch, settings.epochs, settings.seed)
         self.checkpoint = folder / "last.ckpt" if resume else None
         checkpoint = read_checkpoint(self.checkpoint) if self.checkpoint else None
@@ -125,7 +144,7 @@ class Pretraining:
         """Go on with a run, some of its settings replaced."""
         for name in (CONFIG, "last.ckpt"):
             if not (folder / name).is_file():
-                raise ValueError(f"there is nothing to resume in {folder}: it has no {name}")
+                raise ValueError(f"nothing to resume in {folder}: it has no {name}")
         try:
             settings = Settings(**parse_json((folder / CONFIG).read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:

@@ -23,7 +23,7 @@ from chesspg.policy.container import parse_json
 from chesspg.policy.files import write_atomically, write_text
 
 SHARD_PLIES = 65_536  # 12 MB
-NAMED = 10  # of the games that were skipped, so many are told by name
+NAMED = 10  # games that are named; the others are counted
 FORMAT = 2  # raised when the files or what is taken from a game change
 
 
@@ -58,7 +58,7 @@ class Plies:
         )  # fmt: skip
 
     def save(self, path: Path) -> None:
-        """Write about 180 bytes a ply, in one step."""
+        """Write about 180 bytes per ply, in one step."""
         arrays = {name: value for name, value in vars(self).items() if name != "legal"}
         counts = self.legal.counts.astype(np.uint8)  # no position of chess has more than 218 legal moves
 
@@ -95,8 +95,8 @@ class Damaged(ValueError):
     """A shard that is not as it was written."""
 
     def __init__(self, path: Path, why: object) -> None:
-        told = " ".join(str(why).split())
-        super().__init__(f"{path} is damaged: {told}; remove {path.parent} to have its shards made again")
+        reason = " ".join(str(why).split())
+        super().__init__(f"{path} is damaged: {reason}; remove {path.parent} to have its shards made again")
 
 
 def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
@@ -140,7 +140,7 @@ class Tally:
         """Count a game that is used, if there is something to say of it."""
         if game.note:
             self.noted += 1
-            self._name(f"{game.where}: used, but {game.note}")
+            self._name(f"{game.where}: used, though {game.note}")
 
     def _name(self, line: str) -> None:
         if len(self.named) < NAMED:
@@ -152,7 +152,7 @@ class Tally:
         broken = sum(self.skipped.values())
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in Counter(self.skipped).most_common())
         counts = [
-            f"{self.used:,} games used, {self.plies:,} plies",
+            f"{self.used:,} {'game' if self.used == 1 else 'games'} used, {self.plies:,} plies",
             f"{self.unwanted:,} left out by the filters",
             f"{self.unfinished:,} without a result",
             f"{broken:,} skipped" + (f" ({kinds})" if broken else ""),
@@ -184,10 +184,10 @@ class Shards:
         self.games = games
         sources = []
         for file in self.files:
-            with file.open("rb"):  # one that can't be read is told now, not after an hour
+            with file.open("rb"):  # one that can't be read is reported now, not after an hour
                 about = file.stat()
             if about.st_size == 0:
-                raise ValueError(f"{file} is empty; a PGN file with games would do")
+                raise ValueError(f"{file} is empty; expected a PGN file with games")
             sources.append({"file": str(file.resolve()), "bytes": about.st_size, "changed": about.st_mtime_ns})
         self.about: dict[str, Any] = {
             "format": FORMAT,
@@ -216,15 +216,15 @@ class Shards:
         return sum(source["bytes"] for source in self.about["sources"])
 
     def parse(self, on_progress: Callable[[int, Tally], None] | None = None) -> None:
-        """Parse what is not parsed yet. on_progress is told the bytes read and what became of the games.
+        """Parse what is not parsed yet. on_progress is called with the bytes read and what became of the games.
 
         Raises OSError where a shard can't be written; those before it are good. Raises ValueError if there is no game,
         or if another process is parsing the same.
         """
         if not self.complete:
             self.folder.mkdir(parents=True, exist_ok=True)
-            told = f"another process is parsing these files into {self.folder}; wait for its end"
-            with only_one(self.folder / ".lock", told):
+            busy = f"another process is parsing these files into {self.folder}; wait for its end"
+            with only_one(self.folder / ".lock", busy):
                 if self._manifest.is_file():
                     self._restore()  # another may have come to its end since
                 if not self.complete:
@@ -301,8 +301,8 @@ class Shards:
         try:
             taken.save(path)
         except OSError as error:
-            told = f"{error.strerror}; the {len(self.sizes)} shards before it are good, the same command goes on there"
-            raise OSError(error.errno, told, str(path)) from None
+            state = f"{error.strerror}; the same command goes on after the {len(self.sizes)} shards that are good"
+            raise OSError(error.errno, state, str(path)) from None
         self.sizes.append(len(taken))
         for row, one in enumerate(batch):
             if row not in broken:

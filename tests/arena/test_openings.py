@@ -165,7 +165,7 @@ BOARD = "4k3/8/8/8/8/8/4P3/4K3 w - -"
     ],
 )
 def test_clocks_and_operations_of_a_line(tmp_path: Path, line: str, clocks: str) -> None:
-    (tmp_path / "book.epd").write_text(f"  {BOARD}{line}  \n")
+    (tmp_path / "book.epd").write_text(f"  {BOARD}{line}  \n\x1a")
     assert read_openings(tmp_path / "book.epd", Chess()) == [f"{BOARD} {clocks}"]
 
 

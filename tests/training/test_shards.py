@@ -116,7 +116,9 @@ def test_a_full_disk_leaves_the_shards_before_and_the_same_command_goes_on(
         files.write_atomically(path, fill)
 
     monkeypatch.setattr(shards, "write_atomically", full)
-    with pytest.raises(OSError, match="No space left on device; the 2 shards before it are good") as caught:
+    with pytest.raises(
+        OSError, match="No space left on device; the same command goes on after the 2 shards that are good"
+    ) as caught:
         stopped.parse()
     assert caught.value.filename == str(stopped.folder / "00002.npz")
     monkeypatch.undo()
@@ -186,6 +188,33 @@ def test_only_so_many_games_are_taken_and_only_so_many_named(games: list[str], t
     assert len(made.tally.lines) == 12
     assert "15 skipped (15 cut off)" in made.tally.lines[0]
     assert made.tally.lines[-1] == "  and 5 more"
+
+
+def test_what_became_of_each_game_is_counted(games: list[str], tmp_path: Path) -> None:
+    """A game without a result is not one that a filter left out, nor one that is broken."""
+    path = tmp_path / "games.pgn"
+    rated = '[Event "?"]\n[WhiteElo "2000"]\n[BlackElo "2000"]\n'
+    append(
+        path,
+        [
+            f"{rated}\n1. e4 e5 1-0",
+            f'{rated}[Result "1-0"]\n\n1. e4 e5 0-1',
+            f'{rated}[Result "*"]\n\n1. e4 e5 *',
+            f'{rated}[Result "0-1"]\n\n1. e4 e5 0-1',
+            f'{rated}[FEN ""]\n[Result "1-0"]\n\n1. e4 e5 1-0',
+            games[0],
+        ],
+    )
+    made = Shards([path], tmp_path / "shards", Wanted(min_rating=2000, results=("1-0", "1/2-1/2")))
+    made.parse()
+    assert made.tally.lines == [
+        "2 games used, 4 plies; 2 left out by the filters; 1 without a result; 1 skipped (1 start position); "
+        "1 used with contradictory results",
+        "  games.pgn, line 28: start position, the FEN tag is ''; expected a FEN",
+        "  games.pgn, line 7: used, though the Result tag is '1-0' and the moves end with 0-1",
+    ]
+    assert everything(made).result.tolist() == [1, 1, -1, -1]
+    assert Shards([path], tmp_path / "shards", made.wanted).tally == made.tally
 
 
 def test_files_without_a_game_to_learn_from(tmp_path: Path) -> None:
@@ -293,6 +322,8 @@ def test_what_is_no_shard(content: bytes, tmp_path: Path) -> None:
         lambda told: told | {"tally": told["tally"] | {"used": "many"}},
         lambda told: told | {"tally": told["tally"] | {"skipped": {"cut off": None}}},
         lambda told: told | {"tally": told["tally"] | {"skipped": []}},
+        lambda told: told | {"tally": told["tally"] | {"noted": -1}},
+        lambda told: told | {"tally": told["tally"] | {"unfinished": None}},
         lambda told: told | {"tally": told["tally"] | {"named": [3]}},
     ],
 )

@@ -19,6 +19,7 @@ from chesspg.games.chess import VARIANTS, Chess
 
 UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
 UNFINISHED = "no result"  # the reason of a game that was not played to its end
+LONGEST_TAG = 120  # characters of a value that has a meaning here; a FEN has at most 100
 NOTHING = ("", "?", "-")  # values of a tag that say nothing
 
 
@@ -60,7 +61,7 @@ def seconds(control: str) -> float:
     and `40/5400:1800+30` is 7200. A last period for a number of moves is repeated: `1/30` is 1200. `*180`, a sandclock,
     is 180; `-` is without limit; what the standard does not know, such as `?` and `90 min + 30 sec`, is 0.
     """
-    control = re.sub(r"\s*([+:/*])\s*", r"\1", control.strip())
+    control = re.sub(r"\s*([+:/*])\s*", r"\1", control.strip()[:LONGEST_TAG])
     if control == "-":
         return float("inf")
     total, left = 0.0, 40  # moves
@@ -149,7 +150,7 @@ class Source:
         try:
             self._check_variant(headers)
         except ValueError as error:
-            return Skipped(where, "variant", str(error))
+            return Skipped(where, "variant", str(error)[:LONGEST_TAG])
         try:
             start = _start(headers, self.game)
         except ValueError as error:
@@ -167,9 +168,9 @@ class Source:
             return Skipped(where, UNWANTED if known in OUTCOMES else UNFINISHED)
         note = ""
         if headers.get("Result", "").strip() not in NOTHING and marker != tag:
-            note = f"Result tag {headers['Result']!r}, but {marker} after the moves"
+            note = f"the Result tag is {headers['Result'][:40]!r} and the moves end with {marker}"
         elif len(set(markers)) > 1:
-            note = f"several results after the moves: {', '.join(markers)}"
+            note = f"several results come after the moves: {', '.join(sorted(set(markers)))}"
         return Archived(where, start, moves, OUTCOMES.get(known or UNKNOWN), headers, note)
 
     def _check_variant(self, headers: Mapping[str, str]) -> None:
@@ -186,8 +187,8 @@ def _start(headers: Mapping[str, str], game: Chess) -> str:
     if "FEN" not in headers:
         return "startpos"
     fen = " ".join(headers["FEN"].split())
-    if "/" not in fen or " moves " in fen:
-        raise ValueError(f"the tag FEN is {headers['FEN'][:80]!r}, which is no FEN")
+    if "/" not in fen or " moves " in fen or len(fen) > LONGEST_TAG:
+        raise ValueError(f"the FEN tag is {headers['FEN'][:80]!r}; expected a FEN")
     board = game.to_board(fen)
     if game.variant == "standard" and chess.Board(fen).has_chess960_castling_rights():
         raise ValueError("its castling rights are of Chess960")

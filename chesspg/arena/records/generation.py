@@ -61,17 +61,17 @@ def generate(
         for row, (number, (white, black)) in enumerate(zip(chunk, seated, strict=True)):
             headers = {"Event": EVENT, "Date": date, "Round": str(number + 1), "White": white[0], "Black": black[0]}
             if row in rollout.forfeits:
-                told = {"Result": RESULTS[int(rollout.outcome[row])], "Termination": rollout.forfeits[row]}
+                end = {"Result": RESULTS[int(rollout.outcome[row])], "Termination": rollout.forfeits[row]}
             else:
-                told = {"Termination": names[rollout.reason[row]]}
-            texts.append(to_pgn(game, rollout.position(row), headers | told))
+                end = {"Termination": names[rollout.reason[row]]}
+            texts.append(to_pgn(game, rollout.position(row), headers | end))
         yield texts
 
 
 def written(path: Path, names: Sequence[str]) -> tuple[int, int]:
-    """How many whole games of these players a file of ours has, and how many bytes they are; (0, 0) if there is none.
+    """How many whole games of these players a file of this command has, and their bytes; (0, 0) if there is no file.
 
-    Raises ValueError if the file is of anybody else.
+    Raises ValueError if the file holds anything else.
     """
     if not path.exists():
         return 0, 0
@@ -81,14 +81,12 @@ def written(path: Path, names: Sequence[str]) -> tuple[int, int]:
     with path.open("rb") as file:
         for line in file:
             if not at and line != f'[Event "{EVENT}"]\n'.encode():
-                raise ValueError(f"{path} was not written by this command; another file would do")
+                raise ValueError(f"{path} was not written by this command; expected another file")
             for seat, name in zip(("White", "Black"), pairs[games % len(pairs)], strict=True):
                 whole = line.startswith(f"[{seat} ".encode()) and line.endswith(b"\n")
                 if whole and line != f'[{seat} "{name}"]\n'.encode():
-                    told = line.decode(errors="replace").strip()
-                    raise ValueError(
-                        f"game {games + 1} of {path} has {told} and not {name!r}; its own players would do"
-                    )
+                    tag = line.decode(errors="replace").strip()
+                    raise ValueError(f"game {games + 1} of {path} has {tag}; expected {name!r}, as on the command line")
             at += len(line)
             if moves and line == b"\n":
                 games, size = games + 1, at

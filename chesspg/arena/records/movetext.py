@@ -10,19 +10,21 @@ from itertools import chain
 OUTCOMES = {"1-0": 1, "1/2-1/2": 0, "0-1": -1}  # for White
 UNKNOWN = "*"  # the result of a game that is not over, or whose result is not known
 MARKERS = {*OUTCOMES, UNKNOWN}
-OTHER_MARKERS = dict.fromkeys(("1/2", "0.5-0.5", ".5-.5", "0,5-0,5"), "1/2-1/2")
+OTHER_MARKERS = dict.fromkeys(("1/2", "0.5-0.5", ".5-.5"), "1/2-1/2")
 
 _COMMENTS = re.compile(r"\{[^}]*(?:\}|\Z)|;[^\n]*|\$\d+")
 _PLAIN = str.maketrans(
     {
         **dict(zip("♔♕♖♗♘♙♚♛♜♝♞♟", "KQRBNPKQRBNP", strict=True)),
-        **dict.fromkeys("‐‑‒–—−", "-"), "½": "1/2", "×": "x", "\ufe0e": "", "\ufeff": "",
+        **dict.fromkeys("‐‑‒–—−", "-"), "½": "1/2", "×": "x",
+        **dict.fromkeys("\ufe0e\ufe0f\ufeff\u200b\u200e\u00ad", ""),
     }
 )  # fmt: skip
-_MARKER = re.compile(r"(?:1-0|0-1|1/2(?:-1/2)?|0[.,]5-0[.,]5|\.5-\.5|\*)(?![\w/])")
+MARKER = r"(?:1-0|0-1|1/2(?:-1/2)?|½(?:-½)?|0?[.,]5-0?[.,]5|\*)(?![\w/])"  # pattern of a result after the moves
+_MARKER = re.compile(MARKER)
 _MOVE = re.compile(
     r"""
-    [+#!?.,:…]*(?:\d+[.…]*(?=\D))?[.…]*  # what stands before it, such as its number
+    [+#!?.,:…]*(?:\d+[.…]*)?  # what stands before it, such as its number
     (?:
         ([PNBRQK])?([a-h])?([1-8])?([-x:])?([a-h][1-8])
         (?:[=/]?([NBRQKnbrqk])(?![a-h1-8x:@-]))?
@@ -73,7 +75,7 @@ def begins_with_moves(text: str) -> bool:
 
 def result(text: str) -> str | None:
     """A result as one of MARKERS, of whatever form it is written in; None if it is none."""
-    text = "".join(text.translate(_PLAIN).split()).rstrip(".").replace(":", "-")
+    text = "".join(text.translate(_PLAIN).split()).rstrip(".").replace(":", "-").replace(",", ".")
     text = OTHER_MARKERS.get(text, text)
     return text if text in MARKERS else None
 
@@ -89,7 +91,7 @@ def _outside_variations(words: list[str]) -> Iterator[str]:
             yield word
 
 
-@lru_cache(1 << 16)
+@lru_cache(1 << 15)
 def _read(word: str) -> tuple[str, ...]:
     """What a word without blanks says: moves and markers, nothing for a number or a remark, itself if unreadable."""
     word = word.translate(_PLAIN)

@@ -109,10 +109,14 @@ def position_of(game: Chess, archived: Archived) -> str:
         try:
             move = _parse(board, san)
         except ValueError:
-            raise ValueError(f"{san} is illegal after {ply} plies") from None
+            raise ValueError(_illegal(san, ply)) from None
         moves.append(move.uci())
         board.push(move)
     return join_position(archived.start, moves)
+
+
+def _illegal(san: str, ply: int) -> str:
+    return f"{san[:20]} is illegal after {ply} plies"
 
 
 def _parse(board: chess.Board, san: str) -> chess.Move:
@@ -152,7 +156,7 @@ def replay(game: Chess, archived: Sequence[Archived], on_broken: Callable[[int, 
         legal = choice >= 0
         if not legal.all():
             for row in live[~legal].tolist():
-                on_broken(row, f"{archived[row].moves[ply]} is illegal after {ply} plies")
+                on_broken(row, _illegal(archived[row].moves[ply], ply))
             games, live, seen, choice = games[legal], live[legal], seen[legal], choice[legal]
         if not len(live):
             return

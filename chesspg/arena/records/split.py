@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from chesspg.arena.records.movetext import main_line
+from chesspg.arena.records.movetext import MARKER, main_line
 from chesspg.arena.records.pgn import ROSTER
 from chesspg.arena.records.text import MOST_CHARACTERS
 
@@ -16,18 +16,17 @@ MOST_LINES = 10_000  # of a game, and MOST_CHARACTERS; anything longer is not a 
 _NAMES = (*ROSTER, "SetUp", "FEN", "Variant", "WhiteElo", "BlackElo", "TimeControl", "Termination")
 NAMES = {name.lower(): name for name in _NAMES}  # some programs write `Setup` or `Fen`
 _NAME = r"\s*\[\s*([A-Za-z0-9_][A-Za-z0-9_+#=:-]*)\s*"
-_TAG = re.compile(rf"{_NAME}\"|\s*\[\s*(FEN)\b", re.IGNORECASE)  # a FEN must not get lost: see headers_of
+_TAG = re.compile(rf"{_NAME}\"|\s*\[(?:.*\[)?\s*(FEN)\b", re.IGNORECASE)  # a FEN must not get lost: see headers_of
 _PAIR = re.compile(rf"{_NAME}\"((?:[^\"\\]|\\.)*)\"\s*\]")
-_LOOSE_PAIR = re.compile(rf"{_NAME}\"(.*)\"\s*\]\s*\Z")  # with quotation marks within quotation marks
+_LOOSE_PAIR = re.compile(rf"{_NAME}\"(.*?)\"\s*\](?=\s*(?:\[|\Z))")  # with quotation marks within quotation marks
 _BRACKETS = re.compile(r"\[[^\]]*(?:\]|\Z)")
 _COMMENT_MARK = re.compile(r"[{};]")
 _FIRST_MOVE = r"1\s*\.(?!\s*[.…])"
-_RESULT = r"(?:1-0|0-1|1/2-1/2|\*)"
 _BEGINS = re.compile(_FIRST_MOVE)
-_ENDED = re.compile(rf"(?:^|[\s\])}}]){_RESULT}\s*(?:\{{[^}}]*\}}\s*|;.*)?\Z")
-_AGAIN = re.compile(rf"(?:^|\s){_RESULT}\s*(?=\s{_FIRST_MOVE}|\[\s*\w+\s*\")")  # the next game in the same line
+_ENDED = re.compile(rf"(?:^|[\s\])}}]){MARKER}\s*(?:\{{[^}}]*\}}\s*|;.*)?\Z")
+_AGAIN = re.compile(rf"(?:^|\s){MARKER}\s*(?=\s{_FIRST_MOVE}|\[\s*\w+\s*\")")  # the next game in the same line
 _TAIL = 500  # characters of a line in which _ENDED looks
-_BLANK = " \t\r\n\f\v\ufeff\xa0"
+_BLANK = " \t\r\n\f\v\x1a\ufeff\xa0"  # with the mark of an end that DOS puts into files
 
 
 class GameText(NamedTuple):
@@ -48,10 +47,8 @@ def headers_of(tags: Iterable[str]) -> dict[str, str]:
     headers = {}
     for line in tags:
         pairs, rest = _pairs(line)
-        if not pairs and (loose := _LOOSE_PAIR.match(rest)):
-            pairs = [(loose[1], loose[2])]
-        elif not pairs and (tag := _TAG.match(rest)) and (tag[2] or tag[1].upper() == "FEN"):
-            pairs = [("FEN", "")]
+        if (tag := _TAG.match(rest)) and (tag[2] or tag[1].upper() == "FEN"):
+            pairs.append(("FEN", ""))
         for name, value in pairs:
             headers[NAMES.get(name.lower(), name)] = re.sub(r"\\([\"\\])", r"\1", value) if "\\" in value else value
     return headers
@@ -60,7 +57,7 @@ def headers_of(tags: Iterable[str]) -> dict[str, str]:
 def _pairs(line: str) -> tuple[list[tuple[str, str]], str]:
     """The tag pairs that a line begins with, and what comes after them."""
     pairs, at = [], 0
-    while match := _PAIR.match(line, at):
+    while match := _PAIR.match(line, at) or _LOOSE_PAIR.match(line, at):
         pairs.append((match[1], match[2]))
         at = match.end()
     return pairs, line[at:]
