@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from chesspg.games.chess import Chess
 from chesspg.players.player import Greedy, Random
 from chesspg.policy import files
 from chesspg.pretrain import main
-from chesspg.training import imitation
+from chesspg.training import imitation, pretraining
 from chesspg.training.imitation import Imitation
 from chesspg.training.lock import sole_writer
-from chesspg.training.pretraining import Pretraining
+from chesspg.training.pretraining import Pretraining, Progress
 from chesspg.training.shards import Shards
 
 RECIPE = """
@@ -55,6 +56,16 @@ def pretrain(line: str) -> int:
         return main(shlex.split(line))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else -1
+
+
+def test_lines_by_time_where_there_is_no_terminal(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pretraining, "Progress", lambda: Progress(every=0.0))
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("learning · ")]
+    assert len(lines) > 3
+    assert re.fullmatch(r"learning · \d+% · 1 updates · [\d,]+ plies/s", lines[1])
 
 
 def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -182,13 +182,10 @@ class Progress(RolloutProgress):
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         assert isinstance(module, Imitation)
+        text = f"{trainer.global_step:,} updates · {module.speed:,.0f} plies/s"
         if self._bar:
-            self._bar.update(
-                self._task,
-                description="learning",
-                completed=done(trainer),
-                done=f"{trainer.global_step:,} updates · {module.speed:,.0f} plies/s",
-            )
+            self._bar.update(self._task, description="learning", completed=done(trainer), done=text)
+        self._line(f"learning · {done(trainer):.0%} · {text}")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         pass

@@ -80,7 +80,7 @@ class ScoreTable:
         if self.rated:
             text += (
                 f" Elo counts random moves as 0. It follows from the games against {' and '.join(self.rated)} alone, "
-                "and its interval is the sampling error of these games; against other opponents it may differ by more."
+                "and its interval is their sampling error; against other opponents the rating may differ by more."
             )
         titles = [f"  {name}".ljust(self._width(name)) for name in self.opponents]
         explained = textwrap.wrap(text, terminal_width(), break_long_words=False) if not self._rows else []
