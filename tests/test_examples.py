@@ -37,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ended = run(folder, *line.split(), "--trainer.callbacks.init_args.games", "20")
     assert ended.returncode == 0, ended.stderr
     assert "warning" not in ended.stderr
-    assert ended.stdout.splitlines()[-1] == "play it with  python -m chesspg.play --import nim checkpoints/nim"
+    assert ended.stdout.splitlines()[-1] == "python -m chesspg.play --import nim checkpoints/nim"
     return folder
 
 

@@ -222,12 +222,12 @@ def test_stopped_by_a_signal(
     out, error, code = end_of(process)
     assert code == 128 + number
     assert "Traceback" not in error
-    assert "\nstopped; go on with  python -m chesspg.train --resume run\n" in out
-    assert out.endswith("\nplay it with  python -m chesspg.play run\n")
+    assert "\nstopped; go on with\npython -m chesspg.train --resume run\n" in out
+    assert out.endswith("\nplay it with\npython -m chesspg.play run\n")
     done = read_checkpoint(run / "last.ckpt")["chesspg"]["played"]["rollouts"]
     assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0
     assert [int(row["epoch"]) for row in rollouts(run)] == list(range(done + 1))
-    assert capsys.readouterr().out.endswith("play it with  python -m chesspg.play run\n")
+    assert capsys.readouterr().out.endswith("play it with\npython -m chesspg.play run\n")
 
 
 def test_two_trainings_in_one_folder(folder: Path, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
@@ -410,7 +410,8 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [line for line in out if re.match(r" +\d+ +\d+ ", line)]
     assert [row.split()[:2] for row in rows] == [["0", "0"], ["1", "4"], ["2", "8"]]
     assert re.fullmatch(r" +0 +0 +\d+ \(\d+–\d+\) +-?\d+ \(-?\d+–-?\d+\)", rows[0])
-    assert out[-2:] == ["see it with  python -m chesspg.report run", "play it with  python -m chesspg.play run"]
+    assert out[-4::2] == ["see it with", "play it with"]
+    assert out[-3::2] == ["python -m chesspg.report run", "python -m chesspg.play run"]
 
 
 def test_a_run_without_a_name_gets_one(folder: Path) -> None:

@@ -223,13 +223,13 @@ class EvaluationMatch(Callback):
         policy.eval()
         try:
             with torch.inference_mode(False), torch.no_grad():
-                return self._evaluate(trainer, policy, getattr(module, "played", {}), remember)
+                return self._evaluate(trainer, policy, module, remember)
         finally:
             for part, training in modes.items():
                 part.training = training
 
     def _evaluate(
-        self, trainer: pl.Trainer, policy: Policy, played: Mapping[str, float], remember: bool
+        self, trainer: pl.Trainer, policy: Policy, module: pl.LightningModule, remember: bool
     ) -> dict[str, float]:
         results = {}
         for name in [*self.opponents, *([BEST] if self.gate else [])]:
@@ -257,11 +257,15 @@ class EvaluationMatch(Callback):
         if self._table is None:
             self._table = self._new_table(trainer, policy.game)
         named = {self._named(name): result for name, result in results.items()}
+        played = getattr(module, "played", {})
         games = int(played["games"]) if "games" in played else None
-        for line in self._table.row(trainer.global_step, games, named, rating, note):
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        # A Trainer that validates a checkpoint knows of no steps but its own.
+        updates = trainer.global_step if fitting else getattr(module, "updates", trainer.global_step)
+        for line in self._table.row(updates, games, named, rating, note):
             _print(trainer, line)
         if self.folder is not None and trainer.is_global_zero:
-            self._save(policy.game, trainer.global_step, results)
+            self._save(policy.game, updates, results)
         return self._metrics(results, rating) | ({"gate": float(self.beaten)} if passed and remember else {})
 
     def _new_table(self, trainer: pl.Trainer, game: Game) -> ScoreTable:
@@ -373,7 +377,7 @@ class EvaluationMatch(Callback):
                     b = PolicyPlayer(earlier, self.temperature, context)
                 else:
                     (b,) = stack.enter_context(roster.players([name], game, concurrency=cores(trainer)))
-                seen = watching(trainer, f"vs {name}", games)
+                seen = watching(trainer, name, games, within="match with ")
                 for result in play_in_parts(game, a, b, openings, seed=self.seed, part=PART, on_ply=seen):
                     if result.forfeits:  # won for nothing
                         why = next(iter(result.forfeits.values()))

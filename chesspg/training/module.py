@@ -127,7 +127,7 @@ class PolicyGradient(pl.LightningModule):
         # In a list, so that it is no part of the module: not of its parameters, its state, its checkpoints.
         self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if kl_weight else []
         # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
-        self._counters = Counters(rollouts=0, games=0, plies=0, seconds=0.0, reward_sum=0.0)
+        self._counters = Counters(rollouts=0, games=0, plies=0, seconds=0.0, reward_sum=0.0, updates=0)
         self._pending: dict[str, tuple[float, str]] = {}
         self._means: dict[str, tuple[Tensor | float, int]] = {}  # of what is noted per update: weighted sum and weight
         self._clock = time.perf_counter()
@@ -196,6 +196,11 @@ class PolicyGradient(pl.LightningModule):
         """What was played so far, on all ranks: rollouts, games, plies; and the seconds of playing and learning."""
         counters = self._counters.latest()
         return {name: counters[name] for name in ("rollouts", "games", "plies", "seconds")}
+
+    @property
+    def updates(self) -> int:
+        """How many optimizer steps made the weights what they are, those before a checkpoint included."""
+        return int(self._counters.latest()["updates"])
 
     def check(self, data: SelfPlay) -> None:
         """Raise ValueError if from rollouts as `data` plays and uses them the loss would not be what it says."""
@@ -343,6 +348,7 @@ class PolicyGradient(pl.LightningModule):
         self._learned[0] += _plies(batch)
         self._learned[1] += seconds
         self._counters["seconds"] += seconds
+        self._counters["updates"] = self.trainer.global_step
         # Before validation and the epoch's end, so that whoever reads the metrics there finds those of this rollout.
         if self.trainer.is_last_batch or self.trainer.global_step == self.trainer.max_steps:
             self._report()
@@ -410,7 +416,9 @@ class PolicyGradient(pl.LightningModule):
             raise ValueError(
                 "the checkpoint is not of a PolicyGradient; PolicyGradient(…, init=FILE) starts from its policy"
             )
-        self._counters.latest().update(state["played"], reward_sum=state["reward_sum"])
+        self._counters.latest().update(
+            state["played"], reward_sum=state["reward_sum"], updates=checkpoint.get("global_step", 0)
+        )
         if self._trainer:  # a run goes on
             self._self_play = state.get("self_play", {"rollouts": state["played"]["rollouts"]})
         vars(self._gradients).update(state["gradients"])
@@ -418,8 +426,7 @@ class PolicyGradient(pl.LightningModule):
 
     def facts(self) -> dict[str, Any]:
         """What a policy file says about this training."""
-        updates = self.trainer.global_step if self._trainer else 0
-        return {"updates": updates, **self.played}
+        return {"updates": self.updates, **self.played}
 
     def _gather(self, tensor: Tensor) -> Tensor:
         """[n, …] of each rank to [ranks · n, …]."""

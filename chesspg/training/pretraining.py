@@ -185,7 +185,7 @@ class Progress(RolloutProgress):
         text = f"{trainer.global_step:,} updates · {module.speed:,.0f} plies/s"
         if self._bar:
             self._bar.update(self._task, description="learning", completed=done(trainer), done=text)
-        self._line(f"learning · {done(trainer):.0%} · {text}")
+        self._line(f"learning · {done(trainer):.0%} · {text}", self.every)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         pass

@@ -74,7 +74,8 @@ class RolloutProgress(ProgressBar):
             room = self._console.width - (WHAT + 1) - BAR - 2
             self._bar.update(self._task, completed=share, done=fitting([*parts, f"{played['games']:,} games"], room))
         first = head(trainer.global_step, played["games"])
-        self._line(f"{first} {fitting(parts, terminal_width() - len(first) - 1)}")
+        # A little early, so that it is rather this line than one from amid the next rollout.
+        self._line(f"{first} {fitting(parts, terminal_width() - len(first) - 1)}", self.every * 2 / 3)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._stop()
@@ -82,12 +83,20 @@ class RolloutProgress(ProgressBar):
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         self._stop()
 
-    def show(self, what: str, done: int, total: float) -> None:
-        """Say what is going on and how far it is, `total` being infinite where nobody knows."""
+    def show(self, what: str, done: int, total: float, within: str = "") -> None:
+        """Say what is going on and how far it is.
+
+        Args:
+            what: What it is; of a longer one the bar shows the beginning.
+            done: How much of it is done.
+            total: Of how much; infinite where nobody knows.
+            within: What comes before it in a line, where there is more room than on the bar.
+        """
         count = f"{done}/{total}" if total < math.inf else f"{done}"
         if self._bar:
-            self._bar.update(self._task, description=f"{what[: WHAT - len(count)]} {count}")
-        self._line(f"{head(None, None)} {what} {count}")
+            room = WHAT - len(count) - 1
+            self._bar.update(self._task, description=f"{what if len(what) <= room else f'{what[: room - 1]}…'} {count}")
+        self._line(f"{head(None, None)} {within}{what} {count}", self.every)
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         self._said = time.monotonic()
@@ -103,9 +112,9 @@ class RolloutProgress(ProgressBar):
     def enable(self) -> None:
         self._enabled = True
 
-    def _line(self, text: str) -> None:
-        """Print a line where there is no bar and it is time for one."""
-        if self._bar and self._bar.disable and self.is_enabled and time.monotonic() - self._said >= self.every:
+    def _line(self, text: str, after: float) -> None:
+        """Print a line where there is no bar and so many seconds have passed since the last one."""
+        if self._bar and self._bar.disable and self.is_enabled and time.monotonic() - self._said >= after:
             self.print(text)
 
     def _stop(self) -> None:
@@ -114,18 +123,19 @@ class RolloutProgress(ProgressBar):
             self._bar = None
 
 
-def watching(trainer: pl.Trainer, what: str, games: int) -> Callable[[int, int], None] | None:
+def watching(trainer: pl.Trainer, what: str, games: int, within: str = "") -> Callable[[int, int], None] | None:
     """What the Trainer's bar, if it is one of ours, is to hear after each ply: the games over and plies played so far.
 
     Args:
         trainer: Whose bar it is.
         what: What the games are for, such as `playing`.
         games: How many they are.
+        within: As of `RolloutProgress.show`.
     """
     bar = trainer.progress_bar_callback
     if not isinstance(bar, RolloutProgress):
         return None
-    return lambda over, plies: bar.show(what, over, games)
+    return lambda over, plies: bar.show(what, over, games, within)
 
 
 def _share_done(trainer: pl.Trainer, plies: int) -> tuple[float, str]:

@@ -77,12 +77,13 @@ def _train(cli: RunCLI) -> int:
             raise
         code = 128 + (signal.SIGTERM if trainer.received_sigterm else signal.SIGINT)
     if trainer.is_global_zero:
+        # A command has a line of its own, which a terminal of 80 columns need not break.
         if code:
-            print(f"stopped{_go_on(folder)}")
+            print(f"stopped{_go_on(folder, between=chr(10))}")
         if (folder / "last.ckpt").is_file():
             own = "".join(f"--import {module} " for module in _own_modules(cli))
-            print(f"see it with  python -m chesspg.report {own}{folder}")
-            print(f"play it with  python -m chesspg.play {own}{folder}")
+            print(f"see it with\npython -m chesspg.report {own}{folder}")
+            print(f"play it with\npython -m chesspg.play {own}{folder}")
     return code
 
 
@@ -92,10 +93,10 @@ def _own_modules(cli: RunCLI) -> list[str]:
     return [module for module in dict.fromkeys(modules) if module.split(".")[0] != __package__.split(".")[0]]
 
 
-def _go_on(folder: Path) -> str:
-    """How to go on with a run that ended early, if it can be gone on with."""
+def _go_on(folder: Path, between: str = "  ") -> str:
+    """How to go on with a run that ended early, if it can be gone on with; `between` stands before the command."""
     if (folder / "last.ckpt").is_file():
-        return f"; go on with  python -m chesspg.train --resume {folder}"
+        return f"; go on with{between}python -m chesspg.train --resume {folder}"
     if (folder / "config.yaml").is_file() and is_unstarted(folder):
         return f"; there is no checkpoint yet, so the same command with --run {folder} begins anew"
     return ""

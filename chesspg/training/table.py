@@ -10,6 +10,10 @@ from chesspg.arena.ladder.rating import Rating
 from chesspg.arena.matches import MatchResult
 
 SCORE, ELO = 12, 18  # widths of a cell, enough for `100 (96–100)` and `-1200 (-1234–-999)`
+MEANINGS = {  # of opponents that no player string names
+    "previous": "The opponent `previous` is the policy of the row before.",
+    "best": "The opponent `best` is the best policy so far.",
+}
 REPEAT = 20  # rows after which the header comes again, as the first one has left the screen by then
 
 
@@ -82,6 +86,8 @@ class ScoreTable:
                 f" Elo counts random moves as 0. It follows from the games against {' and '.join(self.rated)} alone, "
                 "and its interval is their sampling error; against other opponents the rating may differ by more."
             )
+        named = {name.split("@")[0] for name in self.opponents}  # one with a temperature has it behind its name
+        text += "".join(f" {meaning}" for name, meaning in MEANINGS.items() if name in named)
         titles = [f"  {name}".ljust(self._width(name)) for name in self.opponents]
         explained = textwrap.wrap(text, terminal_width(), break_long_words=False) if not self._rows else []
         return [*explained, *_laid_out(f"{'update':>6} {'games':>9}", [*titles, *(["  Elo"] if self.rated else [])])]

@@ -41,6 +41,13 @@ def test_where_a_match_did_not_take_place_the_cell_is_empty(monkeypatch: pytest.
     assert first[-1].index("3 (-200–210)") == second[-1].index("3 (-200–210)")
 
 
+def test_opponents_without_a_player_string_are_explained_once() -> None:
+    table = ScoreTable(["random", "previous@0.5"], [])
+    assert "`previous` is the policy of the row before" in " ".join(table.row(0, 0, {}, None))
+    assert "previous" not in " ".join(table.row(1, 8, {}, None))
+    assert "`" not in " ".join(ScoreTable(["random"], []).row(0, 0, {}, None))
+
+
 def test_nobody_who_is_rated_and_nobody_who_counts_games(monkeypatch: pytest.MonkeyPatch) -> None:
     columns(monkeypatch, 80)
     lines = ScoreTable(["previous"], []).row(5, None, {"previous": result(0.0)}, None, "new best")

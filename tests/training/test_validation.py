@@ -475,6 +475,33 @@ def test_validate_plays_a_match_and_changes_nothing(
     assert played.met == []
 
 
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")  # the second Trainer saves nothing
+def test_a_row_of_validate_says_after_how_many_updates_the_policy_was_saved(
+    script: Callable[..., Scripted],
+    trainer: MakeTrainer,
+    module: MakeModule,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    script(0.1, 0.9, 0.3, 0.3, 0.3, 0.3, 0.3)
+    saving = ModelCheckpoint(tmp_path, "best", monitor="score/random", mode="max")
+    learned = module()
+    fit = trainer(max_epochs=3, callbacks=[match(), saving], enable_checkpointing=True)
+    fit.fit(learned, data())
+    games = learned.played["games"] // 3
+
+    def row(validate: pl.Trainer, *arguments: Any, **more: Any) -> list[str]:
+        capsys.readouterr()
+        validate.validate(*arguments, data(), weights_only=True, verbose=False, **more)
+        return capsys.readouterr().out.splitlines()[-1].split()[:2]
+
+    assert row(fit, learned) == ["3", f"{3 * games}"]
+    assert row(fit, learned, ckpt_path="best") == ["1", f"{games}"]
+    assert row(trainer(callbacks=[match()]), module(), ckpt_path=str(tmp_path / "best.ckpt")) == ["1", f"{games}"]
+    loaded = PolicyGradient.load_from_checkpoint(tmp_path / "best.ckpt")
+    assert row(trainer(callbacks=[match()]), loaded) == ["1", f"{games}"]
+
+
 def test_validate_needs_no_training(script: Callable[..., Scripted], trainer: MakeTrainer, module: MakeModule) -> None:
     script(0.3)
     (metrics,) = trainer(callbacks=[match()]).validate(module(), data(), verbose=False)
