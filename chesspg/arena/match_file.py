@@ -65,7 +65,7 @@ def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence
     """
     path = Path(path)
     try:
-        saved = parse_json(path.read_text(encoding="utf-8"))
+        saved = parse_json(path.read_bytes())  # in whatever Unicode an editor wrote it
         theirs = {name: saved[name] for name in settings}
         played = saved["played"]
         result = MatchResult(

@@ -47,6 +47,14 @@ def test_it_comes_back(path: Path) -> None:
     assert sum(line.lstrip().startswith('{"game"') for line in path.read_text().splitlines()) == 4  # a game a line
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_in_what_an_editor_or_a_shell_made_of_it(path: Path, encoding: str) -> None:
+    settings = SETTINGS | {"a": "Größe"}
+    save_match(path, settings, RESULT)
+    path.write_bytes(path.read_text(encoding="utf-8").encode(encoding))
+    assert load_match(path, settings, OPENINGS, Chess()) == RESULT
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
