@@ -180,7 +180,8 @@ def _impossible(result: MatchResult, number: int, verdict: _Verdict, opening: in
         return f"has the reason {reason!r:.40}; it must be {wanted!r}"
     if number in result.forfeits and wanted != FORFEITED:
         return "has a forfeit and was played to its end"
-    if not isinstance(result.forfeits.get(number, ""), str):
+    forfeit = result.forfeits.get(number, "")
+    if not isinstance(forfeit, str) or forfeit.encode(errors="ignore").decode() != forfeit:  # half a surrogate pair
         return "has a forfeit that is not a text"
     expected = (1 + (outcome if number % 2 == 0 else -outcome)) / 2
     if isinstance(points, bool) or points != expected:

@@ -201,7 +201,8 @@ class Engine:
             self.options[name] = OPTIONS[name].read(text)
         except ValueError as error:
             return self._complain(f"{name} {error}")
-        self.complaint = ""
+        if name == "WeightsFile":
+            self.complaint = ""
         if name in IDLE:
             self._say(f"info string {name} has no effect: a policy does not search")
         return None

@@ -82,8 +82,8 @@ class Chess(Game):
 
         A FEN may be written loosely where it can mean only one thing: castling letters in any order, any dash for `-`,
         a `;` at its end. Fields that are missing at its end are those of `w - - 0 1`. Castling rights without their
-        king or rook, and an en passant square that no pawn has just passed, are left out, as python-chess and Stockfish
-        do. Castling may be written as the king's move or as king takes rook.
+        king or rook, and an en passant square that no pawn has just passed, are left out, as Stockfish does. Castling
+        may be written as the king's move or as king takes rook.
 
         Args:
             position: `startpos` or a FEN; ` moves ` and moves in UCI notation may follow.

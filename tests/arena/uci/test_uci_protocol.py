@@ -450,7 +450,7 @@ def test_a_policy_that_can_t_be_had_is_complained_of_once(talk: Callable[..., li
     set_to = "setoption name WeightsFile value "
     assert len(errors(talk(f"{set_to}nowhere", *game, weights=""))) == 1
     assert len(errors(talk(f"{set_to}nowhere", *game[1:], weights=""))) == 1
-    assert len(errors(talk(*game, weights="nowhere"))) == 1
+    assert len(errors(talk(*game, "setoption name Seed value 3", "go", weights="nowhere"))) == 1
     said = talk(f"{set_to}nowhere", *game, f"{set_to}nobody", *game, f"{set_to}nobody", "go", weights="")
     assert [error.split()[2] for error in errors(said)] == ["'nowhere':", "'nobody':", "'nobody':"]
     said = talk(*game[:2], "isready", weights="nowhere")  # who asks hears it again
