@@ -31,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
         with one_line_errors():
             roster.policy_of(os.path.expanduser(name))
-    for stream in (sys.stdin, sys.stdout):
-        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # any bytes, as file names may have
+    # Any bytes, as file names may have, and whatever ends a line.
+    sys.stdin.reconfigure(errors="surrogateescape", newline=None)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     code = 0
     try:
         Engine(sys.stdout, name).run(sys.stdin)

@@ -142,6 +142,18 @@ def test_bytes_that_are_no_text(weights: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
+def test_whatever_ends_a_line(weights: str, end: bytes) -> None:
+    lines = (b"\xef\xbb\xbfuci", b"isready", b"position startpos moves e2e4", b"go searchmoves e7e5", b"quit", b"")
+    done = subprocess.run(
+        [*COMMAND, weights], env=ENVIRONMENT, timeout=60, capture_output=True, input=end.join(lines)
+    )  # fmt: skip
+    said = done.stdout.decode().split()
+    assert [word for word in said if word in ("uciok", "readyok", "bestmove")] == ["uciok", "readyok", "bestmove"]
+    assert said[said.index("bestmove") + 1] == "e7e5"
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_nobody_reads(start: Callable[..., subprocess.Popen[str]], weights: str) -> None:
     engine = start(weights)
     assert engine.stdout

@@ -53,7 +53,8 @@ class EnginePlayer:
     Each move is searched from nothing: `ucinewgame`, then the start of the game and its moves, so that repetitions are
     known. So it depends neither on the other games nor on which process takes it, and within nodes or depth it is the
     same each time (unless the engine throws dice of its own, as Stockfish does below skill level 20). Threads is 1 and
-    Hash the least the engine allows, 1 MB or so, unless set: to clear 16 MB takes longer than a thousand nodes.
+    Hash the least the engine allows, 1 MB or so, unless set: to clear 16 MB takes longer than a thousand nodes. Where
+    what an engine declares of them allows no value, they stay as they are.
     The draws of the turn are not used.
 
     An engine that ends, does not answer in time or answers no legal move gives that game up, with the reason, and is
@@ -89,7 +90,7 @@ class EnginePlayer:
         limits = {"nodes": nodes, "depth": depth, "movetime": movetime}
         wanted = _Wanted(
             _command(target),
-            game.variant,
+            game,
             settings or {},
             " ".join(f"{name} {value}" for name, value in limits.items() if value),
             timeout + (movetime or 0) / 1000,
@@ -144,16 +145,24 @@ class _Question(NamedTuple):
     pawns: int  # the mover's, a word from its side
     white: bool
 
-    def find(self, uci: str) -> int:
-        """Where in `legal` a move stands. Raises ValueError if it is no legal one."""
-        move = chess.Move.from_uci(uci.lower())  # some engines write e7e8Q
+    def find(self, uci: str, game: Chess) -> int:
+        """Where in `legal` a move stands. Raises ValueError if it is not a legal one."""
+        text = uci.lower()  # some engines write e7e8Q
+        index = self._index(chess.Move.from_uci(text))
+        if index is None:  # castling may be written as the king's move or as king takes rook, in every variant
+            index = self._index(game.to_board(self.position).parse_uci(text))
+        if index is None:
+            raise ValueError
+        return index
+
+    def _index(self, move: chess.Move) -> int | None:
         action = encoding.move_to_action(move, self.white)
         source, target = divmod(action, 64)
         # An action leaves a queen unsaid, UCI does not.
         queens = action < encoding.PLAIN_ACTIONS and target >= 56 and bool(self.pawns >> source & 1)
         index = int(np.searchsorted(self.legal, action))
         if move.drop or queens != (move.promotion == chess.QUEEN) or action not in self.legal[index : index + 1]:
-            raise ValueError
+            return None
         return index
 
 
@@ -351,7 +360,7 @@ class _Wanted(NamedTuple):
     """Which engine, and how it is to play."""
 
     command: list[str]
-    variant: str
+    game: Chess
     settings: Mapping[str, str | None]
     go: str  # what stands behind the word
     timeout: float  # seconds for a move
@@ -374,7 +383,7 @@ class _Engine:
             async with asyncio.timeout(self.wanted.timeout):
                 line, value = await protocol.communicate(partial(_Ask, said, ("readyok", "bestmove")))
             move = (*line.split(), "no move")[1]
-            return question.find(move), value
+            return question.find(move, self.wanted.game), value
         except TimeoutError:
             why = f"{self.name} did not answer within {self.wanted.timeout:g} s"
         except chess.engine.EngineTerminatedError as error:
@@ -470,8 +479,10 @@ class _Engine:
                 raise EngineError(f"option {name!r} must be true or false, got {value!r}")
             options[option.name] = value
         for option in (declared[name] for name in ("Threads", "Hash") if name in declared):
-            options.setdefault(option.name, max(1, option.min or 0))
-        variant = self.wanted.variant
+            least = max(1, option.min or 0)
+            if option.type == "spin" and least <= (least if option.max is None else option.max):  # not all make sense
+                options.setdefault(option.name, least)
+        variant = self.wanted.game.variant
         if variant == "chess960":
             name, value = "UCI_Chess960", "true"
         elif variant != "standard":

@@ -65,7 +65,7 @@ def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence
     """
     path = Path(path)
     try:
-        saved = parse_json(path.read_text(encoding="utf-8"))
+        saved = parse_json(path.read_bytes())  # in whatever Unicode an editor wrote it
         theirs = {name: saved[name] for name in settings}
         played = saved["played"]
         result = MatchResult(
@@ -180,7 +180,8 @@ def _impossible(result: MatchResult, number: int, verdict: _Verdict, opening: in
         return f"has the reason {reason!r:.40}; it must be {wanted!r}"
     if number in result.forfeits and wanted != FORFEITED:
         return "has a forfeit and was played to its end"
-    if not isinstance(result.forfeits.get(number, ""), str):
+    forfeit = result.forfeits.get(number, "")
+    if not isinstance(forfeit, str) or forfeit.encode(errors="ignore").decode() != forfeit:  # half a surrogate pair
         return "has a forfeit that is not a text"
     expected = (1 + (outcome if number % 2 == 0 else -outcome)) / 2
     if isinstance(points, bool) or points != expected:

@@ -536,3 +536,61 @@ def test_a_text_may_have_any_word_in_it(tmp_path: Path) -> None:
     with players([f"{saying(tmp_path, option)}?The Book=a type  of book"], Chess()):
         pass
     assert (tmp_path / "infos.set").read_text().endswith("name The Book value a type  of book\n")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "option name Hash type spin default 16 min 16 max 8",
+        "option name Threads type spin default 1 min 4 max 2",
+        "option name Hash type spin default 0 min 0 max 0",
+        "option name Threads type spin default -1 min -2 max -1",
+        "option name Hash type combo default A var A var B",
+        "option name Hash type check default true",
+        "option name Threads type string default all",
+        "option name Hash type button",
+    ],
+)
+def test_what_nobody_has_set_is_left_alone_if_nothing_fits(tmp_path: Path, options: str) -> None:
+    with players([saying(tmp_path, options)], Chess()) as (player,):
+        assert not play(Chess().start([D4]), (Random(), player), Draws(0), max_plies=2).forfeits
+    assert not (tmp_path / "infos.set").exists()
+
+
+def test_what_contradicts_itself_is_refused_if_it_is_set(tmp_path: Path) -> None:
+    text = saying(tmp_path, "option name Hash type spin default 16 min 16 max 8")
+    with pytest.raises(EngineError, match="'Hash' to be at most 8, got: 16"):
+        player_from_string(f"{text}?Hash=16", Chess())
+
+
+CASTLES = "r3k2r/8/8/8/8/8/P7/4K3 b kq - 0 1"
+
+
+@pytest.mark.parametrize(
+    ("variant", "start", "answer", "move"),
+    [
+        ("standard", CASTLES, "e8h8", "e8g8"),
+        ("standard", CASTLES, "e8a8", "e8c8"),
+        ("standard", CASTLES, "E8H8", "e8g8"),
+        ("standard", CASTLES, "e8g8", "e8g8"),
+        ("standard", CASTLES.replace("kq", "q"), "e8h8", ""),  # no right
+        ("standard", CASTLES.replace("k2r", "k1nr"), "e8h8", ""),  # a knight between
+        ("standard", CASTLES, "e8h8q", ""),
+        ("standard", CASTLES, "0000", ""),
+        ("standard", CASTLES, "h8e8", ""),
+        ("chess960", CASTLES, "e8h8", "e8h8"),
+        ("chess960", CASTLES, "e8g8", "e8h8"),
+        ("chess960", CASTLES.replace("kq", "q"), "e8g8", ""),
+        ("kingofthehill", CASTLES, "e8a8", "e8c8"),
+    ],
+)
+def test_castling_may_be_answered_either_way(tmp_path: Path, variant: str, start: str, answer: str, move: str) -> None:
+    declared = "option name UCI_Chess960 type check default false\n"
+    declared += "option name UCI_Variant type combo default chess var kingofthehill"
+    game = Chess(variant)
+    with players([saying(tmp_path, declared, f"bestmove {answer}")], game) as (player,):
+        rollout = play(game.start([start]), (Random(), player), Draws(0), max_plies=1)
+    assert rollout.positions() == [f"{start} moves {move}" if move else start]
+    assert [why.partition(" ")[2] for why in rollout.forfeits.values()] == (
+        [] if move else [f"answered {answer}, which is illegal"]
+    )

@@ -47,6 +47,14 @@ def test_it_comes_back(path: Path) -> None:
     assert sum(line.lstrip().startswith('{"game"') for line in path.read_text().splitlines()) == 4  # a game a line
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_in_what_an_editor_or_a_shell_made_of_it(path: Path, encoding: str) -> None:
+    settings = SETTINGS | {"a": "Größe"}
+    save_match(path, settings, RESULT)
+    path.write_bytes(path.read_text(encoding="utf-8").encode(encoding))
+    assert load_match(path, settings, OPENINGS, Chess()) == RESULT
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -126,6 +134,7 @@ def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> str:
         (4, "game", "startpos moves e2e4 e7e5 g1f3 b8c6 f1b5", "is not over"),
         (1, "forfeit", "it crashed", "has a forfeit and was played to its end"),
         (3, "forfeit", 7, "has a forfeit that is not a text"),
+        (3, "forfeit", "half of \ud83d", "has a forfeit that is not a text"),  # which no file could hold
         (1, "values", [0.1], "has 1 values for 3 plies"),
         (1, "values", [0.1, 1.5, 0.0], "has a value that is not a number from -1 to 1"),
         (1, "values", [0.1, float("nan"), 0.0], "has a value that is not a number from -1 to 1"),

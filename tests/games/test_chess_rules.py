@@ -144,7 +144,19 @@ def test_black_may_be_to_move(game: Chess) -> None:
         "4k3/8/8/8/8/8/8/K3R3 w - - 0 1",  # the side not to move in check
         "4k3/8/8/8/P7/8/PPPPPPPP/4K3 w - - 0 1",  # nine pawns
         "4k2P/8/8/8/8/8/8/4K3 w - - 0 1",  # a pawn on the last rank
-        "4k3/8/8/8/8/8/8/4K3 w - e6 0 1",  # nothing to capture in passing
+        "4k3/8/8/8/8/8/8/4K3 w - e9 0 1",
+        "4k3/8/8/8/8/8/8/4K3 w - - ? ?",
+        "4k3/8/8/8/8/8/8/4K3 w - - 1_0 1",  # which int() takes, as it does the next two
+        "4k3/8/8/8/8/8/8/4K3 w - - ٣ 1",
+        "4k3/8/8/8/8/8/8/4K3 w - - +3 1",
+        "4k3/8/8/8/8/8/8/4K3 w - - -1 1",
+        "4k3/8/8/8/8/8/8/4K3 w - - 0 99999999999999999999",  # more than 64 bits
+        "r3k2r/8/8/8/8/8/8/R3K2R w KQkqK - 0 1",
+        "r3k2r/8/8/8/8/8/8/R3K2R w KxQ - 0 1",
+        "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1 ; white",
+        "bqnbrkrn/pppppppp/8/8/8/8/PPPPPPPP/BQNBRKRN w GEge - 0 1",  # Chess960
+        "bqnbrkrn/pppppppp/8/8/8/8/PPPPPPPP/BQNBRKRN w KQkq - 0 1",
+        "r3k2r/8/8/8/8/8/8/1RR1K2R w CHq - 0 1",
         "4k3/8/8/8/8/8/8/4K3 x - - 0 1",
         "4k3/8/8/8/8/8/8 w - - 0 1",
         "4k3/9/8/8/8/8/8/4K3 w - - 0 1",
@@ -157,6 +169,63 @@ def test_bad_fens_are_refused_by_name(game: Chess, fen: str) -> None:
     with pytest.raises(ValueError) as caught:
         game.start([chess.STARTING_FEN, fen])
     assert repr(fen) in str(caught.value)
+
+
+ROOKS = "r3k2r/8/8/8/8/8/8/R3K2R"
+PAWN = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR"
+
+
+@pytest.mark.parametrize(
+    ("written", "proper"),
+    [
+        (f"{ROOKS} w kqKQ - 0 1", f"{ROOKS} w KQkq - 0 1"),
+        (f"{ROOKS} b qQkK - 3 7", f"{ROOKS} b KQkq - 3 7"),
+        (f"{ROOKS} w kQ - 0 1", f"{ROOKS} w Qk - 0 1"),
+        (f"{ROOKS} w ahAH - 0 1", f"{ROOKS} w KQkq - 0 1"),
+        (f"{ROOKS} w KQkq - 0 1;", f"{ROOKS} w KQkq - 0 1"),
+        (f"{ROOKS} w KQkq -;", f"{ROOKS} w KQkq - 0 1"),
+        (f" {ROOKS}  w KQkq - 5 9 ; ", f"{ROOKS} w KQkq - 5 9"),
+        (f"{ROOKS} w – — 0 1", f"{ROOKS} w - - 0 1"),
+        (f"{ROOKS} w KQkq − 0 0", f"{ROOKS} w KQkq - 0 1"),
+        (ROOKS, f"{ROOKS} w - - 0 1"),
+        (f"{PAWN} b KQkq e6 0 1", f"{PAWN} b KQkq - 0 1"),  # of the other side
+        (f"{PAWN} b KQkq e4 0 1", f"{PAWN} b KQkq - 0 1"),  # where the pawn stands
+        (f"{PAWN} b KQkq d3 0 1", f"{PAWN} b KQkq - 0 1"),  # no pawn has gone there
+        (f"{PAWN} w KQkq e3 0 1", f"{PAWN} w KQkq - 0 1"),
+        (f"{PAWN} b KQkq a1 0 1", f"{PAWN} b KQkq - 0 1"),
+        (f"{PAWN} b KQkq e3 0 1", f"{PAWN} b KQkq e3 0 1"),
+        ("4k3/8/8/8/8/8/8/R3K3 w - e6 0 1", "4k3/8/8/8/8/8/8/R3K3 w - - 0 1"),
+        (f"{ROOKS} w kqKQ - 0 1; moves e1h1 e8a8", f"{ROOKS} w KQkq - 0 1 moves e1g1 e8c8"),
+    ],
+)
+def test_a_fen_that_can_mean_only_one_thing_is_read(game: Chess, written: str, proper: str) -> None:
+    start, _, moves = proper.partition(" moves ")
+    board = chess.Board(start)
+    for move in moves.split():
+        board.push_uci(move)
+    found = game.to_board(written)
+    assert found.root().fen(en_passant="fen") == start
+    assert found.fen(en_passant="fen") == board.fen(en_passant="fen")
+    games = game.start([written])
+    assert [chess.Move.from_uci(move) for move in games.moves(0)] == board.move_stack
+    assert games.observe().legal.counts[0] == board.legal_moves.count()
+
+
+@pytest.mark.parametrize(
+    "fen",
+    ["4k3/8/8/3P1P2/8/8/8/4K3 w - e6 0 1", "4k3/8/8/8/3p1n2/8/4P3/4K3 b - e3 0 1", "4k3/8/8/3Pn3/8/8/8/4K3 w - e6 0 1"],
+)
+def test_an_impossible_en_passant_square_gives_no_capture(game: Chess, fen: str) -> None:
+    believed = chess.Board(fen)
+    assert any(map(believed.is_en_passant, believed.legal_moves))
+    board = game.to_board(fen)
+    assert not any(map(board.is_en_passant, board.legal_moves))
+    assert game.start([fen]).observe().legal.counts[0] == board.legal_moves.count() < believed.legal_moves.count()
+
+
+def test_castling_letters_of_chess960_in_any_order() -> None:
+    board = Chess("chess960").to_board("bqnbrkrn/pppppppp/8/8/8/8/PPPPPPPP/BQNBRKRN w geGE - 0 1")
+    assert board.castling_xfen() == "KQkq"
 
 
 def test_rights_without_rook_or_king_are_dropped(game: Chess) -> None:

@@ -8,13 +8,14 @@ What a policy needs takes a GUI's patience to import: it waits until a policy is
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
@@ -36,6 +37,9 @@ NUMBERS |= {name: whole(-(2**63), 2**63 - 1) for name in ("wtime", "btime", "win
 LIMITS = ("searchmoves", "ponder", "infinite", *NUMBERS)
 LONGEST = 300  # characters of a complaint: it may repeat a line of megabytes
 MARK = "\ufeff"  # which some shells write before the first line of a pipe
+COMMAND = re.compile(
+    rf"(?<![^\s{MARK}])(uci|debug|isready|setoption|register|ucinewgame|position|go|stop|ponderhit|quit)(?!\S)"
+)
 
 
 class Search:
@@ -51,11 +55,11 @@ class Search:
                 try:
                     limits[name] = read(" ".join(words[words.index(name) + 1 :][:1]))
                 except BadValue as error:
-                    self.refused.append(f"{name} {error}")
+                    self.refused.append(f"the {name} of go {error}")
         self.depth, self.nodes = limits.get("depth", math.inf), limits.get("nodes", math.inf)
         start = words.index("searchmoves") + 1 if "searchmoves" in words else len(words)
         end = next((k for k in range(start, len(words)) if words[k] in LIMITS), len(words))
-        self.moves = words[start:end]
+        self.moves = [word.lower() for word in words[start:end]]  # as in `position`
         self.answered = threading.Event()
         self.may_answer = threading.Event()
         if not (self.ponder or self.infinite):
@@ -78,7 +82,9 @@ class Engine:
         self.policy: Policy | None = None
         self.own: Mapping[str, float] = {}  # what the policy's string says of its temperature and random moves
         self.game: Chess | None = None
-        self.board: chess.Board | None = None  # None is the initial position
+        self.position = "startpos"  # what followed the last `position`
+        self.board: chess.Board | None = None  # None as long as that has not been read, or can't be
+        self.complaint = ""  # the last one about a policy that can't be had
         self.searches: list[Search] = []  # asked for, not all answered; only the reading thread looks at the list
         self.checks: list[threading.Event] = []  # likewise for `isready`, each set when it is answered
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -95,10 +101,14 @@ class Engine:
         thinking.start()
         quits = False
         for line in lines:
-            word, rest = (*line.lstrip(MARK).split(maxsplit=1), "", "")[:2]
-            if quits := word == "quit":
+            found = COMMAND.search(line)
+            unknown = line[: found.start() if found else None].replace(MARK, " ").split()
+            if unknown:  # the protocol: ignore it and read on
+                self._say(f"info string unknown command {unknown[0][:40]!r}")
+            if quits := bool(found and found[1] == "quit"):
                 break
-            self._hear(word, rest)
+            if found:
+                self._hear(found[1], line[found.end() :])
         self._release(self.searches)
         self.jobs.put(None)
         if quits:
@@ -124,13 +134,11 @@ class Engine:
             self.jobs.put(partial(self._isready, self.checks[-1]))
         elif word == "go":
             self.searches.append(Search(rest.split()))
-            if self.searches[-1].refused:
-                self._complain(f"go without {'; '.join(self.searches[-1].refused)}")
+            for problem in self.searches[-1].refused:
+                self._complain(problem, "; it is ignored")
             self.jobs.put(partial(self._go, self.searches[-1]))
         elif word in self.commands:
             self.jobs.put(partial(self.commands[word], rest))
-        elif word and word not in ("debug", "register"):
-            self._say(f"info string unknown command {word[:40]!r}")
 
     def _release(self, searches: Iterable[Search]) -> None:
         for search in searches:
@@ -172,6 +180,7 @@ class Engine:
         self._say("uciok")
 
     def _isready(self, answered: threading.Event) -> None:
+        self.complaint = ""  # this one asks for it
         try:
             self._ready()
         finally:
@@ -183,8 +192,8 @@ class Engine:
 
     def _setoption(self, rest: str) -> None:
         before, *after = re.split(r"\svalue(?:\s|$)", rest.strip(), maxsplit=1, flags=re.IGNORECASE)
-        words, text = before.split(), "".join(after).strip()  # blanks inside a value, as in a path, stay as they are
-        named = " ".join(words[1:] if words and words[0].lower() == "name" else words)
+        text = "".join(after).strip()  # blanks inside a value, as in a path, stay as they are
+        named = " ".join(re.split(r"(?<!\S)name(?!\S)", before, maxsplit=1, flags=re.IGNORECASE)[-1].split())
         name = next((name for name in OPTIONS if name.lower() == named.lower()), "")
         if not name:
             return self._complain(f"unknown option {named[:40]!r}; expected one of {', '.join(OPTIONS)}")
@@ -192,12 +201,21 @@ class Engine:
             self.options[name] = OPTIONS[name].read(text)
         except ValueError as error:
             return self._complain(f"{name} {error}")
+        if name == "WeightsFile":
+            self.complaint = ""
         if name in IDLE:
             self._say(f"info string {name} has no effect: a policy does not search")
         return None
 
     def _position(self, rest: str) -> None:
-        rest = " ".join(rest.split())
+        self.position, self.board = rest, None
+        self._ready()
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Read the last `position` by the rules of the policy. If that can't be done, say why: `go` plays no move."""
+        assert self.game
+        rest = " ".join(self.position.split())
         start, _, moves = f"{rest} ".partition(" moves ")
         kind, fen = (*start.split(maxsplit=1), "", "")[:2]
         try:
@@ -205,11 +223,10 @@ class Engine:
                 raise ValueError(
                     f"position must be followed by startpos or fen FEN, then moves if there are any, got {rest[:40]!r}"
                 )
-            start = fen.strip() if fen else "startpos"
-            moves = moves.lower()  # some programs write e7e8Q
-            self.board = self._ready().to_board(f"{start} moves {moves}" if moves.strip() else start)
+            start, moves = fen.strip() or "startpos", moves.lower().strip()  # some programs write e7e8Q
+            self.board = self.game.to_board(f"{start} moves {moves}" if moves else start)
         except ValueError as error:
-            self._complain(error, "; the last good position stays")
+            self._complain(error, "; there is no move to play until another position comes")
 
     def _ready(self) -> Chess:
         """Have the policy that is wanted. If it can't be had, say why, and keep the one before."""
@@ -219,7 +236,9 @@ class Engine:
                 self._load(wanted)
             except (ValueError, OSError) as error:
                 kept = f"; still playing {self.loaded}" if self.policy else ""
-                self._complain(error, kept)
+                if self.complaint != str(error):
+                    self.complaint = str(error)
+                    self._complain(error, kept)
                 if self.policy:
                     self.options["WeightsFile"] = self.loaded
         if self.game is None:
@@ -258,15 +277,17 @@ class Engine:
         answer = NO_MOVE
         try:
             self._ready()
-            if self.policy:
-                answer = self._best(search)
+            if not self.board:  # by the rules of a policy that came later, or to say once more what is wrong with it
+                self._set_up()
+            if self.policy and self.board:
+                answer = self._best(search, self.board)
         except Exception as error:  # a GUI waits for an answer, whatever happened
             self._complain(f"{type(error).__name__}: {error}")
         search.may_answer.wait()
         self._say(f"bestmove {answer}")
         search.answered.set()
 
-    def _best(self, search: Search) -> str:
+    def _best(self, search: Search, board: chess.Board) -> str:
         """The move for `bestmove`, after the lines that say why."""
         import numpy as np
         import torch
@@ -276,14 +297,13 @@ class Engine:
 
         began = time.perf_counter()
         assert self.policy
-        assert self.game
-        board = self.board or self.game.to_board("startpos")
         legal = [] if board.is_variant_end() else list(board.legal_moves)
         if not legal:
             lost = board.is_checkmate() or board.is_variant_loss()
             self._say(f"info depth 0 score {'mate' if lost else 'cp'} 0")
             return NO_MOVE
-        wanted = [move for move in legal if self._name(move, board) in search.moves] or legal
+        named = set(_moves(search.moves, board))
+        wanted = [move for move in legal if move in named] or legal
         if search.moves and wanted is legal:
             self._complain("none of the searchmoves is legal; all moves are looked at")
 
@@ -325,6 +345,13 @@ class Engine:
             names.append(self._name(move, board))
             board.push(move)
         return names
+
+
+def _moves(texts: Iterable[str], board: chess.Board) -> Iterator[chess.Move]:
+    """Those of the moves that are legal, castling either way."""
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            yield board.parse_uci(text)
 
 
 def _default() -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from functools import cache
@@ -79,14 +80,30 @@ class Chess(Game):
     def to_board(self, position: str) -> chess.Board:
         """The position as a python-chess board with its moves on the stack.
 
-        Raises ValueError, naming the position, for a FEN or a move that python-chess calls illegal.
+        A FEN may be written loosely where it can mean only one thing: castling letters in any order, any dash for `-`,
+        a `;` at its end. Fields that are missing at its end are those of `w - - 0 1`. Castling rights without their
+        king or rook, and an en passant square that no pawn has just passed, are left out, as Stockfish does. Castling
+        may be written as the king's move or as king takes rook.
+
+        Args:
+            position: `startpos` or a FEN; ` moves ` and moves in UCI notation may follow.
+
+        Returns:
+            The board.
+
+        Raises:
+            ValueError: Something else is wrong with the FEN, or a move is illegal. The message names the position.
         """
         start, moves = split_position(position)
         board = self._initial()
         try:
             if start != "startpos":
-                board.set_fen(start)
+                board.set_fen(_usual(start))
+            if not board.chess960 and board.has_chess960_castling_rights():
+                raise ValueError("its castling rights are of Chess960")
             board.castling_rights = board.clean_castling_rights()
+            if board.status() & chess.STATUS_INVALID_EP_SQUARE:
+                board.ep_square = None
             for text in moves:
                 move = board.parse_uci(text)
                 if not move:  # python-chess reads 0000 as a pass, which no rule allows
@@ -153,6 +170,17 @@ class Chess(Game):
 
     def _initial(self) -> chess.Board:
         return VARIANTS[self.variant](chess960=self.variant == "chess960")
+
+
+def _usual(fen: str) -> str:
+    """A FEN as python-chess reads it, from one that is written loosely. Raises ValueError for a number that is none."""
+    fields = re.sub("[‐‑‒–—―−]", "-", fen).rstrip("; ").split()
+    if len(fields) > 2:
+        fields[2] = "".join(sorted(fields[2], key=str.islower))
+    for name, field in zip(("halfmove clock", "move number"), fields[4:6], strict=False):
+        if not re.fullmatch("[0-9]{1,6}", field):  # int() takes more than that
+            raise ValueError(f"its {name} is {field[:40]!r}; expected a whole number from 0 to 999,999")
+    return " ".join(fields)
 
 
 @cache

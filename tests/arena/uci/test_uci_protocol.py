@@ -229,14 +229,74 @@ def test_quit_waits_for_nothing(nets: Path) -> None:
         ("fen 4k3/8/8/8/8/8/8/4K2R w K - 0 1 moves e1g1 e1g1", "illegal uci: 'e1g1'"),
     ],
 )
-def test_a_broken_position_is_told_and_the_last_good_one_stays(
+def test_a_broken_position_is_told_and_no_move_is_played(
     talk: Callable[..., list[str]], position: str, why: str
 ) -> None:
-    said = talk("position startpos moves d2d4", f"position {position}", "go searchmoves d7d5 g1f3")
-    (error,) = errors(said)
-    assert why in error
-    assert error.endswith("the last good position stays")
-    assert best(said) == ["d7d5"]
+    """Least of all one in the last good position, in which the other side may be to move."""
+    good = "position startpos moves d2d4"
+    said = talk(
+        good, f"position {position}", "ucinewgame", "go searchmoves d7d5 g1f3", "go", good, "go searchmoves d7d5"
+    )
+    assert len(errors(said)) == 3  # where it came, and before each answer without a move
+    for error in errors(said):
+        assert why in error
+        assert error.endswith("; there is no move to play until another position comes")
+    assert best(said) == ["0000", "0000", "d7d5"]
+    assert best(talk(f"position {position}", "go")) == ["0000"]  # nor is it the initial position
+
+
+@pytest.mark.parametrize(
+    ("position", "move"),
+    [
+        ("fen rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq e6 0 1", "e7e5"),
+        ("fen rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b qkQK - 0 1;", "e7e5"),
+        ("fen r3k2r/8/8/8/8/8/8/R3K2R w qkQK - 0 1; moves e1h1", "e8c8"),
+        ("startpos moves E2E4", "e7e5"),
+        ("\tstartpos  moves ", "e2e4"),
+    ],
+)
+def test_a_position_that_can_mean_only_one_thing(talk: Callable[..., list[str]], position: str, move: str) -> None:
+    said = talk("position startpos moves d2d4", f"position {position}", f"go searchmoves {move}")
+    assert not errors(said)
+    assert best(said) == [move]
+
+
+@pytest.mark.parametrize(
+    ("searchmoves", "move"),
+    [("E8C8", "e8c8"), ("e8a8", "e8c8"), ("E8H8 fish", "e8g8"), ("a7b8Q", ""), ("a2a1Q", "a2a1q")],
+)
+def test_searchmoves_are_read_as_the_moves_of_a_position(
+    talk: Callable[..., list[str]], searchmoves: str, move: str
+) -> None:
+    said = talk("position fen r3k2r/8/8/8/8/8/p7/4K3 b kq - 0 1", f"go searchmoves {searchmoves}")
+    assert best(said) == [move] if move else "none of the searchmoves is legal" in errors(said)[0]
+
+
+@pytest.mark.parametrize("before", ["joho ", "\ufeff", " fish \t chips ", "positoin startpos ", "isready? ", "\x0b"])
+def test_words_before_a_command_are_ignored(talk: Callable[..., list[str]], before: str) -> None:
+    plain = ["setoption name MultiPV value 2", "debug on", "isready", "position startpos moves e2e4",
+             "go depth 1 searchmoves e7e5 d7d5"]  # fmt: skip
+    said = talk(*(f"{before}{line}" for line in plain), f"{before}quit", "go")
+    unknown = [line for line in said if line.startswith("info string unknown command ")]
+    assert len(unknown) == (6 if before.strip(" \ufeff\x0b") else 0)
+    assert "readyok" in said
+    assert not errors(said)
+    assert len(pvs(said)) == 2
+    assert len(best(said)) == 1  # and quit is obeyed
+
+
+def test_a_word_that_holds_a_command_is_none(talk: Callable[..., list[str]]) -> None:
+    said = talk("quitter", "go-go", "ucinewgames", "isready\u00a0go")
+    assert [line.split()[-1] for line in said[:3]] == ["'quitter'", "'go-go'", "'ucinewgames'"]
+    assert not best(said)
+    assert said[-1] == "readyok"
+
+
+def test_words_before_the_name_of_an_option_are_ignored(talk: Callable[..., list[str]]) -> None:
+    for line in ("setoption joho name MultiPV value 2", "setoption MultiPV value 2", "setoption NAME multipv VALUE 2"):
+        said = talk(line, "go")
+        assert not errors(said)
+        assert len(pvs(said)) == 2
 
 
 @pytest.mark.parametrize(
@@ -280,7 +340,8 @@ def test_odd_numbers_are_refused_and_the_old_one_stays(nets: Path, name: str, te
 def test_odd_numbers_of_go_are_refused_and_left_out(talk: Callable[..., list[str]], name: str, text: str) -> None:
     said = talk(f"go {name} {text} searchmoves e2e4")
     (error,) = errors(said)
-    assert error.startswith(f"go without {name} must be a whole number from ")
+    assert error.startswith(f"the {name} of go must be a whole number from ")
+    assert error.endswith("; it is ignored")
     assert len(error) < 200
     assert best(said) == ["e2e4"]
     assert "info depth 2" in "".join(said)  # as without a limit
@@ -293,11 +354,12 @@ def test_no_line_is_repeated_whole(talk: Callable[..., list[str]]) -> None:
         *(f"position {rest}" for rest in (long, f"fen {long}", f"startpos moves {long}")),
         f"position startpos moves e2e4 {'e7e5 ' * 100_000}",
         *(f"setoption name {name} value {long}" for name in ("MultiPV", "UCI_ShowWDL", "WeightsFile", long)),
-        "isready", long, f"go depth {long}", "go searchmoves d7d5",
+        f"setoption {'x ' * 500_000}", f"go searchmoves {'x ' * 500_000}", "position startpos moves d2d4",
+        "isready", long, "x " * 500_000, f"go depth {long} searchmoves d7d5",
     )  # fmt: skip
     assert len(errors(said)) >= 9
     assert all(len(line) < 600 for line in said)
-    assert best(said)[-1] == "d7d5"
+    assert best(said) == ["0000", "d7d5"]
 
 
 def test_names_of_options_in_any_case_and_those_without_effect(talk: Callable[..., list[str]]) -> None:
@@ -383,6 +445,18 @@ def test_without_a_policy(talk: Callable[..., list[str]], ships: Path) -> None:
     }
 
 
+def test_a_policy_that_can_t_be_had_is_complained_of_once(talk: Callable[..., list[str]]) -> None:
+    game = ["isready", "position startpos", "go", "position startpos moves e2e4 e7e5", "go"]
+    set_to = "setoption name WeightsFile value "
+    assert len(errors(talk(f"{set_to}nowhere", *game, weights=""))) == 1
+    assert len(errors(talk(f"{set_to}nowhere", *game[1:], weights=""))) == 1
+    assert len(errors(talk(*game, "setoption name Seed value 3", "go", weights="nowhere"))) == 1
+    said = talk(f"{set_to}nowhere", *game, f"{set_to}nobody", *game, f"{set_to}nobody", "go", weights="")
+    assert [error.split()[2] for error in errors(said)] == ["'nowhere':", "'nobody':", "'nobody':"]
+    said = talk(*game[:2], "isready", weights="nowhere")  # who asks hears it again
+    assert len(errors(said)) == 2
+
+
 def test_the_newest_run_plays_if_none_is_named(talk: Callable[..., list[str]], nets: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(nets / "standard")
@@ -429,8 +503,12 @@ def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) ->
     )
     assert "bestmove 0000" in talk("go", weights="nowhere")
 
-    said = talk("position startpos moves e2e4", f"{set_to}{nets / 'atomic'}", "go searchmoves e2e4")
-    assert best(said) == ["e2e4"]  # the rules changed, so the board is set up anew
+    said = talk("position startpos moves e2e4", f"{set_to}{nets / 'atomic'}", "go searchmoves e7e5")
+    assert best(said) == ["e7e5"]  # the rules changed, so the position is read anew
+    exploded = "position startpos moves g1f3 f7f6 f3e5 f6e5"  # Black's pawn is gone
+    said = talk(exploded, f"{set_to}{nets / 'atomic'}", "go searchmoves d2d4", f"{exploded} d2d4 e5d4", "go")
+    assert best(said) == ["d2d4", "0000"]
+    assert all("illegal uci: 'e5d4'" in error for error in errors(said))
     said = talk(
         "position startpos moves e2e4", f"{set_to}{nets / 'plain'}", "go searchmoves e7e5", f"{set_to}<empty>", "go"
     )
@@ -575,10 +653,11 @@ def test_ten_thousand_random_lines(nets: Path) -> None:
     out = io.StringIO()
     Engine(out, str(nets / "standard")).run([*lines, "stop", "position startpos", "go nodes 1", "isready"])
     said = out.getvalue().split("\n")
-    ready = sum(text.split()[:1] == ["isready"] for text in lines) + 1
-    assert said.count("readyok") == ready
+    commands = {*words[:9], "go"}
+    heard = [next((word for word in text.split() if word in commands), "") for text in lines]
+    assert said.count("readyok") == heard.count("isready") + 1
     moves = best(said)
-    assert len(moves) == sum(text.split()[:1] == ["go"] for text in lines) + 1
-    assert "0000" not in moves
+    assert len(moves) == heard.count("go") + 1
+    assert 0 < moves.count("0000") < len(moves)  # after a position that was refused
     assert chess.Move.from_uci(moves[-1]) in chess.Board().legal_moves
     assert not any("Error: " in text for text in errors(said))  # nothing that was not foreseen
