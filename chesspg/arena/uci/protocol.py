@@ -206,8 +206,8 @@ class Engine:
                     f"position must be followed by startpos or fen FEN, then moves if there are any, got {rest[:40]!r}"
                 )
             start = fen.strip() if fen else "startpos"
-            moves = moves.lower()  # some programs write e7e8Q
-            self.board = self._ready().to_board(f"{start} moves {moves}" if moves.strip() else start)
+            moves = moves.strip().lower()  # some programs write e7e8Q
+            self.board = self._ready().to_board(f"{start} moves {moves}" if moves else start)
         except ValueError as error:
             self._complain(error, "; the last good position stays")
 
