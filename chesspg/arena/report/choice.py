@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import chess.pgn
 
@@ -16,6 +17,8 @@ from chesspg.arena.report.runs import is_run
 from chesspg.games.chess import VARIANTS, Chess
 from chesspg.games.game import Game
 from chesspg.policy import files, names
+
+IMPORTED = re.compile(r"(?!(chesspg|__main__)(\.|\Z))[A-Za-z_][\w.]{0,79}", re.ASCII)  # a module, as for --import
 
 
 def policy_for(path: Path, named: str = "") -> tuple[str, str]:
@@ -69,7 +72,7 @@ def _remedy(wanted: str) -> str:
     return "name one with --policy, and with --import the module that defines the game"
 
 
-def _kinds(base: type) -> list[type]:
+def _kinds(base: Any) -> list[Any]:
     """All classes of games that this process has."""
     return [base, *(kind for below in base.__subclasses__() for kind in _kinds(below))]
 
@@ -86,8 +89,8 @@ def _modules_to_import() -> list[str]:
             modules.append(name.rpartition(".")[0])
         except files.PolicyFileError:  # a damaged file says nothing
             continue
-    # They come out of files: only what can be the name of a module is shown.
-    return [module for module in dict.fromkeys(modules) if re.fullmatch(r"[A-Za-z_][\w.]{0,79}", module)]
+    # They come out of files: only what can be the name of a module to import is shown.
+    return [module for module in dict.fromkeys(modules) if IMPORTED.fullmatch(module)]
 
 
 def game_name(headers: Mapping[str, str]) -> str:
