@@ -16,6 +16,7 @@ from chesspg.arena.records.text import NotText, TextFile
 from chesspg.arena.report.runs import is_run
 from chesspg.games.chess import VARIANTS, Chess
 from chesspg.games.game import Game
+from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files, names
 
 IMPORTED = re.compile(r"(?!(chesspg|__main__)(\.|\Z))[A-Za-z_][\w.]{0,79}", re.ASCII)  # a module, as for --import
@@ -63,8 +64,8 @@ def _expected(path: Path) -> str:
 
 def _remedy(wanted: str) -> str:
     """What a person can do who has no policy that plays a game."""
-    known = [Chess(variant).name for variant in VARIANTS] + [str(getattr(kind, "name", "")) for kind in _kinds(Game)]
-    if wanted in known:
+    known = [TicTacToe.name, *(Chess(variant).name for variant in VARIANTS)]
+    if wanted in known or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
         return "name one with --policy"
     if modules := _modules_to_import():
         imports = " or ".join(f"--import {module}" for module in modules)

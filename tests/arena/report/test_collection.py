@@ -76,7 +76,10 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
     assert collected(to_pgn(Chess(), FOOL)).policy.startswith("ours (no run of chess under ./checkpoints, so")
     with pytest.raises(ValueError, match="no policy that plays Crazyhouse"):
         collected('[Variant "Crazyhouse"]\n\n1. e4 *')
-    with pytest.raises(ValueError, match="no policy that plays nim, .*; name one with --policy, and with --import the"):
+    (home / "checkpoints" / "tic").rename(home / "tic")
+    with pytest.raises(ValueError, match=r"no policy that plays tic-tac-toe, .*; name one with --policy$"):
+        collected(to_pgn(TicTacToe(), "3/3/3 x moves b2"))
+    with pytest.raises(ValueError, match=r"no policy that plays nim, .*; name one with --policy, and with --import"):
         collected('[Variant "nim"]\n\n1. 3 *')
 
 
@@ -181,7 +184,7 @@ def test_a_page_has_so_many_games_and_says_how_many_there_are(home: Path, monkey
     assert collected(*games[: collection.GAMES], bad).share == "50 of 51 games (1 can't be shown)"
     monkeypatch.setattr(collection, "PLIES", 10)
     assert collected(*games).share == "the first 3 of 100 games (a page holds no more)"
-    assert collected(bad, *games).share == "3 of 101 games (1 can't be shown, and a page holds no more)"
+    assert collected(games[0], bad, *games).share == "3 of 102 games (1 can't be shown, and a page holds no more)"
     monkeypatch.setattr(collection, "COUNTED", 20)
     one = collected(*games)
     found = re.fullmatch(r"the first 3 of about (\d+) games \(a page holds no more\)", one.share)
