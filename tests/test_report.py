@@ -68,7 +68,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Path:
     torch.manual_seed(0)
     files.save(chess_run / "last.safetensors", Policy(Chess(), MLP(Chess(), hidden=(8,), value=True)))
     save_pgn(home / "games.pgn", GAMES)
-    (home / "twice.pgn").write_text('[Event "a"]\n[Variant "twice"]\n\n1. b2 *\n')
+    (home / "twice.pgn").write_text('[Event "a"]\n[Variant "nobody knows it"]\n\n1. b2 *\n')
     (home / "bad.pgn").write_text("1. P-K4 *\n\n" + '[Event "b"]\n\n1. e4 e4 1-0\n\n' * 6)
     (home / "empty.pgn").touch()
     (home / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
@@ -380,7 +380,7 @@ def test_the_newest_run_if_none_is_named(
         (
             ["HOME/twice.pgn", "--out", "page.html"],
             (
-                "no policy that plays twice, ",
+                "no policy that plays nobody knows it, ",
                 "name one with --policy, and with --import the module that defines the game",
             ),
         ),

@@ -79,8 +79,8 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
     (home / "checkpoints" / "tic").rename(home / "tic")
     with pytest.raises(ValueError, match=r"no policy that plays tic-tac-toe, .*; name one with --policy$"):
         collected(to_pgn(TicTacToe(), "3/3/3 x moves b2"))
-    with pytest.raises(ValueError, match=r"no policy that plays nim, .*; name one with --policy, and with --import"):
-        collected('[Variant "nim"]\n\n1. 3 *')
+    with pytest.raises(ValueError, match=r"no policy that plays heaps, .*; name one with --policy, and with --import"):
+        collected('[Variant "heaps"]\n\n1. 3 *')
 
 
 def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
@@ -105,10 +105,10 @@ def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
         assert policy_for(saved(to_pgn(game, game.start(1).position(0))))
     with pytest.raises(
         ValueError,
-        match=r"no policy that plays connect four, the game of games\.pgn; runs under \./checkpoints are of games that "
+        match=r"no policy that plays four in a line, the game of games\.pgn; runs under \./checkpoints are of games that "
         r"this command does not know; add --import my\.connect4 or --import nim$",
     ):
-        policy_for(saved('[Variant "connect four"]\n\n1. d *'))
+        policy_for(saved('[Variant "four in a line"]\n\n1. d *'))
     with pytest.raises(ValueError, match=r"no policy that plays chess \(chess960\), .*; name one with --policy$"):
         policy_for(saved('[Variant "Chess960"]\n\n1. e4 *'))
 
