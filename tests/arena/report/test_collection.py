@@ -105,10 +105,10 @@ def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
         assert policy_for(saved(to_pgn(game, game.start(1).position(0))))
     with pytest.raises(
         ValueError,
-        match=r"no policy that plays four in a line, the game of games\.pgn; runs under \./checkpoints are of games that "
+        match=r"no policy that plays fours, the game of games\.pgn; runs under \./checkpoints are of games that "
         r"this command does not know; add --import my\.connect4 or --import nim$",
     ):
-        policy_for(saved('[Variant "four in a line"]\n\n1. d *'))
+        policy_for(saved('[Variant "fours"]\n\n1. d *'))
     with pytest.raises(ValueError, match=r"no policy that plays chess \(chess960\), .*; name one with --policy$"):
         policy_for(saved('[Variant "Chess960"]\n\n1. e4 *'))
 
