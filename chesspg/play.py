@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from chesspg.arena import board, numbers, roster
-from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt, run
+from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt, run, waiting
 from chesspg.arena.records.pgn import save_pgn, to_pgn
 from chesspg.arena.session import NAMES, Likely, Session
 from chesspg.games.chess import Chess
@@ -256,12 +256,21 @@ class Table:
             raise ValueError(f"{what}: the game is over")
 
     def ask(self) -> str | None:
-        """A line of the person's, None when there are no more."""
+        """A line of the person's, None when there are no more.
+
+        A terminal shows what is typed after the prompt; what comes out of a pipe or a file is shown in the same way.
+        """
+        prompt = "> " if self.session.result else f"{self.session.number} "
+        typed = sys.stdin.isatty()
         try:
-            return input("> " if self.session.result else f"{self.session.number} ").strip()
+            line = input(prompt if typed else "").strip()
         except EOFError:
-            self.say("")
+            if typed:
+                self.say("")
             return None
+        if not typed:
+            self.say(f"{prompt}{line}".rstrip())
+        return line
 
     def say(self, text: str) -> None:
         self.console.print(Text(text))
@@ -294,16 +303,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stack.callback(loader.shutdown, wait=False)  # whoever leaves does not wait for an import
         with one_line_errors():
             text = given.player or _default()
-            if given.temperature is not None:
-                text += f"{'&' if '?' in text else '?'}temperature={given.temperature}"
             game = roster.game_of([text])  # reads the header: a bad file is reported at once
+            is_policy = _is_policy(text)
+            if given.temperature is not None:
+                text = _with_temperature(text, given.temperature, is_policy)
             if isinstance(game, Chess):
                 game = Chess(game.variant, backend="python-chess")  # one game is not worth compiling rules for
             draws = Draws(secrets.randbits(32) if given.seed is None else given.seed)
             seat = int(draws.generator().integers(2)) if given.color == "random" else NAMES.index(given.color.title())
-            session = Session(game, seat, draws, given.fen or game.start(1).position(0))
+            session = _first_session(game, seat, draws, given.fen)
         # torch takes seconds to import and the person longer to think: both at once.
         opponent = loader.submit(roster.player_from_string, text, game)
+        if not is_policy:
+            with waiting(f"starting {text}…"), one_line_errors():
+                opponent.result()  # the others are there at once, or, as an engine that can't start, not at all
         _line_editing()
         Table(session, opponent, text, Console(highlight=False, soft_wrap=True)).run()
     return 0
@@ -321,6 +334,36 @@ def _default() -> str:
     return text
 
 
+def _is_policy(text: str) -> bool:
+    """Whether a player is a policy. The player must be one that can be read."""
+    try:
+        roster.policy_of(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_temperature(text: str, temperature: float, is_policy: bool) -> str:
+    """A player with a temperature. Raises ValueError if it can't have one, or has one already."""
+    if not is_policy:
+        raise ValueError(f"--temperature {temperature:.15g} is for policies, but {text!r} is a player without a policy")
+    if "temperature" in roster.policy_of(text)[1]:
+        raise ValueError(
+            f"--temperature {temperature:.15g} is given, but {text!r} has a temperature; give one of the two"
+        )
+    return f"{text}{'&' if '?' in text else '?'}temperature={temperature:.15g}"
+
+
+def _first_session(game: Game, seat: int, draws: Draws, start: str | None) -> Session:
+    """The first game, from the position of --fen if there is one. Raises ValueError, naming --fen, if that is none."""
+    if start is None:
+        return Session(game, seat, draws, game.start(1).position(0))
+    try:
+        return Session(game, seat, draws, start)
+    except ValueError as error:
+        raise ValueError(f"--fen: {error}") from None
+
+
 def _likely(likely: Likely) -> str:
     return likely.name if likely.probability is None else f"{likely.name} ({likely.probability:.1%})"
 
@@ -335,7 +378,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.play", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("player", metavar="PLAYER", nargs="?", help="whom to play against")
     parser.add_argument("--color", choices=("white", "black", "random"), default="white", help="yours (default: white)")
-    parser.add_argument("--temperature", metavar="T", help="0 always plays the likeliest move (default: the policy's)")
+    parser.add_argument(
+        "--temperature",
+        metavar="T",
+        type=numbers.temperature,
+        help="0 always plays the likeliest move (default: the policy's)",
+    )
     parser.add_argument(
         "--seed",
         type=numbers.seed,

@@ -13,7 +13,7 @@ from chesspg.arena import roster
 from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run, say
 from chesspg.arena.progress import progress
 from chesspg.arena.records.text import COMPRESSED
-from chesspg.arena.report.choice import policy_for
+from chesspg.arena.report.choice import check_is_pgn, policy_for
 from chesspg.arena.report.runs import read_run
 
 PAGE = "report.html"
@@ -43,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if out.exists() and not _is_page(out):
                 raise ValueError(f"{out} exists and is not a page of chesspg; name another file with --out")
             runs = [read_run(path) for path in paths if not path.is_file()]
-            chosen = {path: policy_for(path, given.policy) for path in paths if path.is_file()}
+            files = [path for path in paths if path.is_file()]
+            for path in files:
+                check_is_pgn(path)
+            chosen = {path: policy_for(path, given.policy) for path in files}
             if given.policy and not chosen:
                 raise ValueError(f"--policy {given.policy} is for PGN files, but no PGN file is given")
         # Not before: torch takes seconds to import, and mistakes are reported at once.
@@ -60,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for one in collections:
         for line in one.skipped:
             say(line)
-        print(f"{one.path}: {one.share} game{'s' * (one.share != '1')}, with the moves and values of {one.policy}")
-    print(f"{out}: {', '.join(map(str, paths))}; open it in a browser")
+        print(f"{one.path}: {one.share}, with the moves and values of {one.policy}")
+    print(f"wrote {out} (from {', '.join(map(str, paths))}); open it in a browser")
     return 0
 
 

@@ -236,8 +236,8 @@ def test_eval_is_of_white_and_says_who_that_is(here: Path, person: Person) -> No
 def test_fen_and_new(here: Path, person: Person) -> None:
     fen = "4k3/8/8/8/8/8/4P3/4K3 w - - 0 1"
     told = person.types(f"e4\nnew {fen}\nfen\ne4\nnew\nfen\nnew rubbish\nfen\n", "--seed", "1")
-    assert told.count(f" {fen}\n") == 3  # a bad position leaves the game as it is
-    assert "'rubbish' is no position of chess" in told
+    assert told.count(f"fen\n{fen}\n") == 3  # a bad position leaves the game as it is
+    assert "'rubbish' is not a position of chess: as a FEN, its first part must be 8 ranks" in told
     assert told.count("You have White") == 3
 
 
@@ -361,11 +361,30 @@ def test_players_without_a_network(here: Path, person: Person) -> None:
     ("arguments", "words"),
     [
         (["nowhere"], ("nowhere", "run folder")),
-        (["--fen", "rubbish"], ("rubbish",)),
-        (["--fen", "rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3"], ("over already", "checkmate")),
-        (["--temperature", "-1"], ("temperature", "'-1'")),
+        (
+            ["--fen", "rubbish"],
+            ("error: --fen: 'rubbish' is not a position of chess: as a FEN, its first part must be",),
+        ),
+        (["--fen", ""], ("error: --fen: '' is not a position of chess: as a FEN, it must not be empty",)),
+        (["checkpoints/tic_tac_toe", "--fen", "x"], ("error: --fen: 'x' is not a position of tic-tac-toe",)),
+        (["greedy", "--fen", "8/8/8/8/8/8/8/8 w - - 0 1"], ("error: --fen: ", "no white king")),
+        (
+            ["--fen", "rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3"],
+            ("--fen: ", "is over", "checkmate"),
+        ),
+        (["--temperature", "-1"], ("error: --temperature must be 0 or a number from 0.01 to 100, got '-1'",)),
+        (["--temperature", "nan"], ("error: --temperature must be 0 or a number from 0.01 to 100, got 'nan'",)),
+        (["checkpoints/chess?temperature=-1"], ("error: temperature in 'checkpoints/chess?temperature=-1' must be",)),
+        (
+            ["checkpoints/chess?temperature=2", "--temperature", "1"],
+            ("--temperature 1 is given", "give one of the two"),
+        ),
+        (["uci:nosuchengine", "--temperature", "1"], ("error: --temperature 1 is for policies", "without a policy")),
         (["--color", "green"], ("green",)),
-        (["random", "--temperature", "1"], ("temperature", "unknown option")),
+        (
+            ["random", "--temperature", "1"],
+            ("error: --temperature 1 is for policies, but 'random' is a player without",),
+        ),
         (["checkpoints"], ("no policy file",)),
     ],
 )
@@ -373,6 +392,37 @@ def test_bad_input(here: Path, person: Person, arguments: list[str], words: tupl
     told = person.types("e4\n", *arguments, code=2)
     for word in words:
         assert word in told
+
+
+@pytest.mark.parametrize("lines", ["", "e4\n", "quit\n"])
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [
+        ("uci:nosuchengine", "expected the command or path of an engine"),
+        ("uci:false", "is not a UCI engine: no uciok"),
+        ("uci:nosuchengine?random=0.5", "expected the command or path of an engine"),
+    ],
+)
+def test_an_engine_that_can_not_start_is_reported_before_the_game(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], engine: str, why: str, lines: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    with pytest.raises(SystemExit) as caught:
+        play.main([engine])
+    assert caught.value.code == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert re.fullmatch(r"error: .*\n", told.err)
+    assert why in told.err
+
+
+def test_lines_of_a_pipe_are_shown_as_a_terminal_shows_them(here: Path, person: Person) -> None:
+    """Each after its prompt and in a line of its own, so that no answer is taken for a part of it."""
+    told = person.types("fen\nresign\n\nfen\n", "random", "--seed", "1").splitlines()
+    fen = chess.STARTING_FEN
+    assert told[-7:] == ["1. fen", fen, "1. resign", "Black wins: resignation – you lost. 0-1", ">", "> fen", fen]
+    assert told[0] == "You have White against random. Type a move, or help."
+    assert told[1].startswith("8  ♜ ")
 
 
 def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: Person) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import browser
 import chess
 import pytest
+import safetensors.torch
 import torch
 
 from chesspg import report
@@ -67,7 +68,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Path:
     torch.manual_seed(0)
     files.save(chess_run / "last.safetensors", Policy(Chess(), MLP(Chess(), hidden=(8,), value=True)))
     save_pgn(home / "games.pgn", GAMES)
-    (home / "twice.pgn").write_text('[Event "a"]\n[Variant "twice"]\n\n1. b2 *\n')
+    (home / "twice.pgn").write_text('[Event "a"]\n[Variant "nobody knows it"]\n\n1. b2 *\n')
+    (home / "bad.pgn").write_text("1. P-K4 *\n\n" + '[Event "b"]\n\n1. e4 e4 1-0\n\n' * 6)
+    (home / "empty.pgn").touch()
+    (home / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    shutil.copy(chess_run / "last.safetensors", home / "ours.safetensors")
+    safetensors.torch.save_file({"a": torch.zeros(1)}, home / "theirs.safetensors")
     (home / "new").mkdir()
     (home / "new" / "config.yaml").write_text("seed: 2\n")
     return home
@@ -159,6 +165,29 @@ def test_what_a_negative_signal_to_noise_means_is_said(pages: Path, tab: browser
     assert "does not mean that nothing is learned" in text
 
 
+def test_the_numbers_of_curves_are_those_of_the_strong_lines(pages: Path, tab: browser.Browser) -> None:
+    """The length is 0, 1, …, 89, the average of the last rollouts that of 87, 88 and 89."""
+    tab.open(pages / "chess.html", DESK)
+    assert "the numbers called mean" in tab.evaluate("document.querySelector('#learning > p').textContent")
+    length = "document.querySelector('#learning figure')"
+    assert tab.evaluate(f"{length}.querySelector('.readout').textContent").strip() == "mean 88"
+    tab.evaluate(f"{length}.querySelector('svg').focus()")
+    tab.evaluate(f"{length}.querySelector('svg').dispatchEvent(new KeyboardEvent('keydown', {{ key: 'ArrowRight' }}))")
+    assert "mean 88, this rollout 89" in tab.evaluate(f"{length}.querySelector('.readout').textContent")
+    y = f"+{length}.querySelector('.dot').getAttribute('cy')"
+    line = f"{length}.querySelector('.curve:not(.raw)').getAttribute('points').split(/[ ,]/).map(Number).at(-1)"
+    assert tab.evaluate(y) == pytest.approx(tab.evaluate(line), abs=0.1)
+    tab.open(pages / "small.html", DESK)  # a few rollouts, of which there is no average
+    assert "mean" not in tab.evaluate(f"{length}.querySelector('.readout').textContent")
+
+
+def test_how_games_end_does_not_speak_of_self_play(pages: Path, tab: browser.Browser) -> None:
+    """A learner may have met others only."""
+    tab.open(pages / "chess.html", DESK)
+    assert tab.evaluate("document.querySelector('#ends h2').textContent") == "How the games of training end"
+    assert "self-play" not in tab.evaluate("document.querySelector('main').innerText")
+
+
 def test_a_picked_game_is_stepped_through_with_the_arrow_keys(pages: Path, tab: browser.Browser) -> None:
     """The keys would else go to the list, where they choose the next game."""
     for name, focus in (("games", "board"), ("small", "text")):
@@ -187,7 +216,7 @@ def test_games_of_a_file(pages: Path, tab: browser.Browser) -> None:
     tab.open(pages / "games.html", DESK, fragment="#game=0&ply=0")
     assert tab.evaluate("document.title") == "games.pgn – chesspg report"
     card = tab.evaluate("document.querySelector('#runs').textContent")
-    assert re.search(r"policy/\S+/chessnetworkMLP of .* parametersgames2 of 3", card)
+    assert re.search(r"policy/\S+/chessnetworkMLP of .* parametersshown2 of 3 games \(1 can't be shown\)", card)
     assert "games.pgn, line 14 is left out: ply 2: e4 is illegal here" in card
     assert tab.evaluate("$('games').querySelector('h2').textContent") == "Games"
     assert tab.evaluate("$('who').textContent") == "one: A – B · 2024.05 · 1-0 (checkmate)"
@@ -306,7 +335,7 @@ def test_the_newest_run_if_none_is_named(
     monkeypatch.chdir(tmp_path)
     assert report.main([]) == 0
     assert report.main([]) == 0  # the page of before is replaced
-    line = "checkpoints/one/report.html: checkpoints/one; open it in a browser\n"
+    line = "wrote checkpoints/one/report.html (from checkpoints/one); open it in a browser\n"
     assert capsys.readouterr().out == 2 * line
     assert (tmp_path / "checkpoints" / "one" / "report.html").read_text().startswith("<!doctype html>")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints"]
@@ -319,16 +348,42 @@ def test_the_newest_run_if_none_is_named(
         (["nowhere"], ("there is no nowhere; expected a run folder or a PGN file",)),
         (["/dev/null"], ("/dev/null is neither a folder nor a file; expected",)),
         (["."], ("is not a run folder", "metrics.csv", "config.yaml")),
-        (["HOME/small.yaml", "--out", "page.html"], ("small.yaml has no game of chess that can be shown",)),
-        (["HOME/small/last.ckpt", "--out", "page.html"], ("last.ckpt is a zip archive; expected a text file",)),
+        (["HOME/small.yaml"], ("small.yaml has no games in it; report takes a run folder or a PGN file",)),
+        (
+            ["HOME/small/last.ckpt"],
+            ("last.ckpt is a zip archive; report takes a run folder, here HOME/small, or a PGN",),
+        ),
+        (["HOME/small/last.safetensors"], ("is a policy file; report takes a run folder, here HOME/small, or a PGN",)),
+        (["HOME/small/metrics.csv"], ("metrics.csv has no games in it; report takes a run folder, here HOME/small,",)),
+        (["HOME/ours.safetensors"], ("ours.safetensors is a policy file; report takes a run folder or a PGN file",)),
+        (["HOME/theirs.safetensors"], ("is a safetensors file; report takes a run folder or a PGN file",)),
+        (["HOME/picture.png"], ("picture.png is an image; report takes a run folder or a PGN file",)),
+        (
+            ["HOME/games.pgn", "HOME/empty.pgn"],
+            ("empty.pgn has no games in it; report takes a run folder or a PGN file",),
+        ),
+        (
+            ["HOME/bad.pgn", "--policy", "HOME/chess", "--out", "page.html"],
+            (
+                "none of the 7 games in HOME/bad.pgn can be shown as a game of chess: "
+                "line 1: it has no moves that can be read, as in 1. e4 e5 2. Nf3; line 3: ply 2: e4 is illegal here; ",
+                "; and 2 more",
+            ),
+        ),
         (["HOME/games.pgn", "--policy", "greedy"], ("'greedy' is a player without a policy",)),
         (["HOME/games.pgn", "--policy", "nobody"], ("unknown policy 'nobody'",)),
         (["HOME/games.pgn", "--policy", "HOME/chess?random=0.1"], ("must be a policy without random moves",)),
         (
             ["HOME/games.pgn", "--policy", "HOME/small", "--out", "page.html"],
-            ("has no game of tic-tac-toe", "chess instead"),
+            ("none of the 3 games in", "tic-tac-toe: line 1: chess instead"),
         ),
-        (["HOME/twice.pgn", "--out", "page.html"], ("no policy that plays twice", "--policy")),
+        (
+            ["HOME/twice.pgn", "--out", "page.html"],
+            (
+                "no policy that plays nobody knows it, ",
+                "name one with --policy, and with --import the module that defines the game",
+            ),
+        ),
         (["HOME/small", "--policy", "HOME/chess"], ("--policy", "no PGN file")),
         (["HOME/small", "--out", "HOME/games.pgn"], ("games.pgn exists and is not a page of chesspg", "--out")),
         (["HOME/small", "--out", "nowhere/page.html"], ("no folder nowhere",)),
@@ -342,7 +397,12 @@ def test_bad_input_is_one_line_and_exit_code_two(
     arguments: list[str], words: tuple[str, ...],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    refused(report.main, [argument.replace("HOME", str(folders)) for argument in arguments], words)
+    home = str(folders)
+    refused(
+        report.main,
+        [argument.replace("HOME", home) for argument in arguments],
+        tuple(word.replace("HOME", home) for word in words),
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -389,7 +449,7 @@ def test_where_the_page_goes(
     (tmp_path / "zipped.pgn.gz").write_bytes(gzip.compress((folders / "games.pgn").read_bytes()))
     policy = ["--policy", "chess"] if any("pgn" in name for name in named) else []
     assert report.main([*named, *policy]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"{page}: {', '.join(named)}; open it in a browser"
+    assert capsys.readouterr().out.splitlines()[-1] == f"wrote {page} (from {', '.join(named)}); open it in a browser"
     (tmp_path / page).write_text("my notes")
     with pytest.raises(SystemExit) as caught:
         report.main([*named, *policy])
@@ -409,7 +469,7 @@ def test_games_that_are_left_out_are_named_and_counted(
     told = capsys.readouterr()
     assert told.err == "games.pgn, line 14 is left out: ply 2: e4 is illegal here\n"
     first, _ = told.out.splitlines()
-    assert first.endswith("2 of 3 games, with the moves and values of checkpoints/chess "
+    assert first.endswith("2 of 3 games (1 can't be shown), with the moves and values of checkpoints/chess "
                           "(the newest run of chess under ./checkpoints)")  # fmt: skip
 
 

@@ -62,3 +62,4 @@ def duration(text: str) -> str:
 seed = whole(0, 2**32 - 1)  # numpy's and Lightning's
 plies = whole(1, 1_000_000)  # of one game
 processes = whole(1, 256)  # of one engine
+temperature = number(0.01, 100, or_zero=True)  # of a policy

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from chesspg.arena import numbers
 from chesspg.arena.ladder import rating
 from chesspg.arena.numbers import number, whole
 from chesspg.games.chess import Chess
@@ -87,7 +88,7 @@ KINDS: dict[str, Kind] = {
         "RUN?temperature=0.5",
         "a policy file, .ckpt, run folder or policy that ships",
         _policy,
-        {"temperature": number(0.01, 100, or_zero=True)},
+        {"temperature": numbers.temperature},
         _policy_game,
         takes_target=True,
     ),

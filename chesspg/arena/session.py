@@ -50,7 +50,10 @@ class Session:
     def __post_init__(self) -> None:
         self.position = self.game.start([self.start]).position(0)
         if self.result:
-            raise ValueError(f"{self.start!r} is over already: {self.ending}")
+            raise ValueError(
+                f"{self.start!r} is a position in which the game is over ({self.ending}); "
+                "expected one with a legal move"
+            )
 
     def new(self, start: str = "") -> Session:
         """The next game, with the same seats, from the same start or another. Raises ValueError if that is none."""

@@ -70,7 +70,7 @@ def test_perft(fen: str, depth: int, total: int) -> None:
 
 
 def test_perft_refuses_what_is_no_position() -> None:
-    with pytest.raises(ValueError, match="no legal position"):
+    with pytest.raises(ValueError, match="not a legal position"):
         perft(chess.Board(None), 3)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import chess
 import numpy as np
 import pytest
@@ -294,3 +296,32 @@ def test_random_games_end_where_python_chess_ends_them(game: Chess) -> None:
         for i, board in enumerate(boards):
             board.push_uci(games.moves(i)[-1])
     assert met >= {"ongoing", "insufficient material", "fifty-move rule", "threefold repetition"}
+
+
+@pytest.mark.parametrize(
+    ("position", "fault"),
+    [
+        ("", "as a FEN, it must not be empty"),
+        ("nonsense", "as a FEN, its first part must be 8 ranks with a / between them"),
+        ("8/8/8/8/8/8/8/62 w - - 0 1", "as a FEN, a rank must not have two digits side by side"),
+        ("8/8/8/8/8/8/8/7~ w - - 0 1", "as a FEN, a ~ must stand after a piece"),
+        ("8/8/8/8/8/8/8/7x w - - 0 1", "as a FEN, its ranks may have the letters PNBRQK and pnbrqk and the digits"),
+        ("8/8/8/8/8/8/8/7 w - - 0 1", "as a FEN, each rank must have 8 squares"),
+        ("4k3/8/8/8/8/8/8/4K3 white - - 0 1", "as a FEN, its second part, the side to move, must be w or b"),
+        ("4k3/8/8/8/8/8/8/4K3 w ? - 0 1", "as a FEN, its third part, the castling rights, must be - or letters"),
+        ("4k3/8/8/8/8/8/8/4K3 w - x9 0 1", "as a FEN, its fourth part, the en passant square, must be - or a square"),
+        ("4k3/8/8/8/8/8/8/4K3 w - - x 1", "as a FEN, its fifth part, the halfmove clock, must be a whole number"),
+        ("4k3/8/8/8/8/8/8/4K3 w - - -1 1", "as a FEN, its fifth part, the halfmove clock, must be at least 0"),
+        ("4k3/8/8/8/8/8/8/4K3 w - - 0 x", "as a FEN, its sixth part, the number of the move, must be a whole number"),
+        ("4k3/8/8/8/8/8/8/4K3 w - - 0 -1", "as a FEN, its sixth part, the number of the move, must be at least 0"),
+        ("4k3/8/8/8/8/8/8/4K3 w - - 0 1 1", "as a FEN, it must have at most six parts"),
+        ("startpos moves e2e4 e2e4", "move 2, 'e2e4', is illegal"),
+        ("startpos moves 0000", "move 1, '0000', is illegal"),
+        ("startpos moves e2e4 x e7e5", "move 2, 'x', can't be read; expected one such as e2e4 or e7e8q"),
+    ],
+)
+@pytest.mark.parametrize("variant", ["standard", "chess960", "atomic"])
+def test_what_is_wrong_with_a_position_is_said_in_our_words(variant: str, position: str, fault: str) -> None:
+    game = Chess(variant, backend="python-chess")
+    with pytest.raises(ValueError, match=re.escape(f"{position!r} is not a position of {game.name}: {fault}")):
+        game.to_board(position)

@@ -29,7 +29,7 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst")  # suffixes of what is in DECOMPRESS
 OTHER_KINDS = {
     b"PK\x03\x04": "a zip archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!": "a RAR archive",
     b"%PDF-": "a PDF document", b"<!doctype": "a web page", b"<html": "a web page",
-    b"SQLite format 3": "a database",
+    b"SQLite format 3": "a database", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"GIF8": "an image",
 }  # fmt: skip
 HEAD = 512  # bytes that are looked at
 
@@ -42,6 +42,14 @@ def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("chesspg.windows-1252", _as_windows_1252)
+
+
+class NotText(ValueError):
+    """A file that is not a text file."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        super().__init__(f"{path} is {kind}; expected a text file, plain or as {', '.join(COMPRESSED)}")
+        self.kind = kind  # what it is, such as `an image`
 
 
 class TextFile:
@@ -85,10 +93,8 @@ class TextFile:
                 self.damage = str(error)
 
     def _plain(self, stream: Any, head: bytes) -> Iterator[str]:
-        lower = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower()
-        for magic, kind in OTHER_KINDS.items():
-            if lower.startswith(magic.lower()):
-                raise ValueError(f"{self.path} is {kind}; expected a text file, plain or as {', '.join(COMPRESSED)}")
+        if kind := _other_kind(head):
+            raise NotText(self.path, kind)
         if head[257:262] == b"ustar":
             raise ValueError(f"{self.path} is a tar archive; unpack it and name the files in it")
         if self.path.suffix.lower() in COMPRESSED and stream is self._raw and b"\0" in head:
@@ -96,6 +102,17 @@ class TextFile:
         with io.TextIOWrapper(stream, encoding=_encoding(head), errors="chesspg.windows-1252") as text:
             while line := text.readline(MOST_CHARACTERS):
                 yield line
+
+
+def _other_kind(head: bytes) -> str:
+    """What a file is that is not a text file, by its first bytes; empty if it may be one."""
+    if head[8:9] == b"{" and head[3:8] == bytes(5):  # safetensors: the length of a header of JSON, and the header
+        return "a policy file" if b'"chesspg"' in head else "a safetensors file"
+    lower = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower()
+    for magic, kind in OTHER_KINDS.items():
+        if lower.startswith(magic.lower()):
+            return kind
+    return ""
 
 
 def _encoding(head: bytes) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import chess.pgn
 
 from chesspg.arena import roster
-from chesspg.arena.records.split import headers_of, split
-from chesspg.arena.records.text import TextFile
+from chesspg.arena.records.movetext import begins_with_moves
+from chesspg.arena.records.split import GameText, headers_of, split
+from chesspg.arena.records.text import NotText, TextFile
+from chesspg.arena.report.runs import is_run
 from chesspg.games.chess import VARIANTS, Chess
+from chesspg.games.game import Game
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy import files, names
+
+IMPORTED = re.compile(r"(?!(chesspg|__main__)(\.|\Z))[A-Za-z_][\w.]{0,79}", re.ASCII)  # a module, as for --import
 
 
 def policy_for(path: Path, named: str = "") -> tuple[str, str]:
@@ -25,12 +34,64 @@ def policy_for(path: Path, named: str = "") -> tuple[str, str]:
             raise ValueError(f"--policy must be a policy without random moves, got {named[:80]!r}")
         roster.game_of([named])
         return named, ""
-    first = next(iter(split(TextFile(path))), None)
+    first = _first_game(path)
     wanted = game_name(headers_of(first.tags) if first else {})
     default = roster.default_player(lambda game: game.name == wanted, wanted)
     if default is None:
-        raise ValueError(f"no policy that plays {wanted[:80]}, the game of {path}; name one with --policy")
+        raise ValueError(f"no policy that plays {wanted[:80]}, the game of {path}; {_remedy(wanted)}")
     return default
+
+
+def check_is_pgn(path: Path) -> None:
+    """Raise ValueError, saying what a report can show, for a file that is not a text file or has no games in it."""
+    try:
+        if _first_game(path) is None:
+            raise ValueError(f"{path} has no games in it; {_expected(path)}")
+    except NotText as error:
+        raise ValueError(f"{path} is {error.kind}; {_expected(path)}") from None
+
+
+def _first_game(path: Path) -> GameText | None:
+    """The first game of a file, None if there is nothing that looks like one."""
+    return next((text for text in split(TextFile(path)) if text.tags or begins_with_moves(text.moves)), None)
+
+
+def _expected(path: Path) -> str:
+    """What a report can show, in place of a file that it can't."""
+    folder = f", here {path.parent}," if is_run(path.parent) else ""
+    return f"report takes a run folder{folder} or a PGN file"
+
+
+def _remedy(wanted: str) -> str:
+    """What a person can do who has no policy that plays a game."""
+    known = [TicTacToe.name, *(Chess(variant).name for variant in VARIANTS)]
+    if wanted in known or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
+        return "name one with --policy"
+    if modules := _modules_to_import():
+        imports = " or ".join(f"--import {module}" for module in modules)
+        return f"runs under ./{roster.RUNS} are of games that this command does not know; add {imports}"
+    return "name one with --policy, and with --import the module that defines the game"
+
+
+def _kinds(base: Any) -> list[Any]:
+    """All classes of games that this process has."""
+    return [base, *(kind for below in base.__subclasses__() for kind in _kinds(below))]
+
+
+def _modules_to_import() -> list[str]:
+    """The modules of the games that runs are of and this process does not know, that of the newest run first."""
+    saved = [path for path in roster.RUNS.glob(f"*/last{files.SUFFIX}") if path.is_file()]
+    modules = []
+    for path in sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            name = files.read_header(path).game["class_path"]
+            names.find(name, Game)
+        except names.Unknown:
+            modules.append(name.rpartition(".")[0])
+        except files.PolicyFileError:  # a damaged file says nothing
+            continue
+    # They come out of files: only what can be the name of a module to import is shown.
+    return [module for module in dict.fromkeys(modules) if IMPORTED.fullmatch(module)]
 
 
 def game_name(headers: Mapping[str, str]) -> str:

@@ -47,13 +47,19 @@ class Collection:
     network: str
     games: list[Shown]
     count: str  # how many there are in the file
+    full: bool  # whether there are more than a page holds
+    unfit: int  # how many can't be shown
     skipped: list[str]  # what was left out because it can't be shown, in a few lines
 
     @property
     def share(self) -> str:
-        """How many of how many games it has."""
-        shown = str(len(self.games))
-        return shown if shown == self.count else f"{shown} of {self.count}"
+        """How many of how many games it has, and why not all."""
+        of = f"{self.count} game{'s' * (self.count != '1')}"
+        why = [f"{self.unfit:,} can't be shown"] * bool(self.unfit) + ["a page holds no more"] * self.full
+        if not why:
+            return of
+        first = "the first " if not self.unfit else ""
+        return f"{first}{len(self.games)} of {of} ({', and '.join(why)})"
 
 
 def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[int], None] | None = None) -> Collection:
@@ -70,11 +76,14 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
     shown: list[Shown] = []
     skipped: list[Skipped] = []
     plies = seen = 0
+    more = False  # whether there are games for which the page has no room
     for one in reading:
         if seen == COUNTED:
+            more = True
             break
         seen += 1
         full = len(shown) == GAMES or plies > PLIES
+        more = more or (full and isinstance(one, Archived))
         looked_at = _show(one, player) if isinstance(one, Archived) and not full else one
         if isinstance(looked_at, Shown):
             shown.append(looked_at)
@@ -85,9 +94,15 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
             skipped.append(looked_at)
     else:
         reading.whole = True
-    left_out = [f"{one.where} is left out: {one.detail or one.why}" for one in skipped[:NAMED]]
     if not shown:
-        raise ValueError(": ".join([f"{path} has no game of {game.name} that can be shown", *left_out[:1]]))
+        count = reading.count(seen)
+        none = f"none of the {count} games in {path}" if count != "1" else f"the one game in {path}"
+        faults = [f"{one.where.removeprefix(f'{path.name}, ')}: {one.detail or one.why}" for one in skipped[:NAMED]]
+        faults += [f"and {len(skipped) - NAMED:,} more"] * (len(skipped) > NAMED)
+        faults += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
+        can = "can't" if count == "1" else "can"
+        raise ValueError(f"{none} {can} be shown as a game of {game.name}: {'; '.join(faults)}")
+    left_out = [f"{one.where} is left out: {one.detail or one.why}" for one in skipped[:NAMED]]
     if len(skipped) > NAMED:
         left_out.append(f"{len(skipped) - NAMED:,} more games are left out")
     if reading.damage:
@@ -101,6 +116,8 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
         network=f"{type(network).__name__} of {size:,} parameters",
         games=shown,
         count=reading.count(seen),
+        full=more,
+        unfit=len(skipped),
         skipped=left_out,
     )
 
@@ -141,6 +158,8 @@ class _Reading:
 
 
 def _show(one: Archived, player: PolicyPlayer) -> Shown | Skipped:
+    if not one.moves:
+        return Skipped(one.where, "no moves", "it has no moves that can be read, as in 1. e4 e5 2. Nf3")
     if len(one.moves) > LONGEST:
         return Skipped(one.where, "too long", f"it has {len(one.moves):,} plies; at most {LONGEST:,} are shown")
     try:

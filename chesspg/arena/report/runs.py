@@ -80,13 +80,18 @@ class Run:
         return times[1:]
 
 
+def is_run(folder: Path) -> bool:
+    """Whether training wrote into a folder."""
+    return (folder / METRICS).is_file() or (folder / CONFIG).is_file()
+
+
 def read_run(folder: str | Path) -> Run:
     """The run in a folder that training wrote, be it done or not. Raises ValueError if it is none, or damaged."""
     folder = Path(folder)
     metrics, config = folder / METRICS, folder / CONFIG
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; expected a run folder, such as training makes under checkpoints/")
-    if not (metrics.is_file() or config.is_file()):
+    if not is_run(folder):
         raise ValueError(f"{folder} is not a run folder: it has neither {METRICS} nor {CONFIG}")
     try:
         rows = _read_rows(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.is_file() else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from chesspg.arena.numbers import CORES, BadValue, number, whole
+from chesspg.arena.numbers import CORES, BadValue, number, temperature, whole
 
 
 class Option(NamedTuple):
@@ -39,7 +39,7 @@ def _number(default: int, read: Callable[[str], float]) -> Option:
 
 OPTIONS = {
     "WeightsFile": _text(),
-    "Temperature": _number(0, number(0.01, 100, or_zero=True)),
+    "Temperature": _number(0, temperature),
     "TopP": _number(1, number(0, 1, above=True)),
     "MultiPV": _whole(1, 1, 256),
     "Seed": _whole(-1, -1, 2**31 - 1),

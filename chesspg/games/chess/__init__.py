@@ -27,6 +27,23 @@ VARIANTS: dict[str, type[chess.Board]] = {
 BACKENDS = ("auto", "python-chess", "bitboards")
 INSTALL = "install it by `pip install numba`"
 WRITTEN = "moves are written as in Nf3 or g1f3"
+# What python-chess says of a FEN that it can't read begins with one of these; beside it what a FEN must be.
+FEN_FAULTS = {
+    "empty fen": "it must not be empty",
+    "expected 8 rows": "its first part must be 8 ranks with a / between them",
+    "two subsequent digits": "a rank must not have two digits side by side",
+    "'~' not after piece": "a ~ must stand after a piece",
+    "invalid character": "its ranks may have the letters PNBRQK and pnbrqk and the digits 1 to 8",
+    "expected 8 columns": "each rank must have 8 squares",
+    "expected 'w' or 'b'": "its second part, the side to move, must be w or b",
+    "invalid castling part": "its third part, the castling rights, must be - or letters such as KQkq",
+    "invalid en passant part": "its fourth part, the en passant square, must be - or a square such as e3",
+    "invalid half-move clock": "its fifth part, the halfmove clock, must be a whole number",
+    "half-move clock": "its fifth part, the halfmove clock, must be at least 0",
+    "invalid fullmove number": "its sixth part, the number of the move, must be a whole number",
+    "fullmove number": "its sixth part, the number of the move, must be at least 0",
+    "fen string has more parts": "it must have at most six parts",
+}
 
 
 class Chess(Game):
@@ -96,25 +113,32 @@ class Chess(Game):
         """
         start, moves = split_position(position)
         board = self._initial()
-        try:
-            if start != "startpos":
+        if start != "startpos":
+            try:
                 board.set_fen(_usual(start))
-            if not board.chess960 and board.has_chess960_castling_rights():
-                raise ValueError("its castling rights are of Chess960")
-            board.castling_rights = board.clean_castling_rights()
-            if board.status() & chess.STATUS_INVALID_EP_SQUARE:
-                board.ep_square = None
-            for text in moves:
+                if not board.chess960 and board.has_chess960_castling_rights():
+                    raise ValueError("its castling rights are of Chess960")
+            except ValueError as error:
+                fault = next((ours for theirs, ours in FEN_FAULTS.items() if str(error).startswith(theirs)), error)
+                raise ValueError(f"{position!r} is not a position of {self.name}: as a FEN, {fault}") from None
+        board.castling_rights = board.clean_castling_rights()
+        if board.status() & chess.STATUS_INVALID_EP_SQUARE:
+            board.ep_square = None
+        for number, text in enumerate(moves, 1):
+            fault = "is illegal"
+            try:
                 move = board.parse_uci(text)
-                if not move:  # python-chess reads 0000 as a pass, which no rule allows
-                    raise ValueError(f"illegal uci: {text!r}")
-                board.push(move)
-        except ValueError as error:
-            raise ValueError(f"{position!r} is no position of {self.name}: {error}") from None
+            except chess.InvalidMoveError:
+                move, fault = chess.Move.null(), "can't be read; expected one such as e2e4 or e7e8q"
+            except ValueError:
+                move = chess.Move.null()
+            if not move:  # python-chess reads 0000 as a pass, which no rule allows
+                raise ValueError(f"{position!r} is not a position of {self.name}: move {number}, {text!r}, {fault}")
+            board.push(move)
         if not board.root().is_valid():
             problems = board.root().status()
             names = ", ".join(str(flag.name).lower().replace("_", " ") for flag in chess.Status if flag & problems)
-            raise ValueError(f"{position!r} is no legal position of {self.name}: {names}")
+            raise ValueError(f"{position!r} is not a legal position of {self.name}: {names}")
         return board
 
     def render(self, position: str) -> str:

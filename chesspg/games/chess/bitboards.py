@@ -221,7 +221,7 @@ def _uci(recorded: int, white: bool) -> str:
 def perft(position: chess.Board, depth: int) -> int:
     """How many games of `depth` plies there are from a position, draws by rule not looked at."""
     if not position.is_valid():
-        raise ValueError(f"{position.fen()!r} is no legal position of chess")
+        raise ValueError(f"{position.fen()!r} is not a legal position of chess")
     if depth < 1:
         return 1
     boards = np.zeros((depth, 14), dtype=np.uint64)

@@ -8,8 +8,10 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import oddities
 import pytest
+import safetensors.numpy
 
 from chesspg.arena.records.text import TextFile
 
@@ -68,6 +70,10 @@ def a_tar() -> bytes:
         (b"\n <!DOCTYPE html>\n", "a web page"),
         (b"<HTML><body>", "a web page"),
         (b"SQLite format 3\0", "a database"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "an image"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "an image"),
+        (safetensors.numpy.save({"a": np.zeros(1)}), "a safetensors file"),
+        (safetensors.numpy.save({"a": np.zeros(1)}, {"chesspg": "{}"}), "a policy file"),
     ],
 )
 def test_other_files_are_called_by_their_kind(tmp_path: Path, content: bytes, kind: str) -> None:

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import chess
@@ -14,7 +15,7 @@ import torch
 
 from chesspg.arena.records.pgn import save_pgn, to_pgn
 from chesspg.arena.report import collection, page
-from chesspg.arena.report.choice import policy_for
+from chesspg.arena.report.choice import check_is_pgn, policy_for
 from chesspg.arena.report.collection import Collection, read_collection
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
@@ -63,7 +64,7 @@ def test_games_are_seen_by_the_newest_run_of_their_game(home: Path, game: Game, 
     assert shown.sample.boards[0] == (
         game.render(position.partition(" moves ")[0]) if policy == "tic" else shown.sample.boards[0]
     )
-    assert (one.game.name, one.share, one.skipped) == (game.name, "1", [])
+    assert (one.game.name, one.share, one.skipped) == (game.name, "1 game", [])
 
 
 def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: Path) -> None:
@@ -75,8 +76,46 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
     assert collected(to_pgn(Chess(), FOOL)).policy.startswith("ours (no run of chess under ./checkpoints, so")
     with pytest.raises(ValueError, match="no policy that plays Crazyhouse"):
         collected('[Variant "Crazyhouse"]\n\n1. e4 *')
-    with pytest.raises(ValueError, match="no policy that plays nim"):
-        collected('[Variant "nim"]\n\n1. 3 *')
+    (home / "checkpoints" / "tic").rename(home / "tic")
+    with pytest.raises(ValueError, match=r"no policy that plays tic-tac-toe, .*; name one with --policy$"):
+        collected(to_pgn(TicTacToe(), "3/3/3 x moves b2"))
+    with pytest.raises(ValueError, match=r"no policy that plays heaps, .*; name one with --policy, and with --import"):
+        collected('[Variant "heaps"]\n\n1. 3 *')
+
+
+def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
+    """If there are runs of games that this process does not know, it says what to import."""
+    path = home / "checkpoints" / "tic" / "last.safetensors"
+    header = files.read_header(path)
+    weights = files.load(path).network.state_dict()
+    for name, module in (
+        ("a", "my.connect4"),
+        ("b", "<script>"),
+        ("c", "my.connect4"),
+        ("d", "nim"),
+        ("e", "chesspg.games"),
+        ("f", "__main__"),
+    ):
+        (home / "checkpoints" / name).mkdir()
+        theirs = replace(header, game={"class_path": f"{module}.Theirs", "init_args": {}})
+        files.write(home / "checkpoints" / name / "last.safetensors", theirs, weights)
+        os.utime(home / "checkpoints" / name / "last.safetensors", (2000 - ord(name), 2000 - ord(name)))
+    known = [Chess(variant) for variant in ("standard", "atomic")] + [TicTacToe()]
+    for game in known:
+        assert policy_for(saved(to_pgn(game, game.start(1).position(0))))
+    with pytest.raises(
+        ValueError,
+        match=r"no policy that plays fours, the game of games\.pgn; runs under \./checkpoints are of games that "
+        r"this command does not know; add --import my\.connect4 or --import nim$",
+    ):
+        policy_for(saved('[Variant "fours"]\n\n1. d *'))
+    with pytest.raises(ValueError, match=r"no policy that plays chess \(chess960\), .*; name one with --policy$"):
+        policy_for(saved('[Variant "Chess960"]\n\n1. e4 *'))
+
+
+def saved(game: str) -> Path:
+    Path("games.pgn").write_text(game + "\n")
+    return Path("games.pgn")
 
 
 def test_a_named_policy_has_its_temperature(home: Path) -> None:
@@ -115,27 +154,40 @@ def test_variations_comments_and_marks_are_left_out(home: Path) -> None:
 def test_bad_games_are_named_and_counted(home: Path) -> None:
     good, bad = to_pgn(Chess(), FOOL), '[Event "b"]\n\n1. e4 e4 1-0'
     one = collected(good, *[bad] * 7, to_pgn(TicTacToe(), "3/3/3 x moves b2"), '[FEN ""]\n\n1. e4 *', good)
-    assert one.share == "2 of 11"
+    assert one.share == "2 of 11 games (9 can't be shown)"
     assert len(one.skipped) == collection.NAMED + 1
     assert re.fullmatch(r"games\.pgn, line \d+ is left out: ply 2: e4 is illegal here", one.skipped[0])
     assert one.skipped[-1] == "4 more games are left out"
     with pytest.raises(
-        ValueError, match=r"games\.pgn has no game of chess that can be shown: games\.pgn, line 1 is left"
+        ValueError,
+        match=r"the one game in games\.pgn can't be shown as a game of chess: line 1: ply 2: e4 is illegal here$",
     ):
         collected(bad)
-    for text in ("", "\n\n", "no games here\n"):
-        with pytest.raises(ValueError, match=r"games\.pgn has no game of chess that can be shown"):
+    with pytest.raises(ValueError, match=r"none of the 9 games in games\.pgn can .*: line 1: ply 2.*; and 4 more$"):
+        collected(*[bad] * 9)
+    for text in ("1. P-K4 *", '[Event "a"]\n\n*'):
+        with pytest.raises(ValueError, match=r"line 1: it has no moves that can be read, as in 1\. e4 e5 2\. Nf3"):
             collected(text)
+    for text in ("", "\n\n", "no games here\n", "a: 1\nb: [2]\n"):
+        Path("games.pgn").write_text(text)
+        with pytest.raises(
+            ValueError, match=r"games\.pgn has no games in it; report takes a run folder or a PGN file$"
+        ):
+            check_is_pgn(Path("games.pgn"))
 
 
 def test_a_page_has_so_many_games_and_says_how_many_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     games = [to_pgn(Chess(), FOOL, {"Round": str(i)}) for i in range(100)]
-    assert collected(*games).share == f"{collection.GAMES} of 100"
+    assert collected(*games).share == f"the first {collection.GAMES} of 100 games (a page holds no more)"
+    assert collected(*games[: collection.GAMES]).share == f"{collection.GAMES} games"
+    bad = '[Variant "Crazyhouse"]\n\n1. e4 *'
+    assert collected(*games[: collection.GAMES], bad).share == "50 of 51 games (1 can't be shown)"
     monkeypatch.setattr(collection, "PLIES", 10)
-    assert collected(*games).share == "3 of 100"
+    assert collected(*games).share == "the first 3 of 100 games (a page holds no more)"
+    assert collected(games[0], bad, *games).share == "3 of 102 games (1 can't be shown, and a page holds no more)"
     monkeypatch.setattr(collection, "COUNTED", 20)
     one = collected(*games)
-    found = re.fullmatch(r"3 of about (\d+)", one.share)
+    found = re.fullmatch(r"the first 3 of about (\d+) games \(a page holds no more\)", one.share)
     assert found
     assert 15 <= int(found[1]) <= 110  # small files are read in one piece
 
@@ -144,7 +196,7 @@ def test_a_long_file_is_not_read_to_its_end(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(collection, "COUNTED", 500)
     monkeypatch.setattr(collection, "GAMES", 2)
     one = collected(*[to_pgn(Chess(), FOOL)] * 5000)
-    found = re.fullmatch(r"2 of about ([\d,]+)", one.share)
+    found = re.fullmatch(r"the first 2 of about ([\d,]+) games \(a page holds no more\)", one.share)
     assert found
     assert 3500 < int(found[1].replace(",", "")) < 6500
 

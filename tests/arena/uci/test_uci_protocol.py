@@ -216,17 +216,17 @@ def test_quit_waits_for_nothing(nets: Path) -> None:
 @pytest.mark.parametrize(
     ("position", "why"),
     [
-        ("startpos moves e2e5", "illegal uci: 'e2e5'"),
-        ("startpos moves e2e4 e2e4", "illegal uci"),
-        ("startpos moves e2e4 0000", "illegal uci: '0000'"),
-        ("startpos moves fish", "fish"),
+        ("startpos moves e2e5 ", "'startpos moves e2e5' is not a position of chess: move 1, 'e2e5', is illegal;"),
+        ("startpos moves e2e4 e2e4", "move 2, 'e2e4', is illegal"),
+        ("startpos moves e2e4 0000", "move 2, '0000', is illegal"),
+        ("startpos moves fish", "move 1, 'fish', can't be read; expected one such as e2e4 or e7e8q"),
         ("startpos e2e4", "then moves if there are any, got 'startpos e2e4'"),
         ("fen 8/8/8/8/8/8/8/8 w - - 0 1", "no white king"),
-        ("fen rnbqkbnr/pppppppp/8/8 w KQkq - 0 1", "expected 8 rows"),
+        ("fen rnbqkbnr/pppppppp/8/8 w KQkq - 0 1", "its first part must be 8 ranks with a / between them"),
         ("fen", "startpos or fen FEN"),
         ("", "startpos or fen FEN"),
         ("moves e2e4", "startpos or fen FEN"),
-        ("fen 4k3/8/8/8/8/8/8/4K2R w K - 0 1 moves e1g1 e1g1", "illegal uci: 'e1g1'"),
+        ("fen 4k3/8/8/8/8/8/8/4K2R w K - 0 1 moves e1g1 e1g1", "move 2, 'e1g1', is illegal"),
     ],
 )
 def test_a_broken_position_is_told_and_no_move_is_played(
