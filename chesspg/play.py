@@ -34,6 +34,7 @@ Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; h
 PLAYER is one of:
 {roster.TABLE}
 ({names_told()}).
+
 If none is named, it is the newest run under ./{roster.RUNS}, or else the strongest policy that ships.
 """
 PERSON = "you"
@@ -296,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = given.player or _default()
             if given.temperature is not None:
                 text += f"{'&' if '?' in text else '?'}temperature={given.temperature}"
-            game = roster.game_of([text])  # reads the header: a bad file is reported at once
+            game = roster.game_of([text], given.imported)  # reads the header: a bad file is reported at once
             if isinstance(game, Chess):
                 game = Chess(game.variant, backend="python-chess")  # one game is not worth compiling rules for
             draws = Draws(secrets.randbits(32) if given.seed is None else given.seed)
@@ -332,14 +333,14 @@ def _line_editing() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m chesspg.play", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser("python -m chesspg.play", description=DESCRIPTION)
     parser.add_argument("player", metavar="PLAYER", nargs="?", help="whom to play against")
     parser.add_argument("--color", choices=("white", "black", "random"), default="white", help="yours (default: white)")
     parser.add_argument("--temperature", metavar="T", help="0 always plays the likeliest move (default: the policy's)")
     parser.add_argument(
         "--seed",
         type=numbers.seed,
-        help="the same number gives the same replies again\n(default: other replies each time)",
+        help="the same number gives the same replies again (default: other replies each time)",
     )
     parser.add_argument("--fen", metavar="FEN", help="the position to start from")
     return parser

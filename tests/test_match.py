@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
-    pgn.write_text("old")
+    pgn.touch()  # as of mktemp
     command = [sys.executable, "-m", "chesspg.match", "greedy", "random", "--games", "4", "--seed", "3"]
     done = subprocess.run([*command, "--pgn", str(pgn), "--json", str(result)], capture_output=True, text=True)
     assert done.returncode == 0
@@ -181,17 +181,19 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 def test_ctrl_c_at_once_overwrites_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    interrupted(monkeypatch, 0)
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
-    pgn.write_text("old")
-    result.write_text("old")
+    assert match.main(["random", "random", "--games", "2", "--pgn", str(pgn), "--json", str(result)]) == 0
+    capsys.readouterr()
+    interrupted(monkeypatch, 0)
+    command = ["random", "random", "--pgn", str(pgn), "--json", str(result)]
+    before = pgn.read_text(), result.read_text()
     with pytest.raises(SystemExit) as caught:
-        match.main(["random", "random", "--pgn", str(pgn), "--json", str(result)])
+        match.main(command)
     assert caught.value.code == 130
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.strip().splitlines() == ["interrupted: no result, nothing written"]
-    assert (pgn.read_text(), result.read_text()) == ("old", "old")
+    assert (pgn.read_text(), result.read_text()) == before
     assert sorted(tmp_path.iterdir()) == [pgn, result]
 
 
