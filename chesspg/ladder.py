@@ -44,6 +44,7 @@ Ctrl-C loses no more than the games in progress, the same command goes on, and a
 
 A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below. A policy file is known by its content.
+The game is that of the policy files, else that of a module given by --import, else chess.
 
 Players on the ladder that ships (docs/ladder.json) keep their ratings there, and the others are rated on that scale.
 With --fixed every player named is a newcomer, whose opponents are chosen from that ladder. With --own-scale, or where
@@ -297,7 +298,7 @@ def _explanations(
             yield f"{numbers_of[row['player']]} was rated against {_listed(games)}."
     unlisted = dict.fromkeys(name for row in rows for name in row["against"] or () if name not in numbers_of)
     if unlisted:
-        yield f"Games with {_listed(list(unlisted))}, who are not listed, are in the file of results and count too."
+        yield f"Earlier games with players who are not listed count too: {_listed(list(unlisted))}."
 
 
 def _scale(table: dict[str, Any]) -> str:
