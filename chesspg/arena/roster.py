@@ -87,7 +87,7 @@ KINDS: dict[str, Kind] = {
     "file": Kind(
         "a policy file, .ckpt, run folder or name of a policy that ships",
         "RUN?temperature=0.5",
-        "a policy file, .ckpt, run folder or policy that ships",
+        "a policy file, .ckpt, run folder or shipped policy",
         _policy,
         {"temperature": number(0.01, 100, or_zero=True)},
         _policy_game,
