@@ -1,10 +1,4 @@
-"""python -m chesspg.bench: where the time goes, and how far each stage is from its limit.
-
-python -m chesspg.bench                              the default recipe on this machine, under two minutes
-python -m chesspg.bench --config chess_plain --json bench.json
-python -m chesspg.bench --compare                    also other libraries, those that are installed, on the same work
-python -m chesspg.bench verify --plies 10000000      both backends side by side, every bit compared
-"""
+"""`python -m chesspg.bench`: where the time goes, and how far each stage is from its limit."""
 
 from __future__ import annotations
 
@@ -20,11 +14,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from chesspg.arena import numbers
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run
+from chesspg.arena.commands import Output, Parser, check_outputs, json_has, one_line_errors, polite_interrupt, run
 from chesspg.games.chess import Chess
 from chesspg.policy.files import write_text
 from chesspg.training.benchmark.peers import MEASURES
 from chesspg.training.benchmark.rules import PLIES, rules
+
+DESCRIPTION = """\
+Measure where the time goes, and how far each stage is from its limit.
+
+  chesspg bench                           the default recipe on this machine, under two minutes
+  chesspg bench --config chess_plain --json bench.json
+  chesspg bench --compare                 also other libraries that are installed, on the same work
+  chesspg bench verify --plies 10000000   both backends side by side, every bit compared
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _bench(given: argparse.Namespace, override: list[str]) -> int:
     with one_line_errors():
         if given.json:
-            check_writable(given.json)
+            wrote = {"machine", "configs", "rules_plies_per_s"}
+            check_outputs([Output("--json", Path(given.json), lambda path: json_has(path, wrote))], {})
         if given.threads:
             os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for what reads it when it is imported
     import torch
@@ -170,9 +174,8 @@ def _parser() -> Parser:
     parser = Parser(
         "python -m chesspg.bench",
         usage="%(prog)s [options] [--FIELD VALUE ...]\n       %(prog)s verify [--plies N] [--seed N]",
-        description=__doc__,
+        description=DESCRIPTION,
         epilog="Fields of the recipes, such as --data.games, are set as for python -m chesspg.train.",
-        formatter_class=argparse.RawTextHelpFormatter,
         allow_abbrev=False,  # what isn't an option here is a field of the recipe
     )
     parser.add_argument("--config", action="append", metavar="NAME", help="a recipe, by name or path; may be repeated")
@@ -185,7 +188,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "--compare", action="store_true", help="also OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
     )
-    parser.add_argument("--json", metavar="FILE", help="where to write the figures; replaced if it exists")
+    parser.add_argument(
+        "--json", metavar="FILE", help="where to write the figures; a file that holds anything else is not replaced"
+    )
     return parser
 
 

@@ -9,19 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from chesspg.arena import numbers
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run, say
+from chesspg.arena.commands import (
+    Output,
+    Parser,
+    check_outputs,
+    check_writable,
+    json_has,
+    one_line_errors,
+    polite_interrupt,
+    run,
+    say,
+)
 from chesspg.arena.roster import RUNS
 from chesspg.policy.files import write_text
 from chesspg.training.comparison.compare import Comparison
+from chesspg.training.comparison.picture import is_picture
 from chesspg.training.comparison.plan import BEST, ESTIMATORS, TASKS
 from chesspg.training.comparison.tables import gradient_picture, markdown, strength_picture
 
 DESCRIPTION = f"""\
 Compare estimators of the policy gradient: train each on each task for equally many plies with several seeds, one thread
-a run; let the last policies meet known opponents; measure the noise of each gradient on one policy. Prints tables.
+per run; let the last policies meet known opponents; measure the noise of each gradient on one policy. Prints tables.
 
 Everything is kept in one folder: after Ctrl-C or a kill the same command goes on, and what is done is not done again.
-Without options the tic-tac-toe and the endgame are learned by all, chess by the {BEST} that are best at the endgame.
+Without options all of them learn tic-tac-toe and the endgame, and the {BEST} that are best at the endgame learn chess.
+
 docs/estimators.md says what is measured and how.
 """
 PICTURES = {"estimators.svg": strength_picture, "gradient.svg": gradient_picture}
@@ -31,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Compare. The exit code is 0, 1 if the training of some runs failed, 2 for bad input, 128 + signal if stopped."""
     given = _parser().parse_args(arguments)
     with one_line_errors():
-        outputs = [given.pictures / name for name in PICTURES] if given.pictures else []
-        for path in [given.json, *outputs]:
-            if path:
-                check_writable(path)
+        pictures = [given.pictures / name for name in PICTURES] if given.pictures else []
+        outputs = [Output("--pictures", path, is_picture) for path in pictures]
+        if given.json:
+            outputs.append(Output("--json", given.json, lambda path: json_has(path, {"seeds", "match_games", "tasks"})))
+        check_outputs(outputs, {})
         comparison = Comparison(
             given.folder, given.tasks, given.estimators, given.seeds, given.plies, given.at_once, given.games,
             given.rollouts,
@@ -46,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         if given.json:
             write_text(given.json, json.dumps(results, indent=1) + "\n")
-        for path in outputs:
+        for path in pictures:
             write_text(path, PICTURES[path.name](results))
     print("\n" + markdown(results), end="")
     if results["failed"]:
@@ -55,12 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        "python -m chesspg.estimators", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = Parser("python -m chesspg.estimators", description=DESCRIPTION)
     add: Callable[..., Any] = parser.add_argument
     add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"of {', '.join(TASKS)} (default: all)")
-    add("--estimators", nargs="+", default=[], metavar="NAME", help=f"of {', '.join(ESTIMATORS)}\n(default: all)")
+    add("--estimators", nargs="+", default=[], metavar="NAME", help=f"of {', '.join(ESTIMATORS)} (default: all)")
     add(
         "--seeds",
         type=numbers.whole(1, 10_000),
@@ -87,7 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--folder", type=Path, default=RUNS / "estimators", metavar="FOLDER",
         help=f"where everything is kept (default: {RUNS / 'estimators'})")  # fmt: skip
-    add("--json", type=Path, metavar="FILE", help="write all figures there")
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write all figures there; a file that holds anything else is not replaced",
+    )
     add("--pictures", type=Path, metavar="FOLDER", help=f"draw {' and '.join(PICTURES)} there")
     return parser
 

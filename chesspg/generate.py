@@ -18,9 +18,10 @@ from chesspg.arena.records.generation import append, generate, varied_openings, 
 
 DESCRIPTION = f"""\
 Play games and write them as PGN, as `python -m chesspg.pretrain` reads them. Each two of the players meet, and each
-meets itself, colours in turn. A game begins behind an opening, which is no part of its moves.
+meets itself, with colors swapped in turn. A game begins after an opening, which is not part of its moves.
 
-A player is one of: {roster.KNOWN}.
+A player is one of: {roster.KNOWN}. The game is that of the policy files, else that of a module given by --import, else
+chess.
 """
 
 
@@ -32,15 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             with one_line_errors():
                 _check(given)
-                told = f"another process writes games to {path}; wait for its end, or name another file"
-                stack.enter_context(only_one(path.with_name(f".{path.name}.lock"), told))
-                done, size = written(path, given.player)
-                game = roster.game_of(given.player)
+                game = roster.game_of(given.player, given.imported)
+                written(path, given.player, game)  # before there is a lock, which a refused command leaves nowhere
                 if given.openings:
                     openings = openings_from_string(given.openings, game, given.games, given.seed)
                 else:
                     openings = varied_openings(game, given.games, default_plies(game), given.seed)
                 players = stack.enter_context(roster.players(given.player, game, concurrency=given.concurrency))
+                busy = f"another process writes games to {path}; wait for its end, or name another file"
+                stack.enter_context(only_one(path.with_name(f".{path.name}.lock"), busy))
+                done, size = written(path, given.player, game)
                 if path.exists():
                     os.truncate(path, size)  # a game that a kill cut off
             bar = stack.enter_context(_progress())
@@ -75,9 +77,7 @@ def _progress() -> Progress:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        "python -m chesspg.generate", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = Parser("python -m chesspg.generate", description=DESCRIPTION)
     parser.add_argument("--player", action="append", required=True, metavar="P", help="a player; give several for more")
     parser.add_argument(
         "--games",
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--openings",
         metavar="O",
-        help=f"{FORMS}\n(default: random ones of different lengths, at most 8 plies in chess)",
+        help=f"{FORMS} (default: random ones of different lengths, at most 8 plies in chess)",
     )
     parser.add_argument(
         "--max-plies",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,19 @@ from rich.table import Table
 from rich.text import Text
 
 from chesspg.arena import numbers, roster
-from chesspg.arena.commands import Parser, check_writable, one_line_errors, polite_interrupt, run
+from chesspg.arena.commands import (
+    Output,
+    Parser,
+    check_outputs,
+    check_writable,
+    one_line_errors,
+    polite_interrupt,
+    run,
+    wrapped,
+)
 from chesspg.arena.ladder import newcomers, standings
 from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path, results_path
-from chesspg.arena.ladder.picture import AXES, Point, svg
+from chesspg.arena.ladder.picture import AXES, Point, is_picture, svg
 from chesspg.arena.ladder.rating import INTERVAL, Rating
 from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
@@ -34,6 +44,7 @@ Ctrl-C loses no more than the games in progress, the same command goes on, and a
 
 A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below. A policy file is known by its content.
+The game is that of the policy files, else that of a module given by --import, else chess.
 
 Players on the ladder that ships (docs/ladder.json) keep their ratings there, and the others are rated on that scale.
 With --fixed every player named is a newcomer, whose opponents are chosen from that ladder. With --own-scale, or where
@@ -44,24 +55,24 @@ another rating.
 UNCONNECTED = "no games connect these players with the ladder that ships"
 WIDTH = 120  # columns of what is printed into a file or pipe
 CROSS = 16  # most players of a crosstable; a wider one fits no terminal, the JSON has it
+GAP = 2  # columns between two of a table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     with one_line_errors():
         texts = expand(given.players, least=1 if given.fixed else 2)
-        game = roster.game_of(texts)
+        game = roster.game_of(texts, given.imported)
         results = given.results or results_path(roster.RUNS, game)
-        results.parent.mkdir(parents=True, exist_ok=True)
-        for path in (results, given.json, given.picture):
-            if path:
-                check_writable(path)
+        _check(given, texts, results)
         openings = given.openings or f"random:{default_plies(game)}"
         openings_from_string(openings, game, standings.CHUNK // 2, given.seed)
         conditions = {"openings": openings, "max_plies": given.max_plies}
         fixed = newcomers.opponents(texts, game, conditions) if given.fixed else {}
         if fixed:
             newcomers.base(given.json, texts)  # before the work: what else the file may hold
+        results.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(results)
         book = Book(results, game, conditions)
     resumable = f"interrupted: {results} keeps what was played; the same command goes on"
     with polite_interrupt(resumable), ExitStack() as stack:
@@ -134,6 +145,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _check(given: argparse.Namespace, texts: Sequence[str], results: Path) -> None:
+    """Raise OSError or ValueError if the ladder or its picture would replace anything but an earlier one."""
+    outputs = []
+    if given.json:
+        outputs.append(Output("--json", given.json, standings.is_ladder))
+    if given.picture:
+        outputs.append(Output("--picture", given.picture, is_picture))
+    read = {f"player {text}": policy_path(text) for text in texts}
+    openings = Path(given.openings) if given.openings else None
+    check_outputs(outputs, read | {"--openings": openings, "--results": results})
+
+
 def report(
     console: Console,
     table: dict[str, Any],
@@ -154,43 +177,111 @@ def report(
     """
     players = table["players"]
     shown = Table(box=None, pad_edge=False)
-    for title in ("", "player", "Elo", "95% interval", "games", "score", "drawn"):
-        shown.add_column(title, justify="left" if title == "player" else "right", overflow="fold")
+    titles = ("", "player", "Elo", "95% interval", "games", "score", "drawn")
+    for title in titles:
+        if title == "player":
+            shown.add_column(title, overflow="fold")
+        else:
+            shown.add_column(title, justify="right", no_wrap=True)
+    rows = []
     for rank, row in enumerate(players, 1):
         known = row["rating"] is not None
         interval = f"{row['low']:.0f} to {row['high']:.0f}" if known and row["high"] > row["low"] else ""
         share = f"{row['draws'] / row['games']:.0%}" if row["games"] else ""
         score = f"{row['score']:.1%}" if row["games"] else ""
         elo = f"{row['rating']:.0f}" if known else "?"
-        shown.add_row(str(rank), Text(row["player"]), elo, interval, str(row["games"]), score, share)
+        rows.append((str(rank), row["player"], elo, interval, str(row["games"]), score, share))
+    others = [
+        max(len(cells[k]) for cells in (titles, *rows)) + GAP for k in range(len(titles)) if titles[k] != "player"
+    ]
+    room = console.width - sum(others)
+    for number, player, *figures in rows:
+        shown.add_row(number, Text(_broken(player, room)), *figures)
     console.print(shown)
-    met = {(row["a"], row["b"]): (row["score"], row["games"]) for row in table["meetings"]}
-    met |= {(b, a): (1 - score, games) for (a, b), (score, games) in met.items()}
-    if met and len(players) <= CROSS:
-        games = console.width >= 9 * (len(players) + 1)
-        console.print(f"\nscore of the row in %{' / number of games' * games}:")
-        cross = Table(box=None, pad_edge=False)
-        for title in ("", *(str(rank) for rank in range(1, len(players) + 1))):
-            cross.add_column(title, justify="right", no_wrap=True)
-        for rank, row in enumerate(players, 1):
-            cells = [met.get((row["player"], column["player"])) for column in players]
-            scores = [f"{100 * cell[0]:.0f}{f'/{cell[1]}' * games}" if cell else "·" for cell in cells]
-            cross.add_row(str(rank), *scores)
-        console.print(cross)
+    _crosstable(console, table)
     console.print()
-    for line in _explanations(table, asked, note):
-        console.print(Text(line), soft_wrap=True)
+    numbers_of = {row["player"]: str(rank) for rank, row in enumerate(players, 1)}
+
+    def show(line: str, style: str = "") -> None:
+        console.print(Text(wrapped(line, console.width) if console.is_terminal else line, style), soft_wrap=True)
+
+    for line in _explanations(table, asked, note, numbers_of):
+        show(line)
     for line in [*warnings, *_warnings(table)]:
-        console.print(Text(line, style="yellow"), soft_wrap=True)
+        show(line, "yellow")
     rated = [row for row in players if row["rating"] is not None and row["player"] in asked and row["against"]]
-    wide = [row["player"] for row in rated if row["high"] - row["low"] > 2 * within]
+    wide = [numbers_of[row["player"]] for row in rated if row["high"] - row["low"] > 2 * within]
     if wide:
-        line = f"wider than ± {within:g}, which more --games may narrow: {', '.join(wide)}"
-        console.print(Text(line, style="dim"), soft_wrap=True)
+        show(f"wider than ± {within:g}, which more --games may narrow: {_listed(wide)}", "dim")
 
 
-def _explanations(table: dict[str, Any], asked: Collection[str], note: str) -> Iterator[str]:
-    """What the numbers of a table are: on which scale, against whom, and what an interval says."""
+def _broken(name: str, width: int) -> str:
+    """A player's name in lines of at most `width` columns, each up to a slash or to where options begin."""
+    lines = [""]
+    for part in re.findall(r"[^/?&]*[/?&]?", name):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _crosstable(console: Console, table: dict[str, Any]) -> None:
+    """Print the score of each two players who met, and of each player's games with anybody who is not in the table."""
+    players = table["players"]
+    met: dict[tuple[str, str], tuple[float, int]] = {}  # points and games
+    for row in table["meetings"]:
+        points = row["wins"] + row["draws"] / 2
+        met[row["a"], row["b"]] = points, row["games"]
+        met[row["b"], row["a"]] = row["games"] - points, row["games"]
+    lines = []
+    for row in players:
+        cells = [met.get((row["player"], column["player"]), (0.0, 0)) for column in players]
+        points, games = row["wins"] + row["draws"] / 2, row["games"]
+        # A row of the ladder that ships does not count its games with newcomers.
+        rest = max(games - sum(games for _, games in cells), 0)
+        lines.append([*cells, (points - sum(points for points, _ in cells), rest)])
+    unlisted = any(cells[-1][1] for cells in lines)
+    titles = ["", *(str(rank) for rank in range(1, len(players) + 1)), *["others"] * unlisted]
+
+    def shown(with_games: bool) -> list[list[str]]:
+        return [
+            [str(rank)]
+            + [
+                f"{100 * points / games:.0f}{f'/{games}' * with_games}" if games else "·"
+                for points, games in cells[: len(titles) - 1]
+            ]
+            for rank, cells in enumerate(lines, 1)
+        ]
+
+    def fits(rows: list[list[str]]) -> bool:
+        return sum(max(map(len, column)) + GAP for column in zip(titles, *rows, strict=True)) - GAP <= console.width
+
+    if not (met or unlisted) or len(players) > CROSS:
+        return
+    games = fits(shown(True))
+    if not fits(shown(games)):
+        return
+    note = " (others: earlier games with players who are not listed)" if unlisted else ""
+    console.print(f"\nscore of the row in %{' / number of games' * games}{note}:")
+    cross = Table(box=None, pad_edge=False)
+    for title in titles:
+        cross.add_column(title, justify="right", no_wrap=True)
+    for texts in shown(games):
+        cross.add_row(*texts)
+    console.print(cross)
+
+
+def _explanations(
+    table: dict[str, Any], asked: Collection[str], note: str, numbers_of: Mapping[str, str]
+) -> Iterator[str]:
+    """What the numbers of a table are: on which scale, against whom, and what an interval says.
+
+    Args:
+        table: The table.
+        asked: The players that were named.
+        note: Why the ladder that ships is of no use here.
+        numbers_of: The number of each player in the table; a player without one goes by name.
+    """
     rows = [row for row in table["players"] if row["player"] in asked]
     kept = [row["player"] for row in rows if row["against"] is None]
     stay = f", where {_listed(kept)} keep{'s its rating' if len(kept) == 1 else ' their ratings'}" if kept else ""
@@ -200,8 +291,14 @@ def _explanations(table: dict[str, Any], asked: Collection[str], note: str) -> I
         yield "All of these players are on that ladder; --own-scale rates them by their games here."
     for row in rows:
         if row["against"] and row["rating"] is not None and row["player"] != table["anchor"]:
-            games = [f"{name} ({count:,} games)" for name, count in row["against"].items()]
-            yield f"{row['player']} was rated against {_listed(games)}."
+            met = list(row["against"].items())
+            games = [
+                f"{numbers_of.get(name, name)} ({count:,}{' games' * (not k)})" for k, (name, count) in enumerate(met)
+            ]
+            yield f"{numbers_of[row['player']]} was rated against {_listed(games)}."
+    unlisted = dict.fromkeys(name for row in rows for name in row["against"] or () if name not in numbers_of)
+    if unlisted:
+        yield f"Earlier games with players who are not listed count too: {_listed(list(unlisted))}."
 
 
 def _scale(table: dict[str, Any]) -> str:
@@ -252,12 +349,12 @@ def _progress() -> Progress:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m chesspg.ladder", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser("python -m chesspg.ladder", description=DESCRIPTION)
     add: Callable[..., Any] = parser.add_argument
-    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files; at least\n"
+    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files; at least "
         "two players in all, with --fixed at least one")  # fmt: skip
     add("--games", type=numbers.whole(0, numbers.GAMES), default=1000, metavar="N",
-        help="games of each player, earlier ones included; a player that has\n"
+        help="games of each player, earlier ones included; a player that has "
         "them still meets those that have not (default: 1000; 0 plays none)")  # fmt: skip
     add(
         "--within",
@@ -267,14 +364,14 @@ def _parser() -> argparse.ArgumentParser:
         help="stop at intervals of ± ELO (default: 40)",
     )
     scale: Callable[..., Any] = parser.add_mutually_exclusive_group().add_argument
-    scale("--fixed", action="store_true", help="rate newcomers by their games against opponents chosen from\n"
+    scale("--fixed", action="store_true", help="rate newcomers by their games against opponents chosen from "
         "the ladder that ships; --json then adds their rows to it")  # fmt: skip
-    scale("--own-scale", action="store_true", help="rate all players by their own games alone, also those that are\n"
+    scale("--own-scale", action="store_true", help="rate all players by their own games alone, also those that are "
         "on the ladder that ships")  # fmt: skip
     add("--results", type=Path, metavar="FILE",
-        help=f"where results are kept and added to\n(default: {roster.RUNS / 'ladder-GAME.json'})")  # fmt: skip
+        help=f"where results are kept and added to (default: {roster.RUNS / 'ladder-GAME.json'})")  # fmt: skip
     add("--seed", type=numbers.seed, default=0, metavar="N", help="of openings and of all moves (default: 0)")
-    add("--openings", help=f"each played twice: {FORMS}\n(default: an eighth of the squares, random:8 in chess)")
+    add("--openings", help=f"each played twice: {FORMS} (default: an eighth of the squares, random:8 in chess)")
     add(
         "--max-plies",
         type=numbers.plies,
@@ -288,8 +385,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes of each engine (default: 1)",
     )
-    add("--json", type=Path, metavar="FILE", help="write the ladder there")
-    add("--picture", type=Path, metavar="FILE", help="draw the ladder there, as SVG")
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the ladder there; a file that holds anything but a ladder is not replaced",
+    )
+    add(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="draw the ladder there, as SVG; a file that holds anything but such a picture is not replaced",
+    )
     add("--against", choices=list(AXES), default="updates", help="the picture's other axis (default: updates)")
     return parser
 

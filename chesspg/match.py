@@ -13,14 +13,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from chesspg.arena import numbers, ratings, roster
-from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, polite_interrupt, run, say
+from chesspg.arena.commands import (
+    INTERRUPTED,
+    Output,
+    Parser,
+    check_outputs,
+    check_writable,
+    one_line_errors,
+    polite_interrupt,
+    run,
+    say,
+    wrapped,
+)
 from chesspg.arena.expectations import Values
-from chesspg.arena.ladder.book import entry
-from chesspg.arena.match_file import load_match, save_match
+from chesspg.arena.ladder.book import entry, policy_path
+from chesspg.arena.match_file import is_match, load_match, save_match
 from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, openings_from_string, usual_openings
 from chesspg.arena.progress import Rate, progress
-from chesspg.arena.records.pgn import RESULTS, save_pgn, to_pgn
+from chesspg.arena.records.pgn import RESULTS, all_of_event, save_pgn, to_pgn
 from chesspg.games.game import Game
 from chesspg.players.player import Player
 
@@ -28,14 +39,16 @@ GAMES, MOST = 100, 10_000  # of a match if not given; the latter with --sprt, wh
 AT_ONCE = 1000  # pairs of games in progress; when they are over the result is saved and the test is evaluated
 SLOW = 25  # pairs of games in progress with an engine or a test …
 FOR_A_PROCESS = 4  # … but at least this many for each process, so that none is idle
+EVENT = "chesspg match"
+COLUMN = 18  # where the figures stand beside their names
 
 DESCRIPTION = f"""\
 Play a match between two players: each opening twice with colors swapped, all games at once.
 
-A player is one of: {roster.KNOWN}.
-A file may carry options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0 always plays the likeliest move.
-Any player can be weakened: 'greedy?random=0.3' moves at random three times in ten.
-Games are never adjudicated. The game is that of the policy files, or chess.
+A player is one of: {roster.KNOWN}. A file may carry options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0
+always plays the likeliest move. Any player can be weakened: 'greedy?random=0.3' moves at random three times in ten.
+
+Games are never adjudicated. The game is that of the policy files, else that of a module given by --import, else chess.
 """
 
 
@@ -47,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with polite_interrupt("interrupted: no result, nothing written"), ExitStack() as stack:
         with one_line_errors():
             _check(given)
-            game = roster.game_of((given.a, given.b))
+            game = roster.game_of((given.a, given.b), given.imported)
             source = usual_openings(game) if given.openings is None else given.openings
             openings = openings_from_string(source, game, games // 2, given.seed)
             a, b = stack.enter_context(roster.players((given.a, given.b), game, concurrency=given.concurrency))
@@ -90,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_match(given.json, settings, result)  # also if there was nothing left to play
         if given.pgn:
             save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
-    report(Console(highlight=False, soft_wrap=True), result, given.a, given.b, given.sprt)
+    report(Console(highlight=False), result, given.a, given.b, given.sprt, game)
     if interrupted:
         goes_on = f"the same command with --resume {kept} goes on" if kept else "with --json it could be resumed"
         say(f"interrupted after {result.games} of {games} games; {goes_on}")
@@ -103,7 +116,7 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
     texts = []
     for index, (position, reason) in enumerate(zip(result.positions, result.reasons, strict=True)):
         white, black = (b, a) if index % 2 else (a, b)
-        headers = {"Event": "chesspg match", "Date": date, "Round": f"{index // 2 + 1}.{index % 2 + 1}"}
+        headers = {"Event": EVENT, "Date": date, "Round": f"{index // 2 + 1}.{index % 2 + 1}"}
         outcome = round(2 * result.results[index] - 1) * (-1 if index % 2 else 1)
         headers |= {"White": white, "Black": black, "Result": "*" if reason == TRUNCATED else RESULTS[outcome]}
         why = result.forfeits.get(index)
@@ -120,8 +133,15 @@ def _centipawns(values: Values) -> list[int | None]:
     return [value if value is None else centipawns(value) for value in values]
 
 
-def report(console: Console, result: MatchResult, a: str, b: str, sprt: Sequence[float] | None = None) -> None:
-    """Print the result of a match, from A's side."""
+def report(
+    console: Console,
+    result: MatchResult,
+    a: str,
+    b: str,
+    sprt: Sequence[float] | None = None,
+    game: Game | None = None,
+) -> None:
+    """Print the result of a match, from A's side; lines are wrapped only on a terminal."""
     score, elo = result.score_interval, result.elo_interval
     ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
     rows = {
@@ -144,11 +164,20 @@ def report(console: Console, result: MatchResult, a: str, b: str, sprt: Sequence
         rows["forfeits"] = f"{by_a} by {a}, {by_b} by {b}, counted as losses"
     if sprt:
         rows["SPRT"] = _sprt_row(result.sprt(*sprt), *sprt)
-    console.print(Text(f"{a} against {b}", style="bold"))
+
+    def show(name: str, value: str, style: str = "") -> None:
+        line = f"{name:<{COLUMN}}{value}" if name else value
+        text = Text(
+            wrapped(line, console.width, " " * len(name and " " * COLUMN)) if console.is_terminal else line, style
+        )
+        text.stylize("bold", 0, len(name))
+        console.print(text, soft_wrap=True)
+
+    show("", f"{a} against {b}{f', {game.name}' if game else ''}", "bold")
     for name, value in rows.items():
-        console.print(Text.assemble((name.ljust(18), "bold"), value))
+        show(name, value)
     if abs(result.elo) == max(map(abs, elo)):
-        console.print(Text("An Elo of ±1200 stands for anything beyond it.", style="dim"))
+        show("", "An Elo of ±1200 stands for anything beyond it.", "dim")
 
 
 def _sprt_row(test: ratings.Sprt, elo0: float, elo1: float) -> str:
@@ -179,9 +208,15 @@ def _check(given: argparse.Namespace) -> None:
             ratings.sprt((), *given.sprt)
         except ValueError as error:
             raise ValueError(f"--sprt: {error}") from None
-    for path in (given.pgn, given.json, given.resume):
-        if path:
-            check_writable(path)
+    outputs = []
+    if given.pgn:
+        outputs.append(Output("--pgn", given.pgn, lambda path: all_of_event(path, EVENT)))
+    if given.json:
+        outputs.append(Output("--json", given.json, is_match))
+    read = {f"player {text}": policy_path(text) for text in (given.a, given.b)}
+    check_outputs(outputs, read | {"--openings": Path(given.openings) if given.openings else None})
+    if given.resume:
+        check_writable(given.resume)
 
 
 def _progress() -> Progress:
@@ -191,7 +226,7 @@ def _progress() -> Progress:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m chesspg.match", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser("python -m chesspg.match", description=DESCRIPTION)
     parser.add_argument("a", metavar="A", help="a player; results are from its side")
     parser.add_argument("b", metavar="B", help="its opponent")
     parser.add_argument(
@@ -203,21 +238,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--openings",
         metavar="FROM",
-        help=f"{FORMS}\n(default: balanced, which ships with chesspg, in chess, and else random plies)",
+        help=f"{FORMS} (default: balanced, which ships with chesspg, in chess, and else random plies)",
     )
     parser.add_argument(
         "--sprt",
         type=numbers.number(-ratings.BOUND, ratings.BOUND),
         nargs=2,
         metavar=("ELO0", "ELO1"),
-        help="stop when a sequential test with 5%% errors decides whether A is\nELO1 stronger than B or only ELO0",
+        help="stop when a sequential test with 5%% errors decides whether A is ELO1 stronger than B or only ELO0",
     )
     parser.add_argument("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
     parser.add_argument(
         "--max-plies",
         type=numbers.plies,
         metavar="P",
-        help="stop longer games and count them as draws, reported separately\n(default: never)",
+        help="stop longer games and count them as draws, reported separately (default: never)",
     )
     parser.add_argument(
         "--concurrency",
@@ -227,19 +262,23 @@ def _parser() -> argparse.ArgumentParser:
         help="processes of an engine side by side (default: 1)",
     )
     parser.add_argument(
-        "--pgn", metavar="FILE", type=Path, help="write the games there; an existing file\nis replaced at the end"
+        "--pgn",
+        metavar="FILE",
+        type=Path,
+        help="write the games there; a file that match wrote is replaced at the end, any other is not",
     )
     parser.add_argument(
         "--json",
         metavar="FILE",
         type=Path,
-        help="write the result there, also during the match; an existing\nfile is replaced after the first games",
+        help="write the result there, also during the match; a file that match wrote is replaced after the first "
+        "games, any other is not",
     )
     parser.add_argument(
         "--resume",
         metavar="FILE",
         type=Path,
-        help="go on with the match in that --json file; players and settings\nmust be the same, --games may be larger",
+        help="go on with the match in that --json file; players and settings must be the same, --games may be larger",
     )
     return parser
 

@@ -34,6 +34,7 @@ Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; h
 PLAYER is one of:
 {roster.TABLE}
 ({names_told()}).
+
 If none is named, it is the newest run under ./{roster.RUNS}, or else the strongest policy that ships.
 """
 PERSON = "you"
@@ -303,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stack.callback(loader.shutdown, wait=False)  # whoever leaves does not wait for an import
         with one_line_errors():
             text = given.player or _default()
-            game = roster.game_of([text])  # reads the header: a bad file is reported at once
+            game = roster.game_of([text], given.imported)  # reads the header: a bad file is reported at once
             is_policy = _is_policy(text)
             if given.temperature is not None:
                 text = _with_temperature(text, given.temperature, is_policy)
@@ -375,7 +376,7 @@ def _line_editing() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m chesspg.play", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser("python -m chesspg.play", description=DESCRIPTION)
     parser.add_argument("player", metavar="PLAYER", nargs="?", help="whom to play against")
     parser.add_argument("--color", choices=("white", "black", "random"), default="white", help="yours (default: white)")
     parser.add_argument(
@@ -387,7 +388,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed",
         type=numbers.seed,
-        help="the same number gives the same replies again\n(default: other replies each time)",
+        help="the same number gives the same replies again (default: other replies each time)",
     )
     parser.add_argument("--fen", metavar="FEN", help="the position to start from")
     return parser

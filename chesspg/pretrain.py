@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.resume:
         changes = {name: getattr(given, name) for name in ("epochs", "max_time") if getattr(given, name) is not None}
-        kept = vars(given).keys() - {"resume", "epochs", "max_time"}
+        kept = vars(given).keys() - {"resume", "epochs", "max_time", "imported"}
         others = sorted(name for name in kept if getattr(given, name) != parser.get_default(name))
         if others:
             extra = ", ".join("files" if name == "files" else f"--{name.replace('_', '-')}" for name in others)
@@ -124,9 +124,7 @@ def _results(text: str) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        "python -m chesspg.pretrain", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = Parser("python -m chesspg.pretrain", description=DESCRIPTION)
     parser.add_argument(
         "files",
         metavar="GAMES.pgn",

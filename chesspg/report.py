@@ -102,17 +102,17 @@ def _is_page(path: Path) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser("python -m chesspg.report", description=DESCRIPTION, formatter_class=argparse.RawTextHelpFormatter)
+    parser = Parser("python -m chesspg.report", description=DESCRIPTION)
     parser.add_argument("paths", metavar="RUN|GAMES.pgn", nargs="*", type=Path, help="a run folder or a file of games")
     parser.add_argument(
         "--policy", metavar="POLICY", default="",
-        help="which policy looks at the games of PGN files: a policy file,\n.ckpt, run folder or name of a policy that "
-        "ships (default: the newest\nrun of that game under ./checkpoints, or else the strongest that ships)",
+        help="which policy looks at the games of PGN files: a policy file, .ckpt, run folder or name of a policy that "
+        "ships (default: the newest run of that game under ./checkpoints, or else the strongest that ships)",
     )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FILE", type=Path,
-        help="where the page goes; a page that is there is replaced, any other\nfile is not (default: RUN/report.html "
-        "for a run, GAMES.html beside\na PGN file, ./report.html for several)",
+        help="where the page goes; a page that is there is replaced, any other file is not (default: RUN/report.html "
+        "for a run, GAMES.html beside a PGN file, ./report.html for several)",
     )  # fmt: skip
     return parser
 

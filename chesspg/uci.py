@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import RawTextHelpFormatter
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -23,7 +22,7 @@ under ./checkpoints, or else the strongest policy that ships.
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    parser = Parser("python -m chesspg.uci", description=DESCRIPTION, formatter_class=RawTextHelpFormatter)
+    parser = Parser("python -m chesspg.uci", description=DESCRIPTION)
     parser.add_argument("policy", metavar="POLICY", nargs="?", default="", help="what plays")
     name = parser.parse_args(arguments).policy
     if name and not os.path.exists(name) and name not in shipped_policies():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,9 @@ def test_a_mistake_is_one_line(
     assert words in told.err
     assert told.out == ""
     assert sorted(path.name for path in folder.iterdir()) == ["small.yaml"]
+
+
+def test_a_file_of_anything_else_is_not_replaced(folder: Path, refused: Callable[..., None]) -> None:
+    Path("notes.json").write_text('{"my": "notes"}')
+    refused(bench.main, ["--json", "notes.json"], ("notes.json holds something other than what --json writes",))
+    assert Path("notes.json").read_text() == '{"my": "notes"}'

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,16 @@ def test_a_mistake_is_one_line(
     assert told.err.count("\n") == 1
     assert words in told.err
     assert told.out == ""
+
+
+@pytest.mark.parametrize("option", [["--json", "notes"], ["--pictures", "."]])
+def test_a_file_of_anything_else_is_not_replaced(
+    option: list[str], refused: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("notes", "gradient.svg"):
+        Path(name).write_text("my notes")
+    refused(estimators.main, option, (f"holds something other than what {option[0]} writes",))
+    assert {path.name: path.read_text() for path in Path().iterdir()} == dict.fromkeys(
+        ("notes", "gradient.svg"), "my notes"
+    )

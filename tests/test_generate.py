@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +108,40 @@ def test_bad_input_is_one_line_and_exit_code_two(
     assert line.startswith("error: ")
     for word in words:
         assert word in line
-    assert {entry.name: entry.read_text() for entry in tmp_path.glob("[!.]*")} == {"old.pgn": "old"}
+    assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"old.pgn": "old"}
+
+
+def test_an_imported_game_without_a_policy(
+    tmp_path: Path, refused: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose games do not get into a file with games of chess, nor chess into theirs."""
+    path, other = tmp_path / "tic_tac_toe.pgn", tmp_path / "chess.pgn"
+    command = ["--player", "random", "--games", "3", "--max-plies", "20"]
+    module = ["--import", "chesspg.games.tic_tac_toe"]
+    assert generate.main([*command, *module, "--pgn", str(path)]) == 0
+    assert generate.main([*command, "--pgn", str(other)]) == 0
+    assert path.read_text().count('[Variant "tic-tac-toe"]\n') == 3
+    capsys.readouterr()
+    before = path.read_bytes(), other.read_bytes()
+    more = ["--player", "random", "--games", "6", "--resume", "--pgn"]
+    refused(generate.main, [*more, str(path)], ('have [Variant "tic-tac-toe"]; expected games of chess',))
+    refused(generate.main, [*more, str(other), *module], ("so they are of chess; expected games of tic-tac-toe",))
+    assert (path.read_bytes(), other.read_bytes()) == before
+    assert generate.main([*more, str(path), *module]) == 0
+    assert path.read_text().count('[Variant "tic-tac-toe"]\n') == 6
+
+
+def test_a_file_of_other_players_names_them(tmp_path: Path, refused: Callable[..., None]) -> None:
+    path = tmp_path / "games.pgn"
+    two = ["--player", "greedy", "--player", "greedy?random=0.5", "--max-plies", "4", "--pgn", str(path)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert generate.main([*two, "--games", "5"]) == 0
+        lock = path.with_name(".games.pgn.lock")
+        lock.unlink(missing_ok=True)
+        wanted = ("expected 'random'", "go on with --player greedy --player 'greedy?random=0.5', or name another file")
+        refused(generate.main, ["--player", "random", "--games", "9", "--resume", "--pgn", str(path)], wanted)
+        assert not lock.exists()
+        assert generate.main([*two, "--games", "6", "--resume"]) == 0
 
 
 def test_two_at_once_do_not_write_the_same_games(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -163,6 +165,103 @@ def test_ctrl_c_keeps_what_was_played(
     assert [path.name for path in Path("checkpoints").glob("[!.]*")] == ["ladder-tic-tac-toe.json"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--json", "notes"], ("notes holds something other than what --json writes", "left as it is")),
+        (["--picture", "notes"], ("notes holds something other than what --picture writes",)),
+        (["--json", "run/first.safetensors"], ("is the file of player run/first.safetensors, which is left",)),
+        (["--picture", "run/last.safetensors"], ("is the file of player run/last.safetensors",)),
+        (["--picture", "l.json"], ("l.json holds something other",)),
+        (["--json", "l.svg"], ("l.svg holds something other",)),
+        (["--picture", "other.svg"], ("other.svg holds something other",)),
+        (["--json", "new", "--picture", "./new"], ("--json and --picture are both new",)),
+        (["--json", "book", "--results", "book"], ("--json book is the file of --results",)),
+        (["--picture", "checkpoints/ladder-tic-tac-toe.json"], ("is the file of --results",)),
+    ],
+)
+def test_no_file_of_anything_else_is_replaced(
+    run: Path, refused: Callable[..., None], capsys: pytest.CaptureFixture[str], arguments: list[str], words: tuple[str]
+) -> None:
+    Path("notes").write_text("my notes")
+    Path("other.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>')
+    command = [str(run), "random", "--games", "2"]
+    for _ in range(2):  # what it wrote itself is replaced
+        assert ladder.main([*command, "--json", "l.json", "--picture", "l.svg"]) == 0
+    capsys.readouterr()
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    refused(ladder.main, [*command, *arguments], words)
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_a_refused_ladder_leaves_nothing(run: Path, refused: Callable[..., None]) -> None:
+    Path("notes").write_text("my notes")
+    for arguments in (["--json", "notes"], ["--results", "a/b.json", "--openings", "random:x"]):
+        refused(ladder.main, ["run", "random", *arguments], ())
+    assert sorted(path.name for path in Path().iterdir()) == ["notes", "run"]
+
+
+def test_an_imported_game_without_a_policy(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = ["--import", "chesspg.games.tic_tac_toe"]
+    assert ladder.main(["random", "greedy", "--games", "2", *module]) == 0
+    assert "no ladder of tic-tac-toe ships" in capsys.readouterr().out
+    assert Path("checkpoints/ladder-tic-tac-toe.json").is_file()
+
+
+def test_long_names_break_at_slashes_and_no_number_breaks() -> None:
+    """Thirteen policies of one folder on a terminal of 80 columns."""
+    folder = "checkpoints/connect_four-20261126-153135/pool"
+    names = [f"{folder}/{k:06}-5b484b4b.safetensors" for k in range(13)]
+    meeting = {"wins": 20, "draws": 0, "losses": 20, "games": 40, "score": 0.5}
+    rows = [
+        {"player": name, "rating": 0.0, "low": -123.0, "high": 123.0, "forfeits": 0, "wins": 20 * n, "draws": 0}
+        | {"losses": 20 * n, "games": 40 * n, "score": 0.5, "against": against}
+        for name, n, against in (
+            (names[0], 12, dict.fromkeys(names[1:], 40)),
+            *((name, 1, {names[0]: 40}) for name in names[1:]),
+        )
+    ]
+    meetings = [{"a": names[0], "b": name, **meeting} for name in names[1:]]
+    table = {"players": rows, "meetings": meetings, "cycles": [], "misfits": [], "scale": "own", "anchor": names[12]}
+    console = ladder.Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None, highlight=False)
+    ladder.report(console, table, set(names), 40)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())  # type: ignore[attr-defined]
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split() for line in lines[1:4]] == [
+        ["1", "checkpoints/", "0", "-123", "to", "123", "480", "50.0%", "0%"],
+        ["connect_four-20261126-153135/pool/"],
+        ["000000-5b484b4b.safetensors"],
+    ]
+    assert "1 was rated against 2 (40 games), 3 (40), 4 (40), 5 (40), 6 (40)," in shown
+    assert "13 was rated" not in shown  # the anchor
+    assert "narrow: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,\n11, 12 and 13\n" in shown
+    assert shown.count(folder.partition("/")[0]) == len(names) + 1  # in the table, and of the anchor
+
+
+def test_each_row_accounts_for_all_games(on_the_ladder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also for those with opponents that --fixed chose, who are not named afterwards."""
+    assert ladder.main(["run/last.safetensors", "--fixed", "--games", "80", "--within", "1"]) == 0
+    book = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
+    names = {one["key"]: one["player"] for one in book["players"]}
+    games = {names[chunk[side]]: 2 * sum(chunk["pairs"]) for chunk in book["chunks"] for side in "ab"}
+    met = [name for name in games if name != "run/last.safetensors"]
+    assert len(met) == 2
+    capsys.readouterr()
+    own = ["--own-scale", "--games", "0", "--json", "l.json"]
+    assert ladder.main(["run/last.safetensors", met[0], *own]) == 0
+    shown = capsys.readouterr().out
+    table = json.loads(Path("l.json").read_text())
+    rank = 1 + [row["player"] for row in table["players"]].index("run/last.safetensors")
+    score = shown.partition("score of the row")[2]
+    assert score.startswith(" in % / number of games (others: earlier games with players who are not listed):")
+    cells = score.splitlines()[1 + rank].split()[1:]
+    assert [int(cell.partition("/")[2] or 0) for cell in cells] == [40 * (rank == 2), 40 * (rank == 1), 40]
+    assert f"Earlier games with players who are not listed count too: {met[1]}.\n" in shown
+    assert ladder.main(["run/last.safetensors", *met, *own]) == 0
+    assert "not listed" not in capsys.readouterr().out
+
+
 def test_results_that_can_not_be_kept_are_one_line(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,7 +294,7 @@ def test_newcomers_meet_the_ladder_that_ships(
     assert ladder.main([*command, "--games", "80"]) == 0
     assert sum(played) == 160  # eighty are too few
     told = capsys.readouterr().out
-    assert "wider than ± 60, which more --games may narrow: run/" in told
+    assert "wider than ± 60, which more --games may narrow: " in told
     assert ladder.main([*command, "--games", "5000"]) == 0
     count, told = sum(played), capsys.readouterr().out
     assert count > 160
@@ -290,10 +389,11 @@ def test_players_of_the_ladder_that_ships_keep_their_ratings(
     assert len(set(new["against"]) & {"random", "greedy", "copy.safetensors"}) == 2
     assert (table["scale"], table["anchor"]) == ("shipped", "random")
     assert "Elo on the scale of the ladder that ships, where " in shown
-    assert "run/last.safetensors was rated against " in shown
+    ranks = {row["player"]: rank for rank, row in enumerate(table["players"], 1)}
+    assert f"{ranks['run/last.safetensors']} was rated against " in shown
     assert "sampling error" in shown
     for name, games in new["against"].items():
-        assert f"{name} ({games} games)" in shown
+        assert re.search(rf"[ ,]{ranks.get(name, re.escape(name))} \({games}( games)?\)", shown)
     # What --fixed plays goes into the same file and counts; nobody whose rating stays has to be named.
     assert ladder.main(["run/last.safetensors", "--fixed", "--games", "160"]) == 0
     assert ladder.main(["run/last.safetensors", "copy.safetensors", "--games", "0", "--json", "l.json"]) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -34,7 +36,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
-    pgn.write_text("old")
+    pgn.touch()  # as of mktemp
     command = [sys.executable, "-m", "chesspg.match", "greedy", "random", "--games", "4", "--seed", "3"]
     done = subprocess.run([*command, "--pgn", str(pgn), "--json", str(result)], capture_output=True, text=True)
     assert done.returncode == 0
@@ -58,6 +60,61 @@ def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     scores = [points[game.headers["Result"]] for game in games]
     assert (scores[0] + scores[2] + 2 - scores[1] - scores[3]) / 4 == told["score"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["games.pgn", "result.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--json", "run/last.safetensors"], ("is the file of player run, which is left as it is",)),
+        (["--pgn", "link.pgn"], ("--pgn link.pgn is the file of player run",)),
+        (["--json", "notes"], ("notes holds something other than what --json writes", "name another file")),
+        (["--pgn", "notes"], ("notes holds something other than what --pgn writes",)),
+        (["--json", "others.json"], ("others.json holds something other",)),
+        (["--json", "games.pgn"], ("games.pgn holds something other than what --json",)),
+        (["--pgn", "result.json"], ("result.json holds something other than what --pgn",)),
+        (["--pgn", "mixed.pgn"], ("mixed.pgn holds something other",)),
+        (["--pgn", "same.x", "--json", "./same.x"], ("--pgn and --json are both same.x; expected a file for each",)),
+        (["--openings", "games.pgn", "--pgn", "games.pgn"], ("--pgn games.pgn is the file of --openings",)),
+        (["--resume", "result.json", "--pgn", "result.json"], ("result.json holds something other",)),
+    ],
+)
+def test_no_file_of_anything_else_is_replaced(
+    run: Path, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: tuple[str]
+) -> None:
+    monkeypatch.chdir(run.parent)
+    Path("link.pgn").symlink_to("run/last.safetensors")
+    Path("notes").write_text("my notes")
+    Path("others.json").write_text('{"a": 1, "b": 2, "game": "chess"}')
+    command = ["random", "random", "--games", "2", "--max-plies", "4", "--openings", "random:2"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert match.main([*command, "--pgn", "games.pgn", "--json", "result.json"]) == 0
+        assert match.main([*command, "--pgn", "games.pgn", "--json", "result.json"]) == 0  # its own files are replaced
+    Path("mixed.pgn").write_text(Path("games.pgn").read_text() + '[Event "Linares"]\n\n1. e4 *\n\n')
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    refused(match.main, ["run", "random", "--games", "2", *arguments], words)
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_an_imported_game_without_a_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["random", "greedy", "--games", "4", "--import", "chesspg.games.tic_tac_toe"]
+    assert match.main(arguments) == 0
+    assert "random against greedy, tic-tac-toe\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [100, 50])
+def test_on_a_terminal_lines_end_between_words(width: int) -> None:
+    result = MatchResult((0.0,) * 4, ("startpos",) * 4, (TRUNCATED, *["checkmate"] * 3), 1.0)
+    texts = []
+    for console in (
+        match.Console(highlight=False, file=io.StringIO(), width=width, force_terminal=True, color_system=None),
+        match.Console(highlight=False, file=io.StringIO(), width=width),
+    ):
+        match.report(console, result, "x", "y", game=Chess())
+        texts.append(console.file.getvalue())  # type: ignore[attr-defined]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", texts[0])
+    assert max(map(len, plain.splitlines())) <= width
+    assert plain.split() == texts[1].split()
+    assert "0.0% drawn by the rules\n" in texts[1]  # whole lines where no terminal wraps them
 
 
 def test_a_policy_at_two_temperatures(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,17 +238,19 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 def test_ctrl_c_at_once_overwrites_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    interrupted(monkeypatch, 0)
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
-    pgn.write_text("old")
-    result.write_text("old")
+    assert match.main(["random", "random", "--games", "2", "--pgn", str(pgn), "--json", str(result)]) == 0
+    capsys.readouterr()
+    interrupted(monkeypatch, 0)
+    command = ["random", "random", "--pgn", str(pgn), "--json", str(result)]
+    before = pgn.read_text(), result.read_text()
     with pytest.raises(SystemExit) as caught:
-        match.main(["random", "random", "--pgn", str(pgn), "--json", str(result)])
+        match.main(command)
     assert caught.value.code == 130
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.strip().splitlines() == ["interrupted: no result, nothing written"]
-    assert (pgn.read_text(), result.read_text()) == ("old", "old")
+    assert (pgn.read_text(), result.read_text()) == before
     assert sorted(tmp_path.iterdir()) == [pgn, result]
 
 

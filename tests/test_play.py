@@ -344,7 +344,7 @@ class Twice(TicTacToe):
 
 
 def test_a_game_in_which_a_player_moves_twice(monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
-    monkeypatch.setattr("chesspg.arena.roster.game_of", lambda texts: Twice())
+    monkeypatch.setattr("chesspg.arena.roster.game_of", lambda texts, imported: Twice())
     told = person.types("fen\na1\n", "random", "--seed", "1")
     assert told.count("random plays") == 2
     assert "has no FEN" not in told  # a legal move comes before a command of that name

@@ -7,14 +7,17 @@ import atexit
 import contextlib
 import importlib
 import os
+import re
 import signal
 import sys
+import textwrap
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import combinations, groupby
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from chesspg.arena import interrupts
 
@@ -222,10 +225,48 @@ def search_here() -> None:
         sys.path.append(os.getcwd())
 
 
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """Text in lines of at most `width` columns, all but the first behind `indent`; a word is never cut."""
+    return textwrap.fill(text, max(width, 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps at the terminal's width: paragraphs as a whole, indented lines of a description each for itself."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks = []
+        for block in text.strip("\n").split("\n\n"):
+            lines: list[str] = []
+            for indented, some in groupby(block.split("\n"), lambda line: line[:1].isspace()):
+                rows = list(some)
+                lines += [_wrapped_row(row, width) for row in rows] if indented else [wrapped("\n".join(rows), width)]
+            blocks.append("\n".join(lines))
+        return textwrap.indent("\n\n".join(blocks), indent)
+
+    def _format_usage(self, *args: Any, **kwargs: Any) -> str:
+        text = super()._format_usage(*args, **kwargs)
+        first, *rest = text.rstrip("\n").split("\n")
+        if max(map(len, rest), default=0) <= self._width:
+            return text
+        # argparse indents by the command's name even where an option then has no room.
+        return "\n".join([first, *(f"{'':7}{line.strip()}" for line in rest)]) + "\n\n"
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped(" ".join(text.split()), width).split("\n")
+
+
+def _wrapped_row(line: str, width: int) -> str:
+    """An indented line; what follows two or more blanks in it is its second column, which stays one."""
+    column = re.match(r"\s+\S+(?: \S+)*\s{2,}(?=\S)", line)
+    hang = column.end() if column else len(line) - len(line.lstrip()) + 2
+    return wrapped(line, width, " " * (hang if hang <= width - 24 else 4))
+
+
 class _Import(argparse.Action):
     """Imports a module when its option is read, before the command looks at any policy."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
         search_here()
         try:
             importlib.import_module(values)
@@ -236,17 +277,20 @@ class _Import(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line. All commands have its option --import."""
+    """An argument parser whose complaints are one line and whose help fits the terminal.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    All commands have its option --import; `imported` of what was parsed is the names of those modules.
+    """
+
+    def __init__(self, prog: str, **kwargs: Any) -> None:
+        super().__init__(prog, formatter_class=_Help, **kwargs)
         self.add_argument(
             "--import",
             action=_Import,
-            default=argparse.SUPPRESS,
-            dest=argparse.SUPPRESS,
+            default=(),
+            dest="imported",
             metavar="MODULE",
-            help="import a module first, such as my_module with a game or network\nof one's own, which policies need",
+            help="import a module first, such as my_module with a game or network of one's own, which policies need",
         )
 
     def error(self, message: str) -> NoReturn:
@@ -261,6 +305,8 @@ def check_writable(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected the name of a file")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is a device or a pipe; expected the name of a file")
     if not path.parent.is_dir():
         raise ValueError(f"{path}: there is no folder {path.parent}")
     # Files are written beside their place and then moved there, so the folder must be writable, not the file.
@@ -270,3 +316,51 @@ def check_writable(path: str | Path) -> None:
     except OSError as error:
         raise ValueError(f"{path} can't be written: {error.strerror}") from None
     probe.unlink()
+
+
+class Output(NamedTuple):
+    """A file that a command writes."""
+
+    option: str  # such as --json
+    path: Path
+    ours: Callable[[Path], bool]  # whether a file that exists is one that this option wrote
+
+
+def check_outputs(outputs: Sequence[Output], inputs: Mapping[str, Path | None]) -> None:
+    """Raise OSError or ValueError if a command can't write its files, or would lose anything by it. Changes nothing.
+
+    A file that exists is replaced only if it is empty or what the same option of the command wrote before.
+
+    Args:
+        outputs: The files that the command writes; no file may stand for two of them.
+        inputs: Files that the command reads, by what they are for messages; none of them is ever replaced.
+    """
+    for option, path, _ in outputs:
+        check_writable(path)
+        for what, read in inputs.items():
+            if read is not None and _same(path, read):
+                raise ValueError(f"{option} {path} is the file of {what}, which is left as it is; name another file")
+    for (one, path, _), (other, second, _) in combinations(outputs, 2):
+        if _same(path, second):
+            raise ValueError(f"{one} and {other} are both {path}; expected a file for each")
+    for option, path, ours in outputs:
+        if path.exists() and path.stat().st_size and not ours(path):
+            raise ValueError(
+                f"{path} holds something other than what {option} writes; it is left as it is; name another file with "
+                f"{option}"
+            )
+
+
+def _same(a: Path, b: Path) -> bool:
+    return a.resolve() == b.resolve() or (a.exists() and b.exists() and a.samefile(b))
+
+
+def json_has(path: Path, keys: set[str]) -> bool:
+    """Whether a file is JSON, an object with all these keys."""
+    from chesspg.policy.container import parse_json
+
+    try:
+        found = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(found, dict) and keys <= found.keys()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import chess
 import numpy as np
 
+from chesspg.arena.commands import json_has
 from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game, Games, split_position
@@ -45,6 +46,11 @@ def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResul
     lines = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in played)  # a game a line
     text = f'{head},\n  "played": [\n    {lines}\n  ]\n}}\n'
     write_text(path, text)
+
+
+def is_match(path: Path) -> bool:
+    """Whether a file is one that `save_match` wrote."""
+    return json_has(path, {"a", "b", "game", "seed", "pentanomial", "played"})
 
 
 def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence[str], game: Game) -> MatchResult:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +88,7 @@ KINDS: dict[str, Kind] = {
     "file": Kind(
         "a policy file, .ckpt, run folder or name of a policy that ships",
         "RUN?temperature=0.5",
-        "a policy file, .ckpt, run folder or policy that ships",
+        "a policy file, .ckpt, run folder or shipped policy",
         _policy,
         {"temperature": numbers.temperature},
         _policy_game,
@@ -135,10 +137,21 @@ def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int 
         yield made
 
 
-def game_of(texts: Iterable[str]) -> Game:
-    """The game that all these players play: that of their policy files, or chess if they play anything.
+def game_of(texts: Iterable[str], imported: Sequence[str] = ()) -> Game:
+    """The game that all these players play: that of their policy files, else of an imported module, else chess.
 
-    Reads headers only and imports no torch. Raises ValueError as `player_from_string`, and if two disagree.
+    Reads headers only and imports no torch.
+
+    Args:
+        texts: The players.
+        imported: Names of modules that the user imported, whose game players without a policy play.
+
+    Returns:
+        The game.
+
+    Raises:
+        ValueError: As `player_from_string`; two policies are of different games; the modules define several games, or
+            one that can't be built without arguments, and no player is a policy.
     """
     first: tuple[str, Game] | None = None
     for text in texts:
@@ -149,7 +162,35 @@ def game_of(texts: Iterable[str]) -> Game:
         if first and files.describe(first[1]) != files.describe(game):
             raise ValueError(f"{first[0]} plays {first[1].name} and {text} plays {game.name}; both must play one game")
         first = first or (text, game)
-    return first[1] if first else Chess()
+    return first[1] if first else _imported_game(imported)
+
+
+def _imported_game(modules: Sequence[str]) -> Game:
+    """The one game that these modules define or have from elsewhere, chess if there is none."""
+    kinds: list[type[Game]] = []
+    for module in modules:
+        held = [thing for thing in vars(sys.modules[module]).values() if inspect.isclass(thing)]
+        games = [one for one in held if issubclass(one, Game) and not inspect.isabstract(one)]
+        own = [one for one in games if one.__module__ == module]
+        kinds += own or [one for one in games if not one.__module__.startswith("chesspg.")]
+    kinds = list(dict.fromkeys(kinds))
+    if not kinds:
+        return Chess()
+    where = f"--import {' --import '.join(modules)}"
+    names = ", ".join(one.__name__ for one in kinds)
+    if len(kinds) > 1:
+        raise ValueError(f"{where} defines several games, {names}; name a policy, which says which of them is played")
+    try:
+        inspect.signature(kinds[0]).bind()
+    except TypeError as error:
+        raise ValueError(
+            f"{where} defines the game {names}, which can't be built without arguments ({error}); name a policy, which "
+            "says how the game is built"
+        ) from None
+    try:
+        return kinds[0]()
+    except Exception as error:  # whatever a user's class raises
+        raise ValueError(f"{where}: {names}() raised {type(error).__name__}: {error}") from error
 
 
 def policy_of(text: str) -> tuple[str, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -11,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from chesspg.__main__ import COMMANDS
 from chesspg.arena.commands import (
     Busy,
+    Output,
     Parser,
+    check_outputs,
     check_writable,
     interrupt_later,
+    json_has,
     one_line_errors,
     only_one,
     polite_interrupt,
@@ -136,6 +141,10 @@ def test_writable_or_not(tmp_path: Path) -> None:
         check_writable(tmp_path / "nowhere" / "new.json")
     with pytest.raises(ValueError, match="there is no folder"):
         check_writable(there / "new.json")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ValueError, match="is a device or a pipe"):
+            check_writable(tmp_path / "pipe")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
@@ -173,7 +182,8 @@ def test_a_module_of_ones_own_is_imported_first(
     monkeypatch.setattr("sys.path", [one for one in sys.path if one])  # as of a console script
     (tmp_path / "my_own_game.py").write_text("")
     (tmp_path / "my_broken_game.py").write_text("1 / 0")
-    Parser("x").parse_args(["--import", "my_own_game"])
+    assert Parser("x").parse_args(["--import", "my_own_game"]).imported == ("my_own_game",)
+    assert Parser("x").parse_args([]).imported == ()
     assert "my_own_game" in sys.modules
     for name, said in (
         ("my_missing_game", "No module named 'my_missing_game'; modules are searched in the current folder"),
@@ -185,3 +195,83 @@ def test_a_module_of_ones_own_is_imported_first(
         error = capsys.readouterr().err
         assert error.startswith(f"error: --import {name}: {said}")
         assert error.count("\n") == 1
+
+
+def test_only_what_the_command_wrote_is_replaced(tmp_path: Path) -> None:
+    def ours(path: Path) -> bool:
+        return path.read_text() == "ours"
+
+    new, empty, earlier, notes = (tmp_path / name for name in ("new", "empty", "earlier", "notes"))
+    empty.touch()
+    earlier.write_text("ours")
+    notes.write_text("notes")
+    check_outputs([Output("--a", new, ours), Output("--b", empty, ours), Output("--c", earlier, ours)], {"x": notes})
+    with pytest.raises(ValueError, match=r"notes holds something other than what --a writes; it is left as it is"):
+        check_outputs([Output("--a", notes, ours)], {})
+    (tmp_path / "folder").mkdir()
+    same = tmp_path / "folder" / ".." / "new"
+    with pytest.raises(ValueError, match=r"--a and --b are both .*new; expected a file for each"):
+        check_outputs([Output("--a", new, ours), Output("--b", same, ours)], {})
+    link, hard = tmp_path / "link", tmp_path / "hard"
+    link.symlink_to(earlier)
+    os.link(earlier, hard)
+    for other in (link, hard):
+        with pytest.raises(ValueError, match="are both"):
+            check_outputs([Output("--a", earlier, ours), Output("--b", other, ours)], {})
+        with pytest.raises(ValueError, match=f"--a .*{other.name} is the file of player x, which is left as it is"):
+            check_outputs([Output("--a", other, ours)], {"player x": earlier, "y": None})
+    with pytest.raises(ValueError, match="there is no folder"):
+        check_outputs([Output("--a", tmp_path / "nowhere" / "new", ours)], {})
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "earlier", "notes", "folder", "link", "hard"}
+
+
+def test_json_of_a_command(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for text, known in (('{"a": 1, "b": 2}', True), ('{"a": 1}', False), ("[]", False), ("{", False), ("é", False)):
+        path.write_text(text, encoding="latin-1")
+        assert json_has(path, {"a", "b"}) == known
+
+
+HELP = """\
+A first paragraph that is long enough to be wrapped,
+of two lines.
+
+  name                a row of a table with a description that is long
+  chesspg x --y file  another one
+and what follows it.
+"""
+
+
+@pytest.mark.parametrize("width", [100, 60, 44])
+def test_help_fits_the_terminal_and_cuts_no_word(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    parser = Parser("python -m chesspg.something", description=HELP)
+    words = "a drawn-out explanation, with my-run?x=0.3 in it, of what it is"
+    parser.add_argument("--an-option", choices=("updates", "games", "plies"), help=words)
+    parser.add_argument("--another-option", metavar="FILE", nargs="+", help=words)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    printed = " ".join(" ".join(lines).split())
+    assert printed.count(words) == 2
+    assert " ".join(HELP.split()) in printed
+    assert "" in lines[lines.index("of two lines.") if "of two lines." in lines else 0 :]
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])
+def test_the_help_of_every_command_fits_eighty_and_sixty_columns(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = importlib.import_module(f"chesspg.{command}").main
+    texts = []
+    for width in (80, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        with pytest.raises(SystemExit) as caught:
+            main(["--help"])
+        assert caught.value.code == 0
+        texts.append(capsys.readouterr().out)
+        assert max(map(len, texts[-1].splitlines())) <= width
+    assert texts[0].split() == texts[1].split()  # no word is cut

@@ -245,3 +245,44 @@ def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: 
 
 def test_every_kind_says_how_it_is_written() -> None:
     assert all(kind.form and callable(kind.build) for kind in KINDS.values())
+
+
+GAME = """
+from chesspg.games.game import Game
+from chesspg.games.tic_tac_toe import TicTacToe
+
+class {name}(TicTacToe):
+    {body}
+"""
+
+
+def test_the_game_of_an_imported_module(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Players without a policy play it; what a policy says counts more, and a module without a game changes nothing."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def imported(name: str, text: str) -> str:
+        (tmp_path / f"{name}.py").write_text(text)
+        __import__(name)
+        return name
+
+    one = imported("roster_one", GAME.format(name="One", body='name = "one"'))
+    two = imported("roster_two", GAME.format(name="Two", body='name = "two"'))
+    none = imported("roster_none", "from chesspg.games.tic_tac_toe import TicTacToe\nx = 1\n")
+    again = imported("roster_again", "from roster_one import One\n")
+    sized = imported("roster_sized", GAME.format(name="Sized", body="def __init__(self, rows): pass"))
+    broken = imported("roster_broken", GAME.format(name="Broken", body="def __init__(self): 1 / 0"))
+    for modules in ([one], [again], [none, one], [one, again]):
+        assert game_of(["random", "greedy"], modules).name == "one"
+    assert game_of(["random", "greedy"], [none]).name == "chess"
+    assert game_of(["random"], ["chesspg.games.tic_tac_toe"]).name == "tic-tac-toe"
+    assert game_of(["random", str(runs / "chess")], [one]).name == "chess"
+    for modules, said in (
+        ([one, two], "--import roster_one --import roster_two defines several games, One, Two; name a policy"),
+        (
+            [sized],
+            r"defines the game Sized, which can't be built without arguments \(missing .*'rows'\); name a policy",
+        ),
+        ([broken], r"--import roster_broken: Broken\(\) raised ZeroDivisionError"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            game_of(["random"], modules)

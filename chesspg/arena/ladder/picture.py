@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
 
 from chesspg.arena.ladder.rating import Rating
@@ -19,6 +20,9 @@ COLOURS = ("#1f6fb4", "#d95f02", "#1b9e77", "#7570b3", "#c2185b", "#8a6d00")  # 
 WIDTH, HEIGHT = 1000, 540  # of the picture but for the names of its lines, which stand below
 LEFT, RIGHT, TOP, BOTTOM = 64, 316, 20, 56  # margins; at the right stand the names of players without an x
 LINE = 14  # pixels between two names
+
+
+MARK = "<desc>chesspg ladder</desc>"  # by which a picture is known for one of these
 
 
 class Point(NamedTuple):
@@ -63,6 +67,7 @@ def svg(points: Sequence[Point], against: str, scale: str = "Elo") -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {whole}" width="{WIDTH}" height="{whole}" '
         'font-family="sans-serif" font-size="12" fill="#333">',
+        MARK,
         f'<rect width="{WIDTH}" height="{whole}" fill="#fff"/>',
     ]
     for k in range(round((high - low) / rise) + 1):
@@ -102,6 +107,12 @@ def svg(points: Sequence[Point], against: str, scale: str = "Elo") -> str:
         parts.append(f'<path d="M{LEFT} {HEIGHT + LINE * number}h16" stroke="{colour}" stroke-width="2"/>')
         parts.append(_label(LEFT + 22, HEIGHT + LINE * number, line))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture that `svg` made."""
+    with path.open("rb") as file:
+        return MARK.encode() in file.read(2000)
 
 
 def _label(x: float, y: float, text: str) -> str:

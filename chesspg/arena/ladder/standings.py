@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from chesspg.arena.commands import json_has
 from chesspg.arena.ladder.book import Book, Entry
 from chesspg.arena.ladder.rating import (
     ANCHOR,
@@ -99,6 +101,11 @@ def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating])
         "cycles": [[names[key] for key in cycle] for cycle in cycles(meetings)],
         "misfits": misfits,
     }
+
+
+def is_ladder(path: Path) -> bool:
+    """Whether a file is JSON of a ladder, of this or an earlier version."""
+    return json_has(path, {"game", "conditions", "anchor", "players", "meetings", "cycles"})
 
 
 def seen_from(key: str, meeting: Meeting) -> Meeting | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from pathlib import Path
@@ -68,16 +69,27 @@ def generate(
         yield texts
 
 
-def written(path: Path, names: Sequence[str]) -> tuple[int, int]:
-    """How many whole games of these players a file of this command has, and their bytes; (0, 0) if there is no file.
+def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
+    """Read how far this command has written a file.
 
-    Raises ValueError if the file holds anything else.
+    Args:
+        path: The file, which may not exist yet.
+        names: The players.
+        game: What they play.
+
+    Returns:
+        How many whole games of these players the file has, and their bytes.
+
+    Raises:
+        ValueError: The file was not written by this command, or has games of other players or of another game.
     """
     if not path.exists():
         return 0, 0
     games = size = at = 0
     pairs = list(product(names, repeat=2))
     moves = False
+    wanted = _variant(game)
+    variant = ""
     with path.open("rb") as file:
         for line in file:
             if not at and line != f'[Event "{EVENT}"]\n'.encode():
@@ -86,12 +98,36 @@ def written(path: Path, names: Sequence[str]) -> tuple[int, int]:
                 whole = line.startswith(f"[{seat} ".encode()) and line.endswith(b"\n")
                 if whole and line != f'[{seat} "{name}"]\n'.encode():
                     tag = line.decode(errors="replace").strip()
-                    raise ValueError(f"game {games + 1} of {path} has {tag}; expected {name!r}, as on the command line")
+                    own = " ".join(f"--player {shlex.quote(player)}" for player in _players(path))
+                    raise ValueError(
+                        f"game {games + 1} of {path} has {tag}; expected {name!r}, as on the command line; go on with "
+                        f"{own}, or name another file"
+                    )
+            if line.startswith(b"[Variant "):
+                variant = line.decode(errors="replace").strip()
             at += len(line)
             if moves and line == b"\n":
-                games, size = games + 1, at
+                if variant != wanted:
+                    theirs = variant or "no [Variant …], so they are of chess"
+                    raise ValueError(f"the games of {path} have {theirs}; expected games of {game.name}")
+                games, size, variant = games + 1, at, ""
             moves = not line.startswith(b"[") and line != b"\n"
     return games, size
+
+
+def _players(path: Path) -> list[str]:
+    """Players of a file of this command with whom it can go on: all whom the first one met as White."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        tags = [line.strip() for line in file if line.startswith(("[White ", "[Black "))]
+    seats = [tag.partition('"')[2].removesuffix('"]') for tag in tags]
+    met = [black for white, black in zip(seats[::2], seats[1::2], strict=False) if white == seats[0]]
+    return list(dict.fromkeys(met))
+
+
+def _variant(game: Game) -> str:
+    """The tag that tells a game's records from those of chess, empty for chess itself."""
+    lines = to_pgn(game, game.start(1).position(0)).splitlines()
+    return next((line for line in lines if line.startswith("[Variant ")), "")
 
 
 def append(path: Path, games: Sequence[str]) -> None:

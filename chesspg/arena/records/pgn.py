@@ -63,6 +63,15 @@ def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) ->
     write_text(path, text)
 
 
+def all_of_event(path: Path, event: str) -> bool:
+    """Whether a file begins with a game of this event, and all games in it are of this event."""
+    tag = f'[Event "{event}"]'.encode()
+    with path.open("rb") as file:
+        if file.readline().rstrip() != tag:
+            return False
+        return all(line.rstrip() == tag for line in file if line.startswith(b"[Event "))
+
+
 def _numbered(game: Game, start: str, moves: list[str], result: str) -> list[str]:
     """Moves by name with their numbers, and the result: `1.`, `b2`, `a1`, `2.`, …, `1-0`."""
     words: list[str] = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import NamedTuple
 
 from chesspg.arena.ladder.picture import COLOURS, round_step
 
 WIDTH, LEFT, RIGHT = 800, 150, 30  # of the picture and of its margins; at the left stand the names
 ROW, HEAD, FOOT = 22, 40, 34  # heights of a row, of what is above a panel's rows and of what is below
+MARK = "<desc>chesspg estimators</desc>"  # by which a picture is known for one of these
 
 
 class Row(NamedTuple):
@@ -36,6 +38,7 @@ def svg(panels: Sequence[Panel], *, logarithmic: bool = False) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         'font-family="sans-serif" font-size="12" fill="#333">',
+        MARK,
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
     ]
     top = 0
@@ -43,6 +46,12 @@ def svg(panels: Sequence[Panel], *, logarithmic: bool = False) -> str:
         parts += _panel(panel, top, colour, logarithmic)
         top += HEAD + ROW * len(panel.rows) + FOOT
     return "\n".join([*parts, "</svg>", ""])
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture that `svg` made."""
+    with path.open("rb") as file:
+        return MARK.encode() in file.read(2000)
 
 
 def _panel(panel: Panel, top: int, colour: str, logarithmic: bool) -> list[str]:

@@ -77,22 +77,22 @@ def test_a_game_given_up_is_lost() -> None:
 
 def test_what_is_written_is_counted_and_a_game_cut_off_is_not(tmp_path: Path) -> None:
     path = tmp_path / "games.pgn"
-    assert written(path, ["random"]) == (0, 0)
+    assert written(path, ["random"], Chess()) == (0, 0)
     [texts] = generate(Chess(), [("random", Random())], ["startpos"] * 3, max_plies=40)
     append(path, texts[:2])
     whole = path.read_bytes()
-    assert written(path, ["random"]) == (2, len(whole))
+    assert written(path, ["random"], Chess()) == (2, len(whole))
     append(path, texts[2:])
     for end in range(len(whole), path.stat().st_size - 1, 7):
         (tmp_path / "cut.pgn").write_bytes(path.read_bytes()[:end])
-        assert written(tmp_path / "cut.pgn", ["random"]) == (2, len(whole))
+        assert written(tmp_path / "cut.pgn", ["random"], Chess()) == (2, len(whole))
 
 
 def test_a_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "games.pgn"
     path.write_text('[Event "World Championship"]\n\n1. e4 *\n\n')
     with pytest.raises(ValueError, match="not written by this command"):
-        written(path, ["random"])
+        written(path, ["random"], Chess())
 
 
 @pytest.mark.parametrize("others", [["greedy"], ["random", "greedy"]])
@@ -100,8 +100,8 @@ def test_games_of_other_players_are_not_gone_on_with(others: list[str], tmp_path
     path = tmp_path / "games.pgn"
     [texts] = generate(Chess(), [("random", Random())], ["startpos"] * 2, max_plies=4)
     append(path, texts)
-    with pytest.raises(ValueError, match=r"game \d of .*random.*; expected 'greedy'"):
-        written(path, others)
+    with pytest.raises(ValueError, match=r"game \d of .*random.*; expected 'greedy'.* go on with --player random, or"):
+        written(path, others, Chess())
 
 
 def test_a_full_disk_leaves_the_games_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

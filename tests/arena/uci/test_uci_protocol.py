@@ -508,7 +508,7 @@ def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) ->
     exploded = "position startpos moves g1f3 f7f6 f3e5 f6e5"  # Black's pawn is gone
     said = talk(exploded, f"{set_to}{nets / 'atomic'}", "go searchmoves d2d4", f"{exploded} d2d4 e5d4", "go")
     assert best(said) == ["d2d4", "0000"]
-    assert all("illegal uci: 'e5d4'" in error for error in errors(said))
+    assert all("move 6, 'e5d4', is illegal" in error for error in errors(said))
     said = talk(
         "position startpos moves e2e4", f"{set_to}{nets / 'plain'}", "go searchmoves e7e5", f"{set_to}<empty>", "go"
     )
