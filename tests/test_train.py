@@ -710,7 +710,7 @@ BAD = {
     "a game without a module": ("--data.game nim", "--data.game: expected the path of a class, such as"),
     "no opponents": ("--trainer.callbacks.init_args.opponents []", "must be at least one player, such as random"),
     "a network of no kind": ("--model.network chesspg.policy.networks.Network", "must be a subclass of Network, got"),
-    "a library that is not there": ("--trainer.accelerator tpu", "torch_xla"),
+    "a library that is not there": ("--trainer.strategy deepspeed", "deepspeed"),
     "a temperature too low": ("--model.temperature 1e-300",
                               "--model.temperature must be between 0.01 and 100, got 1e-300"),
     "a huge bonus": ("--model.entropy_weight 1e300", "--model.entropy_weight must be between 0 and 1,000, got 1e+300"),

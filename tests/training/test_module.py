@@ -438,7 +438,7 @@ def test_the_message_names_the_choices() -> None:
     told = "baseline must be none, running_mean, leave_one_out or value, got 'leave-one-out'"
     with pytest.raises(ValueError, match=f"^{told}$"):
         PolicyGradient(TicTacToe(), MLP, baseline="leave-one-out")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="^standardise must be True or False, got 'no'$"):
+    with pytest.raises(ValueError, match=r"^standardise must be True or False, got 'no'$"):
         PolicyGradient(TicTacToe(), MLP, standardise="no")  # type: ignore[arg-type]
 
 
