@@ -133,5 +133,6 @@ class Nim(Game):
 
 
 if __name__ == "__main__":
-    check(Nim(), won_by_first=["3 0 moves 3"], won_by_second=["4 0 moves 1 3"], starts=["20 1"], unreadable=["22 0"])
-    print("nim keeps the contract")
+    # Known positions; drawn=[…] too where games can be drawn.
+    won = {"won_by_first": ["3 0 moves 3"], "won_by_second": ["4 0 moves 1 3"]}
+    print(check(Nim(), **won, starts=["20 1"], unreadable=["22 0"]))

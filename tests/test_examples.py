@@ -57,16 +57,44 @@ def test_a_mistake_in_the_example_is_found(tmp_path: Path) -> None:
     assert ended.stderr.splitlines()[-1].endswith("nim: '3 0 moves 3' must be won by player 0: outcome 1, got -1")
 
 
-def test_train_warns_of_a_game_that_breaks_the_contract(tmp_path: Path) -> None:
+def test_train_refuses_a_game_that_breaks_the_contract(tmp_path: Path) -> None:
     text = (ROOT / "examples/nim.py").read_text()
     (tmp_path / "nim.py").write_text(text.replace("plane[:, None, None]", "plane[:, None]"))
     line = "-m chesspg.train --config small_game --data.game nim.Nim --run run --trainer.max_epochs 1"
     ended = run(tmp_path, *line.split())
-    assert ended.returncode != 0
-    assert ended.stderr.splitlines()[0] == (
-        "warning: the game breaks the contract of chesspg.games.game: nim: observe().planes of 2 games must have shape "
-        "(2, 1, 1), got (2, 1)"
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "error: the game breaks the contract of chesspg.games.game: nim: observe().planes of 2 games must have shape "
+        "(2, 1, 1), got (2, 1)\n"
     )
+    assert not (tmp_path / "run").exists()
+
+
+BROKEN = {
+    "np.where(over, 2 * self": ("np.where(self.sticks < 0, 2 * self", "has no legal action there"),
+    "over.astype(np.uint8))": ("2 * over.astype(np.uint8))", "with reason 2, but its reasons have numbers from 0 to 1"),
+    "0 <= action < min(self.sticks[game], 3)": ("action == 0 and self.sticks[game] > 9",
+                                                "refuses an action that it called legal: game"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("right", BROKEN)
+@pytest.mark.parametrize("command", ["match checkpoints/nim random", "ladder checkpoints/nim random"])
+def test_a_broken_game_ends_a_command_in_one_line(right: str, command: str, trained: Path, tmp_path: Path) -> None:
+    """Of games that nobody has checked, or of which the check has not met all."""
+    wrong, said = BROKEN[right]
+    text = (ROOT / "examples/nim.py").read_text()
+    assert right in text
+    if "no legal" in said:
+        text = text.replace("over = self.sticks == 0", "over = self.sticks < 0")
+    (tmp_path / "nim.py").write_text(text.replace(right, wrong))
+    shutil.copytree(trained / "checkpoints", tmp_path / "checkpoints")
+    name, *rest = command.split()
+    ended = run(tmp_path, "-m", f"chesspg.{name}", "--import", "nim", *rest, "--games", "8")
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
+    assert said in ended.stderr
 
 
 def test_what_was_learned_beats_random_moves(trained: Path) -> None:

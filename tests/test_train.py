@@ -496,8 +496,30 @@ def test_init_starts_from_a_policy_and_a_resumed_run_needs_no_more_than_its_fold
     assert_same_weights(folder / "whole", folder / "parts")
     capsys.readouterr()
     assert train("--config small.yaml --model.network.init_args.hidden [8] --run other --init whole") == 2
-    assert "'hidden': [16]" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    advice = "--model.network.init_args.hidden '[16]'"
+    assert error == f"error: whole: its network has hidden [16], the training's [8]; add {advice}\n"
     assert not (folder / "other").exists()
+    last = "--config small.yaml --model.network.init_args.hidden [8] --trainer.max_epochs 1"
+    assert train(f"{last} --run other --init whole {advice}") == 0
+
+
+@pytest.mark.parametrize("value", ["value", "none"])
+def test_the_advice_for_another_network_makes_the_same_command_work(
+    value: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "small_chess.yaml").write_text(SMALL_CHESS)
+    few = "--data.games 2 --data.max_plies 2 --trainer.max_epochs 1"
+    assert train(f"--config small_chess.yaml {few} --run teacher") == 0
+    capsys.readouterr()
+    mlp = "--model.network chesspg.policy.networks.MLP --model.network.init_args.value true"
+    line = f"--config small_chess.yaml {few} {mlp} --model.baseline {value} --init teacher --run run"
+    assert train(line) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: teacher: its network is ResidualNet, the training's is MLP; add --model.network")
+    assert "--model.network.init_args.channels 8 --model.network.init_args.blocks 1" in error
+    assert ("--model.baseline running_mean" in error) == (value == "value")
+    assert train(f"{line} {error.partition('; add ')[2]}") == 0
 
 
 def test_starts_that_are_drawn(folder: Path) -> None:
@@ -689,7 +711,7 @@ BAD = {
     "a game without a module": ("--data.game nim", "--data.game: expected the path of a class, such as"),
     "no opponents": ("--trainer.callbacks.init_args.opponents []", "must be at least one player, such as random"),
     "a network of no kind": ("--model.network chesspg.policy.networks.Network", "must be a subclass of Network, got"),
-    "a library that is not there": ("--trainer.accelerator tpu", "torch_xla"),
+    "a library that is not there": ("--trainer.strategy deepspeed", "deepspeed"),
     "a temperature too low": ("--model.temperature 1e-300",
                               "--model.temperature must be between 0.01 and 100, got 1e-300"),
     "a huge bonus": ("--model.entropy_weight 1e300", "--model.entropy_weight must be between 0 and 1,000, got 1e+300"),
@@ -714,6 +736,21 @@ BAD = {
     "another callback of nan": (
         "--trainer.callbacks '[{class_path: pytorch_lightning.callbacks.EarlyStopping, "
         "init_args: {monitor: score/random, min_delta: .nan}}]'", "min_delta must be a finite number, got nan"),
+    "half precision": ("--trainer.precision 16", "--trainer.precision must be 32-true or bf16-mixed, got 16"),
+    "an old name of a precision": ("--trainer.precision bf16", "must be 32-true or bf16-mixed, got bf16"),
+    "no such precision": ("--trainer.precision fast", "fast"),
+    "an accelerator that is not for this": ("--trainer.accelerator tpu",
+                                            "--trainer.accelerator must be cpu, gpu or auto, got tpu"),
+    "no such accelerator": ("--trainer.accelerator cup", "--trainer.accelerator must be cpu, gpu or auto, got cup"),
+    "two matches that differ in games alone": (
+        "--trainer.callbacks '[{class_path: chesspg.EvaluationMatch, init_args: {opponents: [random], games: 2}}, "
+        "{class_path: chesspg.EvaluationMatch, init_args: {opponents: [random], games: 4}}]'",
+        "two EvaluationMatch would both log score/random; give them different opponents"),
+    "a look at scores that are not new": (
+        "--trainer.callbacks '[{class_path: chesspg.EvaluationMatch, init_args: {games: 2, every_n_rollouts: 2}}, "
+        "{class_path: pytorch_lightning.callbacks.EarlyStopping, init_args: {monitor: score/random}}]'",
+        "EarlyStopping monitors 'score/random' but would look more often"),
+    "no such baseline": ("--model.baseline leave-one-out", "--model.baseline"),
     "more than policy files hold": ("--trainer.precision 64-true", "must be 32-true or bf16-mixed, got 64-true"),
 }  # fmt: skip
 

@@ -65,6 +65,11 @@ def _exit_code(error: BaseException) -> int | str | None:
         return INTERRUPTED
     if isinstance(error, OSError) and (why := _unwritable(sys.stdout, probe="\n")):
         return _unwritten(why)
+    from chesspg.games.contract import BrokenContract  # with numpy, which many a command need not wait for
+
+    if isinstance(error, BrokenContract):  # of a user's own game
+        say(f"error: {error}")
+        return MISTAKE
     sys.excepthook(type(error), error, error.__traceback__)
     return 1
 

@@ -296,6 +296,7 @@ def _add(on_ply: Callable[[int, int], None], over: int, plies: int, more_over: i
 
 
 def _result(game: Game, rollout: Rollout, values: dict[int, Values]) -> MatchResult:
+    rollout.require_reasons(game)
     signs = (1, -1) * (len(rollout.outcome) // 2)
     names = {**dict(enumerate((TRUNCATED, *game.reasons[1:]))), FORFEIT: FORFEITED}
     return MatchResult(

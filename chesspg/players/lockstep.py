@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.game import Games
+from chesspg.games.contract import BrokenContract
+from chesspg.games.game import Games, IllegalAction
 from chesspg.players.draws import Draws
 from chesspg.players.player import Launching, Player, Turn, launcher
 from chesspg.players.rollout import FORFEIT, Recorder, Rollout
@@ -33,6 +34,8 @@ def play(
     """Play all games to their end; each player is called once a ply for all the games of a part it is to move in.
 
     A game that its mover gives up (Choice.forfeits) ends as lost for it, with the reason in Rollout.forfeits.
+
+    Raises BrokenContract where the game leaves no action to choose, or refuses one that it called legal.
 
     seats: one pair for all games, or a pair for each.
     learner: whose plies are stored; None stores none.
@@ -89,6 +92,12 @@ def play(
             if not len(live):
                 return
             observation = games.observe()
+            stuck = observation.legal.counts == 0
+            if stuck.any():
+                raise BrokenContract(
+                    f"the game goes on at {games.position(int(stuck.argmax()))!r} but has no legal action there; it "
+                    "must be over, or have a pass as an action"
+                )
             uniforms = draws.uniforms(index[live], ply)
             mover = seated[live, observation.player]
             asked = []
@@ -119,7 +128,12 @@ def play(
                 forfeits.update({int(live[row]): why for row, why in given_up.items()})
                 stay = np.setdiff1d(np.arange(len(live)), rows)
                 games, live, actions = games[stay], live[stay], actions[stay]
-            games.play(actions)
+            try:
+                games.play(actions)
+            except IllegalAction as error:
+                if ((chosen < 0) | (chosen >= observation.legal.counts)).any():
+                    raise  # a player that chose what it was not offered
+                raise BrokenContract(f"the game refuses an action that it called legal: {error}") from None
             ply += 1
             plies += len(live)
 

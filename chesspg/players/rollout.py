@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.game import Games, Legal, Observation
+from chesspg.games.contract import BrokenContract
+from chesspg.games.game import Game, Games, Legal, Observation
 from chesspg.players.player import Choice
 
 FORFEIT = 255  # Rollout.reason of a game that a player gave up; no game's rules have that many reasons
@@ -63,6 +64,16 @@ class Rollout:
         """[games] stopped at the ply cap."""
         truncated: NDArray[np.bool_] = self.reason == 0
         return truncated
+
+    def require_reasons(self, game: Game) -> None:
+        """Raise BrokenContract for a game that ended for a reason which `game` has no name for."""
+        nameless = (self.reason >= len(game.reasons)) & (self.reason != FORFEIT)
+        if nameless.any():
+            at = int(nameless.argmax())
+            raise BrokenContract(
+                f"{game.name} ends {self.position(at)!r} with reason {self.reason[at]}, but its reasons have numbers "
+                f"from 0 to {len(game.reasons) - 1}: {', '.join(game.reasons)}"
+            )
 
     def save(self, path: str | Path) -> None:
         """Write all arrays, and each game as text in `positions`, as a numpy .npz file."""

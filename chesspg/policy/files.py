@@ -102,7 +102,7 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
     path = resolve(path)
     own = header_game(read_header(path), path)  # before the weights, which take torch's seconds to be read
     if game is not None and describe(own) != describe(game):
-        raise PolicyFileError(f"{path} plays {own.name}, not {game.name}")
+        raise PolicyFileError(f"{path} plays {told_apart(own, game)}, not {told_apart(game, own)}")
     header, weights = read(path)
 
     from chesspg.policy.policy import Policy
@@ -122,6 +122,16 @@ def header_game(header: Header, path: str | Path) -> Game:
             f"this chesspg reads version {game.encoding_version}"
         )
     return game
+
+
+def told_apart(game: Game, other: Game) -> str:
+    """The name of a game, with what it was built with or its class where another one has the same name."""
+    if game.name != other.name:
+        return game.name
+    spec = describe(game)
+    with_ = ", ".join(f"{name} {value}" for name, value in spec["init_args"].items())
+    of = f" of {spec['class_path']}" if type(game) is not type(other) else ""
+    return f"{game.name}{of}{f' with {with_}' if with_ else ''}"
 
 
 def check_network(header: Header, path: str | Path) -> None:

@@ -128,9 +128,32 @@ class EvaluationMatch(Callback):
         with roster.players(self._known(), game):
             pass
 
+    def refuse_others(self, trainer: pl.Trainer, alone: bool = False) -> None:
+        """Raise ValueError for a callback of the Trainer that does not go with this one.
+
+        Args:
+            trainer: Which is to fit.
+            alone: Whether there is no validation loop, so that matches are played at the ends of epochs.
+        """
+        self._refuse_doubles(trainer)
+        interval = (trainer.check_val_every_n_epoch or 1) * self.every_n_rollouts
+        self._refuse_monitors(trainer, stale=self.every_n_rollouts > 1 or (alone and interval > 1), interval=interval)
+
+    def _refuse_doubles(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError if another EvaluationMatch of the Trainer logs what this one does."""
+        own = self._metric_names(ratings=False)
+        for other in _callbacks(trainer):
+            theirs = other._metric_names(ratings=False) if isinstance(other, EvaluationMatch) else set()
+            if other is not self and (shared := sorted(own & theirs)):
+                raise ValueError(
+                    f"two EvaluationMatch would both log {shared[0]}; give them different opponents, or one of them a "
+                    "temperature"
+                )
+
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.find_opponents(policy_of(module).game)
         self._stage, self._table = stage, None
+        self._refuse_doubles(trainer)
         if stage != "fit":
             return
         self._played_at = -1
@@ -141,7 +164,7 @@ class EvaluationMatch(Callback):
                 "EvaluationMatch beside averaged weights needs a validation loop, into which Lightning puts them; "
                 f"{type(module).__name__} must have a validation_step and its data a val_dataloader"
             )
-        self._refuse_monitors(trainer, stale=self.every_n_rollouts > 1 or (alone and interval > 1), interval=interval)
+        self.refuse_others(trainer, alone)
         before = _callbacks(trainer)[: _callbacks(trainer).index(self)] if self in _callbacks(trainer) else []
         alike = (isinstance(one, EvaluationMatch) and one.temperature == self.temperature for one in before)
         self._rates = not any(alike)
@@ -344,10 +367,6 @@ class EvaluationMatch(Callback):
         """
         for callback in _callbacks(trainer):
             monitor = getattr(callback, "monitor", None)
-            if isinstance(callback, EvaluationMatch) and callback is not self:
-                shared = sorted(self._metric_names(ratings=False) & callback._metric_names(ratings=False))
-                if shared:
-                    raise ValueError(f"two EvaluationMatch would both log {shared[0]}; give one of them a temperature")
             # Whether they look at the ends of epochs whatever is validated; they have no public name for it.
             each = [getattr(callback, f"_{what}_on_train_epoch_end", None) for what in ("check", "save")]
             too_often = stale or (interval > 1 and True in each)
@@ -424,8 +443,9 @@ class EvaluationMatch(Callback):
     def _named(self, opponent: str) -> str:
         return opponent if self.temperature is None else f"{opponent}@{self.temperature:g}"
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"earlier": self.earlier, "beaten": self.beaten}
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        # Not in `state_dict`: of two that have one Lightning itself would say that they are alike, not how to mend it.
+        checkpoint["callbacks"][self.state_key] = {"earlier": self.earlier, "beaten": self.beaten}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if self._stage in (None, "fit") or not self.earlier:  # to validate a checkpoint is not to go on from it

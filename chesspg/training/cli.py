@@ -19,7 +19,6 @@ from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from chesspg.arena import roster
-from chesspg.arena.commands import say
 from chesspg.games.contract import BrokenContract
 from chesspg.games.contract import check as check_contract
 from chesspg.games.game import Game
@@ -109,7 +108,7 @@ class RunCLI(LightningCLI):
         if self.checkpoint is not None:
             _check_resumable(self.model, self.datamodule, self.trainer, self.checkpoint, self.config.trainer)
         elif is_rank_zero() and not type(self.datamodule.game).__module__.startswith("chesspg."):
-            _warn_of_a_broken_game(self.datamodule.game)
+            _refuse_a_broken_game(self.datamodule.game)
         text = self.parser.dump(_without_run(self.config))
         self.settings = bounded_yaml.parse(text)
         if is_rank_zero():  # nothing is written before all is known to be good
@@ -160,12 +159,12 @@ class RunCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
 
-def _warn_of_a_broken_game(game: Game) -> None:
-    """Say which rule of the contract a user's game breaks, if any: what it does to a training is hard to understand."""
+def _refuse_a_broken_game(game: Game) -> None:
+    """Raise ValueError if a user's game breaks a rule of the contract: what it does to a training is hard to tell."""
     try:
         check_contract(game)
     except BrokenContract as error:
-        say(f"warning: the game breaks the contract of chesspg.games.game: {error}")
+        raise ValueError(f"the game breaks the contract of chesspg.games.game: {error}") from None
 
 
 def _listed(value: Any) -> list[Any]:
@@ -233,6 +232,7 @@ def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
         if isinstance(callback, EvaluationMatch):
             callback.find_opponents(data.game)
+            callback.refuse_others(trainer)
     if data.opponents:
         with roster.players(data.opponents.players, data.game):
             pass  # they can all be had

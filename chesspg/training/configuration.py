@@ -25,7 +25,7 @@ from chesspg.policy import bounded_yaml
 from chesspg.policy.bounded_yaml import OutOfBounds
 from chesspg.policy.networks import Network
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.module import PolicyGradient
+from chesspg.training.module import PRECISIONS, PolicyGradient
 from chesspg.training.ranges import SEEDS, require
 
 PARAMETERS = 1 << 30  # of a network
@@ -120,7 +120,16 @@ def check(config: Any) -> None:
         left = 0
     if left is not None and not left > 0:
         raise ValueError(f"--trainer.max_time must be DD:HH:MM:SS, above 00:00:00:00, got {longest or repr(longest)}")
+    _check_choice("trainer.precision", tree["trainer"]["precision"], PRECISIONS, also=("32",))
+    _check_choice("trainer.accelerator", tree["trainer"]["accelerator"], ("cpu", "gpu", "auto"), also=("cuda", "mps"))
     _check_size(config.data.game, config.model.network)
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...], also: tuple[str, ...]) -> None:
+    """Raise ValueError for a text or number that is none of the choices, of which `also` go without saying."""
+    if isinstance(value, str | int) and str(value) not in (*choices, *also):
+        *others, last = choices
+        raise ValueError(f"--{name} must be {', '.join(others)} or {last}, got {value!s:.80}")
 
 
 def _check_numbers(prefix: str, cls: type, arguments: dict[str, Any]) -> None:

@@ -169,7 +169,7 @@ class SelfPlay(pl.LightningDataModule):
             seats = [everyone[i] for i in index]
             group = (group * (int(pair.max()) + 1) + pair[index]).astype(np.int32)
         with player.forward_context():  # around that of each ply, so that weights are cast once a rollout
-            return play(
+            rollout = play(
                 self._start(self._positions(index)),
                 seats,
                 Draws(self.seed, self.rollouts),
@@ -180,6 +180,8 @@ class SelfPlay(pl.LightningDataModule):
                 group=group,
                 on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
             )
+        rollout.require_reasons(self.game)
+        return rollout
 
     @property
     def in_turn(self) -> int:
@@ -279,8 +281,8 @@ class SelfPlay(pl.LightningDataModule):
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
             raise ValueError(
-                f"SelfPlay plays {ours.name} {ours.init_args or ''} but the policy of {type(module).__name__} is for "
-                f"{theirs.name} {theirs.init_args or ''}; both must be given the same game"
+                f"SelfPlay plays {files.told_apart(ours, theirs)}, but the policy of {type(module).__name__} is for "
+                f"{files.told_apart(theirs, ours)}; both must be given the same game"
             )
         self.share(0, trainer.world_size)
         if check := getattr(module, "check", None):

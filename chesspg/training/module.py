@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import copy
+import json
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -26,7 +28,7 @@ from chesspg.training import settings
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import Batch, SelfPlay, announce, named_as_in, self_play_of
 from chesspg.training.packages import check_package
-from chesspg.training.ranges import require
+from chesspg.training.ranges import require, require_choices
 
 # float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
 # log-probabilities and the returns; policy files hold single precision.
@@ -105,9 +107,10 @@ class PolicyGradient(pl.LightningModule):
         numbers = {"temperature": temperature, "gae_lambda": gae_lambda, "clip": clip}
         weights = {"entropy_weight": entropy_weight, "value_weight": value_weight, "kl_weight": kl_weight}
         require(PolicyGradient, {**numbers, **weights})
+        require_choices(PolicyGradient, {"baseline": baseline, "average": average, "standardise": standardise})
         self.policy = Policy(game, network(game), temperature)
         if init is not None:
-            _load(self.policy, init)
+            _load(self.policy, init, baseline)
         elif kl_weight:
             raise ValueError(f"kl_weight is {kl_weight}, but there is no init: name the policy to stay near")
         if baseline == "value" and not self.policy.network.value:
@@ -116,11 +119,11 @@ class PolicyGradient(pl.LightningModule):
             raise ValueError(f"gae_lambda needs the value baseline, not {baseline}")
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
-        self.baseline = baseline
+        self.baseline = str(baseline)  # a sweep's may be numpy's
         self.gae_lambda = gae_lambda
         self.entropy_weight = float(entropy_weight)  # a sweep's may be numpy's
         self.value_weight = float(value_weight)
-        self.average = average
+        self.average = str(average)
         self.standardise = bool(standardise)
         self.clip = clip
         self.kl_weight = float(kl_weight)
@@ -145,12 +148,12 @@ class PolicyGradient(pl.LightningModule):
                 "optimizer": settings.describe(optimizer),
                 "lr_scheduler": settings.describe(lr_scheduler),
                 "temperature": temperature,
-                "baseline": baseline,
+                "baseline": self.baseline,
                 "gae_lambda": gae_lambda,
                 "entropy_weight": entropy_weight,
                 "value_weight": value_weight,
-                "average": average,
-                "standardise": standardise,
+                "average": self.average,
+                "standardise": self.standardise,
                 "clip": clip,
                 "init": None if init is None else str(init),
                 "kl_weight": kl_weight,
@@ -495,13 +498,40 @@ def _check_batch(batch: Any) -> None:
         )
 
 
-def _load(policy: Policy, init: str) -> None:
+def _load(policy: Policy, init: str, baseline: str) -> None:
     """Take the weights of a policy file. Raises ValueError, naming both, if it is of another game or network."""
     start = files.load(init, policy.game)
     ours, theirs = files.describe(policy.network), files.describe(start.network)
     if ours != theirs:
-        raise ValueError(f"{init} is of {theirs} and the recipe of {ours}; take the recipe that it was trained with")
+        raise ValueError(f"{init}: {_other_network(ours, theirs, baseline)}")
     policy.network.load_state_dict(start.network.state_dict())
+
+
+def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], baseline: str) -> str:
+    """What differs between the networks of a training and of the policy file that it is to start from, and what to do.
+
+    Args:
+        ours: class_path and init_args of the training's network.
+        theirs: The same of the file's.
+        baseline: Of the training.
+    """
+    option = "--model.network"
+    same = ours["class_path"] == theirs["class_path"]
+    old, new = ours["init_args"], theirs["init_args"]
+    names = [name for name in new if not same or new[name] != old.get(name)]
+    add = [] if same else [f"{option} {theirs['class_path']}"]
+    texts = {name: json.dumps(value).replace(" ", "") for name, value in new.items()}
+    add += [f"{option}.init_args.{name} {shlex.quote(texts[name])}" for name in names]
+    if same:
+        found = ", ".join(f"{name} {texts[name]}" for name in names)
+        wanted = ", ".join(json.dumps(old.get(name)) for name in names)
+        differ = f"its network has {found}, the training's {wanted}"
+    else:
+        found, wanted = (spec["class_path"].rpartition(".")[2] for spec in (theirs, ours))
+        differ = f"its network is {found}, the training's is {wanted}"
+    if baseline == "value" and not new.get("value"):
+        add.append("--model.baseline running_mean")  # the value baseline needs a value head, which it lacks
+    return f"{differ}; add {' '.join(add)}"
 
 
 def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str]]:

@@ -1,11 +1,13 @@
-"""The ranges of the numbers that a training takes, by class and argument: one table for constructors and options."""
+"""What the arguments of a training may be: one table of the numbers' ranges, and the choices that annotations name."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from chesspg.policy.names import plain
 
 MOST = 1 << 20  # games, updates, passes or plies
 SEEDS = 2**32 - 1  # numpy's and Lightning's largest
@@ -106,6 +108,23 @@ def require(cls: type, arguments: Mapping[str, Any], prefix: str = "") -> None:
                 raise ValueError(f"{prefix}{name} must be {accepted}, got {_short(number)}")
             if not isinstance(number, Integral) and not math.isfinite(number):
                 raise ValueError(f"{prefix}{name} must be a finite number, got {number}")
+
+
+def require_choices(cls: type, arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError for an argument that is none of the choices by which its class annotates it.
+
+    Args:
+        cls: The class that takes the arguments, and annotates them with a Literal or with bool.
+        arguments: Their values by name.
+    """
+    hints = get_type_hints(getattr(cls, "__init__"))  # noqa: B009  # which mypy would not have of a type
+    for name, value in arguments.items():
+        hint = hints[name]
+        choices = get_args(hint) if get_origin(hint) is Literal else (True, False)
+        given = plain(value)  # a sweep's may be numpy's
+        if type(given) is not type(choices[0]) or given not in choices:
+            *others, last = map(str, choices)
+            raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {_short(repr(value))}")
 
 
 def _range(cls: type, argument: str) -> Range | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from chesspg.arena.commands import MISTAKE, one_line_errors, search_here
 from chesspg.arena.roster import RUNS
+from chesspg.games.contract import BrokenContract
 from chesspg.policy import bounded_yaml, files
 from chesspg.training import configuration
 from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
@@ -67,6 +68,10 @@ def _train(cli: RunCLI) -> int:
         if trainer.is_global_zero:
             print(f"error: {error}; its rollout is saved in {folder}, last.ckpt is from before it", file=sys.stderr)
         return 1
+    except BrokenContract as error:
+        if trainer.is_global_zero:
+            print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
     except BrokenPipeError:  # nobody reads what is printed any more, which is no fault of the run's files
         raise
     except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written

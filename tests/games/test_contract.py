@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ from nim import Nim
 
 SCHOLAR = "startpos moves e2e4 e7e5 d1h5 b8c6 f1c4 g8f6 h5f7"
 FOOL = "startpos moves f2f3 e7e5 g2g4 d8h4"
+FULL = "- moves e a b d b d d b g f c a f e f c f f a d d f a e b e b g e d c c a c e c b g g a g g"
 CHESS = {
     "starts": ["rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"],
     "drawn": ["4k3/8/8/8/8/8/r7/4K2R w K - 99 80 moves h1h2"],  # the fiftieth move without capture or pawn move
@@ -51,7 +53,7 @@ GAMES: list[tuple[Game, dict[str, list[str]]]] = [
     (Nim(), {"won_by_first": ["3 0 moves 3"], "won_by_second": ["4 0 moves 1 3"], "starts": ["20 1"],
              "unreadable": ["22 0", "5 2", "0 0"]}),
     (ConnectFour(), {"won_by_first": ["- moves a b a b a b a"], "won_by_second": ["- moves a b a b a b d b"],
-                     "starts": ["abc"], "unreadable": ["h", "aaaaaaa", "- moves ab"]}),
+                     "drawn": [FULL], "starts": ["abc"], "unreadable": ["h", "aaaaaaa", "- moves ab"]}),
     (Chess(backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess(backend="bitboards"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess("chess960", backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
@@ -500,6 +502,61 @@ def test_a_broken_game_is_told_what_it_breaks(game: type[Game], known: dict[str,
 
 def test_the_game_that_the_faults_are_planted_in_has_none() -> None:
     check(Wrapper())
+
+
+class Endless(ConnectFour):
+    """Goes on when the board is full, which one random game in four hundred comes to."""
+
+    def start(self, positions: Any) -> Any:
+        return Unending(super().start(positions))
+
+
+class Unending(Faulty):
+    def outcomes(self) -> Outcomes:
+        outcomes = super().outcomes()
+        return replace(outcomes, reason=np.where(outcomes.reason == 2, 0, outcomes.reason))
+
+
+class Nameless(ConnectFour):
+    reasons = ("ongoing", "four in a row")
+
+
+@pytest.mark.parametrize(
+    ("game", "said"),
+    [(Endless, "goes on, so it must have a legal action"), (Nameless, "reason must be from 0 to 1, got 2")],
+)
+def test_a_fault_in_a_rare_ending_is_found(game: type[Game], said: str) -> None:
+    with pytest.raises(BrokenContract, match=said):
+        check(game())
+
+
+def test_the_check_says_what_it_has_not_met() -> None:
+    class Rare(TicTacToe):
+        reasons = (*TicTacToe.reasons, "a meteor", "another")
+
+    assert check(TicTacToe()) == "tic-tac-toe keeps the contract"
+    assert re.fullmatch(
+        r"tic-tac-toe keeps the contract, as far as was seen: never met in [\d,]{4,} random games: "
+        r"'a meteor', 'another'; give a position that ended so: won_by_first=\[…\], won_by_second=\[…\] or drawn=\[…\]",
+        check(Rare()),
+    )
+    end = "4k3/8/8/8/8/8/r7/4K2R w K - 99 80 moves h1h2"
+    chess = Chess(backend="bitboards")
+    assert "fifty-move rule" in check(chess)
+    assert "fifty-move rule" not in check(chess, drawn=[end])
+
+
+def test_an_error_of_a_game_is_told_with_its_place_and_without_a_second_traceback() -> None:
+    class Reshapes(Faulty):
+        def material(self) -> Any:
+            return super().material().reshape(len(self), -1)[:, 0]
+
+    game = type("Reshapes", (Wrapper,), {"batch": Reshapes})()
+    with pytest.raises(
+        BrokenContract, match=r"The check met ValueError: .* with 0 games in material, test_contract.py, line \d+$"
+    ) as caught:
+        check(game)
+    assert caught.value.__suppress_context__
 
 
 def test_what_a_game_was_built_with_must_be_in_its_init_args() -> None:

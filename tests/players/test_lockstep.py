@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from chesspg.games.chess import Chess
-from chesspg.games.game import Game, split_position
+from chesspg.games.contract import BrokenContract
+from chesspg.games.game import Game, IllegalAction, Outcomes, split_position
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
@@ -328,6 +331,65 @@ def test_the_last_game_given_up_ends_the_rollout() -> None:
     assert (rollout.reason[0], rollout.outcome[0]) == (FORFEIT, -1)
     rollout = play(TicTacToe().start(2), (quits, quits), Draws(0))
     assert rollout.forfeits == dict.fromkeys((0, 1), "quit at a1 b1")
+
+
+class Broken:
+    """One game of tic-tac-toe that is not over when its board is full, or refuses the action b1."""
+
+    def __init__(self, inner: Any, fault: str) -> None:
+        self.inner, self.fault = inner, fault
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __getitem__(self, indices: Any) -> Broken:
+        return Broken(self.inner[indices], self.fault)
+
+    def outcomes(self) -> Outcomes:
+        true: Outcomes = self.inner.outcomes()
+        return replace(true, reason=np.zeros_like(true.reason)) if self.fault == "endless" else true
+
+    def play(self, actions: NDArray[Any]) -> None:
+        if self.fault == "refuses" and 1 in actions:
+            raise IllegalAction("game 0: b1 is illegal")
+        self.inner.play(actions)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("endless", "the game goes on at '3/3/3 x moves a1 c3 b1 b3 c1' but has no legal action there"),
+        ("refuses", "the game refuses an action that it called legal: game 0: b1 is illegal"),
+    ],
+)
+def test_a_game_that_leaves_nothing_to_play_breaks_the_contract(fault: str, said: str) -> None:
+    with pytest.raises(BrokenContract, match=said):
+        play(Broken(TicTacToe().start(1), fault), (First(), First(last=True)), Draws(0))
+
+
+def test_a_player_that_plays_what_it_was_not_offered_is_not_the_games_fault() -> None:
+    class Beside(First):
+        def choose(self, turn: Turn) -> Choice:
+            return replace(super().choose(turn), index=np.full(len(turn.rows), -1))  # of the game before, or the last
+
+    with pytest.raises(IllegalAction):
+        play(TicTacToe().start(["3/3/3 x moves a1 c3", "3/3/3 x moves a1 b1"]), (Beside(), Beside()), Draws(0))
+
+
+def test_a_reason_that_its_game_does_not_name() -> None:
+    class Short(TicTacToe):
+        reasons = ("ongoing",)
+
+    rollout = play(TicTacToe().start(1), (First(), First(last=True)), Draws(0))
+    rollout.require_reasons(TicTacToe())
+    said = "ends '3/3/3 x moves a1 c3 b1 b3 c1' with reason 1, but its reasons have numbers from 0 to 0: ongoing"
+    with pytest.raises(BrokenContract, match=f"^tic-tac-toe {said}$"):
+        rollout.require_reasons(Short())
+    given_up = play(TicTacToe().start(1), (Quits(at=("",)), First()), Draws(0))
+    given_up.require_reasons(Short())  # which no rule did
 
 
 def test_a_learner_can_not_give_up() -> None:

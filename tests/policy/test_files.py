@@ -205,6 +205,20 @@ def test_another_game(path: Path) -> None:
     refused(path, "chess (atomic)", game=Chess())
 
 
+def test_games_of_one_name_are_told_apart() -> None:
+    class Mine(TicTacToe):
+        pass
+
+    class Sized(TicTacToe):
+        init_args = {"rows": 4, "columns": 5}  # noqa: RUF012
+
+    ours = "chesspg.games.tic_tac_toe.TicTacToe"
+    assert files.told_apart(TicTacToe(), Chess()) == "tic-tac-toe"
+    assert files.told_apart(TicTacToe(), Mine()) == f"tic-tac-toe of {ours}"
+    assert files.told_apart(Sized(), Sized()) == "tic-tac-toe with rows 4, columns 5"
+    assert files.told_apart(Sized(), Mine()).endswith("Sized with rows 4, columns 5")
+
+
 def test_another_encoding_version(path: Path, policy: Policy) -> None:
     rewrite(path, policy, encoding_version=2)
     refused(path, "version 2", "version 1")

@@ -6,8 +6,9 @@ import csv
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -15,6 +16,7 @@ from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
+import chesspg
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning import estimators
@@ -416,6 +418,30 @@ def trained(tmp_path: Path, module: MakeModule) -> Path:
     return path
 
 
+@pytest.mark.parametrize("cls", [getattr(chesspg, name) for name in chesspg.__all__])
+def test_no_choice_is_taken_that_an_annotation_does_not_name(cls: type) -> None:
+    """Of any public class: a misspelt one would train as if nothing had been said."""
+    hints = get_type_hints(vars(cls).get("__init__", object))
+    chosen = {name: hint for name, hint in hints.items() if get_origin(hint) is Literal}
+    assert bool(chosen) == (cls is PolicyGradient)
+    for name, hint in chosen.items():
+        for wrong in ("x", "", None, 1, get_args(hint)[0].upper(), [get_args(hint)[0]]):
+            with pytest.raises(ValueError, match=rf"^{name} must be .* or {get_args(hint)[-1]}, got "):
+                cls(TicTacToe(), MLP, **{name: wrong})
+        for right in get_args(hint):
+            built = cls(TicTacToe(), partial(MLP, value=True), **{name: np.str_(right)})
+            assert type(getattr(built, name)) is str
+            assert getattr(built, name) == right
+
+
+def test_the_message_names_the_choices() -> None:
+    told = "baseline must be none, running_mean, leave_one_out or value, got 'leave-one-out'"
+    with pytest.raises(ValueError, match=f"^{told}$"):
+        PolicyGradient(TicTacToe(), MLP, baseline="leave-one-out")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^standardise must be True or False, got 'no'$"):
+        PolicyGradient(TicTacToe(), MLP, standardise="no")  # type: ignore[arg-type]
+
+
 def test_a_module_starts_from_a_policy_file(module: MakeModule, trained: Path) -> None:
     ours = module(value=True, init=str(trained)).policy.network.state_dict()
     theirs = files.load(trained).network.state_dict()
@@ -423,7 +449,10 @@ def test_a_module_starts_from_a_policy_file(module: MakeModule, trained: Path) -
 
 
 def test_a_policy_file_of_another_size_or_game_is_refused(module: MakeModule, trained: Path) -> None:
-    with pytest.raises(ValueError, match=r"hidden.*16.*hidden.*8"):
+    told = (
+        r"other\.safetensors: its network has hidden \[16\], the training's \[8\]; add --model.network.init_args.hidden"
+    )
+    with pytest.raises(ValueError, match=told):
         PolicyGradient(TicTacToe(), partial(MLP, hidden=(8,), value=True), init=str(trained))
     with pytest.raises(ValueError, match="tic-tac-toe"):
         PolicyGradient(Chess(backend="python-chess"), partial(MLP, hidden=(16,), value=True), init=str(trained))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -352,7 +353,8 @@ def test_another_game_or_variant_is_refused(
     ours: Game, theirs: Game, wrapped: bool, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     games = Counting(theirs, games=2, max_plies=4)
-    with pytest.raises(ValueError, match=r"SelfPlay plays .* but the policy of PolicyGradient is for .*the same game"):
+    told = f"SelfPlay plays {theirs.name}, but the policy of PolicyGradient is for {ours.name}; both must be"
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
         trainer().fit(module(ours), datamodule=Wrapper(games) if wrapped else games)
     assert games.sampled == 0
 

@@ -291,10 +291,14 @@ def test_a_score_is_there_for_its_rollout_alone(
     assert seen == [False, True, False, True, True]
 
 
-def test_two_matches_of_one_name_are_refused(trainer: MakeTrainer, module: MakeModule) -> None:
-    both = [match(), match(opponents=["random", "previous"], seed=3)]
-    with pytest.raises(ValueError, match="two EvaluationMatch would both log score"):
-        trainer(callbacks=both).fit(module(), data())
+@pytest.mark.parametrize("other", [{"opponents": ["random", "previous"], "seed": 3}, {"games": 6}, {"within": 0.1}, {}])
+@pytest.mark.parametrize("method", ["fit", "validate"])
+def test_two_matches_of_one_name_are_refused(
+    other: dict[str, Any], method: str, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    both = [match(), match(**other)]
+    with pytest.raises(ValueError, match="two EvaluationMatch would both log score/random; give them different opp"):
+        getattr(trainer(callbacks=both), method)(module(), data())
 
 
 def test_two_matches_log_one_rating(script: Callable[..., Scripted], trainer: MakeTrainer, module: MakeModule) -> None:

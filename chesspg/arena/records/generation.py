@@ -58,6 +58,7 @@ def generate(
             index=np.array(chunk),
             on_ply=on_ply,
         )
+        rollout.require_reasons(game)
         texts = []
         for row, (number, (white, black)) in enumerate(zip(chunk, seated, strict=True)):
             headers = {"Event": EVENT, "Date": date, "Round": str(number + 1), "White": white[0], "Black": black[0]}
