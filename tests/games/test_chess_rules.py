@@ -310,10 +310,22 @@ def test_random_games_end_where_python_chess_ends_them(game: Chess) -> None:
         ("4k3/8/8/8/8/8/8/4K3 white - - 0 1", "as a FEN, its second part, the side to move, must be w or b"),
         ("4k3/8/8/8/8/8/8/4K3 w ? - 0 1", "as a FEN, its third part, the castling rights, must be - or letters"),
         ("4k3/8/8/8/8/8/8/4K3 w - x9 0 1", "as a FEN, its fourth part, the en passant square, must be - or a square"),
-        ("4k3/8/8/8/8/8/8/4K3 w - - x 1", "as a FEN, its fifth part, the halfmove clock, must be a whole number"),
-        ("4k3/8/8/8/8/8/8/4K3 w - - -1 1", "as a FEN, its fifth part, the halfmove clock, must be at least 0"),
-        ("4k3/8/8/8/8/8/8/4K3 w - - 0 x", "as a FEN, its sixth part, the number of the move, must be a whole number"),
-        ("4k3/8/8/8/8/8/8/4K3 w - - 0 -1", "as a FEN, its sixth part, the number of the move, must be at least 0"),
+        (
+            "4k3/8/8/8/8/8/8/4K3 w - - x 1",
+            "as a FEN, its fifth part, the halfmove clock, must be a whole number from 0 to 999,999, got 'x'",
+        ),
+        (
+            "4k3/8/8/8/8/8/8/4K3 w - - -1 1",
+            "as a FEN, its fifth part, the halfmove clock, must be a whole number from 0 to 999,999, got '-1'",
+        ),
+        (
+            "4k3/8/8/8/8/8/8/4K3 w - - 0 x",
+            "as a FEN, its sixth part, the number of the move, must be a whole number from 0 to 999,999, got 'x'",
+        ),
+        (
+            "4k3/8/8/8/8/8/8/4K3 w - - 0 -1",
+            "as a FEN, its sixth part, the number of the move, must be a whole number from 0 to 999,999, got '-1'",
+        ),
         ("4k3/8/8/8/8/8/8/4K3 w - - 0 1 1", "as a FEN, it must have at most six parts"),
         ("startpos moves e2e4 e2e4", "move 2, 'e2e4', is illegal"),
         ("startpos moves 0000", "move 1, '0000', is illegal"),

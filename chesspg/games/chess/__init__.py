@@ -38,10 +38,6 @@ FEN_FAULTS = {
     "expected 'w' or 'b'": "its second part, the side to move, must be w or b",
     "invalid castling part": "its third part, the castling rights, must be - or letters such as KQkq",
     "invalid en passant part": "its fourth part, the en passant square, must be - or a square such as e3",
-    "invalid half-move clock": "its fifth part, the halfmove clock, must be a whole number",
-    "half-move clock": "its fifth part, the halfmove clock, must be at least 0",
-    "invalid fullmove number": "its sixth part, the number of the move, must be a whole number",
-    "fullmove number": "its sixth part, the number of the move, must be at least 0",
     "fen string has more parts": "it must have at most six parts",
 }
 
@@ -201,9 +197,10 @@ def _usual(fen: str) -> str:
     fields = re.sub("[‐‑‒–—―−]", "-", fen).rstrip("; ").split()
     if len(fields) > 2:
         fields[2] = "".join(sorted(fields[2], key=str.islower))
-    for name, field in zip(("halfmove clock", "move number"), fields[4:6], strict=False):
+    parts = ("fifth part, the halfmove clock", "sixth part, the number of the move")
+    for name, field in zip(parts, fields[4:6], strict=False):
         if not re.fullmatch("[0-9]{1,6}", field):  # int() takes more than that
-            raise ValueError(f"its {name} is {field[:40]!r}; expected a whole number from 0 to 999,999")
+            raise ValueError(f"its {name}, must be a whole number from 0 to 999,999, got {field[:40]!r}")
     return " ".join(fields)
 
 
