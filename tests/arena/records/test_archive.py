@@ -281,6 +281,7 @@ def test_filters_look_at_the_tags(tmp_path: Path, wanted: Wanted, games: list[in
         ("2500", 2500),
         (" 2500 ", 2500),
         ("1500?", 1500),
+        ("2,500", 0),
         ("-", 0),
         ("", 0),
         ("?", 0),
@@ -326,6 +327,8 @@ def test_ratings(tmp_path: Path, rating: str, taken_at: int) -> None:
         ("600:", 0),
         ("-5", 0),
         ("1e9", 0),
+        ("1:00:00", 0),
+        ("00:10:00", 0),
         ("٣", 0),
         ("9" * 400, 0),
     ],
@@ -493,7 +496,8 @@ def test_what_stands_before_the_first_move_loses_no_fen(tmp_path: Path, line: st
 @pytest.mark.parametrize(
     "tag",
     [
-        f'[FEN "{ASTRAY}"\n]', f'[FEN: "{ASTRAY}"]', f'[FEN="{ASTRAY}"]', f'[\u200bFEN "{ASTRAY}"]', f'[F\0EN "{ASTRAY}"]',
+        f'[FEN "{ASTRAY}"\n]', f'[FEN: "{ASTRAY}"]', f'[FEN="{ASTRAY}"]', f'[\u200bFEN "{ASTRAY}"]',
+        f'[F\0EN "{ASTRAY}"]',
         f'FEN "{ASTRAY}"]', f'(FEN "{ASTRAY}")', f'\0[FEN "{ASTRAY}"]', f'> [FEN "{ASTRAY}"]', '[SetUp "1"]',
         f'[FEN "{ASTRAY[:20]}\n{ASTRAY[20:40]}\n{ASTRAY[40:]}"]', f'[Event "a"]\n[FEN "{ASTRAY}"]\n[Event "a"]',
     ],
