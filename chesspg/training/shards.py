@@ -26,7 +26,7 @@ from chesspg.policy.files import write_atomically, write_text
 
 SHARD_PLIES = 65_536  # 12 MB
 NAMED = 10  # games that are named; the others are counted
-FORMAT = 2  # raised when the files or what is taken from a game change
+FORMAT = 3  # raised when the files or what is taken from a game change
 
 
 @dataclass(frozen=True)
