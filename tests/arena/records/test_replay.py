@@ -106,7 +106,7 @@ def test_what_comes_behind_the_end_by_the_rules_is_left_out() -> None:
 def test_castling_as_the_king_takes_his_rook() -> None:
     archived = [
         Archived("", "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1", ["e1h1", "e8a8"], 0),
-        Archived("", "4k3/8/8/8/8/8/3K4/4R3 w - - 0 1", ["e1h1"], 0),
+        Archived("", "3k4/8/8/8/8/8/2K5/4R3 w - - 0 1", ["e1h1"], 0),
         Archived("", "r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1", ["e1h1"], 0),
     ]
     broken: dict[int, str] = {}
