@@ -12,10 +12,11 @@ import numpy as np
 from chesspg.arena.commands import say
 from chesspg.arena.numbers import BadValue, whole
 from chesspg.arena.records.archive import EVERY, Archived, Skipped, Source
+from chesspg.arena.records.fen import read_fen
 from chesspg.arena.records.replay import position_of
-from chesspg.arena.records.text import TextFile
+from chesspg.arena.records.text import TextFile, numbered
 from chesspg.games.chess import Chess
-from chesspg.games.game import Game
+from chesspg.games.game import Game, join_position
 from chesspg.players.draws import Draws
 from chesspg.players.lockstep import play
 from chesspg.players.player import Random
@@ -138,7 +139,7 @@ def read_openings(path: Path, game: Chess, on_skipped: Callable[[str], None] = l
     """
     found: dict[str, str] = {}  # position -> where it is
     bad: list[str] = []
-    for where, read in _read_pgn(path, game) if _is_pgn(path) else _read_epd(path):
+    for where, read in _read_pgn(path, game) if _is_pgn(path) else _read_epd(path, game):
         try:
             found.setdefault(read(), where)
         except ValueError as error:
@@ -185,34 +186,47 @@ def _position(game: Chess, one: Archived | Skipped) -> str:
     return position_of(game, one)
 
 
-def _read_epd(path: Path) -> _Openings:
-    for number, line in enumerate(TextFile(path), 1):
+def _read_epd(path: Path, game: Chess) -> _Openings:
+    before = 0  # number of the last line, of which a long one comes in pieces
+    for number, line in numbered(TextFile(path)):
         line = line.strip(" \t\n\ufeff\x1a")  # the last is the mark of an end that DOS puts into files
-        if line and line[0] not in "#%;":
-            yield f"{path.name}, line {number}", partial(_fen, line)
+        if line and number != before and line[0] not in "#%;":
+            yield f"{path.name}, line {number}", partial(_fen, line, game)
+        before = number
 
 
-def _fen(line: str) -> str:
-    """The FEN of a line of EPD, or of FEN, whose clocks may be missing.
+def _fen(line: str, game: Chess) -> str:
+    """The position of a line of EPD, or of FEN, whose clocks may be missing and which `moves` as UCI may follow.
 
     Of EPD's operations only hmvc and fmvn matter here. Raises ValueError.
     """
+    line = line.removeprefix("position ").removeprefix("fen ").strip("\"' ")
+    line, with_moves, moves = line.partition(" moves ")
+    if with_moves and '"' in line:  # a word in an operation
+        line, moves = line + with_moves + moves, ""
     fields = line.split(maxsplit=4)
-    if len(fields) < 4 or fields[0].count("/") != 7 or max(map(len, fields[:4])) > 80:
+    if (
+        len(fields) < 4
+        or not re.fullmatch(r"[1-8pnbrqk~]+(?:/[1-8pnbrqk~]+){7}", fields[0], re.IGNORECASE)
+        or max(map(len, fields[:4])) > 80
+    ):
         raise ValueError(f"expected a position as EPD or FEN, got {line[:40]!r}")
     rest = fields[4] if len(fields) > 4 else ""
     clocks = ["0", "1"]  # halfmove clock, number of the move
     for k, word in enumerate(rest.split()[:2]):
         if not re.fullmatch(r"[-+]?\d+(?:\.\d*)?;*", word):
+            if re.match(r"\d", word):
+                raise ValueError(f"a clock must be a whole number from 0 to 9,999, got {word[:20]!r}")
             break
         clocks[k] = word.rstrip(";")
         if word.endswith(";"):
             break
-    operations = re.sub(r'"[^"]*"?', "", rest)
+    operations = re.sub(r'"(?:[^"\\]|\\.)*"?', "", rest)
     for k, name in enumerate(("hmvc", "fmvn")):
-        if operation := re.search(rf"(?:^|[;\s]){name}\s+([^;\s]+)", operations):
+        if operation := re.search(rf"(?:^|;|\d)\s*{name}\s+([^;\s]+)", operations):
             clocks[k] = operation[1]
     for clock in clocks:
         if not re.fullmatch(r"\d{1,4}", clock, re.ASCII):
             raise ValueError(f"a clock must be a whole number from 0 to 9,999, got {clock[:20]!r}")
-    return " ".join([*(field.rstrip(";") for field in fields[:4]), *clocks])
+    fen = read_fen(" ".join([*(field.rstrip(";") for field in fields[:4]), *clocks]), game)
+    return join_position(fen, moves.split())

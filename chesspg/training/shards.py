@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from chesspg.arena.commands import only_one
 from chesspg.arena.records.archive import UNFINISHED, UNWANTED, Archived, Skipped, Source, Wanted
+from chesspg.arena.records.pgn import RESULTS
 from chesspg.arena.records.replay import replay
+from chesspg.arena.records.text import TextFile
 from chesspg.games.chess import Chess
 from chesspg.games.game import Indices, Legal
 from chesspg.policy.container import parse_json
@@ -24,7 +26,7 @@ from chesspg.policy.files import write_atomically, write_text
 
 SHARD_PLIES = 65_536  # 12 MB
 NAMED = 10  # games that are named; the others are counted
-FORMAT = 2  # raised when the files or what is taken from a game change
+FORMAT = 3  # raised when the files or what is taken from a game change
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class Shards:
                 about = file.stat()
             if about.st_size == 0:
                 raise ValueError(f"{file} is empty; expected a PGN file with games")
+            next(iter(TextFile(file)), None)  # what is not text is refused here too
             sources.append({"file": str(file.resolve()), "bytes": about.st_size, "changed": about.st_mtime_ns})
         self.about: dict[str, Any] = {
             "format": FORMAT,
@@ -279,8 +282,14 @@ class Shards:
     def _write(self, game: Chess, batch: list[Archived]) -> None:
         """One shard of the games that keep the rules."""
         broken: dict[int, str] = {}
-        plies = [ply for ply in replay(game, batch, broken.__setitem__) if len(ply.rows)]
+        ended: dict[int, int] = {}  # row -> outcome by mate or stalemate
+        plies = [ply for ply in replay(game, batch, broken.__setitem__, ended.__setitem__) if len(ply.rows)]
         number = np.cumsum([row not in broken for row in range(len(batch))]) - 1 + self.tally.used
+        for row, by_the_board in ended.items():
+            if batch[row].outcome != by_the_board:
+                said = RESULTS[batch[row].outcome or 0]
+                note = f"the result is {said} and the game ends on the board with {RESULTS[by_the_board]}"
+                batch[row] = batch[row]._replace(outcome=by_the_board, note=note)
         outcome = np.array([one.outcome for one in batch], np.int8)  # [n] a game without one is not wanted
         rows = np.concatenate([ply.rows for ply in plies]) if plies else np.empty(0, np.int64)
         for row, what in sorted(broken.items()):

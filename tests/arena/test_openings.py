@@ -156,6 +156,8 @@ BOARD = "4k3/8/8/8/8/8/4P3/4K3 w - -"
         (" ; c0 is a comment", "0 1"),
         (" # a comment", "0 1"),
         (" 5 9 bm Kd2;", "5 9"),
+        (' c0 "a\\"b"; hmvc 90;', "90 1"),
+        (" bm hmvc 3; hmvc 90;", "90 1"),
         (' bm 0-0; id "x";', "0 1"),
         (' id "a; hmvc 5; fmvn 9;"; hmvc 7;', "7 1"),
         (" fmvn 12; hmvc 7", "7 12"),
@@ -185,7 +187,7 @@ def test_what_is_bad_in_a_file_is_left_out_and_named(tmp_path: Path, capsys: pyt
     for seed in range(3):
         assert openings_from_string(str(epd), Chess(), 1, seed) == [f"{BOARD} 0 1"]
     [line] = capsys.readouterr().err.splitlines()  # once, though the file was read three times
-    assert line.startswith(f"warning: {epd}: 9 of its openings left out: book.epd, line 3: expected a position")
+    assert line.startswith(f"warning: {epd}: 9 of its openings left out: book.epd, line 2: ")
     assert line.endswith("; and 4 more")
 
 
@@ -220,6 +222,9 @@ def test_a_file_in_any_form(tmp_path: Path) -> None:
         ("a.epd", "4k3/8/8/8/8/8/4P3/4K3 w - - -3 1\n", "a.epd, line 1: a clock must be .*, got '-3'"),
         ("a.epd", "4k3/8/8/8/8/8/4P3/4K3 w - - hmvc x;\n", "a.epd, line 1: a clock must be .*, got 'x'"),
         ("a.epd", "4k3/8/8/8/8/8/4P3/4K3 w - - 0 100000\n", "a.epd, line 1: a clock must be .*, got '100000'"),
+        ("a.epd", f"{BOARD} 90;0.3\n", "a clock must be .*, got '90;0.3'"),
+        ("a.epd", "bqnbrkrn/pppppppp/8/8/8/8/PPPPPPPP/BQNBRKRN w GEge -\n", "are of Chess960"),
+        ("a.epd", "r3k2r/8/8/8/8/8/8/1RR1K2R w CHq -\n", "are of Chess960"),
         ("a.epd", b"\xff\xfe\x00", "a.epd has no opening in it"),
         ("a.epd", b"PK\x03\x04\x00\x00", "a.epd is a zip archive; expected a text file"),
         ("a.pgn", b"%PDF-1.4\n", "a.pgn is a PDF document; expected a text file"),

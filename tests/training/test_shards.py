@@ -335,3 +335,13 @@ def test_manifests_of_wrong_types(change: Any, pgn: Path, tmp_path: Path) -> Non
     manifest.write_text(told if isinstance(told, str) else json.dumps(told))
     with pytest.raises(ValueError, match="are damaged; remove that folder"):
         Shards([pgn], tmp_path / "shards")
+
+
+def test_the_board_counts_where_it_contradicts_the_result(tmp_path: Path) -> None:
+    path = tmp_path / "games.pgn"
+    append(path, ['[Event "?"]\n[Result "1-0"]\n\n1. f3 e5 2. g4 Qh4# 1-0'])
+    made = Shards([path], tmp_path / "shards")
+    made.parse()
+    assert everything(made).result.tolist() == [-1, 1, -1, 1]
+    assert made.tally.noted == 1
+    assert "the result is 1-0 and the game ends on the board with 0-1" in made.tally.lines[1]

@@ -12,7 +12,16 @@ from typing import NamedTuple
 import chess
 import chess.pgn
 
-from chesspg.arena.records.movetext import OUTCOMES, UNKNOWN, begins_with_moves, main_line, result
+from chesspg.arena.records.fen import read_fen
+from chesspg.arena.records.movetext import (
+    OUTCOMES,
+    UNKNOWN,
+    begins_with_moves,
+    first_number,
+    is_whole,
+    main_line,
+    result,
+)
 from chesspg.arena.records.split import MOST_LINES, GameText, headers_of, split
 from chesspg.arena.records.text import MOST_CHARACTERS, TextFile
 from chesspg.games.chess import VARIANTS, Chess
@@ -47,7 +56,7 @@ EVERY = Wanted(results=(*OUTCOMES, UNKNOWN))
 
 
 def _rating(headers: Mapping[str, str], name: str) -> int:
-    number = re.match(r"\s*(\d{1,4})(?!\d)", headers.get(name, ""), re.ASCII)  # `1500?` is a provisional one
+    number = re.match(r"\s*(\d{1,4})(?!\d|[.,]\d)", headers.get(name, ""), re.ASCII)  # `1500?` is a provisional one
     return int(number[1]) if number else -1
 
 
@@ -65,10 +74,11 @@ def seconds(control: str) -> float:
     if control == "-":
         return float("inf")
     total, left = 0.0, 40  # moves
-    for period in control.split(":"):
+    *_, last = periods = control.split(":")
+    for period in periods:
         match = _PERIOD.fullmatch(period)
         moves = int(match[1] or 40) if match else 0
-        if not match or not moves:
+        if not match or not moves or (not match[1] and period is not last):  # `1:00:00` is a time of day
             return 0.0
         base, increment = float(match[2]), float(match[3] or 0)
         total += base + min(moves, left) * increment
@@ -152,13 +162,14 @@ class Source:
         except ValueError as error:
             return Skipped(where, "variant", str(error)[:LONGEST_TAG])
         try:
-            start = _start(headers, self.game)
+            start = _start(headers, text.moves, self.game)
         except ValueError as error:
             return Skipped(where, "start position", str(error))
         moves, markers = main_line(text.moves)
         if not headers and not begins_with_moves(text.moves):
             return Skipped(where, "no game")
-        if not markers and not everything:
+        cut = text.cut or self._file.damage or not (tag in OUTCOMES and is_whole(text.moves))
+        if not markers and not everything and (cut or not moves):
             return Skipped(where, "cut off", f"no result after {len(moves)} plies")
         if not moves and not everything:
             return Skipped(where, "no moves")
@@ -167,7 +178,7 @@ class Source:
         if known not in self.wanted.results and not (everything and known is None):
             return Skipped(where, UNWANTED if known in OUTCOMES else UNFINISHED)
         note = ""
-        if headers.get("Result", "").strip() not in NOTHING and marker != tag:
+        if markers and headers.get("Result", "").strip() not in NOTHING and marker != tag:
             note = f"the Result tag is {headers['Result'][:40]!r} and the moves end with {marker}"
         elif len(set(markers)) > 1:
             note = f"several results come after the moves: {', '.join(sorted(set(markers)))}"
@@ -182,14 +193,16 @@ class Source:
             raise ValueError(f"{said or 'standard chess'} instead of {self.game.name}")
 
 
-def _start(headers: Mapping[str, str], game: Chess) -> str:
-    """`startpos`, or the FEN tag as a FEN. Raises ValueError if no game can begin there."""
+def _start(headers: Mapping[str, str], moves: str, game: Chess) -> str:
+    """`startpos`, or the FEN tag as a FEN. Raises ValueError if no game can begin there, or if the FEN is missing."""
     if "FEN" not in headers:
+        if headers.get("SetUp", "").strip() == "1":
+            raise ValueError("there is no FEN tag, though the SetUp tag is '1'")
+        if not moves.startswith("1.") and (number := first_number(moves) or 1) > 1:
+            raise ValueError(f"there is no FEN tag, though the first move has the number {number}")
         return "startpos"
     fen = " ".join(headers["FEN"].split())
     if "/" not in fen or " moves " in fen or len(fen) > LONGEST_TAG:
         raise ValueError(f"the FEN tag is {headers['FEN'][:80]!r}; expected a FEN")
-    board = game.to_board(fen)
-    if game.variant == "standard" and chess.Board(fen).has_chess960_castling_rights():
-        raise ValueError("its castling rights are of Chess960")
-    return "startpos" if board.fen() == chess.STARTING_FEN else fen
+    fen = read_fen(fen, game)
+    return "startpos" if game.to_board(fen).fen() == chess.STARTING_FEN else fen

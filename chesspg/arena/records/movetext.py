@@ -12,15 +12,23 @@ UNKNOWN = "*"  # the result of a game that is not over, or whose result is not k
 MARKERS = {*OUTCOMES, UNKNOWN}
 OTHER_MARKERS = dict.fromkeys(("1/2", "0.5-0.5", ".5-.5"), "1/2-1/2")
 
+INVISIBLE = "\0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+
 _COMMENTS = re.compile(r"\{[^}]*(?:\}|\Z)|;[^\n]*|\$\d+")
 _PLAIN = str.maketrans(
     {
         **dict(zip("♔♕♖♗♘♙♚♛♜♝♞♟", "KQRBNPKQRBNP", strict=True)),
         **dict.fromkeys("‐‑‒–—−", "-"), "½": "1/2", "×": "x",
-        **dict.fromkeys("\ufe0e\ufe0f\ufeff\u200b\u200e\u00ad", ""),
+        **dict.fromkeys("ОоΟο", "O"),  # as Cyrillic and Greek keyboards write castling
+        **dict.fromkeys("\ufe0e\ufe0f" + INVISIBLE, ""),
     }
 )  # fmt: skip
-MARKER = r"(?:1-0|0-1|1/2(?:-1/2)?|½(?:-½)?|0?[.,]5-0?[.,]5|\*)(?![\w/])"  # pattern of a result after the moves
+# Pattern of a result after the moves; `1-0F` was won by forfeit.
+MARKER = (
+    r"(?:(?:1[-:][0O]|[0O][-:]1)(?:ff?|FF?)?|(?:1/2|½)(?:[-:](?:1/2|½))?(?!-)"
+    r"|0?[.,]5[-:]0?[.,]5|\*(?=1-0|0-1|1/2|\W|\Z))(?![\w/])"
+)
+_SPACED = re.compile(r"(?<!\S)(?:([01½]|1/2) ?([-–:]) ?(?=(?:[01½]|1/2)(?!\S))|([Oo0О]) ?([-–]) ?(?=[Oo0О](?!\w)))")
 _MARKER = re.compile(MARKER)
 _MOVE = re.compile(
     r"""
@@ -28,7 +36,7 @@ _MOVE = re.compile(
     (?:
         ([PNBRQK])?([a-h])?([1-8])?([-x:])?([a-h][1-8])
         (?:[=/]?([NBRQKnbrqk])(?![a-h1-8x:@-]))?
-        |([O0]-[O0](?:-[O0])?|OO(?:O)?|o-o(?:-o)?)(?![-O0o])
+        |([Oo0]-[Oo0](?:-[Oo0])?|OOO?|(?<!\d)000?(?![\w:,./]))(?![-O0o])
         |(--|Z0|0000|@@@@|[PNBRQK]?@[a-h][1-8])
     )
     (?:[+#!?=.,:†‡∞±∓⩲⩱□…]|/?(?:e\.p\.|ep(?!\w)|mate(?!\w)|ch(?!\w)))*
@@ -37,8 +45,12 @@ _MOVE = re.compile(
 )
 _COORDINATES = re.compile(r"(?:\d+[.…]+)?([A-H][1-8]-?[A-H][1-8][NBRQ]?)(?=\W|\Z)")
 _SHORT_CAPTURE = r"(?:ax?b|bx?[ac]|cx?[bd]|dx?[ce]|ex?[df]|fx?[eg]|gx?[fh]|hx?g)(?!\w)"  # as in exd
-_LIKE_A_MOVE = re.compile(rf"[a-h][1-8]|\A(?:\d+\.+)?{_SHORT_CAPTURE}")
+_DESCRIPTIVE = r"(?:[KQ]?[RNB]|[PKQ])(?:x|-[KQ]?[RNBKQ]\d)"  # as in N-KB3 and QxP
+_LIKE_A_MOVE = re.compile(
+    rf"[a-h][1-8]|\A(?:\d+\.+)?(?:{_SHORT_CAPTURE}|{_DESCRIPTIVE}|[PNBRQK]?[A-H]?\d?[A-H][1-8](?!\w))"
+)
 _PROMOTION = re.compile(r"(?<=[a-h][18])=?\(([NBRQ])\)")
+_NUMBER = re.compile(r"\s*(\d{1,4})(?:\s*[.…)]|\s+(?=[a-hNBRQKO]))")
 _LONGEST_WORD = 64
 
 
@@ -49,8 +61,11 @@ def main_line(text: str) -> tuple[list[str], list[str]]:
     `O-O` or `O-O-O`. A word that looks like a move and is none that is known here, such as a German `Sf3`, comes as it
     is: it is for the rules to refuse it.
     """
-    if "{" in text or ";" in text or "$" in text:
-        text = _COMMENTS.sub(" ", text)
+    text = without_comments(text)
+    if " - " in text or " : " in text or " – " in text:
+        text = _SPACED.sub(lambda match: "".join(part for part in match.groups() if part), text.replace("  ", " "))
+    if text[:2] == "1)":
+        text = re.sub(r"(?<!\S)(\d+)\)", r"\1.", text)
     if "(" in text or ")" in text:
         text = _PROMOTION.sub(r"=\1", text).replace("(", " ( ").replace(")", " ) ")
         words = list(_outside_variations(text.split()))
@@ -67,15 +82,35 @@ def main_line(text: str) -> tuple[list[str], list[str]]:
     return found, markers[::-1]
 
 
-def begins_with_moves(text: str) -> bool:
-    """Whether the first word outside comments is a move, its number or a result, as in a game without tags."""
-    [first, *_] = [*_COMMENTS.sub(" ", text).split(maxsplit=1), ""]
-    return re.match(r"\d+[.…]|\d+\Z", first) is not None or any(main_line(first))
+def without_comments(text: str) -> str:
+    """The text with a blank in place of each comment and mark."""
+    return _COMMENTS.sub(" ", text) if "{" in text or ";" in text or "$" in text else text
+
+
+def begins_with_moves(text: str, words: int = 1) -> bool:
+    """Whether each of the first words outside comments is a move, its number or a result, as in a game without tags."""
+    first = without_comments(text).split(maxsplit=words)[:words]
+    return bool(first) and all(
+        re.match(r"\d+(?:[.…)]|\Z)|\W+\Z|[ND]\Z", word) or any(main_line(word)) for word in first
+    )
+
+
+def is_whole(text: str) -> bool:
+    """Whether the text of a game ends as one that was not cut off: with a move of the main line, or a mark after it."""
+    words = without_comments(text).split()
+    last = next((word for word in reversed(words) if re.search(r"\w", word)), "")
+    return text.count("(") <= text.count(")") and (last.endswith(")") or bool(_MOVE.match(last)))
+
+
+def first_number(text: str) -> int | None:
+    """The number of the first move, if the text begins with one."""
+    found = _NUMBER.match(without_comments(text))
+    return int(found[1]) if found else None
 
 
 def result(text: str) -> str | None:
     """A result as one of MARKERS, of whatever form it is written in; None if it is none."""
-    text = "".join(text.translate(_PLAIN).split()).rstrip(".").replace(":", "-").replace(",", ".")
+    text = "".join(text.translate(_PLAIN).split()).rstrip(".Ff").replace(":", "-").replace(",", ".").replace("O", "0")
     text = OTHER_MARKERS.get(text, text)
     return text if text in MARKERS else None
 

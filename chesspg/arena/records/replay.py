@@ -57,6 +57,10 @@ _TO = np.concatenate((_PLAIN & 63, 56 + _UNDER // 9 + _UNDER // 3 % 3 - 1)).asty
 _PROMOTION = np.concatenate((0 * _PLAIN, 1 + _UNDER % 3)).astype(np.int8)
 
 
+# Castling as the king takes his rook, by the player.
+_AS_ROOK = ({"e1h1": "O-O", "e1a1": "O-O-O"}, {"e8h8": "O-O", "e8a8": "O-O-O"})
+
+
 class Vocabulary:
     """The SANs of some games as arrays, each from the side of White [0] and of Black [1]."""
 
@@ -70,9 +74,20 @@ class Vocabulary:
         self.origin = np.stack((origin, np.where(castling, origin, origin.byteswap())))  # [2, V]
         self.target = np.stack((target, np.where(castling, target, target ^ encoding.FLIP)))  # [2, V]
         self.promotion = np.array([move.promotion for move in moves], np.int8)  # [V]
+        # [2, V] the castling that a SAN may be, such as e1h1, −1 if it is none
+        self.castling = np.array(
+            [[self.number.get(own.get(san.removeprefix("K"), ""), -1) for san in sans] for own in _AS_ROOK], np.int64
+        ).reshape(2, -1)
 
     def find(self, san: NDArray[np.int64], seen: Observation) -> NDArray[np.int64]:
         """[N] which legal action the SAN with number san[i] means in each game, −1 if none or more than one."""
+        choice = self._find(san, seen)
+        castling = np.where(choice < 0, self.castling[seen.player, san], -1)
+        if (castling >= 0).any():  # there is a king on that square, or it is not legal either
+            choice = np.where(castling >= 0, self._find(castling, seen), choice)
+        return choice
+
+    def _find(self, san: NDArray[np.int64], seen: Observation) -> NDArray[np.int64]:
         counts = seen.legal.counts
         piece = self.piece[san]
         planes = seen.planes[np.arange(len(seen)), np.minimum(piece, 5), 0]  # [N] words of where such pieces are
@@ -134,23 +149,36 @@ def _parse(board: chess.Board, san: str) -> chess.Move:
     return move
 
 
-def replay(game: Chess, archived: Sequence[Archived], on_broken: Callable[[int, str], None]) -> Iterator[Replayed]:
+def replay(
+    game: Chess,
+    archived: Sequence[Archived],
+    on_broken: Callable[[int, str], None],
+    on_end: Callable[[int, int], None] = lambda row, outcome: None,
+) -> Iterator[Replayed]:
     """Play the games again, all at once; on_broken(row, what) is called for one whose moves break the rules.
+
+    on_end(row, outcome) is called for one that ends by mate or stalemate, with its outcome for White on the board.
 
     Such a game is played up to there. Plies behind the end by the rules, such as a third repetition that nobody
     claimed, are left out.
     """
-    vocabulary = Vocabulary(sorted({san for one in archived for san in one.moves}))
+    vocabulary = Vocabulary(sorted({san for one in archived for san in one.moves} | {"O-O", "O-O-O"}))
     lengths = np.array([len(one.moves) for one in archived], np.int64)
     sans = np.full((len(archived), int(lengths.max(initial=0))), -1, np.int64)
     for row, one in enumerate(archived):
         sans[row, : len(one.moves)] = [vocabulary.number[san] for san in one.moves]
     games = game.start([one.start for one in archived])
     live = np.arange(len(archived))
-    for ply in range(sans.shape[1]):
-        goes_on = (ply < lengths[live]) & ~games.outcomes().over
+    ends = [game.reasons.index(reason) for reason in ("checkmate", "stalemate")]
+    for ply in range(sans.shape[1] + 1):
+        verdicts = games.outcomes()
+        for at in np.flatnonzero(np.isin(verdicts.reason, ends)).tolist():
+            on_end(int(live[at]), int(verdicts.outcome[at]))
+        goes_on = (ply < lengths[live]) & ~verdicts.over
         if not goes_on.all():
             games, live = games[goes_on], live[goes_on]
+        if not len(live):
+            return
         seen = games.observe()
         choice = vocabulary.find(sans[live, ply], seen)
         legal = choice >= 0

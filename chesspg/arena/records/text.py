@@ -9,7 +9,7 @@ import io
 import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -120,8 +120,22 @@ def _encoding(head: bytes) -> str:
         return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if len(head) >= 4 and head[0] and not head[1] and head[2] and not head[3]:
-        return "utf-16-le"
-    if len(head) >= 4 and not head[0] and head[1] and not head[2] and head[3]:
-        return "utf-16-be"
+    zeros = [head[k::4].count(0) * 8 > len(head) for k in range(4)] if len(head) >= 4 else []  # most of the bytes
+    for encoding, pattern in {
+        "utf-16-le": "0101",
+        "utf-16-be": "1010",
+        "utf-32-le": "0111",
+        "utf-32-be": "1110",
+    }.items():
+        if "".join(str(int(many)) for many in zeros) == pattern:
+            return encoding
     return "utf-8-sig"
+
+
+def numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers, from 1 on; the pieces of a long one have the same."""
+    number, whole = 0, True
+    for line in lines:
+        number += whole
+        yield number, line
+        whole = line.endswith("\n")

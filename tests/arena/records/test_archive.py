@@ -175,7 +175,7 @@ def test_where_a_game_begins(tmp_path: Path, text: str, games: list[list[str]]) 
     [
         ("{ without an end\n\n", 1),
         ("{ without an end\n\n" + pgn("1. e4 { without an end\n\n") * 2, 3),
-        ('{ with a tag\n[Source "x"]\n and more\n', 2),
+        ('{ with a tag\n[Source "x"]\n and more\n', 1),
         ('{ with a tag\n[Source "x"] } e5\n', 0),
         ('{ with many\n[Event "x"]\n[Site "x"]\n\n1. e4 1-0\n[Event "y"]\n} e5\n', 0),
         ("{\n" * 30, 1),
@@ -281,6 +281,7 @@ def test_filters_look_at_the_tags(tmp_path: Path, wanted: Wanted, games: list[in
         ("2500", 2500),
         (" 2500 ", 2500),
         ("1500?", 1500),
+        ("2,500", 0),
         ("-", 0),
         ("", 0),
         ("?", 0),
@@ -326,6 +327,8 @@ def test_ratings(tmp_path: Path, rating: str, taken_at: int) -> None:
         ("600:", 0),
         ("-5", 0),
         ("1e9", 0),
+        ("1:00:00", 0),
+        ("00:10:00", 0),
         ("٣", 0),
         ("9" * 400, 0),
     ],
@@ -472,6 +475,62 @@ def test_a_game_may_be_only_so_long(tmp_path: Path, lines: int, characters: int,
         assert (game.where, game.why) == ("games.pgn, line 6", "too long")
 
 
+ASTRAY = "rnbqkbnr/pppp1ppp/8/4p3/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"  # from which 1. e4 Nf6 is legal too
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{c}\n\n", "one day\n\n", "$1\n\n", "<D>\n\n", "(1. d4)\n\n", "{a}\n{b}\n\n", "*\n", "1-0\n",
+        '{c}\n[Site "x"]\n\n', 'Opening: Sicilian\n[Site "x"]\n\n', '<br>\n[Site "x"]\n\n', 'e4\n[Site "x"]\n\n',
+        '[Site "a\nb\nc"]\n\n', '[Site "a\nb]\n\n', '[Site\n"x"]\n\n', '\u200b[Site "x"]\n\n', '[Site "x"] {a\nb}\n\n',
+        '[Site "x"] O-O\n\n',
+    ],
+)  # fmt: skip
+def test_what_stands_before_the_first_move_loses_no_fen(tmp_path: Path, line: str) -> None:
+    [game] = taken(tmp_path, f'[Event "x"]\n[FEN "{ASTRAY}"]\n{line}1. e4 Nf6 1-0\n')
+    assert isinstance(game, Archived)
+    assert (game.start, game.moves, game.outcome) == (ASTRAY, ["e4", "Nf6"], 1)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        f'[FEN "{ASTRAY}"\n]', f'[FEN: "{ASTRAY}"]', f'[FEN="{ASTRAY}"]', f'[\u200bFEN "{ASTRAY}"]',
+        f'[F\0EN "{ASTRAY}"]',
+        f'FEN "{ASTRAY}"]', f'(FEN "{ASTRAY}")', f'\0[FEN "{ASTRAY}"]', f'> [FEN "{ASTRAY}"]', '[SetUp "1"]',
+        f'[FEN "{ASTRAY[:20]}\n{ASTRAY[20:40]}\n{ASTRAY[40:]}"]', f'[Event "a"]\n[FEN "{ASTRAY}"]\n[Event "a"]',
+    ],
+)  # fmt: skip
+def test_no_damage_to_a_fen_makes_the_game_one_from_the_initial_position(tmp_path: Path, tag: str) -> None:
+    [game] = taken(tmp_path, f"{tag}\n\n1. e4 Nf6 1-0\n")
+    if isinstance(game, Archived):
+        assert game.start == ASTRAY
+    else:
+        assert game.why == "start position"
+
+
+@pytest.mark.parametrize(
+    ("text", "games"),
+    [
+        ("1 e4 e5 1-0\n1 d4 d5 1-0\n", [["e4", "e5"], ["d4", "d5"]]),
+        ("e4 e5 1-0\nd4 d5 1-0\n", [["e4", "e5"], ["d4", "d5"]]),
+        ("e2e4 e7e5 1-0\nd2d4 d7d5 1-0\n", [["e2e4", "e7e5"], ["d2d4", "d7d5"]]),
+        ("1. e4 e5 1-0 {x} 1. d4 d5 1-0\n", [["e4", "e5"], ["d4", "d5"]]),
+        ("1. e4 e5 1-0 Black resigned as Qxh7 follows\n", [["e4", "e5"]]),
+        ("1. e4 (1. d4 d5 1-0 1. c4) e5 2. Nf3 1-0\n", [["e4", "e5", "Nf3"]]),
+        ("1. a3 h6\n[novelty 2. b3 a6\n3. c3 g6 1-0\n", [["a3", "h6", "b3", "a6", "c3", "g6"]]),
+        ("1) e4 Nf6 1-0\n", [["e4", "Nf6"]]),
+        ("2. c3 g6 1-0\n", []),
+        ('[Event "x"]\n[Result "1-0"]\n\n1. e4 e5 2. Nf3\n', [["e4", "e5", "Nf3"]]),
+        ('[Event "x"]\n[Result "1-0"]\n\n1. e4 e5 2. N\n', []),
+        ('[Event "x"]\n[Result "1-0"]\n\n1. e4 e5 +-\n', [["e4", "e5"]]),
+    ],
+)
+def test_results_end_games(tmp_path: Path, text: str, games: list[list[str]]) -> None:
+    assert [game.moves for game in taken(tmp_path, text) if isinstance(game, Archived)] == games
+
+
 FRAGMENTS = (
     '[Event "x"]\n', '[FEN "', "[", "]", '"', "{", "}", "(", ")", ";", "%", "\n", "\n\n", "1. ", "1.", "e4 ", "e8=Q",
     "(Q)", "O-O ", "1-0 ", "* ", "1/2-1/2\n", "½", "--", "$1", "\\", "\r", "\x1a", "\ufeff",
@@ -498,7 +557,7 @@ def test_any_text_is_read_to_its_end(parts: list[str], encoding: str) -> None:
     last = games[-1]
     if isinstance(last, Skipped):  # the tags before belong to it
         assert last.why == "start position"
-        assert "FEN" in text
+        assert "FEN" in text or "4k3" in text
     else:
         assert last.moves == ["d4"]
         assert last.outcome == 1

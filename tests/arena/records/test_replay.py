@@ -101,3 +101,14 @@ def test_what_comes_behind_the_end_by_the_rules_is_left_out() -> None:
     broken: dict[int, str] = {}
     assert len(list(replay(Chess(), [Archived("", "startpos", shuffle, 0)], broken.__setitem__))) == 8
     assert broken == {}
+
+
+def test_castling_as_the_king_takes_his_rook() -> None:
+    archived = [
+        Archived("", "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1", ["e1h1", "e8a8"], 0),
+        Archived("", "3k4/8/8/8/8/8/2K5/4R3 w - - 0 1", ["e1h1"], 0),
+        Archived("", "r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1", ["e1h1"], 0),
+    ]
+    broken: dict[int, str] = {}
+    assert [ply.rows.tolist() for ply in replay(Chess(), archived, broken.__setitem__)] == [[0, 1], [0]]
+    assert broken == {2: "e1h1 is illegal after 0 plies"}
