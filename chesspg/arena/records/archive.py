@@ -205,4 +205,4 @@ def _start(headers: Mapping[str, str], moves: str, game: Chess) -> str:
     if "/" not in fen or " moves " in fen or len(fen) > LONGEST_TAG:
         raise ValueError(f"the FEN tag is {headers['FEN'][:80]!r}; expected a FEN")
     fen = read_fen(fen, game)
-    return "startpos" if game.to_board(fen).fen() == chess.STARTING_FEN else fen
+    return "startpos" if fen == chess.STARTING_FEN else fen

@@ -165,9 +165,10 @@ def test_bad_games_are_named_and_counted(home: Path) -> None:
         collected(bad)
     with pytest.raises(ValueError, match=r"none of the 9 games in games\.pgn can .*: line 1: ply 2.*; and 4 more$"):
         collected(*[bad] * 9)
-    for text in ("1. P-K4 *", '[Event "a"]\n\n*'):
-        with pytest.raises(ValueError, match=r"line 1: it has no moves that can be read, as in 1\. e4 e5 2\. Nf3"):
-            collected(text)
+    with pytest.raises(ValueError, match=r"line 1: it has no moves that can be read, as in 1\. e4 e5 2\. Nf3"):
+        collected('[Event "a"]\n\n*')
+    with pytest.raises(ValueError, match="line 1: ply 1: unknown move 'P-K4'; moves are written as in Nf3"):
+        collected("1. P-K4 *")
     for text in ("", "\n\n", "no games here\n", "a: 1\nb: [2]\n"):
         Path("games.pgn").write_text(text)
         with pytest.raises(
