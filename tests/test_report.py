@@ -366,7 +366,7 @@ def test_the_newest_run_if_none_is_named(
             ["HOME/bad.pgn", "--policy", "HOME/chess", "--out", "page.html"],
             (
                 "none of the 7 games in HOME/bad.pgn can be shown as a game of chess: "
-                "line 1: it has no moves that can be read, as in 1. e4 e5 2. Nf3; line 3: ply 2: e4 is illegal here; ",
+                "line 1: ply 1: unknown move 'P-K4'; moves are written as in Nf3 or g1f3; line 3: ply 2: e4 is illegal",
                 "; and 2 more",
             ),
         ),
