@@ -39,6 +39,12 @@ If none is named, it is the newest run under ./{roster.RUNS}, or else the strong
 """
 PERSON = "you"
 MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or as another game writes them"
+WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides are solid and differ in color
+BACKGROUND = {
+    board.LAST: ("#cdd26a", "#aaa23a"),
+    board.CHECK: ("#e05050", "#e05050"),
+    board.PLAIN: ("#b59a6c", "#7d5f3f"),
+}
 
 
 class Command(NamedTuple):
@@ -47,14 +53,6 @@ class Command(NamedTuple):
     form: str  # with a word in capitals if something may follow
     about: str
     do: Callable[[str], None]  # with what follows
-
-
-WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides are solid and differ in color
-BACKGROUND = {
-    board.LAST: ("#cdd26a", "#aaa23a"),
-    board.CHECK: ("#e05050", "#e05050"),
-    board.PLAIN: ("#b59a6c", "#7d5f3f"),
-}
 
 
 class Saved(NamedTuple):

@@ -180,8 +180,8 @@ def sprt(
 def likelihood_of_superiority(pairs: Sequence[float], distinct: float = 1.0) -> float:
     """How likely it is that A is the stronger player: Φ((s − ½) / √(σ² / P)), as in fastchess.
 
-    A normal approximation: for few or lopsided pairs `score_interval` is more reliable. Pairs all alike have the pseudo
-    pair of `effective_games` added.
+    A normal approximation: for few or lopsided pairs `score_interval` is more reliable. If all pairs are alike, the
+    pseudo pair of `effective_games` is added.
 
     Args:
         pairs: [P] the pairs' scores.

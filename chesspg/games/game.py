@@ -189,7 +189,7 @@ class Game(ABC):
         """The action that a person means by `text`: what move_name gives, and what Games.moves writes.
 
         Raises:
-            ValueError: The text is no move, or one that is illegal or ambiguous in this position.
+            ValueError: The text is not a move, or the move is illegal or ambiguous in this position.
         """
 
     @abstractmethod

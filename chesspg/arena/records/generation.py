@@ -126,7 +126,7 @@ def _players(path: Path) -> list[str]:
 
 
 def _variant(game: Game) -> str:
-    """The tag that tells a game's records from those of chess, empty for chess itself."""
+    """The tag that names the game in its records; empty for chess, which needs none."""
     lines = to_pgn(game, game.start(1).position(0)).splitlines()
     return next((line for line in lines if line.startswith("[Variant ")), "")
 

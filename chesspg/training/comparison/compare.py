@@ -129,7 +129,7 @@ def over_seeds(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def score_over_seeds(scores: Sequence[float], games: int) -> dict[str, float | None]:
-    """The mean of K runs' scores of so many games each and its 95% interval in [0, 1]; of one run there is none."""
+    """The mean score of K runs and its 95% interval in [0, 1]; one run alone has no interval."""
     if len(scores) == 1:
         return over_seeds(scores)
     low, high = mean_score_interval(scores, games)
