@@ -11,7 +11,7 @@ if sys.argv[:1] and (
     if sys.argv[0] == "-m"
     else sys.argv[0].replace("\\", "/").rpartition("/")[2].removesuffix(".exe") in ("chesspg", "chesspg-uci")
 ):
-    from chesspg.arena import interrupts
+    from chesspg.terminal import interrupts
 
     interrupts.install()
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from chesspg.games.game import Game as Game
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
     from chesspg.players.player import Player as Player
-    from chesspg.players.rollout import Rollout as Rollout
-    from chesspg.training.callbacks import EvaluationMatch as EvaluationMatch
+    from chesspg.selfplay.opponents import OpponentPool as OpponentPool
+    from chesspg.selfplay.rollout import Rollout as Rollout
     from chesspg.training.datamodule import SelfPlay as SelfPlay
+    from chesspg.training.evaluation import EvaluationMatch as EvaluationMatch
     from chesspg.training.module import PolicyGradient as PolicyGradient
-    from chesspg.training.opponents import OpponentPool as OpponentPool
 
 # Imported when first named (PEP 562): all of it takes seconds, of which a player of chess needs few.
 _HOMES = {
     "Chess": "chesspg.games.chess",
-    "EvaluationMatch": "chesspg.training.callbacks",
+    "EvaluationMatch": "chesspg.training.evaluation",
     "Game": "chesspg.games.game",
-    "OpponentPool": "chesspg.training.opponents",
+    "OpponentPool": "chesspg.selfplay.opponents",
     "Player": "chesspg.players.player",
     "PolicyGradient": "chesspg.training.module",
-    "Rollout": "chesspg.players.rollout",
+    "Rollout": "chesspg.selfplay.rollout",
     "SelfPlay": "chesspg.training.datamodule",
     "TicTacToe": "chesspg.games.tic_tac_toe",
 }

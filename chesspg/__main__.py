@@ -7,7 +7,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
-from chesspg.arena.commands import fail, run
+from chesspg.terminal.command import fail, run
 
 COMMANDS = {
     "train": "learn a game by policy gradients (default: ten minutes of chess)",

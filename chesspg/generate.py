@@ -10,11 +10,14 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chesspg.arena import numbers, roster
-from chesspg.arena.commands import INTERRUPTED, Parser, check_writable, one_line_errors, only_one, run, say
+from chesspg.arena.generation import append, generate, varied_openings, written
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
-from chesspg.arena.progress import Rate, progress
-from chesspg.arena.records.generation import append, generate, varied_openings, written
+from chesspg.players import roster
+from chesspg.storage.lock import only_one
+from chesspg.storage.outputs import check_writable
+from chesspg.terminal import numbers
+from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, run, say
+from chesspg.terminal.progress import Rate, progress
 
 DESCRIPTION = f"""\
 Play games and write them as PGN, as `python -m chesspg.pretrain` reads them. Each two of the players meet, and each

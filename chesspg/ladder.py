@@ -16,26 +16,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from chesspg.arena import numbers, roster
-from chesspg.arena.commands import (
-    Output,
-    Parser,
-    check_outputs,
-    check_writable,
-    one_line_errors,
-    polite_interrupt,
-    run,
-    wrapped,
-)
 from chesspg.arena.ladder import newcomers, standings
-from chesspg.arena.ladder.book import Book, Entry, entry, expand, policy_path, results_path
+from chesspg.arena.ladder.model import INTERVAL, Rating
 from chesspg.arena.ladder.picture import AXES, Point, is_picture, svg
-from chesspg.arena.ladder.rating import INTERVAL, Rating
+from chesspg.arena.ladder.results import Book, Entry, entry, expand, policy_path, results_path
 from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
-from chesspg.arena.progress import progress
+from chesspg.players import roster
 from chesspg.players.player import Player
-from chesspg.policy.files import write_text
+from chesspg.storage import runs
+from chesspg.storage.atomic import write_text
+from chesspg.storage.outputs import Output, check_outputs, check_writable
+from chesspg.terminal import numbers
+from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, wrapped
+from chesspg.terminal.progress import progress
 
 DESCRIPTION = f"""\
 Rate players on one scale of Elo. The two whose games narrow the intervals most meet next, a few paired games at a
@@ -46,7 +40,8 @@ A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below. A policy file is known by its content.
 The game is that of the policy files, else that of a module given by --import, else chess.
 
-Players on the ladder that ships (docs/ladder.json) keep their ratings there, and the others are rated on that scale.
+Players on the ladder that ships (checkpoints/ratings.json) keep their ratings there, and the others are rated on that
+scale.
 With --fixed every player named is a newcomer, whose opponents are chosen from that ladder. With --own-scale, or where
 games or openings differ from that ladder's, all are rated by their own games alone, with random at 0 if it has played
 and else the first player. A 95% interval is the sampling error of the games: against other opponents a player may have
@@ -63,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         texts = expand(given.players, least=1 if given.fixed else 2)
         game = roster.game_of(texts, given.imported)
-        results = given.results or results_path(roster.RUNS, game)
+        results = given.results or results_path(runs.RUNS, game)
         _check(given, texts, results)
         openings = given.openings or f"random:{default_plies(game)}"
         openings_from_string(openings, game, standings.CHUNK // 2, given.seed)
@@ -369,7 +364,7 @@ def _parser() -> argparse.ArgumentParser:
     scale("--own-scale", action="store_true", help="rate all players by their own games alone, also those that are "
         "on the ladder that ships")  # fmt: skip
     add("--results", type=Path, metavar="FILE",
-        help=f"where results are kept and added to (default: {roster.RUNS / 'ladder-GAME.json'})")  # fmt: skip
+        help=f"where results are kept and added to (default: {runs.RUNS / 'ladder-GAME.json'})")  # fmt: skip
     add("--seed", type=numbers.seed, default=0, metavar="N", help="of openings and of all moves (default: 0)")
     add("--openings", help=f"each played twice: {FORMS} (default: an eighth of the squares, random:8 in chess)")
     add(

@@ -12,28 +12,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from chesspg.arena import numbers, ratings, roster
-from chesspg.arena.commands import (
-    INTERRUPTED,
-    Output,
-    Parser,
-    check_outputs,
-    check_writable,
-    one_line_errors,
-    polite_interrupt,
-    run,
-    say,
-    wrapped,
-)
+from chesspg.arena import elo
 from chesspg.arena.expectations import Values
-from chesspg.arena.ladder.book import entry, policy_path
+from chesspg.arena.ladder.results import entry, policy_path
 from chesspg.arena.match_file import is_match, load_match, save_match
 from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, openings_from_string, usual_openings
-from chesspg.arena.progress import Rate, progress
-from chesspg.arena.records.pgn import RESULTS, all_of_event, save_pgn, to_pgn
 from chesspg.games.game import Game
+from chesspg.pgn.writing import RESULTS, all_of_event, save_pgn, to_pgn
+from chesspg.players import roster
 from chesspg.players.player import Player
+from chesspg.storage.outputs import Output, check_outputs, check_writable
+from chesspg.terminal import numbers
+from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, polite_interrupt, run, say, wrapped
+from chesspg.terminal.progress import Rate, progress
 
 GAMES, MOST = 100, 10_000  # of a match if not given; the latter with --sprt, which stops early
 AT_ONCE = 1000  # pairs of games in progress; when they are over the result is saved and the test is evaluated
@@ -128,7 +120,7 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
 def _centipawns(values: Values) -> list[int | None]:
     if not values:
         return []
-    from chesspg.arena.uci.analysis import centipawns  # imports torch, as a player with values has done
+    from chesspg.uci.analysis import centipawns
 
     return [value if value is None else centipawns(value) for value in values]
 
@@ -142,15 +134,15 @@ def report(
     game: Game | None = None,
 ) -> None:
     """Print the result of a match, from A's side; lines are wrapped only on a terminal."""
-    score, elo = result.score_interval, result.elo_interval
+    score, difference = result.score_interval, result.elo_interval
     ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
     rows = {
         "won, drawn, lost": _slashed(result.record),
         "score": f"{result.score:.1%}   95% interval {score.low:.1%} to {score.high:.1%}",
-        "Elo difference": f"{result.elo:+.0f}   95% interval {elo.low:+.0f} to {elo.high:+.0f}",
+        "Elo difference": f"{result.elo:+.0f}   95% interval {difference.low:+.0f} to {difference.high:+.0f}",
         "normalized Elo": f"{result.normalised_elo:+.0f}",
         "stronger": f"with a likelihood of {result.los:.1%}",
-        "pairs": f"{_slashed(ratings.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
+        "pairs": f"{_slashed(elo.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
         "as White": _slashed(result.as_white),
         "as Black": _slashed(result.as_black),
         "games": f"{result.games}, {result.distinct_games} of them distinct, {result.draw_rate:.1%} drawn by the rules",
@@ -176,11 +168,11 @@ def report(
     show("", f"{a} against {b}{f', {game.name}' if game else ''}", "bold")
     for name, value in rows.items():
         show(name, value)
-    if abs(result.elo) == max(map(abs, elo)):
+    if abs(result.elo) == max(map(abs, difference)):
         show("", "An Elo of ±1200 stands for anything beyond it.", "dim")
 
 
-def _sprt_row(test: ratings.Sprt, elo0: float, elo1: float) -> str:
+def _sprt_row(test: elo.Sprt, elo0: float, elo1: float) -> str:
     verdict = {
         "accept": f"{elo1:+g} Elo rather than {elo0:+g}",
         "reject": f"{elo0:+g} Elo rather than {elo1:+g}",
@@ -197,7 +189,7 @@ def _runs_processes(player: Player) -> bool:
     return hasattr(getattr(player, "player", player), "close")  # a mixture holds another player
 
 
-def _slashed(counts: Record | ratings.Pentanomial) -> str:
+def _slashed(counts: Record | elo.Pentanomial) -> str:
     return " / ".join(map(str, counts))
 
 
@@ -205,7 +197,7 @@ def _check(given: argparse.Namespace) -> None:
     """Raise OSError or ValueError for mistakes that do not depend on the players."""
     if given.sprt:
         try:
-            ratings.sprt((), *given.sprt)
+            elo.sprt((), *given.sprt)
         except ValueError as error:
             raise ValueError(f"--sprt: {error}") from None
     outputs = []
@@ -242,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--sprt",
-        type=numbers.number(-ratings.BOUND, ratings.BOUND),
+        type=numbers.number(-elo.BOUND, elo.BOUND),
         nargs=2,
         metavar=("ELO0", "ELO1"),
         help="stop when a sequential test with 5%% errors decides whether A is ELO1 stronger than B or only ELO0",

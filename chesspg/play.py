@@ -18,15 +18,18 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from chesspg.arena import board, numbers, roster
-from chesspg.arena.commands import Parser, one_line_errors, polite_interrupt, run, waiting
-from chesspg.arena.records.pgn import save_pgn, to_pgn
+from chesspg.arena import default_player
 from chesspg.arena.session import NAMES, Likely, Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
-from chesspg.players.draws import Draws
+from chesspg.games.randomness import Draws
+from chesspg.pgn.writing import save_pgn, to_pgn
+from chesspg.players import roster
 from chesspg.players.player import Player
-from chesspg.policy.shipped import names_told
+from chesspg.storage import runs
+from chesspg.storage.shipped import names_told
+from chesspg.terminal import board, numbers
+from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
 
 DESCRIPTION = f"""\
 Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; help lists the other commands.
@@ -35,7 +38,7 @@ PLAYER is one of:
 {roster.TABLE}
 ({names_told()}).
 
-If none is named, it is the newest run under ./{roster.RUNS}, or else the strongest policy that ships.
+If none is named, it is the newest run under ./{runs.RUNS}, or else the strongest policy that ships.
 """
 PERSON = "you"
 MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or as another game writes them"
@@ -322,10 +325,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _default() -> str:
-    default = roster.default_player()
+    default = default_player.default_player()
     if default is None:
         raise ValueError(
-            f"no run under ./{roster.RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
+            f"no run under ./{runs.RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
             "or name a player"
         )
     text, what = default

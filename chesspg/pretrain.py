@@ -10,17 +10,17 @@ from pathlib import Path
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chesspg.arena import numbers
-from chesspg.arena.commands import Parser, fail, one_line_errors, polite_interrupt, run, say
-from chesspg.arena.progress import progress
-from chesspg.arena.records.archive import Wanted
-from chesspg.arena.records.movetext import OUTCOMES
-from chesspg.arena.roster import RUNS
+from chesspg.imitation.run import Pretraining, Settings, network_of
+from chesspg.imitation.shards import Damaged, Shards, Tally
+from chesspg.pgn.archive import Wanted
+from chesspg.pgn.movetext import OUTCOMES
+from chesspg.storage.lock import sole_writer
+from chesspg.storage.runs import RUNS
+from chesspg.terminal import numbers
+from chesspg.terminal.command import Parser, fail, one_line_errors, polite_interrupt, run, say
+from chesspg.terminal.progress import progress
 from chesspg.training.cli import DEFAULT_RECIPE
-from chesspg.training.lock import sole_writer
 from chesspg.training.module import NotFinite
-from chesspg.training.pretraining import Pretraining, Settings, network_of
-from chesspg.training.shards import Damaged, Shards, Tally
 
 DESCRIPTION = """\
 Learn the moves of recorded games, and with the value head their results. Some games are held out to measure how well.

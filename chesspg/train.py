@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from chesspg.arena.commands import run, waiting
-from chesspg.policy.shipped import shipped_files
+from chesspg.storage.shipped import shipped_files
+from chesspg.terminal.command import run, waiting
 
 DESCRIPTION = """\
 usage: python -m chesspg.train [--config RECIPE] [--FIELD VALUE …]

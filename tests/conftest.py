@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from chesspg.policy import shipped
+from chesspg.games.game import Game
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy.networks import MLP
+from chesspg.storage import shipped
+from chesspg.training.module import PolicyGradient
 
 # Everything that a resumed run must restore: Adam's moments, a schedule, the value baseline, updates of one rollout
 # that build on each other, running counters, opponents, the evaluation's earlier self, the best score.
@@ -49,7 +54,7 @@ trainer:
   accumulate_grad_batches: 2
   gradient_clip_val: 1.0
   callbacks:
-    - class_path: chesspg.training.callbacks.EvaluationMatch
+    - class_path: chesspg.training.evaluation.EvaluationMatch
       init_args: {opponents: [random, previous], games: 4, every_n_rollouts: 2}
 """
 
@@ -125,3 +130,52 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
             assert word in line
 
     return check
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs: `chess`, `tic_tac_toe` and, newest of all, a `half` one without a policy file."""
+    import torch
+
+    from chesspg.games.chess import Chess
+    from chesspg.games.tic_tac_toe import TicTacToe
+    from chesspg.policy import files
+    from chesspg.policy.networks import MLP
+    from chesspg.policy.policy import Policy
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("runs")
+    for name, game in (("tic_tac_toe", TicTacToe()), ("chess", Chess())):
+        (folder / name).mkdir()
+        files.save(folder / name / "last.safetensors", Policy(game, MLP(game, hidden=(8,)), temperature=1.5))
+        (folder / name / "last.ckpt").touch()
+    (folder / "half").mkdir()
+    return folder
+
+
+@pytest.fixture
+def trainer() -> Callable[..., pl.Trainer]:
+    """A Trainer that writes and shows nothing; arguments as of pl.Trainer."""
+
+    def make(**arguments: Any) -> pl.Trainer:
+        quiet = {"logger": False, "enable_checkpointing": False}
+        silent = {"enable_progress_bar": False, "enable_model_summary": False}
+        return pl.Trainer(**{"max_epochs": 1, "accelerator": "cpu", **quiet, **silent, **arguments})
+
+    return make
+
+
+@pytest.fixture
+def module() -> Callable[..., PolicyGradient]:
+    """Tic-tac-toe with an MLP of the same weights each time; arguments as of PolicyGradient."""
+
+    def make(game: Game | None = None, **arguments: Any) -> PolicyGradient:
+        torch.manual_seed(7)
+        value = arguments.pop("value", arguments.get("baseline") == "value")
+
+        def network(game: Game) -> MLP:
+            return MLP(game, hidden=(16,), value=value)
+
+        return PolicyGradient(game or TicTacToe(), **{"network": network, **arguments})
+
+    return make

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from chesspg.arena.matches import play_match
-from chesspg.arena.roster import player_from_string
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Random
+from chesspg.players.roster import player_from_string
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
@@ -32,7 +32,7 @@ FIELDS = list(rows((ROOT / "checkpoints" / "README.md").read_text()))
 
 
 def complaints(folder: Path, ladder: dict[str, Any]) -> list[str]:
-    """What is wrong with the policies that lie in a folder and with their cards; ladder as in docs/ladder.json."""
+    """What is wrong with the policies in a folder and with their cards; ladder as in checkpoints/ratings.json."""
     found = []
     rated = {row["player"]: row for row in ladder["players"]}
     policies = {path.stem: path for path in folder.glob(f"*{files.SUFFIX}")}
@@ -50,7 +50,7 @@ def complaints(folder: Path, ladder: dict[str, Any]) -> list[str]:
             continue
         row = rated.get(name)
         if row is None or row["facts"] != facts:
-            found.append(f"{name} is not on the ladder of docs/ladder.json, or another file of that name is")
+            found.append(f"{name} is not on the ladder of checkpoints/ratings.json, or another file of that name is")
         card = rows(cards[name].read_text()) if name in cards else {}
         found += [f"{name}'s card has no {field}" for field in FIELDS if card.get(field, "…") in ("", "…")]
         begin = {"games": f"{facts.get('games', 0):,}"}
@@ -63,7 +63,7 @@ def complaints(folder: Path, ladder: dict[str, Any]) -> list[str]:
 
 
 def test_what_ships() -> None:
-    found = complaints(ROOT / "checkpoints", json.loads((ROOT / "docs" / "ladder.json").read_text()))
+    found = complaints(ROOT / "checkpoints", json.loads((ROOT / "checkpoints" / "ratings.json").read_text()))
     assert not found, "\n".join(found)
 
 

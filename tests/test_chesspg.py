@@ -16,7 +16,7 @@ import pytest
 
 from chesspg import train
 from chesspg.__main__ import COMMANDS, main
-from chesspg.policy.shipped import shipped_files
+from chesspg.storage.shipped import shipped_files
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "chesspg"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.arena.numbers import CORES
+from chesspg.terminal.numbers import CORES
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = sorted(

@@ -15,7 +15,7 @@ import chess.pgn
 import pytest
 
 from chesspg import generate
-from chesspg.arena.commands import only_one
+from chesspg.storage.lock import only_one
 
 
 def games(path: Path) -> list[chess.pgn.Game]:

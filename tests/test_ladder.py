@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from chesspg import ladder
-from chesspg.arena.ladder.rating import Rating
+from chesspg.arena.ladder.model import Rating
 from chesspg.arena.matches import MatchResult, play_in_parts
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
@@ -277,8 +277,8 @@ def test_results_that_can_not_be_kept_are_one_line(
 
 @pytest.fixture
 def on_the_ladder(run: Path, ships: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """docs/ladder.json of a package that ships: tic-tac-toe's, with one policy on it."""
-    path = ships / "docs" / "ladder.json"
+    """checkpoints/ratings.json of a package that ships: tic-tac-toe's, with one policy on it."""
+    path = ships / "checkpoints" / "ratings.json"
     players = ["random", "greedy", "greedy?random=0.5", "run/first.safetensors"]
     assert ladder.main([*players, "--games", "400", "--within", "90", "--json", str(path)]) == 0
     Path("checkpoints/ladder-tic-tac-toe.json").unlink()

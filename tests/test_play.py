@@ -18,12 +18,12 @@ import torch
 from rich.console import Console
 
 from chesspg import play
-from chesspg.arena import roster
 from chesspg.arena.session import Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
+from chesspg.games.randomness import Draws
 from chesspg.games.tic_tac_toe import TicTacToe, TicTacToeGames
-from chesspg.players.draws import Draws
+from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
@@ -344,7 +344,7 @@ class Twice(TicTacToe):
 
 
 def test_a_game_in_which_a_player_moves_twice(monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
-    monkeypatch.setattr("chesspg.arena.roster.game_of", lambda texts, imported: Twice())
+    monkeypatch.setattr("chesspg.players.roster.game_of", lambda texts, imported: Twice())
     told = person.types("fen\na1\n", "random", "--seed", "1")
     assert told.count("random plays") == 2
     assert "has no FEN" not in told  # a legal move comes before a command of that name
@@ -432,7 +432,7 @@ def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.Mo
     game = Chess(backend="python-chess")
     path = ships / "checkpoints" / "ours.safetensors"
     files.save(path, Policy(game, MLP(game, hidden=(4,))))
-    (ships / "docs" / "ladder.json").write_text('{"players": [{"player": "ours", "rating": 812}]}')
+    (ships / "checkpoints" / "ratings.json").write_text('{"players": [{"player": "ours", "rating": 812}]}')
     told = person.types("e4\n", "--temperature", "0").splitlines()
     assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder"
     assert told[1].startswith("You have White against ours?temperature=0.")

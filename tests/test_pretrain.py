@@ -14,16 +14,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from chesspg.arena.records.generation import append, generate, varied_openings
+from chesspg.arena.generation import append, generate, varied_openings
 from chesspg.games.chess import Chess
+from chesspg.imitation.module import Imitation
+from chesspg.imitation.run import Pretraining, Progress
+from chesspg.imitation.shards import Shards
 from chesspg.players.player import Greedy, Random
 from chesspg.policy import files
 from chesspg.pretrain import main
-from chesspg.training import imitation, pretraining
-from chesspg.training.imitation import Imitation
-from chesspg.training.lock import sole_writer
-from chesspg.training.pretraining import Pretraining, Progress
-from chesspg.training.shards import Shards
+from chesspg.storage.lock import sole_writer
 
 RECIPE = """
 model:
@@ -46,7 +45,7 @@ def here(games: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     append(tmp_path / "games.pgn", games)
     (tmp_path / "small.yaml").write_text(RECIPE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(imitation, "UPDATES", 8)
+    monkeypatch.setattr("chesspg.imitation.module.UPDATES", 8)
     return tmp_path
 
 
@@ -61,7 +60,7 @@ def pretrain(line: str) -> int:
 def test_lines_by_time_where_there_is_no_terminal(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pretraining, "Progress", lambda: Progress(every=0.0))
+    monkeypatch.setattr("chesspg.imitation.run.Progress", lambda: Progress(every=0.0))
     assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("learning · ")]
     assert len(lines) > 3

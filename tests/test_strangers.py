@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 import torch
 
-from chesspg import ladder, match, play, report, train
-from chesspg.arena import roster
-from chesspg.arena.uci.protocol import Engine
+from chesspg import ladder, match, play, train
+from chesspg.arena import default_player
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
 from chesspg.policy.networks import MLP, ResidualNet
 from chesspg.policy.policy import Policy
+from chesspg.report import __main__ as report
+from chesspg.uci.protocol import Engine
 
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
@@ -91,7 +92,7 @@ def test_no_command_imports_what_a_file_names(
     assert any(path in line and "error" in line for line in said.getvalue().splitlines())
     refused(play.main, [named], [path])
     if part == "game":
-        assert roster.newest_run(wanted=lambda game: isinstance(game, Chess)) is None
+        assert default_player.newest_run(wanted=lambda game: isinstance(game, Chess)) is None
     assert report.main([]) == 0  # says so on the page
     assert path in Path(theirs, "report.html").read_text()
     assert not Path("proof").exists()

@@ -27,10 +27,10 @@ from pytorch_lightning.loggers import Logger
 from safetensors.torch import load_file
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from chesspg.arena.roster import newest_run
+from chesspg.arena.default_player import newest_run
 from chesspg.games.game import Game
+from chesspg.games.randomness import Draws
 from chesspg.learning import estimators
-from chesspg.players.draws import Draws
 from chesspg.players.player import Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
@@ -358,7 +358,7 @@ def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[
 def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "chess.yaml").write_text(SMALL_CHESS)
     (folder / "match.yaml").write_text(
-        "trainer: {max_epochs: 2, callbacks: [{class_path: chesspg.training.callbacks.EvaluationMatch, "
+        "trainer: {max_epochs: 2, callbacks: [{class_path: chesspg.training.evaluation.EvaluationMatch, "
         "init_args: {opponents: [random], games: 2, every_n_rollouts: 1}}]}"
     )
     assert train("--config chess.yaml --config match.yaml --run run --data.games 4 --trainer.precision bf16-mixed") == 0
@@ -531,7 +531,7 @@ def test_starts_that_are_drawn(folder: Path) -> None:
 
 def test_starts_that_are_drawn_for_several_games_have_others_alike(folder: Path) -> None:
     line = "--config small.yaml --run run --trainer.max_epochs 1 --model.baseline leave_one_out --model.gae_lambda null"
-    armies = '{"class_path": "chesspg.training.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}'
+    armies = '{"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}'
     assert train(f"{line} --data.game chesspg.games.chess.Chess --data.max_plies 3 --data.starts '{armies}'") == 0
 
 
@@ -1123,7 +1123,7 @@ def test_a_module_in_a_run_folder_is_not_imported(
 
 def test_the_programs_that_a_run_starts_are_named_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     engine, other = "uci:nowhere/engine --deep?nodes=1", "uci:nowhere/another?nodes=2&random=0.5"
-    callback = '[{"class_path": "chesspg.training.callbacks.EvaluationMatch", "init_args": {"opponents": ["%s"]}}]'
+    callback = '[{"class_path": "chesspg.training.evaluation.EvaluationMatch", "init_args": {"opponents": ["%s"]}}]'
     opponents = '{"players": {"%s": 0.25, "random": 0.1}}'
     line = ["--config", "chess_quick", "--run", "run", "--trainer.callbacks", callback % engine]
     with pytest.raises(SystemExit) as ended:

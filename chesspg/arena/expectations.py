@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.players.draws import Draws
+from chesspg.games.randomness import Draws
 from chesspg.players.player import Choice, Launching, Player, Turn, launcher
 
 Values = tuple[float | None, ...]  # the return that the mover of each ply expected, None if it did not tell

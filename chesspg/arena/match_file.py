@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import chess
 import numpy as np
 
-from chesspg.arena.commands import json_has
 from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game, Games, split_position
-from chesspg.policy.container import parse_json
-from chesspg.policy.files import write_text
+from chesspg.storage.atomic import write_text
+from chesspg.storage.outputs import json_has
+from chesspg.storage.parsing import parse_json
 
 
 def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResult) -> None:

@@ -10,14 +10,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chesspg.arena import ratings
+from chesspg.arena.elo import (
+    Interval,
+    Sprt,
+    elo,
+    likelihood_of_superiority,
+    normalised_elo,
+    pentanomial,
+    score_interval,
+    sprt,
+)
 from chesspg.arena.expectations import Values, expected, listen
 from chesspg.arena.openings import Unplayable, default_plies, random_openings
 from chesspg.games.game import Game, split_position
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
+from chesspg.games.randomness import Draws
 from chesspg.players.player import Player
-from chesspg.players.rollout import FORFEIT, Rollout
+from chesspg.selfplay.loop import play
+from chesspg.selfplay.rollout import FORFEIT, Rollout
 
 __all__ = ["FORFEITED", "TRUNCATED", "MatchResult", "Record", "Unplayable", "play_in_parts", "play_match"]
 
@@ -95,33 +104,33 @@ class MatchResult:
         return tuple((a + b) / 2 for a, b in zip(self.results[::2], self.results[1::2], strict=True))
 
     @property
-    def score_interval(self) -> ratings.Interval:
+    def score_interval(self) -> Interval:
         """95%, from the pairs."""
-        return ratings.score_interval(self.pairs, self._distinct)
+        return score_interval(self.pairs, self._distinct)
 
     @property
     def elo(self) -> float:
         """How much stronger A is, in Elo."""
-        return ratings.elo(self.score)
+        return elo(self.score)
 
     @property
-    def elo_interval(self) -> ratings.Interval:
+    def elo_interval(self) -> Interval:
         """95%: the Elo of the score's interval."""
-        return ratings.Interval(*map(ratings.elo, self.score_interval))
+        return Interval(*map(elo, self.score_interval))
 
     @property
     def normalised_elo(self) -> float:
         """How far the score is from ½ in units of a game's own spread."""
-        return ratings.normalised_elo(self.pairs)
+        return normalised_elo(self.pairs)
 
     @property
     def los(self) -> float:
         """The likelihood that A is the stronger."""
-        return ratings.likelihood_of_superiority(self.pairs, self._distinct)
+        return likelihood_of_superiority(self.pairs, self._distinct)
 
-    def sprt(self, elo0: float, elo1: float) -> ratings.Sprt:
+    def sprt(self, elo0: float, elo1: float) -> Sprt:
         """How the question stands whether A is elo1 stronger, or rather elo0."""
-        return ratings.sprt(self.pairs, elo0, elo1, distinct=self._distinct)
+        return sprt(self.pairs, elo0, elo1, distinct=self._distinct)
 
     @property
     def draw_rate(self) -> float:
@@ -186,7 +195,7 @@ class MatchResult:
             "normalised_elo": self.normalised_elo,
             "los": self.los,
             "draw_rate": self.draw_rate,
-            "pentanomial": ratings.pentanomial(self.pairs),
+            "pentanomial": pentanomial(self.pairs),
             "as_white": self.as_white._asdict(),
             "as_black": self.as_black._asdict(),
             "mean_length": self.mean_length,

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from chesspg.arena.commands import say
-from chesspg.arena.numbers import BadValue, whole
-from chesspg.arena.records.archive import EVERY, Archived, Skipped, Source
-from chesspg.arena.records.fen import read_fen
-from chesspg.arena.records.replay import position_of
-from chesspg.arena.records.text import TextFile, numbered
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, join_position
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
+from chesspg.games.randomness import Draws
+from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
+from chesspg.pgn.fen import read_fen
+from chesspg.pgn.replay import position_of
+from chesspg.pgn.text import TextFile, numbered
 from chesspg.players.player import Random
+from chesspg.selfplay.loop import play
+from chesspg.terminal.command import say
+from chesspg.terminal.numbers import BadValue, whole
 
 DISTINCT_ATTEMPTS = 20  # so often is an opening drawn again because another is equal to it …
 ATTEMPTS = 100  # … and so often because the game was over

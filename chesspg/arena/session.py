@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.arena.records.pgn import RESULTS
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, Games, split_position
-from chesspg.players.draws import Draws
+from chesspg.games.randomness import Draws
+from chesspg.pgn.writing import RESULTS
 from chesspg.players.player import Mixture, Player, Turn
 
 NAMES = ("White", "Black")  # of seats 0 and 1; PGN has no others

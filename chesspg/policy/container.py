@@ -17,6 +17,8 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from chesspg.storage.parsing import parse_json
+
 MOST_HEADER = 16 << 20  # bytes; a network of 100,000 tensors needs as many
 MOST_FILE = 4 << 30  # bytes: a billion weights
 _ZEROS = "0" * 64
@@ -24,14 +26,6 @@ _ZEROS = "0" * 64
 
 class PolicyFileError(ValueError):
     """A policy file that is missing, damaged, or of another game or encoding."""
-
-
-def parse_json(text: str | bytes) -> Any:
-    """What a JSON text of unknown origin holds. Raises ValueError for everything that can't be read as JSON."""
-    try:
-        return json.loads(text)
-    except RecursionError:  # a ValueError for all but this
-        raise ValueError("the JSON is nested too deeply") from None
 
 
 def read_fields(path: Path) -> Any:

@@ -6,11 +6,10 @@ read without torch, in a millisecond.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ from chesspg.policy import checkpoint, container
 from chesspg.policy.container import PolicyFileError as PolicyFileError
 from chesspg.policy.names import Unknown, build, find, is_spec, own_name
 from chesspg.policy.names import describe as describe
-from chesspg.policy.shipped import names_told, shipped_policies
+from chesspg.storage.atomic import write_atomically
+from chesspg.storage.shipped import names_told, shipped_policies
 
 if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
     from torch import Tensor
@@ -307,31 +307,3 @@ def _limited(most: int) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a temporary file beside `path`, then put it in its place in one step."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with naming(path):
-        try:
-            fill(temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def naming(path: str | Path) -> Iterator[None]:
-    """Have an OSError in the block name this file, which it does not by itself where a disk is full."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text, UTF-8, as `write_atomically` does."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

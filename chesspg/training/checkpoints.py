@@ -16,6 +16,7 @@ from torch import Tensor
 
 from chesspg.policy import files
 from chesspg.policy.checkpoint import verified
+from chesspg.storage import atomic
 from chesspg.training.datamodule import self_play_of
 from chesspg.training.loggers import MetricsLogger
 from chesspg.training.module import NotFinite
@@ -44,7 +45,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         # In memory first: torch reports a full disk as an error of its archive, without the file's name.
         archive = io.BytesIO()
         torch.save(checkpoint, archive)
-        writes = [partial(files.write_atomically, path, lambda temporary: temporary.write_bytes(archive.getbuffer()))]
+        writes = [partial(atomic.write_atomically, path, lambda temporary: temporary.write_bytes(archive.getbuffer()))]
         if files.HEADER in checkpoint:
             header, weights = files.of_checkpoint(checkpoint)
             writes.append(partial(files.write, path.with_suffix(files.SUFFIX), files.Header(**header), weights))

@@ -18,17 +18,18 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from chesspg.arena import roster
 from chesspg.games.contract import BrokenContract
 from chesspg.games.contract import check as check_contract
 from chesspg.games.game import Game
-from chesspg.policy import bounded_yaml, files
-from chesspg.policy.shipped import shipped_files
+from chesspg.players import roster
+from chesspg.policy import files
+from chesspg.storage import atomic, parsing
+from chesspg.storage.lock import is_rank_zero, new_run
+from chesspg.storage.shipped import shipped_files
 from chesspg.training import configuration
-from chesspg.training.callbacks import EvaluationMatch, SampleGames
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.lock import is_rank_zero, new_run
+from chesspg.training.evaluation import EvaluationMatch, SampleGames
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 from chesspg.training.progress import RolloutProgress
@@ -110,14 +111,14 @@ class RunCLI(LightningCLI):
         elif is_rank_zero() and not type(self.datamodule.game).__module__.startswith("chesspg."):
             _refuse_a_broken_game(self.datamodule.game)
         text = self.parser.dump(_without_run(self.config))
-        self.settings = bounded_yaml.parse(text)
+        self.settings = parsing.parse_yaml(text)
         if is_rank_zero():  # nothing is written before all is known to be good
             with ExitStack() as held:
                 if self.checkpoint is None:
                     held.enter_context(new_run(self.folder))
                     if self.config.init:  # a copy, so that the run can go on when that file is gone
                         files.write(self.folder / files.INIT, *files.read(self.config.init))
-                files.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
+                atomic.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
                 self.lock = held.pop_all()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:

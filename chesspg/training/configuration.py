@@ -21,9 +21,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError
 
-from chesspg.policy import bounded_yaml
-from chesspg.policy.bounded_yaml import OutOfBounds
 from chesspg.policy.networks import Network
+from chesspg.storage import parsing
+from chesspg.storage.parsing import OutOfBounds
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PRECISIONS, PolicyGradient
 from chesspg.training.ranges import SEEDS, require
@@ -44,7 +44,7 @@ def bound_yaml() -> None:
 
 
 def _load(text: str) -> Any:
-    bounded_yaml.check(text)
+    parsing.check(text)
     return _unbounded(text)
 
 
@@ -62,7 +62,7 @@ def read(path: Path, run: Path | None = None) -> None:
         OSError: it can't be read.
         ValueError: it is out of bounds or damaged, or names as a class what can't be one.
     """
-    tree = bounded_yaml.read_mapping(path)
+    tree = parsing.read_mapping(path)
     if not tree:
         raise ValueError(f"{path} holds no settings; expected a YAML mapping with {', '.join(SECTIONS)}")
     for name in _names(tree):
@@ -88,7 +88,7 @@ def read(path: Path, run: Path | None = None) -> None:
 def bound(text: str, where: str) -> None:
     """Raise ValueError if a text, which jsonargparse may take for YAML, or a text in it, is out of bounds."""
     try:
-        tree = bounded_yaml.parse(text)
+        tree = parsing.parse_yaml(text)
     except OutOfBounds as error:
         raise ValueError(f"{where} can't be read as YAML: {error}") from None
     except YAMLError:  # a text and nothing more

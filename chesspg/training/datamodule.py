@@ -21,15 +21,16 @@ from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
 from torch import Tensor, nn
 
 from chesspg.games.game import Game, Games
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import Seats, play
+from chesspg.games.randomness import Draws
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.policy.policy import Policy, send, to_tensors
+from chesspg.selfplay.loop import Seats, play
+from chesspg.selfplay.opponents import POOL, OpponentPool
+from chesspg.selfplay.rollout import Rollout
 from chesspg.training.counters import Counters
-from chesspg.training.opponents import POOL, OpponentPool, PoolFiles
 from chesspg.training.packages import check_package
+from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
 

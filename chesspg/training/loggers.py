@@ -14,9 +14,9 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from chesspg.arena.commands import interrupt_later
-from chesspg.arena.report.runs import METRICS
-from chesspg.policy import files
+from chesspg.storage import atomic
+from chesspg.storage.runs import METRICS
+from chesspg.terminal.command import interrupt_later
 
 Row = dict[str, str]
 EVENTS = "events.out.tfevents"  # how the names of TensorBoard's files begin
@@ -92,7 +92,7 @@ class MetricsLogger(Logger):
 
     def _append(self, row: Row) -> None:
         path, line = self.folder / METRICS, _lines(self._columns, [row]).encode()
-        with files.naming(path), path.open("ab", buffering=0) as file:
+        with atomic.naming(path), path.open("ab", buffering=0) as file:
             file.write(line)
             os.fsync(file.fileno())
         assert self._size is not None
@@ -103,7 +103,7 @@ class MetricsLogger(Logger):
     def _write(self, rows: list[Row]) -> None:
         self._columns = sorted(set().union(*rows))
         text = _lines(self._columns, [{name: name for name in self._columns}, *rows]) if rows else ""
-        files.write_text(self.folder / METRICS, text)
+        atomic.write_text(self.folder / METRICS, text)
         self._size = len(text.encode())
         self._keys = {_key(row) for row in rows}
         self._last = rows[-1] if rows else {}
@@ -130,7 +130,7 @@ class EventLogger(TensorBoardLogger):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with interrupt_later(), files.naming(Path(self.log_dir) / EVENTS):
+        with interrupt_later(), atomic.naming(Path(self.log_dir) / EVENTS):
             try:
                 yield
             except ValueError as error:  # which Lightning makes of whatever goes wrong

@@ -20,10 +20,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from chesspg.games.game import Game
 from chesspg.learning import estimators
-from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy, to_tensors
+from chesspg.selfplay.rollout import Rollout
 from chesspg.training import settings
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import Batch, SelfPlay, announce, named_as_in, self_play_of

@@ -13,13 +13,14 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from chesspg.arena.commands import MISTAKE, one_line_errors, search_here
-from chesspg.arena.roster import RUNS
 from chesspg.games.contract import BrokenContract
-from chesspg.policy import bounded_yaml, files
+from chesspg.policy import files
+from chesspg.storage import parsing
+from chesspg.storage.lock import check_new, is_rank_zero, is_unstarted, sole_writer
+from chesspg.storage.runs import RUNS
+from chesspg.terminal.command import MISTAKE, one_line_errors, search_here
 from chesspg.training import configuration
 from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
-from chesspg.training.lock import check_new, is_rank_zero, is_unstarted, sole_writer
 from chesspg.training.module import NotFinite
 
 USAGE = "%(prog)s [--config RECIPE] [--init POLICY] [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE …]"
@@ -173,7 +174,7 @@ def _title(recipe: Path, options: list[str]) -> str:
     """
     words = [word for option in options for word in option.split("=", 1)]
     given = {word: value for word, value in pairwise([*words, ""]) if word.startswith("--data.game")}
-    own = (bounded_yaml.read_mapping(recipe).get("data") or {}).get("game")
+    own = (parsing.read_mapping(recipe).get("data") or {}).get("game")
     own = own.get("class_path") if isinstance(own, dict) else own
     path = given.get("--data.game") or given.get("--data.game.class_path") or own
     name = str(path).rpartition(".")[2]

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from chesspg.arena.ladder.rating import Rating
+from chesspg.arena.ladder.model import Rating
 from chesspg.arena.matches import MatchResult
 
 SCORE, ELO = 12, 18  # widths of a cell, enough for `100 (96–100)` and `-1200 (-1234–-999)`

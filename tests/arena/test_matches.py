@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chesspg.arena import ratings
+from chesspg.arena import elo
 from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_in_parts, play_match
 from chesspg.arena.openings import random_openings
 from chesspg.games.chess import Chess
@@ -120,18 +120,18 @@ def test_figures_worked_out() -> None:
     assert result.mean_length == (0 + 1 + 2 + 3 + 4 + 0 + 1 + 2) / 8
     assert list(result.reason_counts.items()) == [("checkmate", 6), ("stalemate", 1), (TRUNCATED, 1)]
     assert result.elo == pytest.approx(400 * np.log10(5.5 / 2.5))
-    low, high = ratings.score_interval((1, 0.75, 0.5, 0.5), 5 / 8)
-    assert result.elo_interval == (ratings.elo(low), ratings.elo(high))
+    low, high = elo.score_interval((1, 0.75, 0.5, 0.5), 5 / 8)
+    assert result.elo_interval == (elo.elo(low), elo.elo(high))
     told = json.loads(json.dumps(result.as_dict()))
     assert (told["wins"], told["draws"], told["losses"], told["games"], told["distinct_games"]) == (5, 1, 2, 8, 5)
     assert (told["score"], told["elo"]) == (result.score, result.elo)
     assert (told["elo_low"], told["elo_high"]) == result.elo_interval
     assert told["truncated"] == 1
     assert (told["los"], told["normalised_elo"]) == (result.los, result.normalised_elo)
-    assert result.los == ratings.likelihood_of_superiority((1, 0.75, 0.5, 0.5), 5 / 8)
+    assert result.los == elo.likelihood_of_superiority((1, 0.75, 0.5, 0.5), 5 / 8)
     assert told["pentanomial"] == [0, 0, 2, 1, 1]
     assert told["draw_rate"] == 1 / 8  # the stalemate; the game at the cap is no draw by the rules
-    assert result.sprt(0, 50) == ratings.sprt((1, 0.75, 0.5, 0.5), 0, 50, distinct=5 / 8)
+    assert result.sprt(0, 50) == elo.sprt((1, 0.75, 0.5, 0.5), 0, 50, distinct=5 / 8)
 
 
 class Quitter(First):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from chesspg.arena.roster import player_from_string
 from chesspg.arena.session import Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
+from chesspg.games.randomness import Draws
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.draws import Draws
 from chesspg.players.player import Choice, Greedy, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
+from chesspg.players.roster import player_from_string
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 

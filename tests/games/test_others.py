@@ -7,13 +7,13 @@ import pytest
 from others import ConnectFour, Hex, Othello, Placing, Twice
 
 from chesspg.games.game import Game, Games
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
+from chesspg.games.randomness import Draws
 from chesspg.players.minimax import MATE, Minimax
 from chesspg.players.player import Greedy, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
+from chesspg.selfplay.loop import play
 
 
 def value(games: Games, player: int, depth: int, ply: int) -> float:

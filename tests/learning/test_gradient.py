@@ -31,6 +31,7 @@ from chesspg.games.game import (
     join_position,
     split_position,
 )
+from chesspg.games.randomness import Draws
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning.estimators import (
     clipped_ratio_loss,
@@ -41,12 +42,11 @@ from chesspg.learning.estimators import (
     standardised,
     value_loss,
 )
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy, to_tensors
+from chesspg.selfplay.loop import play
+from chesspg.selfplay.rollout import Rollout
 from chesspg.training.datamodule import Batch
 from chesspg.training.module import Baseline, PolicyGradient
 

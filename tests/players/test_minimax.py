@@ -8,11 +8,11 @@ import pytest
 
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game
+from chesspg.games.randomness import Draws
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
 from chesspg.players.minimax import EXCHANGE, MATE, Minimax
 from chesspg.players.player import Greedy, Random, Turn
+from chesspg.selfplay.loop import play
 
 VALUES = dict(zip(chess.PIECE_TYPES, encoding.PIECE_VALUES.tolist(), strict=True))
 

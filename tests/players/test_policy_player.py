@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from chesspg.games.randomness import Draws
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
 from chesspg.players.player import Choice, Turn
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy, to_tensors
+from chesspg.selfplay.loop import play
+from chesspg.selfplay.rollout import Rollout
 
 POSITION = "3/3/3 x moves a1 b2"
 COUNT = 4096

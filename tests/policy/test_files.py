@@ -24,6 +24,7 @@ from chesspg.policy import files
 from chesspg.policy.files import Header, PolicyFileError
 from chesspg.policy.networks import MLP, ResidualNet
 from chesspg.policy.policy import Policy
+from chesspg.storage import atomic
 
 
 @pytest.fixture
@@ -305,7 +306,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(path: Path) -> Non
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        files.write_atomically(path, fail)
+        atomic.write_atomically(path, fail)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 

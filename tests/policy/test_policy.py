@@ -12,12 +12,12 @@ from torch import Tensor
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, Observation
+from chesspg.games.randomness import Draws
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.draws import Draws
-from chesspg.players.lockstep import play
 from chesspg.players.player import Random
 from chesspg.policy.networks import Network, NetworkOutput, ResidualNet
 from chesspg.policy.policy import Distribution, Policy, fetch, send, words
+from chesspg.selfplay.loop import play
 
 NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -9,7 +9,7 @@ import pytest
 import pytorch_lightning as pl
 
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.rollout import Rollout
+from chesspg.selfplay.rollout import Rollout
 from chesspg.training.budget import PlyBudget
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, split_position
+from chesspg.games.randomness import Draws
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
-from chesspg.players.draws import Draws
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.players.rollout import Rollout
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
+from chesspg.selfplay.rollout import Rollout
 from chesspg.training.datamodule import Batch, SelfPlay
 from chesspg.training.module import PolicyGradient
 
@@ -249,7 +249,7 @@ import resource, sys
 import numpy as np, pytorch_lightning as pl, torch
 from chesspg.games.chess import Chess
 from chesspg.games.game import Legal
-from chesspg.players.rollout import Rollout
+from chesspg.selfplay.rollout import Rollout
 from chesspg.policy.networks import ResidualNet
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient

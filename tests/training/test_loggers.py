@@ -15,8 +15,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from chesspg.arena.report.runs import METRICS
 from chesspg.policy import files
+from chesspg.report.runs import METRICS
+from chesspg.storage import atomic
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint
 from chesspg.training.loggers import MetricsLogger, read_metrics
 
@@ -193,7 +194,7 @@ def test_a_kill_while_columns_are_added_loses_nothing(run: Path, monkeypatch: py
 
 
 def test_an_interrupt_while_columns_are_added_waits(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = files.write_atomically
+    write = atomic.write_atomically
 
     def interrupted(path: Path, fill: Callable[[Path], object]) -> None:
         signal.raise_signal(signal.SIGINT)

@@ -21,10 +21,10 @@ from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning import estimators
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.players.rollout import Rollout
 from chesspg.policy import files
 from chesspg.policy.networks import MLP, ResidualNet
 from chesspg.policy.policy import words
+from chesspg.selfplay.rollout import Rollout
 from chesspg.training.datamodule import Batch, SelfPlay
 from chesspg.training.module import NotFinite, PolicyGradient, _Gradients, fastest_precision
 

@@ -15,10 +15,10 @@ from rich.console import Console
 from torch import Tensor
 
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.rollout import Rollout
+from chesspg.selfplay.rollout import Rollout
 from chesspg.training.budget import PlyBudget
-from chesspg.training.callbacks import EvaluationMatch
 from chesspg.training.datamodule import SelfPlay
+from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.module import PolicyGradient
 from chesspg.training.progress import RolloutProgress
 

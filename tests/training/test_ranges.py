@@ -13,14 +13,14 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from chesspg.games.chess import Chess
+from chesspg.games.chess.starts import UnevenArmies
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy.networks import MLP, Network, ResidualNet
-from chesspg.training.callbacks import EvaluationMatch
+from chesspg.selfplay.opponents import OpponentPool
 from chesspg.training.datamodule import SelfPlay
+from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.module import PolicyGradient
-from chesspg.training.opponents import OpponentPool
 from chesspg.training.ranges import RANGES, Range, require
-from chesspg.training.starts import UnevenArmies
 
 CLASSES: list[type] = [
     SelfPlay,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chesspg.arena.ladder.rating import Rating
+from chesspg.arena.ladder.model import Rating
 from chesspg.arena.matches import MatchResult
 from chesspg.training.table import ScoreTable, fitting
 

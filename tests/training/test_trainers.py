@@ -21,9 +21,9 @@ from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
+from chesspg.selfplay.opponents import OpponentPool
 from chesspg.training.datamodule import Batch, SelfPlay
 from chesspg.training.module import PolicyGradient
-from chesspg.training.opponents import OpponentPool
 
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]

@@ -7,8 +7,7 @@ from operator import mul
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.ladder.book import POLICY, Book, Entry, as_options, policy_path
-from chesspg.arena.ladder.rating import (
+from chesspg.arena.ladder.model import (
     Meeting,
     Rating,
     lonely,
@@ -18,6 +17,7 @@ from chesspg.arena.ladder.rating import (
     shipped_ratings,
     shipped_table,
 )
+from chesspg.arena.ladder.results import POLICY, Book, Entry, as_options, policy_path
 from chesspg.arena.ladder.standings import (
     CHUNK,
     COUNTS,
@@ -32,7 +32,7 @@ from chesspg.arena.ladder.standings import (
 )
 from chesspg.games.game import Game
 from chesspg.policy import files
-from chesspg.policy.container import parse_json
+from chesspg.storage.parsing import parse_json
 
 # What a row of the ladder's JSON holds; no number is as large as MOST.
 MOST = 1e15

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from chesspg.arena.ladder.rating import Rating
+from chesspg.arena.ladder.model import Rating
 
 AXES = {
     "updates": "updates",

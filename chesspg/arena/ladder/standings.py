@@ -7,9 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.commands import json_has
-from chesspg.arena.ladder.book import Book, Entry
-from chesspg.arena.ladder.rating import (
+from chesspg.arena.ladder.model import (
     ANCHOR,
     Meeting,
     Rating,
@@ -21,6 +19,8 @@ from chesspg.arena.ladder.rating import (
     next_pairing,
     rate,
 )
+from chesspg.arena.ladder.results import Book, Entry
+from chesspg.storage.outputs import json_has
 
 SHIPPED, OWN = "shipped", "own"  # scales: with the ratings of the ladder that ships, or by these games alone
 CHUNK = 40  # games played in one go: enough for a batch, few enough to lose

@@ -1,0 +1,166 @@
+"""Games between any players, as many as one likes, as PGN."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+
+from chesspg.arena.matches import TRUNCATED
+from chesspg.arena.openings import random_openings
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game, split_position
+from chesspg.games.randomness import Draws
+from chesspg.pgn.writing import RESULTS, to_pgn
+from chesspg.players.player import Player
+from chesspg.selfplay.loop import play
+
+EVENT = "chesspg generate"
+
+
+def generate(
+    game: Game,
+    players: Sequence[tuple[str, Player]],
+    openings: Sequence[str],
+    *,
+    first: int = 0,
+    at_once: int = 128,
+    max_plies: int | None = None,
+    seed: int = 0,
+    on_ply: Callable[[int, int], None] | None = None,
+) -> Iterator[list[str]]:
+    """Play a game from each opening but the `first` ones, `at_once` together; yields their PGN when all those are over.
+
+    players: with their names. All ordered pairs of them, a player with itself included, take the seats in turn, so each
+        has either colour equally often.
+    openings: each without its moves is where a chess game begins: nobody who learns from the games learns those.
+    max_plies: a longer game is stopped; its result is `*`.
+    on_ply: called after each ply with the games over and plies played of those in progress.
+
+    What happens in a game does not depend on how many were played before or are played at once.
+    """
+    pairs = list(product(players, repeat=2))
+    names = (TRUNCATED, *game.reasons[1:])
+    date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+    numbers = iter(range(first, len(openings)))
+    while chunk := list(islice(numbers, at_once)):
+        seated = [pairs[number % len(pairs)] for number in chunk]
+        rollout = play(
+            game.start([_behind(game, openings[number]) for number in chunk]),
+            [(a[1], b[1]) for a, b in seated],
+            Draws(seed),
+            max_plies=max_plies,
+            index=np.array(chunk),
+            on_ply=on_ply,
+        )
+        rollout.require_reasons(game)
+        texts = []
+        for row, (number, (white, black)) in enumerate(zip(chunk, seated, strict=True)):
+            headers = {"Event": EVENT, "Date": date, "Round": str(number + 1), "White": white[0], "Black": black[0]}
+            if row in rollout.forfeits:
+                end = {"Result": RESULTS[int(rollout.outcome[row])], "Termination": rollout.forfeits[row]}
+            else:
+                end = {"Termination": names[rollout.reason[row]]}
+            texts.append(to_pgn(game, rollout.position(row), headers | end))
+        yield texts
+
+
+def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
+    """Read how far this command has written a file.
+
+    Args:
+        path: The file, which may not exist yet.
+        names: The players.
+        game: What they play.
+
+    Returns:
+        How many whole games of these players the file has, and their bytes.
+
+    Raises:
+        ValueError: The file was not written by this command, or has games of other players or of another game.
+    """
+    if not path.exists():
+        return 0, 0
+    games = size = at = 0
+    pairs = list(product(names, repeat=2))
+    moves = False
+    wanted = _variant(game)
+    variant = ""
+    with path.open("rb") as file:
+        for line in file:
+            if not at and line != f'[Event "{EVENT}"]\n'.encode():
+                raise ValueError(f"{path} was not written by this command; expected another file")
+            for seat, name in zip(("White", "Black"), pairs[games % len(pairs)], strict=True):
+                whole = line.startswith(f"[{seat} ".encode()) and line.endswith(b"\n")
+                if whole and line != f'[{seat} "{name}"]\n'.encode():
+                    tag = line.decode(errors="replace").strip()
+                    own = " ".join(f"--player {shlex.quote(player)}" for player in _players(path))
+                    raise ValueError(
+                        f"game {games + 1} of {path} has {tag}; expected {name!r}, as on the command line; go on with "
+                        f"{own}, or name another file"
+                    )
+            if line.startswith(b"[Variant "):
+                variant = line.decode(errors="replace").strip()
+            at += len(line)
+            if moves and line == b"\n":
+                if variant != wanted:
+                    theirs = variant or "no [Variant …], so they are of chess"
+                    raise ValueError(f"the games of {path} have {theirs}; expected games of {game.name}")
+                games, size, variant = games + 1, at, ""
+            moves = not line.startswith(b"[") and line != b"\n"
+    return games, size
+
+
+def _players(path: Path) -> list[str]:
+    """Players of a file of this command with whom it can go on: all whom the first one met as White."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        tags = [line.strip() for line in file if line.startswith(("[White ", "[Black "))]
+    seats = [tag.partition('"')[2].removesuffix('"]') for tag in tags]
+    met = [black for white, black in zip(seats[::2], seats[1::2], strict=False) if white == seats[0]]
+    return list(dict.fromkeys(met))
+
+
+def _variant(game: Game) -> str:
+    """The tag that names the game in its records; empty for chess, which needs none."""
+    lines = to_pgn(game, game.start(1).position(0)).splitlines()
+    return next((line for line in lines if line.startswith("[Variant ")), "")
+
+
+def append(path: Path, games: Sequence[str]) -> None:
+    """Write games behind those of a file: all of them or, if the disk is full, none. Raises OSError."""
+    left = "".join(f"{game}\n\n" for game in games).encode()
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except BaseException as stopped:
+            file.truncate(before)
+            if isinstance(stopped, OSError):
+                raise OSError(stopped.errno, stopped.strerror, str(path)) from None
+            raise
+
+
+def varied_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
+    """[count] openings of nought to `plies` random plies, each number about equally often.
+
+    Raises Unplayable if hardly any game lasts so many.
+    """
+    lengths = Draws(seed).generator().integers(0, plies + 1, size=count)
+    openings = [""] * count
+    for length in range(plies + 1):
+        slots = np.flatnonzero(lengths == length).tolist()
+        for slot, opening in zip(slots, random_openings(game, len(slots), length, seed), strict=True):
+            openings[slot] = opening
+    return openings
+
+
+def _behind(game: Game, opening: str) -> str:
+    """A chess opening as the position it leads to; of other games, whose positions need no text, as it is."""
+    return game.to_board(opening).fen() if isinstance(game, Chess) and split_position(opening)[1] else opening

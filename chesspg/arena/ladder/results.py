@@ -1,0 +1,327 @@
+"""The results a ladder is made of, in one JSON file a game: read, checked, added to, never overwritten if damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import string
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from operator import mul
+from pathlib import Path
+from typing import Any
+
+from chesspg.arena.elo import SCORES, pentanomial
+from chesspg.arena.ladder.model import Meeting
+from chesspg.arena.matches import MatchResult
+from chesspg.games.game import Game
+from chesspg.players import roster
+from chesspg.players.player import Player
+from chesspg.policy import files
+from chesspg.policy.names import is_spec
+from chesspg.storage import atomic
+from chesspg.storage.lock import Busy, only_one
+from chesspg.storage.parsing import parse_json
+
+FORMAT = 1
+DIGEST = 8  # hexadecimal digits that tell one game from another
+POLICY = "policy "  # how the key of a policy begins, known by its content
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Somebody on the ladder."""
+
+    key: str  # what makes two players one: a policy file's content, an engine's version, and the options
+    player: str  # as it was named
+    facts: dict[str, Any] = field(default_factory=dict)  # of a policy's training: updates, games, plies, seconds
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some games of A against B, played in one go."""
+
+    a: str  # keys
+    b: str
+    seed: int  # of its openings and draws
+    pairs: tuple[int, ...]  # [5] how many pairs of games brought A 0, ½, 1, 1½ and 2 points
+    wins: int
+    draws: int
+    losses: int
+    truncated: int
+    forfeits: tuple[int, int]  # games that A gave up and that B gave up, lost and counted as such
+    seconds: float
+    digests: str  # DIGEST digits a game, equal for equal games
+
+    @property
+    def games(self) -> int:
+        return 2 * sum(self.pairs)
+
+
+def results_path(folder: Path, game: Game) -> Path:
+    """Where the results of a game are kept in a folder: ladder-GAME.json, or an earlier version's ladder.json of it."""
+    name = re.sub(r"[\W_]+", "-", game.name.lower()).strip("-") or "game"
+    path, earlier = folder / f"ladder-{name}.json", folder / "ladder.json"
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        if not path.exists() and parse_json(earlier.read_text(encoding="utf-8"))["game"] == files.describe(game):
+            return earlier
+    return path
+
+
+class Book:
+    """All chunks of one game played under one set of conditions, as they stand in a file, which may not exist yet.
+
+    Args:
+        path: The file.
+        game: The game that is played.
+        conditions: What all games share, such as {"openings": "random:8"}.
+
+    Raises:
+        ValueError: The file, which is left as it is, is damaged or of another game or other conditions.
+    """
+
+    def __init__(self, path: str | Path, game: Game, conditions: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.game = files.describe(game)
+        self.conditions = conditions
+        self.entries: dict[str, Entry] = {}
+        self.chunks: list[Chunk] = []
+        self._read()
+
+    def add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
+        """Append a match to the file in one step; what another process has added meanwhile stays."""
+        with only_one(self.path.with_name(f".{self.path.name}.lock")):
+            self._add(a, b, seed, result)
+
+    def _add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
+        self._read()
+        digests = (hashlib.sha256(text.encode()).hexdigest()[:DIGEST] for text in result.positions)
+        self.entries |= {a.key: a, b.key: b}
+        self.chunks.append(
+            Chunk(
+                a.key,
+                b.key,
+                seed,
+                pentanomial(result.pairs),
+                *result.record,
+                truncated=result.truncated,
+                forfeits=result.forfeited,
+                seconds=round(result.seconds, 3),
+                digests="".join(digests),
+            )
+        )
+        whole = self._head() | {
+            "players": [asdict(entry) for entry in self.entries.values()],
+            "chunks": [asdict(chunk) for chunk in self.chunks],
+        }
+        text = json.dumps(whole, ensure_ascii=False).replace(', {"', ',\n{"') + "\n"
+        atomic.write_text(self.path, text)
+
+    def meetings(self) -> list[Meeting]:
+        """All pairings, by key, each once; games that repeat across chunks are found too."""
+        found: dict[tuple[str, str], list[Chunk]] = {}
+        for chunk in self.chunks:
+            found.setdefault((min(chunk.a, chunk.b), max(chunk.a, chunk.b)), []).append(chunk)
+        meetings = []
+        for (a, b), chunks in found.items():
+            pairs = []
+            for chunk in chunks:
+                scores = SCORES if chunk.a == a else SCORES[::-1]
+                pairs += [score for score, count in zip(scores, chunk.pairs, strict=True) for _ in range(count)]
+            digests = [chunk.digests[k : k + DIGEST] for chunk in chunks for k in range(0, len(chunk.digests), DIGEST)]
+            meetings.append(Meeting(a, b, pairs, len(set(digests)) / len(digests)))
+        return meetings
+
+    def games(self, key: str) -> int:
+        """How many games a player has played."""
+        return sum(chunk.games for chunk in self.chunks if key in (chunk.a, chunk.b))
+
+    @contextmanager
+    def claim(self, seed: int, a: str, b: str) -> Iterator[int]:
+        """A seed for the next chunk of a pairing: the first that no chunk has or is being played with by a process.
+
+        A claim ends with the block or with the process, however that ends.
+
+        Args:
+            seed: Of the ladder.
+            a: A player's key.
+            b: The other's.
+
+        Yields:
+            The seed of the chunk.
+        """
+        for number in count():
+            own = int(hashlib.sha256(json.dumps([seed, sorted((a, b)), number]).encode()).hexdigest()[:8], 16)
+            if self._played(own, a, b):
+                continue
+            lock = self.path.with_name(f".{self.path.name}.{own:08x}.lock")
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(only_one(lock, "claimed"))
+                except Busy:
+                    continue
+                stack.callback(_remove, lock)
+                self.refresh()  # who held it until now has played it
+                if not self._played(own, a, b):
+                    yield own
+                    return
+
+    def refresh(self) -> None:
+        """Take in what other processes have added. Raises ValueError if the file is damaged."""
+        self._read()
+
+    def _played(self, seed: int, a: str, b: str) -> bool:
+        return any(chunk.seed == seed and {chunk.a, chunk.b} == {a, b} for chunk in self.chunks)
+
+    def _head(self) -> dict[str, Any]:
+        return {"format": FORMAT, "game": self.game, "conditions": self.conditions}
+
+    def _read(self) -> None:
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        except UnicodeDecodeError:
+            text = ""
+        other = "it is left as it is; name another file with --results"
+        try:
+            whole = parse_json(text)
+            head = {name: whole[name] for name in self._head()}
+            entries = [_entry(entry) for entry in whole["players"]]
+            chunks = [_chunk(chunk) for chunk in whole["chunks"]]
+            keys = {entry.key for entry in entries}
+            if not all({chunk.a, chunk.b} <= keys for chunk in chunks):
+                raise ValueError("a match of nobody")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ValueError(f"{self.path} is damaged or does not hold results of a ladder; {other}") from None
+        for name, wanted in self._head().items():
+            if head[name] != wanted:
+                theirs, ours = (_as_text(name, thing) for thing in (head[name], wanted))
+                raise ValueError(f"{self.path} has results of {theirs:.200}, not of {ours}; {other}")
+        self.entries = {entry.key: entry for entry in entries}
+        self.chunks = chunks
+
+
+def entry(text: str, player: Player) -> Entry:
+    """Who a player is: by its policy file's content, by its engine's own name and version, or else by its string."""
+    path = policy_path(text)
+    if path is not None:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return Entry(f"{POLICY}{digest}{_options(text)}", text, files.read_header(path).facts)
+    version = getattr(getattr(player, "player", player), "version", "")  # a mixture holds the engine
+    return Entry(f"{text} ({version})" if version else text, text)
+
+
+def policy_path(text: str) -> Path | None:
+    """The policy file a player's string names, if it names one."""
+    head = text.partition("?")[0]
+    name, colon, target = head.partition(":")
+    if name in roster.KINDS and (name == "file") == bool(colon):
+        head = target if name == "file" else ""
+    try:
+        return files.resolve(head) if head else None
+    except files.PolicyFileError:
+        return None
+
+
+def expand(texts: list[str], least: int = 2) -> list[str]:
+    """The players named, with each folder replaced by all policy files in and below it, with the folder's options.
+
+    What a run started from is left out. A policy that lies in a folder under several names, such as `last` and `best`,
+    is taken once.
+
+    Args:
+        texts: Players and folders.
+        least: How many players there must be.
+
+    Returns:
+        Players.
+
+    Raises:
+        ValueError: A folder has no policy file, a player is named twice, or there are too few players.
+    """
+    players: list[str] = []
+    seen: dict[str, str] = {}
+    for text in texts:
+        folder = Path(text.partition("?")[0])
+        whole = folder.is_dir() and str(folder) not in roster.KINDS
+        found = sorted(path for suffix in (files.SUFFIX, files.CHECKPOINT) for path in folder.rglob(f"*{suffix}"))
+        inside = [path for path in found if whole and path.name != files.INIT and files.resolve(path) == path]
+        if whole and not inside:
+            raise ValueError(
+                f"{folder} holds no policy file; expected a player, or a folder with policy files in it or below"
+            )
+        for player in [f"{path}{_options(text)}" for path in inside] or [text]:
+            path = policy_path(player)
+            content = hashlib.sha256(path.read_bytes()).hexdigest() + _options(player) if path else player
+            if content not in seen:
+                players.append(player)
+            elif not inside:
+                first = seen[content]
+                same = "is named twice" if first == player else f"is the same player as {first}"
+                raise ValueError(f"{player} {same}; each player must be named once")
+            seen.setdefault(content, player)
+    if len(players) < least:
+        raise ValueError(f"a ladder needs at least {least} players, got only {players[0]}")
+    return players
+
+
+def _entry(read: dict[str, Any]) -> Entry:
+    """A player as read. Raises ValueError or TypeError if it can't be one."""
+    one = Entry(**read)
+    if not (isinstance(one.key, str) and isinstance(one.player, str) and isinstance(one.facts, dict)):
+        raise ValueError("a player without a name")
+    return one
+
+
+def _chunk(read: dict[str, Any]) -> Chunk:
+    """A chunk as read. Raises ValueError or TypeError if it can't be one."""
+    chunk = Chunk(**read | {name: tuple(read[name]) for name in ("pairs", "forfeits")})
+    counts = (*chunk.pairs, chunk.wins, chunk.draws, chunk.losses, chunk.truncated, *chunk.forfeits, chunk.seed)
+    if (
+        not all(type(count) is int and count >= 0 for count in counts)
+        or (len(chunk.pairs), len(chunk.forfeits)) != (len(SCORES), 2)
+        or chunk.wins + chunk.draws + chunk.losses != chunk.games
+        or chunk.wins + chunk.draws / 2 != 2 * sum(map(mul, SCORES, chunk.pairs))
+        or chunk.truncated > chunk.draws
+        or chunk.forfeits[0] > chunk.losses
+        or chunk.forfeits[1] > chunk.wins
+        or chunk.a == chunk.b
+        or type(chunk.seconds) not in (int, float)
+        or not 0 <= chunk.seconds < math.inf
+        or len(chunk.digests) != DIGEST * chunk.games
+        or not set(chunk.digests) <= set(string.hexdigits)
+        or not chunk.games
+    ):
+        raise ValueError("numbers that contradict each other")
+    return chunk
+
+
+def _remove(lock: Path) -> None:
+    with suppress(OSError):  # some systems can't remove what is open
+        lock.unlink(missing_ok=True)
+
+
+def _options(text: str) -> str:
+    _, mark, tail = text.partition("?")
+    return mark + tail
+
+
+def as_options(conditions: Mapping[str, Any]) -> str:
+    """Conditions as options of the command."""
+    options = ((f"--{name.replace('_', '-')}", value) for name, value in conditions.items())
+    return " and ".join(f"no {option}" if value is None else f"{option} {value}" for option, value in options)
+
+
+def _as_text(name: str, thing: Any) -> str:
+    """A field of a file of results: the game by its class's name, conditions as options, anything else as JSON."""
+    if name == "conditions" and isinstance(thing, dict):
+        return f"games with {as_options(thing)}"
+    if is_spec(thing):
+        arguments = ", ".join(f"{name}={value}" for name, value in thing["init_args"].items())
+        return f"{name} {thing['class_path'].rpartition('.')[2]}({arguments})"
+    return f"{name} {json.dumps(thing)}"

@@ -1,1 +1,0 @@
-"""Games as text: written, read by the thousand, and made between players."""

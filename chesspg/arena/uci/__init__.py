@@ -1,1 +1,0 @@
-"""A policy as a chess engine that speaks UCI."""

@@ -1,0 +1,208 @@
+"""`python -m chesspg.bench`: where the time goes, and how far each stage is from its limit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from chesspg.bench.rules import PLIES, rules
+from chesspg.games.chess import Chess
+from chesspg.storage.atomic import write_text
+from chesspg.storage.outputs import Output, check_outputs, json_has
+from chesspg.terminal import numbers
+from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run
+from studies.peers import MEASURES
+
+DESCRIPTION = """\
+Measure where the time goes, and how far each stage is from its limit.
+
+  chesspg bench                           the default recipe on this machine, under two minutes
+  chesspg bench --config chess_plain --json bench.json
+  chesspg bench --compare                 also other libraries that are installed, on the same work
+  chesspg bench verify --plies 10000000   both backends side by side, every bit compared
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["verify"]:
+        with polite_interrupt():
+            return _verify(_verify_parser().parse_args(arguments[1:]))
+    given, override = _parser().parse_known_args(arguments)  # fields of the recipe, which its own parser reads
+    with polite_interrupt():
+        return _bench(given, override)
+
+
+def _bench(given: argparse.Namespace, override: list[str]) -> int:
+    with one_line_errors():
+        if given.json:
+            wrote = {"machine", "configs", "rules_plies_per_s"}
+            check_outputs([Output("--json", Path(given.json), lambda path: json_has(path, wrote))], {})
+        if given.threads:
+            os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for what reads it when it is imported
+    import torch
+
+    from chesspg.bench.stages import in_precision, stages
+    from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
+    from chesspg.training.module import PRECISIONS, fastest_precision
+
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    with TemporaryDirectory() as folder:
+        # The recipes as `train` runs them but for evaluation matches, all known to be good before any is measured.
+        limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
+        runs: dict[str, list[RunCLI]] = {}  # each as it would be trained, then in the other precision
+        with one_line_errors(*MISTAKES):
+            for path in map(recipe, given.config or [DEFAULT_RECIPE]):
+                arguments = ["--config", str(path), *limits, *override]
+                chosen = RunCLI.build([*arguments, "--run", f"{folder}/{len(runs)}"])
+                lacking = [one for one in PRECISIONS if one != chosen.trainer.precision]
+                if fastest_precision(chosen.config_init.trainer.accelerator) == "32-true":
+                    lacking = []  # bf16 would be emulated, which takes minutes
+                more = [
+                    [*arguments, "--run", f"{folder}/{len(runs)}-{one}", "--trainer.precision", one] for one in lacking
+                ]
+                runs[path.stem] = [chosen, *map(RunCLI.build, more)]
+        results: dict[str, Any] = {"machine": _machine()}
+        _say("machine", results["machine"])
+        results |= rules(given.games)
+        _say("rules of chess, one core", results)
+        if given.compare:
+            results["compare"] = _compare(results["rules_plies_per_s"])
+        for name, (run, *others) in runs.items():
+            figures = stages(run)
+            figures |= in_precision(run.trainer.precision, figures["loop_plies_per_s"], others)
+            _say(f"{name}, torch on {results['machine']['torch_threads']} cores", figures)
+            results = figures | results  # at the top: the first recipe's
+            results.setdefault("configs", {})[name] = figures
+    if given.json:
+        write_text(given.json, json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def _verify(given: argparse.Namespace) -> int:
+    with one_line_errors():
+        Chess(backend="bitboards").start(1)
+    from rich.progress import Progress
+
+    from chesspg.games.chess.verify import verify
+
+    began = time.perf_counter()
+    with Progress(disable=not sys.stdout.isatty()) as progress:
+        task = progress.add_task("plies", total=given.plies)
+        done, differences = verify(given.plies, given.seed, report=lambda n: progress.update(task, completed=n))
+    print(f"{done:,} plies in {time.perf_counter() - began:.0f} s, {len(differences)} differences")
+    for difference in differences[:20]:
+        print(difference)
+    return 1 if differences else 0
+
+
+def _machine() -> dict[str, Any]:
+    import torch
+
+    def installed(name: str) -> str:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return "not installed"
+
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        processor = models[0].partition(":")[2].strip() if models else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        **{name: installed(name) for name in ("chess", "numba", "numpy", "torch", "pytorch-lightning")},
+    }
+
+
+def _compare(ours: float) -> dict[str, float]:
+    """Plies a second of other libraries, those that are installed, beside ours."""
+    found = {}
+    print(f"\ncompared with, {PLIES} plies a game at most")
+    for name, measure in MEASURES.items():
+        try:
+            found[name] = measure()
+        except ModuleNotFoundError as error:
+            _row(name.replace("_", " "), "skipped", f"{error.name} is not installed")
+        except Exception as error:  # other people's libraries, in versions yet to come: none of them is our bug
+            _row(name.replace("_", " "), "skipped", " ".join(f"{type(error).__name__}: {error}".split())[:80])
+        else:
+            _row(name.replace("_", " "), _figure(found[name]), f"plies/s     ours are {ours / found[name]:,.1f} times")
+    return found
+
+
+UNITS = ("plies", "positions", "nodes", "updates")
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return str(value)
+
+
+def _row(name: str, figure: str, unit: str = "") -> None:
+    print(f"  {name:36}{figure:>16}  {unit}".rstrip(), flush=True)
+
+
+def _say(title: str, facts: dict[str, Any]) -> None:
+    print(f"\n{title}")
+    for name, value in facts.items():
+        thing, _, per_second = name.removesuffix("_per_s").rpartition("_")
+        if isinstance(value, dict):
+            continue
+        if name.endswith("_share"):
+            _row(f"{thing}, of that limit".replace("_", " "), f"{value:.0%}")
+        elif name.endswith("_per_s") and per_second in UNITS:
+            _row(thing.replace("_", " "), _figure(value), f"{per_second}/s")
+        elif isinstance(value, str) and len(value) > 16:
+            print(f"  {name:20}{value:>32}")
+        else:
+            _row(name.replace("_", " "), _figure(value))
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "python -m chesspg.bench",
+        usage="%(prog)s [options] [--FIELD VALUE ...]\n       %(prog)s verify [--plies N] [--seed N]",
+        description=DESCRIPTION,
+        epilog="Fields of the recipes, such as --data.games, are set as for python -m chesspg.train.",
+        allow_abbrev=False,  # what isn't an option here is a field of the recipe
+    )
+    parser.add_argument("--config", action="append", metavar="NAME", help="a recipe, by name or path; may be repeated")
+    parser.add_argument(
+        "--games", type=numbers.whole(2, 65_536), default=1024, help="games at once for the rules (default: 1024)"
+    )
+    parser.add_argument(
+        "--threads", type=numbers.whole(1, numbers.CORES), help="torch's threads (default: its own choice)"
+    )
+    parser.add_argument(
+        "--compare", action="store_true", help="also OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", help="where to write the figures; a file that holds anything else is not replaced"
+    )
+    return parser
+
+
+def _verify_parser() -> Parser:
+    parser = Parser("python -m chesspg.bench verify", description="Compare both chess backends ply by ply.")
+    parser.add_argument(
+        "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="at least so many (default: 1,000,000)"
+    )
+    parser.add_argument("--seed", type=numbers.seed, default=0)
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

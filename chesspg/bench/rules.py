@@ -1,0 +1,48 @@
+"""How fast the rules of chess are, on one core."""
+
+from __future__ import annotations
+
+import time
+
+import chess
+import numpy as np
+
+from chesspg.bench.timing import median, seconds
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+
+PLIES = 150  # of random play at most: then begin anew
+KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
+
+
+def rules(games: int) -> dict[str, float]:
+    """Random plies through the public contract, and perft."""
+    backend = Chess()
+    results = {"games": float(games), "rules_plies_per_s": median(lambda: random_plies(backend, games, PLIES))}
+    few = max(2, games // 32)
+    reference = Chess(backend="python-chess")
+    results["python_chess_plies_per_s"] = median(lambda: random_plies(reference, few, 60))
+    batch = backend.start([KIWIPETE] * games)
+    results["observe_positions_per_s"] = games / seconds(batch.observe)
+    try:
+        from chesspg.games.chess.bitboards import perft
+    except ImportError:
+        return results  # numba is an extra
+    board = chess.Board(KIWIPETE)
+    results["perft_nodes_per_s"] = perft(board, 5) / seconds(lambda: perft(board, 5))
+    return results
+
+
+def random_plies(game: Game, count: int, plies: int) -> float:
+    """Plies a second of random moves: look who is done, drop them, observe, choose, play."""
+    rng = np.random.default_rng(1)
+    games = game.start(count)
+    done, began = 0, time.perf_counter()
+    for _ in range(plies):
+        over = games.outcomes().over
+        if over.any():
+            games = games[~over]
+        legal = games.observe().legal
+        games.play(legal.take((rng.random(len(legal)) * legal.counts).astype(np.int64)))
+        done += len(legal)
+    return done / (time.perf_counter() - began)

@@ -1,0 +1,1 @@
+"""A policy learns the moves of recorded games."""

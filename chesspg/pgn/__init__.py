@@ -1,0 +1,1 @@
+"""Recorded games of chess as text: PGN and FEN, read and written."""

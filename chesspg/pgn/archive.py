@@ -1,0 +1,200 @@
+"""Games out of PGN files, however long, compressed or broken, read as a stream: the one reader of the package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import chess
+import chess.pgn
+
+from chesspg.games.chess import VARIANTS, Chess
+from chesspg.pgn.fen import read_fen
+from chesspg.pgn.movetext import OUTCOMES, UNKNOWN, begins_with_moves, first_number, is_whole, main_line, result
+from chesspg.pgn.split import MOST_LINES, GameText, headers_of, split
+from chesspg.pgn.text import MOST_CHARACTERS, TextFile
+
+UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
+UNFINISHED = "no result"  # the reason of a game that was not played to its end
+LONGEST_TAG = 120  # characters of a value that has a meaning here; a FEN has at most 100
+NOTHING = ("", "?", "-")  # values of a tag that say nothing
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which games to take, by their headers; one that does not say is not taken.
+
+    min_rating: of both players.
+    min_seconds: the time control, as `seconds` has it.
+    results: those to take. With `*` every game is, also one that breaks off or has no move; else only whole ones.
+    """
+
+    min_rating: int = 0
+    min_seconds: int = 0
+    results: tuple[str, ...] = tuple(OUTCOMES)
+
+    def takes(self, headers: Mapping[str, str]) -> bool:
+        """Whether players and time control are as wanted."""
+        if self.min_rating and min(_rating(headers, name) for name in ("WhiteElo", "BlackElo")) < self.min_rating:
+            return False
+        return not self.min_seconds or seconds(headers.get("TimeControl", "?")) >= self.min_seconds
+
+
+EVERY = Wanted(results=(*OUTCOMES, UNKNOWN))
+
+
+def _rating(headers: Mapping[str, str], name: str) -> int:
+    number = re.match(r"\s*(\d{1,4})(?!\d|[.,]\d)", headers.get(name, ""), re.ASCII)  # `1500?` is a provisional one
+    return int(number[1]) if number else -1
+
+
+_PERIOD = re.compile(r"\*?(?:(\d{1,4})/)?(\d{1,9}(?:\.\d{1,9})?)(?:\+(\d{1,9}(?:\.\d{1,9})?)d?)?", re.ASCII)
+
+
+def seconds(control: str) -> float:
+    """What a TimeControl gives a player for 40 moves.
+
+    The time of all its periods, and the increments of the first 40 moves: `600+5` is 800, `40/5400+30:1800+30` is 8400
+    and `40/5400:1800+30` is 7200. A last period for a number of moves is repeated: `1/30` is 1200. `*180`, a sandclock,
+    is 180; `-` is without limit; what the standard does not know, such as `?` and `90 min + 30 sec`, is 0.
+    """
+    control = re.sub(r"\s*([+:/*])\s*", r"\1", control.strip()[:LONGEST_TAG])
+    if control == "-":
+        return float("inf")
+    total, left = 0.0, 40  # moves
+    *_, last = periods = control.split(":")
+    for period in periods:
+        match = _PERIOD.fullmatch(period)
+        moves = int(match[1] or 40) if match else 0
+        if not match or not moves or (not match[1] and period is not last):  # `1:00:00` is a time of day
+            return 0.0
+        base, increment = float(match[2]), float(match[3] or 0)
+        total += base + min(moves, left) * increment
+        left = max(0, left - moves)
+    while left:
+        total += base + min(moves, left) * increment
+        left = max(0, left - moves)
+    return total
+
+
+class Archived(NamedTuple):
+    """A game as it was written."""
+
+    where: str  # file and line, for messages
+    start: str  # `startpos` or a FEN, one that the rules of the game take
+    moves: list[str]  # as of movetext.main_line; whether they are legal is not looked at, see replay.py
+    outcome: int | None  # 1 White won, −1 Black won, 0 drawn, None not known
+    headers: Mapping[str, str] = MappingProxyType({})
+    note: str = ""  # what is odd about it, if anything
+
+
+class Skipped(NamedTuple):
+    """A game that is not taken, and why."""
+
+    where: str
+    why: str  # UNWANTED, UNFINISHED, or a kind of damage
+    detail: str = ""
+
+
+class Source:
+    """A PGN file; iterate over it for its games, each read when asked for.
+
+    path: a text file, compressed or not, see TextFile.
+    wanted: which games to take, by default every one that has a result.
+    game: whose variant to take; standard chess by default.
+    Raises OSError if the file can't be read; ValueError, while it is iterated over, if it is not a text file.
+    """
+
+    def __init__(self, path: str | Path, wanted: Wanted | None = None, game: Chess | None = None) -> None:
+        self.path = Path(path)
+        self.wanted = wanted or Wanted()
+        self.game = game or Chess()
+        self._file = TextFile(path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._file.size
+
+    @property
+    def position(self) -> int:
+        """How many of its `size` bytes were read."""
+        return self._file.position
+
+    @property
+    def damage(self) -> str:
+        """Why the file ended early; empty if it did not."""
+        return self._file.damage
+
+    def __iter__(self) -> Iterator[Archived | Skipped]:
+        return self.read()
+
+    def read(self, skip: int = 0) -> Iterator[Archived | Skipped]:
+        """The games after the first `skip`, which are passed over without being parsed."""
+        for number, text in enumerate(split(self._file)):
+            if number >= skip:
+                yield self._parse(text)
+
+    def _parse(self, text: GameText) -> Archived | Skipped:
+        where = f"{self.path.name}, line {text.line}"
+        if text.too_long:
+            limit = f"more than {MOST_LINES:,} lines or {MOST_CHARACTERS:,} characters"
+            return Skipped(where, "too long", limit)
+        headers = headers_of(text.tags)
+        tag = result(headers.get("Result", UNKNOWN))
+        everything = UNKNOWN in self.wanted.results
+        if not self.wanted.takes(headers) or (tag in OUTCOMES and tag not in self.wanted.results):
+            return Skipped(where, UNWANTED)
+        try:
+            self._check_variant(headers)
+        except ValueError as error:
+            return Skipped(where, "variant", str(error)[:LONGEST_TAG])
+        try:
+            start = _start(headers, text.moves, self.game)
+        except ValueError as error:
+            return Skipped(where, "start position", str(error))
+        moves, markers = main_line(text.moves)
+        if not headers and not begins_with_moves(text.moves):
+            return Skipped(where, "no game")
+        cut = text.cut or self._file.damage or not (tag in OUTCOMES and is_whole(text.moves))
+        if not markers and not everything and (cut or not moves):
+            return Skipped(where, "cut off", f"no result after {len(moves)} plies")
+        if not moves and not everything:
+            return Skipped(where, "no moves")
+        marker = markers[-1] if markers else tag
+        known = tag if tag in OUTCOMES else marker
+        if known not in self.wanted.results and not (everything and known is None):
+            return Skipped(where, UNWANTED if known in OUTCOMES else UNFINISHED)
+        note = ""
+        if markers and headers.get("Result", "").strip() not in NOTHING and marker != tag:
+            note = f"the Result tag is {headers['Result'][:40]!r} and the moves end with {marker}"
+        elif len(set(markers)) > 1:
+            note = f"several results come after the moves: {', '.join(sorted(set(markers)))}"
+        return Archived(where, start, moves, OUTCOMES.get(known or UNKNOWN), headers, note)
+
+    def _check_variant(self, headers: Mapping[str, str]) -> None:
+        """Raise ValueError if the game is of another variant than is wanted."""
+        said = headers.get("Variant", "").strip()
+        known = chess.pgn.Headers({} if said in NOTHING else {"Variant": said})
+        board, chess960 = known.variant(), known.is_chess960()
+        if board is not VARIANTS[self.game.variant] or chess960 != (self.game.variant == "chess960"):
+            raise ValueError(f"{said or 'standard chess'} instead of {self.game.name}")
+
+
+def _start(headers: Mapping[str, str], moves: str, game: Chess) -> str:
+    """`startpos`, or the FEN tag as a FEN. Raises ValueError if no game can begin there, or if the FEN is missing."""
+    if "FEN" not in headers:
+        if headers.get("SetUp", "").strip() == "1":
+            raise ValueError("there is no FEN tag, though the SetUp tag is '1'")
+        if not moves.startswith("1.") and (number := first_number(moves) or 1) > 1:
+            raise ValueError(f"there is no FEN tag, though the first move has the number {number}")
+        return "startpos"
+    fen = " ".join(headers["FEN"].split())
+    if "/" not in fen or " moves " in fen or len(fen) > LONGEST_TAG:
+        raise ValueError(f"the FEN tag is {headers['FEN'][:80]!r}; expected a FEN")
+    fen = read_fen(fen, game)
+    return "startpos" if fen == chess.STARTING_FEN else fen

@@ -1,0 +1,98 @@
+"""Games as PGN, the text that chess programs exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import chess.engine
+import chess.pgn
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game, join_position, split_position
+from chesspg.storage.atomic import write_text
+
+ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?", "Result": "*"}
+RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}  # by the outcome for player 0
+WIDTH = 80  # of a line of moves, as the standard wants
+
+
+def to_pgn(
+    game: Game, position: str, headers: Mapping[str, str] | None = None, centipawns: Sequence[int | None] = ()
+) -> str:
+    """A game as PGN, its headers in the standard's order, no newline at the end.
+
+    position: its start and moves as text, as of Games.position; a start of its own goes into SetUp and FEN.
+    headers: take precedence over Result and Termination as the rules have them, and over "?".
+    centipawns: [plies] of the game's last plies, what its mover thought when it chose, from its own side; written as
+        [%eval …], in pawns and from White's side. For chess only.
+    """
+    known = dict(headers or {})
+    if not {"Result", "Termination"} <= known.keys():
+        final = game.start([position]).outcomes()
+        over = bool(final.over[0])
+        known.setdefault("Result", RESULTS[int(final.outcome[0])] if over else ROSTER["Result"])
+        known.setdefault("Termination", game.reasons[int(final.reason[0])] if over else "unterminated")
+    if isinstance(game, Chess):
+        tree = chess.pgn.Game.from_board(game.to_board(position))
+        own = {name: tree.headers[name] for name in ("SetUp", "FEN", "Variant") if name in tree.headers}
+        nodes = list(tree.mainline())
+        for node, score in zip(nodes[len(nodes) - len(centipawns) :], centipawns, strict=True):
+            if score is not None:
+                node.set_eval(chess.engine.PovScore(chess.engine.Cp(score), not node.turn()))
+        tree.headers = chess.pgn.Headers({**ROSTER, **known, **own})
+        return tree.accept(chess.pgn.StringExporter(columns=WIDTH)).rstrip()
+    start, moves = split_position(position)
+    own = {"Variant": game.name}
+    if start != split_position(game.start(1).position(0))[0]:
+        own |= {"SetUp": "1", "FEN": start}
+    everything = {**ROSTER, **known, **own}
+    lines = [f'[{name} "{_escape(value)}"]' for name, value in everything.items()]
+    return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, everything["Result"]))])
+
+
+def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) -> None:
+    """Write games, each as of `to_pgn`, to one file in one step; with replace=False never over a file that exists.
+
+    Raises OSError if it can't be written, FileExistsError if it must not.
+    """
+    path = Path(path)
+    if path.exists() and not replace:
+        raise FileExistsError(f"{path} exists and is not overwritten")
+    text = "".join(f"{game}\n\n" for game in games)
+    write_text(path, text)
+
+
+def all_of_event(path: Path, event: str) -> bool:
+    """Whether a file begins with a game of this event, and all games in it are of this event."""
+    tag = f'[Event "{event}"]'.encode()
+    with path.open("rb") as file:
+        if file.readline().rstrip() != tag:
+            return False
+        return all(line.rstrip() == tag for line in file if line.startswith(b"[Event "))
+
+
+def _numbered(game: Game, start: str, moves: list[str], result: str) -> list[str]:
+    """Moves by name with their numbers, and the result: `1.`, `b2`, `a1`, `2.`, …, `1-0`."""
+    words: list[str] = []
+    second = int(game.start([start]).observe().player[0])  # a start in which player 1 moves begins with `1...`
+    for ply, move in enumerate(moves, second):
+        position = join_position(start, moves[: ply - second])
+        if ply % 2 == 0 or not words:
+            words.append(f"{ply // 2 + 1}{'...' if ply % 2 else '.'}")
+        words.append(game.move_name(position, game.parse_move(position, move)))
+    return [*words, result]
+
+
+def _wrapped(words: list[str]) -> list[str]:
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) + 1 > WIDTH:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

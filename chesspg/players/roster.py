@@ -1,0 +1,234 @@
+"""Players by one string each, such as `random`, `checkpoints/run?temperature=0.3` or `uci:stockfish?nodes=1000`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+from chesspg.players.minimax import Minimax
+from chesspg.players.player import Greedy, Mixture, Player, Random
+from chesspg.policy import files
+from chesspg.storage.shipped import names_told, shipped_policies
+from chesspg.terminal import numbers
+from chesspg.terminal.numbers import number, whole
+
+Reader = Callable[[str], Any]  # of an option's value; raises ValueError that says what it must be
+DAY = 86_400  # seconds, the longest move of an engine
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of player: how it is written and how it is made."""
+
+    form: str  # as people write it, for messages
+    example: str  # with an option if it has any, for --help
+    about: str  # what it plays, in a line
+    build: Callable[..., Player]  # (target, game, **options), target being what follows `name:`
+    options: Mapping[str, Reader] = field(default_factory=dict)
+    game: Callable[[str], Game | None] = lambda target: None  # the one game it plays; None if it plays them all
+    takes_target: bool = False  # written `name:target`; only `file` may leave its name out
+    engine: bool = False  # runs `concurrency` processes, and takes `settings`: options that only the engine knows
+
+
+def _policy(target: str, game: Game | None, temperature: float | None = None) -> Player:
+    policy = files.load(target, game)  # first: a bad file is reported before torch is imported, which takes seconds
+    from chesspg.players.policy_player import PolicyPlayer
+
+    return PolicyPlayer(policy, temperature)
+
+
+def _policy_game(target: str) -> Game:
+    header = files.read_header(target)
+    files.check_network(header, target)  # said now, and not seconds later when torch has been imported
+    return files.header_game(header, target)
+
+
+def _engine(target: str, game: Game | None, **options: Any) -> Player:
+    from chesspg.players.uci_engine import EnginePlayer
+
+    return EnginePlayer(target, game or Chess(), **options)
+
+
+# A kind is one entry here and nothing elsewhere.
+KINDS: dict[str, Kind] = {
+    "random": Kind("random", "random", "any legal move", lambda target, game: Random()),
+    "greedy": Kind(
+        "greedy", "greedy", "a win in one move, else the most material after it", lambda target, game: Greedy()
+    ),
+    "minimax": Kind(
+        "minimax?depth=N",
+        "minimax?depth=2",
+        "material, 1 to 3 plies ahead",
+        lambda target, game, depth=2: Minimax(game or Chess(), depth),
+        {"depth": whole(1, 3)},
+    ),
+    "uci": Kind(
+        "uci:ENGINE?nodes=N",
+        "uci:stockfish?nodes=1000",
+        "a UCI engine by command or path, with its options",
+        _engine,
+        {
+            "nodes": whole(1, 10**12),
+            "depth": whole(1, 1000),
+            "movetime": whole(1, 1000 * DAY),
+            "timeout": number(0.001, DAY),
+        },
+        takes_target=True,
+        engine=True,
+    ),
+    "file": Kind(
+        "a policy file, .ckpt, run folder or name of a policy that ships",
+        "RUN?temperature=0.5",
+        "a policy file, .ckpt, run folder or shipped policy",
+        _policy,
+        {"temperature": numbers.temperature},
+        _policy_game,
+        takes_target=True,
+    ),
+}
+SHARED: Mapping[str, Reader] = {"random": number(0, 1)}  # of every kind
+KNOWN = ", ".join(kind.form for kind in KINDS.values())
+TABLE = "\n".join(  # of all that may be written, for --help
+    f"  {example:<25} {about}"
+    for example, about in [
+        *((kind.example, kind.about) for kind in KINDS.values()),
+        ("…?random=0.3", "any of them, making random moves that often"),
+    ]
+)
+
+
+def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1) -> Player:
+    """The player that `text` names: `KIND`, `KIND:TARGET` or a path, then `?option=value&option=value`.
+
+    In names and values of options %26 stands for &, %3D for = and %25 for %.
+
+    game: what it is to play; None lets a policy file say so itself.
+    concurrency: how many processes an engine runs side by side. Such a player has close(), which ends them.
+    Raises ValueError, naming what was given and what is accepted, for an unknown kind, option or value, for a policy
+    file that is missing, damaged or of another game, and (as EngineError) for an engine that can't start.
+    """
+    kind, target, options = _parse(text)
+    share = options.pop("random", None)
+    if kind.engine:
+        options["concurrency"] = concurrency
+    player = kind.build(target, game, **options)
+    return player if share is None else Mixture(player, share)
+
+
+@contextmanager
+def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int = 1) -> Iterator[list[Player]]:
+    """The players that `texts` name, as in `player_from_string`; those with processes are closed, whatever happens."""
+    with ExitStack() as stack:
+        made = []
+        for text in texts:
+            made.append(player_from_string(text, game, concurrency=concurrency))
+            if close := getattr(made[-1], "close", None):
+                stack.callback(close)
+        yield made
+
+
+def game_of(texts: Iterable[str], imported: Sequence[str] = ()) -> Game:
+    """The game that all these players play: that of their policy files, else of an imported module, else chess.
+
+    Reads headers only and imports no torch.
+
+    Args:
+        texts: The players.
+        imported: Names of modules that the user imported, whose game players without a policy play.
+
+    Returns:
+        The game.
+
+    Raises:
+        ValueError: As `player_from_string`; two policies are of different games; the modules define several games, or
+            one that can't be built without arguments, and no player is a policy.
+    """
+    first: tuple[str, Game] | None = None
+    for text in texts:
+        kind, target, _ = _parse(text)
+        game = kind.game(target)
+        if game is None:
+            continue
+        if first and files.describe(first[1]) != files.describe(game):
+            raise ValueError(f"{first[0]} plays {first[1].name} and {text} plays {game.name}; both must play one game")
+        first = first or (text, game)
+    return first[1] if first else _imported_game(imported)
+
+
+def _imported_game(modules: Sequence[str]) -> Game:
+    """The one game that these modules define or have from elsewhere, chess if there is none."""
+    kinds: list[type[Game]] = []
+    for module in modules:
+        held = [thing for thing in vars(sys.modules[module]).values() if inspect.isclass(thing)]
+        games = [one for one in held if issubclass(one, Game) and not inspect.isabstract(one)]
+        own = [one for one in games if one.__module__ == module]
+        kinds += own or [one for one in games if not one.__module__.startswith("chesspg.")]
+    kinds = list(dict.fromkeys(kinds))
+    if not kinds:
+        return Chess()
+    where = f"--import {' --import '.join(modules)}"
+    names = ", ".join(one.__name__ for one in kinds)
+    if len(kinds) > 1:
+        raise ValueError(f"{where} defines several games, {names}; name a policy, which says which of them is played")
+    try:
+        inspect.signature(kinds[0]).bind()
+    except TypeError as error:
+        raise ValueError(
+            f"{where} defines the game {names}, which can't be built without arguments ({error}); name a policy, which "
+            "says how the game is built"
+        ) from None
+    try:
+        return kinds[0]()
+    except Exception as error:  # whatever a user's class raises
+        raise ValueError(f"{where}: {names}() raised {type(error).__name__}: {error}") from error
+
+
+def policy_of(text: str) -> tuple[str, dict[str, float]]:
+    """The file, checkpoint, run folder or name of a policy that ships in a player's string, and its options.
+
+    Imports no torch. Raises ValueError as `player_from_string`, and for a player that is not a policy.
+    """
+    _, target, options = _parse(text, only="file")
+    return target, options
+
+
+def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
+    """The kind, target and options of a player's string; a player of another kind than `only` is refused, if given."""
+    head, _, tail = text.partition("?")
+    name, colon, target = head.partition(":")
+    kind = KINDS.get(name)
+    if kind is None or kind.takes_target != bool(colon):
+        kind, target = KINDS["file"], head
+    accepted = f"expected {KINDS[only].form}" if only else f"expected one of {KNOWN}"
+    if only and kind is not KINDS[only]:
+        raise ValueError(f"{text!r} is a player without a policy; {accepted}; {names_told()}")
+    if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
+        noun = "policy" if only else "player"
+        raise ValueError(f"unknown {noun} {text!r}: there is no file {target!r}; {accepted}; {names_told()}")
+    readers = {**kind.options, **SHARED}
+    options: dict[str, Any] = {"settings": {}} if kind.engine else {}
+    given = set()
+    for part in tail.split("&") if tail else []:
+        option, equals, value = part.partition("=")
+        option, value = unquote(option), unquote(value)
+        if option.lower() in given:  # engines ignore letter case
+            raise ValueError(f"option {option!r} is given twice in {text[:80]!r}")
+        given.add(option.lower())
+        if option in readers:
+            try:
+                options[option] = readers[option](value)
+            except ValueError as error:
+                raise ValueError(f"{option} in {text[:80]!r} {error}") from None
+        elif option and kind.engine:
+            options["settings"][option] = value if equals else None
+        else:
+            raise ValueError(f"unknown option {option!r} in {text[:80]!r}; expected one of {', '.join(readers)}")
+    return kind, target, options

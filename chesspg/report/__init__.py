@@ -1,0 +1,1 @@
+"""A run, or a file of games, as one page."""

@@ -1,0 +1,189 @@
+"""The games of a PGN file as a page shows them: which policy looks at them, and what it makes of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
+from chesspg.pgn.movetext import OUTCOMES
+from chesspg.pgn.split import headers_of, split
+from chesspg.pgn.text import TextFile
+from chesspg.pgn.writing import RESULTS
+from chesspg.players import roster
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.report.choice import game_name
+from chesspg.report.runs import CAPPED, own_moves
+from chesspg.report.samples import Sample, read_sample
+
+GAMES, PLIES = 50, 6_000  # of a file on a page
+LONGEST = 2_000  # plies of one game
+COUNTED = 20_000  # games that are counted one by one; more are estimated by the size of the file
+NAMED = 5  # skipped games that are named
+TEXT = 60  # characters of a name in a tag
+# In other words, or in none where the result says it all.
+TERMINATIONS = {"normal": "", "unterminated": "", "unknown": "", "truncated": CAPPED}
+
+
+class Shown(NamedTuple):
+    """A game on the page."""
+
+    sample: Sample
+    tags: dict[str, str]  # event, players, date, result, termination: those that are known
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The games of a file that a page shows."""
+
+    path: Path
+    game: Game
+    policy: str  # by which policy, and why by that one
+    network: str
+    games: list[Shown]
+    count: str  # how many there are in the file
+    full: bool  # whether there are more than a page holds
+    unfit: int  # how many can't be shown
+    skipped: list[str]  # what was left out because it can't be shown, in a few lines
+
+    @property
+    def share(self) -> str:
+        """How many of how many games it has, and why not all."""
+        of = f"{self.count} game{'s' * (self.count != '1')}"
+        why = [f"{self.unfit:,} can't be shown"] * bool(self.unfit) + ["a page holds no more"] * self.full
+        if not why:
+            return of
+        first = "the first " if not self.unfit else ""
+        return f"{first}{len(self.games)} of {of} ({', and '.join(why)})"
+
+
+def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[int], None] | None = None) -> Collection:
+    """The first games of a file as a policy sees them. Raises ValueError if there is none that it can look at.
+
+    policy, why: as policy_for says.
+    on_game: called with the number of games so far that will be shown.
+    """
+    own = roster.game_of([policy])
+    game = Chess(own.variant, backend="python-chess") if isinstance(own, Chess) else own  # not worth compiling rules
+    player = roster.player_from_string(policy, game)
+    assert isinstance(player, PolicyPlayer)
+    reading = _Reading(path, game)
+    shown: list[Shown] = []
+    skipped: list[Skipped] = []
+    plies = seen = 0
+    more = False  # whether there are games for which the page has no room
+    for one in reading:
+        if seen == COUNTED:
+            more = True
+            break
+        seen += 1
+        full = len(shown) == GAMES or plies > PLIES
+        more = more or (full and isinstance(one, Archived))
+        looked_at = _show(one, player) if isinstance(one, Archived) and not full else one
+        if isinstance(looked_at, Shown):
+            shown.append(looked_at)
+            plies += len(looked_at.sample.names)
+            if on_game:
+                on_game(len(shown))
+        elif isinstance(looked_at, Skipped):
+            skipped.append(looked_at)
+    else:
+        reading.whole = True
+    if not shown:
+        count = reading.count(seen)
+        none = f"none of the {count} games in {path}" if count != "1" else f"the one game in {path}"
+        faults = [f"{one.where.removeprefix(f'{path.name}, ')}: {one.detail or one.why}" for one in skipped[:NAMED]]
+        faults += [f"and {len(skipped) - NAMED:,} more"] * (len(skipped) > NAMED)
+        faults += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
+        can = "can't" if count == "1" else "can"
+        raise ValueError(f"{none} {can} be shown as a game of {game.name}: {'; '.join(faults)}")
+    left_out = [f"{one.where} is left out: {one.detail or one.why}" for one in skipped[:NAMED]]
+    if len(skipped) > NAMED:
+        left_out.append(f"{len(skipped) - NAMED:,} more games are left out")
+    if reading.damage:
+        left_out.append(f"the file ends early: {reading.damage}")
+    network = player.policy.network
+    size = sum(parameter.numel() for parameter in network.parameters())
+    return Collection(
+        path=path,
+        game=game,
+        policy=f"{policy} ({why})" if why else policy,
+        network=f"{type(network).__name__} of {size:,} parameters",
+        games=shown,
+        count=reading.count(seen),
+        full=more,
+        unfit=len(skipped),
+        skipped=left_out,
+    )
+
+
+class _Reading:
+    """Reads the games of a file, whatever they are games of."""
+
+    def __init__(self, path: Path, game: Game) -> None:
+        self.path, self.game = path, game
+        self.source = Source(path, EVERY, game) if isinstance(game, Chess) else TextFile(path)
+        self.whole = False  # whether it was read to its end
+        self.share = 1.0  # of the file that was read
+
+    @property
+    def damage(self) -> str:
+        return self.source.damage
+
+    def count(self, seen: int) -> str:
+        """How many games there are in the file, after `seen` of them were read."""
+        return f"{seen:,}" if self.whole else f"about {float(f'{seen / self.share:.1e}'):,.0f}"
+
+    def __iter__(self) -> Iterator[Archived | Skipped]:
+        for one in self.source if isinstance(self.source, Source) else self._of_another_game(self.source):
+            self.share = max(self.source.position, 1) / max(self.source.size, 1)
+            yield one
+
+    def _of_another_game(self, lines: TextFile) -> Iterator[Archived | Skipped]:
+        """The games of a file as to_pgn writes them."""
+        for text in split(lines):
+            where, headers = f"{self.path.name}, line {text.line}", headers_of(text.tags)
+            if text.too_long:
+                yield Skipped(where, "too long")
+            elif headers.get("Variant") != self.game.name:
+                yield Skipped(where, "variant", f"{game_name(headers)[:TEXT]} instead of {self.game.name}")
+            else:
+                outcome = OUTCOMES.get(headers.get("Result", ""))
+                yield Archived(where, headers.get("FEN", ""), own_moves(text.moves), outcome, headers)
+
+
+def _show(one: Archived, player: PolicyPlayer) -> Shown | Skipped:
+    if not one.moves:
+        return Skipped(one.where, "no moves", "it has no moves that can be read, as in 1. e4 e5 2. Nf3")
+    if len(one.moves) > LONGEST:
+        return Skipped(one.where, "too long", f"it has {len(one.moves):,} plies; at most {LONGEST:,} are shown")
+    try:
+        sample = read_sample(one.start, one.moves, player.policy)
+    except ValueError as error:
+        return Skipped(one.where, "moves", str(error))
+    return Shown(sample, _tags(one, sample))
+
+
+def _tags(one: Archived, sample: Sample) -> dict[str, str]:
+    said = {name: value.strip()[:TEXT] for name, value in one.headers.items() if value.strip() not in ("", "?", "-")}
+    names = [
+        said.get(seat, "?") + (f" ({said[f'{seat}Elo']})" if f"{seat}Elo" in said else "")
+        for seat in ("White", "Black")
+    ]
+    termination = said.get("Termination", "")
+    termination = TERMINATIONS.get(termination.lower(), termination)
+    if sample.left:
+        termination = f"{termination + ', ' if termination else ''}shown up to the {sample.reason}"
+    tags = {
+        "event": said.get("Event", ""),
+        "players": " – ".join(names) if names != ["?", "?"] else "",
+        "date": re.sub(r"(\.?\?+)+$", "", said.get("Date", said.get("UTCDate", ""))),
+        "result": "*" if one.outcome is None else RESULTS[one.outcome],
+        "termination": sample.reason if sample.reason and not sample.left else termination,
+    }
+    return {name: value for name, value in tags.items() if value}

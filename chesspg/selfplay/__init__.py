@@ -1,0 +1,1 @@
+"""Games played in lockstep, what they record, and opponents for the learner."""

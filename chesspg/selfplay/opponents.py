@@ -1,0 +1,240 @@
+"""The opponent pool: weak players and earlier policies, who sit opposite the learner in a share of the games."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chesspg.games.game import Game
+from chesspg.games.randomness import Draws
+from chesspg.players import roster
+from chesspg.players.player import Player
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.policy import files
+from chesspg.policy.policy import Policy
+from chesspg.selfplay.loop import Seats
+from chesspg.selfplay.rollout import Rollout
+
+POOL = "pool"  # the folder of the members' policy files, beside the checkpoints that name them
+BLOCK = 4  # games of one start that share an opponent, two a seat: leave_one_out needs two alike
+KEPT = 0.9  # of a record, each time it is added to: the learner moves on
+
+
+@dataclass
+class Record:
+    """How the learner did against one opponent, older games counting less."""
+
+    games: float = 0.0
+    points: float = 0.0
+
+    def add(self, games: float, points: float) -> None:
+        if games:
+            self.games, self.points = KEPT * self.games + games, KEPT * self.points + points
+
+
+@dataclass
+class Member:
+    """The policy as it was before a rollout: a copy, whose weights nothing changes."""
+
+    rollout: int
+    policy: Policy
+    facts: dict[str, Any]  # of its training, for its policy file
+    record: Record = field(default_factory=Record)
+    file: str = ""  # its name in the pool's folder, once it is written
+
+
+class OpponentPool:
+    """Who sits opposite the learner in a share of each rollout's games; the others are self-play.
+
+    Opponents are drawn anew for each rollout, of the earlier policies one, as each is one more network to call a ply.
+    They stay to the end of its games, the learner on either seat as often. Only the learner's plies are stored and
+    learned from.
+
+    Args:
+        players: player strings, each with the share of the games against it, such as `{random: 0.3}`.
+        share: of the games, against the policy as it was earlier.
+        every: rollouts between two of those, the first from before the first.
+        size: how many are kept, spread over the training: beyond it the one goes whose neighbours in time are nearest.
+        priority: p of the weight (1 − score)^p with which one of them is drawn, score being the learner's against it
+            (Vinyals et al., 2019, prioritised fictitious self-play); 0 draws all alike, 2 mostly those that still win.
+    """
+
+    def __init__(
+        self,
+        players: dict[str, float] | None = None,
+        share: float = 0.3,
+        every: int = 10,
+        size: int = 8,
+        priority: float = 0.0,
+    ) -> None:
+        self.players = dict(players or {})
+        shares = {**self.players, "earlier policies": share}
+        for name, number in shares.items():
+            if not 0 <= number <= 1:
+                raise ValueError(f"the share of games against {name} is {number}; it must be from 0 to 1")
+        if sum(shares.values()) > 1 + 1e-9:
+            told = " + ".join(f"{number:g} ({name})" for name, number in shares.items())
+            raise ValueError(f"the shares of the opponent pool add up to more than 1: {told}")
+        for name, whole in {"every": every, "size": size}.items():
+            if whole < 1:
+                raise ValueError(f"{name} of the opponent pool is {whole}; it must be 1 or more")
+        if not 0 <= priority < float("inf"):
+            raise ValueError(f"priority of the opponent pool is {priority}; it must be 0 or more")
+        self.share = share
+        self.every = every
+        self.size = size
+        self.priority = priority
+        self.members: list[Member] = []  # the oldest first
+        self.reward: float | None = None  # the learner's mean reward in the newest rollout's games against others
+        self._records = {text: Record() for text in self.players}
+        self._opened: list[Player] = []
+        self._open = ExitStack()
+        self._pair: NDArray[np.int64] = np.zeros(0, np.int64)  # of each game of the newest rollout, as `seats` tells it
+
+    def snapshot(self, policy: Policy, rollout: int, facts: Mapping[str, Any] | None = None) -> None:
+        """Keep a copy of the policy if one is due before this rollout, and let go of one that is too many."""
+        newest = self.members[-1].rollout if self.members else -1
+        if not self.share or rollout % self.every or rollout == newest:
+            return
+        self.members.append(Member(rollout, copy.deepcopy(policy).eval().requires_grad_(False), dict(facts or {})))
+        if len(self.members) > self.size:
+            times = [member.rollout for member in self.members]
+            gap = [b - a for a, b in zip(times, times[2:], strict=False)]  # around each but the oldest and the newest
+            self.members.pop(1 + gap.index(min(gap)) if self.size > 1 else 0)
+
+    @staticmethod
+    def blocks(games: int, starts: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """[games] the block of each game, in which all have one opponent, and [games] the learner's seat.
+
+        starts: how many positions the games start from in turn; each is played from both seats.
+        """
+        turn, start = np.divmod(np.arange(games), starts)
+        return turn // BLOCK * starts + start, (turn + start) % 2
+
+    def seats(
+        self, learner: PolicyPlayer, games: int, starts: int, draws: Draws
+    ) -> tuple[list[Seats], NDArray[np.int64]]:
+        """[games] who plays each game of a rollout, on all ranks, and [games] the number of that pair of seats."""
+        policies = [
+            PolicyPlayer(member.policy.to(learner.policy.device), forward_context=learner.forward_context)
+            for member in self.members
+        ]
+        opponents = [*self._named_players(learner.policy.game), *policies]
+        pairs: list[Seats] = [(learner, learner)]
+        for opponent in opponents:
+            pairs += [(learner, opponent), (opponent, learner)]
+        block, seat = self.blocks(games, starts)
+        # Systematic sampling: blocks in random order, spread evenly over [0, 1), of which each opponent has its share.
+        generator, count = draws.generator(), int(block.max()) + 1
+        place = (generator.permutation(count) + generator.random()) / count
+        drawn = np.searchsorted(np.cumsum(self._shares(generator)), place, side="right")[block]
+        self._pair = np.where(drawn < len(opponents), 1 + 2 * drawn + seat, 0)
+        return [pairs[number] for number in self._pair.tolist()], self._pair
+
+    def record(self, rollout: Rollout, index: NDArray[np.integer[Any]], total: Callable[[Tensor], Tensor]) -> None:
+        """Note how the learner did in the newest rollout's games with these global indices; `total` sums over ranks."""
+        pair, opponents = self._pair[index], len(self.players) + len(self.members)
+        against = pair > 0
+        drawn, seat = np.divmod(pair[against] - 1, 2)
+        points = (1 + (1 - 2 * seat) * rollout.outcome[against]) / 2
+        rewards = (1 - 2 * seat) * rollout.reward[against]
+        # [3, opponents] games, points and rewards
+        sums = np.stack([np.bincount(drawn, each, opponents) for each in (np.ones(len(drawn)), points, rewards)])
+        totals = total(torch.tensor(sums, dtype=torch.float32))
+        self.reward = float(totals[2].sum() / totals[0].sum()) if totals[0].any() else None
+        for one, more_games, more_points in zip(self._all_records(), *totals[:2].tolist(), strict=True):
+            one.add(more_games, more_points)
+
+    def scores(self) -> dict[str, float]:
+        """The learner's recent score against each, in [0, 1]; `earlier_1` is the newest of the earlier policies."""
+        names = [*self.players, *(f"earlier_{age}" for age in range(len(self.members), 0, -1))]
+        records = zip(names, self._all_records(), strict=True)
+        return {name: record.points / record.games for name, record in records if record.games}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Primitives for a checkpoint, which name the members' files.
+
+        A file's name holds a hash of the weights, so that runs that share a folder can't mistake each other's.
+        """
+        for member in self.members:
+            member.file = member.file or f"{member.rollout:06}-{_digest(member.policy)}{files.SUFFIX}"
+        members = [
+            {"file": m.file, "rollout": m.rollout, "games": m.record.games, "points": m.record.points}
+            for m in self.members
+        ]
+        return {"members": members, "players": {k: [r.games, r.points] for k, r in self._records.items()}}
+
+    def write(self, folder: Path) -> set[str]:
+        """Write the policy files of the members that are not there yet, and return the names of all of them."""
+        self.state_dict()  # names them
+        for member in self.members:
+            if not (folder / member.file).is_file():
+                folder.mkdir(parents=True, exist_ok=True)
+                files.save(folder / member.file, member.policy, member.facts)
+        return {member.file for member in self.members}
+
+    def load_state_dict(self, state: Mapping[str, Any], folder: Path, game: Game) -> None:
+        """Restore the pool. Raises ValueError, and changes nothing, if a member's file is missing or damaged."""
+        members = []
+        for saved in state["members"]:
+            path = folder / saved["file"]
+            try:
+                policy = files.load(path, game).requires_grad_(False)
+                if _digest(policy) not in saved["file"]:
+                    raise ValueError(f"{path} has other weights than its name says")
+                facts = files.read_header(path).facts
+            except ValueError as error:
+                raise ValueError(
+                    f"a member of the opponent pool is lost: {error}; to go on without the pool, set SelfPlay's "
+                    "opponents to None (--data.opponents null)"
+                ) from None
+            record = Record(saved["games"], saved["points"])
+            members.append(Member(saved["rollout"], policy, facts, record, saved["file"]))
+        self.members = members
+        for text, (games, points) in state["players"].items():
+            if text in self._records:
+                self._records[text] = Record(games, points)
+
+    def close(self) -> None:
+        """End what the players run, such as engines."""
+        self._open.close()
+        self._opened = []
+
+    def _named_players(self, game: Game) -> list[Player]:
+        if not self._opened:
+            self._opened = self._open.enter_context(roster.players(self.players, game))
+        return self._opened
+
+    def _all_records(self) -> list[Record]:
+        return [*self._records.values(), *(member.record for member in self.members)]
+
+    def _weights(self) -> NDArray[np.float64]:
+        """[members] how likely each is drawn."""
+        # One game won and one lost are added to each record, so that every member has a score and a chance.
+        scores = [(member.record.points + 1) / (member.record.games + 2) for member in self.members]
+        weights = (1 - np.array(scores)) ** self.priority
+        shares: NDArray[np.float64] = weights / weights.sum()
+        return shares
+
+    def _shares(self, generator: np.random.Generator) -> NDArray[np.float64]:
+        """[opponents] the share of a rollout's games against each."""
+        of_members = np.zeros(len(self.members))
+        if self.members:
+            of_members[generator.choice(len(self.members), p=self._weights())] = self.share
+        return np.concatenate([list(self.players.values()), of_members])
+
+
+def _digest(policy: Policy) -> str:
+    """Eight letters that no two policies of a training have in common."""
+    weights = (tensor.detach().cpu().numpy().tobytes() for tensor in policy.network.state_dict().values())
+    return hashlib.sha256(b"".join(weights)).hexdigest()[:8]

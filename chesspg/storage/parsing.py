@@ -1,0 +1,95 @@
+"""JSON and YAML that somebody else may have written; YAML bounded in size, depth and what its aliases add up to."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import yaml
+
+BYTES = 1 << 20  # of a file
+DEPTH = 50  # of its nesting
+NODES = 100_000  # in it, each alias counted as all that it stands for
+LENGTH = 10_000  # of one value
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+
+
+class OutOfBounds(yaml.YAMLError):
+    """A text that is too large, nested too deeply, or grows without end by its aliases."""
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it is too large, nested too deeply, damaged, or holds something else.
+    """
+    with Path(path).open("rb") as file:
+        content = file.read(BYTES + 1)
+    if b"\0" in content:
+        raise ValueError(f"{path} can't be read as YAML: it is not a text file")
+    try:
+        tree = parse_yaml(content)
+    except yaml.YAMLError as error:
+        reason = re.sub(r'in "<\w+ string>",', "at", " ".join(str(error).split()))
+        raise ValueError(f"{path} can't be read as YAML: {reason:.200}") from None
+    if not isinstance(tree, dict | NoneType):
+        raise ValueError(f"{path} must hold a mapping of settings, got {type(tree).__name__}")
+    return tree or {}
+
+
+def parse_yaml(content: str | bytes) -> Any:
+    """What a YAML text holds. Raises yaml.YAMLError for anything that is not safe to read."""
+    check(content)
+    try:
+        return yaml.load(content, _Loader)
+    except (ValueError, ArithmeticError, LookupError, AttributeError) as error:  # 2001-99-99, for example
+        raise yaml.YAMLError(f"a value is not valid: {error}") from None
+
+
+def check(content: str | bytes) -> None:
+    """Raise OutOfBounds for a text that is, by its events alone, before anything is made of it.
+
+    Raises yaml.YAMLError if it is not YAML at all.
+    """
+    if len(content) > BYTES:
+        raise OutOfBounds(f"it must be at most {BYTES:,} bytes long")
+    sizes: dict[str | None, int] = {}  # of what an anchor stands for
+    open_: list[list[Any]] = [["", 0]]  # anchor and size so far of each collection around the event
+    try:
+        for event in yaml.parse(content, _Loader):
+            if isinstance(event, yaml.AliasEvent):
+                if event.anchor not in sizes:
+                    raise OutOfBounds(f"alias *{event.anchor:.40} stands for nothing before it, or for itself")
+                open_[-1][1] += sizes[event.anchor]
+            elif isinstance(event, yaml.ScalarEvent):
+                if len(event.value) > LENGTH:
+                    raise OutOfBounds(f"a value must be at most {LENGTH:,} characters long")
+                open_[-1][1] += 1
+                sizes[event.anchor] = 1
+            elif isinstance(event, yaml.CollectionStartEvent):
+                sizes.pop(event.anchor, None)  # known again once it is whole
+                open_.append([event.anchor, 1])
+                if len(open_) > DEPTH:
+                    raise OutOfBounds(f"it must be nested at most {DEPTH} deep")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, size = open_.pop()
+                sizes[anchor] = size
+                open_[-1][1] += size
+            if open_[-1][1] > NODES:
+                raise OutOfBounds(f"it must hold at most {NODES:,} values, those behind aliases counted each time")
+    except UnicodeError:
+        raise yaml.YAMLError("it is not UTF-8") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What a JSON text of unknown origin holds. Raises ValueError for everything that can't be read as JSON."""
+    try:
+        return json.loads(text)
+    except RecursionError:  # a ValueError for all but this
+        raise ValueError("the JSON is nested too deeply") from None

@@ -1,0 +1,1 @@
+"""What commands share: arguments, signals, progress, a board as text."""

@@ -1,0 +1,543 @@
+"""Lightning callbacks that play: evaluation matches, and sample games of the rollouts."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities import rank_zero_info
+
+from chesspg.arena import elo
+from chesspg.arena.ladder import model as ladder
+from chesspg.arena.matches import MatchResult, play_in_parts
+from chesspg.arena.openings import default_plies, random_openings
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+from chesspg.pgn.writing import save_pgn, to_pgn
+from chesspg.players import roster
+from chesspg.players.player import Player
+from chesspg.players.policy_player import PolicyPlayer
+from chesspg.policy import files
+from chesspg.policy.policy import Policy
+from chesspg.selfplay.rollout import Rollout
+from chesspg.training.datamodule import cores, named_as_in, policy_of
+from chesspg.training.packages import check_package
+from chesspg.training.progress import watching
+from chesspg.training.ranges import MOST
+from chesspg.training.table import REPEAT, ScoreTable
+
+PREVIOUS, BEST = "previous", "best"
+SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
+RATINGS = ("rating", "rating_low", "rating_high")  # and of all of them
+PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches
+
+
+class EvaluationMatch(Callback):
+    """Plays matches against `opponents` before training, in each validation loop, and at the end of training.
+
+    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval; with a
+    temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is known (random's is 0; in
+    chess also those of the ladder that ships) follows the policy's own, logged as `rating` with `rating_low` and
+    `rating_high`, the sampling error of these games given these opponents; of several matches in one Trainer the first
+    logs it. One row of a table is printed for each evaluation. Works with any module that has a `policy`.
+
+    `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for
+    this. So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play
+    where averages are saved, and `trainer.validate(module, data, ckpt_path="best")` plays a match. The match before
+    training goes to the loggers alone; the one at the end is left out if it was just played. Where there is no
+    validation loop (a data module without `val_dataloader`, a module without `validation_step`) matches are played at
+    the ends of epochs.
+
+    An opponent that fails, such as an engine that crashes, is named in a warning; its match is left out.
+
+    Args:
+        opponents: player strings, or `previous`: the policy as it was at the evaluation before.
+        games: of a match at most, even: each opening is played with both colors. Two under `fast_dev_run`.
+        every_n_rollouts: play in those validation loops only that follow a multiple of this number of rollouts, for
+            data that are validated more often than matches are played.
+        temperature: of the policy evaluated; its own if not given, 0 for its likeliest action.
+        seed: of the openings and of the moves.
+        folder: where the games are saved as PGN, if given.
+        within: a match ends early, after a multiple of 100 games, once its score is known to ± this; 0 plays them all.
+        gate: [elo0, elo1]. The policy then also meets the best so far, at first the one before training, and replaces
+            it if an SPRT accepts elo1 against elo0; `gate`, the number of times it happened, is logged then and is the
+            monitor.
+
+    Raises:
+        ValueError: An argument is out of range; or EarlyStopping, ModelCheckpoint or ReduceLROnPlateau monitors a score
+            that is not new each time they look.
+    """
+
+    def __init__(
+        self,
+        opponents: Sequence[str] = ("random", PREVIOUS),
+        games: int = 100,
+        every_n_rollouts: int = 1,
+        temperature: float | None = None,
+        seed: int = 0,
+        folder: str | Path | None = None,
+        within: float = 0.02,
+        gate: tuple[float, float] | None = None,
+    ) -> None:
+        check_package()
+        if not 2 <= games <= MOST or games % 2:
+            raise ValueError(f"games is {games}; a match needs an even number from 2 to {MOST:,}, half per color")
+        if not opponents and gate is None:
+            raise ValueError("the opponents of EvaluationMatch must be at least one player, such as random, got none")
+        if every_n_rollouts < 1:
+            raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be at least 1")
+        if not 0 <= within < 0.5:
+            raise ValueError(f"within is {within}; it must be from 0 to 0.5, a score's distance")
+        if gate is not None:
+            elo.sprt([0.5], *gate)  # elo0 < elo1
+        self.opponents = list(opponents)
+        self.games = games
+        self.every_n_rollouts = every_n_rollouts
+        self.temperature = temperature
+        self.seed = seed
+        self.folder = folder
+        self.within = within
+        self.gate = gate
+        self.beaten = 0  # how often the best so far was
+        self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # the previous policy and the best so far
+        self._stage: str | None = None
+        self._rates = True  # of several only the first logs a rating
+        self._table: ScoreTable | None = None
+        self._played_at = -1  # the number of updates at the last evaluation
+        self._interval: int | None = None  # of validation, while the last epoch is validated whatever it is
+
+    @property
+    def monitor(self) -> str:
+        """The metric that chooses the best checkpoint: the gate, or else the score against the first opponent."""
+        return "gate" if self.gate else f"score/{self._named(self.opponents[0])}"
+
+    @property
+    def state_key(self) -> str:
+        return self._generate_state_key(opponents=self.opponents, temperature=self.temperature)
+
+    def find_opponents(self, game: Game) -> None:
+        """Raise ValueError if an opponent can't be had now."""
+        with roster.players(self._known(), game):
+            pass
+
+    def refuse_others(self, trainer: pl.Trainer, alone: bool = False) -> None:
+        """Raise ValueError for a callback of the Trainer that does not go with this one.
+
+        Args:
+            trainer: Which is to fit.
+            alone: Whether there is no validation loop, so that matches are played at the ends of epochs.
+        """
+        self._refuse_doubles(trainer)
+        interval = (trainer.check_val_every_n_epoch or 1) * self.every_n_rollouts
+        self._refuse_monitors(trainer, stale=self.every_n_rollouts > 1 or (alone and interval > 1), interval=interval)
+
+    def _refuse_doubles(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError if another EvaluationMatch of the Trainer logs what this one does."""
+        own = self._metric_names(ratings=False)
+        for other in _callbacks(trainer):
+            theirs = other._metric_names(ratings=False) if isinstance(other, EvaluationMatch) else set()
+            if other is not self and (shared := sorted(own & theirs)):
+                raise ValueError(
+                    f"two EvaluationMatch would both log {shared[0]}; give them different opponents, or one of them a "
+                    "temperature"
+                )
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        self.find_opponents(policy_of(module).game)
+        self._stage, self._table = stage, None
+        self._refuse_doubles(trainer)
+        if stage != "fit":
+            return
+        self._played_at = -1
+        alone = not trainer.enable_validation and trainer.limit_val_batches != 0
+        interval = (trainer.check_val_every_n_epoch or 1) * self.every_n_rollouts
+        if alone and any(isinstance(callback, WeightAveraging) for callback in _callbacks(trainer)):
+            raise ValueError(
+                "EvaluationMatch beside averaged weights needs a validation loop, into which Lightning puts them; "
+                f"{type(module).__name__} must have a validation_step and its data a val_dataloader"
+            )
+        self.refuse_others(trainer, alone)
+        before = _callbacks(trainer)[: _callbacks(trainer).index(self)] if self in _callbacks(trainer) else []
+        alike = (isinstance(one, EvaluationMatch) and one.temperature == self.temperature for one in before)
+        self._rates = not any(alike)
+        # Without a validation loop a match comes before those that look at its score. With one, the last match comes
+        # after those that may end the run and before those that save.
+        others = [one for one in _callbacks(trainer) if self not in (one, getattr(one, "match", None))]
+        saving = [one for one in others if isinstance(one, Checkpoint)]
+        others = [one for one in others if one not in saving]
+        ordered = [self, *others] if alone and interval == 1 else [*others, self, _AfterEarlyStopping(self)]
+        trainer.callbacks = [*ordered, *saving]  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self.folder is not None and trainer.is_global_zero:
+            Path(self.folder).parent.mkdir(parents=True, exist_ok=True)
+        for config in trainer.lr_scheduler_configs:
+            if config.reduce_on_plateau and config.interval == "epoch" and config.monitor in self._metric_names():
+                if self.every_n_rollouts > 1:
+                    raise ValueError(self._advice("ReduceLROnPlateau", str(config.monitor)))
+                config.frequency = math.lcm(config.frequency, trainer.check_val_every_n_epoch or 1)
+        if trainer.limit_val_batches == 0:
+            rank_zero_info("EvaluationMatch plays no match: Trainer(limit_val_batches=0) switches validation off")
+        elif not trainer.enable_validation:
+            rank_zero_info(
+                "EvaluationMatch plays at the ends of epochs: there is no validation loop, for which the module needs "
+                "a validation_step and the data a val_dataloader"
+            )
+        if trainer.global_step == 0 and not trainer.ckpt_path:  # what was met in another run is of no concern
+            self.earlier, self.beaten = {}, 0
+        if not self.earlier and trainer.limit_val_batches != 0:  # else a run goes on that was evaluated before
+            metrics = self.evaluate(trainer, module)
+            for logger in trainer.loggers:
+                logger.log_metrics(metrics, step=trainer.global_step)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._forget_scores(trainer)
+        if trainer.enable_validation and self._is_last_epoch(trainer) and (trainer.check_val_every_n_epoch or 1) > 1:
+            self._interval, trainer.check_val_every_n_epoch = trainer.check_val_every_n_epoch, 1
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if batch_idx or dataloader_idx or trainer.sanity_checking:
+            return
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        if not fitting or self._is_due(trainer) or self._is_last_epoch(trainer):
+            self._log(trainer, module, remember=fitting)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        due = (
+            not trainer.enable_validation and (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        )
+        if (due and self._is_due(trainer)) or self._is_over(trainer):
+            self._final(trainer, module, log=True)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._final(trainer, module, log=False)  # of a run that was stopped behind our back
+        self._restore_interval(trainer)
+
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore_interval(trainer)
+
+    def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool = True) -> dict[str, float]:
+        """Play all matches on rank 0, print how they went, and return what is to be logged.
+
+        Args:
+            trainer: Whose precision and ranks are used.
+            module: Whose policy plays.
+            remember: Whether this is the evaluation that the next one's `previous` and `gate` follow.
+        """
+        # Within validation Lightning may be in inference mode, whose tensors can't be used in training afterwards.
+        policy = policy_of(module)
+        modes = {part: part.training for part in policy.modules()}
+        policy.eval()
+        try:
+            with torch.inference_mode(False), torch.no_grad():
+                return self._evaluate(trainer, policy, module, remember)
+        finally:
+            for part, training in modes.items():
+                part.training = training
+
+    def _evaluate(
+        self, trainer: pl.Trainer, policy: Policy, module: pl.LightningModule, remember: bool
+    ) -> dict[str, float]:
+        results = {}
+        for name in [*self.opponents, *([BEST] if self.gate else [])]:
+            if name in (PREVIOUS, BEST) and name not in self.earlier:
+                continue
+            # Rank 0 plays; everybody gets the result, so that what monitors it decides alike on every rank.
+            result = trainer.strategy.broadcast(self._match(trainer, policy, name) if trainer.is_global_zero else "")
+            if isinstance(result, MatchResult):
+                results[name] = result
+            else:
+                _print(trainer, f"warning: no match against {name}: {result}")
+        passed = self.gate and BEST in results and results[BEST].sprt(*self.gate).decision == "accept"
+        if remember:
+            self._played_at = trainer.global_step
+            state = files.own_names(policy.state_dict())
+            weights = {name: tensor.detach().clone() for name, tensor in state.items()}
+            self.earlier[PREVIOUS] = weights
+            if passed or (self.gate and BEST not in self.earlier):
+                self.earlier[BEST] = weights
+                self.beaten += bool(passed)
+        if not results:
+            return {}
+        rating = _rating(policy.game, results)
+        note = "new best" if passed and remember else ""
+        if self._table is None:
+            self._table = self._new_table(trainer, policy.game)
+        named = {self._named(name): result for name, result in results.items()}
+        played = getattr(module, "played", {})
+        games = int(played["games"]) if "games" in played else None
+        fitting = trainer.state.fn == TrainerFn.FITTING
+        # A Trainer that validates a checkpoint knows of no steps but its own.
+        updates = trainer.global_step if fitting else getattr(module, "updates", trainer.global_step)
+        for line in self._table.row(updates, games, named, rating, note):
+            _print(trainer, line)
+        if self.folder is not None and trainer.is_global_zero:
+            self._save(policy.game, updates, results)
+        return self._metrics(results, rating) | ({"gate": float(self.beaten)} if passed and remember else {})
+
+    def _new_table(self, trainer: pl.Trainer, game: Game) -> ScoreTable:
+        names = [*self.opponents, *([BEST] if self.gate else [])]
+        known = _rated(game)
+        matches = sum(isinstance(callback, EvaluationMatch) for callback in _callbacks(trainer))
+        return ScoreTable(
+            [self._named(name) for name in names],
+            [name for name in names if name in known],
+            repeat=1 if matches > 1 else REPEAT,  # rows of other columns stand between them
+        )
+
+    def _log(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool) -> None:
+        for name, value in self.evaluate(trainer, module, remember).items():
+            module.log(
+                name, value, on_step=False, on_epoch=True, batch_size=1, sync_dist=True, add_dataloader_idx=False
+            )
+
+    def _final(self, trainer: pl.Trainer, module: pl.LightningModule, log: bool) -> None:
+        """Play outside the validation loop, unless it was just played, with the weights that validation would have."""
+        if self._played_at == trainer.global_step or trainer.limit_val_batches == 0:
+            return
+        averages = [callback for callback in _callbacks(trainer) if isinstance(callback, WeightAveraging)]
+        with ExitStack() as stack:
+            for callback in averages:
+                callback.on_validation_epoch_start(trainer, module)
+                stack.callback(callback.on_validation_epoch_end, trainer, module)
+            if log:
+                self._log(trainer, module, remember=True)
+                return
+            metrics = self.evaluate(trainer, module)
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+        for logger in trainer.loggers:
+            logger.log_metrics(metrics, step=max(0, trainer.global_step - 1))
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        return (trainer.current_epoch + 1) % self.every_n_rollouts == 0
+
+    def _is_last_epoch(self, trainer: pl.Trainer) -> bool:
+        """Whether the Trainer's own limits end the run with this epoch."""
+        if trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps:
+            return True
+        left = trainer.max_steps - trainer.global_step
+        batches = trainer.num_training_batches
+        return trainer.max_steps > 0 and left * trainer.accumulate_grad_batches <= batches
+
+    def _is_over(self, trainer: pl.Trainer) -> bool:
+        """Whether the run ends with the epoch that has just ended."""
+        done = trainer.current_epoch + 1
+        if done == trainer.max_epochs or trainer.global_step == trainer.max_steps:
+            return True
+        begun = done >= (trainer.min_epochs or 0) and trainer.global_step >= (trainer.min_steps or 0)
+        return trainer.should_stop and begun
+
+    def _restore_interval(self, trainer: pl.Trainer) -> None:
+        if self._interval is not None:
+            trainer.check_val_every_n_epoch, self._interval = self._interval, None
+
+    def _metric_names(self, ratings: bool = True) -> set[str]:
+        best = [BEST] if self.gate else []
+        scores = {f"{kind}/{self._named(name)}" for name in [*self.opponents, *best] for kind in SCORES}
+        return {*scores, *(map(self._named, RATINGS) if ratings else ()), *(["gate"] if self.gate else [])}
+
+    def _forget_scores(self, trainer: pl.Trainer) -> None:
+        """Take away the scores of an earlier rollout, which a monitor would take for this one's."""
+        for name in self._metric_names():
+            trainer.callback_metrics.pop(name, None)
+
+    def _refuse_monitors(self, trainer: pl.Trainer, stale: bool, interval: int) -> None:
+        """Raise ValueError for a callback that would look at a score more often than there is one.
+
+        Args:
+            trainer: Whose callbacks are looked at.
+            stale: Whether matches are rarer than validations, or than epochs where there is no validation.
+            interval: Rollouts between matches.
+        """
+        for callback in _callbacks(trainer):
+            monitor = getattr(callback, "monitor", None)
+            # Whether they look at the ends of epochs whatever is validated; they have no public name for it.
+            each = [getattr(callback, f"_{what}_on_train_epoch_end", None) for what in ("check", "save")]
+            too_often = stale or (interval > 1 and True in each)
+            looks = isinstance(callback, EarlyStopping | ModelCheckpoint) and monitor in self._metric_names()
+            if looks and too_often:
+                raise ValueError(self._advice(type(callback).__name__, str(monitor)))
+
+    def _advice(self, monitoring: str, metric: str) -> str:
+        return (
+            f"{monitoring} monitors {metric!r} but would look more often than EvaluationMatch plays; set how often by "
+            "Trainer(check_val_every_n_epoch=…), leave every_n_rollouts at 1, and give the data a val_dataloader and "
+            "the module a validation_step"
+        )
+
+    def _match(self, trainer: pl.Trainer, policy: Policy, name: str) -> MatchResult | str:
+        """How the match against `name` went, or why there was none."""
+        game, context = policy.game, trainer.precision_plugin.forward_context
+        a = PolicyPlayer(policy, self.temperature, context)
+        games = 2 if trainer.fast_dev_run else self.games  # type: ignore[attr-defined]  # untyped in Lightning
+        openings = random_openings(game, games // 2, default_plies(game), self.seed)
+        try:
+            with ExitStack() as stack:
+                b: Player
+                if name in (PREVIOUS, BEST):
+                    earlier = copy.deepcopy(policy)
+                    earlier.load_state_dict(named_as_in(earlier, self.earlier[name]))
+                    b = PolicyPlayer(earlier, self.temperature, context)
+                else:
+                    (b,) = stack.enter_context(roster.players([name], game, concurrency=cores(trainer)))
+                seen = watching(trainer, name, games, within="match with ")
+                for result in play_in_parts(game, a, b, openings, seed=self.seed, part=PART, on_ply=seen):
+                    if result.forfeits:  # won for nothing
+                        why = next(iter(result.forfeits.values()))
+                        return f"it gave up {len(result.forfeits)} of {result.games} games ({why})"
+                    if self._is_clear(name, result):
+                        break
+        except (ValueError, OSError) as error:  # an engine that is gone, a file that another run replaced
+            return str(error)
+        return result
+
+    def _is_clear(self, name: str, result: MatchResult) -> bool:
+        """Whether more games would tell nothing that matters."""
+        if name == BEST and self.gate:
+            return result.sprt(*self.gate).decision is not None
+        low, high = result.score_interval
+        return high - low <= 2 * self.within
+
+    def _known(self) -> list[str]:
+        return [name for name in self.opponents if name != PREVIOUS]
+
+    def _save(self, game: Game, updates: int, results: dict[str, MatchResult]) -> None:
+        folder = Path(self.folder or ".")
+        folder.mkdir(exist_ok=True)  # not a run's folder that is gone
+        for opponent, result in results.items():
+            names = ("policy", opponent)
+            texts = [
+                to_pgn(game, position, {"Event": f"evaluation after {updates} updates", "Round": str(i + 1),
+                                        "White": names[i % 2], "Black": names[1 - i % 2]})
+                for i, position in enumerate(result.positions)
+            ]  # fmt: skip
+            save_pgn(folder / f"against-{_slug(self._named(opponent))}-{updates:06}.pgn", texts)
+
+    def _metrics(self, results: dict[str, MatchResult], rating: ladder.Rating | None) -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        for opponent, result in results.items():
+            low, high = result.score_interval
+            values = dict(zip(SCORES, (result.score, low, high), strict=True))
+            metrics |= {f"{name}/{self._named(opponent)}": value for name, value in values.items()}
+        if rating and self._rates:
+            own = zip(RATINGS, rating, strict=True)
+            metrics |= {self._named(name): value for name, value in own}
+        return metrics
+
+    def _named(self, opponent: str) -> str:
+        return opponent if self.temperature is None else f"{opponent}@{self.temperature:g}"
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        # Not in `state_dict`: of two that have one Lightning itself would say that they are alike, not how to mend it.
+        checkpoint["callbacks"][self.state_key] = {"earlier": self.earlier, "beaten": self.beaten}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self._stage in (None, "fit") or not self.earlier:  # to validate a checkpoint is not to go on from it
+            self.earlier, self.beaten = state_dict["earlier"], state_dict["beaten"]
+
+
+class _AfterEarlyStopping(EarlyStopping):
+    """Plays the last match of a run that EarlyStopping ends.
+
+    Lightning calls each EarlyStopping when all other callbacks are done but for those that save. It knows the two by
+    their class alone, hence the base.
+    """
+
+    def __init__(self, match: EvaluationMatch) -> None:
+        super().__init__(monitor="", strict=False)
+        self.match = match
+
+    def setup(self, *arguments: Any, **more: Any) -> None:
+        pass
+
+    def on_validation_end(self, *arguments: Any) -> None:
+        pass
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.match.on_train_epoch_end(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+
+class SampleGames(Callback):
+    """Saves the first games of every so many rollouts as PGN.
+
+    folder: where; one file a rollout.
+    games: a file.
+    """
+
+    def __init__(self, folder: str | Path, games: int = 4, every_n_rollouts: int = 10) -> None:
+        self.folder = Path(folder)
+        self.games = games
+        self.every_n_rollouts = every_n_rollouts
+        self._trainer: pl.Trainer | None = None
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        self._trainer = trainer
+        if trainer.is_global_zero:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+
+    def on_rollout(self, rollout: Rollout) -> None:
+        trainer = self._trainer
+        assert trainer is not None
+        number = trainer.current_epoch
+        if not trainer.is_global_zero or number % self.every_n_rollouts:
+            return
+        game = policy_of(trainer.lightning_module).game
+        self.folder.mkdir(exist_ok=True)  # not a run's folder that is gone
+        save_pgn(
+            self.folder / f"rollout-{number:06}.pgn",
+            [
+                to_pgn(game, rollout.position(i), {"Event": f"rollout {number}", "Round": str(i + 1)})
+                for i in range(min(self.games, rollout.games))
+            ],
+        )
+
+
+def _callbacks(trainer: pl.Trainer) -> list[Callback]:
+    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]  # untyped in Lightning
+
+
+def _print(trainer: pl.Trainer, line: str) -> None:
+    """On rank 0, above the progress bar if there is one."""
+    bar = trainer.progress_bar_callback
+    if trainer.is_global_zero:
+        (bar.print if bar and bar.is_enabled else print)(line)  # type: ignore[attr-defined]  # untyped in Lightning
+
+
+def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | None:
+    """The policy's rating by these matches, if any opponent has one."""
+    known = _rated(game)
+    meetings = [
+        ladder.Meeting("policy", name, result.pairs, result.distinct_games / result.games)
+        for name, result in results.items()
+        if name in known
+    ]
+    return ladder.performance(meetings, known) if meetings else None
+
+
+def _rated(game: Game) -> Mapping[str, float | ladder.Rating]:
+    """The opponents whose rating is known: random moves, in chess also those of the ladder that ships."""
+    return {"random": 0.0, **(ladder.shipped_ratings() if game.name == Chess().name else {})}
+
+
+def _slug(opponent: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.=-]+", "-", opponent).strip("-")  # with signs: Level=5 is not Level=-5

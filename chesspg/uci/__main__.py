@@ -1,0 +1,52 @@
+"""`python -m chesspg.uci [POLICY]`: a policy is a chess engine, for any GUI that speaks UCI."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from chesspg.storage.shipped import shipped_policies
+from chesspg.terminal import interrupts
+from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, run, say
+from chesspg.uci.protocol import Engine
+
+DESCRIPTION = """\
+Speak the Universal Chess Interface on standard input and output. docs/uci.md has the options.
+
+POLICY is a policy file, .ckpt, run folder or name of a policy that ships, with options as for every player, such as
+chess_quick?temperature=1. The option WeightsFile may name another later. If there is neither, it is the newest run
+under ./checkpoints, or else the strongest policy that ships.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    parser = Parser("python -m chesspg.uci", description=DESCRIPTION)
+    parser.add_argument("policy", metavar="POLICY", nargs="?", default="", help="what plays")
+    name = parser.parse_args(arguments).policy
+    if name and not os.path.exists(name) and name not in shipped_policies():
+        from chesspg.players import roster
+
+        with one_line_errors():
+            roster.policy_of(os.path.expanduser(name))
+    # Any bytes, as file names may have, and whatever ends a line.
+    sys.stdin.reconfigure(errors="surrogateescape", newline=None)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    code = 0
+    try:
+        Engine(sys.stdout, name).run(sys.stdin)
+    except KeyboardInterrupt:
+        say("\ninterrupted")
+        code = 128 + interrupts.came() if interrupts.came() else INTERRUPTED
+    # At once: an interpreter that waits to end while a thread imports torch may crash in it.
+    os._exit(code)
+
+
+def command() -> NoReturn:
+    """What the script chesspg-uci runs."""
+    run(main)
+
+
+if __name__ == "__main__":
+    command()

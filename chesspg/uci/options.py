@@ -1,0 +1,55 @@
+"""What a GUI may set of the engine, and how each option is declared, read and refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from chesspg.terminal.numbers import CORES, BadValue, number, temperature, whole
+
+
+class Option(NamedTuple):
+    """What a GUI may set."""
+
+    form: str  # as declared, without its name
+    value: Any  # by default
+    read: Callable[[str], Any]  # raises ValueError that says what it must be
+
+
+def _text() -> Option:
+    return Option("string default <empty>", "", lambda text: "" if text == "<empty>" else text)
+
+
+def _check() -> Option:
+    def read(text: str) -> bool:
+        if text.lower() not in ("true", "false"):
+            raise BadValue("true or false", text)
+        return text.lower() == "true"
+
+    return Option("check default false", False, read)
+
+
+def _whole(default: int, low: int, high: int) -> Option:
+    return Option(f"spin default {default} min {low} max {high}", default, whole(low, high))
+
+
+def _number(default: int, read: Callable[[str], float]) -> Option:
+    return Option(f"string default {default}", float(default), read)  # UCI has no fractions but as strings
+
+
+OPTIONS = {
+    "WeightsFile": _text(),
+    "Temperature": _number(0, temperature),
+    "TopP": _number(1, number(0, 1, above=True)),
+    "MultiPV": _whole(1, 1, 256),
+    "Seed": _whole(-1, -1, 2**31 - 1),
+    "UCI_ShowWDL": _check(),
+    "UCI_Chess960": _check(),
+    "UCI_Variant": _text(),
+    "Threads": _whole(1, 1, CORES),
+    "Ponder": _check(),
+    "Hash": _whole(16, 1, 2**25),
+    "Move Overhead": _whole(10, 0, 100_000),
+    "SyzygyPath": _text(),
+}
+IDLE = ("Hash", "Move Overhead", "SyzygyPath")  # which bots set on every engine

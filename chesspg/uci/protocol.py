@@ -1,0 +1,391 @@
+"""The Universal Chess Interface (Huber and Meyer-Kahlen, 2000): a policy as a chess engine.
+
+Two threads: one reads, so that `stop`, `quit` and `isready` are obeyed at once; the other does everything else in the
+order it was asked for. A policy looks at most one ply ahead, so it answers every `go` at once, whatever the clock.
+
+What a policy needs takes a GUI's patience to import: it waits until a policy is wanted, and at the top stands little.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TextIO
+
+from chesspg.arena import default_player
+from chesspg.storage import runs
+from chesspg.storage.shipped import shipped_policies
+from chesspg.terminal.numbers import BadValue, whole
+from chesspg.uci.options import IDLE, OPTIONS
+
+if TYPE_CHECKING:
+    import chess
+
+    from chesspg.games.chess import Chess
+    from chesspg.policy.policy import Policy
+
+NO_MOVE = "0000"  # UCI's null move: there is none, or no policy to choose it
+
+
+NUMBERS = {name: whole(0, 2**63 - 1) for name in ("movestogo", "depth", "nodes", "mate", "movetime")}  # of `go`
+NUMBERS |= {name: whole(-(2**63), 2**63 - 1) for name in ("wtime", "btime", "winc", "binc")}  # some clocks go below 0
+LIMITS = ("searchmoves", "ponder", "infinite", *NUMBERS)
+LONGEST = 300  # characters of a complaint: it may repeat a line of megabytes
+MARK = "\ufeff"  # which some shells write before the first line of a pipe
+COMMAND = re.compile(
+    rf"(?<![^\s{MARK}])(uci|debug|isready|setoption|register|ucinewgame|position|go|stop|ponderhit|quit)(?!\S)"
+)
+
+
+class Search:
+    """One `go`: what it asks for, when it may be answered, and whether it was."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.ponder = "ponder" in words
+        self.infinite = "infinite" in words
+        limits: dict[str, int] = {}
+        self.refused: list[str] = []  # what is wrong with those that are left out
+        for name, read in NUMBERS.items():
+            if name in words:
+                try:
+                    limits[name] = read(" ".join(words[words.index(name) + 1 :][:1]))
+                except BadValue as error:
+                    self.refused.append(f"the {name} of go {error}")
+        self.depth, self.nodes = limits.get("depth", math.inf), limits.get("nodes", math.inf)
+        start = words.index("searchmoves") + 1 if "searchmoves" in words else len(words)
+        end = next((k for k in range(start, len(words)) if words[k] in LIMITS), len(words))
+        self.moves = [word.lower() for word in words[start:end]]  # as in `position`
+        self.answered = threading.Event()
+        self.may_answer = threading.Event()
+        if not (self.ponder or self.infinite):
+            self.may_answer.set()
+
+
+class Engine:
+    """A policy that speaks UCI.
+
+    out: where it speaks.
+    weights: the policy that plays unless WeightsFile says otherwise, as a player's string (see roster.py); if empty,
+        the newest run under ./checkpoints or else the strongest policy that ships.
+    """
+
+    def __init__(self, out: TextIO, weights: str = "") -> None:
+        self.out, self.weights = out, weights
+        self.options = {name: option.value for name, option in OPTIONS.items()}
+        self.seed = _any_seed()
+        self.loaded = ""  # where the policy came from
+        self.policy: Policy | None = None
+        self.own: Mapping[str, float] = {}  # what the policy's string says of its temperature and random moves
+        self.game: Chess | None = None
+        self.position = "startpos"  # what followed the last `position`
+        self.board: chess.Board | None = None  # None as long as that has not been read, or can't be
+        self.complaint = ""  # the last one about a policy that can't be had
+        self.searches: list[Search] = []  # asked for, not all answered; only the reading thread looks at the list
+        self.checks: list[threading.Event] = []  # likewise for `isready`, each set when it is answered
+        self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.speaking = threading.Lock()
+        self.commands = {"ucinewgame": self._ucinewgame, "setoption": self._setoption, "position": self._position}
+
+    def run(self, lines: Iterable[str]) -> None:
+        """Obey until `quit` or the last line.
+
+        Each `go` and `isready` before it is answered first, at once unless the policy is still being loaded.
+        `quit` waits for nothing else; the last line waits for all that was asked.
+        """
+        thinking = threading.Thread(target=self._work, daemon=True)
+        thinking.start()
+        quits = False
+        for line in lines:
+            found = COMMAND.search(line)
+            unknown = line[: found.start() if found else None].replace(MARK, " ").split()
+            if unknown:  # the protocol: ignore it and read on
+                self._say(f"info string unknown command {unknown[0][:40]!r}")
+            if quits := bool(found and found[1] == "quit"):
+                break
+            if found:
+                self._hear(found[1], line[found.end() :])
+        self._release(self.searches)
+        self.jobs.put(None)
+        if quits:
+            for answered in [*self.checks, *(search.answered for search in self.searches)]:
+                answered.wait()
+        else:
+            thinking.join()
+
+    def _hear(self, word: str, rest: str) -> None:
+        """The reading thread: answer what can't wait, pass on what can."""
+        self.searches = [search for search in self.searches if not search.answered.is_set()]
+        self.checks = [check for check in self.checks if not check.is_set()]
+        if word == "stop":
+            self._release(self.searches)
+        elif word == "ponderhit":
+            self._release([search for search in self.searches if not search.infinite])
+        elif word == "uci":
+            self._uci()
+        elif word == "isready" and self.searches:
+            self._say("readyok")
+        elif word == "isready":
+            self.checks.append(threading.Event())
+            self.jobs.put(partial(self._isready, self.checks[-1]))
+        elif word == "go":
+            self.searches.append(Search(rest.split()))
+            for problem in self.searches[-1].refused:
+                self._complain(problem, "; it is ignored")
+            self.jobs.put(partial(self._go, self.searches[-1]))
+        elif word in self.commands:
+            self.jobs.put(partial(self.commands[word], rest))
+
+    def _release(self, searches: Iterable[Search]) -> None:
+        for search in searches:
+            search.may_answer.set()
+
+    def _say(self, line: str) -> None:
+        with self.speaking:
+            try:
+                self.out.write(line + "\n")
+                self.out.flush()
+            except OSError:  # nobody listens any more, and soon nobody will ask
+                pass
+
+    def _complain(self, error: Exception | str, kept: str = "") -> None:
+        text = " ".join(str(error).split())
+        self._say(f"info string error: {text if len(text) <= LONGEST else text[:LONGEST] + '...'}{kept}")
+
+    def _work(self) -> None:
+        """The thinking thread."""
+        while (job := self.jobs.get()) is not None:
+            try:
+                job()
+            except Exception as error:  # whatever it was, a game may be going on
+                self._complain(f"{type(error).__name__}: {error}")
+
+    def _uci(self) -> None:
+        variant = _variant(self.options["WeightsFile"] or self.weights)
+        self._say("id name chesspg")
+        self._say("id author the authors of chesspg")
+        for name, option in OPTIONS.items():
+            form = option.form
+            if name == "UCI_Chess960" and variant != "chess960":
+                continue
+            if name == "UCI_Variant":
+                if variant in ("standard", "chess960"):
+                    continue
+                form = f"combo default {variant} var {variant}"
+            self._say(f"option name {name} type {form}")
+        self._say("uciok")
+
+    def _isready(self, answered: threading.Event) -> None:
+        self.complaint = ""  # this one asks for it
+        try:
+            self._ready()
+        finally:
+            self._say("readyok")
+            answered.set()
+
+    def _ucinewgame(self, _: str) -> None:
+        self.seed = _any_seed()
+
+    def _setoption(self, rest: str) -> None:
+        before, *after = re.split(r"\svalue(?:\s|$)", rest.strip(), maxsplit=1, flags=re.IGNORECASE)
+        text = "".join(after).strip()  # blanks inside a value, as in a path, stay as they are
+        named = " ".join(re.split(r"(?<!\S)name(?!\S)", before, maxsplit=1, flags=re.IGNORECASE)[-1].split())
+        name = next((name for name in OPTIONS if name.lower() == named.lower()), "")
+        if not name:
+            return self._complain(f"unknown option {named[:40]!r}; expected one of {', '.join(OPTIONS)}")
+        try:
+            self.options[name] = OPTIONS[name].read(text)
+        except ValueError as error:
+            return self._complain(f"{name} {error}")
+        if name == "WeightsFile":
+            self.complaint = ""
+        if name in IDLE:
+            self._say(f"info string {name} has no effect: a policy does not search")
+        return None
+
+    def _position(self, rest: str) -> None:
+        self.position, self.board = rest, None
+        self._ready()
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Read the last `position` by the rules of the policy. If that can't be done, say why: `go` plays no move."""
+        assert self.game
+        rest = " ".join(self.position.split())
+        start, _, moves = f"{rest} ".partition(" moves ")
+        kind, fen = (*start.split(maxsplit=1), "", "")[:2]
+        try:
+            if kind not in ("startpos", "fen") or (kind == "fen") != bool(fen):
+                raise ValueError(
+                    f"position must be followed by startpos or fen FEN, then moves if there are any, got {rest[:40]!r}"
+                )
+            start, moves = fen.strip() or "startpos", moves.lower().strip()  # some programs write e7e8Q
+            self.board = self.game.to_board(f"{start} moves {moves}" if moves else start)
+        except ValueError as error:
+            self._complain(error, "; there is no move to play until another position comes")
+
+    def _ready(self) -> Chess:
+        """Have the policy that is wanted. If it can't be had, say why, and keep the one before."""
+        wanted = self.options["WeightsFile"] or self.weights
+        if self.policy is None or (wanted and wanted != self.loaded):
+            try:
+                self._load(wanted)
+            except (ValueError, OSError) as error:
+                kept = f"; still playing {self.loaded}" if self.policy else ""
+                if self.complaint != str(error):
+                    self.complaint = str(error)
+                    self._complain(error, kept)
+                if self.policy:
+                    self.options["WeightsFile"] = self.loaded
+        if self.game is None:
+            from chesspg.games.chess import Chess
+
+            self.game = Chess(backend="python-chess")
+        return self.game
+
+    def _load(self, wanted: str) -> None:
+        from chesspg.games.chess import Chess
+        from chesspg.players import roster
+        from chesspg.policy import files
+
+        text, why = (os.path.expanduser(wanted), "") if wanted else _default()
+        path, own = roster.policy_of(text)
+        theirs = files.header_game(files.read_header(path), path)
+        if not isinstance(theirs, Chess):
+            raise ValueError(f"{path} plays {theirs.name}; expected a policy of chess")
+        game = Chess(theirs.variant, backend="python-chess")  # one game is not worth compiling rules for
+        policy = files.load(path, game)
+
+        import torch  # not before the file is known to be good
+
+        from chesspg.uci.analysis import analyse
+
+        if self.game and self.game.variant != game.variant:
+            self.board = None
+        self.policy, self.own, self.game, self.loaded = policy, own, game, wanted or text
+        without = "" if policy.network.value else ", which has no value head: scores are of material"
+        self._say(f"info string playing {text}{why}{without}")
+        board = game.to_board("startpos")
+        torch.set_num_threads(self.options["Threads"])
+        analyse(policy, board, list(board.legal_moves))  # the first call is slow; not on a player's clock
+
+    def _go(self, search: Search) -> None:
+        answer = NO_MOVE
+        try:
+            self._ready()
+            if not self.board:  # by the rules of a policy that came later, or to say once more what is wrong with it
+                self._set_up()
+            if self.policy and self.board:
+                answer = self._best(search, self.board)
+        except Exception as error:  # a GUI waits for an answer, whatever happened
+            self._complain(f"{type(error).__name__}: {error}")
+        search.may_answer.wait()
+        self._say(f"bestmove {answer}")
+        search.answered.set()
+
+    def _best(self, search: Search, board: chess.Board) -> str:
+        """The move for `bestmove`, after the lines that say why."""
+        import numpy as np
+        import torch
+
+        from chesspg.games.randomness import Draws
+        from chesspg.uci.analysis import analyse, win_draw_loss
+
+        began = time.perf_counter()
+        assert self.policy
+        legal = [] if board.is_variant_end() else list(board.legal_moves)
+        if not legal:
+            lost = board.is_checkmate() or board.is_variant_loss()
+            self._say(f"info depth 0 score {'mate' if lost else 'cp'} 0")
+            return NO_MOVE
+        named = set(_moves(search.moves, board))
+        wanted = [move for move in legal if move in named] or legal
+        if search.moves and wanted is legal:
+            self._complain("none of the searchmoves is legal; all moves are looked at")
+
+        options = self.options
+        torch.set_num_threads(options["Threads"])
+        count = min(options["MultiPV"], len(wanted))
+        look_ahead = search.depth > 1 and search.nodes > count
+        draws = Draws(self.seed if options["Seed"] < 0 else options["Seed"])
+        temperature = options["Temperature"]
+        if temperature == OPTIONS["Temperature"].value:  # GUIs repeat defaults
+            temperature = self.own.get("temperature", temperature)
+        lines, nodes = analyse(
+            self.policy, board, wanted, lines=count, look_ahead=look_ahead,
+            temperature=temperature, top_p=options["TopP"], random=self.own.get("random", 0.0),
+            uniform=float(draws.uniforms(np.zeros(1, np.int64), board.ply())[0]),
+        )  # fmt: skip
+        spent = round(1000 * (time.perf_counter() - began))
+        said = [self._names(line.moves, board) for line in lines]
+        shares = (f"{moves[0]} {line.probability:.1%}" for line, moves in zip(lines, said, strict=True))
+        self._say(f"info string policy {' '.join(shares)}")
+        for number, (line, moves) in enumerate(zip(lines, said, strict=True), 1):
+            score = "mate 1" if line.wins else f"cp {line.centipawns}"
+            if options["UCI_ShowWDL"]:
+                expected = (1000, 0, 0) if line.wins else win_draw_loss(line.centipawns)
+                score += " wdl {} {} {}".format(*expected)
+            self._say(
+                f"info depth {1 + look_ahead} multipv {number} score {score} nodes {nodes} time {spent} "
+                f"pv {' '.join(moves)}"
+            )
+        return " ponder ".join(said[0])
+
+    def _name(self, move: chess.Move, board: chess.Board) -> str:
+        return board.uci(move, chess960=board.chess960 and self.options["UCI_Chess960"])
+
+    def _names(self, moves: Iterable[chess.Move], board: chess.Board) -> list[str]:
+        """As the GUI wants castling written: e1g1, or with UCI_Chess960 the king to its rook."""
+        board, names = board.copy(stack=False), []
+        for move in moves:
+            names.append(self._name(move, board))
+            board.push(move)
+        return names
+
+
+def _moves(texts: Iterable[str], board: chess.Board) -> Iterator[chess.Move]:
+    """Those of the moves that are legal, castling either way."""
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            yield board.parse_uci(text)
+
+
+def _default() -> tuple[str, str]:
+    from chesspg.games.chess import Chess
+
+    default = default_player.default_player(lambda game: isinstance(game, Chess), "chess")
+    if default is None:
+        raise ValueError(
+            f"no policy to play: no run of chess under ./{runs.RUNS} and no rated policy that ships; set WeightsFile "
+            "to a policy file, .ckpt or run folder, or name one on the command line"
+        )
+    text, what = default
+    return text, f" ({what})"
+
+
+def _any_seed() -> int:
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def _variant(weights: str) -> str:
+    """The chess that a policy file says it plays, read without what `files.read_header` has to import."""
+    from pathlib import Path
+
+    from chesspg.policy.container import read_fields
+
+    target = weights.partition("?")[0].removeprefix("file:")
+    path = Path(os.path.expanduser(target))
+    if not path.exists():
+        path = shipped_policies().get(target, path)
+    try:
+        beside = path.with_suffix(".safetensors") if path.suffix == ".ckpt" else path
+        variant = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]["init_args"]["variant"]
+    except (OSError, ValueError, LookupError, TypeError):
+        variant = None  # there is no such file, or it is of another game; `isready` says so
+    return variant if isinstance(variant, str) and variant.isalnum() else "standard"

@@ -1,0 +1,1 @@
+"""Studies that the project ran, with what they found: not part of the package."""

@@ -1,0 +1,62 @@
+"""The openings that ship: 8 sensible plies each, judged balanced by Stockfish. What made `openings.pgn` beside it:
+
+python -m studies.balanced_openings stockfish > openings.pgn    (Stockfish 15.1, a few minutes on one core)
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from functools import cache
+
+import chess
+import chess.engine
+
+COUNT, PLIES, SEED = 600, 8, 1
+CHOICE = chess.engine.Limit(nodes=8_000)  # for what is sensible: one of the best CHOICES moves …
+CHOICES = 16
+WITHIN = 40  # … no more than so many centipawns worse than the best
+VERDICT = chess.engine.Limit(nodes=20_000)  # for what is balanced: …
+BALANCED = 50  # … no more than so many centipawns for either side
+MATE = 10_000  # centipawns that a mate is worth
+
+
+def balanced(engine: chess.engine.SimpleEngine, count: int = COUNT, seed: int = SEED) -> Iterator[chess.Board]:
+    """So many balanced positions, all different, with their moves on the stack."""
+
+    def analyse(board: chess.Board, limit: chess.engine.Limit, lines: int) -> list[chess.engine.InfoDict]:
+        # Each search is a new game's: the engine has nothing left in memory, and says the same again.
+        return engine.analyse(board, limit, multipv=lines, game=object())
+
+    @cache
+    def sensible(fen: str) -> list[chess.Move]:
+        told = analyse(chess.Board(fen), CHOICE, CHOICES)
+        scores = [info["score"].relative.score(mate_score=MATE) for info in told]
+        best = max(scores)
+        return [info["pv"][0] for info, score in zip(told, scores, strict=True) if score >= best - WITHIN]
+
+    rng = random.Random(seed)
+    seen: set[str] = set()
+    while len(seen) < count:
+        board = chess.Board()
+        while board.ply() < PLIES and not board.is_game_over():
+            board.push(rng.choice(sensible(board.fen())))
+        (verdict,) = analyse(board, VERDICT, 1)
+        if abs(verdict["score"].white().score(mate_score=MATE)) <= BALANCED and board.epd() not in seen:
+            seen.add(board.epd())
+            yield board
+
+
+def main() -> None:
+    with chess.engine.SimpleEngine.popen_uci(sys.argv[1]) as engine:
+        engine.configure({"Threads": 1, "Hash": 1})
+        name = engine.id["name"]
+        print(f"; {COUNT} openings of {PLIES} plies, each within ±{BALANCED} centipawns by {name},")
+        print(f"; {VERDICT.nodes:,} nodes. Made by chesspg/arena/balanced.py from seed {SEED}.\n")
+        for board in balanced(engine):
+            print(chess.Board().variation_san(board.move_stack), "*\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""How noisy an estimator's gradient is: of many rollouts of one policy, by the very code that trains.
+
+Nothing is stepped: the learning rate is 0. With R gradients gᵣ of the same n games each, the unbiased estimates are
+
+    ⟨E a, E b⟩ = Σᵣ≠ₛ aᵣ·bₛ / (R(R − 1)),    tr Cov(g) = Σ|gᵣ|²/R − ⟨E g, E g⟩
+
+Both follow from the matrices of inner products aᵣ·bₛ alone, which is what makes the jackknife over rollouts cheap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import Callback
+from torch.optim import Optimizer
+
+from chesspg.arena.elo import student
+from chesspg.policy import files
+from chesspg.training.cli import RunCLI
+from studies.estimators.kept import kept
+from studies.estimators.plan import PLAIN, TASKS, arguments, fields
+
+Floats = NDArray[np.float64]
+
+FORMAT = 2  # of the figures that are kept
+SEED = 0  # of the rollouts; runs have seeds from 1
+_MEASURED = {  # of every estimator: the gradient of the reward alone, by the policy that played
+    "model.optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}},
+    "model.lr_scheduler": None,
+    "model.entropy_weight": 0.0,
+    "model.value_weight": 0.0,
+    "data.updates": 1,
+    "trainer.precision": "32-true",
+    "trainer.callbacks": None,
+    "trainer.logger": False,
+    "trainer.enable_checkpointing": False,
+    "trainer.enable_progress_bar": False,
+    "seed_everything": SEED,
+}
+
+
+def gradients(task: str, estimator: str, policy: Path, rollouts: int) -> Floats:
+    """[R, parameters] the gradient of the loss by each rollout of the policy; all estimators meet the same games.
+
+    One rollout more is played before them: of the first the running mean knows nothing.
+    """
+    taken: list[torch.Tensor] = []
+
+    class Take(Callback):
+        def on_before_optimizer_step(
+            self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: Optimizer
+        ) -> None:
+            slopes = (torch.zeros_like(p) if p.grad is None else p.grad for p in module.parameters())
+            taken.append(torch.cat([slope.flatten() for slope in slopes]).cpu().clone())
+
+    wanted = {**fields(task, estimator), **_MEASURED, "trainer.max_epochs": rollouts + 1}
+    with TemporaryDirectory() as folder:
+        line = [*arguments(task, wanted), "--init", str(policy), "--run", f"{folder}/run"]
+        run = RunCLI.build(line)
+        run.trainer.callbacks.append(Take())  # type: ignore[attr-defined]  # untyped in Lightning
+        try:
+            run.trainer.fit(run.model, run.datamodule)
+        except SystemExit:  # Lightning's way to end after Ctrl-C
+            raise KeyboardInterrupt from None
+    return torch.stack(taken[1:]).numpy().astype(np.float64)
+
+
+class Measured:
+    """The figures of estimators on one policy, kept in the folder of the comparison; plain's gradients are shared."""
+
+    def __init__(self, home: Path, task: str, policy: Path, rollouts: int) -> None:
+        self.folder = home / task / "gradients"
+        self.task = task
+        self.policy = policy
+        self.rollouts = rollouts
+        self._digest = hashlib.sha256(files.resolve(policy).read_bytes()).hexdigest()
+        self._plain: Floats | None = None
+
+    def __call__(self, estimator: str) -> dict[str, Any]:
+        """As of `figures`, against the plain estimator."""
+        settings = {
+            "format": FORMAT,
+            "policy": self._digest,
+            "rollouts": self.rollouts,
+            **{name: fields(self.task, one) for name, one in (("own", estimator), ("plain", PLAIN))},
+        }
+        return kept(self.folder / f"{estimator}.json", settings, lambda: self._measure(estimator))
+
+    @property
+    def games(self) -> int:
+        """Of which each gradient is."""
+        return int(TASKS[self.task].fields["data.games"])
+
+    def _measure(self, estimator: str) -> dict[str, Any]:
+        if self._plain is None:
+            self._plain = gradients(self.task, PLAIN, self.policy, self.rollouts)
+        same = estimator == PLAIN
+        own = self._plain if same else gradients(self.task, estimator, self.policy, self.rollouts)
+        return figures(own, self._plain)
+
+
+def figures(own: Floats, plain: Floats) -> dict[str, Any]:
+    """What gradients [R, P] and those of the plain estimator by the same rollouts [R, P] say, R being 3 or more.
+
+    variance: tr Cov(g). squared_mean: |E g|², which may come out below 0. Each of the others with a 95% interval by the
+    jackknife over rollouts: variance_ratio, the variance in units of plain's; signal_to_noise, |E g|² / tr Cov(g);
+    cosine, between E g and plain's. None where the signal is lost in the noise.
+    """
+    aa, ab, bb = own @ own.T, own @ plain.T, plain @ plain.T  # [R, R]
+
+    def over(statistic: Callable[[Floats, Floats, Floats], float]) -> dict[str, float | None]:
+        return _jackknife(lambda rows: statistic(*(matrix[np.ix_(rows, rows)] for matrix in (aa, ab, bb))), len(own))
+
+    ratio = over(lambda aa, ab, bb: math.log(_variance(aa) / _variance(bb)) if _variance(bb) > 0 else math.nan)
+    return {
+        "variance": _variance(aa),
+        "squared_mean": _product(aa),
+        "variance_ratio": {k: None if x is None else math.exp(x) for k, x in ratio.items()},
+        "signal_to_noise": over(lambda aa, ab, bb: _product(aa) / _variance(aa) if _variance(aa) > 0 else math.nan),
+        "cosine": projected(over(_cosine)),
+    }
+
+
+def _product(gram: Floats) -> float:
+    """⟨E a, E b⟩ from aᵣ·bₛ [R, R]: of different rollouts only, whose noise is independent."""
+    rollouts = len(gram)
+    return float((gram.sum() - np.trace(gram)) / (rollouts * (rollouts - 1)))
+
+
+def _variance(gram: Floats) -> float:
+    """tr Cov(g) from gᵣ·gₛ [R, R]."""
+    return float(np.trace(gram)) / len(gram) - _product(gram)
+
+
+def _cosine(aa: Floats, ab: Floats, bb: Floats) -> float:
+    square = _product(aa) * _product(bb)
+    return _product(ab) / math.sqrt(square) if min(_product(aa), _product(bb)) > 0 else math.nan
+
+
+def projected(cosine: dict[str, float | None]) -> dict[str, float | None]:
+    """A cosine's estimate and interval, which noise may take out of [−1, 1], as estimate and interval within.
+
+    The estimate becomes the nearest cosine there is, and the interval those cosines that are within the half width of
+    it: no cosine is farther from the nearest one than from the estimate, so the interval holds the truth as often.
+    """
+    value, low, high = (cosine[name] for name in ("value", "low", "high"))
+    if value is None or low is None or high is None:
+        return dict.fromkeys(cosine)
+    nearest = max(-1.0, min(1.0, value))
+    return {"value": nearest, "low": max(-1.0, nearest - (value - low)), "high": min(1.0, nearest + (high - value))}
+
+
+def _jackknife(statistic: Callable[[NDArray[np.int64]], float], rollouts: int) -> dict[str, float | None]:
+    """A statistic and its 95% interval by leaving each rollout out, Efron and Stein (1981); None for NaN."""
+    everyone = np.arange(rollouts)
+    value = statistic(everyone)
+    without = np.array([statistic(np.delete(everyone, r)) for r in everyone])
+    half = student(rollouts - 1) * math.sqrt((rollouts - 1) / rollouts * np.square(without - without.mean()).sum())
+    told = {"value": value, "low": value - half, "high": value + half}
+    return {name: number if math.isfinite(number) else None for name, number in told.items()}

@@ -1,0 +1,183 @@
+"""What is compared: estimators and tasks, each some fields of a recipe, and a run of one on the other in its folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chesspg.games.chess import Chess
+from chesspg.games.chess.starts import UnevenArmies
+from chesspg.games.game import Game
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy import files
+from chesspg.storage import atomic
+from chesspg.training.cli import recipe
+
+Fields = Mapping[str, Any]  # dotted name of a field of `python -m chesspg.train` -> value, as JSON has it
+
+# Every run has a value head, so that all of one seed start from the same weights; only these learn by it.
+_VALUE: Fields = {"model.baseline": "value", "model.value_weight": 0.5}
+_GAE: Fields = {**_VALUE, "model.gae_lambda": 0.95}
+_CLIPPED: Fields = {**_GAE, "model.clip": 0.2, "data.updates": 8, "trainer.accumulate_grad_batches": 1}
+_POOL: Fields = {"data.opponents": {"players": {"random": 0.3}, "share": 0.2}}
+
+# An estimator is one entry here and nothing elsewhere.
+ESTIMATORS: Mapping[str, Fields] = {
+    "plain": {},
+    "running_mean": {"model.baseline": "running_mean"},
+    "leave_one_out": {"model.baseline": "leave_one_out"},
+    "value": _VALUE,
+    "gae_0.99": {**_VALUE, "model.gae_lambda": 0.99},
+    "gae_0.95": _GAE,
+    "gae_0.8": {**_VALUE, "model.gae_lambda": 0.8},
+    "clipped": _CLIPPED,
+    "plain_pool": _POOL,
+    "gae_0.95_pool": {**_GAE, **_POOL},
+    "clipped_pool": {**_CLIPPED, **_POOL},
+}
+PLAIN = "plain"  # what the others' gradients are held against
+BEST = 3  # so many go on to a task that is too dear for all
+
+_COMMON: Fields = {
+    "model.network.init_args.value": True,
+    "model.value_weight": 0.0,
+    "trainer.max_epochs": -1,
+    "trainer.max_time": None,
+}
+_CHESS: Fields = {
+    "model.optimizer.init_args.lr": 0.002,
+    "model.entropy_weight": 0.01,
+    "data.games": 64,
+    "data.material_weight": 0.4,
+    "trainer.accumulate_grad_batches": 4,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the estimators learn."""
+
+    game: type[Game]
+    recipe: str  # one that ships …
+    fields: Fields  # … and what differs from it, for all estimators alike
+    plies: int  # of a run, unless the user says otherwise
+    opponents: tuple[str, ...]  # whom the policies meet after training, random the first
+    starts: UnevenArmies | None = None  # where those games start; None: where the ladder's do
+    best_of: str = ""  # the task whose BEST are compared here; all estimators if empty
+
+
+_LADDER = (
+    "random",
+    "greedy?random=0.5",
+    "greedy",
+    "minimax?depth=2&random=0.3",
+)  # all rated in checkpoints/ratings.json
+_ARMIES = {"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}
+TASKS: Mapping[str, Task] = {
+    "tic_tac_toe": Task(
+        TicTacToe,
+        "tic_tac_toe",
+        {"model.baseline": "none", "model.lr_scheduler": None, "model.entropy_weight": 0.1, "data.games": 128},
+        500_000,
+        ("random", "greedy", "minimax?depth=3"),
+    ),
+    "endgame": Task(
+        Chess,
+        "chess_plain",
+        # Four games of one start, so that leave_one_out finds others beside an opponent pool too.
+        {**_CHESS, "data.max_plies": 100, "data.starts": _ARMIES},
+        1_000_000,
+        _LADDER,
+        UnevenArmies(share=1.0),
+    ),
+    "chess": Task(Chess, "chess_plain", {**_CHESS, "data.max_plies": 200}, 1_500_000, _LADDER, best_of="endgame"),
+}
+
+
+def fields(task: str, estimator: str) -> dict[str, Any]:
+    """All that differs from the task's recipe."""
+    return {**_COMMON, **TASKS[task].fields, **ESTIMATORS[estimator]}
+
+
+def arguments(task: str, fields: Fields) -> list[str]:
+    """The command line of `python -m chesspg.train`."""
+    told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+    return ["--config", str(recipe(TASKS[task].recipe)), *(f"--{name}={value}" for name, value in told.items())]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of an estimator on a task."""
+
+    home: Path  # the folder of the whole comparison
+    task: str
+    estimator: str
+    seed: int
+    plies: int  # after which it ends
+
+    @property
+    def name(self) -> str:
+        return f"{self.task} {self.estimator}-{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        return self.home / self.task / f"{self.estimator}-{self.seed}"
+
+    @property
+    def log(self) -> Path:
+        """What the training printed."""
+        return self.folder.with_name(f"{self.folder.name}.log")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the last policy says of its training; empty if there is none."""
+        return files.read_header(self.folder).facts if (self.folder / "last.ckpt").is_file() else {}
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.facts.get("plies", 0) >= self.plies)
+
+    def check(self) -> None:
+        """Raise ValueError if the folder holds a run of other settings, or a damaged one. Changes nothing there."""
+        if not self.folder.exists():
+            return
+        try:
+            before = dict(json.loads(self._settings.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            raise ValueError(f"{self.folder} is not a run of a comparison; choose another --folder") from None
+        wanted = self._wanted()
+        for name in sorted({*wanted, *before}):
+            if before.get(name) != wanted.get(name):
+                told = f"{name} {json.dumps(before.get(name))}, not {json.dumps(wanted.get(name))}"
+                raise ValueError(f"{self.folder} was run with {told}; choose another --folder")
+        if (self.folder / "last.ckpt").is_file():
+            files.read_header(self.folder)  # tells if it is damaged
+
+    def command(self) -> list[str]:
+        """The arguments of `python -m chesspg.train` that begin this run or go on with it."""
+        if (self.folder / "last.ckpt").is_file():
+            return ["--resume", str(self.folder)]
+        if self.folder.exists():
+            shutil.rmtree(self.folder)  # it was stopped before it had learned anything
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self._wanted(), indent=1) + "\n"
+        atomic.write_text(self._settings, text)
+        budget = {"class_path": "chesspg.training.budget.PlyBudget", "init_args": {"plies": self.plies}}
+        wanted = {**fields(self.task, self.estimator), "trainer.callbacks": [budget], "seed_everything": self.seed}
+        return [*arguments(self.task, wanted), "--run", str(self.folder)]
+
+    @property
+    def _settings(self) -> Path:
+        """Beside the run, whose folder `train` wants to make itself."""
+        return self.folder.with_name(f"{self.folder.name}.json")
+
+    def _wanted(self) -> dict[str, Any]:
+        """The settings of this run: its plies, its fields, and the recipe that they differ from, which may change."""
+        text = recipe(TASKS[self.task].recipe).read_text(encoding="utf-8")
+        return {"plies": self.plies, "recipe": yaml.safe_load(text), **fields(self.task, self.estimator)}

@@ -1,0 +1,108 @@
+"""The bench from its command line: what it writes, the two backends side by side, and mistakes in one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from chesspg.bench import __main__ as bench
+
+# Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+
+SMALL = ["--games", "4", "--config", "small.yaml", "--data.games", "8"]
+
+
+def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main([*SMALL, "--json", "bench.json"]) == 0
+    figures = json.loads((folder / "bench.json").read_text())
+    for name in (
+        "rules_plies_per_s",
+        "perft_nodes_per_s",
+        "forward_positions_per_s",
+        "selfplay_plies_per_s",
+        "selfplay_share",
+        "forward_backward_positions_per_s",
+        "training_positions_per_s",
+        "training_share",
+        "loop_plies_per_s",
+        "loop_updates_per_s",
+    ):
+        assert figures[name] > 0, name
+    assert figures["configs"]["small"]["selfplay_share"] == figures["selfplay_share"]
+    assert figures[f"loop_in_{figures['precision']}_plies_per_s"] == figures["loop_plies_per_s"]
+    assert figures["machine"]["torch_threads"] == 1
+    said = capsys.readouterr().out
+    assert "nodes/s" in said
+    assert "%" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["bench.json", "small.yaml"]  # no run is left behind
+
+
+@pytest.mark.parametrize("units", [{"avx512_bf16": True}, {}])
+def test_both_precisions_where_there_are_instructions_for_both(
+    folder: Path, units: dict[str, bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
+    (folder / "other.yaml").write_text((folder / "small.yaml").read_text())
+    both_recipes = [*SMALL, "--config", "other.yaml"]
+    assert bench.main([*both_recipes, "--trainer.accelerator", "cpu", "--json", "bench.json"]) == 0
+    figures = json.loads((folder / "bench.json").read_text())
+    assert figures["precision"] == ("bf16-mixed" if units else "32-true")
+    both = {"loop_in_bf16-mixed_plies_per_s", "loop_in_32-true_plies_per_s", "bf16-mixed_over_32-true"}
+    assert both <= figures.keys() if units else len(both & figures.keys()) == 1
+    assert ("bf16-mixed over 32-true" in capsys.readouterr().out) == bool(units)
+
+
+def test_other_libraries_that_are_not_installed_are_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for library in ("pyspiel", "pettingzoo", "torchrl", "jax", "pgx"):
+        monkeypatch.setitem(sys.modules, library, None)  # as if it were not
+    assert bench._compare(1e6) == {}
+    assert capsys.readouterr().out.count("skipped") == 6
+
+
+def test_both_backends_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["verify", "--plies", "500"]) == 0
+    assert ", 0 differences" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--config", "nothing"], "nothing"),
+        (["--games", "1"], "--games must be a whole number from 2 to 65,536, got '1'"),
+        (["--games", "1000000000"], "--games must be"),
+        (["--games", "many"], "--games"),
+        (["--threads", "0"], "--threads must be"),
+        (["--json", "no/such/folder.json"], "no/such"),
+        (["--json", "."], "folder"),
+        ([*SMALL, "--model.sise", "3"], "sise"),
+        ([*SMALL, "--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches"),
+        (["verify", "--plies", "0"], "--plies must be"),
+        (["verify", "--seed", "-1"], "--seed must be"),
+        (["verify", "--model.clip", "1"], "--model.clip"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        bench.main(arguments)
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert told.err.count("\n") == 1
+    assert words in told.err
+    assert told.out == ""
+    assert sorted(path.name for path in folder.iterdir()) == ["small.yaml"]
+
+
+def test_a_file_of_anything_else_is_not_replaced(folder: Path, refused: Callable[..., None]) -> None:
+    Path("notes.json").write_text('{"my": "notes"}')
+    refused(bench.main, ["--json", "notes.json"], ("notes.json holds something other than what --json writes",))
+    assert Path("notes.json").read_text() == '{"my": "notes"}'

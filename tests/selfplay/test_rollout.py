@@ -1,0 +1,77 @@
+"""What a rollout keeps: no more than it must, and never twice."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Legal, Observation
+from chesspg.games.randomness import Draws
+from chesspg.players.player import Choice, Turn
+from chesspg.selfplay.loop import play
+from chesspg.selfplay.rollout import Recorder, Rollout
+
+
+class Valued:
+    """Moves at random, and tells a value as a learner does."""
+
+    def choose(self, turn: Turn) -> Choice:
+        counts = turn.observation.legal.counts
+        return Choice((turn.uniforms * counts).astype(np.int64), -np.log(counts).astype(np.float32),
+                      np.zeros(len(counts), np.float32))  # fmt: skip
+
+
+def size(rollout: Rollout) -> int:
+    """Bytes in arrays."""
+    arrays = [array for array in vars(rollout).values() if isinstance(array, np.ndarray)]
+    return sum(array.nbytes for array in (*arrays, rollout.legal.actions, rollout.legal.offsets))
+
+
+def test_a_million_plies_fit_in_300_megabytes() -> None:
+    pytest.importorskip("numba")
+    learner, games = Valued(), Chess().start(100)
+    tracemalloc.start()
+    try:
+        rollout = play(games, (learner, learner), Draws(1), learner=learner)
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert rollout.plies > 30_000
+    # 14 planes, 21 legal actions or so and their offset, 2 scalars, player, choice, log π, value, game, advantage:
+    # 112 + 2 · 21 + 8 + 2 + 1 + 2 + 4 · 4 = 183
+    assert size(rollout) / rollout.plies < 200
+    # The games themselves, with their histories, and room to grow.
+    assert now / rollout.plies < 250
+    assert peak / rollout.plies < 300
+
+
+def test_what_is_added_piece_by_piece_is_there_in_order() -> None:
+    rng = np.random.default_rng(0)
+    recorder, seen, choices, games = Recorder(), [], [], []
+    for count in (3, 0, 1, 50, 2):
+        counts = rng.integers(1, 5, count)
+        legal = Legal(rng.integers(0, 99, counts.sum()).astype(np.int16), np.concatenate(([0], np.cumsum(counts))))
+        seen.append(Observation(rng.integers(0, 2**63, (count, 14, 1)).astype(np.uint64),
+                                rng.integers(0, 99, (count, 2)).astype(np.uint8),
+                                rng.integers(0, 2, count).astype(np.int8), legal))  # fmt: skip
+        choices.append(Choice(rng.integers(0, counts), rng.random(count).astype(np.float32)))
+        games.append(np.arange(count))
+        recorder.add(seen[-1], choices[-1], games[-1])
+    per_game = np.zeros(50)
+    rollout = recorder.rollout(outcome=per_game.astype(np.int8), reason=per_game.astype(np.uint8),
+                               reward=per_game.astype(np.float32), length=per_game.astype(np.int32),
+                               group=per_game.astype(np.int32), finished=[])  # fmt: skip
+    for name in ("planes", "scalars", "player"):
+        assert (getattr(rollout, name) == np.concatenate([getattr(part, name) for part in seen])).all()
+    legal = Legal.concatenate([part.legal for part in seen])
+    assert (rollout.legal.actions == legal.actions).all()
+    assert (rollout.legal.offsets == legal.offsets).all()
+    assert (rollout.choice == np.concatenate([choice.index for choice in choices])).all()
+    assert (rollout.log_prob == np.concatenate([choice.log_prob for choice in choices])).all()
+    assert (rollout.game == np.concatenate(games)).all()
+    assert rollout.value is None
+    kinds = {"planes": np.uint64, "scalars": np.uint8, "player": np.int8, "choice": np.int16, "log_prob": np.float32}
+    assert {name: getattr(rollout, name).dtype.type for name in kinds} == kinds

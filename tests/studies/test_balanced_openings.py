@@ -1,0 +1,38 @@
+"""How the openings that ship were chosen, with an engine that thinks as it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import chess
+from chess.engine import Cp, Limit, PovScore
+
+from studies import balanced_openings as module
+
+
+class Judge:
+    """Finds every third move as good as the best, the others worse; and a position with a pawn on e4 lopsided."""
+
+    def analyse(self, board: chess.Board, limit: Limit, *, multipv: int, game: Any) -> list[dict[str, Any]]:
+        if multipv == 1:
+            assert limit.nodes == 20_000
+            mover = 100 if board.piece_at(chess.E4) else 50
+            return [{"score": PovScore(Cp(mover), board.turn)}]
+        moves = sorted(board.legal_moves, key=str)
+        return [
+            {"score": PovScore(Cp(-module.WITHIN - (k % 3 > 0)), board.turn), "pv": [move]}
+            for k, move in enumerate(moves)
+        ] + [{"score": PovScore(Cp(0), board.turn), "pv": [moves[0]]}]
+
+
+def test_sensible_balanced_and_different() -> None:
+    boards = list(module.balanced(Judge(), 5, seed=3))  # type: ignore[arg-type]
+    again = list(module.balanced(Judge(), 5, seed=3))  # type: ignore[arg-type]
+    assert boards == again
+    assert len({board.epd() for board in boards}) == 5
+    for board in boards:
+        assert len(board.move_stack) == module.PLIES
+        assert not board.piece_at(chess.E4)
+        while board.move_stack:
+            move = board.pop()
+            assert sorted(board.legal_moves, key=str).index(move) % 3 == 0

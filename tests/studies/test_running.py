@@ -1,0 +1,102 @@
+"""Runs as processes: so many at once, each told when it ends, none left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from chesspg.storage.lock import sole_writer
+from studies.estimators import running
+from studies.estimators.plan import Run
+from studies.estimators.running import train_all
+
+
+def runs(home: Path, count: int) -> list[Run]:
+    return [Run(home, "tic_tac_toe", "plain", seed, 10) for seed in range(1, count + 1)]
+
+
+def test_so_many_at_once_and_none_that_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[[Run], None]
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    most = 0
+
+    def start(run: Run) -> subprocess.Popen[bytes]:
+        nonlocal most
+        started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.3)"]))
+        most = max(most, sum(process.poll() is None for process in started))
+        return started[-1]
+
+    monkeypatch.setattr(running, "_start", start)
+    every, ended = runs(tmp_path, 6), []
+    finish(every[2])
+    train_all(every, 2, ended.append)
+    assert sorted(run.seed for run in ended) == [1, 2, 4, 5, 6]
+    assert most == 2
+
+
+def test_what_a_killed_comparison_left_at_work_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[[Run], None]
+) -> None:
+    orphan, other = runs(tmp_path, 2)
+    orphan.folder.mkdir(parents=True)
+    held, ended = ExitStack(), []
+    held.enter_context(sole_writer(orphan.folder))
+
+    def start(run: Run) -> subprocess.Popen[bytes]:
+        assert run == other
+        return subprocess.Popen([sys.executable, "-c", ""])
+
+    def end(run: Run) -> None:
+        ended.append(run)
+        if run == other:
+            shutil.rmtree(orphan.folder)
+            finish(orphan)
+            held.close()
+
+    monkeypatch.setattr(running, "_start", start)
+    train_all([orphan, other], 1, end)
+    assert ended == [other, orphan]
+
+
+def test_no_process_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(run: Run) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        return started[-1]
+
+    monkeypatch.setattr(running, "_start", start)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        train_all(runs(tmp_path, 3), 2, lambda run: None)
+    assert time.monotonic() - began < 30
+    assert len(started) == 2
+    assert all(process.returncode == -signal.SIGTERM for process in started)
+
+
+def test_a_process_has_one_thread_and_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,) = runs(tmp_path, 1)
+    run.folder.parent.mkdir()
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    asked: dict[str, object] = {}
+
+    def popen(command: list[str], **options: object) -> None:
+        asked.update(options, command=command)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    running._start(run)
+    assert asked["env"]["OMP_NUM_THREADS"] == "1"  # type: ignore[index]
+    assert asked["command"] == [sys.executable, "-m", "chesspg.train", *run.command()]
+    assert asked["stdout"].name == str(run.log)  # type: ignore[attr-defined]
