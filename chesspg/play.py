@@ -22,7 +22,7 @@ from chesspg.arena import default_player
 from chesspg.arena.session import NAMES, Likely, Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.players import roster
 from chesspg.players.player import Player
@@ -311,9 +311,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 text = _with_temperature(text, given.temperature, is_policy)
             if isinstance(game, Chess):
                 game = Chess(game.variant, backend="python-chess")  # one game is not worth compiling rules for
-            draws = Draws(secrets.randbits(32) if given.seed is None else given.seed)
-            seat = int(draws.generator().integers(2)) if given.color == "random" else NAMES.index(given.color.title())
-            session = _first_session(game, seat, draws, given.fen)
+            rng = Randomness(secrets.randbits(32) if given.seed is None else given.seed)
+            seat = int(rng.generator().integers(2)) if given.color == "random" else NAMES.index(given.color.title())
+            session = _first_session(game, seat, rng, given.fen)
         # torch takes seconds to import and the person longer to think: both at once.
         opponent = loader.submit(roster.player_from_string, text, game)
         if not is_policy:
@@ -356,12 +356,12 @@ def _with_temperature(text: str, temperature: float, is_policy: bool) -> str:
     return f"{text}{'&' if '?' in text else '?'}temperature={temperature:.15g}"
 
 
-def _first_session(game: Game, seat: int, draws: Draws, start: str | None) -> Session:
+def _first_session(game: Game, seat: int, rng: Randomness, start: str | None) -> Session:
     """The first game, from the position of --fen if there is one. Raises ValueError, naming --fen, if that is none."""
     if start is None:
-        return Session(game, seat, draws, game.start(1).position(0))
+        return Session(game, seat, rng, game.start(1).position(0))
     try:
-        return Session(game, seat, draws, start)
+        return Session(game, seat, rng, start)
     except ValueError as error:
         raise ValueError(f"--fen: {error}") from None
 

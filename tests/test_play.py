@@ -21,7 +21,7 @@ from chesspg import play
 from chesspg.arena.session import Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe, TicTacToeGames
 from chesspg.players import roster
 from chesspg.players.player import Player
@@ -490,7 +490,7 @@ def test_help_lists_every_kind_of_player(capsys: pytest.CaptureFixture[str]) -> 
 def test_what_went_wrong_in_loading_is_told_at_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
     failed: Future[Player] = Future()
     failed.set_exception(ValueError("it is damaged"))
-    session = Session(Chess(backend="python-chess"), 0, Draws(0), "startpos")
+    session = Session(Chess(backend="python-chess"), 0, Randomness(0), "startpos")
     monkeypatch.setattr("sys.stdin", io.StringIO("board\n"))
     with pytest.raises(SystemExit) as caught:
         play.Table(session, failed, "nobody", Console()).run()

@@ -159,19 +159,19 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 def damaged(text: str, seed: int) -> list[str]:
     """A JSON file cut, with flipped bits, nested, emptied, and with values of other types."""
-    draws = random.Random(seed)
+    rng = random.Random(seed)
     whole = text.encode()
     made = ["", "hello", "\0" * 100, "[" * 100_000, '{"a":' * 100_000, text * 2]
-    made += [text[: draws.randrange(len(text))] for _ in range(5)]
-    for at in draws.sample(range(len(whole)), 15):
+    made += [text[: rng.randrange(len(text))] for _ in range(5)]
+    for at in rng.sample(range(len(whole)), 15):
         flipped = bytearray(whole)
         flipped[at] ^= 1 << at % 8
         made.append(flipped.decode("latin-1"))
-    for path in draws.choices(places(json.loads(text)), k=30):
+    for path in rng.choices(places(json.loads(text)), k=30):
         tree = at = json.loads(text)
         for key in path[:-1]:
             at = at[key]
-        at[path[-1]] = draws.choice(ODD)
+        at[path[-1]] = rng.choice(ODD)
         made.append(json.dumps(tree))
     return made
 

@@ -29,7 +29,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from chesspg.arena.default_player import newest_run
 from chesspg.games.game import Game
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.learning import estimators
 from chesspg.players.player import Turn
 from chesspg.players.policy_player import PolicyPlayer
@@ -65,7 +65,7 @@ class Drawn:
 
     alike = 1
 
-    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
         return [""] * len(index)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.player import Choice, Launching, Player, Turn, launcher
 
 Values = tuple[float | None, ...]  # the return that the mover of each ply expected, None if it did not tell
@@ -18,7 +18,7 @@ class Listener:
 
     def __init__(self, player: Player) -> None:
         self.told: dict[float, float] = {}
-        self.accelerated = isinstance(player, Launching) and player.accelerated
+        self.is_async = isinstance(player, Launching) and player.is_async
         self._launch = launcher(player)
 
     def choose(self, turn: Turn) -> Choice:
@@ -44,16 +44,17 @@ def listen(a: Player, b: Player) -> tuple[Listener, Listener]:
 
 
 def expected(
-    index: NDArray[np.int64], length: NDArray[np.int32], draws: Draws, seats: Sequence[Listener]
+    index: NDArray[np.int64], length: NDArray[np.int32], rng: Randomness, seats: Sequence[Listener]
 ) -> dict[int, Values]:
     """What the players expected at each ply of the games in which one of them told; forgotten afterwards.
 
-    index: [N] the games' global indices, of which the draws depend. length: [N] plies played, openings left out.
+    index: [N] the games' global indices, on which the random numbers depend.
+    length: [N] plies played, openings left out.
     """
     told = {uniform: value for seat in seats for uniform, value in seat.told.items()}
     values = {}
     for row, (game, plies) in enumerate(zip(index, length, strict=True) if told else ()):
-        values[row] = tuple(map(told.get, draws.uniforms(np.full(plies, game), np.arange(plies)).tolist()))
+        values[row] = tuple(map(told.get, rng.uniforms(np.full(plies, game), np.arange(plies)).tolist()))
     for seat in seats:
         seat.told.clear()
     return {row: some for row, some in values.items() if any(value is not None for value in some)}

@@ -15,7 +15,7 @@ from chesspg.arena.matches import TRUNCATED
 from chesspg.arena.openings import random_openings
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, split_position
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import RESULTS, to_pgn
 from chesspg.players.player import Player
 from chesspg.selfplay.loop import play
@@ -53,7 +53,7 @@ def generate(
         rollout = play(
             game.start([_behind(game, openings[number]) for number in chunk]),
             [(a[1], b[1]) for a, b in seated],
-            Draws(seed),
+            Randomness(seed),
             max_plies=max_plies,
             index=np.array(chunk),
             on_ply=on_ply,
@@ -152,7 +152,7 @@ def varied_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
 
     Raises Unplayable if hardly any game lasts so many.
     """
-    lengths = Draws(seed).generator().integers(0, plies + 1, size=count)
+    lengths = Randomness(seed).generator().integers(0, plies + 1, size=count)
     openings = [""] * count
     for length in range(plies + 1):
         slots = np.flatnonzero(lengths == length).tolist()

@@ -23,7 +23,7 @@ from chesspg.arena.elo import (
 from chesspg.arena.expectations import Values, expected, listen
 from chesspg.arena.openings import Unplayable, default_plies, random_openings
 from chesspg.games.game import Game, split_position
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.player import Player
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import FORFEIT, Rollout
@@ -281,7 +281,7 @@ def play_in_parts(
     if max_plies is not None and max_plies <= longest:
         raise Unplayable(f"max_plies must be more than the {longest} plies of the longest opening, got {max_plies}")
     first = before.games // 2 if before else 0
-    draws, seats = Draws(seed), listen(a, b)
+    rng, seats = Randomness(seed), listen(a, b)
     over = plies = 0
     for start in range(first, len(openings), part or len(openings)):
         some = openings[start : start + part] if part else openings[start:]
@@ -289,13 +289,13 @@ def play_in_parts(
         rollout = play(
             game.start([opening for opening in some for _ in range(2)]),
             [seats, seats[::-1]] * len(some),
-            draws,
+            rng,
             max_plies=None if max_plies is None else max_plies - longest,
             index=index,
             on_ply=None if on_ply is None else partial(_add, on_ply, over, plies),
         )
         over, plies = over + len(index), plies + int(rollout.length.sum())
-        played = _result(game, rollout, expected(index, rollout.length, draws, seats))
+        played = _result(game, rollout, expected(index, rollout.length, rng, seats))
         before = before + played if before else played
         yield before
 

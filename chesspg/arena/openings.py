@@ -11,7 +11,7 @@ import numpy as np
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, join_position
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
 from chesspg.pgn.fen import read_fen
 from chesspg.pgn.replay import position_of
@@ -43,7 +43,7 @@ def default_plies(game: Game) -> int:
     plies = game.board[0] * game.board[1] // 8
     if not plies or isinstance(game, Chess):
         return plies
-    lengths = play(game.start(100), (Random(), Random()), Draws(0, FIRST_ROLLOUT), max_plies=plies).length
+    lengths = play(game.start(100), (Random(), Random()), Randomness(0, FIRST_ROLLOUT), max_plies=plies).length
     median = int(np.median(lengths))
     return plies if median == plies else median // 2
 
@@ -77,7 +77,7 @@ def openings_from_string(text: str, game: Game, count: int, seed: int) -> list[s
     if not path.is_file():
         raise ValueError(f"unknown openings {text!r}: there is no such file; expected {FORMS}")
     known = read_openings(path, game, _warn)
-    order = Draws(seed, FIRST_ROLLOUT).generator().permutation(len(known))
+    order = Randomness(seed, FIRST_ROLLOUT).generator().permutation(len(known))
     return [known[order[k % len(known)]] for k in range(count)]
 
 
@@ -100,8 +100,8 @@ def random_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
         if not len(missing):
             break
         # One draw for each slot and attempt: what one slot needs changes no other.
-        draws = Draws(seed, FIRST_ROLLOUT + attempt)
-        rollout = play(game.start(len(missing)), (Random(), Random()), draws, max_plies=plies, index=missing)
+        rng = Randomness(seed, FIRST_ROLLOUT + attempt)
+        rollout = play(game.start(len(missing)), (Random(), Random()), rng, max_plies=plies, index=missing)
         for slot, text, lasts in zip(missing, rollout.positions(), rollout.truncated, strict=True):
             drawn[slot].append(text if lasts else None)
     found = [opening for opening in _settle(drawn, distinct) if opening is not None]
@@ -111,7 +111,7 @@ def random_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
 
 
 def _settle(drawn: Sequence[Sequence[str | None]], distinct: int) -> list[str | None]:
-    """The first of each slot's draws that no slot before it has, or any from the `distinct`-th on, or None.
+    """The first of each slot's tries that no slot before it has, or any from the `distinct`-th on, or None.
 
     So more slots change nothing in those before them.
     """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, Games, split_position
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import RESULTS
 from chesspg.players.player import Mixture, Player, Turn
 
@@ -39,7 +39,7 @@ class Session:
 
     game: Game
     seat: int
-    draws: Draws
+    rng: Randomness
     start: str  # the position it began from
     number_of_game: int = 0  # of a series with one seed, so that the player's moves differ from game to game
     resigned: bool = False
@@ -57,7 +57,7 @@ class Session:
 
     def new(self, start: str = "") -> Session:
         """The next game, with the same seats, from the same start or another. Raises ValueError if that is none."""
-        return Session(self.game, self.seat, self.draws, start or self.start, self.number_of_game + 1)
+        return Session(self.game, self.seat, self.rng, start or self.start, self.number_of_game + 1)
 
     @property
     def mover(self) -> int:
@@ -186,7 +186,7 @@ class Session:
     def _turn(self) -> Turn:
         games, row = self._games(), np.zeros(1, np.int64)
         # The ply of this game, so that the same position is answered alike however one came back to it.
-        uniforms = self.draws.uniforms(row + self.number_of_game, len(self.plies))
+        uniforms = self.rng.uniforms(row + self.number_of_game, len(self.plies))
         return Turn(games.observe(), uniforms, games, row)
 
     def _games(self) -> Games:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chesspg.bench.timing import REPEATS, median, seconds
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.policy import full_batch
 from chesspg.selfplay.loop import play
@@ -39,7 +39,7 @@ def stages(run: RunCLI) -> dict[str, Any]:
     def self_play(seed: int) -> tuple[float, list[int]]:
         over: list[tuple[int, int]] = []
         with context():
-            rollout = play(game.start(games), (player, player), Draws(seed), learner=player, max_plies=60,
+            rollout = play(game.start(games), (player, player), Randomness(seed), learner=player, max_plies=60,
                            on_ply=lambda *at: over.append(at))  # fmt: skip
         return rollout.plies / rollout.seconds, [games - done for done, _ in over if done < games]
 

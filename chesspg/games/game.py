@@ -6,7 +6,7 @@ What a game may be: two players, nothing hidden, no chance, a result of won, los
 * A player may move several times in a row: who moves is read from `Observation.player`, never guessed from the ply.
 * A pass is an action like any other. A game that goes on always has a legal action.
 * A game ends by its own rules, however it is played; if moves can go round in circles, a rule must end them.
-* Draws, material and illegal actions need not occur.
+* Randomness, material and illegal actions need not occur.
 
 `chesspg.games.contract.check` plays a game and says which rule it breaks; examples/nim.py is a small game to copy.
 """

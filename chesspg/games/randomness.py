@@ -1,7 +1,7 @@
 """Randomness without state: one uniform number for every (seed, rollout, game, ply).
 
 A counter-based hash, so that two ranks play the union of what one would, a resumed run needs no generator
-state, and dropping or regrouping games changes no draw.
+state, and dropping or regrouping games changes no number.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
-    """The draws of one rollout."""
+class Randomness:
+    """The random numbers of one rollout."""
 
     seed: int
     rollout: int = 0

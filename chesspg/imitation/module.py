@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.imitation.shards import Plies, read_arrays
 from chesspg.policy.files import HEADER, header_of
 from chesspg.policy.policy import Policy, words
@@ -200,10 +200,10 @@ class RecordedGames(pl.LightningDataModule):
     def _from(self, update: int) -> Iterator[Example]:
         number, skip = divmod(update, self.pass_updates)
         while True:
-            draws = Draws(self.seed, number).generator()
-            for group in draws.permutation(len(self.groups)):
+            rng = Randomness(self.seed, number).generator()
+            for group in rng.permutation(len(self.groups)):
                 plies = Plies.concatenate([Plies.load(path) for path in self.groups[group]])
-                rows = draws.permutation(np.flatnonzero(~self._held(plies.game)))
+                rows = rng.permutation(np.flatnonzero(~self._held(plies.game)))
                 for part in np.array_split(rows, math.ceil(len(rows) / self.batch)) if len(rows) else ():
                     if skip:
                         skip -= 1
@@ -217,12 +217,12 @@ class RecordedGames(pl.LightningDataModule):
         return held
 
     def _uniforms(self, games: NDArray[np.int64]) -> NDArray[np.float64]:
-        return Draws(self.seed).uniforms(games, 0)
+        return Randomness(self.seed).uniforms(games, 0)
 
     def _held_out(self, paths: Sequence[Path]) -> Plies:
         """Plies of held-out games, from shards all over the data, as many as a validation looks at."""
         parts: list[Plies] = []
-        for shard in Draws(self.seed).generator().permutation(len(paths)):
+        for shard in Randomness(self.seed).generator().permutation(len(paths)):
             if sum(map(len, parts)) >= MOST_HELD_OUT:
                 break
             plies = Plies.load(paths[shard])

@@ -44,7 +44,7 @@ class Launching(Player, Protocol):
     """A player that may think elsewhere, while the rules of other games run here."""
 
     @property
-    def accelerated(self) -> bool:
+    def is_async(self) -> bool:
         """Whether it thinks elsewhere, and asking it costs next to nothing: the games are then played in two parts."""
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
@@ -104,8 +104,8 @@ class Mixture:
         self._launch = launcher(player)
 
     @property
-    def accelerated(self) -> bool:
-        return isinstance(self.player, Launching) and self.player.accelerated
+    def is_async(self) -> bool:
+        return isinstance(self.player, Launching) and self.player.is_async
 
     def choose(self, turn: Turn) -> Choice:
         return self.launch(turn)()

@@ -21,13 +21,13 @@ class PolicyPlayer:
 
     forward_context: the precision the network runs under, as of Lightning's precision plugins.
 
-    accelerated: False on a GPU too. This very thread hands it kernel after kernel, which takes longer than to compute
+    is_async: False on a GPU too. This very thread hands it kernel after kernel, which takes longer than to compute
         them: to ask for two halves of the games takes longer than for all at once (docs/performance.md).
 
     The loop calls `launch`, from which `choose` follows; a subclass overrides the former.
     """
 
-    accelerated = False
+    is_async = False
 
     def __init__(
         self,

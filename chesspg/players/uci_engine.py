@@ -55,7 +55,7 @@ class EnginePlayer:
     same each time (unless the engine throws dice of its own, as Stockfish does below skill level 20). Threads is 1 and
     Hash the least the engine allows, 1 MB or so, unless set: to clear 16 MB takes longer than a thousand nodes. Where
     what an engine declares of them allows no value, they stay as they are.
-    The draws of the turn are not used.
+    The turn's uniforms are not used.
 
     An engine that ends, does not answer in time or answers no legal move gives that game up, with the reason, and is
     started again for the next.
@@ -67,7 +67,7 @@ class EnginePlayer:
     Raises EngineError if it can't start, does not know an option, refuses a value or does not play the game's variant.
     """
 
-    accelerated = True  # its processes work while the rules and networks do
+    is_async = True  # its processes work while the rules and networks do
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.contract import BrokenContract
 from chesspg.games.game import Games, IllegalAction
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.player import Launching, Player, Turn, launcher
 from chesspg.selfplay.rollout import FORFEIT, Recorder, Rollout
 
@@ -21,7 +21,7 @@ Seats = tuple[Player, Player]  # who plays for player 0, who for player 1
 def play(
     games: Games,
     seats: Seats | Sequence[Seats],
-    draws: Draws,
+    rng: Randomness,
     *,
     learner: Player | None = None,
     max_plies: int | None = None,
@@ -41,11 +41,11 @@ def play(
     learner: whose plies are stored; None stores none.
     max_plies: the ply cap. A game that reaches it has no outcome; its reward is `material_weight` for the
         side ahead in material and minus that for the other.
-    index: [games] global indices, which the draws depend on; 0, 1, … if not given.
+    index: [games] global indices, which the random numbers depend on; 0, 1, … if not given.
     group: [games] equal for games of the same start and the same seats, on whatever rank; all alike if not given.
     on_ply: called after each ply with the number of games over and of plies played so far.
     in_flight: into how many parts the games are split, so that the rules of one part run while an engine thinks
-        about another. If not given, 2 with a player that is `accelerated`, else 1. Neither the games nor the order of
+        about another. If not given, 2 with a player that is `is_async`, else 1. Neither the games nor the order of
         the stored plies depend on it, except that a network may round otherwise in a batch of another size.
     """
     began = time.perf_counter()
@@ -59,7 +59,7 @@ def play(
     index = np.arange(total) if index is None else index
 
     if in_flight is None:
-        in_flight = 2 if any(isinstance(player, Launching) and player.accelerated for player in players) else 1
+        in_flight = 2 if any(isinstance(player, Launching) and player.is_async for player in players) else 1
     if in_flight < 1:
         raise ValueError(f"in_flight is {in_flight}; it must be 1 or more")
     launch = [launcher(player) for player in players]
@@ -98,7 +98,7 @@ def play(
                     f"the game goes on at {games.position(int(stuck.argmax()))!r} but has no legal action there; it "
                     "must be over, or have a pass as an action"
                 )
-            uniforms = draws.uniforms(index[live], ply)
+            uniforms = rng.uniforms(index[live], ply)
             mover = seated[live, observation.player]
             asked = []
             for k, player in enumerate(players):

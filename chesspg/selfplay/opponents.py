@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chesspg.games.game import Game
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.players.policy_player import PolicyPlayer
@@ -122,7 +122,7 @@ class OpponentPool:
         return turn // BLOCK * starts + start, (turn + start) % 2
 
     def seats(
-        self, learner: PolicyPlayer, games: int, starts: int, draws: Draws
+        self, learner: PolicyPlayer, games: int, starts: int, rng: Randomness
     ) -> tuple[list[Seats], NDArray[np.int64]]:
         """[games] who plays each game of a rollout, on all ranks, and [games] the number of that pair of seats."""
         policies = [
@@ -135,7 +135,7 @@ class OpponentPool:
             pairs += [(learner, opponent), (opponent, learner)]
         block, seat = self.blocks(games, starts)
         # Systematic sampling: blocks in random order, spread evenly over [0, 1), of which each opponent has its share.
-        generator, count = draws.generator(), int(block.max()) + 1
+        generator, count = rng.generator(), int(block.max()) + 1
         place = (generator.permutation(count) + generator.random()) / count
         drawn = np.searchsorted(np.cumsum(self._shares(generator)), place, side="right")[block]
         self._pair = np.where(drawn < len(opponents), 1 + 2 * drawn + seat, 0)

@@ -21,7 +21,7 @@ from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
 from torch import Tensor, nn
 
 from chesspg.games.game import Game, Games
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.policy import Policy, send, to_tensors
@@ -77,11 +77,11 @@ class Batch(NamedTuple):
 class Starts(Protocol):
     """Positions to start from, drawn anew for each rollout."""
 
-    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
         """[n] where each of the games with these global indices starts, '' being the initial position.
 
-        Must depend on nothing but the three, so that ranks and resumed runs agree; the draws are not those of the
-        plies. Where games in a row start alike, an attribute `alike` says how many.
+        Must depend on nothing but the three, so that ranks and resumed runs agree; the random numbers are not those of
+        the plies. Where games in a row start alike, an attribute `alike` says how many.
         """
 
 
@@ -173,7 +173,7 @@ class SelfPlay(pl.LightningDataModule):
             rollout = play(
                 self._start(self._positions(index)),
                 seats,
-                Draws(self.seed, self.rollouts),
+                Randomness(self.seed, self.rollouts),
                 learner=player,
                 max_plies=self.max_plies,
                 material_weight=self.material_weight,
@@ -220,9 +220,9 @@ class SelfPlay(pl.LightningDataModule):
         return self.starts.positions(self.game, index, self._apart)
 
     @property
-    def _apart(self) -> Draws:
-        """Draws of the next rollout that are not those of its plies."""
-        return Draws(~self.seed, self.rollouts)
+    def _apart(self) -> Randomness:
+        """Randomness of the next rollout that are not those of its plies."""
+        return Randomness(~self.seed, self.rollouts)
 
     def _start(self, positions: list[str]) -> Games:
         if not any(positions):
@@ -398,7 +398,7 @@ class _RolloutLoader:
         data.rollout = None  # two rollouts need not fit in memory
         rollout = data.sample(player, trainer.global_rank, ranks)
         data.rollout = rollout
-        order = Draws(data.seed, data.rollouts).generator()
+        order = Randomness(data.seed, data.rollouts).generator()
         data.rollouts += 1
         total = partial(trainer.strategy.reduce, reduce_op="sum")
         if rollout.forfeits:

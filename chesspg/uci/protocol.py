@@ -294,7 +294,7 @@ class Engine:
         import numpy as np
         import torch
 
-        from chesspg.games.randomness import Draws
+        from chesspg.games.randomness import Randomness
         from chesspg.uci.analysis import analyse, win_draw_loss
 
         began = time.perf_counter()
@@ -313,14 +313,14 @@ class Engine:
         torch.set_num_threads(options["Threads"])
         count = min(options["MultiPV"], len(wanted))
         look_ahead = search.depth > 1 and search.nodes > count
-        draws = Draws(self.seed if options["Seed"] < 0 else options["Seed"])
+        rng = Randomness(self.seed if options["Seed"] < 0 else options["Seed"])
         temperature = options["Temperature"]
         if temperature == OPTIONS["Temperature"].value:  # GUIs repeat defaults
             temperature = self.own.get("temperature", temperature)
         lines, nodes = analyse(
             self.policy, board, wanted, lines=count, look_ahead=look_ahead,
             temperature=temperature, top_p=options["TopP"], random=self.own.get("random", 0.0),
-            uniform=float(draws.uniforms(np.zeros(1, np.int64), board.ply())[0]),
+            uniform=float(rng.uniforms(np.zeros(1, np.int64), board.ply())[0]),
         )  # fmt: skip
         spent = round(1000 * (time.perf_counter() - began))
         said = [self._names(line.moves, board) for line in lines]

@@ -12,7 +12,7 @@ import numpy as np
 from chesspg.arena.ladder.model import Meeting, performance, rate, shipped
 from chesspg.arena.matches import MatchResult, play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players import roster
 from chesspg.players.player import Player
 from studies.estimators.kept import kept
@@ -73,7 +73,7 @@ def _meeting(a: str, b: str, result: MatchResult) -> Meeting:
 def _match(about: Task, a: Player, b: Player, games: int) -> MatchResult:
     game = about.game()
     if about.starts:
-        openings = about.starts.positions(game, np.arange(games // 2), Draws(SEED))
+        openings = about.starts.positions(game, np.arange(games // 2), Randomness(SEED))
     else:
         openings = random_openings(game, games // 2, default_plies(game), SEED)
     (result,) = play_in_parts(game, a, b, openings, seed=SEED)

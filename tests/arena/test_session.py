@@ -11,7 +11,7 @@ import torch
 from chesspg.arena.session import Session
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Greedy, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
@@ -23,7 +23,7 @@ CHESS = Chess(backend="python-chess")
 
 
 def session(game: Game = CHESS, seat: int = 0, start: str = "", seed: int = 0) -> Session:
-    return Session(game, seat, Draws(seed), start or game.start(1).position(0))
+    return Session(game, seat, Randomness(seed), start or game.start(1).position(0))
 
 
 def test_turns_and_numbers() -> None:
@@ -231,7 +231,7 @@ def test_legal_moves_have_their_names() -> None:
 
 
 def test_without_torch_state() -> None:
-    """Playing changes nothing in torch's own generator: chance comes from Draws alone."""
+    """Playing changes nothing in torch's own generator: chance comes from Randomness alone."""
     before = torch.get_rng_state()
     one = session()
     one.move("e4")

@@ -7,7 +7,7 @@ import pytest
 from others import ConnectFour, Hex, Othello, Placing, Twice
 
 from chesspg.games.game import Game, Games
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.minimax import MATE, Minimax
 from chesspg.players.player import Greedy, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
@@ -64,7 +64,7 @@ def test_minimax_knows_who_moves_next(game: Game, depth: int) -> None:
 def test_a_policy_plays_on_any_board(game: Game) -> None:
     player = PolicyPlayer(Policy(game, MLP(game, hidden=(8,), value=True)))
     for opponent in (Random(), Greedy()):
-        rollout = play(game.start(6), (player, opponent), Draws(0), learner=player, max_plies=300)
+        rollout = play(game.start(6), (player, opponent), Randomness(0), learner=player, max_plies=300)
         assert not rollout.truncated.any()
         assert (rollout.player == 0).all()
         assert rollout.planes.shape[1:] == (2, -(-game.board[0] * game.board[1] // 64))

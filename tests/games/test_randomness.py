@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chesspg.games.randomness import Draws, _mix
+from chesspg.games.randomness import Randomness, _mix
 
 
 def test_mixes_as_splitmix64() -> None:
@@ -22,10 +22,10 @@ def test_uniform_and_uncorrelated_along_every_axis(axis: str) -> None:
     if axis in ("game", "ply"):
         at[axis] = np.arange(count)  # type: ignore[assignment]
         game = np.broadcast_to(at["game"], count)
-        u = Draws(at["seed"], at["rollout"]).uniforms(game, at["ply"])
+        u = Randomness(at["seed"], at["rollout"]).uniforms(game, at["ply"])
     else:
         count = 1 << 12
-        draws = (Draws(**({"seed": 7, "rollout": 11} | {axis: k})) for k in range(count))
+        draws = (Randomness(**({"seed": 7, "rollout": 11} | {axis: k})) for k in range(count))
         u = np.concatenate([d.uniforms(np.array([3]), 5) for d in draws])
     assert ((u >= 0) & (u < 1)).all()
     assert len(np.unique(u)) == count
@@ -39,19 +39,19 @@ def test_uniform_and_uncorrelated_along_every_axis(axis: str) -> None:
 def test_games_and_plies_do_not_mix_up() -> None:
     """The draw of game a at ply b is not that of game b at ply a."""
     games, plies = np.meshgrid(np.arange(300), np.arange(300))
-    assert len(np.unique(Draws(1).uniforms(games.ravel(), plies.ravel()))) == 300 * 300
+    assert len(np.unique(Randomness(1).uniforms(games.ravel(), plies.ravel()))) == 300 * 300
 
 
 def test_has_no_state() -> None:
-    draws, game = Draws(4, 2), np.arange(100)
+    draws, game = Randomness(4, 2), np.arange(100)
     first = draws.uniforms(game, 9)
     order = np.random.default_rng(0).permutation(100)
     draws.generator().random(10)
     assert (draws.uniforms(game[order], 9) == first[order]).all()
-    assert (Draws(4, 2).uniforms(game[50:], np.full(50, 9)) == first[50:]).all()
-    assert draws.generator().random() == Draws(4, 2).generator().random() != Draws(4, 3).generator().random()
+    assert (Randomness(4, 2).uniforms(game[50:], np.full(50, 9)) == first[50:]).all()
+    assert draws.generator().random() == Randomness(4, 2).generator().random() != Randomness(4, 3).generator().random()
 
 
 def test_negative_and_large_seeds_are_seeds() -> None:
-    seen = {float(Draws(seed).uniforms(np.array([0]), 0)[0]) for seed in (-1, 0, 1, 2**62, -(2**63))}
+    seen = {float(Randomness(seed).uniforms(np.array([0]), 0)[0]) for seed in (-1, 0, 1, 2**62, -(2**63))}
     assert len(seen) == 5

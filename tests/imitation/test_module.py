@@ -15,7 +15,7 @@ import torch
 from pytorch_lightning.callbacks import Timer
 
 from chesspg.games.game import Legal
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.imitation.module import UPDATES, Imitation, RecordedGames, done, example
 from chesspg.imitation.shards import Plies
@@ -32,7 +32,7 @@ def first_legal(folder: Path, shards: int = 3) -> list[Path]:
     """Tic-tac-toe in which everybody plays the first free square, from random positions."""
     paths = []
     for shard in range(shards):
-        start = play(TicTacToe().start(GAMES), (Random(), Random()), Draws(shard), max_plies=4)
+        start = play(TicTacToe().start(GAMES), (Random(), Random()), Randomness(shard), max_plies=4)
         games = TicTacToe().start(start.positions())
         rows, parts = np.arange(GAMES), []
         while len(rows):

@@ -31,7 +31,7 @@ from chesspg.games.game import (
     join_position,
     split_position,
 )
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning.estimators import (
     clipped_ratio_loss,
@@ -258,7 +258,7 @@ class Setting:
         return play(
             case.game.start(case.starts)[start],
             (opponent if case.seat == 1 else learner, opponent if case.seat == 0 else learner),
-            Draws(SEED, rollout),
+            Randomness(SEED, rollout),
             learner=learner,
             max_plies=case.max_plies,
             material_weight=case.material_weight,
@@ -816,7 +816,7 @@ def test_one_update_raises_rewarded_moves_and_lowers_punished_ones(mover: int, s
     start = game.start([WIN_OR_LOSE[mover]])
     win, lose = policy.observe(start.observe()).probs[0].tolist()  # b2 comes before b3
     # The opponent's only move after b3 is certain: its log-probability is 0 and so is its gradient.
-    rollout = play(start[np.zeros(64, np.int64)], (player, player), Draws(SEED), learner=player)
+    rollout = play(start[np.zeros(64, np.int64)], (player, player), Randomness(SEED), learner=player)
     won = rollout.reward == (1 if mover == 0 else -1)
     assert 0 < won.sum() < 64
     keep = {"both": np.ones(64, np.bool_), "wins only": won, "losses only": ~won}[sampled]
@@ -889,7 +889,7 @@ def test_stored_log_probabilities_are_those_of_the_update(game: Game, dtype: tor
     """The loop sees a shrinking batch a ply, the update all plies at once: equal to float32's rounding."""
     policy = make_policy(game, 5, temperature, value=True).to(dtype)
     player = PolicyPlayer(policy)
-    rollout = play(game.start(200), (player, player), Draws(SEED), learner=player)
+    rollout = play(game.start(200), (player, player), Randomness(SEED), learner=player)
     anew = log_probs(policy, rollout)
     value = policy.observe(observation(rollout)).value
     assert anew.dtype == dtype

@@ -8,7 +8,7 @@ import pytest
 
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.minimax import EXCHANGE, MATE, Minimax
 from chesspg.players.player import Greedy, Random, Turn
@@ -85,7 +85,7 @@ def reference(game: Chess, position: str, depth: int) -> set[str]:
 
 
 def positions_of_play(count: int, plies: int) -> list[str]:
-    rollout = play(Chess().start(count), (Greedy(), Random()), Draws(plies), max_plies=plies)
+    rollout = play(Chess().start(count), (Greedy(), Random()), Randomness(plies), max_plies=plies)
     return [text for text, going in zip(rollout.positions(), rollout.truncated, strict=True) if going]
 
 
@@ -145,7 +145,7 @@ def test_tic_tac_toe_is_won_and_held() -> None:
     assert moves_of(1, TicTacToe(), "3/3/3 x moves a1 b1 a2 b2") == {"a3"}
     assert moves_of(2, TicTacToe(), "3/3/3 x moves a1 b2 a2") == {"a3"}  # else a3 loses
     player = Minimax(TicTacToe(), 3)
-    rollout = play(TicTacToe().start(200), [(player, Random()), (Random(), player)] * 100, Draws(0))
+    rollout = play(TicTacToe().start(200), [(player, Random()), (Random(), player)] * 100, Randomness(0))
     mine = rollout.outcome * np.tile([1, -1], 100)
     assert (mine == -1).mean() < 0.1  # forks are seen too late
     assert (mine == 1).mean() > 0.8
@@ -153,8 +153,13 @@ def test_tic_tac_toe_is_won_and_held() -> None:
 
 def test_it_beats_the_greedy_player() -> None:
     player, greedy, count = Minimax(Chess(), 2), Greedy(), 20
-    rollout = play(Chess().start(count), [(player, greedy), (greedy, player)] * (count // 2), Draws(0), max_plies=160,
-                   material_weight=0.5)  # fmt: skip
+    rollout = play(
+        Chess().start(count),
+        [(player, greedy), (greedy, player)] * (count // 2),
+        Randomness(0),
+        max_plies=160,
+        material_weight=0.5,
+    )
     assert (rollout.reward * np.tile([1, -1], count // 2)).mean() > 0.4
 
 

@@ -117,7 +117,7 @@ def test_mixtures_of_nothing_and_of_everything() -> None:
 class Elsewhere(Random):
     """Thinks as if elsewhere, gives every second game up, and can be closed."""
 
-    accelerated = True
+    is_async = True
     asked = closed = 0
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
@@ -133,8 +133,8 @@ def test_a_mixture_passes_on_what_its_player_is_and_says() -> None:
     inner = Elsewhere()
     player = Mixture(inner, 0.5)
     assert isinstance(player, Launching)
-    assert player.accelerated
-    assert not Mixture(Greedy(), 0.5).accelerated
+    assert player.is_async
+    assert not Mixture(Greedy(), 0.5).is_async
     games = TicTacToe().start(6)
     rows, uniforms = np.array([5, 4, 2, 1]), np.array([0.6, 0.1, 0.7, 0.8])
     answer = launcher(player)(Turn(games.observe()[rows], uniforms, games, rows))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Turn
 from chesspg.players.policy_player import PolicyPlayer
@@ -83,7 +83,7 @@ def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
     sizes: list[int] = []
     policy.network.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
     player = PolicyPlayer(policy)
-    rollout = play(TicTacToe().start(50), (player, player), Draws(0), learner=player)
+    rollout = play(TicTacToe().start(50), (player, player), Randomness(0), learner=player)
     assert len(sizes) == rollout.length.max()
     assert sizes[0] == 50
     assert sum(sizes) == rollout.plies
@@ -100,14 +100,14 @@ def test_is_launched_now_and_read_later(policy: Policy) -> None:
     for name in ("index", "log_prob", "value"):
         assert (getattr(later, name) == getattr(now, name)).all()
     assert later.index.dtype == np.int64
-    assert not player.accelerated  # two parts would launch twice
+    assert not player.is_async  # two parts would launch twice
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_an_accelerator_plays_the_same_games(policy: Policy) -> None:
     def rollout() -> Rollout:
         player = PolicyPlayer(policy)
-        return play(TicTacToe().start(64), (player, player), Draws(0), learner=player)
+        return play(TicTacToe().start(64), (player, player), Randomness(0), learner=player)
 
     here, there = rollout(), (policy.to("cuda"), rollout())[1]
     assert there.positions() == here.positions()

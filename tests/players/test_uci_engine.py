@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from chesspg.games.chess import Chess
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Random, Turn
 from chesspg.players.roster import player_from_string, players
@@ -127,7 +127,7 @@ def gone(pids: list[int]) -> bool:
 
 def against(player: EnginePlayer, starts: list[str], max_plies: int = 4) -> Rollout:
     """Games in which the engine has Black."""
-    return play(Chess().start(starts), (Random(), player), Draws(0), max_plies=max_plies)
+    return play(Chess().start(starts), (Random(), player), Randomness(0), max_plies=max_plies)
 
 
 def test_what_an_engine_is_told(fake: Fake) -> None:
@@ -366,7 +366,7 @@ def test_a_program_that_ends_leaves_nothing_behind(fake: Fake, how: str) -> None
 import os
 from chesspg.players.roster import players, player_from_string
 from chesspg.games.chess import Chess
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.selfplay.loop import play
 from chesspg.players.player import Random
 text, starts = {"uci:" + fake.target("stubborn") + " family"!r}, {[E4] * 3!r}
@@ -379,7 +379,7 @@ if not {how.startswith("SIG")}:
 else:
     with players([text], Chess(), concurrency=2) as (player,):
         print("started", flush=True)
-        play(Chess().start(starts), (Random(), player), Draws(0))
+        play(Chess().start(starts), (Random(), player), Randomness(0))
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout
@@ -409,7 +409,7 @@ def test_fixed_nodes_repeat_whatever_the_company() -> None:
 
     def positions(starts: list[str], index: np.ndarray, concurrency: int) -> list[str]:
         with players([text], Chess(), concurrency=concurrency) as (player,):
-            rollout = play(Chess().start(starts), (Random(), player), Draws(0), max_plies=16, index=index)
+            rollout = play(Chess().start(starts), (Random(), player), Randomness(0), max_plies=16, index=index)
             assert not rollout.forfeits
             return rollout.positions()
 
@@ -426,7 +426,7 @@ def test_stockfish_mates_and_plays_chess960() -> None:
             "6k1/5ppp/8/8/8/8/5PPP/4R1K1 w - - 0 1",
             "bqnb1rkr/pp3ppp/3ppn2/2p5/5P2/P2P4/NPP1P1PP/BQ1BNRKR w HFhf - 2 9",
         ]
-        rollout = play(game.start(starts), (player, player), Draws(0), max_plies=40)
+        rollout = play(game.start(starts), (player, player), Randomness(0), max_plies=40)
     assert not rollout.forfeits
     assert (rollout.outcome[0], rollout.length[0]) == (1, 1)
     with pytest.raises(EngineError, match="does not play atomic"):
@@ -438,7 +438,7 @@ def test_stockfish_mates_and_plays_chess960() -> None:
 def test_fairy_stockfish_plays_the_variants(variant: str) -> None:
     game = Chess(variant)
     with players(["uci:fairy-stockfish?Skill Level=-5&nodes=100"], game) as (player,):
-        assert not play(game.start(2), (player, Random()), Draws(0), max_plies=60).forfeits
+        assert not play(game.start(2), (player, Random()), Randomness(0), max_plies=60).forfeits
 
 
 @real("gnuchess")
@@ -526,7 +526,7 @@ def test_an_option_that_can_t_be_read_is_ignored(tmp_path: Path, options: str) -
     )
     with players([f"{text}?move overhead=50"], Chess()) as (player,):
         assert player.version == "Says 2"  # type: ignore[attr-defined]
-        assert not play(Chess().start([D4]), (Random(), player), Draws(0), max_plies=2).forfeits
+        assert not play(Chess().start([D4]), (Random(), player), Randomness(0), max_plies=2).forfeits
     assert (tmp_path / "infos.set").read_text() == "info string setoption name Move Overhead value 50\n"
 
 
@@ -552,7 +552,7 @@ def test_a_text_may_have_any_word_in_it(tmp_path: Path) -> None:
 )
 def test_what_nobody_has_set_is_left_alone_if_nothing_fits(tmp_path: Path, options: str) -> None:
     with players([saying(tmp_path, options)], Chess()) as (player,):
-        assert not play(Chess().start([D4]), (Random(), player), Draws(0), max_plies=2).forfeits
+        assert not play(Chess().start([D4]), (Random(), player), Randomness(0), max_plies=2).forfeits
     assert not (tmp_path / "infos.set").exists()
 
 
@@ -588,7 +588,7 @@ def test_castling_may_be_answered_either_way(tmp_path: Path, variant: str, start
     declared += "option name UCI_Variant type combo default chess var kingofthehill"
     game = Chess(variant)
     with players([saying(tmp_path, declared, f"bestmove {answer}")], game) as (player,):
-        rollout = play(game.start([start]), (Random(), player), Draws(0), max_plies=1)
+        rollout = play(game.start([start]), (Random(), player), Randomness(0), max_plies=1)
     assert rollout.positions() == [f"{start} moves {move}" if move else start]
     assert [why.partition(" ")[2] for why in rollout.forfeits.values()] == (
         [] if move else [f"answered {answer}, which is illegal"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, Observation
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Random
 from chesspg.policy.networks import Network, NetworkOutput, ResidualNet
@@ -129,7 +129,7 @@ def test_a_position_and_its_colour_flip_get_the_same_policy() -> None:
     torch.manual_seed(5)
     game = Chess()
     policy = Policy(game, ResidualNet(game, channels=8, blocks=1))
-    rollout = play(game.start(24), (Random(), Random()), Draws(6), max_plies=31)
+    rollout = play(game.start(24), (Random(), Random()), Randomness(6), max_plies=31)
     boards = [game.to_board(position) for position in rollout.positions()]
     boards += [game.to_board("startpos moves e2e4 a7a6 e4e5 d7d5")]  # en passant
     boards += [chess.Board("r3k2r/1P6/8/8/8/8/8/R3K2R w KQkq - 3 9")]  # castling and promotion

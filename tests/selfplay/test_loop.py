@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from chesspg.games.chess import Chess
 from chesspg.games.contract import BrokenContract
 from chesspg.games.game import Game, IllegalAction, Outcomes, split_position
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.players.player import Choice, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
@@ -44,28 +44,28 @@ def moves(position: str) -> list[str]:
 
 
 def test_first_takes_a_row_and_last_loses_it() -> None:
-    rollout = play(TicTacToe().start(1), (First(), First(last=True)), Draws(0))
+    rollout = play(TicTacToe().start(1), (First(), First(last=True)), Randomness(0))
     assert moves(rollout.position(0)) == ["a1", "c3", "b1", "b3", "c1"]  # the lowest row, by hand
     assert (rollout.outcome[0], rollout.reason[0], rollout.length[0], rollout.reward[0]) == (1, 1, 5, 1.0)
-    rollout = play(TicTacToe().start(["3/3/3 x moves a1"]), (First(last=True), First()), Draws(0))
+    rollout = play(TicTacToe().start(["3/3/3 x moves a1"]), (First(last=True), First()), Randomness(0))
     assert moves(rollout.position(0)) == ["a1", "b1", "c3", "c1", "b3", "a2", "a3"]
     assert rollout.length[0] == 6  # plies of the loop, not those it started with
 
 
 def test_each_player_is_asked_once_a_ply_for_all_its_games() -> None:
     a, b = First(), First()
-    play(TicTacToe().start(5), [(a, b)] * 3 + [(b, a)] * 2, Draws(0), max_plies=3)
+    play(TicTacToe().start(5), [(a, b)] * 3 + [(b, a)] * 2, Randomness(0), max_plies=3)
     assert a.asked == [3, 2, 3]
     assert b.asked == [2, 3, 2]
     both = First()
-    play(TicTacToe().start(5), (both, both), Draws(0), max_plies=3)
+    play(TicTacToe().start(5), (both, both), Randomness(0), max_plies=3)
     assert both.asked == [5, 5, 5]
 
 
 def test_finished_games_are_asked_nothing() -> None:
     player = First()
     won, fresh = "3/3/3 x moves a1 b1 a2 b2 a3", "3/3/3 x"
-    rollout = play(TicTacToe().start([won, fresh, won]), (player, player), Draws(0))
+    rollout = play(TicTacToe().start([won, fresh, won]), (player, player), Randomness(0))
     assert set(player.asked) == {1}
     assert rollout.length.tolist() == [0, 7, 0]  # a1 b1 c1 a2 b2 c2 a3: x has a1, c1, b2, a3
     assert rollout.outcome.tolist() == [1, 1, 1]
@@ -75,7 +75,7 @@ def test_the_side_to_move_is_the_games_not_the_parity_of_the_ply() -> None:
     """Starts in which player 1 moves: seat 1 is asked first."""
     white, black = First(), First(last=True)
     start = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"
-    rollout = play(Chess().start([start]), (white, black), Draws(0), max_plies=1, learner=black)
+    rollout = play(Chess().start([start]), (white, black), Randomness(0), max_plies=1, learner=black)
     assert white.asked == []
     assert black.asked == [1]
     assert rollout.player.tolist() == [1]
@@ -84,7 +84,7 @@ def test_the_side_to_move_is_the_games_not_the_parity_of_the_ply() -> None:
 def test_only_the_learners_plies_are_stored_and_they_replay_its_games() -> None:
     a, b, count = Random(), Random(), 40
     seats = [(a, b), (b, a)] * (count // 2)
-    rollout = play(TicTacToe().start(count), seats, Draws(3), learner=a)
+    rollout = play(TicTacToe().start(count), seats, Randomness(3), learner=a)
     for index, position in enumerate(rollout.positions()):
         mine = np.flatnonzero(rollout.game == index)
         assert (rollout.player[mine] == index % 2).all()
@@ -96,14 +96,14 @@ def test_only_the_learners_plies_are_stored_and_they_replay_its_games() -> None:
             assert {SQUARES[action] for action in rollout.legal[[row]].actions} == free
     assert rollout.plies < rollout.length.sum()
     assert (rollout.log_prob == -np.log(rollout.legal.counts).astype(np.float32)).all()
-    everybody = play(TicTacToe().start(count), (a, a), Draws(3), learner=a)
+    everybody = play(TicTacToe().start(count), (a, a), Randomness(3), learner=a)
     assert everybody.plies == everybody.length.sum()
-    assert play(TicTacToe().start(count), seats, Draws(3)).plies == 0
+    assert play(TicTacToe().start(count), seats, Randomness(3)).plies == 0
 
 
 def test_returns_are_the_rewards_of_the_movers() -> None:
     player = Random()
-    rollout = play(TicTacToe().start(200), (player, player), Draws(1), learner=player)
+    rollout = play(TicTacToe().start(200), (player, player), Randomness(1), learner=player)
     assert set(rollout.outcome.tolist()) == {-1, 0, 1}
     expected = [(1 if p == 0 else -1) * rollout.outcome[g] for p, g in zip(rollout.player, rollout.game, strict=True)]
     assert rollout.return_.tolist() == expected
@@ -112,18 +112,18 @@ def test_returns_are_the_rewards_of_the_movers() -> None:
 
 def test_a_learner_must_tell_its_log_probability() -> None:
     silent = First(tells=False)
-    play(TicTacToe().start(1), (silent, silent), Draws(0))
+    play(TicTacToe().start(1), (silent, silent), Randomness(0))
     with pytest.raises(ValueError, match="log-probability"):
-        play(TicTacToe().start(1), (silent, silent), Draws(0), learner=silent)
+        play(TicTacToe().start(1), (silent, silent), Randomness(0), learner=silent)
 
 
 def test_wrong_number_of_seats() -> None:
     with pytest.raises(ValueError, match="2 pairs of seats for 3 games"):
-        play(TicTacToe().start(3), [(Random(), Random())] * 2, Draws(0))
+        play(TicTacToe().start(3), [(Random(), Random())] * 2, Randomness(0))
 
 
 def test_ply_cap_without_material_weight_is_no_result() -> None:
-    rollout = play(TicTacToe().start(10), (Random(), Random()), Draws(0), max_plies=4)
+    rollout = play(TicTacToe().start(10), (Random(), Random()), Randomness(0), max_plies=4)
     assert rollout.truncated.all()
     assert rollout.length.tolist() == [4] * 10
     assert not rollout.outcome.any()
@@ -137,7 +137,7 @@ def test_material_weight_rewards_the_side_ahead_only_at_the_cap() -> None:
     mated = "R5k1/5ppp/8/8/8/8/5PPP/6K1 b - - 0 1"
     player = First()
     rollout = play(
-        Chess().start([ahead, behind, equal, mated]), (player, player), Draws(0), max_plies=0, material_weight=0.25
+        Chess().start([ahead, behind, equal, mated]), (player, player), Randomness(0), max_plies=0, material_weight=0.25
     )
     assert rollout.reward.tolist() == [0.25, -0.25, 0.0, 1.0]
     assert rollout.outcome.tolist() == [0, 0, 0, 1]  # the rules' verdict is not touched
@@ -147,10 +147,10 @@ def test_material_weight_rewards_the_side_ahead_only_at_the_cap() -> None:
 
 def test_a_game_won_on_the_last_ply_before_the_cap_is_won() -> None:
     start = TicTacToe().start(["3/3/3 x moves a1 b1 a2 b2"])
-    rollout = play(start, (First(last=False), First()), Draws(0), max_plies=1)
+    rollout = play(start, (First(last=False), First()), Randomness(0), max_plies=1)
     assert rollout.outcome[0] == 0  # c1: not the row
     start = TicTacToe().start(["3/3/3 x moves a1 a2 b1 b2"])
-    rollout = play(start, (First(), First()), Draws(0), max_plies=1)
+    rollout = play(start, (First(), First()), Randomness(0), max_plies=1)
     assert rollout.outcome[0] == 1
     assert not rollout.truncated[0]
 
@@ -158,22 +158,22 @@ def test_a_game_won_on_the_last_ply_before_the_cap_is_won() -> None:
 def test_draws_do_not_depend_on_the_company() -> None:
     """One seed, the same games: all at once, in two halves, in another order, or with a player for each seat."""
     one, other = Random(), Random()
-    whole = play(TicTacToe().start(30), (one, one), Draws(8)).positions()
+    whole = play(TicTacToe().start(30), (one, one), Randomness(8)).positions()
     assert len(set(whole)) > 20
-    assert play(TicTacToe().start(30), [(one, other), (other, one)] * 15, Draws(8)).positions() == whole
+    assert play(TicTacToe().start(30), [(one, other), (other, one)] * 15, Randomness(8)).positions() == whole
     halves = [
-        play(TicTacToe().start(15), (one, one), Draws(8), index=np.arange(k, k + 15)).positions() for k in (0, 15)
+        play(TicTacToe().start(15), (one, one), Randomness(8), index=np.arange(k, k + 15)).positions() for k in (0, 15)
     ]
     assert halves[0] + halves[1] == whole
     order = np.random.default_rng(0).permutation(30)
-    assert play(TicTacToe().start(30), (one, one), Draws(8), index=order).positions() == [whole[k] for k in order]
-    assert play(TicTacToe().start(30), (one, one), Draws(9)).positions() != whole
-    assert play(TicTacToe().start(30), (one, one), Draws(8, 1)).positions() != whole
+    assert play(TicTacToe().start(30), (one, one), Randomness(8), index=order).positions() == [whole[k] for k in order]
+    assert play(TicTacToe().start(30), (one, one), Randomness(9)).positions() != whole
+    assert play(TicTacToe().start(30), (one, one), Randomness(8, 1)).positions() != whole
 
 
 def test_random_games_come_out_as_counted() -> None:
     """x wins 0.585, o 0.288, draws 0.127 of uniformly random games; 4 standard errors of 4000 games are 0.031."""
-    rollout = play(TicTacToe().start(4000), (Random(), Random()), Draws(0))
+    rollout = play(TicTacToe().start(4000), (Random(), Random()), Randomness(0))
     shares = [(rollout.outcome == outcome).mean() for outcome in (1, -1, 0)]
     assert shares == pytest.approx([0.585, 0.288, 0.127], abs=0.031)
 
@@ -181,7 +181,7 @@ def test_random_games_come_out_as_counted() -> None:
 def test_games_keep_their_places_and_plies_their_order() -> None:
     positions = ["3/3/3 x moves a1 b1 a2 b2", "3/3/3 x", "3/3/3 x moves b2", "3/3/3 x moves a1 a2 b1 b2"]
     player = First()
-    rollout = play(TicTacToe().start(positions), (player, player), Draws(0), learner=player)
+    rollout = play(TicTacToe().start(positions), (player, player), Randomness(0), learner=player)
     for index, start in enumerate(positions):
         assert rollout.position(index).startswith(start)
         assert len(moves(rollout.position(index))) == len(moves(start)) + rollout.length[index]
@@ -195,14 +195,14 @@ def test_games_keep_their_places_and_plies_their_order() -> None:
 
 def test_groups_are_those_given() -> None:
     a, b = Random(), Random()
-    rollout = play(TicTacToe().start(4), [(a, b), (b, a)] * 2, Draws(0), group=np.array([3, 1, 3, 0]))
+    rollout = play(TicTacToe().start(4), [(a, b), (b, a)] * 2, Randomness(0), group=np.array([3, 1, 3, 0]))
     assert rollout.group.tolist() == [3, 1, 3, 0]
-    assert play(TicTacToe().start(4), (a, b), Draws(0)).group.tolist() == [0] * 4
+    assert play(TicTacToe().start(4), (a, b), Randomness(0)).group.tolist() == [0] * 4
 
 
 def test_on_ply_counts_games_and_plies() -> None:
     seen: list[tuple[int, int]] = []
-    rollout = play(TicTacToe().start(20), (Random(), Random()), Draws(0), on_ply=lambda *at: seen.append(at))
+    rollout = play(TicTacToe().start(20), (Random(), Random()), Randomness(0), on_ply=lambda *at: seen.append(at))
     assert seen[0] == (0, 0)
     assert seen[1] == (0, 20)
     assert seen[-1] == (20, rollout.length.sum())
@@ -210,7 +210,7 @@ def test_on_ply_counts_games_and_plies() -> None:
 
 
 def test_no_games_at_all() -> None:
-    rollout = play(TicTacToe().start(0), (Random(), Random()), Draws(0))
+    rollout = play(TicTacToe().start(0), (Random(), Random()), Randomness(0))
     assert (rollout.games, rollout.plies, rollout.positions()) == (0, 0, [])
 
 
@@ -218,7 +218,7 @@ def test_no_games_at_all() -> None:
 class Elsewhere(Random):
     """Thinks as an engine does, and writes down when it is asked and when its answer is read."""
 
-    accelerated: bool = True
+    is_async: bool = True
     log: list[tuple[str, int]] = field(default_factory=list)
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
@@ -236,23 +236,23 @@ def test_while_one_half_is_thought_about_the_other_is_played() -> None:
     """The halves are told apart by their first free square: a1 (0), and b1 (1) where a1 is taken."""
     player = Elsewhere()
     starts = ["3/3/3 x"] * 2 + ["3/3/3 x moves a1"] * 2
-    play(TicTacToe().start(starts), (player, player), Draws(0), max_plies=1)
+    play(TicTacToe().start(starts), (player, player), Randomness(0), max_plies=1)
     assert player.log == [("asked", 0), ("asked", 1), ("read", 0), ("read", 1)]
     player = Elsewhere()
-    play(TicTacToe().start(starts), (player, Random()), Draws(0), max_plies=1, in_flight=1)
+    play(TicTacToe().start(starts), (player, Random()), Randomness(0), max_plies=1, in_flight=1)
     assert player.log == [("asked", 0), ("read", 0)]  # one batch; the other player moves in its second half
     player = Elsewhere()
-    play(TicTacToe().start(2), (player, player), Draws(0), max_plies=3)
+    play(TicTacToe().start(2), (player, player), Randomness(0), max_plies=3)
     assert [what for what, _ in player.log] == ["asked", "asked", *["read", "asked"] * 4, "read", "read"]
 
 
 def test_one_part_unless_a_player_is_elsewhere() -> None:
-    for accelerated, calls in [(True, 2), (False, 1)]:
-        player = Elsewhere(accelerated=accelerated)
-        play(TicTacToe().start(4), (Random(), player), Draws(0), max_plies=2)
+    for is_async, calls in [(True, 2), (False, 1)]:
+        player = Elsewhere(is_async=is_async)
+        play(TicTacToe().start(4), (Random(), player), Randomness(0), max_plies=2)
         assert len(player.log) == 2 * calls
     with pytest.raises(ValueError, match="in_flight is 0"):
-        play(TicTacToe().start(4), (Random(), Random()), Draws(0), in_flight=0)
+        play(TicTacToe().start(4), (Random(), Random()), Randomness(0), in_flight=0)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 50])
@@ -266,8 +266,16 @@ def test_games_and_plies_do_not_depend_on_the_parts(game: Game, games: int, cap:
     seen: dict[int, list[tuple[int, int]]] = {1: [], parts: []}
 
     def rollout(in_flight: int) -> Rollout:
-        return play(game.start(games), seats[:games], Draws(5), learner=learner, max_plies=cap, material_weight=0.5,
-                    in_flight=in_flight, on_ply=lambda *at: seen[in_flight].append(at))  # fmt: skip
+        return play(
+            game.start(games),
+            seats[:games],
+            Randomness(5),
+            learner=learner,
+            max_plies=cap,
+            material_weight=0.5,
+            in_flight=in_flight,
+            on_ply=lambda *at: seen[in_flight].append(at),
+        )
 
     whole, split = rollout(1), rollout(parts)
     assert split.positions() == whole.positions()
@@ -284,7 +292,9 @@ def test_games_and_plies_do_not_depend_on_the_parts(game: Game, games: int, cap:
 def test_every_game_that_starts_is_finished_and_counted_once(parts: int) -> None:
     """Else short games, of which more fit into the same time, would have more weight than the policy gives them."""
     player, count = Random(), 40
-    rollout = play(Chess().start(count), (player, player), Draws(2), learner=player, max_plies=250, in_flight=parts)
+    rollout = play(
+        Chess().start(count), (player, player), Randomness(2), learner=player, max_plies=250, in_flight=parts
+    )
     assert ((rollout.length == 250) == rollout.truncated).all()
     assert 0 < rollout.truncated.sum() < count
     assert sorted(np.concatenate([games for games, _ in rollout.finished]).tolist()) == list(range(count))
@@ -311,7 +321,7 @@ def test_who_gives_a_game_up_loses_it_and_the_others_go_on(parts: int) -> None:
     first, quits = First(), Quits(at=("", "a1", "a1 b1 c1"))
     seats = [(quits, first), (first, quits), (first, quits), (first, first)]
     starts = ["3/3/3 x", "3/3/3 x", "3/3/3 x moves b2", "3/3/3 x"]
-    rollout = play(TicTacToe().start(starts), seats, Draws(0), learner=first, in_flight=parts)
+    rollout = play(TicTacToe().start(starts), seats, Randomness(0), learner=first, in_flight=parts)
     assert rollout.forfeits == {0: "quit at ", 1: "quit at a1"}
     assert rollout.reason.tolist()[:2] == [FORFEIT, FORFEIT]
     assert FORFEIT not in rollout.reason[2:]
@@ -320,16 +330,16 @@ def test_who_gives_a_game_up_loses_it_and_the_others_go_on(parts: int) -> None:
     assert rollout.length.tolist()[:2] == [0, 1]
     assert not rollout.truncated.any()
     assert [moves(position) for position in rollout.positions()[:2]] == [[], ["a1"]]
-    alone = play(TicTacToe().start(starts[2:]), [(first, first)] * 2, Draws(0))
+    alone = play(TicTacToe().start(starts[2:]), [(first, first)] * 2, Randomness(0))
     assert rollout.positions()[2:] == alone.positions()
     assert np.bincount(rollout.game, minlength=4)[:2].tolist() == [0, 1]  # what the winner learns from: a1
 
 
 def test_the_last_game_given_up_ends_the_rollout() -> None:
     quits = Quits(at=("a1 b1",))
-    rollout = play(Chess().start(1), (Quits(at=("",)), First()), Draws(0))
+    rollout = play(Chess().start(1), (Quits(at=("",)), First()), Randomness(0))
     assert (rollout.reason[0], rollout.outcome[0]) == (FORFEIT, -1)
-    rollout = play(TicTacToe().start(2), (quits, quits), Draws(0))
+    rollout = play(TicTacToe().start(2), (quits, quits), Randomness(0))
     assert rollout.forfeits == dict.fromkeys((0, 1), "quit at a1 b1")
 
 
@@ -367,7 +377,7 @@ class Broken:
 )
 def test_a_game_that_leaves_nothing_to_play_breaks_the_contract(fault: str, said: str) -> None:
     with pytest.raises(BrokenContract, match=said):
-        play(Broken(TicTacToe().start(1), fault), (First(), First(last=True)), Draws(0))
+        play(Broken(TicTacToe().start(1), fault), (First(), First(last=True)), Randomness(0))
 
 
 def test_a_player_that_plays_what_it_was_not_offered_is_not_the_games_fault() -> None:
@@ -376,23 +386,23 @@ def test_a_player_that_plays_what_it_was_not_offered_is_not_the_games_fault() ->
             return replace(super().choose(turn), index=np.full(len(turn.rows), -1))  # of the game before, or the last
 
     with pytest.raises(IllegalAction):
-        play(TicTacToe().start(["3/3/3 x moves a1 c3", "3/3/3 x moves a1 b1"]), (Beside(), Beside()), Draws(0))
+        play(TicTacToe().start(["3/3/3 x moves a1 c3", "3/3/3 x moves a1 b1"]), (Beside(), Beside()), Randomness(0))
 
 
 def test_a_reason_that_its_game_does_not_name() -> None:
     class Short(TicTacToe):
         reasons = ("ongoing",)
 
-    rollout = play(TicTacToe().start(1), (First(), First(last=True)), Draws(0))
+    rollout = play(TicTacToe().start(1), (First(), First(last=True)), Randomness(0))
     rollout.require_reasons(TicTacToe())
     said = "ends '3/3/3 x moves a1 c3 b1 b3 c1' with reason 1, but its reasons have numbers from 0 to 0: ongoing"
     with pytest.raises(BrokenContract, match=f"^tic-tac-toe {said}$"):
         rollout.require_reasons(Short())
-    given_up = play(TicTacToe().start(1), (Quits(at=("",)), First()), Draws(0))
+    given_up = play(TicTacToe().start(1), (Quits(at=("",)), First()), Randomness(0))
     given_up.require_reasons(Short())  # which no rule did
 
 
 def test_a_learner_can_not_give_up() -> None:
     quits = Quits(at=("",))
     with pytest.raises(ValueError, match="can't give games up"):
-        play(TicTacToe().start(1), (quits, First()), Draws(0), learner=quits)
+        play(TicTacToe().start(1), (quits, First()), Randomness(0), learner=quits)

@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import AsyncCheckpointIO
 from torch import Tensor
 
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
@@ -65,7 +65,7 @@ def test_each_opponent_has_its_share_and_either_seat_as_often(player: PolicyPlay
     pool = pool_of(2, players={"random": 0.25, "greedy": 0.1}, share=0.3)
     counts: Counter[int] = Counter()
     for rollout in range(800):
-        seats, pair = pool.seats(player, 96, 3, Draws(1, rollout))
+        seats, pair = pool.seats(player, 96, 3, Randomness(1, rollout))
         learner = [[one is player for one in both] for both in seats]
         assert [sum(both) for both in learner] == [2 if number == 0 else 1 for number in pair]
         for number, start in itertools.product(range(4), range(3)):
@@ -80,14 +80,14 @@ def test_each_opponent_has_its_share_and_either_seat_as_often(player: PolicyPlay
 
 def test_a_small_rollout_has_the_shares_in_the_mean(player: PolicyPlayer) -> None:
     pool = OpponentPool({"random": 0.3}, share=0.0)
-    pairs = [pool.seats(player, 4, 1, Draws(1, rollout))[1] for rollout in range(1000)]
+    pairs = [pool.seats(player, 4, 1, Randomness(1, rollout))[1] for rollout in range(1000)]
     assert np.mean(np.concatenate(pairs) > 0) == pytest.approx(0.3, abs=4 * (0.3 * 0.7 / 1000) ** 0.5)
 
 
 def test_shares_of_one_leave_no_self_play(player: PolicyPlayer) -> None:
     pool = pool_of(3, players={"random": 0.7}, share=0.3)
     for rollout in range(100):
-        assert (pool.seats(player, 32, 1, Draws(0, rollout))[1] > 0).all()
+        assert (pool.seats(player, 32, 1, Randomness(0, rollout))[1] > 0).all()
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
@@ -111,9 +111,9 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
 
 def test_every_rollout_draws_anew_and_again_alike(player: PolicyPlayer) -> None:
     pool = pool_of(2, players={"random": 0.25}, share=0.5)
-    first, second = (pool.seats(player, 64, 1, Draws(3, rollout))[1] for rollout in (0, 1))
+    first, second = (pool.seats(player, 64, 1, Randomness(3, rollout))[1] for rollout in (0, 1))
     assert not np.array_equal(first, second)
-    assert np.array_equal(first, pool.seats(player, 64, 1, Draws(3, 0))[1])
+    assert np.array_equal(first, pool.seats(player, 64, 1, Randomness(3, 0))[1])
 
 
 def test_harder_ones_are_drawn_more_often() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Legal, Observation
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.player import Choice, Turn
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import Recorder, Rollout
@@ -35,7 +35,7 @@ def test_a_million_plies_fit_in_300_megabytes() -> None:
     learner, games = Valued(), Chess().start(100)
     tracemalloc.start()
     try:
-        rollout = play(games, (learner, learner), Draws(1), learner=learner)
+        rollout = play(games, (learner, learner), Randomness(1), learner=learner)
         now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

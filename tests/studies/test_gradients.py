@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chesspg.arena.elo import student
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
@@ -105,7 +105,7 @@ def test_the_plain_gradient_is_that_of_the_formula(policy: Path) -> None:
     games = TASKS["tic_tac_toe"].fields["data.games"]
     player = PolicyPlayer(ours)
     for rollout, gradient in enumerate(found, 1):  # one was played before
-        played = play(TicTacToe().start(games), (player, player), Draws(SEED, rollout), learner=player)
+        played = play(TicTacToe().start(games), (player, player), Randomness(SEED, rollout), learner=player)
         distribution = ours(
             words(played.planes), torch.from_numpy(played.scalars), torch.from_numpy(played.legal.padded())
         )

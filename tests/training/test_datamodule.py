@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, split_position
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
@@ -121,9 +121,9 @@ class Drawn:
 
     alike = 1
 
-    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
-        squares = (draws.uniforms(index, 0) * 9).astype(int)
-        later = draws.uniforms(index, 1) < 2 / 3
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
+        squares = (rng.uniforms(index, 0) * 9).astype(int)
+        later = rng.uniforms(index, 1) < 2 / 3
         return [f"3/3/3 x moves {SQUARES[n]}" if yes else "" for n, yes in zip(squares, later, strict=True)]
 
 
@@ -142,7 +142,7 @@ def test_starts_may_be_drawn(player: PolicyPlayer) -> None:
 
 def test_a_drawn_start_that_cannot_be_read() -> None:
     class Wrong(Drawn):
-        def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+        def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
             return ["", *["xxx"] * (len(index) - 1)]
 
     with pytest.raises(ValueError, match="'xxx' is not a position of tic-tac-toe"):

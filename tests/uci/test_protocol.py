@@ -18,7 +18,7 @@ import torch
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.encoding import action_to_move
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.players.player import Turn
 from chesspg.players.roster import player_from_string
 from chesspg.policy import files
@@ -525,7 +525,7 @@ def test_a_player_string_has_its_options_here_too(nets: Path, options: str, monk
     observation = games.observe()
     monkeypatch.setenv("HOME", str(nets))
     for seed in range(12):
-        uniforms = Draws(seed).uniforms(np.zeros(1, np.int64), 0)
+        uniforms = Randomness(seed).uniforms(np.zeros(1, np.int64), 0)
         index = player.choose(Turn(observation, uniforms, games, np.zeros(1, np.int64))).index[0]
         move = action_to_move(int(observation.legal.actions[index]), chess.Board()).uci()
         seeded = f"setoption name Seed value {seed}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 
 _STREAM = 2  # of those that derive from (seed, rollout): 1 is the order of plies
 _ARMY = [piece for piece, count in zip(chess.PIECE_TYPES, (8, 2, 2, 2, 1), strict=False) for _ in range(count)]
@@ -36,14 +36,14 @@ class UnevenArmies:
         self.share = share
         self.alike = alike
 
-    def positions(self, game: Game, index: NDArray[np.integer[Any]], draws: Draws) -> list[str]:
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
         """[n] FENs of this chess, '' for the initial position. Raises ValueError if the game is none."""
         if not isinstance(game, Chess):
             raise ValueError(f"UnevenArmies are of chess, not {game.name}; starts: null, or a list, would do")
         rules = type(game.to_board("startpos"))
         start, which = np.unique(index // self.alike, return_inverse=True)
-        streams = (np.random.default_rng((draws.seed % 2**64, draws.rollout, _STREAM, i)) for i in start)
-        positions = [self._position(rules, rng) for rng in streams]
+        streams = (np.random.default_rng((rng.seed % 2**64, rng.rollout, _STREAM, i)) for i in start)
+        positions = [self._position(rules, stream) for stream in streams]
         return [positions[i] for i in which]
 
     def _position(self, rules: type[chess.Board], rng: np.random.Generator) -> str:

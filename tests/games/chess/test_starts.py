@@ -8,7 +8,7 @@ import pytest
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
-from chesspg.games.randomness import Draws
+from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.training.datamodule import SelfPlay
 
@@ -17,7 +17,7 @@ EVERYONE = np.arange(300)
 
 
 def test_positions_can_be_played_and_are_uneven() -> None:
-    texts = UnevenArmies(share=1.0).positions(CHESS, EVERYONE, Draws(1))
+    texts = UnevenArmies(share=1.0).positions(CHESS, EVERYONE, Randomness(1))
     boards = [chess.Board(text) for text in texts]
     assert all(board.is_valid() and not board.is_game_over() for board in boards)
     assert not Chess().start(texts).outcomes().over.any()
@@ -34,23 +34,23 @@ def test_positions_can_be_played_and_are_uneven() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
 def test_the_share_is_that_of_the_games(share: float) -> None:
-    texts = UnevenArmies(share).positions(CHESS, np.arange(600), Draws(2))
+    texts = UnevenArmies(share).positions(CHESS, np.arange(600), Randomness(2))
     count = sum(map(bool, texts))
     assert abs(count - 600 * share) <= 4 * (600 * share * (1 - share)) ** 0.5
 
 
 def test_a_start_depends_on_seed_rollout_and_game_alone() -> None:
     starts = UnevenArmies(1.0)
-    texts = starts.positions(CHESS, EVERYONE, Draws(1, 5))
-    assert [starts.positions(CHESS, np.array([i]), Draws(1, 5))[0] for i in (3, 77)] == [texts[3], texts[77]]
+    texts = starts.positions(CHESS, EVERYONE, Randomness(1, 5))
+    assert [starts.positions(CHESS, np.array([i]), Randomness(1, 5))[0] for i in (3, 77)] == [texts[3], texts[77]]
     assert len(set(texts)) == len(texts)
-    for others in (Draws(1, 6), Draws(2, 5)):
+    for others in (Randomness(1, 6), Randomness(2, 5)):
         assert not set(texts) & set(starts.positions(CHESS, EVERYONE, others))
 
 
 def test_so_many_games_in_a_row_are_alike() -> None:
-    texts = UnevenArmies(1.0, alike=3).positions(CHESS, np.arange(12), Draws(1))
-    assert texts == [text for text in UnevenArmies(1.0).positions(CHESS, np.arange(4), Draws(1)) for _ in range(3)]
+    texts = UnevenArmies(1.0, alike=3).positions(CHESS, np.arange(12), Randomness(1))
+    assert texts == [text for text in UnevenArmies(1.0).positions(CHESS, np.arange(4), Randomness(1)) for _ in range(3)]
     data = SelfPlay(Chess(), games=12, starts=UnevenArmies(1.0, alike=3))
     assert data.share()[1].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     index, start = data.share(1, 2)
@@ -60,7 +60,7 @@ def test_so_many_games_in_a_row_are_alike() -> None:
 @pytest.mark.parametrize("variant", ["chess960", "atomic", "kingofthehill"])
 def test_positions_are_of_the_rules_that_are_played(variant: str) -> None:
     game = Chess(variant)
-    texts = UnevenArmies(share=1.0).positions(game, EVERYONE, Draws(1))
+    texts = UnevenArmies(share=1.0).positions(game, EVERYONE, Randomness(1))
     assert not game.start(texts).outcomes().over.any()
     data = SelfPlay(game, games=4, starts=UnevenArmies(share=1.0))
     assert data.starts is not None
