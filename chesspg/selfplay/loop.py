@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.games.capabilities import heuristic_of
 from chesspg.games.contract import BrokenContract
 from chesspg.games.game import Games, IllegalAction
 from chesspg.games.randomness import Randomness
@@ -81,7 +82,7 @@ def play(
             if done.any():
                 ended = live[done]
                 outcome[ended], reason[ended] = outcomes.outcome[done], outcomes.reason[done]
-                ahead = material_weight * np.sign(games.material()[done])
+                ahead = material_weight * np.sign(heuristic_of(games)[done]) if material_weight else 0.0
                 reward[ended] = np.where(outcomes.over[done], outcomes.outcome[done], ahead)
                 length[ended] = ply
                 finished.append((ended, games[done]))

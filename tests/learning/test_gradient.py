@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chesspg.games.capabilities import heuristic_of
 from chesspg.games.game import (
     Game,
     Games,
@@ -90,7 +91,7 @@ class MatchingGames:
             np.array([reason for _, reason in verdicts], dtype=np.uint8),
         )
 
-    def material(self) -> NDArray[np.float32]:
+    def heuristic(self) -> NDArray[np.float32]:
         return np.array([row[-1] - row[0] if row else 0 for row in self.numbers], dtype=np.float32)
 
     def __getitem__(self, indices: Indices) -> MatchingGames:
@@ -329,7 +330,7 @@ def every_game(
     if outcomes.over[0]:
         yield [], float(outcomes.outcome[0])
     elif ply == max_plies:
-        yield [], material_weight * float(np.sign(games.material()[0]))
+        yield [], material_weight and material_weight * float(np.sign(heuristic_of(games)[0]))
     else:
         seen = games.observe()
         for choice, action in enumerate(seen.legal.actions):
