@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import os
-import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,9 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
-from pytorch_lightning.trainer.states import TrainerFn, TrainerStatus
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
-from torch import Tensor, nn
+from torch import Tensor
 
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
@@ -27,41 +26,18 @@ from chesspg.learning.advantages import returns
 from chesspg.learning.rewards import adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
-from chesspg.policy.policy import Policy, to_tensors
+from chesspg.policy.policy import to_tensors
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.opponents import POOL, OpponentPool
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training.batches import Batch, StoredRollout
 from chesspg.training.counters import Counters
+from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
-
-# The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
-# module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
-_FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
-_PLAYING: weakref.WeakKeyDictionary[pl.Trainer, SelfPlay] = weakref.WeakKeyDictionary()  # whose games a Trainer uses
-
-
-def announce(trainer: pl.Trainer) -> None:
-    """Let every SelfPlay know of a Trainer that begins to fit."""
-    _PLAYING.pop(trainer, None)
-    alive = (one for one in _FITTING.get() if (known := one()) and known is not trainer and _is_running(known))
-    _FITTING.set((*alive, weakref.ref(trainer)))
-
-
-def _is_announced(trainer: pl.Trainer) -> bool:
-    return any(one() is trainer for one in _FITTING.get())
-
-
-def _is_running(trainer: pl.Trainer) -> bool:
-    return trainer.state.status == TrainerStatus.RUNNING
-
-
-def _in_fast_dev_run(trainer: pl.Trainer) -> bool:
-    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # untyped in Lightning
 
 
 @runtime_checkable
@@ -255,10 +231,9 @@ class SelfPlay(pl.LightningDataModule):
     def fitting(self) -> pl.Trainer | None:
         """The Trainer that learns from these games, be they its data module or inside of it."""
         own = self.trainer
-        if own and _is_running(own) and getattr(own, "datamodule", None) is self:
+        if own and is_running(own) and getattr(own, "datamodule", None) is self:
             return own
-        announced = (one() for one in reversed(_FITTING.get()))
-        return next((trainer for trainer in announced if trainer and _is_running(trainer)), own)
+        return innermost() or own
 
     def check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Raise ValueError if with these the gradient would not be that of the module's loss over whole rollouts."""
@@ -274,7 +249,7 @@ class SelfPlay(pl.LightningDataModule):
                 "rollout; leave it out"
             )
         limit = trainer.limit_train_batches
-        if not _in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
+        if not in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
             raise ValueError(
                 f"Trainer(limit_train_batches={limit}) would take a part of each rollout's {batches} batches, and the "
                 "gradient would be another one; leave it out, SelfPlay(games=…) sets the size of a rollout"
@@ -294,6 +269,8 @@ class SelfPlay(pl.LightningDataModule):
                 f"SelfPlay plays {files.told_apart(ours, theirs)}, but the policy of {type(module).__name__} is for "
                 f"{files.told_apart(theirs, ours)}; both must be given the same game"
             )
+        for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
+            _check_listener(listener)
         self.share(0, trainer.world_size)
         if check := getattr(module, "check", None):
             check(self)
@@ -340,32 +317,11 @@ def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, SelfPlay):
         return data
-    if trainer in _PLAYING:
-        return _PLAYING[trainer]
+    if trainer in PLAYING:
+        return PLAYING[trainer]
     loaders = trainer.train_dataloader
     flat = CombinedLoader(loaders).flattened if loaders is not None else []
     return next((loader.data for loader in flat if isinstance(loader, _RolloutLoader)), None)
-
-
-def policy_of(module: pl.LightningModule) -> Policy:
-    """The policy of a module that has one. Raises TypeError if it has none."""
-    policy = getattr(module, "policy", None)
-    policy = getattr(policy, "_orig_mod", policy)  # what torch.compile wrapped
-    if not isinstance(policy, Policy):
-        raise TypeError(f"{type(module).__name__} has no `policy`; a chesspg Policy is needed there")
-    return policy
-
-
-def named_as_in(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under the names that they have in a module, of which parts may be compiled now or may have been."""
-    names = files.own_names({name: name for name in module.state_dict()})
-    return {names.get(name, name): weight for name, weight in files.own_names(weights).items()}
-
-
-def cores(trainer: pl.Trainer) -> int:
-    """How many cores each rank on this host may have for itself."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, count // trainer.num_devices)
 
 
 class _RolloutLoader:
@@ -394,7 +350,7 @@ class _RolloutLoader:
                 "goes on with the next rollout"
             )
             return
-        if not _in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
+        if not in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
             raise ValueError(
                 f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
                 f"{batches}; an epoch must be one whole rollout, so other loaders beside it need as many batches"
@@ -432,19 +388,30 @@ class _RolloutLoader:
     def _meet(self) -> pl.Trainer | None:
         """The Trainer that learns from the games. Raises ValueError if its gradient would not be the right one."""
         before = self._met[0] if self._met else None
-        trainer = before if before and _is_running(before) else self.data.fitting
+        trainer = before if before and is_running(before) else self.data.fitting
         if trainer and self._met != (trainer, trainer.lightning_module):
             module = trainer.lightning_module
             self.data.check(trainer, module)
-            if _PLAYING.get(trainer, self.data) is not self.data and _is_announced(trainer):
+            if PLAYING.get(trainer, self.data) is not self.data and is_announced(trainer):
                 raise ValueError("a PolicyGradient can learn from the games of one SelfPlay at a time, got two")
-            _PLAYING[trainer] = self.data
+            PLAYING[trainer] = self.data
             self._met, self.data.accumulated = (trainer, module), trainer.accumulate_grad_batches
             if self.data.opponents:
                 PoolFiles.install(trainer, self.data.opponents)
             if meet := getattr(module, "meet", None):
                 meet(self.data)
         return trainer
+
+
+def _check_listener(listener: Any) -> None:
+    """Raise ValueError for a callback or a module whose hook on_rollout takes other arguments."""
+    try:
+        if isinstance(listener, RolloutListener):
+            inspect.signature(listener.on_rollout).bind(None, None, None)
+    except TypeError:
+        raise ValueError(
+            f"{type(listener).__name__}.on_rollout must take (trainer, pl_module, rollout), as since version 0.2"
+        ) from None
 
 
 def _weights(module: pl.LightningModule, rollout: Rollout) -> Tensor:

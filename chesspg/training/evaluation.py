@@ -20,7 +20,7 @@ from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import policy_of
+from chesspg.training.fitting import policy_of
 from chesspg.training.monitors import callbacks_of, refuse_stale_monitors, slow_down_schedulers
 from chesspg.training.packages import check_package
 from chesspg.training.policy_matches import BEST, PREVIOUS, PolicyMatches, known_ratings, rating_of

@@ -30,7 +30,8 @@ from chesspg.selfplay.rollout import Rollout
 from chesspg.training import settings
 from chesspg.training.batches import Batch
 from chesspg.training.counters import Counters
-from chesspg.training.datamodule import SelfPlay, announce, named_as_in, self_play_of
+from chesspg.training.datamodule import SelfPlay, self_play_of
+from chesspg.training.fitting import announce, named_as_in
 from chesspg.training.packages import check_package
 from chesspg.training.ranges import require, require_choices
 

@@ -19,7 +19,7 @@ from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.policy import Policy
-from chesspg.training.datamodule import cores, named_as_in
+from chesspg.training.fitting import cores, named_as_in
 from chesspg.training.progress import watching
 
 PREVIOUS, BEST = "previous", "best"

@@ -13,7 +13,7 @@ from chesspg.arena.matches import MatchResult
 from chesspg.games.game import Game
 from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.selfplay.rollout import Rollout
-from chesspg.training.datamodule import policy_of
+from chesspg.training.fitting import policy_of
 
 
 class SampleGames(Callback):
