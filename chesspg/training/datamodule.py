@@ -317,8 +317,9 @@ def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, SelfPlay):
         return data
-    if trainer in PLAYING:
-        return PLAYING[trainer]
+    playing: SelfPlay | None = PLAYING.get(trainer)
+    if playing:
+        return playing
     loaders = trainer.train_dataloader
     flat = CombinedLoader(loaders).flattened if loaders is not None else []
     return next((loader.data for loader in flat if isinstance(loader, _RolloutLoader)), None)

@@ -18,9 +18,8 @@ from chesspg.policy.policy import Policy
 # The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
 # module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
 _FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
-PLAYING: weakref.WeakKeyDictionary[pl.Trainer, Any] = (
-    weakref.WeakKeyDictionary()
-)  # the SelfPlay that a Trainer learns from
+# The SelfPlay from whose games a Trainer learns.
+PLAYING: weakref.WeakKeyDictionary[pl.Trainer, Any] = weakref.WeakKeyDictionary()
 
 
 def announce(trainer: pl.Trainer) -> None:
