@@ -37,17 +37,6 @@ def heuristic_or_zero(games: object) -> NDArray[np.float32] | float:
     return games.heuristic() if isinstance(games, Heuristic) else 0.0
 
 
-def heuristic_of(games: object) -> NDArray[np.float32]:
-    """[N] the heuristic of N games.
-
-    Raises:
-        ValueError: They have none.
-    """
-    if not isinstance(games, Heuristic):
-        raise ValueError(f"material_weight needs a game with a heuristic, but {type(games).__name__} has none")
-    return games.heuristic()
-
-
 class Captures(NamedTuple):
     """Actions that win something at once."""
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from others import Othello
 
-from chesspg.games.capabilities import Captures, Heuristic, heuristic_of, heuristic_or_zero
+from chesspg.games.capabilities import Captures, Heuristic, heuristic_or_zero
 from chesspg.games.chess import Chess
 from chesspg.games.chess.engines import ChessEngineProtocol
 from chesspg.games.chess.exchanges import ChessExchanges
@@ -24,6 +24,7 @@ from chesspg.games.contract.sample import Sample
 from chesspg.games.game import Game, Observation
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.training.datamodule import SelfPlay
 
 
 @pytest.fixture(scope="module")
@@ -200,8 +201,8 @@ def test_a_game_without_a_heuristic_says_so() -> None:
     games = TicTacToe().start(2)
     assert not isinstance(games, Heuristic)
     assert heuristic_or_zero(games) == 0
-    with pytest.raises(ValueError, match="material_weight needs a game with a heuristic, but TicTacToeGames has none"):
-        heuristic_of(games)
+    with pytest.raises(ValueError, match=r"material_weight must be 0 for tic-tac-toe, which has no heuristic, got 0.4"):
+        SelfPlay(TicTacToe(), material_weight=0.4)
     game = TicTacToe()
     assert (game.notation, game.exchanges, game.engine_protocol, game.starts, game.openings) == (None,) * 5
     assert game.for_few_games() is game
@@ -210,5 +211,4 @@ def test_a_game_without_a_heuristic_says_so() -> None:
 @pytest.mark.parametrize("backend", ["python-chess", "bitboards"])
 def test_the_heuristic_of_chess_is_material(backend: str) -> None:
     games = Chess(backend=backend).start(["k7/8/8/8/8/8/8/KQ6 w - - 0 1", "kr6/8/8/8/8/8/P7/K7 b - - 0 1"])
-    np.testing.assert_array_equal(heuristic_of(games), [9, -4])
     np.testing.assert_array_equal(heuristic_or_zero(games), [9, -4])
