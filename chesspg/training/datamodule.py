@@ -7,9 +7,10 @@ import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
@@ -22,12 +23,16 @@ from torch import Tensor, nn
 
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
+from chesspg.learning.advantages import returns
+from chesspg.learning.rewards import adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
-from chesspg.policy.policy import Policy, send, to_tensors
+from chesspg.policy.policy import Policy, to_tensors
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.opponents import POOL, OpponentPool
+from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
+from chesspg.training.batches import Batch, StoredRollout
 from chesspg.training.counters import Counters
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
@@ -59,19 +64,23 @@ def _in_fast_dev_run(trainer: pl.Trainer) -> bool:
     return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # untyped in Lightning
 
 
-class Batch(NamedTuple):
-    """A micro-batch: n of a rollout's plies, and what the whole rollout weighs."""
+@runtime_checkable
+class RolloutListener(Protocol):
+    """A callback, or a module, that looks at each rollout before it is learned from. It reads, and changes nothing."""
 
-    planes: Tensor  # [n, P, W] int64
-    scalars: Tensor  # [n, S] uint8
-    legal: Tensor  # [n, M] int16, −1 behind a ply's last legal action
-    choice: Tensor  # [n] which of the legal actions was played
-    log_prob: Tensor  # [n] log π(a|s) as sampled
-    advantage: Tensor  # [n] what weighs the ply
-    return_: Tensor  # [n] the reward of the game for the mover
-    games: int  # in the rollout, over all ranks
-    plies: int  # stored in the rollout, over all ranks
-    parts: int  # micro-batches the rollout is cut into, over all ranks
+    def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
+        """Look at this rank's games of the rollout just played."""
+
+
+@runtime_checkable
+class Weigher(Protocol):
+    """A module that weighs the plies of a rollout itself, as `PolicyGradient` does.
+
+    For any other module each ply is weighed by the return of its mover.
+    """
+
+    def weigh(self, rollout: Rollout) -> Tensor:
+        """[N] what weighs each stored ply of this rank's games."""
 
 
 class Starts(Protocol):
@@ -88,7 +97,8 @@ class Starts(Protocol):
 class SelfPlay(pl.LightningDataModule):
     """Plays `games` games with the policy of the Trainer's module, then hands out their plies. One epoch a rollout.
 
-    After a rollout is played, `on_rollout(rollout)` of the module and of every callback that has it is called.
+    After a rollout is played, `on_rollout(trainer, pl_module, rollout)` is called on the module and on every callback
+    that has it (`RolloutListener`); then the module weighs the plies (`Weigher`), and they are handed out.
 
     Each update is computed in `Trainer(accumulate_grad_batches=K)` micro-batches, and every ply of a rollout is used: a
     Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU also holds the
@@ -176,13 +186,12 @@ class SelfPlay(pl.LightningDataModule):
                 Randomness(self.seed, self.rollouts),
                 learner=player,
                 max_plies=self.max_plies,
-                material_weight=self.material_weight,
+                reward=partial(adjudicated, weight=self.material_weight),
                 index=index,
-                group=group,
                 on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
             )
         rollout.require_reasons(self.game)
-        return rollout
+        return replace(rollout, group=group)
 
     @property
     def in_turn(self) -> int:
@@ -407,17 +416,18 @@ class _RolloutLoader:
         if data.opponents:
             index = np.arange(trainer.global_rank, games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        plies = int(total(torch.tensor(float(rollout.plies), device=module.device)))
+        count = len(rollout.plies)
+        stored = int(total(torch.tensor(float(count), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
-            if hasattr(listener, "on_rollout"):
-                listener.on_rollout(rollout)
-        stored = _Plies(rollout, module.device)
+            if isinstance(listener, RolloutListener):
+                listener.on_rollout(trainer, module, rollout)
+        weighed = StoredRollout(rollout, _weights(module, rollout), module.device, games, stored, parts * ranks)
         for _ in range(passes):
             # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
-            rows = np.arange(rollout.plies) if updates == 1 else order.permutation(rollout.plies)
+            rows = np.arange(count) if updates == 1 else order.permutation(count)
             for part in np.array_split(rows, parts):
                 data.check_factor(trainer)
-                yield stored.batch(part, games, plies, parts * ranks)
+                yield weighed.batch(part)
 
     def _meet(self) -> pl.Trainer | None:
         """The Trainer that learns from the games. Raises ValueError if its gradient would not be the right one."""
@@ -437,6 +447,14 @@ class _RolloutLoader:
         return trainer
 
 
+def _weights(module: pl.LightningModule, rollout: Rollout) -> Tensor:
+    """[N] what weighs each stored ply."""
+    if isinstance(module, Weigher):
+        return module.weigh(rollout)
+    plies = rollout.plies
+    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
+
+
 class _OneBatch:
     """The loader of a batch of the initial position, from which nothing is learned."""
 
@@ -448,38 +466,7 @@ class _OneBatch:
 
     def __iter__(self) -> Iterator[Batch]:
         zero = torch.zeros(1)
-        seen = to_tensors(self.game.start(1).observe())
-        yield Batch(*seen, choice=zero.long(), log_prob=zero, advantage=zero, return_=zero, games=1, plies=1, parts=1)
-
-
-class _Plies:
-    """A rollout's plies on the device that learns from them, where each batch is gathered."""
-
-    def __init__(self, rollout: Rollout, device: torch.device) -> None:
-        self.device = device
-        self.counts = rollout.legal.counts  # here, so that the width of a batch is known without asking the device
-        columns: dict[str, NDArray[Any]] = {
-            "planes": rollout.planes.view(np.int64),
-            "scalars": rollout.scalars,
-            "choice": rollout.choice,
-            "log_prob": rollout.log_prob,
-            "advantage": rollout.advantage,
-            "return_": rollout.return_,
-        }
-        self.columns = {name: send(array, device) for name, array in columns.items()}
-        self.actions = send(rollout.legal.actions, device)
-        self.offsets = send(rollout.legal.offsets, device)
-
-    def batch(self, rows: NDArray[np.integer[Any]], games: int, plies: int, parts: int) -> Batch:
-        at = send(rows, self.device)
-        place = torch.arange(max(1, int(self.counts[rows].max(initial=0))), device=self.device)
-        first, behind = (self.offsets.index_select(0, at + k)[:, None] for k in (0, 1))
-        which = first + place
-        legal = self.actions.index_select(0, which.clamp(max=len(self.actions) - 1).flatten()).view(which.shape)
-        return Batch(
-            **{name: column.index_select(0, at) for name, column in self.columns.items()},
-            legal=legal.masked_fill_(which >= behind, -1),
-            games=games,
-            plies=plies,
-            parts=parts,
-        )
+        planes, scalars, legal = to_tensors(self.game.start(1).observe())
+        own = {"player": zero.char(), "choice": zero.short(), "game": zero.int(), "log_prob": zero}
+        plies = Plies(planes, scalars, legal=legal, **own)
+        yield Batch(plies, advantage=zero, return_=zero, games=1, stored=1, parts=1)

@@ -488,20 +488,16 @@ class SampleGames(Callback):
         self.folder = Path(folder)
         self.games = games
         self.every_n_rollouts = every_n_rollouts
-        self._trainer: pl.Trainer | None = None
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        self._trainer = trainer
         if trainer.is_global_zero:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
 
-    def on_rollout(self, rollout: Rollout) -> None:
-        trainer = self._trainer
-        assert trainer is not None
+    def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
         number = trainer.current_epoch
         if not trainer.is_global_zero or number % self.every_n_rollouts:
             return
-        game = policy_of(trainer.lightning_module).game
+        game = policy_of(pl_module).game
         self.folder.mkdir(exist_ok=True)  # not a run's folder that is gone
         save_pgn(
             self.folder / f"rollout-{number:06}.pgn",

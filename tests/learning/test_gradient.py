@@ -279,14 +279,14 @@ class Sample:
 
     def __init__(self, policy: Policy, rollout: Rollout) -> None:
         self.rollout = rollout
-        rows = np.column_stack((rollout.planes.reshape(rollout.plies, -1).astype(np.int64), rollout.choice))
+        rows = np.column_stack((rollout.plies.planes.reshape(len(rollout.plies), -1).astype(np.int64), rollout.plies.choice))
         _, first, self.kind = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         self.of_kind = ply_gradients(policy, rollout, first)  # [kinds, P]
         self.reward, self.game, self.player = (
-            torch.from_numpy(array) for array in (rollout.reward.astype(np.float64), rollout.game, rollout.player)
+            torch.from_numpy(array) for array in (rollout.reward.astype(np.float64), rollout.plies.game, rollout.plies.player)
         )
-        assert rollout.value is not None
-        self.value = torch.from_numpy(rollout.value).double()
+        assert rollout.plies.value is not None
+        self.value = torch.from_numpy(rollout.plies.value).double()
         self.group = torch.from_numpy(rollout.group)
 
     def block_gradients(self, advantage: Tensor, block: int) -> Tensor:
@@ -316,7 +316,7 @@ def fit_value(policy: Policy, rollout: Rollout) -> None:
         value = policy.observe(observation(rollout)).value
         assert value is not None
         optimizer.zero_grad()
-        (value_loss(value, torch.from_numpy(rollout.return_)) / rollout.plies).backward()
+        (value_loss(value, torch.from_numpy(rollout.return_)) / len(rollout.plies)).backward()
         optimizer.step()
     policy.zero_grad()
 
@@ -340,17 +340,17 @@ def every_game(
 
 
 def observation(rollout: Rollout) -> Observation:
-    return Observation(rollout.planes, rollout.scalars, rollout.player, rollout.legal)
+    return Observation(rollout.plies.planes, rollout.plies.scalars, rollout.plies.player, rollout.plies.legal)
 
 
 def log_probs(policy: Policy, rollout: Rollout) -> Tensor:
     """[N] log π(aₜ|sₜ) of all plies, computed anew."""
-    return policy.observe(observation(rollout)).log_prob(torch.from_numpy(rollout.choice))
+    return policy.observe(observation(rollout)).log_prob(torch.from_numpy(rollout.plies.choice))
 
 
 def sum_by_game(x: Tensor, rollout: Rollout) -> Tensor:
     """[games] of [N]."""
-    return torch.zeros(rollout.games, dtype=x.dtype).index_add(0, torch.from_numpy(rollout.game), x)
+    return torch.zeros(rollout.games, dtype=x.dtype).index_add(0, torch.from_numpy(rollout.plies.game), x)
 
 
 def gradient(scalar: Tensor, policy: Policy, retain_graph: bool = False, create_graph: bool = False) -> Tensor:
@@ -364,7 +364,7 @@ def gradient(scalar: Tensor, policy: Policy, retain_graph: bool = False, create_
 
 def ply_gradients(policy: Policy, rollout: Rollout, plies: NDArray[np.integer[Any]]) -> Tensor:
     """[len(plies), P] ∇ log π(aₜ|sₜ) of each of these plies."""
-    chosen = policy.observe(observation(rollout)[plies]).log_prob(torch.from_numpy(rollout.choice[plies]))
+    chosen = policy.observe(observation(rollout)[plies]).log_prob(torch.from_numpy(rollout.plies.choice[plies]))
     return torch.stack([gradient(one, policy, retain_graph=True) for one in chosen])
 
 
@@ -479,11 +479,11 @@ def test_the_sampler_draws_games_as_often_as_they_are_likely(setting: Setting) -
 
 
 def ply_rows(rollout: Rollout) -> NDArray[np.int64]:
-    return np.column_stack((rollout.planes.reshape(rollout.plies, -1).astype(np.int64), rollout.choice))
+    return np.column_stack((rollout.plies.planes.reshape(len(rollout.plies), -1).astype(np.int64), rollout.plies.choice))
 
 
 def game_name(rollout: Rollout, number: int, stored: NDArray[np.bool_]) -> bytes:
-    rows = ply_rows(rollout)[(rollout.game == number) & stored]
+    rows = ply_rows(rollout)[(rollout.plies.game == number) & stored]
     return bytes(rows.tobytes() + rollout.reward[number].tobytes())
 
 
@@ -820,7 +820,7 @@ def test_one_update_raises_rewarded_moves_and_lowers_punished_ones(mover: int, s
     won = rollout.reward == (1 if mover == 0 else -1)
     assert 0 < won.sum() < 64
     keep = {"both": np.ones(64, np.bool_), "wins only": won, "losses only": ~won}[sampled]
-    rollout.advantage = rollout.advantage * keep[rollout.game]
+    rollout.advantage = rollout.advantage * keep[rollout.plies.game]
     new_win, new_lose = updated(policy, rollout, rate=0.05).observe(start.observe()).probs[0].tolist()
     assert new_win > win + 1e-4
     assert new_lose < lose - 1e-4
@@ -852,7 +852,7 @@ def test_the_module_learns_by_this_gradient(setting: Setting, baseline: Baseline
         advantage = advantage_of(sample, baseline, running_mean)
         running_mean = sample.reward.mean()
         module.on_rollout(rollout)
-        rows = np.array_split(np.arange(rollout.plies), 2)
+        rows = np.array_split(np.arange(len(rollout.plies)), 2)
         # Lightning divides by the number of parts.
         loss = torch.stack([module.training_step(batch(rollout, part), 0) for part in rows]).sum() / 2
         torch.testing.assert_close(
@@ -869,12 +869,12 @@ def batch(rollout: Rollout, rows: NDArray[np.integer[Any]]) -> Batch:
         planes=planes,
         scalars=scalars,
         legal=legal,
-        choice=torch.from_numpy(rollout.choice[rows]),
-        log_prob=torch.from_numpy(rollout.log_prob[rows]),
+        choice=torch.from_numpy(rollout.plies.choice[rows]),
+        log_prob=torch.from_numpy(rollout.plies.log_prob[rows]),
         advantage=torch.from_numpy(rollout.advantage[rows]),
         return_=torch.from_numpy(rollout.return_[rows]),
         games=rollout.games,
-        plies=rollout.plies,
+        plies=len(rollout.plies),
         parts=2,
     )
 
@@ -894,5 +894,5 @@ def test_stored_log_probabilities_are_those_of_the_update(game: Game, dtype: tor
     value = policy.observe(observation(rollout)).value
     assert anew.dtype == dtype
     assert value is not None
-    torch.testing.assert_close(torch.from_numpy(rollout.log_prob), anew.float(), rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(torch.from_numpy(rollout.value), value.float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(rollout.plies.log_prob), anew.float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(rollout.plies.value), value.float(), rtol=1e-6, atol=1e-6)
