@@ -14,7 +14,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from chesspg.learning.estimators import leave_one_out, log_likelihood_loss, returns
+from chesspg.learning.advantages import leave_one_out, returns
+from chesspg.learning.losses import log_likelihood_loss
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -147,9 +148,8 @@ def fields(group: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def test_the_table_of_recipes_is_that_of_the_configurations(path: Path) -> None:
     recipe = dict(fields(yaml.safe_load(path.read_text(encoding="utf-8"))))
     advantage = {"none": "f(x) for the mover", "leave_one_out": "(9), `leave_one_out`", "value": "(11)"}
-    normalized = recipe.get("normalize", recipe.get("standardise"))
     assert RECIPES[path.stem] == [
-        advantage[recipe.get("baseline", "none")] + (", normalized" if normalized else ""),
+        advantage[recipe.get("baseline", "none")] + (", normalized" if recipe.get("normalize") else ""),
         str(recipe.get("gae_lambda", "")),
         "(12)" if "clip" in recipe else "(7)",
         str(recipe.get("clip", "")),
