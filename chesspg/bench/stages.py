@@ -41,11 +41,11 @@ def stages(run: RunCLI) -> dict[str, Any]:
         with context():
             rollout = play(game.start(games), (player, player), Randomness(seed), learner=player, max_plies=60,
                            on_ply=lambda *at: over.append(at))  # fmt: skip
-        return len(len(rollout.plies)) / rollout.seconds, [games - done for done, _ in over if done < games]
+        return len(rollout.plies) / rollout.seconds, [games - done for done, _ in over if done < games]
 
     rollout = data.rollout
     assert rollout is not None
-    order = np.random.default_rng(1).permutation(len(len(rollout.plies)))
+    order = np.random.default_rng(1).permutation(len(rollout.plies))
 
     def ready(rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
         """What the network takes, of some plies of the loop's last rollout."""
