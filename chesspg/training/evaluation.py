@@ -18,6 +18,7 @@ from pytorch_lightning.utilities import rank_zero_info
 
 from chesspg.arena import elo
 from chesspg.arena.ladder import model as ladder
+from chesspg.arena.ladder import shipped
 from chesspg.arena.matches import MatchResult, play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.chess import Chess
@@ -536,7 +537,7 @@ def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | N
 
 def _rated(game: Game) -> Mapping[str, float | ladder.Rating]:
     """The opponents whose rating is known: random moves, in chess also those of the ladder that ships."""
-    return {"random": 0.0, **(ladder.shipped_ratings() if game.name == Chess().name else {})}
+    return {"random": 0.0, **(shipped.shipped_ratings() if game.name == Chess().name else {})}
 
 
 def _slug(opponent: str) -> str:
