@@ -1,4 +1,4 @@
-"""Pictures as SVG by matplotlib, which is an extra. Equal content makes equal files; a mark says which command made them."""
+"""Pictures as SVG by matplotlib, which is an extra. A mark in each says which command made it."""
 
 from __future__ import annotations
 
