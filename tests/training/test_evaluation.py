@@ -29,8 +29,8 @@ from chesspg.selfplay.rollout import Rollout
 from chesspg.training.checkpoints import RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
-from chesspg.training.sample_games import SampleGames
 from chesspg.training.module import PolicyGradient
+from chesspg.training.sample_games import SampleGames
 
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]
