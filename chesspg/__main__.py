@@ -7,6 +7,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from chesspg import __version__
 from chesspg.terminal.command import fail, run
 
 COMMANDS = {
@@ -41,9 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE, end="")
         return 0
     if arguments[0] == "--version":
-        from importlib.metadata import version  # takes 30 ms
-
-        print(f"chesspg {version('chesspg')}")
+        print(f"chesspg {__version__}")
         return 0
     name, *rest = arguments
     if name in MOVED:

@@ -62,6 +62,24 @@ trainer:
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-numba",
+        action="store_true",
+        help="run as where numba is not installed, so that chess is played by python-chess",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--without-numba"):
+        sys.modules["numba"] = None  # type: ignore[assignment]  # `import numba` then raises ModuleNotFoundError
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Up to four workers for the whole suite; none for files named on the command line, which end before they start."""
+    return 0 if config.args_source is pytest.Config.ArgsSource.ARGS else min(4, os.cpu_count() or 1)
+
+
 # A shell that runs the tests in the background has them, and the commands that they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

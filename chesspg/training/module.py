@@ -71,7 +71,7 @@ class PolicyGradient(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = torch.optim.Adam,
         lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         temperature: float = 1.0,
-        advantages: Advantages | Callable[[Sample], Tensor] = Advantages(),  # noqa: B008  # it is frozen
+        advantages: Advantages | Callable[[Sample], Any] = Advantages(),  # noqa: B008  # it is frozen
         loss: Loss = Loss(),  # noqa: B008
         init: str | None = None,
     ) -> None:
