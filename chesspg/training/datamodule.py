@@ -4,91 +4,64 @@ from __future__ import annotations
 
 import operator
 import os
-import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.callbacks import GradientAccumulationScheduler
-from pytorch_lightning.trainer.states import TrainerFn, TrainerStatus
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
-from torch import Tensor, nn
+from torch import Tensor
 
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
+from chesspg.learning.advantages import returns
+from chesspg.learning.rewards import adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
-from chesspg.policy.policy import Policy, send, to_tensors
+from chesspg.policy.policy import to_tensors
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.opponents import POOL, OpponentPool
+from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
+from chesspg.training.batches import Batch, StoredRollout
 from chesspg.training.counters import Counters
+from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
-
-# The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
-# module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
-_FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
-_PLAYING: weakref.WeakKeyDictionary[pl.Trainer, SelfPlay] = weakref.WeakKeyDictionary()  # whose games a Trainer uses
-
-
-def announce(trainer: pl.Trainer) -> None:
-    """Let every SelfPlay know of a Trainer that begins to fit."""
-    _PLAYING.pop(trainer, None)
-    alive = (one for one in _FITTING.get() if (known := one()) and known is not trainer and _is_running(known))
-    _FITTING.set((*alive, weakref.ref(trainer)))
-
-
-def _is_announced(trainer: pl.Trainer) -> bool:
-    return any(one() is trainer for one in _FITTING.get())
-
-
-def _is_running(trainer: pl.Trainer) -> bool:
-    return trainer.state.status == TrainerStatus.RUNNING
-
-
-def _in_fast_dev_run(trainer: pl.Trainer) -> bool:
-    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # untyped in Lightning
-
-
-class Batch(NamedTuple):
-    """A micro-batch: n of a rollout's plies, and what the whole rollout weighs."""
-
-    planes: Tensor  # [n, P, W] int64
-    scalars: Tensor  # [n, S] uint8
-    legal: Tensor  # [n, M] int16, −1 behind a ply's last legal action
-    choice: Tensor  # [n] which of the legal actions was played
-    log_prob: Tensor  # [n] log π(a|s) as sampled
-    advantage: Tensor  # [n] what weighs the ply
-    return_: Tensor  # [n] the reward of the game for the mover
-    games: int  # in the rollout, over all ranks
-    plies: int  # stored in the rollout, over all ranks
-    parts: int  # micro-batches the rollout is cut into, over all ranks
+from chesspg.training.requirements import RolloutListener, Weigher, require_hook, require_whole_rollouts
 
 
 class Starts(Protocol):
-    """Positions to start from, drawn anew for each rollout."""
+    """Positions to start from, sampled anew for each rollout."""
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
-        """[n] where each of the games with these global indices starts, '' being the initial position.
+        """Sample positions, which depend on nothing but the arguments, so that ranks and resumed runs agree.
 
-        Must depend on nothing but the three, so that ranks and resumed runs agree; the random numbers are not those of
-        the plies. Where games in a row start alike, an attribute `alike` says how many.
+        Where games in a row have the same start, an attribute `alike` says how many.
+
+        Args:
+            game: The game.
+            index: [n] global indices of the games.
+            rng: Random numbers of this rollout, other ones than those of the plies.
+
+        Returns:
+            [n] the position from which each game starts; '' is the initial position.
         """
 
 
 class SelfPlay(pl.LightningDataModule):
-    """Plays `games` games with the policy of the Trainer's module, then hands out their plies. One epoch a rollout.
+    """Plays `games` games with the policy of the Trainer's module, then hands out their plies: one epoch per rollout.
 
-    After a rollout is played, `on_rollout(rollout)` of the module and of every callback that has it is called.
+    After a rollout is played, `on_rollout(trainer, pl_module, rollout)` is called on the module and on every callback
+    that has it (`RolloutListener`). Then the module weighs the plies (`Weigher`), and they are handed out.
 
     Each update is computed in `Trainer(accumulate_grad_batches=K)` micro-batches, and every ply of a rollout is used: a
     Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU also holds the
@@ -98,16 +71,19 @@ class SelfPlay(pl.LightningDataModule):
     loader has one element, so that `EvaluationMatch` plays in Lightning's validation loop.
 
     Args:
-        game: the rules.
-        games: a rollout's games, over all ranks.
-        updates: optimiser steps a pass. 1 is the unbiased estimator; more need `PolicyGradient.clip`.
-        passes: how often each ply is learned from.
-        max_plies: the ply cap; a game that reaches it is truncated.
-        material_weight: f(x) of a truncated game for the side ahead in material (minus that for the other).
-        starts: positions to start from, in turn, or what draws them for each game; '' and none at all mean the initial
-            position.
-        opponents: who plays against the policy in a share of the games; none: it plays itself in all of them.
-        seed: what all random numbers of the games derive from; if not given, the seed of `pl.seed_everything`, else 0.
+        game: The rules.
+        games: Number of games per rollout, over all ranks.
+        updates: Optimizer steps per pass over the rollout. 1 is the unbiased estimator; more need `Loss.clip`.
+        passes: Number of times that each ply is learned from (PPO calls them epochs; Lightning's epoch is a rollout).
+        max_plies: The ply cap; a game that reaches it is truncated.
+        material_weight: f(x) of a truncated game for the side that is ahead in material; minus that for the other.
+        starts: Positions to start from, in turn, or a `Starts` that samples one for each game; '' and None stand for
+            the initial position.
+        opponents: The opponents of the policy in a share of the games; None means that it plays itself in all of them.
+        seed: Seed of all random numbers of the games; by default that of `pl.seed_everything`, else 0.
+
+    Raises:
+        ValueError: An argument is out of its range, or a position to start from can't be read.
     """
 
     def __init__(
@@ -142,7 +118,7 @@ class SelfPlay(pl.LightningDataModule):
         self.rollout: Rollout | None = None  # the newest, for inspection
         first = range(len(self.starts) if isinstance(self.starts, list) else games)
         positions = self._positions(np.array(first)) if starts else [""]
-        over = self._start(positions).outcomes().over  # what can't be read is said now, not after a rollout
+        over = self._start(positions).outcomes().over  # what can't be read is reported now, not after a rollout
         if over.any():
             raise ValueError(f"the game is over in starts: {positions[int(over.argmax())]!r}")
 
@@ -152,7 +128,7 @@ class SelfPlay(pl.LightningDataModule):
 
     @property
     def rollouts(self) -> int:
-        """How many rollouts were played."""
+        """The number of rollouts played."""
         return int(self._counters.latest()["rollouts"])
 
     @rollouts.setter
@@ -160,7 +136,7 @@ class SelfPlay(pl.LightningDataModule):
         self._counters.latest()["rollouts"] = rollouts
 
     def sample(self, player: PolicyPlayer, rank: int = 0, ranks: int = 1) -> Rollout:
-        """Play this rank's share of the next rollout, with `player` on both seats but where the pool has another."""
+        """Play this rank's share of the next rollout, with `player` on every seat that the pool leaves to it."""
         index, group = self.share(rank, ranks)
         seats: Seats | list[Seats] = (player, player)
         if self.opponents:
@@ -169,30 +145,32 @@ class SelfPlay(pl.LightningDataModule):
             everyone, pair = self.opponents.seats(player, self.games, self.in_turn, self._apart)
             seats = [everyone[i] for i in index]
             group = (group * (int(pair.max()) + 1) + pair[index]).astype(np.int32)
-        with player.forward_context():  # around that of each ply, so that weights are cast once a rollout
+        with player.forward_context():  # around that of each ply, so that weights are cast once per rollout
             rollout = play(
                 self._start(self._positions(index)),
                 seats,
                 Randomness(self.seed, self.rollouts),
                 learner=player,
                 max_plies=self.max_plies,
-                material_weight=self.material_weight,
+                reward=partial(adjudicated, weight=self.material_weight),
                 index=index,
-                group=group,
                 on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
             )
         rollout.require_reasons(self.game)
-        return rollout
+        return replace(rollout, group=group)
 
     @property
     def in_turn(self) -> int:
-        """How many positions games start from in turn."""
+        """The number of positions from which games start in turn."""
         return len(self.starts) if isinstance(self.starts, list) else 1
 
     def share(self, rank: int = 0, ranks: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The games of one rank in every rollout: [n] their global indices, [n] which start each is from.
+        """The games of one rank in every rollout: [n] their global indices, and [n] the number of each one's start.
 
-        Starts that are drawn count as different, all but those of games that are `alike`.
+        Starts that are sampled count as different, except those of games that are `alike`.
+
+        Raises:
+            ValueError: The ranks can't share the games evenly.
         """
         if self.games % ranks:
             raise ValueError(f"games is {self.games}, which {ranks} ranks can't share evenly")
@@ -204,7 +182,7 @@ class SelfPlay(pl.LightningDataModule):
         return index, start.astype(np.int32)
 
     def groups(self) -> NDArray[np.int64]:
-        """[games] a number for each game that at least those share that are alike in start and seats in any rollout."""
+        """[games] Group ids: games with the same id have the same start and seats in every rollout."""
         start = self.share()[1].astype(np.int64)
         if self.opponents is None:
             return start
@@ -221,7 +199,7 @@ class SelfPlay(pl.LightningDataModule):
 
     @property
     def _apart(self) -> Randomness:
-        """Randomness of the next rollout that are not those of its plies."""
+        """Random numbers of the next rollout, other ones than those of its plies."""
         return Randomness(~self.seed, self.rollouts)
 
     def _start(self, positions: list[str]) -> Games:
@@ -246,45 +224,21 @@ class SelfPlay(pl.LightningDataModule):
     def fitting(self) -> pl.Trainer | None:
         """The Trainer that learns from these games, be they its data module or inside of it."""
         own = self.trainer
-        if own and _is_running(own) and getattr(own, "datamodule", None) is self:
+        if own and is_running(own) and getattr(own, "datamodule", None) is self:
             return own
-        announced = (one() for one in reversed(_FITTING.get()))
-        return next((trainer for trainer in announced if trainer and _is_running(trainer)), own)
+        return innermost() or own
 
     def check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Raise ValueError if with these the gradient would not be that of the module's loss over whole rollouts."""
-        batches = self.updates * self.passes * trainer.accumulate_grad_batches
-        if batches < 1:
-            raise ValueError(
-                f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}): it must be at least 1"
-            )
-        overfit: float = trainer.overfit_batches  # type: ignore[attr-defined]  # untyped in Lightning
-        if overfit:
-            raise ValueError(
-                f"Trainer(overfit_batches={overfit}) can't be used with SelfPlay, which plays new games for each "
-                "rollout; leave it out"
-            )
-        limit = trainer.limit_train_batches
-        if not _in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
-            raise ValueError(
-                f"Trainer(limit_train_batches={limit}) would take a part of each rollout's {batches} batches, and the "
-                "gradient would be another one; leave it out, SelfPlay(games=…) sets the size of a rollout"
-            )
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
-            if isinstance(callback, GradientAccumulationScheduler):
-                other = sorted(set(callback.scheduling.values()) - {trainer.accumulate_grad_batches})
-                if other:
-                    raise ValueError(
-                        f"GradientAccumulationScheduler would change accumulate_grad_batches from "
-                        f"{trainer.accumulate_grad_batches} to {other[0]} while a rollout is still cut for the former; "
-                        "use Trainer(accumulate_grad_batches=…), which must stay the same"
-                    )
+        require_whole_rollouts(trainer, self.updates * self.passes)
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
             raise ValueError(
                 f"SelfPlay plays {files.told_apart(ours, theirs)}, but the policy of {type(module).__name__} is for "
                 f"{files.told_apart(theirs, ours)}; both must be given the same game"
             )
+        for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
+            require_hook(listener)
         self.share(0, trainer.world_size)
         if check := getattr(module, "check", None):
             check(self)
@@ -331,32 +285,12 @@ def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, SelfPlay):
         return data
-    if trainer in _PLAYING:
-        return _PLAYING[trainer]
+    playing: SelfPlay | None = PLAYING.get(trainer)
+    if playing:
+        return playing
     loaders = trainer.train_dataloader
     flat = CombinedLoader(loaders).flattened if loaders is not None else []
     return next((loader.data for loader in flat if isinstance(loader, _RolloutLoader)), None)
-
-
-def policy_of(module: pl.LightningModule) -> Policy:
-    """The policy of a module that has one. Raises TypeError if it has none."""
-    policy = getattr(module, "policy", None)
-    policy = getattr(policy, "_orig_mod", policy)  # what torch.compile wrapped
-    if not isinstance(policy, Policy):
-        raise TypeError(f"{type(module).__name__} has no `policy`; a chesspg Policy is needed there")
-    return policy
-
-
-def named_as_in(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under the names that they have in a module, of which parts may be compiled now or may have been."""
-    names = files.own_names({name: name for name in module.state_dict()})
-    return {names.get(name, name): weight for name, weight in files.own_names(weights).items()}
-
-
-def cores(trainer: pl.Trainer) -> int:
-    """How many cores each rank on this host may have for itself."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, count // trainer.num_devices)
 
 
 class _RolloutLoader:
@@ -385,7 +319,7 @@ class _RolloutLoader:
                 "goes on with the next rollout"
             )
             return
-        if not _in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
+        if not in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
             raise ValueError(
                 f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
                 f"{batches}; an epoch must be one whole rollout, so other loaders beside it need as many batches"
@@ -407,34 +341,43 @@ class _RolloutLoader:
         if data.opponents:
             index = np.arange(trainer.global_rank, games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        plies = int(total(torch.tensor(float(rollout.plies), device=module.device)))
+        count = len(rollout.plies)
+        stored = int(total(torch.tensor(float(count), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
-            if hasattr(listener, "on_rollout"):
-                listener.on_rollout(rollout)
-        stored = _Plies(rollout, module.device)
+            if isinstance(listener, RolloutListener):
+                listener.on_rollout(trainer, module, rollout)
+        weighed = StoredRollout(rollout, _weights(module, rollout), module.device, games, stored, parts * ranks)
         for _ in range(passes):
             # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
-            rows = np.arange(rollout.plies) if updates == 1 else order.permutation(rollout.plies)
+            rows = np.arange(count) if updates == 1 else order.permutation(count)
             for part in np.array_split(rows, parts):
                 data.check_factor(trainer)
-                yield stored.batch(part, games, plies, parts * ranks)
+                yield weighed.batch(part)
 
     def _meet(self) -> pl.Trainer | None:
         """The Trainer that learns from the games. Raises ValueError if its gradient would not be the right one."""
         before = self._met[0] if self._met else None
-        trainer = before if before and _is_running(before) else self.data.fitting
+        trainer = before if before and is_running(before) else self.data.fitting
         if trainer and self._met != (trainer, trainer.lightning_module):
             module = trainer.lightning_module
             self.data.check(trainer, module)
-            if _PLAYING.get(trainer, self.data) is not self.data and _is_announced(trainer):
+            if PLAYING.get(trainer, self.data) is not self.data and is_announced(trainer):
                 raise ValueError("a PolicyGradient can learn from the games of one SelfPlay at a time, got two")
-            _PLAYING[trainer] = self.data
+            PLAYING[trainer] = self.data
             self._met, self.data.accumulated = (trainer, module), trainer.accumulate_grad_batches
             if self.data.opponents:
                 PoolFiles.install(trainer, self.data.opponents)
             if meet := getattr(module, "meet", None):
                 meet(self.data)
         return trainer
+
+
+def _weights(module: pl.LightningModule, rollout: Rollout) -> Tensor:
+    """[N] what weighs each stored ply."""
+    if isinstance(module, Weigher):
+        return module.weigh(rollout)
+    plies = rollout.plies
+    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
 
 
 class _OneBatch:
@@ -448,38 +391,7 @@ class _OneBatch:
 
     def __iter__(self) -> Iterator[Batch]:
         zero = torch.zeros(1)
-        seen = to_tensors(self.game.start(1).observe())
-        yield Batch(*seen, choice=zero.long(), log_prob=zero, advantage=zero, return_=zero, games=1, plies=1, parts=1)
-
-
-class _Plies:
-    """A rollout's plies on the device that learns from them, where each batch is gathered."""
-
-    def __init__(self, rollout: Rollout, device: torch.device) -> None:
-        self.device = device
-        self.counts = rollout.legal.counts  # here, so that the width of a batch is known without asking the device
-        columns: dict[str, NDArray[Any]] = {
-            "planes": rollout.planes.view(np.int64),
-            "scalars": rollout.scalars,
-            "choice": rollout.choice,
-            "log_prob": rollout.log_prob,
-            "advantage": rollout.advantage,
-            "return_": rollout.return_,
-        }
-        self.columns = {name: send(array, device) for name, array in columns.items()}
-        self.actions = send(rollout.legal.actions, device)
-        self.offsets = send(rollout.legal.offsets, device)
-
-    def batch(self, rows: NDArray[np.integer[Any]], games: int, plies: int, parts: int) -> Batch:
-        at = send(rows, self.device)
-        place = torch.arange(max(1, int(self.counts[rows].max(initial=0))), device=self.device)
-        first, behind = (self.offsets.index_select(0, at + k)[:, None] for k in (0, 1))
-        which = first + place
-        legal = self.actions.index_select(0, which.clamp(max=len(self.actions) - 1).flatten()).view(which.shape)
-        return Batch(
-            **{name: column.index_select(0, at) for name, column in self.columns.items()},
-            legal=legal.masked_fill_(which >= behind, -1),
-            games=games,
-            plies=plies,
-            parts=parts,
-        )
+        planes, scalars, legal = to_tensors(self.game.start(1).observe())
+        own = {"player": zero.char(), "choice": zero.short(), "game": zero.int(), "log_prob": zero}
+        plies = Plies(planes, scalars, legal=legal, **own)
+        yield Batch(plies, advantage=zero, return_=zero, games=1, stored=1, parts=1)
