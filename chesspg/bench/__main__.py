@@ -52,7 +52,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
 
     from chesspg.bench.stages import in_precision, stages
     from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
-    from chesspg.training.module import PRECISIONS, fastest_precision
+    from chesspg.training.precision import PRECISIONS, fastest_precision
 
     if given.threads:
         torch.set_num_threads(given.threads)

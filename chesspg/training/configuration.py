@@ -28,7 +28,8 @@ from chesspg.storage import parsing
 from chesspg.storage.parsing import OutOfBounds
 from chesspg.training import earlier
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.module import PRECISIONS, PolicyGradient
+from chesspg.training.module import PolicyGradient
+from chesspg.training.precision import PRECISIONS
 from chesspg.training.ranges import SEEDS, require
 
 PARAMETERS = 1 << 30  # of a network

@@ -218,10 +218,13 @@ def test_a_function_of_ones_own_may_be_all_of_it() -> None:
 def test_what_is_not_one_number_for_each_ply_is_refused(wrong: Tensor) -> None:
     shape = str(list(wrong.shape)).replace("[", r"\[").replace("]", r"\]")
     with pytest.raises(
-        ValueError, match=rf"^a baseline must return one number for each of the 6 plies, got .* {shape}$"
+        ValueError, match=rf"^a baseline must return a tensor with one number for each of 6 plies, got .* {shape}$"
     ):
         Advantages(lambda _: wrong)(SAMPLE)
-    with pytest.raises(ValueError, match=rf"^there must be one advantage for each of the 6 plies, got .* {shape}$"):
+    with pytest.raises(
+        ValueError,
+        match=rf"^an advantage function must return a tensor with one number for each of 6 plies, got .* {shape}$",
+    ):
         weigh(SAMPLE, lambda _: wrong)
 
 
