@@ -20,6 +20,7 @@ from chesspg.training.checkpoints import read_checkpoint
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
+LEAVE_ONE_OUT = "--model.advantages.baseline leave_one_out --model.advantages.gae_lambda null"
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -27,7 +28,8 @@ def test_any_field_can_be_overridden(folder: Path) -> None:
     line = (
         "--config small.yaml --run run --trainer.max_epochs 1 --seed_everything 11 "
         "--model.network chesspg.policy.networks.MLP --model.network.init_args.hidden [5,6] "
-        "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.advantages.baseline none --model.advantages.gae_lambda null "
+        "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 "
+        "--model.advantages.baseline none --model.advantages.gae_lambda null "
         '--data.starts ["x2/1o1/3 x","3/3/2x o"] --data.passes 1 --data.updates 1'
     )
     assert train(line) == 0
@@ -59,11 +61,12 @@ def test_help_is_complete(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         main(["--help-all"])
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for field in ("--resume", "--run", "--config", "--model.advantages", "--model.loss.clip", "--data.games", "--data.starts",
-                  "--trainer.max_time", "--trainer.accumulate_grad_batches", "--print_config"):  # fmt: skip
+    for field in ("--resume", "--run", "--config", "--model.advantages", "--model.loss.clip", "--data.games",
+                  "--data.starts", "--trainer.max_time", "--trainer.accumulate_grad_batches",
+                  "--print_config"):  # fmt: skip
         assert field in text, field
     assert "ε of the clipped ratio (PPO)" in text  # the docstrings are the help
-    assert "games are adjudicated" in text
+    assert "The ply cap" in text
     assert list(folder.iterdir()) == [folder / "small.yaml"]
 
 
@@ -86,7 +89,7 @@ def test_starts_that_are_drawn(folder: Path) -> None:
 
 
 def test_starts_that_are_drawn_for_several_games_have_others_alike(folder: Path) -> None:
-    line = "--config small.yaml --run run --trainer.max_epochs 1 --model.advantages.baseline leave_one_out --model.advantages.gae_lambda null"
+    line = f"--config small.yaml --run run --trainer.max_epochs 1 {LEAVE_ONE_OUT}"
     armies = '{"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}'
     assert train(f"{line} --data.game chesspg.games.chess.Chess --data.max_plies 3 --data.starts '{armies}'") == 0
 
@@ -173,14 +176,11 @@ BAD = {
                       "'8/8/8/8/8/8/8/7k w - - 0 1'"),
     "unreadable start": ('--data.starts ["xo/ox"]', "'xo/ox'"),
     "no start": ("--data.starts []", "starts must name at least one position"),
-    "one game without others": ("--model.advantages.baseline leave_one_out --model.advantages.gae_lambda null --data.games 1", "two games"),
-    "starts without others": ("--model.advantages.baseline leave_one_out --model.advantages.gae_lambda null --data.games 3 "
-                              "--data.opponents null "
+    "one game without others": (f"{LEAVE_ONE_OUT} --data.games 1", "two games"),
+    "starts without others": (f"{LEAVE_ONE_OUT} --data.games 3 --data.opponents null "
                               '--data.starts ["3/3/3 x","3/3/2x o"]', "1 of 2 groups"),
-    "opponents without others": ("--model.advantages.baseline leave_one_out --model.advantages.gae_lambda null --data.games 10",
-                                 "2 of 6 groups"),
-    "starts that never come again": ("--model.advantages.baseline leave_one_out --model.advantages.gae_lambda null "
-                                     "--data.starts own_parts.Drawn", "leave_one_out"),
+    "opponents without others": (f"{LEAVE_ONE_OUT} --data.games 10", "2 of 6 groups"),
+    "starts that never come again": (f"{LEAVE_ONE_OUT} --data.starts own_parts.Drawn", "leave_one_out"),
     "no policy to start from": ("--init nowhere", "nowhere"),
     "nothing to stay near": ("--model.loss.kl_weight 0.1", "there is no init"),
     "unknown opponent in the pool": ("--data.opponents.players '{kasparov: 0.1}'", "unknown player 'kasparov'"),
@@ -193,7 +193,8 @@ BAD = {
     "an end inside a rollout": ("--data.updates 4 --model.loss.clip 0.2 --trainer.max_steps 6", "max_steps 6"),
     "a start that is over": ('--data.starts ["xxx/oo1/3 o"]', "'xxx/oo1/3 o'"),
     "clipping to nothing": ("--model.loss.clip -1", "--model.loss.clip must be above 0 and at most 1,000, got -1"),
-    "more than all of what follows": ("--model.advantages.gae_lambda 1.5", "--model.advantages.gae_lambda must be between 0 and 1, got 1.5"),
+    "more than all of what follows": ("--model.advantages.gae_lambda 1.5",
+                                      "--model.advantages.gae_lambda must be between 0 and 1, got 1.5"),
     "temperature 0": ("--model.temperature 0", "--model.temperature must be between 0.01 and 100, got 0"),
     "negative learning rate": ("--model.optimizer.init_args.lr -1", "-1"),
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
@@ -293,8 +294,10 @@ BAD = {
     "a library that is not there": ("--trainer.strategy deepspeed", "deepspeed"),
     "a temperature too low": ("--model.temperature 1e-300",
                               "--model.temperature must be between 0.01 and 100, got 1e-300"),
-    "a huge bonus": ("--model.loss.entropy_weight 1e300", "--model.loss.entropy_weight must be between 0 and 1,000, got 1e+300"),
-    "a negative value weight": ("--model.loss.value_weight -1", "--model.loss.value_weight must be between 0 and 1,000, got -1"),
+    "a huge bonus": ("--model.loss.entropy_weight 1e300",
+                     "--model.loss.entropy_weight must be between 0 and 1,000, got 1e+300"),
+    "a negative value weight": ("--model.loss.value_weight -1",
+                                "--model.loss.value_weight must be between 0 and 1,000, got -1"),
     "clipping by nan": ("--model.loss.clip .nan", "--model.loss.clip must be above 0 and at most 1,000, got nan"),
     "material of nan": ("--data.material_weight .nan", "--data.material_weight must be between -1 and 1, got nan"),
     "a share of nan": ("--data.opponents.share .nan",

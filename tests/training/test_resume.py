@@ -66,7 +66,10 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
 
 @pytest.mark.parametrize("baseline", ["running_mean", "leave_one_out"])
 def test_a_resumed_run_goes_on_with_its_baseline(baseline: str, folder: Path) -> None:
-    line = f"--config small.yaml --model.advantages.baseline {baseline} --model.advantages.gae_lambda null --model.advantages.normalize true"
+    line = (
+        f"--config small.yaml --model.advantages.baseline {baseline} --model.advantages.gae_lambda null "
+        "--model.advantages.normalize true"
+    )
     assert train(f"{line} --run parts --trainer.max_epochs 1") == 0
     for rollouts_in_all in (2, 4):
         assert train(f"--resume parts --trainer.max_epochs {rollouts_in_all}") == 0
