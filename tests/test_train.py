@@ -20,7 +20,10 @@ from chesspg.policy.policy import Policy
 from chesspg.training.checkpoints import read_checkpoint
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 
 CONFIGS = Path(__file__).parent.parent / "configs"

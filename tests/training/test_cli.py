@@ -88,12 +88,14 @@ def test_starts_that_are_drawn(folder: Path) -> None:
     assert train("--resume run --trainer.max_epochs 2") == 0
 
 
+@pytest.mark.slow
 def test_starts_that_are_drawn_for_several_games_have_others_alike(folder: Path) -> None:
     line = f"--config small.yaml --run run --trainer.max_epochs 1 {LEAVE_ONE_OUT}"
     armies = '{"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}'
     assert train(f"{line} --data.game chesspg.games.chess.Chess --data.max_plies 3 --data.starts '{armies}'") == 0
 
 
+@pytest.mark.slow
 def test_init_starts_from_a_policy_and_a_resumed_run_needs_no_more_than_its_folder(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +139,7 @@ def test_the_advice_for_another_network_makes_the_same_command_work(
     assert train(f"{line} {error.partition('; add ')[2]}") == 0
 
 
+@pytest.mark.slow
 def test_a_users_logger_gets_the_configuration_beside_metrics_csv(folder: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 2 --trainer.logger own_parts.Kept") == 0
     kept = yaml.safe_load((folder / "run/config.yaml").read_text())
@@ -373,6 +376,7 @@ def test_bad_input_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
     assert sorted(path.name for path in folder.iterdir()) == names
 
 
+@pytest.mark.slow
 def test_bad_input_to_the_real_command(folder: Path, start: Start) -> None:
     out, error, code = end_of(start("--config", "tic_tac_toe", "--model.temperature", "0"))
     assert (out, code) == ("", 2)

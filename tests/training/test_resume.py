@@ -31,7 +31,10 @@ from chesspg.policy import files
 from chesspg.training.checkpoints import AtomicCheckpointIO, read_checkpoint
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 Start = Callable[..., subprocess.Popen[str]]
 
