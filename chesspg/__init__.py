@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from chesspg.learning.losses import Loss as Loss
     from chesspg.players.player import Player as Player
     from chesspg.players.policy_player import PolicyPlayer as PolicyPlayer
-    from chesspg.policy.files import load as load_policy
+    from chesspg.policy.files import load as load_policy  # noqa: F401  # the name it has here
     from chesspg.policy.networks import MLP as MLP
     from chesspg.policy.networks import ResidualNet as ResidualNet
     from chesspg.policy.policy import Policy as Policy

@@ -285,6 +285,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # in KiB on Linux
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
 def test_200_000_plies_train_in_4_gb() -> None:
     root = str(Path(__file__).parent.parent.parent)

@@ -18,7 +18,10 @@ from safetensors.torch import load_file
 from chesspg.train import main
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 # One update a rollout: with more of them, ranks shuffle the plies of their own games. Three starts for two ranks, so
 # that a start's games, which leave_one_out compares, are spread over both. Earlier policies sit in some, weights that

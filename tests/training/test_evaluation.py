@@ -276,6 +276,7 @@ def test_a_match_ends_when_the_answer_is_clear(
     assert script.played == games
 
 
+@pytest.mark.slow
 def test_the_rating_is_the_performance_against_rated_players(
     matches: Matches, monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:

@@ -90,6 +90,7 @@ def test_what_is_given_goes_first(trainer: MakeTrainer, module: MakeModule, tmp_
     assert (again.loss.entropy_weight, again.advantages.baseline) == (0.1, "leave_one_out")
 
 
+@pytest.mark.slow
 def test_it_trains_on_as_it_would_have(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
     def options() -> dict[str, Any]:
         return {"optimizer": partial(torch.optim.Adam, lr=0.01), "baseline": "running_mean", "entropy_weight": 0.1}
@@ -383,6 +384,7 @@ def test_the_summary_has_sizes(trainer: MakeTrainer, module: MakeModule, caplog:
     assert "Out sizes" in caplog.text
 
 
+@pytest.mark.slow
 def test_torch_export_of_chess_for_any_number_of_positions() -> None:
     network = ResidualNet(Chess(backend="python-chess"), channels=4, blocks=1, value=True).eval()
     game = Chess(backend="python-chess")
@@ -393,6 +395,7 @@ def test_torch_export_of_chess_for_any_number_of_positions() -> None:
     torch.testing.assert_close(exported(*seven).logits, network(*seven).logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["network", "policy"])
 def test_what_was_compiled_is_saved_under_its_own_class(
     what: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
@@ -411,6 +414,7 @@ def test_what_was_compiled_is_saved_under_its_own_class(
 # --- Types and packages ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_readme_passes_mypy_strict(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
