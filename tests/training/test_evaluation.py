@@ -29,8 +29,8 @@ from chesspg.selfplay.rollout import Rollout
 from chesspg.training.checkpoints import RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
-from chesspg.training.sample_games import SampleGames
 from chesspg.training.module import PolicyGradient
+from chesspg.training.sample_games import SampleGames
 
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]
@@ -431,7 +431,7 @@ def test_sample_games(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) 
     class Keep(pl.Callback):
         rollouts: list[Rollout] = []  # noqa: RUF012  # one test's
 
-        def on_rollout(self, rollout: Rollout) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
             self.rollouts.append(rollout)
 
     game, keep = Chess(backend="python-chess"), Keep()
