@@ -26,7 +26,7 @@ from chesspg.storage.parsing import parse_json
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.cli import keep_memory, quiet, recipe
 from chesspg.training.loggers import MetricsLogger, read_metrics
-from chesspg.training.module import fastest_precision
+from chesspg.training.precision import fastest_precision
 from chesspg.training.progress import RolloutProgress
 
 CONFIG = "pretrain.json"

@@ -153,6 +153,14 @@ class OpponentPool:
         self._pair = np.where(drawn < len(opponents), 1 + 2 * drawn + seat, 0)
         return [pairs[number] for number in self._pair.tolist()], self._pair
 
+    def probabilities(self) -> NDArray[np.float64]:
+        """[members] the probability with which each earlier policy is sampled for a rollout."""
+        # One game won and one lost are added to each tally, so that every member has a score and a chance.
+        scores = [(member.tally.points + 1) / (member.tally.games + 2) for member in self.members]
+        weights = (1 - np.array(scores)) ** self.priority
+        shares: NDArray[np.float64] = weights / weights.sum()
+        return shares
+
     def record(self, rollout: Rollout, index: NDArray[np.integer[Any]], total: Callable[[Tensor], Tensor]) -> None:
         """Note how the learner did in the newest rollout's games with these global indices; `total` sums over ranks."""
         pair, opponents = self._pair[index], len(self.players) + len(self.members)
@@ -230,19 +238,11 @@ class OpponentPool:
     def _all_tallies(self) -> list[Tally]:
         return [*self._tallies.values(), *(member.tally for member in self.members)]
 
-    def _weights(self) -> NDArray[np.float64]:
-        """[members] the probability with which each is sampled."""
-        # One game won and one lost are added to each tally, so that every member has a score and a chance.
-        scores = [(member.tally.points + 1) / (member.tally.games + 2) for member in self.members]
-        weights = (1 - np.array(scores)) ** self.priority
-        shares: NDArray[np.float64] = weights / weights.sum()
-        return shares
-
     def _shares(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """[opponents] the share of a rollout's games against each."""
         of_members = np.zeros(len(self.members))
         if self.members:
-            of_members[generator.choice(len(self.members), p=self._weights())] = self.share
+            of_members[generator.choice(len(self.members), p=self.probabilities())] = self.share
         return np.concatenate([list(self.players.values()), of_members])
 
 

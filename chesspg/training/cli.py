@@ -31,7 +31,8 @@ from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, 
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
-from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
+from chesspg.training.module import PolicyGradient
+from chesspg.training.precision import check_precision, fastest_precision
 from chesspg.training.progress import RolloutProgress
 from chesspg.training.sample_games import SampleGames
 

@@ -28,7 +28,8 @@ from chesspg.storage import parsing
 from chesspg.storage.parsing import OutOfBounds
 from chesspg.training import earlier
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.module import PRECISIONS, PolicyGradient
+from chesspg.training.module import PolicyGradient
+from chesspg.training.precision import PRECISIONS
 from chesspg.training.ranges import SEEDS, require
 
 PARAMETERS = 1 << 30  # of a network
@@ -109,12 +110,12 @@ def check(config: Any) -> None:
     devices = tree["trainer"]["devices"]
     if isinstance(devices, str) and re.fullmatch(r"-?[0-9]+", devices):
         tree["trainer"]["devices"] = int(devices)
-    for section, cls in SECTIONS.items():
-        _check_numbers(f"--{section}.", cls, tree[section])
     for group, cls in GROUPS.items():
         options = tree["model"][group.removeprefix("model.")]
         if isinstance(options, dict):  # else a function of the user's own
             _check_numbers(f"--{group}.", cls, options)
+    for section, cls in SECTIONS.items():  # after the groups, whose fields are named more exactly
+        _check_numbers(f"--{section}.", cls, tree[section])
     for name, kind in KINDS.items():
         spec = config.get(name)
         path = spec.get("class_path") if isinstance(spec, Namespace) else None

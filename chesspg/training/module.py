@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import copy
-import json
-import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields, is_dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
@@ -31,33 +29,11 @@ from chesspg.training.batches import Batch
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import SelfPlay, self_play_of
 from chesspg.training.fitting import announce, named_as_in
+from chesspg.training.initial import start_from
 from chesspg.training.metrics import RolloutMetrics, plies_in
 from chesspg.training.packages import check_package
+from chesspg.training.precision import check_precision
 from chesspg.training.ranges import require, require_choices
-
-# float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
-# log-probabilities and the returns; policy files hold single precision.
-PRECISIONS = ("32-true", "bf16-mixed")
-BF16_UNITS = ("amx_bf16", "avx512_bf16")  # of a CPU: Sapphire Rapids and later; Cooper Lake, Zen 4 and later
-
-
-def check_precision(trainer: pl.Trainer) -> None:
-    """Raise ValueError for a precision in which sampling, loss and policy files would not agree."""
-    if trainer.precision not in PRECISIONS:
-        raise ValueError(
-            f"trainer.precision must be {' or '.join(PRECISIONS)}, got {trainer.precision}: log-probabilities, returns "
-            "and policy files are in single precision, and float16 would need a loss scaler"
-        )
-
-
-def fastest_precision(accelerator: Any = "auto") -> Literal["bf16-mixed", "32-true"]:
-    """bf16-mixed where the device has instructions for it; elsewhere 32-true, which is then far faster."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        units: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch lack it
-        fast = accelerator in ("auto", "cpu") and any(units.get(unit, False) for unit in BF16_UNITS)
-    return "bf16-mixed" if fast else "32-true"
 
 
 class NotFinite(FloatingPointError):
@@ -95,7 +71,7 @@ class PolicyGradient(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = torch.optim.Adam,
         lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         temperature: float = 1.0,
-        advantages: Advantages | Callable[[Sample], Tensor] = Advantages(),  # noqa: B008  # it is frozen
+        advantages: Advantages | Callable[[Sample], Any] = Advantages(),  # noqa: B008  # it is frozen
         loss: Loss = Loss(),  # noqa: B008
         init: str | None = None,
     ) -> None:
@@ -105,7 +81,7 @@ class PolicyGradient(pl.LightningModule):
         self.advantages, self.loss = _checked(advantages), _checked(loss)
         self.policy = Policy(game, network(game), temperature)
         if init is not None:
-            _load(self.policy, init, self._needs_value)
+            start_from(self.policy, init, self._needs_value)
         elif loss.kl_weight:
             raise ValueError(f"kl_weight is {loss.kl_weight}, but there is no init: name the policy to stay near")
         if self._needs_value and not self.policy.network.value:
@@ -400,11 +376,6 @@ def _check_batch(batch: Any) -> None:
         raise TypeError(
             f"PolicyGradient learns from batches of SelfPlay, got a {type(batch).__name__} as training data"
         )
-    if not isinstance(batch.games, int):
-        raise TypeError(
-            "PolicyGradient got batches of SelfPlay that a DataLoader has stacked; DataLoader(batch_size=None) leaves "
-            "them as they are"
-        )
 
 
 def _checked(options: Any) -> Any:
@@ -418,39 +389,3 @@ def _checked(options: Any) -> Any:
     if isinstance(options, Advantages) and options.gae_lambda is not None and options.baseline != "value":
         raise ValueError(f"gae_lambda needs the value baseline, not {options.baseline}")
     return replace(options, **given)
-
-
-def _load(policy: Policy, init: str, needs_value: bool) -> None:
-    """Take the weights of a policy file. Raises ValueError, naming both, if it is of another game or network."""
-    start = files.load(init, policy.game)
-    ours, theirs = files.describe(policy.network), files.describe(start.network)
-    if ours != theirs:
-        raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}")
-    policy.network.load_state_dict(start.network.state_dict())
-
-
-def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:
-    """What differs between the networks of a training and of the policy file that it is to start from, and what to do.
-
-    Args:
-        ours: class_path and init_args of the training's network.
-        theirs: The same of the file's.
-        needs_value: Whether the training's advantages need a value head.
-    """
-    option = "--model.network"
-    same = ours["class_path"] == theirs["class_path"]
-    old, new = ours["init_args"], theirs["init_args"]
-    names = [name for name in new if not same or new[name] != old.get(name)]
-    add = [] if same else [f"{option} {theirs['class_path']}"]
-    texts = {name: json.dumps(value).replace(" ", "") for name, value in new.items()}
-    add += [f"{option}.init_args.{name} {shlex.quote(texts[name])}" for name in names]
-    if same:
-        found = ", ".join(f"{name} {texts[name]}" for name in names)
-        wanted = ", ".join(json.dumps(old.get(name)) for name in names)
-        differ = f"its network has {found}, the training's {wanted}"
-    else:
-        found, wanted = (spec["class_path"].rpartition(".")[2] for spec in (theirs, ours))
-        differ = f"its network is {found}, the training's is {wanted}"
-    if needs_value and not new.get("value"):
-        add.append("--model.advantages.baseline running_mean")  # the value baseline needs a value head, which it lacks
-    return f"{differ}; add {' '.join(add)}"

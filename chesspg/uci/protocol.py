@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from chesspg.arena import default_player
 from chesspg.storage import runs
 from chesspg.storage.shipped import shipped_policies
 from chesspg.terminal.numbers import BadValue, whole
@@ -357,9 +356,10 @@ def _moves(texts: Iterable[str], board: chess.Board) -> Iterator[chess.Move]:
 
 
 def _default() -> tuple[str, str]:
+    from chesspg.arena.default_player import default_player
     from chesspg.games.chess import Chess
 
-    default = default_player.default_player(lambda game: isinstance(game, Chess), "chess")
+    default = default_player(lambda game: isinstance(game, Chess), "chess")
     if default is None:
         raise ValueError(
             f"no policy to play: no run of chess under ./{runs.RUNS} and no rated policy that ships; set WeightsFile "

@@ -92,6 +92,7 @@ def positions_of_play(count: int, plies: int) -> list[str]:
     return [text for text, going in zip(rollout.positions(), rollout.truncated, strict=True) if going]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2])
 def test_it_chooses_among_the_best_of_a_plain_recursion(depth: int) -> None:
     positions = [*positions_of_play(1, 12), *positions_of_play(2, 41), *positions_of_play(3, 75)]
