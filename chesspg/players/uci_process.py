@@ -161,6 +161,8 @@ class EngineProcess:
                 raise EngineError(
                     f"unknown option {name!r}; expected one of {', '.join(LIMITS)} or of its own: {others}"
                 )
+            if option.type == "string":
+                value = value or ""
             if option.type == "button" and value is not None:
                 raise EngineError(f"option {name!r} is a button, which takes no value, got {value!r}")
             if option.type != "button" and value is None:
