@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from chesspg.arena import elo
-from chesspg.arena.expectations import Values
 from chesspg.arena.ladder.results import entry, policy_path
 from chesspg.arena.match_file import is_match, load_match, save_match
 from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
@@ -22,6 +21,7 @@ from chesspg.games.game import Game
 from chesspg.pgn.writing import RESULTS, all_of_event, save_pgn, to_pgn
 from chesspg.players import roster
 from chesspg.players.player import Player
+from chesspg.selfplay.rollout import Values
 from chesspg.storage.outputs import Output, check_outputs, check_writable
 from chesspg.terminal import numbers
 from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, polite_interrupt, run, say, wrapped

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ import torch
 
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.learning.advantages import Advantages
+from chesspg.learning.losses import Loss
 from chesspg.policy.networks import MLP
 from chesspg.storage import shipped
 from chesspg.training.module import PolicyGradient
@@ -167,11 +170,14 @@ def trainer() -> Callable[..., pl.Trainer]:
 
 @pytest.fixture
 def module() -> Callable[..., PolicyGradient]:
-    """Tic-tac-toe with an MLP of the same weights each time; arguments as of PolicyGradient."""
+    """Tic-tac-toe with an MLP of the same weights each time; arguments of PolicyGradient, Advantages and Loss."""
 
     def make(game: Game | None = None, **arguments: Any) -> PolicyGradient:
         torch.manual_seed(7)
         value = arguments.pop("value", arguments.get("baseline") == "value")
+        for name, group in {"advantages": Advantages, "loss": Loss}.items():
+            options = {field.name: arguments.pop(field.name) for field in fields(group) if field.name in arguments}
+            arguments |= {name: group(**options)} if options else {}
 
         def network(game: Game) -> MLP:
             return MLP(game, hidden=(16,), value=value)

@@ -20,13 +20,12 @@ from chesspg.arena.elo import (
     score_interval,
     sprt,
 )
-from chesspg.arena.expectations import Values, expected, listen
 from chesspg.arena.openings import Unplayable, default_plies, random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.players.player import Player
 from chesspg.selfplay.loop import play
-from chesspg.selfplay.rollout import FORFEIT, Rollout
+from chesspg.selfplay.rollout import FORFEIT, Rollout, Values
 
 __all__ = ["FORFEITED", "TRUNCATED", "MatchResult", "Record", "Unplayable", "play_in_parts", "play_match"]
 
@@ -281,7 +280,7 @@ def play_in_parts(
     if max_plies is not None and max_plies <= longest:
         raise Unplayable(f"max_plies must be more than the {longest} plies of the longest opening, got {max_plies}")
     first = before.games // 2 if before else 0
-    rng, seats = Randomness(seed), listen(a, b)
+    rng, seats = Randomness(seed), (a, b)
     over = plies = 0
     for start in range(first, len(openings), part or len(openings)):
         some = openings[start : start + part] if part else openings[start:]
@@ -295,7 +294,7 @@ def play_in_parts(
             on_ply=None if on_ply is None else partial(_add, on_ply, over, plies),
         )
         over, plies = over + len(index), plies + int(rollout.length.sum())
-        played = _result(game, rollout, expected(index, rollout.length, rng, seats))
+        played = _result(game, rollout)
         before = before + played if before else played
         yield before
 
@@ -304,7 +303,7 @@ def _add(on_ply: Callable[[int, int], None], over: int, plies: int, more_over: i
     on_ply(over + more_over, plies + more_plies)
 
 
-def _result(game: Game, rollout: Rollout, values: dict[int, Values]) -> MatchResult:
+def _result(game: Game, rollout: Rollout) -> MatchResult:
     rollout.require_reasons(game)
     signs = (1, -1) * (len(rollout.outcome) // 2)
     names = {**dict(enumerate((TRUNCATED, *game.reasons[1:]))), FORFEIT: FORFEITED}
@@ -314,7 +313,7 @@ def _result(game: Game, rollout: Rollout, values: dict[int, Values]) -> MatchRes
         reasons=tuple(names[reason] for reason in rollout.reason.tolist()),
         seconds=rollout.seconds,
         forfeits=rollout.forfeits,
-        values=values,
+        values=rollout.values,
     )
 
 

@@ -41,16 +41,17 @@ def stages(run: RunCLI) -> dict[str, Any]:
         with context():
             rollout = play(game.start(games), (player, player), Randomness(seed), learner=player, max_plies=60,
                            on_ply=lambda *at: over.append(at))  # fmt: skip
-        return rollout.plies / rollout.seconds, [games - done for done, _ in over if done < games]
+        return len(rollout.plies) / rollout.seconds, [games - done for done, _ in over if done < games]
 
     rollout = data.rollout
     assert rollout is not None
-    order = np.random.default_rng(1).permutation(rollout.plies)
+    order = np.random.default_rng(1).permutation(len(rollout.plies))
 
     def ready(rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
         """What the network takes, of some plies of the loop's last rollout."""
-        arrays = rollout.planes[rows].view(np.int64), rollout.scalars[rows], rollout.legal[rows].padded()
-        return tuple(torch.from_numpy(array).to(device) for array in arrays)
+        plies = rollout.plies[rows].to(device)
+        assert isinstance(plies.legal, Tensor)
+        return plies.planes, plies.scalars, plies.legal
 
     some = ready(order[: full_batch(games, device)])
 

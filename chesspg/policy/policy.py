@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from chesspg.games.game import Game, Observation
+from chesspg.learning import losses
 from chesspg.policy.networks import Network, NetworkOutput
 
 _PADDING = -1e9  # a logit whose probability is exactly 0 in float32, yet finite
@@ -38,7 +39,7 @@ class Distribution:
 
     def entropy(self) -> Tensor:
         """[N] −Σ π log π, in nats."""
-        return -(self.probs * self.log_probs).sum(dim=1)
+        return losses.entropy(self.probs, self.log_probs)
 
     def sample(self, uniforms: Tensor) -> Tensor:
         """[N] the choice whose share of [0, 1) holds uniforms[i]: the cumulative probabilities inverted."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.games.contract import BrokenContract
-from chesspg.games.game import Games, IllegalAction
+from chesspg.games.game import Games, IllegalAction, Observation
 from chesspg.games.randomness import Randomness
-from chesspg.players.player import Launching, Player, Turn, launcher
-from chesspg.selfplay.rollout import FORFEIT, Recorder, Rollout
+from chesspg.learning import rewards
+from chesspg.players.player import Choice, Launching, Player, Turn, launcher
+from chesspg.selfplay.rollout import FORFEIT, Recorder, Rollout, Values
 
 Seats = tuple[Player, Player]  # who plays for player 0, who for player 1
 
@@ -25,107 +27,151 @@ def play(
     *,
     learner: Player | None = None,
     max_plies: int | None = None,
-    material_weight: float = 0.0,
+    reward: rewards.Reward = rewards.outcome,
     index: NDArray[np.integer[Any]] | None = None,
-    group: NDArray[np.integer[Any]] | None = None,
     on_ply: Callable[[int, int], None] | None = None,
     in_flight: int | None = None,
 ) -> Rollout:
-    """Play all games to their end; each player is called once a ply for all the games of a part it is to move in.
+    """Play all games to their end; each player is called once per ply for all games in which it is to move.
 
-    A game that its mover gives up (Choice.forfeits) ends as lost for it, with the reason in Rollout.forfeits.
+    A game that its mover gives up (`Choice.forfeits`) ends as lost for it, with the reason in `Rollout.forfeits`.
 
-    Raises BrokenContract where the game leaves no action to choose, or refuses one that it called legal.
+    Args:
+        games: The games, at their starts.
+        seats: One pair of players for all games, or a pair for each.
+        rng: The random numbers of this rollout.
+        learner: The player whose plies are stored. Without one no plies are stored, and the returns that the players
+            expected are kept instead.
+        max_plies: The ply cap. A game that reaches it is truncated and has no outcome.
+        reward: f(x).
+        index: [games] global indices, on which the random numbers depend; 0, 1, … by default.
+        on_ply: Called after each ply with the number of games over and of plies played so far.
+        in_flight: The number of parts into which the games are split, so that the rules of one part run while an engine
+            thinks about another. By default 2 with a player that is asynchronous, else 1. Neither the games nor the
+            order of the stored plies depend on it, except that a network may round differently in a batch of another
+            size.
 
-    seats: one pair for all games, or a pair for each.
-    learner: whose plies are stored; None stores none.
-    max_plies: the ply cap. A game that reaches it has no outcome; its reward is `material_weight` for the
-        side ahead in material and minus that for the other.
-    index: [games] global indices, which the random numbers depend on; 0, 1, … if not given.
-    group: [games] equal for games of the same start and the same seats, on whatever rank; all alike if not given.
-    on_ply: called after each ply with the number of games over and of plies played so far.
-    in_flight: into how many parts the games are split, so that the rules of one part run while an engine thinks
-        about another. If not given, 2 with a player that is `is_async`, else 1. Neither the games nor the order of
-        the stored plies depend on it, except that a network may round otherwise in a batch of another size.
+    Returns:
+        The rollout.
+
+    Raises:
+        BrokenContract: The game leaves no action to choose, or refuses one that it called legal.
+        ValueError: The pairs of seats are not as many as the games, or in_flight is below 1.
     """
     began = time.perf_counter()
     total = len(games)
     pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
     if len(pairs) != total:
-        raise ValueError(f"{len(pairs)} pairs of seats for {total} games; one pair, or one for each game, is needed")
+        raise ValueError(f"seats must be one pair of players, or one for each of {total} games, got {len(pairs)} pairs")
     players = list({id(player): player for pair in pairs for player in pair}.values())
-    number = {id(player): k for k, player in enumerate(players)}
-    seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
-    index = np.arange(total) if index is None else index
-
     if in_flight is None:
         in_flight = 2 if any(isinstance(player, Launching) and player.is_async for player in players) else 1
     if in_flight < 1:
-        raise ValueError(f"in_flight is {in_flight}; it must be 1 or more")
-    launch = [launcher(player) for player in players]
+        raise ValueError(f"in_flight must be at least 1, got {in_flight}")
+    number = {id(player): k for k, player in enumerate(players)}
+    seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
+    table = _Table(players, seated, np.arange(total) if index is None else index, rng, learner, max_plies, _Ends(total))
+    parts = np.array_split(np.arange(total), in_flight)
+    running = [table.play(games if len(part) == total else games[part], part) for part in parts]
+    while running:
+        running = [one for one in running if next(one, "over") is None]
+        if on_ply:
+            on_ply(table.ends.over, table.plies)
+    ends = table.ends
+    return Rollout(
+        plies=table.recorder.plies(),
+        outcome=ends.outcome,
+        reason=ends.reason,
+        reward=np.asarray(reward(ends.outcome, ends.reason == 0, ends.ahead), np.float32),
+        length=ends.length,
+        finished=ends.finished,
+        group=np.zeros(total, np.int32),
+        forfeits=ends.forfeits,
+        values=table.values(),
+        seconds=time.perf_counter() - began,
+    )
 
-    recorder = Recorder()
-    outcome, reason = np.zeros(total, np.int8), np.zeros(total, np.uint8)
-    reward, length = np.zeros(total, np.float32), np.zeros(total, np.int32)
-    finished: list[tuple[NDArray[np.int64], Games]] = []
-    forfeits: dict[int, str] = {}
-    over = plies = 0
 
-    def part(games: Games, live: NDArray[np.int64]) -> Iterator[None]:
-        """Play some games, which `live` names, to their end; at each ply, pause between question and answer."""
-        nonlocal over, plies
+class _Ends:
+    """How each of a number of games ended."""
+
+    def __init__(self, total: int) -> None:
+        self.outcome, self.reason = np.zeros(total, np.int8), np.zeros(total, np.uint8)  # [games]
+        self.length = np.zeros(total, np.int32)  # [games]
+        self.ahead = np.zeros(total, np.float32)  # [games] player 0's material minus player 1's, where truncated
+        self.finished: list[tuple[NDArray[np.int64], Games]] = []
+        self.forfeits: dict[int, str] = {}
+        self.over = 0
+
+    def finish(self, games: Games, live: NDArray[np.int64], ply: int, max_plies: int | None) -> NDArray[np.bool_]:
+        """Note which of the games [n] with indices `live` end at this ply; [n] whether each goes on."""
+        outcomes = games.outcomes()
+        done = outcomes.over | (ply == max_plies)
+        if done.any():
+            ended, over = live[done], outcomes.over[done]
+            self.outcome[ended], self.reason[ended] = outcomes.outcome[done], outcomes.reason[done]
+            self.length[ended] = ply
+            last = games[done]
+            if not over.all():
+                self.ahead[ended] = np.where(over, 0, last.material())
+            self.finished.append((ended, last))
+            self.over += len(ended)
+        return ~done
+
+    def give_up(self, games: Games, player: NDArray[np.int8], live: NDArray[np.int64], ply: int) -> None:
+        """Note that the movers `player` [n] of the games with indices `live` [n] give them up."""
+        self.outcome[live], self.reason[live], self.length[live] = 2 * player - 1, FORFEIT, ply
+        self.finished.append((live, games))
+        self.over += len(live)
+
+
+class _Asked(NamedTuple):
+    """A player, what it was asked, and what waits for its answer."""
+
+    player: Player
+    turn: Turn
+    answer: Callable[[], Choice]
+
+
+@dataclass
+class _Table:
+    """Players at many games."""
+
+    players: Sequence[Player]
+    seated: NDArray[np.int64]  # [games, 2] which player sits on each seat
+    index: NDArray[np.integer[Any]]  # [games] global indices
+    rng: Randomness
+    learner: Player | None
+    max_plies: int | None
+    ends: _Ends
+    recorder: Recorder = field(default_factory=Recorder)
+    plies: int = 0  # played so far
+
+    def __post_init__(self) -> None:
+        self._launch = [launcher(player) for player in self.players]
+        self._expected: list[tuple[NDArray[np.int64], int, NDArray[np.float32]]] = []  # games, ply, returns expected
+
+    def play(self, games: Games, live: NDArray[np.int64]) -> Iterator[None]:
+        """Play the games with indices `live` to their end; pause at each ply between the question and the answer."""
         ply = 0
         while True:
-            outcomes = games.outcomes()
-            done = outcomes.over | (ply == max_plies)
-            if done.any():
-                ended = live[done]
-                outcome[ended], reason[ended] = outcomes.outcome[done], outcomes.reason[done]
-                ahead = material_weight * np.sign(games.material()[done])
-                reward[ended] = np.where(outcomes.over[done], outcomes.outcome[done], ahead)
-                length[ended] = ply
-                finished.append((ended, games[done]))
-                over += len(ended)
+            goes_on = self.ends.finish(games, live, ply, self.max_plies)
+            if not goes_on.all():
                 # No new game takes the place of one that is over: each that starts is finished and counted. A quota of
                 # finished games, or of plies, would have more of the short ones than the policy plays.
-                games, live = games[~done], live[~done]
+                games, live = games[goes_on], live[goes_on]
             if not len(live):
                 return
             observation = games.observe()
-            stuck = observation.legal.counts == 0
-            if stuck.any():
-                raise BrokenContract(
-                    f"the game goes on at {games.position(int(stuck.argmax()))!r} but has no legal action there; it "
-                    "must be over, or have a pass as an action"
-                )
-            uniforms = rng.uniforms(index[live], ply)
-            mover = seated[live, observation.player]
-            asked = []
-            for k, player in enumerate(players):
-                rows = np.flatnonzero(mover == k)
-                if not len(rows):
-                    continue
-                seen = observation if len(rows) == len(live) else observation[rows]
-                turn = Turn(seen, uniforms[rows], games, rows)
-                asked.append((player, turn, launch[k](turn)))
+            _require_actions(games, observation)
+            asked = self._ask(games, observation, live, ply)
             yield
-            chosen = np.empty(len(live), np.int64)
-            given_up: dict[int, str] = {}  # row -> why
-            for player, turn, answer in asked:
-                choice = answer()
-                chosen[turn.rows] = choice.index
-                if player is learner:
-                    recorder.add(turn.observation, choice, live[turn.rows])
-                given_up |= {int(turn.rows[row]): why for row, why in choice.forfeits.items()}
+            chosen, given_up = self._answers(asked, live, ply)
             actions = observation.legal.take(chosen)
             if given_up:
                 rows = np.array(sorted(given_up))
-                ended = live[rows]
-                outcome[ended], reason[ended] = 2 * observation.player[rows] - 1, FORFEIT
-                reward[ended], length[ended] = outcome[ended], ply
-                finished.append((ended, games[rows]))
-                over += len(ended)
-                forfeits.update({int(live[row]): why for row, why in given_up.items()})
+                self.ends.forfeits.update({int(live[row]): given_up[row] for row in given_up})
+                self.ends.give_up(games[rows], observation.player[rows], live[rows], ply)
                 stay = np.setdiff1d(np.arange(len(live)), rows)
                 games, live, actions = games[stay], live[stay], actions[stay]
             try:
@@ -135,17 +181,54 @@ def play(
                     raise  # a player that chose what it was not offered
                 raise BrokenContract(f"the game refuses an action that it called legal: {error}") from None
             ply += 1
-            plies += len(live)
+            self.plies += len(live)
 
-    shares = np.array_split(np.arange(total), in_flight)
-    running = [part(games if len(share) == total else games[share], share) for share in shares]
-    while running:
-        running = [one for one in running if next(one, "over") is None]
-        if on_ply:
-            on_ply(over, plies)
+    def values(self) -> dict[int, Values]:
+        """Of each game in which a player gave some, the returns that its movers expected, ply by ply."""
+        found: dict[int, list[float | None]] = {}
+        for games, ply, values in self._expected:
+            for game, value in zip(games.tolist(), values.tolist(), strict=True):
+                found.setdefault(game, [None] * int(self.ends.length[game]))
+                if ply < self.ends.length[game]:  # a move that was not played, since the other side gave up, has none
+                    found[game][ply] = value
+        return {game: tuple(values) for game, values in sorted(found.items()) if values != [None] * len(values)}
 
-    return recorder.rollout(
-        outcome=outcome, reason=reason, reward=reward, length=length,
-        group=np.zeros(total, np.int32) if group is None else group.astype(np.int32),
-        finished=finished, forfeits=forfeits, seconds=time.perf_counter() - began,
-    )  # fmt: skip
+    def _ask(self, games: Games, observation: Observation, live: NDArray[np.int64], ply: int) -> list[_Asked]:
+        """Ask each player for its moves, all of them before the first answer is awaited."""
+        uniforms = self.rng.uniforms(self.index[live], ply)
+        mover = self.seated[live, observation.player]
+        asked = []
+        for k, player in enumerate(self.players):
+            rows = np.flatnonzero(mover == k)
+            if len(rows):
+                seen = observation if len(rows) == len(live) else observation[rows]
+                turn = Turn(seen, uniforms[rows], games, rows)
+                asked.append(_Asked(player, turn, self._launch[k](turn)))
+        return asked
+
+    def _answers(
+        self, asked: Sequence[_Asked], live: NDArray[np.int64], ply: int
+    ) -> tuple[NDArray[np.int64], dict[int, str]]:
+        """[n] which legal action was chosen in each game, and the reasons for which rows were given up."""
+        chosen = np.empty(len(live), np.int64)
+        given_up: dict[int, str] = {}
+        for player, turn, answer in asked:
+            choice = answer()
+            chosen[turn.rows] = choice.index
+            if player is self.learner:
+                self.recorder.add(turn.observation, choice, live[turn.rows])
+            elif self.learner is None and choice.value is not None:
+                given = np.flatnonzero(~np.isnan(choice.value))
+                self._expected.append((live[turn.rows[given]], ply, choice.value[given]))
+            given_up |= {int(turn.rows[row]): why for row, why in choice.forfeits.items()}
+        return chosen, given_up
+
+
+def _require_actions(games: Games, observation: Observation) -> None:
+    """Raise BrokenContract for a game that goes on without a legal action."""
+    stuck = observation.legal.counts == 0
+    if stuck.any():
+        raise BrokenContract(
+            f"the game goes on at {games.position(int(stuck.argmax()))!r} but has no legal action there; it must be "
+            "over, or have a pass as an action"
+        )

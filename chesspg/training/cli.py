@@ -29,10 +29,11 @@ from chesspg.storage.shipped import shipped_files
 from chesspg.training import configuration
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.evaluation import EvaluationMatch, SampleGames
+from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
 from chesspg.training.module import PolicyGradient, check_precision, fastest_precision
 from chesspg.training.progress import RolloutProgress
+from chesspg.training.sample_games import SampleGames
 
 DEFAULT_RECIPE = "chess_quick"  # of train and bench
 # Of a user's making; an ImportError is of a library that Lightning needs for what was asked for.

@@ -21,15 +21,19 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError
 
+from chesspg.learning.advantages import Advantages
+from chesspg.learning.losses import Loss
 from chesspg.policy.networks import Network
 from chesspg.storage import parsing
 from chesspg.storage.parsing import OutOfBounds
+from chesspg.training import earlier
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PRECISIONS, PolicyGradient
 from chesspg.training.ranges import SEEDS, require
 
 PARAMETERS = 1 << 30  # of a network
 SECTIONS: dict[str, type] = {"model": PolicyGradient, "data": SelfPlay, "trainer": Trainer}
+GROUPS: dict[str, type] = {"model.advantages": Advantages, "model.loss": Loss}  # options that go together
 LINKED = {"data.seed": "seed_everything", "model.game": "data.game", "model.init": "init"}  # set by another option
 KINDS = {"model.optimizer": Optimizer, "model.lr_scheduler": LRScheduler, "model.network": Network}
 # Fields whose value may name a class, as `class_path` does in them.
@@ -67,7 +71,7 @@ def read(path: Path, run: Path | None = None) -> None:
         raise ValueError(f"{path} holds no settings; expected a YAML mapping with {', '.join(SECTIONS)}")
     for name in _names(tree):
         if name not in _options():
-            raise ValueError(f"{path}: unknown setting {name:.80}{_suggestion(name, _options())}")
+            raise ValueError(f"{path}: unknown setting {name:.80}{_hint(name)}")
     for field, value in _leaves(tree):
         if not isinstance(value, str):
             continue
@@ -107,6 +111,10 @@ def check(config: Any) -> None:
         tree["trainer"]["devices"] = int(devices)
     for section, cls in SECTIONS.items():
         _check_numbers(f"--{section}.", cls, tree[section])
+    for group, cls in GROUPS.items():
+        options = tree["model"][group.removeprefix("model.")]
+        if isinstance(options, dict):  # else a function of the user's own
+            _check_numbers(f"--{group}.", cls, options)
     for name, kind in KINDS.items():
         spec = config.get(name)
         path = spec.get("class_path") if isinstance(spec, Namespace) else None
@@ -176,7 +184,7 @@ def readable(error: Exception) -> str:
         option = f"--{section}.{name}" if section else given.split()[0].partition("=")[0]
         if not option.startswith("--"):
             return _short(f"unexpected argument {option!r}; options begin with --")
-        return _short(f"unknown option {option}{_suggestion(option, [f'--{name}' for name in _options()])}")
+        return _short(f"unknown option {option}{_hint(option)}")
     if found := re.search(r"\S+ --> ([\w.]+):", whole):
         return f"--{found[1]} can't be set; it follows --{LINKED.get(found[1], 'another option')}"
     if found := re.search(r"must be between .*", whole):  # of `seed`
@@ -224,7 +232,7 @@ def _short(text: str) -> str:
 
 def _options() -> list[str]:
     """The names of all fields of a configuration, but those of classes in it."""
-    fields = {name: list(signature(cls).parameters) for name, cls in SECTIONS.items()}
+    fields = {name: list(signature(cls).parameters) for name, cls in (SECTIONS | GROUPS).items()}
     return [
         "seed_everything",
         "run",
@@ -241,6 +249,18 @@ def _names(tree: dict[str, Any]) -> Iterator[str]:
         yield str(name)
         if name in SECTIONS and isinstance(value, dict):
             yield from (f"{name}.{field}" for field in map(str, value))
+            for group in GROUPS:
+                options = value.get(group.removeprefix(f"{name}."))
+                yield from (f"{group}.{option}" for option in (options if isinstance(options, dict) else ()))
+
+
+def _hint(name: str) -> str:
+    """What a person who gives an unknown option or setting may mean."""
+    dashes = "--" if name.startswith("--") else ""
+    group, new = earlier.MOVED.get(name.removeprefix(dashes).removeprefix("model."), ("", ""))
+    if new and name.removeprefix(dashes).startswith("model."):
+        return f"; since version 0.2 it is {dashes}model.{group}.{new}"
+    return _suggestion(name, [f"{dashes}{known}" for known in _options()])
 
 
 def _suggestion(name: str, known: list[str]) -> str:

@@ -2,76 +2,61 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import os
-import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
-from pytorch_lightning.trainer.states import TrainerFn, TrainerStatus
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
-from torch import Tensor, nn
+from torch import Tensor
 
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
+from chesspg.learning.advantages import returns
+from chesspg.learning.rewards import adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
-from chesspg.policy.policy import Policy, send, to_tensors
+from chesspg.policy.policy import to_tensors
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.opponents import POOL, OpponentPool
+from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
+from chesspg.training.batches import Batch, StoredRollout
 from chesspg.training.counters import Counters
+from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
 
-# The Trainers that are fitting a PolicyGradient here, the innermost last. Lightning names its Trainer to the data
-# module that it was given, but not to a SelfPlay which another data module wraps, or whose loader alone it was given.
-_FITTING: ContextVar[tuple[weakref.ref[pl.Trainer], ...]] = ContextVar("_FITTING", default=())
-_PLAYING: weakref.WeakKeyDictionary[pl.Trainer, SelfPlay] = weakref.WeakKeyDictionary()  # whose games a Trainer uses
+
+@runtime_checkable
+class RolloutListener(Protocol):
+    """A callback, or a module, that looks at each rollout before it is learned from. It reads, and changes nothing."""
+
+    def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
+        """Look at this rank's games of the rollout just played."""
 
 
-def announce(trainer: pl.Trainer) -> None:
-    """Let every SelfPlay know of a Trainer that begins to fit."""
-    _PLAYING.pop(trainer, None)
-    alive = (one for one in _FITTING.get() if (known := one()) and known is not trainer and _is_running(known))
-    _FITTING.set((*alive, weakref.ref(trainer)))
+@runtime_checkable
+class Weigher(Protocol):
+    """A module that weighs the plies of a rollout itself, as `PolicyGradient` does.
 
+    For any other module each ply is weighed by the return of its mover.
+    """
 
-def _is_announced(trainer: pl.Trainer) -> bool:
-    return any(one() is trainer for one in _FITTING.get())
-
-
-def _is_running(trainer: pl.Trainer) -> bool:
-    return trainer.state.status == TrainerStatus.RUNNING
-
-
-def _in_fast_dev_run(trainer: pl.Trainer) -> bool:
-    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # untyped in Lightning
-
-
-class Batch(NamedTuple):
-    """A micro-batch: n of a rollout's plies, and what the whole rollout weighs."""
-
-    planes: Tensor  # [n, P, W] int64
-    scalars: Tensor  # [n, S] uint8
-    legal: Tensor  # [n, M] int16, −1 behind a ply's last legal action
-    choice: Tensor  # [n] which of the legal actions was played
-    log_prob: Tensor  # [n] log π(a|s) as sampled
-    advantage: Tensor  # [n] what weighs the ply
-    return_: Tensor  # [n] the reward of the game for the mover
-    games: int  # in the rollout, over all ranks
-    plies: int  # stored in the rollout, over all ranks
-    parts: int  # micro-batches the rollout is cut into, over all ranks
+    def weigh(self, rollout: Rollout) -> Tensor:
+        """[N] what weighs each stored ply of this rank's games."""
 
 
 class Starts(Protocol):
@@ -88,7 +73,8 @@ class Starts(Protocol):
 class SelfPlay(pl.LightningDataModule):
     """Plays `games` games with the policy of the Trainer's module, then hands out their plies. One epoch a rollout.
 
-    After a rollout is played, `on_rollout(rollout)` of the module and of every callback that has it is called.
+    After a rollout is played, `on_rollout(trainer, pl_module, rollout)` is called on the module and on every callback
+    that has it (`RolloutListener`); then the module weighs the plies (`Weigher`), and they are handed out.
 
     Each update is computed in `Trainer(accumulate_grad_batches=K)` micro-batches, and every ply of a rollout is used: a
     Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU also holds the
@@ -176,13 +162,12 @@ class SelfPlay(pl.LightningDataModule):
                 Randomness(self.seed, self.rollouts),
                 learner=player,
                 max_plies=self.max_plies,
-                material_weight=self.material_weight,
+                reward=partial(adjudicated, weight=self.material_weight),
                 index=index,
-                group=group,
                 on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
             )
         rollout.require_reasons(self.game)
-        return rollout
+        return replace(rollout, group=group)
 
     @property
     def in_turn(self) -> int:
@@ -246,10 +231,9 @@ class SelfPlay(pl.LightningDataModule):
     def fitting(self) -> pl.Trainer | None:
         """The Trainer that learns from these games, be they its data module or inside of it."""
         own = self.trainer
-        if own and _is_running(own) and getattr(own, "datamodule", None) is self:
+        if own and is_running(own) and getattr(own, "datamodule", None) is self:
             return own
-        announced = (one() for one in reversed(_FITTING.get()))
-        return next((trainer for trainer in announced if trainer and _is_running(trainer)), own)
+        return innermost() or own
 
     def check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Raise ValueError if with these the gradient would not be that of the module's loss over whole rollouts."""
@@ -265,7 +249,7 @@ class SelfPlay(pl.LightningDataModule):
                 "rollout; leave it out"
             )
         limit = trainer.limit_train_batches
-        if not _in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
+        if not in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
             raise ValueError(
                 f"Trainer(limit_train_batches={limit}) would take a part of each rollout's {batches} batches, and the "
                 "gradient would be another one; leave it out, SelfPlay(games=…) sets the size of a rollout"
@@ -285,6 +269,8 @@ class SelfPlay(pl.LightningDataModule):
                 f"SelfPlay plays {files.told_apart(ours, theirs)}, but the policy of {type(module).__name__} is for "
                 f"{files.told_apart(theirs, ours)}; both must be given the same game"
             )
+        for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
+            _check_listener(listener)
         self.share(0, trainer.world_size)
         if check := getattr(module, "check", None):
             check(self)
@@ -331,32 +317,12 @@ def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, SelfPlay):
         return data
-    if trainer in _PLAYING:
-        return _PLAYING[trainer]
+    playing: SelfPlay | None = PLAYING.get(trainer)
+    if playing:
+        return playing
     loaders = trainer.train_dataloader
     flat = CombinedLoader(loaders).flattened if loaders is not None else []
     return next((loader.data for loader in flat if isinstance(loader, _RolloutLoader)), None)
-
-
-def policy_of(module: pl.LightningModule) -> Policy:
-    """The policy of a module that has one. Raises TypeError if it has none."""
-    policy = getattr(module, "policy", None)
-    policy = getattr(policy, "_orig_mod", policy)  # what torch.compile wrapped
-    if not isinstance(policy, Policy):
-        raise TypeError(f"{type(module).__name__} has no `policy`; a chesspg Policy is needed there")
-    return policy
-
-
-def named_as_in(module: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under the names that they have in a module, of which parts may be compiled now or may have been."""
-    names = files.own_names({name: name for name in module.state_dict()})
-    return {names.get(name, name): weight for name, weight in files.own_names(weights).items()}
-
-
-def cores(trainer: pl.Trainer) -> int:
-    """How many cores each rank on this host may have for itself."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, count // trainer.num_devices)
 
 
 class _RolloutLoader:
@@ -385,7 +351,7 @@ class _RolloutLoader:
                 "goes on with the next rollout"
             )
             return
-        if not _in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
+        if not in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
             raise ValueError(
                 f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
                 f"{batches}; an epoch must be one whole rollout, so other loaders beside it need as many batches"
@@ -407,34 +373,54 @@ class _RolloutLoader:
         if data.opponents:
             index = np.arange(trainer.global_rank, games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        plies = int(total(torch.tensor(float(rollout.plies), device=module.device)))
+        count = len(rollout.plies)
+        stored = int(total(torch.tensor(float(count), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
-            if hasattr(listener, "on_rollout"):
-                listener.on_rollout(rollout)
-        stored = _Plies(rollout, module.device)
+            if isinstance(listener, RolloutListener):
+                listener.on_rollout(trainer, module, rollout)
+        weighed = StoredRollout(rollout, _weights(module, rollout), module.device, games, stored, parts * ranks)
         for _ in range(passes):
             # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
-            rows = np.arange(rollout.plies) if updates == 1 else order.permutation(rollout.plies)
+            rows = np.arange(count) if updates == 1 else order.permutation(count)
             for part in np.array_split(rows, parts):
                 data.check_factor(trainer)
-                yield stored.batch(part, games, plies, parts * ranks)
+                yield weighed.batch(part)
 
     def _meet(self) -> pl.Trainer | None:
         """The Trainer that learns from the games. Raises ValueError if its gradient would not be the right one."""
         before = self._met[0] if self._met else None
-        trainer = before if before and _is_running(before) else self.data.fitting
+        trainer = before if before and is_running(before) else self.data.fitting
         if trainer and self._met != (trainer, trainer.lightning_module):
             module = trainer.lightning_module
             self.data.check(trainer, module)
-            if _PLAYING.get(trainer, self.data) is not self.data and _is_announced(trainer):
+            if PLAYING.get(trainer, self.data) is not self.data and is_announced(trainer):
                 raise ValueError("a PolicyGradient can learn from the games of one SelfPlay at a time, got two")
-            _PLAYING[trainer] = self.data
+            PLAYING[trainer] = self.data
             self._met, self.data.accumulated = (trainer, module), trainer.accumulate_grad_batches
             if self.data.opponents:
                 PoolFiles.install(trainer, self.data.opponents)
             if meet := getattr(module, "meet", None):
                 meet(self.data)
         return trainer
+
+
+def _check_listener(listener: Any) -> None:
+    """Raise ValueError for a callback or a module whose hook on_rollout takes other arguments."""
+    try:
+        if isinstance(listener, RolloutListener):
+            inspect.signature(listener.on_rollout).bind(None, None, None)
+    except TypeError:
+        raise ValueError(
+            f"{type(listener).__name__}.on_rollout must take (trainer, pl_module, rollout), as since version 0.2"
+        ) from None
+
+
+def _weights(module: pl.LightningModule, rollout: Rollout) -> Tensor:
+    """[N] what weighs each stored ply."""
+    if isinstance(module, Weigher):
+        return module.weigh(rollout)
+    plies = rollout.plies
+    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
 
 
 class _OneBatch:
@@ -448,38 +434,7 @@ class _OneBatch:
 
     def __iter__(self) -> Iterator[Batch]:
         zero = torch.zeros(1)
-        seen = to_tensors(self.game.start(1).observe())
-        yield Batch(*seen, choice=zero.long(), log_prob=zero, advantage=zero, return_=zero, games=1, plies=1, parts=1)
-
-
-class _Plies:
-    """A rollout's plies on the device that learns from them, where each batch is gathered."""
-
-    def __init__(self, rollout: Rollout, device: torch.device) -> None:
-        self.device = device
-        self.counts = rollout.legal.counts  # here, so that the width of a batch is known without asking the device
-        columns: dict[str, NDArray[Any]] = {
-            "planes": rollout.planes.view(np.int64),
-            "scalars": rollout.scalars,
-            "choice": rollout.choice,
-            "log_prob": rollout.log_prob,
-            "advantage": rollout.advantage,
-            "return_": rollout.return_,
-        }
-        self.columns = {name: send(array, device) for name, array in columns.items()}
-        self.actions = send(rollout.legal.actions, device)
-        self.offsets = send(rollout.legal.offsets, device)
-
-    def batch(self, rows: NDArray[np.integer[Any]], games: int, plies: int, parts: int) -> Batch:
-        at = send(rows, self.device)
-        place = torch.arange(max(1, int(self.counts[rows].max(initial=0))), device=self.device)
-        first, behind = (self.offsets.index_select(0, at + k)[:, None] for k in (0, 1))
-        which = first + place
-        legal = self.actions.index_select(0, which.clamp(max=len(self.actions) - 1).flatten()).view(which.shape)
-        return Batch(
-            **{name: column.index_select(0, at) for name, column in self.columns.items()},
-            legal=legal.masked_fill_(which >= behind, -1),
-            games=games,
-            plies=plies,
-            parts=parts,
-        )
+        planes, scalars, legal = to_tensors(self.game.start(1).observe())
+        own = {"player": zero.char(), "choice": zero.short(), "game": zero.int(), "log_prob": zero}
+        plies = Plies(planes, scalars, legal=legal, **own)
+        yield Batch(plies, advantage=zero, return_=zero, games=1, stored=1, parts=1)

@@ -1,10 +1,7 @@
-"""Lightning callbacks that play: evaluation matches, and sample games of the rollouts."""
+"""The Lightning callback that plays evaluation matches."""
 
 from __future__ import annotations
 
-import copy
-import math
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,33 +9,24 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, WeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import rank_zero_info
 
 from chesspg.arena import elo
-from chesspg.arena.ladder import model as ladder
-from chesspg.arena.matches import MatchResult, play_in_parts
-from chesspg.arena.openings import default_plies, random_openings
-from chesspg.games.chess import Chess
+from chesspg.arena.ladder.model import Rating
+from chesspg.arena.matches import MatchResult
 from chesspg.games.game import Game
-from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.players import roster
-from chesspg.players.player import Player
-from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
-from chesspg.selfplay.rollout import Rollout
-from chesspg.training.datamodule import cores, named_as_in, policy_of
+from chesspg.training.fitting import policy_of
+from chesspg.training.monitors import callbacks_of, refuse_stale_monitors, slow_down_schedulers
 from chesspg.training.packages import check_package
-from chesspg.training.progress import watching
+from chesspg.training.policy_matches import BEST, PREVIOUS, PolicyMatches, known_ratings, rating_of
 from chesspg.training.ranges import MOST
+from chesspg.training.sample_games import save_match_games
 from chesspg.training.table import REPEAT, ScoreTable
-
-PREVIOUS, BEST = "previous", "best"
-SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
-RATINGS = ("rating", "rating_low", "rating_high")  # and of all of them
-PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches
 
 
 class EvaluationMatch(Callback):
@@ -60,14 +48,15 @@ class EvaluationMatch(Callback):
     An opponent that fails, such as an engine that crashes, is named in a warning; its match is left out.
 
     Args:
-        opponents: player strings, or `previous`: the policy as it was at the evaluation before.
-        games: of a match at most, even: each opening is played with both colors. Two under `fast_dev_run`.
-        every_n_rollouts: play in those validation loops only that follow a multiple of this number of rollouts, for
-            data that are validated more often than matches are played.
-        temperature: of the policy evaluated; its own if not given, 0 for its likeliest action.
-        seed: of the openings and of the moves.
-        folder: where the games are saved as PGN, if given.
-        within: a match ends early, after a multiple of 100 games, once its score is known to ± this; 0 plays them all.
+        opponents: Player strings, or `previous`: the policy as it was at the evaluation before.
+        games: Games per match at most, an even number: each opening is played with both colors. Two under
+            `fast_dev_run`.
+        every_n_rollouts: Play only in validation loops that follow a multiple of this number of rollouts, for data that
+            are validated more often than matches are played.
+        temperature: Temperature of the policy that is evaluated; by default its own, 0 for its likeliest action.
+        seed: Seed of the openings and of the moves.
+        folder: Where the games are saved as PGN, if given.
+        within: A match ends early, after a multiple of 100 games, once its score is known to ± this; 0 plays them all.
         gate: [elo0, elo1]. The policy then also meets the best so far, at first the one before training, and replaces
             it if an SPRT accepts elo1 against elo0; `gate`, the number of times it happened, is logged then and is the
             monitor.
@@ -99,16 +88,11 @@ class EvaluationMatch(Callback):
             raise ValueError(f"within is {within}; it must be from 0 to 0.5, a score's distance")
         if gate is not None:
             elo.sprt([0.5], *gate)  # elo0 < elo1
-        self.opponents = list(opponents)
-        self.games = games
+        self.matches = PolicyMatches(list(opponents), games, temperature, seed, within, gate)
         self.every_n_rollouts = every_n_rollouts
-        self.temperature = temperature
-        self.seed = seed
         self.folder = folder
-        self.within = within
-        self.gate = gate
-        self.beaten = 0  # how often the best so far was
-        self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # the previous policy and the best so far
+        self.beaten = 0  # number of times the best policy so far has been beaten
+        self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # weights of the previous policy and the best so far
         self._stage: str | None = None
         self._rates = True  # of several only the first logs a rating
         self._table: ScoreTable | None = None
@@ -118,15 +102,15 @@ class EvaluationMatch(Callback):
     @property
     def monitor(self) -> str:
         """The metric that chooses the best checkpoint: the gate, or else the score against the first opponent."""
-        return "gate" if self.gate else f"score/{self._named(self.opponents[0])}"
+        return "gate" if self.matches.gate else f"score/{self.matches.logged(self.matches.opponents[0])}"
 
     @property
     def state_key(self) -> str:
-        return self._generate_state_key(opponents=self.opponents, temperature=self.temperature)
+        return self._generate_state_key(opponents=self.matches.opponents, temperature=self.matches.temperature)
 
     def find_opponents(self, game: Game) -> None:
         """Raise ValueError if an opponent can't be had now."""
-        with roster.players(self._known(), game):
+        with roster.players([name for name in self.matches.opponents if name != PREVIOUS], game):
             pass
 
     def refuse_others(self, trainer: pl.Trainer, alone: bool = False) -> None:
@@ -138,13 +122,14 @@ class EvaluationMatch(Callback):
         """
         self._refuse_doubles(trainer)
         interval = (trainer.check_val_every_n_epoch or 1) * self.every_n_rollouts
-        self._refuse_monitors(trainer, stale=self.every_n_rollouts > 1 or (alone and interval > 1), interval=interval)
+        stale = self.every_n_rollouts > 1 or (alone and interval > 1)
+        refuse_stale_monitors(trainer, self.matches.metric_names(), stale, interval)
 
     def _refuse_doubles(self, trainer: pl.Trainer) -> None:
         """Raise ValueError if another EvaluationMatch of the Trainer logs what this one does."""
-        own = self._metric_names(ratings=False)
-        for other in _callbacks(trainer):
-            theirs = other._metric_names(ratings=False) if isinstance(other, EvaluationMatch) else set()
+        own = self.matches.metric_names(ratings=False)
+        for other in callbacks_of(trainer):
+            theirs = other.matches.metric_names(ratings=False) if isinstance(other, EvaluationMatch) else set()
             if other is not self and (shared := sorted(own & theirs)):
                 raise ValueError(
                     f"two EvaluationMatch would both log {shared[0]}; give them different opponents, or one of them a "
@@ -160,18 +145,20 @@ class EvaluationMatch(Callback):
         self._played_at = -1
         alone = not trainer.enable_validation and trainer.limit_val_batches != 0
         interval = (trainer.check_val_every_n_epoch or 1) * self.every_n_rollouts
-        if alone and any(isinstance(callback, WeightAveraging) for callback in _callbacks(trainer)):
+        if alone and any(isinstance(callback, WeightAveraging) for callback in callbacks_of(trainer)):
             raise ValueError(
                 "EvaluationMatch beside averaged weights needs a validation loop, into which Lightning puts them; "
                 f"{type(module).__name__} must have a validation_step and its data a val_dataloader"
             )
         self.refuse_others(trainer, alone)
-        before = _callbacks(trainer)[: _callbacks(trainer).index(self)] if self in _callbacks(trainer) else []
-        alike = (isinstance(one, EvaluationMatch) and one.temperature == self.temperature for one in before)
+        before = callbacks_of(trainer)[: callbacks_of(trainer).index(self)] if self in callbacks_of(trainer) else []
+        alike = (
+            isinstance(one, EvaluationMatch) and one.matches.temperature == self.matches.temperature for one in before
+        )
         self._rates = not any(alike)
         # Without a validation loop a match comes before those that look at its score. With one, the last match comes
         # after those that may end the run and before those that save.
-        others = [one for one in _callbacks(trainer) if self not in (one, getattr(one, "match", None))]
+        others = [one for one in callbacks_of(trainer) if self not in (one, getattr(one, "match", None))]
         saving = [one for one in others if isinstance(one, Checkpoint)]
         others = [one for one in others if one not in saving]
         ordered = [self, *others] if alone and interval == 1 else [*others, self, _AfterEarlyStopping(self)]
@@ -180,11 +167,7 @@ class EvaluationMatch(Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.folder is not None and trainer.is_global_zero:
             Path(self.folder).parent.mkdir(parents=True, exist_ok=True)
-        for config in trainer.lr_scheduler_configs:
-            if config.reduce_on_plateau and config.interval == "epoch" and config.monitor in self._metric_names():
-                if self.every_n_rollouts > 1:
-                    raise ValueError(self._advice("ReduceLROnPlateau", str(config.monitor)))
-                config.frequency = math.lcm(config.frequency, trainer.check_val_every_n_epoch or 1)
+        slow_down_schedulers(trainer, self.matches.metric_names(), stale=self.every_n_rollouts > 1)
         if trainer.limit_val_batches == 0:
             rank_zero_info("EvaluationMatch plays no match: Trainer(limit_val_batches=0) switches validation off")
         elif not trainer.enable_validation:
@@ -256,50 +239,65 @@ class EvaluationMatch(Callback):
         self, trainer: pl.Trainer, policy: Policy, module: pl.LightningModule, remember: bool
     ) -> dict[str, float]:
         results = {}
-        for name in [*self.opponents, *([BEST] if self.gate else [])]:
+        for name in self.matches.names:
             if name in (PREVIOUS, BEST) and name not in self.earlier:
                 continue
             # Rank 0 plays; everybody gets the result, so that what monitors it decides alike on every rank.
-            result = trainer.strategy.broadcast(self._match(trainer, policy, name) if trainer.is_global_zero else "")
+            mine = self.matches.play(trainer, policy, name, self.earlier) if trainer.is_global_zero else ""
+            result = trainer.strategy.broadcast(mine)
             if isinstance(result, MatchResult):
                 results[name] = result
             else:
                 _print(trainer, f"warning: no match against {name}: {result}")
-        passed = self.gate and BEST in results and results[BEST].sprt(*self.gate).decision == "accept"
+        passed = self.matches.passes(results)
         if remember:
+            self._remember(policy, passed)
             self._played_at = trainer.global_step
-            state = files.own_names(policy.state_dict())
-            weights = {name: tensor.detach().clone() for name, tensor in state.items()}
-            self.earlier[PREVIOUS] = weights
-            if passed or (self.gate and BEST not in self.earlier):
-                self.earlier[BEST] = weights
-                self.beaten += bool(passed)
         if not results:
             return {}
-        rating = _rating(policy.game, results)
-        note = "new best" if passed and remember else ""
+        rating = rating_of(policy.game, results)
+        self._show(trainer, module, results, rating, "new best" if passed and remember else "")
+        metrics = self.matches.metrics(results, rating if self._rates else None)
+        return metrics | ({"gate": float(self.beaten)} if passed and remember else {})
+
+    def _remember(self, policy: Policy, passed: bool) -> None:
+        """Keep the weights for the next evaluation, and as the best so far if they have passed the gate."""
+        state = files.own_names(policy.state_dict())
+        weights = {name: tensor.detach().clone() for name, tensor in state.items()}
+        self.earlier[PREVIOUS] = weights
+        if passed or (self.matches.gate and BEST not in self.earlier):
+            self.earlier[BEST] = weights
+            self.beaten += passed
+
+    def _show(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        results: Mapping[str, MatchResult],
+        rating: Rating | None,
+        note: str,
+    ) -> None:
+        """Print a row of the table, and save the games if there is a folder for them."""
+        game, logged = policy_of(module).game, self.matches.logged
         if self._table is None:
-            self._table = self._new_table(trainer, policy.game)
-        named = {self._named(name): result for name, result in results.items()}
+            self._table = self._new_table(trainer, game)
         played = getattr(module, "played", {})
         games = int(played["games"]) if "games" in played else None
         fitting = trainer.state.fn == TrainerFn.FITTING
         # A Trainer that validates a checkpoint knows of no steps but its own.
         updates = trainer.global_step if fitting else getattr(module, "updates", trainer.global_step)
-        for line in self._table.row(updates, games, named, rating, note):
+        for line in self._table.row(updates, games, {logged(name): one for name, one in results.items()}, rating, note):
             _print(trainer, line)
         if self.folder is not None and trainer.is_global_zero:
-            self._save(policy.game, updates, results)
-        return self._metrics(results, rating) | ({"gate": float(self.beaten)} if passed and remember else {})
+            save_match_games(Path(self.folder), game, updates, results, logged)
 
     def _new_table(self, trainer: pl.Trainer, game: Game) -> ScoreTable:
-        names = [*self.opponents, *([BEST] if self.gate else [])]
-        known = _rated(game)
-        matches = sum(isinstance(callback, EvaluationMatch) for callback in _callbacks(trainer))
+        names, known = self.matches.names, known_ratings(game)
+        several = sum(isinstance(callback, EvaluationMatch) for callback in callbacks_of(trainer)) > 1
         return ScoreTable(
-            [self._named(name) for name in names],
+            [self.matches.logged(name) for name in names],
             [name for name in names if name in known],
-            repeat=1 if matches > 1 else REPEAT,  # rows of other columns stand between them
+            repeat=1 if several else REPEAT,  # rows of other columns stand between them
         )
 
     def _log(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool) -> None:
@@ -312,7 +310,7 @@ class EvaluationMatch(Callback):
         """Play outside the validation loop, unless it was just played, with the weights that validation would have."""
         if self._played_at == trainer.global_step or trainer.limit_val_batches == 0:
             return
-        averages = [callback for callback in _callbacks(trainer) if isinstance(callback, WeightAveraging)]
+        averages = [callback for callback in callbacks_of(trainer) if isinstance(callback, WeightAveraging)]
         with ExitStack() as stack:
             for callback in averages:
                 callback.on_validation_epoch_start(trainer, module)
@@ -348,101 +346,10 @@ class EvaluationMatch(Callback):
         if self._interval is not None:
             trainer.check_val_every_n_epoch, self._interval = self._interval, None
 
-    def _metric_names(self, ratings: bool = True) -> set[str]:
-        best = [BEST] if self.gate else []
-        scores = {f"{kind}/{self._named(name)}" for name in [*self.opponents, *best] for kind in SCORES}
-        return {*scores, *(map(self._named, RATINGS) if ratings else ()), *(["gate"] if self.gate else [])}
-
     def _forget_scores(self, trainer: pl.Trainer) -> None:
         """Take away the scores of an earlier rollout, which a monitor would take for this one's."""
-        for name in self._metric_names():
+        for name in self.matches.metric_names():
             trainer.callback_metrics.pop(name, None)
-
-    def _refuse_monitors(self, trainer: pl.Trainer, stale: bool, interval: int) -> None:
-        """Raise ValueError for a callback that would look at a score more often than there is one.
-
-        Args:
-            trainer: Whose callbacks are looked at.
-            stale: Whether matches are rarer than validations, or than epochs where there is no validation.
-            interval: Rollouts between matches.
-        """
-        for callback in _callbacks(trainer):
-            monitor = getattr(callback, "monitor", None)
-            # Whether they look at the ends of epochs whatever is validated; they have no public name for it.
-            each = [getattr(callback, f"_{what}_on_train_epoch_end", None) for what in ("check", "save")]
-            too_often = stale or (interval > 1 and True in each)
-            looks = isinstance(callback, EarlyStopping | ModelCheckpoint) and monitor in self._metric_names()
-            if looks and too_often:
-                raise ValueError(self._advice(type(callback).__name__, str(monitor)))
-
-    def _advice(self, monitoring: str, metric: str) -> str:
-        return (
-            f"{monitoring} monitors {metric!r} but would look more often than EvaluationMatch plays; set how often by "
-            "Trainer(check_val_every_n_epoch=…), leave every_n_rollouts at 1, and give the data a val_dataloader and "
-            "the module a validation_step"
-        )
-
-    def _match(self, trainer: pl.Trainer, policy: Policy, name: str) -> MatchResult | str:
-        """How the match against `name` went, or why there was none."""
-        game, context = policy.game, trainer.precision_plugin.forward_context
-        a = PolicyPlayer(policy, self.temperature, context)
-        games = 2 if trainer.fast_dev_run else self.games  # type: ignore[attr-defined]  # untyped in Lightning
-        openings = random_openings(game, games // 2, default_plies(game), self.seed)
-        try:
-            with ExitStack() as stack:
-                b: Player
-                if name in (PREVIOUS, BEST):
-                    earlier = copy.deepcopy(policy)
-                    earlier.load_state_dict(named_as_in(earlier, self.earlier[name]))
-                    b = PolicyPlayer(earlier, self.temperature, context)
-                else:
-                    (b,) = stack.enter_context(roster.players([name], game, concurrency=cores(trainer)))
-                seen = watching(trainer, name, games, within="match with ")
-                for result in play_in_parts(game, a, b, openings, seed=self.seed, part=PART, on_ply=seen):
-                    if result.forfeits:  # won for nothing
-                        why = next(iter(result.forfeits.values()))
-                        return f"it gave up {len(result.forfeits)} of {result.games} games ({why})"
-                    if self._is_clear(name, result):
-                        break
-        except (ValueError, OSError) as error:  # an engine that is gone, a file that another run replaced
-            return str(error)
-        return result
-
-    def _is_clear(self, name: str, result: MatchResult) -> bool:
-        """Whether more games would tell nothing that matters."""
-        if name == BEST and self.gate:
-            return result.sprt(*self.gate).decision is not None
-        low, high = result.score_interval
-        return high - low <= 2 * self.within
-
-    def _known(self) -> list[str]:
-        return [name for name in self.opponents if name != PREVIOUS]
-
-    def _save(self, game: Game, updates: int, results: dict[str, MatchResult]) -> None:
-        folder = Path(self.folder or ".")
-        folder.mkdir(exist_ok=True)  # not a run's folder that is gone
-        for opponent, result in results.items():
-            names = ("policy", opponent)
-            texts = [
-                to_pgn(game, position, {"Event": f"evaluation after {updates} updates", "Round": str(i + 1),
-                                        "White": names[i % 2], "Black": names[1 - i % 2]})
-                for i, position in enumerate(result.positions)
-            ]  # fmt: skip
-            save_pgn(folder / f"against-{_slug(self._named(opponent))}-{updates:06}.pgn", texts)
-
-    def _metrics(self, results: dict[str, MatchResult], rating: ladder.Rating | None) -> dict[str, float]:
-        metrics: dict[str, float] = {}
-        for opponent, result in results.items():
-            low, high = result.score_interval
-            values = dict(zip(SCORES, (result.score, low, high), strict=True))
-            metrics |= {f"{name}/{self._named(opponent)}": value for name, value in values.items()}
-        if rating and self._rates:
-            own = zip(RATINGS, rating, strict=True)
-            metrics |= {self._named(name): value for name, value in own}
-        return metrics
-
-    def _named(self, opponent: str) -> str:
-        return opponent if self.temperature is None else f"{opponent}@{self.temperature:g}"
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
         # Not in `state_dict`: of two that have one Lightning itself would say that they are alike, not how to mend it.
@@ -477,67 +384,8 @@ class _AfterEarlyStopping(EarlyStopping):
         return {}
 
 
-class SampleGames(Callback):
-    """Saves the first games of every so many rollouts as PGN.
-
-    folder: where; one file a rollout.
-    games: a file.
-    """
-
-    def __init__(self, folder: str | Path, games: int = 4, every_n_rollouts: int = 10) -> None:
-        self.folder = Path(folder)
-        self.games = games
-        self.every_n_rollouts = every_n_rollouts
-        self._trainer: pl.Trainer | None = None
-
-    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        self._trainer = trainer
-        if trainer.is_global_zero:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-
-    def on_rollout(self, rollout: Rollout) -> None:
-        trainer = self._trainer
-        assert trainer is not None
-        number = trainer.current_epoch
-        if not trainer.is_global_zero or number % self.every_n_rollouts:
-            return
-        game = policy_of(trainer.lightning_module).game
-        self.folder.mkdir(exist_ok=True)  # not a run's folder that is gone
-        save_pgn(
-            self.folder / f"rollout-{number:06}.pgn",
-            [
-                to_pgn(game, rollout.position(i), {"Event": f"rollout {number}", "Round": str(i + 1)})
-                for i in range(min(self.games, rollout.games))
-            ],
-        )
-
-
-def _callbacks(trainer: pl.Trainer) -> list[Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]  # untyped in Lightning
-
-
 def _print(trainer: pl.Trainer, line: str) -> None:
     """On rank 0, above the progress bar if there is one."""
     bar = trainer.progress_bar_callback
     if trainer.is_global_zero:
         (bar.print if bar and bar.is_enabled else print)(line)  # type: ignore[attr-defined]  # untyped in Lightning
-
-
-def _rating(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | None:
-    """The policy's rating by these matches, if any opponent has one."""
-    known = _rated(game)
-    meetings = [
-        ladder.Meeting("policy", name, result.pairs, result.distinct_games / result.games)
-        for name, result in results.items()
-        if name in known
-    ]
-    return ladder.performance(meetings, known) if meetings else None
-
-
-def _rated(game: Game) -> Mapping[str, float | ladder.Rating]:
-    """The opponents whose rating is known: random moves, in chess also those of the ladder that ships."""
-    return {"random": 0.0, **(ladder.shipped_ratings() if game.name == Chess().name else {})}
-
-
-def _slug(opponent: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.=-]+", "-", opponent).strip("-")  # with signs: Level=5 is not Level=-5

@@ -8,7 +8,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -19,14 +19,19 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from chesspg.games.game import Game
-from chesspg.learning import estimators
+from chesspg.learning.advantages import Advantages, Sample, leave_one_out, weigh
+from chesspg.learning.gradients import SignalToNoise, norm
+from chesspg.learning.losses import Loss, kl_divergence
 from chesspg.policy import files
+from chesspg.policy.names import plain
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy, to_tensors
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training import settings
+from chesspg.training.batches import Batch
 from chesspg.training.counters import Counters
-from chesspg.training.datamodule import Batch, SelfPlay, announce, named_as_in, self_play_of
+from chesspg.training.datamodule import SelfPlay, self_play_of
+from chesspg.training.fitting import announce, named_as_in
 from chesspg.training.packages import check_package
 from chesspg.training.ranges import require, require_choices
 
@@ -34,7 +39,6 @@ from chesspg.training.ranges import require, require_choices
 # log-probabilities and the returns; policy files hold single precision.
 PRECISIONS = ("32-true", "bf16-mixed")
 BF16_UNITS = ("amx_bf16", "avx512_bf16")  # of a CPU: Sapphire Rapids and later; Cooper Lake, Zen 4 and later
-Baseline = Literal["none", "running_mean", "leave_one_out", "value"]
 
 
 def check_precision(trainer: pl.Trainer) -> None:
@@ -61,28 +65,27 @@ class NotFinite(FloatingPointError):
 
 
 class PolicyGradient(pl.LightningModule):
-    """Maximises the expected outcome of games by the log-likelihood-weighted reward, Williams (1992).
+    """Maximizes the expected reward of games by the log-likelihood-weighted reward, Williams (1992).
 
     The defaults are the formula itself: each game's reward weighs its log-likelihood, summed over its plies, averaged
-    over games. In self-play each ply is weighed by the reward of its own mover (docs/derivation.md, two seats).
+    over games. In self-play each ply is weighed by the reward of its own mover (docs/derivation.md, two seats). What
+    departs from the formula is an option of `Advantages` or `Loss`, which say of each whether it is biased.
+
+    The module is wiring: the mathematics is in `chesspg.learning`. A subclass may override `weigh` or `training_step`.
 
     Args:
-        game: the rules, from which the network takes its sizes.
-        network: builds the network from the game.
-        optimizer: builds the optimiser from the parameters.
-        lr_scheduler: builds a schedule from the optimiser; it advances once a rollout.
-        temperature: of the policy, in sampling and in learning alike.
-        baseline: subtracted from the reward without bias. running_mean: of player 0's reward over earlier rollouts,
-            signed by mover; leave_one_out: the mean of the other games of the same start; value: the network's, as
-            sampled.
-        gae_lambda: generalised advantages with the value baseline; biased below 1.
-        entropy_weight: of the entropy bonus, a ply; biased.
-        value_weight: of the value head's squared error, a ply.
-        average: games (unbiased), or plies (biased: a long game then weighs less a ply).
-        standardise: advantages to mean 0 and deviation 1 over the rollout; biased.
-        clip: ε of the clipped ratio, for rollouts used more than once; biased.
-        init: a policy file to start from, or what stands for one, of the same game and network.
-        kl_weight: of KL(π‖π_init), a ply, in nats: what keeps the policy near the one it started from; biased.
+        game: The rules, from which the network takes its sizes.
+        network: Builds the network from the game.
+        optimizer: Builds the optimizer from the parameters.
+        lr_scheduler: Builds a schedule from the optimizer; it advances once per rollout.
+        temperature: Temperature of the policy, in sampling and in learning alike.
+        advantages: What weighs each ply: `Advantages`, or a function of one's own from a `Sample` to [N] numbers, in a
+            configuration by its import path.
+        loss: The terms of the loss and their weights.
+        init: A policy file to start from, or what stands for one, with the same game and network.
+
+    Raises:
+        ValueError: An argument is out of its range, or does not go with another one.
     """
 
     def __init__(
@@ -92,50 +95,32 @@ class PolicyGradient(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = torch.optim.Adam,
         lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         temperature: float = 1.0,
-        baseline: Baseline = "none",
-        gae_lambda: float | None = None,
-        entropy_weight: float = 0.0,
-        value_weight: float = 0.5,
-        average: Literal["games", "plies"] = "games",
-        standardise: bool = False,
-        clip: float | None = None,
+        advantages: Advantages | Callable[[Sample], Tensor] = Advantages(),  # noqa: B008  # it is frozen
+        loss: Loss = Loss(),  # noqa: B008
         init: str | None = None,
-        kl_weight: float = 0.0,
     ) -> None:
         super().__init__()
         check_package()
-        numbers = {"temperature": temperature, "gae_lambda": gae_lambda, "clip": clip}
-        weights = {"entropy_weight": entropy_weight, "value_weight": value_weight, "kl_weight": kl_weight}
-        require(PolicyGradient, {**numbers, **weights})
-        require_choices(PolicyGradient, {"baseline": baseline, "average": average, "standardise": standardise})
+        require(PolicyGradient, {"temperature": temperature})
+        self.advantages, self.loss = _checked(advantages), _checked(loss)
         self.policy = Policy(game, network(game), temperature)
         if init is not None:
-            _load(self.policy, init, baseline)
-        elif kl_weight:
-            raise ValueError(f"kl_weight is {kl_weight}, but there is no init: name the policy to stay near")
-        if baseline == "value" and not self.policy.network.value:
+            _load(self.policy, init, self._needs_value)
+        elif loss.kl_weight:
+            raise ValueError(f"kl_weight is {loss.kl_weight}, but there is no init: name the policy to stay near")
+        if self._needs_value and not self.policy.network.value:
             raise ValueError("the value baseline needs a network with a value head; set value: true")
-        if gae_lambda is not None and baseline != "value":
-            raise ValueError(f"gae_lambda needs the value baseline, not {baseline}")
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
-        self.baseline = str(baseline)  # a sweep's may be numpy's
-        self.gae_lambda = gae_lambda
-        self.entropy_weight = float(entropy_weight)  # a sweep's may be numpy's
-        self.value_weight = float(value_weight)
-        self.average = str(average)
-        self.standardise = bool(standardise)
-        self.clip = clip
-        self.kl_weight = float(kl_weight)
         # In a list, so that it is no part of the module: not of its parameters, its state, its checkpoints.
-        self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if kl_weight else []
+        self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if loss.kl_weight else []
         # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
         self._counters = Counters(rollouts=0, games=0, plies=0, seconds=0.0, reward_sum=0.0, updates=0)
         self._pending: dict[str, tuple[float, str]] = {}
         self._means: dict[str, tuple[Tensor | float, int]] = {}  # of what is noted per update: weighted sum and weight
         self._clock = time.perf_counter()
         self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
-        self._gradients = _Gradients()
+        self._signal = SignalToNoise()
         self._reported: set[str] = set()  # the names of the metrics of the last rollout
         self._self_play: dict[str, Any] = {}  # from a checkpoint, of a SelfPlay that is not the Trainer's data module
         self.example_input_array = to_tensors(game.start(1).observe())
@@ -148,15 +133,9 @@ class PolicyGradient(pl.LightningModule):
                 "optimizer": settings.describe(optimizer),
                 "lr_scheduler": settings.describe(lr_scheduler),
                 "temperature": temperature,
-                "baseline": self.baseline,
-                "gae_lambda": gae_lambda,
-                "entropy_weight": entropy_weight,
-                "value_weight": value_weight,
-                "average": self.average,
-                "standardise": self.standardise,
-                "clip": clip,
+                "advantages": settings.describe(self.advantages),
+                "loss": settings.describe(self.loss),
                 "init": None if init is None else str(init),
-                "kl_weight": kl_weight,
             },
         )
 
@@ -167,7 +146,7 @@ class PolicyGradient(pl.LightningModule):
         Args:
             checkpoint_path: A checkpoint file of this class, or of a subclass that is called the same way.
             *args: As for `LightningModule.load_from_checkpoint`.
-            **arguments: Settings that replace those in the file, such as `entropy_weight=0.0`.
+            **arguments: Settings that replace those in the file, such as `loss=Loss(entropy_weight=0.0)`.
 
         Raises:
             ValueError: The file is not such a checkpoint, or names a class that must be given: a game, a network or an
@@ -191,8 +170,14 @@ class PolicyGradient(pl.LightningModule):
         return distribution.log_probs if distribution.value is None else (distribution.log_probs, distribution.value)
 
     def predict_step(self, batch: Any, *args: Any) -> Any:
-        """`forward` of a batch that begins with planes, scalars and legal actions, as a `Batch` does."""
-        return self(*batch[:3])
+        """`forward` of a `Batch`, or of one that begins with planes, scalars and legal actions."""
+        plies = getattr(batch, "plies", None)
+        return self(*batch[:3]) if plies is None else self(plies.planes, plies.scalars, plies.legal)
+
+    @property
+    def _needs_value(self) -> bool:
+        """Whether the advantages need a value head."""
+        return getattr(self.advantages, "baseline", None) == "value"
 
     @property
     def played(self) -> dict[str, float]:
@@ -207,13 +192,13 @@ class PolicyGradient(pl.LightningModule):
 
     def check(self, data: SelfPlay) -> None:
         """Raise ValueError if from rollouts as `data` plays and uses them the loss would not be what it says."""
-        if data.updates * data.passes > 1 and self.clip is None:
+        if data.updates * data.passes > 1 and self.loss.clip is None:
             raise ValueError(
                 f"SelfPlay(updates={data.updates}, passes={data.passes}) learns from plies that other weights played; "
-                "set PolicyGradient(clip=0.2), which is model.clip in a recipe, or leave both at 1"
+                "set PolicyGradient(loss=Loss(clip=0.2)), which is model.loss.clip in a recipe, or leave both at 1"
             )
-        if self.baseline == "leave_one_out":
-            estimators.leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
+        if getattr(self.advantages, "baseline", None) == "leave_one_out":
+            leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
 
     def meet(self, data: SelfPlay) -> None:
         """Let the games go on where those of a checkpoint ended; Lightning does so for its own data module alone."""
@@ -263,32 +248,29 @@ class PolicyGradient(pl.LightningModule):
         _check_batch(batch)
         if self._trainer and (data := self_play_of(self.trainer)) and data.rollout:
             data.check_factor(self.trainer)
-        n = len(batch.choice)
+        plies, n = batch.plies, len(batch.plies)
         if n == 0:  # a rollout with fewer plies than parts; no network need know what to do with nothing
             return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
-        distribution = self.policy(batch.planes, batch.scalars, batch.legal)
-        log_prob, entropy = distribution.log_prob(batch.choice), distribution.entropy().sum()
-        if self.clip is None:
-            # No ratio: each rollout is used once, by the weights that played it.
-            loss = estimators.log_likelihood_loss(log_prob, batch.advantage)
-        else:
-            loss = estimators.clipped_ratio_loss(log_prob, batch.log_prob, batch.advantage, self.clip)
-        weight = batch.parts / (batch.games if self.average == "games" else batch.plies)
-        total = loss - self.entropy_weight * entropy
-        if distribution.value is not None:
-            error = estimators.value_loss(distribution.value, batch.return_)
-            total = total + self.value_weight * error
-            self._note("value_error", error, n)
+        assert isinstance(plies.legal, Tensor)
+        assert plies.log_prob is not None
+        distribution = self.policy(plies.planes, plies.scalars, plies.legal)
+        log_prob, kl = distribution.log_prob(plies.choice), None
         for start in self._start:
             with torch.no_grad():
-                reference = start(batch.planes, batch.scalars, batch.legal)
-            kl = (distribution.probs * (distribution.log_probs - reference.log_probs)).sum()
-            total = total + self.kl_weight * kl
-            self._note("kl_to_init", kl, n)
-        self._note("loss", weight * loss)
-        self._note("entropy", entropy, n)
-        self._note("log_prob_difference", (log_prob - batch.log_prob).detach().abs().sum(), n)
-        return weight * total
+                reference = start(plies.planes, plies.scalars, plies.legal)
+            kl = kl_divergence(distribution.probs, distribution.log_probs, reference.log_probs)
+        terms = self.loss(
+            log_prob, plies.log_prob, batch.advantage, distribution.entropy(), distribution.value, batch.return_, kl
+        )
+        weight = self.loss.weight(batch.games, batch.stored, batch.parts)
+        self._note("loss", weight * terms.policy)
+        self._note("entropy", terms.entropy, n)
+        self._note("log_prob_difference", (log_prob - plies.log_prob).detach().abs().sum(), n)
+        for name, term in {"value_error": terms.value_error, "kl_to_init": terms.kl}.items():
+            if term is not None:
+                self._note(name, term, n)
+        total: Tensor = weight * terms.total
+        return total
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Nothing: the validation loop is where `EvaluationMatch` plays. A subclass may validate here."""
@@ -297,50 +279,40 @@ class PolicyGradient(pl.LightningModule):
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         if not gradients:
             return  # a training_step that returned None
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
-        if not torch.isfinite(norm):
-            raise NotFinite(f"the gradient is {norm.item()} in rollout {self.played['rollouts']}; nothing was stepped")
-        self._note("gradient_norm", norm)
-        self._gradients.add(gradients)
+        length = norm(gradients)
+        if not torch.isfinite(length):
+            rollout = self.played["rollouts"]
+            raise NotFinite(f"the gradient is {length.item()} in rollout {rollout}; nothing was stepped")
+        self._note("gradient_norm", length)
+        self._signal.add(gradients)
 
-    def on_rollout(self, rollout: Rollout) -> None:
-        """Weigh the plies of a rollout just played, and note what is to be logged of it."""
-        rewards = self._gather(torch.from_numpy(rollout.reward))  # of all ranks
-        advantage = self._advantage(rollout, rewards)
-        moments = torch.stack((torch.ones_like(advantage), advantage, advantage.square())).double().sum(dim=1)
-        count, total, squares = self._gather(moments[None]).sum(dim=0)
-        mean, variance = total / count, squares / count - (total / count).square()
-        if self.standardise:
-            advantage = estimators.standardised(advantage.double(), mean, variance.clamp(min=0).sqrt()).float()
-        rollout.advantage = advantage.numpy()
+    def weigh(self, rollout: Rollout) -> Tensor:
+        """[N] what weighs each ply of a rollout just played; what is to be logged of it is noted.
 
-        counters = self._counters.latest()
+        A subclass that weighs otherwise calls this first, so that the rollout is counted and logged.
+        """
+        plies, counters = rollout.plies, self._counters.latest()
+        sample = Sample(
+            reward=torch.from_numpy(rollout.reward),
+            group=torch.from_numpy(rollout.group),
+            game=torch.from_numpy(plies.game),
+            player=torch.from_numpy(plies.player),
+            value=None if plies.value is None else torch.from_numpy(plies.value),
+            past_reward=counters["reward_sum"] / counters["games"] if counters["games"] else 0.0,
+            gather=self._gather,
+            rank=self.global_rank,
+        )
+        advantage, variance = weigh(sample, self.advantages)
+        rewards = self._gather(sample.reward)  # of all ranks
         counters["reward_sum"] += float(rewards.double().sum())
         counters["rollouts"] += 1
         counters["games"] += len(rewards)
         counters["plies"] += int(self._gather(torch.from_numpy(rollout.length)).sum())
         self._pending = _facts(rollout, self.policy.game.reasons)
-        self._pending["advantage_variance"] = (float(variance), "mean")
+        self._pending["advantage_variance"] = (variance, "mean")
         counters["seconds"] += rollout.seconds
         self._clock, self._learned = time.perf_counter(), [0, 0.0]
-
-    def _advantage(self, rollout: Rollout, rewards: Tensor) -> Tensor:
-        """[N] the return of each ply less its baseline; rewards [ranks · games] of all ranks, in their order."""
-        game, player = torch.from_numpy(rollout.game), torch.from_numpy(rollout.player)
-        reward = torch.from_numpy(rollout.reward)
-        if self.baseline == "value":
-            assert rollout.value is not None
-            value, lambda_ = torch.from_numpy(rollout.value), 1.0 if self.gae_lambda is None else self.gae_lambda
-            return estimators.generalised_advantages(value, reward, game, player, lambda_)
-        expected = torch.zeros_like(reward)  # for player 0
-        counters = self._counters.latest()
-        if self.baseline == "running_mean" and counters["games"]:
-            expected += counters["reward_sum"] / counters["games"]
-        elif self.baseline == "leave_one_out":
-            groups = self._gather(torch.from_numpy(rollout.group))
-            mine = slice(self.global_rank * len(reward), (self.global_rank + 1) * len(reward))
-            expected = estimators.leave_one_out(rewards, groups)[mine]
-        return estimators.returns(reward - expected, game, player)
+        return advantage
 
     def on_train_epoch_start(self) -> None:
         self._means, self._pending = {}, {}
@@ -381,7 +353,7 @@ class PolicyGradient(pl.LightningModule):
         metrics = dict(zip(weighted, (totals / counts).tolist(), strict=True))
         if self._pending:
             metrics |= {f"total_{name}": float(self.played[name]) for name in ("games", "plies", "seconds")}
-            ratio = self._gradients.signal_to_noise()
+            ratio = self._signal.take()
             if ratio is not None:
                 metrics["gradient_signal_to_noise"] = ratio
             data = self_play_of(self.trainer)
@@ -403,7 +375,7 @@ class PolicyGradient(pl.LightningModule):
         checkpoint["chesspg"] = {
             "played": self.played,
             "reward_sum": self._counters["reward_sum"],
-            "gradients": vars(self._gradients),
+            "gradients": vars(self._signal),
         }
         if data := self_play_of(self.trainer):  # again, since it need not be the Trainer's data module
             checkpoint["chesspg"]["self_play"] = data.state_dict()
@@ -424,7 +396,7 @@ class PolicyGradient(pl.LightningModule):
         )
         if self._trainer:  # a run goes on
             self._self_play = state.get("self_play", {"rollouts": state["played"]["rollouts"]})
-        vars(self._gradients).update(state["gradients"])
+        vars(self._signal).update(state["gradients"])
         checkpoint["state_dict"] = named_as_in(self, checkpoint["state_dict"])
 
     def facts(self) -> dict[str, Any]:
@@ -445,42 +417,10 @@ class PolicyGradient(pl.LightningModule):
         self._means[name] = before + total.detach(), counted + count
 
 
-class _Gradients:
-    """Of the updates since it was last asked: how much of a gradient is signal."""
-
-    ENOUGH = 8  # updates; of fewer in a rollout, those of several count together
-
-    def __init__(self) -> None:
-        self.sum: Tensor | None = None
-        self.squares = 0.0
-        self.count = 0
-
-    def add(self, gradients: list[Tensor]) -> None:
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        if self.sum is not None and len(self.sum) != len(flat):  # other parameters are learned now
-            self.sum, self.squares, self.count = None, 0.0, 0
-        self.sum = flat if self.sum is None else self.sum.to(flat.device) + flat  # a checkpoint's comes on the CPU
-        self.squares += float(flat.square().sum())
-        self.count += 1
-
-    def signal_to_noise(self) -> float | None:
-        """|E g|² / tr Cov g of one update's gradient, unbiased but for the ratio, McCandlish et al. (2018), 2.2.
-
-        None while there are too few; then counting begins anew.
-        """
-        if self.sum is None or self.count < self.ENOUGH:
-            return None
-        mean = float(self.sum.square().sum()) / self.count
-        noise = (self.squares - mean) / (self.count - 1)
-        ratio = (mean / noise - 1) / self.count if noise > 0 else None
-        self.sum, self.squares, self.count = None, 0.0, 0
-        return ratio
-
-
 def _plies(batch: Any) -> int:
     """How many plies of rollouts are in a batch, or in the batches that CombinedLoader puts together."""
     if isinstance(batch, Batch):
-        return len(batch.choice)
+        return len(batch.plies)
     parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
     return sum(map(_plies, parts))
 
@@ -498,22 +438,35 @@ def _check_batch(batch: Any) -> None:
         )
 
 
-def _load(policy: Policy, init: str, baseline: str) -> None:
+def _checked(options: Any) -> Any:
+    """Advantages or a loss, their numbers those of Python, as a sweep's may be numpy's. Raises ValueError if bad."""
+    if not is_dataclass(options) or isinstance(options, type):
+        return options  # a function of the user's own
+    given = {field.name: plain(getattr(options, field.name)) for field in fields(options)}
+    require(type(options), given)
+    choices = {"baseline", "normalize", "average"} & given.keys()
+    require_choices(type(options), {name: given[name] for name in choices})
+    if isinstance(options, Advantages) and options.gae_lambda is not None and options.baseline != "value":
+        raise ValueError(f"gae_lambda needs the value baseline, not {options.baseline}")
+    return replace(options, **given)
+
+
+def _load(policy: Policy, init: str, needs_value: bool) -> None:
     """Take the weights of a policy file. Raises ValueError, naming both, if it is of another game or network."""
     start = files.load(init, policy.game)
     ours, theirs = files.describe(policy.network), files.describe(start.network)
     if ours != theirs:
-        raise ValueError(f"{init}: {_other_network(ours, theirs, baseline)}")
+        raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}")
     policy.network.load_state_dict(start.network.state_dict())
 
 
-def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], baseline: str) -> str:
+def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:
     """What differs between the networks of a training and of the policy file that it is to start from, and what to do.
 
     Args:
         ours: class_path and init_args of the training's network.
         theirs: The same of the file's.
-        baseline: Of the training.
+        needs_value: Whether the training's advantages need a value head.
     """
     option = "--model.network"
     same = ours["class_path"] == theirs["class_path"]
@@ -529,8 +482,8 @@ def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], baseline:
     else:
         found, wanted = (spec["class_path"].rpartition(".")[2] for spec in (theirs, ours))
         differ = f"its network is {found}, the training's is {wanted}"
-    if baseline == "value" and not new.get("value"):
-        add.append("--model.baseline running_mean")  # the value baseline needs a value head, which it lacks
+    if needs_value and not new.get("value"):
+        add.append("--model.advantages.baseline running_mean")  # the value baseline needs a value head, which it lacks
     return f"{differ}; add {' '.join(add)}"
 
 

@@ -48,11 +48,11 @@ RANGES: dict[str, Range] = {
     "SelfPlay.material_weight": Range(-1, 1),
     "SelfPlay.seed": _SEED,
     "PolicyGradient.temperature": _TEMPERATURE,
-    "PolicyGradient.gae_lambda": _SHARE,
-    "PolicyGradient.entropy_weight": _WEIGHT,
-    "PolicyGradient.value_weight": _WEIGHT,
-    "PolicyGradient.kl_weight": _WEIGHT,
-    "PolicyGradient.clip": Range(0, 1000, above=True),
+    "Advantages.gae_lambda": _SHARE,
+    "Loss.entropy_weight": _WEIGHT,
+    "Loss.value_weight": _WEIGHT,
+    "Loss.kl_weight": _WEIGHT,
+    "Loss.clip": Range(0, 1000, above=True),
     "OpponentPool.players": _SHARE,
     "OpponentPool.share": _SHARE,
     "OpponentPool.every": _COUNT,
@@ -119,9 +119,11 @@ def require_choices(cls: type, arguments: Mapping[str, Any]) -> None:
     """
     hints = get_type_hints(getattr(cls, "__init__"))  # noqa: B009  # which mypy would not have of a type
     for name, value in arguments.items():
-        hint = hints[name]
-        choices = get_args(hint) if get_origin(hint) is Literal else (True, False)
+        literals = [one for one in (hints[name], *get_args(hints[name])) if get_origin(one) is Literal]
+        choices = get_args(literals[0]) if literals else (True, False)
         given = plain(value)  # a sweep's may be numpy's
+        if callable(given) and literals != [hints[name]]:
+            continue  # a function of the user's own, which the annotation allows
         if type(given) is not type(choices[0]) or given not in choices:
             *others, last = map(str, choices)
             raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {_short(repr(value))}")

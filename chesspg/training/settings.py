@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from chesspg.games.game import Game
+from chesspg.learning.advantages import Advantages
+from chesspg.learning.losses import Loss
 from chesspg.policy import files
 from chesspg.policy.names import plain
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
+from chesspg.training import earlier
 
 UNKNOWN = "unknown"  # the class of a callable that can't be described
 OF_TORCH = {"optimizer": (Optimizer, torch.optim), "lr_scheduler": (LRScheduler, torch.optim.lr_scheduler)}
@@ -26,7 +30,8 @@ OF_TORCH = {"optimizer": (Optimizer, torch.optim), "lr_scheduler": (LRScheduler,
 def describe(value: Any) -> Any:
     """A setting as JSON has it: what is primitive stays, a game, network, class or partial becomes its class_path.
 
-    A function that builds an optimizer has no description that could be built again; its class_path is `unknown`.
+    Advantages and a loss become their options, and a function its import path, by which it is not found again: a file
+    imports no code. Any other callable has no description that could be built again; its class_path is `unknown`.
     """
     value = plain(getattr(value, "_orig_mod", value))
     if value is None or isinstance(value, bool | int | float | str):
@@ -39,6 +44,10 @@ def describe(value: Any) -> Any:
         return [describe(one) for one in value]
     if isinstance(value, Game | Network):
         return files.describe(value)
+    if is_dataclass(value) and not isinstance(value, type) and type(value).__module__.startswith("chesspg.learning."):
+        return {field.name: describe(getattr(value, field.name)) for field in fields(value)}
+    if inspect.isfunction(value):
+        return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, type):
         return {"class_path": f"{value.__module__}.{value.__qualname__}", "init_args": {}}
     if isinstance(value, partial):
@@ -55,7 +64,7 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
     Raises ValueError if the file is damaged, or if a class that it names must be given.
     """
     arguments = dict(given)
-    saved = files.read_checkpoint(path).get("hyper_parameters", {})
+    saved = earlier.settings(files.read_checkpoint(path).get("hyper_parameters", {}))
     accepted = inspect.signature(module).parameters
     open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in accepted.values())
     missing = [name for name in ("game", "network") if name not in arguments and (open_ended or name in accepted)]
@@ -66,7 +75,10 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
         arguments |= {name: built[name] for name in missing if isinstance(saved.get(name), dict) or not saved}
     if not saved:
         rank_zero_warn(f"{path} holds no settings, as older checkpoints; those that are not given are the defaults")
-    if saved.get("init") and not arguments.get("kl_weight", saved.get("kl_weight")) and "init" in accepted:
+    for name, group in {"advantages": Advantages, "loss": Loss}.items():
+        if name in saved and name not in arguments and (open_ended or name in accepted):
+            arguments[name] = _group(path, name, group, saved[name])
+    if saved.get("init") and not getattr(arguments.get("loss"), "kl_weight", 0) and "init" in accepted:
         arguments.setdefault("init", None)  # its weights have become those of the checkpoint
     for name, spec in saved.items():
         if name in arguments or not isinstance(spec, dict) or not (open_ended or name in accepted):
@@ -81,6 +93,17 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
                 f"load_from_checkpoint(path, {name}=…)"
             )
     return arguments
+
+
+def _group(path: Any, name: str, group: type, saved: Any) -> Any:
+    """Advantages or a loss as saved. Raises ValueError if a function of the user's own is part of it."""
+    baseline = saved.get("baseline", "none") if isinstance(saved, Mapping) else saved
+    if not isinstance(saved, Mapping) or "class_path" in saved or "." in str(baseline):
+        raise ValueError(
+            f"{path} was trained with the {name} {saved if isinstance(saved, str) else baseline!r}, which a file can't "
+            f"give back; give it: load_from_checkpoint(path, {name}=…)"
+        )
+    return group(**saved)
 
 
 def _network(policy: Policy, game: Game) -> Network:

@@ -66,5 +66,5 @@ def test_a_policy_plays_on_any_board(game: Game) -> None:
     for opponent in (Random(), Greedy()):
         rollout = play(game.start(6), (player, opponent), Randomness(0), learner=player, max_plies=300)
         assert not rollout.truncated.any()
-        assert (rollout.player == 0).all()
-        assert rollout.planes.shape[1:] == (2, -(-game.board[0] * game.board[1] // 64))
+        assert (rollout.plies.player == 0).all()
+        assert rollout.plies.planes.shape[1:] == (2, -(-game.board[0] * game.board[1] // 64))

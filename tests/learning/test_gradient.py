@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -33,22 +33,17 @@ from chesspg.games.game import (
 )
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.learning.estimators import (
-    clipped_ratio_loss,
-    generalised_advantages,
-    leave_one_out,
-    log_likelihood_loss,
-    returns,
-    standardised,
-    value_loss,
-)
+from chesspg.learning.advantages import Advantages, generalized_advantages, leave_one_out, normalized, returns
+from chesspg.learning.losses import Loss, clipped_ratio_loss, log_likelihood_loss, value_loss
+from chesspg.learning.rewards import adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
-from chesspg.policy.policy import Policy, to_tensors
+from chesspg.policy.policy import Policy
 from chesspg.selfplay.loop import play
+from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
-from chesspg.training.datamodule import Batch
-from chesspg.training.module import Baseline, PolicyGradient
+from chesspg.training.batches import StoredRollout
+from chesspg.training.module import PolicyGradient
 
 # --- A second game, so that it isn't tic-tac-toe only ----------------------------------------------------------------
 
@@ -198,14 +193,15 @@ class Setting:
         plies = [(number, seen, choice) for number, (path, _) in enumerate(games) for seen, choice in path]
         reward = np.array([reward for _, reward in games], dtype=np.float32)
         return Rollout(
-            planes=np.concatenate([seen.planes for _, seen, _ in plies]),
-            scalars=np.concatenate([seen.scalars for _, seen, _ in plies]),
-            player=np.concatenate([seen.player for _, seen, _ in plies]),
-            legal=Legal.concatenate([seen.legal for _, seen, _ in plies]),
-            choice=np.array([choice for *_, choice in plies], dtype=np.int16),
-            log_prob=np.zeros(len(plies), np.float32),
-            value=None,
-            game=np.array([number for number, *_ in plies], dtype=np.int32),
+            Plies(
+                planes=np.concatenate([seen.planes for _, seen, _ in plies]),
+                scalars=np.concatenate([seen.scalars for _, seen, _ in plies]),
+                player=np.concatenate([seen.player for _, seen, _ in plies]),
+                legal=Legal.concatenate([seen.legal for _, seen, _ in plies]),
+                choice=np.array([choice for *_, choice in plies], dtype=np.int16),
+                game=np.array([number for number, *_ in plies], dtype=np.int32),
+                log_prob=np.zeros(len(plies), np.float32),
+            ),
             outcome=np.sign(reward).astype(np.int8),
             reason=np.ones(len(games), np.uint8),
             reward=reward,
@@ -217,12 +213,12 @@ class Setting:
     @cached_property
     def learns(self) -> Tensor:
         """[N] bool: the plies of `every` that the learner makes."""
-        player = torch.from_numpy(self.every.player)
+        player = torch.from_numpy(self.every.plies.player)
         return torch.ones_like(player, dtype=torch.bool) if self.case.seat is None else player == self.case.seat
 
     def probability(self, *seats: Policy) -> Tensor:
         """[games] p(x) of every game with these policies on the two seats."""
-        player = torch.from_numpy(self.every.player)
+        player = torch.from_numpy(self.every.plies.player)
         log_prob = torch.where(player == 0, log_probs(seats[0], self.every), log_probs(seats[1], self.every))
         return sum_by_game(log_prob, self.every).exp() / len(self.case.starts)
 
@@ -255,15 +251,15 @@ class Setting:
         """A rollout from the real loop; blocks of `BLOCK` games in a row are grouped by their start."""
         case, learner, opponent = self.case, PolicyPlayer(policy or self.policy), PolicyPlayer(self.opponent)
         start = np.arange(games) % len(case.starts)
-        return play(
+        rollout = play(
             case.game.start(case.starts)[start],
             (opponent if case.seat == 1 else learner, opponent if case.seat == 0 else learner),
             Randomness(SEED, rollout),
             learner=learner,
             max_plies=case.max_plies,
-            material_weight=case.material_weight,
-            group=np.arange(games) // BLOCK * len(case.starts) + start,
+            reward=partial(adjudicated, weight=case.material_weight),
         )
+        return replace(rollout, group=(np.arange(games) // BLOCK * len(case.starts) + start).astype(np.int32))
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -279,14 +275,14 @@ class Sample:
 
     def __init__(self, policy: Policy, rollout: Rollout) -> None:
         self.rollout = rollout
-        rows = np.column_stack((rollout.planes.reshape(rollout.plies, -1).astype(np.int64), rollout.choice))
+        plies, rows = rollout.plies, ply_rows(rollout)
         _, first, self.kind = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         self.of_kind = ply_gradients(policy, rollout, first)  # [kinds, P]
         self.reward, self.game, self.player = (
-            torch.from_numpy(array) for array in (rollout.reward.astype(np.float64), rollout.game, rollout.player)
+            torch.from_numpy(array) for array in (rollout.reward.astype(np.float64), plies.game, plies.player)
         )
-        assert rollout.value is not None
-        self.value = torch.from_numpy(rollout.value).double()
+        assert plies.value is not None
+        self.value = torch.from_numpy(plies.value).double()
         self.group = torch.from_numpy(rollout.group)
 
     def block_gradients(self, advantage: Tensor, block: int) -> Tensor:
@@ -316,7 +312,7 @@ def fit_value(policy: Policy, rollout: Rollout) -> None:
         value = policy.observe(observation(rollout)).value
         assert value is not None
         optimizer.zero_grad()
-        (value_loss(value, torch.from_numpy(rollout.return_)) / rollout.plies).backward()
+        (value_loss(value, returns_of(rollout)) / len(rollout.plies)).backward()
         optimizer.step()
     policy.zero_grad()
 
@@ -340,17 +336,25 @@ def every_game(
 
 
 def observation(rollout: Rollout) -> Observation:
-    return Observation(rollout.planes, rollout.scalars, rollout.player, rollout.legal)
+    plies = rollout.plies
+    assert isinstance(plies.legal, Legal)
+    return Observation(plies.planes, plies.scalars, plies.player, plies.legal)
+
+
+def returns_of(rollout: Rollout) -> Tensor:
+    """[N] float64 the reward of the game for the mover of each ply."""
+    reward, game, player = map(torch.from_numpy, (rollout.reward, rollout.plies.game, rollout.plies.player))
+    return returns(reward.double(), game, player)
 
 
 def log_probs(policy: Policy, rollout: Rollout) -> Tensor:
     """[N] log π(aₜ|sₜ) of all plies, computed anew."""
-    return policy.observe(observation(rollout)).log_prob(torch.from_numpy(rollout.choice))
+    return policy.observe(observation(rollout)).log_prob(torch.from_numpy(rollout.plies.choice))
 
 
 def sum_by_game(x: Tensor, rollout: Rollout) -> Tensor:
     """[games] of [N]."""
-    return torch.zeros(rollout.games, dtype=x.dtype).index_add(0, torch.from_numpy(rollout.game), x)
+    return torch.zeros(rollout.games, dtype=x.dtype).index_add(0, torch.from_numpy(rollout.plies.game), x)
 
 
 def gradient(scalar: Tensor, policy: Policy, retain_graph: bool = False, create_graph: bool = False) -> Tensor:
@@ -364,7 +368,7 @@ def gradient(scalar: Tensor, policy: Policy, retain_graph: bool = False, create_
 
 def ply_gradients(policy: Policy, rollout: Rollout, plies: NDArray[np.integer[Any]]) -> Tensor:
     """[len(plies), P] ∇ log π(aₜ|sₜ) of each of these plies."""
-    chosen = policy.observe(observation(rollout)[plies]).log_prob(torch.from_numpy(rollout.choice[plies]))
+    chosen = policy.observe(observation(rollout)[plies]).log_prob(torch.from_numpy(rollout.plies.choice[plies]))
     return torch.stack([gradient(one, policy, retain_graph=True) for one in chosen])
 
 
@@ -396,8 +400,8 @@ def test_log_derivative(setting: Setting) -> None:
     """
     every = setting.every
     p = setting.probability(*setting.seats).detach()
-    by_player = torch.from_numpy(every.return_).double()
-    weighed = p[every.game] * by_player * log_probs(setting.policy, every) * setting.learns
+    by_player = returns_of(every)
+    weighed = p[every.plies.game] * by_player * log_probs(setting.policy, every) * setting.learns
     torch.testing.assert_close(gradient(weighed.sum(), setting.policy), setting.exact, rtol=0, atol=1e-9)
     assert setting.exact.norm() > 0.02  # no comparison of nothing with nothing
 
@@ -437,7 +441,7 @@ def test_the_mean_of_the_score_is_zero(setting: Setting) -> None:
     """Σ p(x|θ) ∇ log p(x|θ) = ∇ Σ p(x|θ) = ∇ 1 = 0: why a baseline changes nothing in the mean."""
     p = setting.probability(*setting.seats).detach()
     score = gradient(
-        (p[setting.every.game] * log_probs(setting.policy, setting.every) * setting.learns).sum(), setting.policy
+        (p[setting.every.plies.game] * log_probs(setting.policy, setting.every) * setting.learns).sum(), setting.policy
     )
     torch.testing.assert_close(score, torch.zeros_like(score), rtol=0, atol=1e-12)
 
@@ -449,7 +453,7 @@ def test_self_play_follows_the_gradient_of_no_scalar(seat: int | None) -> None:
     every, policy = setting.every, setting.policy
     score = [gradient(one, policy, create_graph=True, retain_graph=True) for one in log_probs(policy, every)]
     p = setting.probability(*setting.seats)  # in self-play θ is on both seats: p moves with it
-    g = (p[every.game] * torch.from_numpy(every.return_) * setting.learns) @ torch.stack(score)
+    g = (p[every.plies.game] * returns_of(every) * setting.learns) @ torch.stack(score)
     torch.testing.assert_close(g.detach(), setting.exact, rtol=0, atol=1e-9)
     jacobian = torch.stack([gradient(one, policy, retain_graph=True) for one in g])
     asymmetry = (jacobian - jacobian.T).norm() / jacobian.norm()
@@ -466,8 +470,8 @@ def test_the_sampler_draws_games_as_often_as_they_are_likely(setting: Setting) -
     likely: dict[bytes, float] = {}
     for name, p in zip(names, setting.probability(*setting.seats).tolist(), strict=True):
         likely[name] = likely.get(name, 0.0) + p  # games that differ in the opponent's plies alone may look alike
-    order = np.argsort(played.game, kind="stable")
-    ends = np.searchsorted(played.game[order], np.arange(played.games + 1))
+    order = np.argsort(played.plies.game, kind="stable")
+    ends = np.searchsorted(played.plies.game[order], np.arange(played.games + 1))
     rows = ply_rows(played)[order]
     counts = dict.fromkeys(likely, 0)
     for number in range(played.games):
@@ -479,18 +483,19 @@ def test_the_sampler_draws_games_as_often_as_they_are_likely(setting: Setting) -
 
 
 def ply_rows(rollout: Rollout) -> NDArray[np.int64]:
-    return np.column_stack((rollout.planes.reshape(rollout.plies, -1).astype(np.int64), rollout.choice))
+    plies = rollout.plies
+    return np.column_stack((plies.planes.reshape(len(plies), -1).astype(np.int64), plies.choice))
 
 
 def game_name(rollout: Rollout, number: int, stored: NDArray[np.bool_]) -> bytes:
-    rows = ply_rows(rollout)[(rollout.game == number) & stored]
+    rows = ply_rows(rollout)[(rollout.plies.game == number) & stored]
     return bytes(rows.tobytes() + rollout.reward[number].tobytes())
 
 
 def test_the_real_loss_has_this_gradient(setting: Setting) -> None:
     """Autograd through the real loss over a whole rollout, against the sum of the gradients of its plies."""
     for sample in setting.samples[:2]:
-        advantage = torch.from_numpy(sample.rollout.advantage).double()
+        advantage = returns_of(sample.rollout)
         real = loss_gradient(setting.policy, sample.rollout, advantage)
         torch.testing.assert_close(sample.block_gradients(advantage, GAMES)[0], real, rtol=0, atol=1e-12)
         torch.testing.assert_close(sample.block_gradients(advantage, BLOCK).mean(0), real, rtol=0, atol=1e-12)
@@ -515,10 +520,7 @@ def test_sampled_gradient_converges(setting: Setting, record_property: Callable[
     slope = float(np.polyfit(np.log(sizes), np.log(errors), 1)[0])
     # The real loss at the largest n of all.
     mean = torch.stack(
-        [
-            loss_gradient(setting.policy, sample.rollout, torch.from_numpy(sample.rollout.advantage).double())
-            for sample in setting.samples
-        ]
+        [loss_gradient(setting.policy, sample.rollout, returns_of(sample.rollout)) for sample in setting.samples]
     ).mean(0)
     record_property("errors", dict(zip(sizes, errors, strict=True)))
     record_property("slope", slope)
@@ -535,9 +537,9 @@ def test_the_error_is_the_exact_variance_over_n(setting: Setting) -> None:
     """
     every = setting.every
     rows = np.flatnonzero(setting.learns.numpy())
-    weighed = torch.from_numpy(every.return_[rows])[:, None] * ply_gradients(setting.policy, every, rows)
+    weighed = returns_of(every)[rows][:, None] * ply_gradients(setting.policy, every, rows)
     of_game = torch.zeros(every.games, weighed.shape[1], dtype=torch.float64)
-    of_game.index_add_(0, torch.from_numpy(every.game[rows]), weighed)  # f(x) ∇ log p(x|θ)
+    of_game.index_add_(0, torch.from_numpy(every.plies.game[rows]), weighed)  # f(x) ∇ log p(x|θ)
     starts = len(setting.case.starts)
     p = setting.probability(*setting.seats).detach() * starts  # given the start
     variances = []
@@ -554,7 +556,7 @@ def test_the_error_is_the_exact_variance_over_n(setting: Setting) -> None:
     assert sampled == pytest.approx(exact, rel=0.05)
 
 
-UNBIASED = ("none", "running_mean", "leave_one_out", "value", "generalised_1")
+UNBIASED = ("none", "running_mean", "leave_one_out", "value", "generalized_1")
 
 
 def advantage_of(sample: Sample, baseline: str, running_mean: Tensor) -> Tensor:
@@ -569,10 +571,10 @@ def advantage_of(sample: Sample, baseline: str, running_mean: Tensor) -> Tensor:
             return returns(reward - leave_one_out(reward, sample.group), game, player)
         case "value":
             return returns(reward, game, player) - value
-        case "generalised_1":
-            return generalised_advantages(value, reward, game, player, 1.0)
-        case "generalised_0":
-            return generalised_advantages(value, reward, game, player, 0.0)
+        case "generalized_1":
+            return generalized_advantages(value, reward, game, player, 1.0)
+        case "generalized_0":
+            return generalized_advantages(value, reward, game, player, 0.0)
     raise ValueError(baseline)
 
 
@@ -615,7 +617,7 @@ def test_sampling_shows_the_bias_of_lambda_zero(setting: Setting) -> None:
     """The same measure that passes the unbiased ones finds the biased one out."""
     if setting.case.max_plies:
         pytest.skip("of two plies the fitted value is too nearly right for sampling to tell; the exact test below does")
-    mean, error, _ = moments(setting, "generalised_0")
+    mean, error, _ = moments(setting, "generalized_0")
     assert ((mean - setting.exact).abs() / (error + 1e-12)).max() > 8
 
 
@@ -624,7 +626,7 @@ def test_sampling_shows_the_bias_of_lambda_zero(setting: Setting) -> None:
 
 def expected_gradient(setting: Setting, advantage: Tensor) -> Tensor:
     """[P] Σ p(x) Σₜ Âₜ ∇ log π(aₜ|sₜ) through the real loss. advantage [plies of every]."""
-    p = setting.probability(*setting.seats).detach()[setting.every.game]
+    p = setting.probability(*setting.seats).detach()[setting.every.plies.game]
     mine = setting.learns
     return -gradient(
         log_likelihood_loss(log_probs(setting.policy, setting.every)[mine], (p * advantage)[mine]), setting.policy
@@ -639,14 +641,14 @@ def learner_plies(setting: Setting) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return (
         value.detach()[mine],
         torch.from_numpy(every.reward).double(),
-        torch.from_numpy(every.game)[mine],
-        torch.from_numpy(every.player)[mine],
+        torch.from_numpy(every.plies.game)[mine],
+        torch.from_numpy(every.plies.player)[mine],
     )
 
 
 def spread(setting: Setting, advantage: Tensor) -> Tensor:
     """The learner's plies among all plies."""
-    return torch.zeros(setting.every.plies, dtype=torch.float64).masked_scatter(setting.learns, advantage)
+    return torch.zeros(len(setting.every.plies), dtype=torch.float64).masked_scatter(setting.learns, advantage)
 
 
 def turned(estimate: Tensor, exact: Tensor) -> float:
@@ -661,7 +663,7 @@ def test_in_expectation_baselines_change_nothing(setting: Setting) -> None:
         returns(reward - 0.37, game, player),  # any constant, signed by mover
         returns(reward, game, player) - 5,  # unsigned would do as well
         returns(reward, game, player) - value,
-        generalised_advantages(value, reward, game, player, 1.0),
+        generalized_advantages(value, reward, game, player, 1.0),
     ):
         torch.testing.assert_close(
             expected_gradient(setting, spread(setting, advantage)), setting.exact, rtol=0, atol=1e-9
@@ -669,24 +671,24 @@ def test_in_expectation_baselines_change_nothing(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize("lambda_", [0.0, 0.5, 0.9])
-def test_generalised_advantages_are_biased_below_lambda_one(setting: Setting, lambda_: float) -> None:
+def test_generalized_advantages_are_biased_below_lambda_one(setting: Setting, lambda_: float) -> None:
     value, reward, game, player = learner_plies(setting)
-    advantage = generalised_advantages(value, reward, game, player, lambda_)
+    advantage = generalized_advantages(value, reward, game, player, lambda_)
     assert turned(expected_gradient(setting, spread(setting, advantage)), setting.exact) > 1e-4
 
 
-def test_generalised_advantages_are_unbiased_with_the_true_value() -> None:
+def test_generalized_advantages_are_unbiased_with_the_true_value() -> None:
     """The bias below λ = 1 is that of v: with v(s) = E[G | s] and no ply missing, δ has the same mean at each state."""
     setting = Setting(Case("matching", Matching(), ("empty",), seat=None))
     every = setting.every
     p = setting.probability(*setting.seats).detach()
     _, reward, game, player = learner_plies(setting)
-    state = torch.from_numpy(np.unique(every.planes.reshape(-1), return_inverse=True)[1])
-    weight = torch.zeros(int(state.max()) + 1, dtype=torch.float64).index_add(0, state, p[every.game])
-    total = torch.zeros_like(weight).index_add(0, state, p[every.game] * returns(reward, game, player))
+    state = torch.from_numpy(np.unique(every.plies.planes.reshape(-1), return_inverse=True)[1])
+    weight = torch.zeros(int(state.max()) + 1, dtype=torch.float64).index_add(0, state, p[every.plies.game])
+    total = torch.zeros_like(weight).index_add(0, state, p[every.plies.game] * returns(reward, game, player))
     true_value = (total / weight)[state]
     for lambda_ in (0.0, 0.5):
-        advantage = generalised_advantages(true_value, reward, game, player, lambda_)
+        advantage = generalized_advantages(true_value, reward, game, player, lambda_)
         torch.testing.assert_close(expected_gradient(setting, advantage), setting.exact, rtol=0, atol=1e-9)
 
 
@@ -742,10 +744,10 @@ def test_averages_over_plies_are_biased(matching: Setting) -> None:
     assert turned(expected_over_pairs(matching, weigh), matching.exact) > 0.01
 
 
-def test_standardised_advantages_are_biased(matching: Setting) -> None:
+def test_normalized_advantages_are_biased(matching: Setting) -> None:
     def weigh(reward: Tensor, game: Tensor, player: Tensor) -> Tensor:
         advantage = returns(reward, game, player)
-        return standardised(advantage, advantage.mean(), advantage.std(correction=0)) / 2
+        return normalized(advantage, advantage.mean(), advantage.std(correction=0)) / 2
 
     assert turned(expected_over_pairs(matching, weigh), matching.exact) > 0.01
 
@@ -765,8 +767,8 @@ def test_a_bonus_at_the_positions_met_is_biased(setting: Setting, kind: str) -> 
             log_probs_there = start.observe(observation(every)).log_probs
         told = -(distribution.probs * (distribution.log_probs - log_probs_there)).sum(dim=1)
     moving = setting.probability(*setting.seats)
-    bonus = gradient(c * ((moving.detach()[every.game] * told)[mine]).sum(), setting.policy, retain_graph=True)
-    both = gradient(c * ((moving[every.game] * told)[mine]).sum(), setting.policy)
+    bonus = gradient(c * ((moving.detach()[every.plies.game] * told)[mine]).sum(), setting.policy, retain_graph=True)
+    both = gradient(c * ((moving[every.plies.game] * told)[mine]).sum(), setting.policy)
     assert turned(setting.exact + bonus, setting.exact) > 0.01
     assert (both - bonus).norm() > 0.01 * bonus.norm()
 
@@ -776,8 +778,8 @@ def test_reuse_with_a_clipped_ratio_is_biased(setting: Setting) -> None:
     every, mine = setting.every, setting.learns
     old = copy.deepcopy(setting.policy)
     sampled = log_probs(old, every).detach()
-    p = setting.probability(*setting.seats).detach()[every.game]
-    advantage = p * torch.from_numpy(every.return_).double()  # p ≥ 0 may be moved into the minimum
+    p = setting.probability(*setting.seats).detach()[every.plies.game]
+    advantage = p * returns_of(every)  # p ≥ 0 may be moved into the minimum
     new = Setting(setting.case)
 
     def clipped() -> Tensor:
@@ -798,11 +800,11 @@ def test_reuse_with_a_clipped_ratio_is_biased(setting: Setting) -> None:
 WIN_OR_LOSE = {0: "o1x/x1o/xoo x", 1: "x1o/o1x/oxx o"}
 
 
-def updated(policy: Policy, rollout: Rollout, rate: float) -> Policy:
+def updated(policy: Policy, rollout: Rollout, advantage: Tensor, rate: float) -> Policy:
     """A copy after one update of plain SGD on the real loss."""
     policy = copy.deepcopy(policy)
     optimizer = torch.optim.SGD(policy.parameters(), lr=rate)
-    (log_likelihood_loss(log_probs(policy, rollout), torch.from_numpy(rollout.advantage)) / rollout.games).backward()
+    (log_likelihood_loss(log_probs(policy, rollout), advantage) / rollout.games).backward()
     optimizer.step()
     return policy
 
@@ -820,8 +822,8 @@ def test_one_update_raises_rewarded_moves_and_lowers_punished_ones(mover: int, s
     won = rollout.reward == (1 if mover == 0 else -1)
     assert 0 < won.sum() < 64
     keep = {"both": np.ones(64, np.bool_), "wins only": won, "losses only": ~won}[sampled]
-    rollout.advantage = rollout.advantage * keep[rollout.game]
-    new_win, new_lose = updated(policy, rollout, rate=0.05).observe(start.observe()).probs[0].tolist()
+    advantage = returns_of(rollout) * torch.from_numpy(keep[rollout.plies.game])
+    new_win, new_lose = updated(policy, rollout, advantage, rate=0.05).observe(start.observe()).probs[0].tolist()
     assert new_win > win + 1e-4
     assert new_lose < lose - 1e-4
 
@@ -829,7 +831,8 @@ def test_one_update_raises_rewarded_moves_and_lowers_punished_ones(mover: int, s
 def test_one_update_raises_the_objective(setting: Setting) -> None:
     """Also in self-play: the new policy against the old one, on both seats, has more than nothing."""
     old, seat = copy.deepcopy(setting.policy), setting.case.seat
-    new = updated(old, setting.samples[0].rollout, rate=0.1)
+    rollout = setting.samples[0].rollout
+    new = updated(old, rollout, returns_of(rollout), rate=0.1)
     first = setting.expected_reward(new, setting.opponent if seat == 0 else old)
     second = setting.expected_reward(setting.opponent if seat == 1 else old, new)
     assert {0: first, 1: -second, None: first - second}[seat] > setting.objective() + 1e-4
@@ -839,11 +842,17 @@ def test_one_update_raises_the_objective(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize("baseline", ["none", "running_mean", "leave_one_out", "value"])
-def test_the_module_learns_by_this_gradient(setting: Setting, baseline: Baseline) -> None:
+def test_the_module_learns_by_this_gradient(
+    setting: Setting, baseline: Literal["none", "running_mean", "leave_one_out", "value"]
+) -> None:
     """`PolicyGradient` as wired, on two rollouts in a row and each in two parts, against the loss proven above."""
     game, network = setting.case.game, copy.deepcopy(setting.policy.network)
     module = PolicyGradient(
-        game, lambda _: network, temperature=setting.case.temperature, baseline=baseline, value_weight=0
+        game,
+        lambda _: network,
+        temperature=setting.case.temperature,
+        advantages=Advantages(baseline),
+        loss=Loss(value_weight=0),
     )
     running_mean = torch.zeros(())
     for number in range(2):
@@ -851,32 +860,17 @@ def test_the_module_learns_by_this_gradient(setting: Setting, baseline: Baseline
         rollout = sample.rollout
         advantage = advantage_of(sample, baseline, running_mean)
         running_mean = sample.reward.mean()
-        module.on_rollout(rollout)
-        rows = np.array_split(np.arange(rollout.plies), 2)
+        plies, host = len(rollout.plies), torch.device("cpu")
+        stored = StoredRollout(rollout, module.weigh(rollout), host, rollout.games, plies, parts=2)
+        rows = np.array_split(np.arange(plies), 2)
         # Lightning divides by the number of parts.
-        loss = torch.stack([module.training_step(batch(rollout, part), 0) for part in rows]).sum() / 2
+        loss = torch.stack([module.training_step(stored.batch(part), 0) for part in rows]).sum() / 2
         torch.testing.assert_close(
             -gradient(loss, module.policy),
             loss_gradient(setting.policy, rollout, advantage),
             rtol=0,
             atol=1e-6,  # advantages are stored in float32
         )
-
-
-def batch(rollout: Rollout, rows: NDArray[np.integer[Any]]) -> Batch:
-    planes, scalars, legal = to_tensors(observation(rollout)[rows])
-    return Batch(
-        planes=planes,
-        scalars=scalars,
-        legal=legal,
-        choice=torch.from_numpy(rollout.choice[rows]),
-        log_prob=torch.from_numpy(rollout.log_prob[rows]),
-        advantage=torch.from_numpy(rollout.advantage[rows]),
-        return_=torch.from_numpy(rollout.return_[rows]),
-        games=rollout.games,
-        plies=rollout.plies,
-        parts=2,
-    )
 
 
 # --- What was stored -------------------------------------------------------------------------------------------------
@@ -886,7 +880,7 @@ def batch(rollout: Rollout, rows: NDArray[np.integer[Any]]) -> Batch:
 @pytest.mark.parametrize("game", [TicTacToe(), Matching()], ids=lambda game: game.name)
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_stored_log_probabilities_are_those_of_the_update(game: Game, dtype: torch.dtype, temperature: float) -> None:
-    """The loop sees a shrinking batch a ply, the update all plies at once: equal to float32's rounding."""
+    """The loop sees a shrinking batch at each ply, the update all plies at once: equal to float32's rounding."""
     policy = make_policy(game, 5, temperature, value=True).to(dtype)
     player = PolicyPlayer(policy)
     rollout = play(game.start(200), (player, player), Randomness(SEED), learner=player)
@@ -894,5 +888,5 @@ def test_stored_log_probabilities_are_those_of_the_update(game: Game, dtype: tor
     value = policy.observe(observation(rollout)).value
     assert anew.dtype == dtype
     assert value is not None
-    torch.testing.assert_close(torch.from_numpy(rollout.log_prob), anew.float(), rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(torch.from_numpy(rollout.value), value.float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(rollout.plies.log_prob), anew.float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(torch.from_numpy(rollout.plies.value), value.float(), rtol=1e-6, atol=1e-6)

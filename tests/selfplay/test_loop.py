@@ -78,7 +78,7 @@ def test_the_side_to_move_is_the_games_not_the_parity_of_the_ply() -> None:
     rollout = play(Chess().start([start]), (white, black), Randomness(0), max_plies=1, learner=black)
     assert white.asked == []
     assert black.asked == [1]
-    assert rollout.player.tolist() == [1]
+    assert rollout.plies.player.tolist() == [1]
 
 
 def test_only_the_learners_plies_are_stored_and_they_replay_its_games() -> None:
@@ -86,16 +86,16 @@ def test_only_the_learners_plies_are_stored_and_they_replay_its_games() -> None:
     seats = [(a, b), (b, a)] * (count // 2)
     rollout = play(TicTacToe().start(count), seats, Randomness(3), learner=a)
     for index, position in enumerate(rollout.positions()):
-        mine = np.flatnonzero(rollout.game == index)
-        assert (rollout.player[mine] == index % 2).all()
-        played = rollout.legal.take(rollout.choice)[mine]
+        mine = np.flatnonzero(rollout.plies.game == index)
+        assert (rollout.plies.player[mine] == index % 2).all()
+        played = rollout.plies.legal.take(rollout.plies.choice)[mine]
         assert [SQUARES[action] for action in played] == moves(position)[index % 2 :: 2]
         # What was stored is what was seen: the squares not taken are the legal ones.
         for k, row in enumerate(mine):
             free = set(SQUARES) - set(moves(position)[: 2 * k + index % 2])
-            assert {SQUARES[action] for action in rollout.legal[[row]].actions} == free
-    assert rollout.plies < rollout.length.sum()
-    assert (rollout.log_prob == -np.log(rollout.legal.counts).astype(np.float32)).all()
+            assert {SQUARES[action] for action in rollout.plies.legal[[row]].actions} == free
+    assert len(rollout.plies) < rollout.length.sum()
+    assert (rollout.plies.log_prob == -np.log(rollout.plies.legal.counts).astype(np.float32)).all()
     everybody = play(TicTacToe().start(count), (a, a), Randomness(3), learner=a)
     assert everybody.plies == everybody.length.sum()
     assert play(TicTacToe().start(count), seats, Randomness(3)).plies == 0
@@ -105,7 +105,7 @@ def test_returns_are_the_rewards_of_the_movers() -> None:
     player = Random()
     rollout = play(TicTacToe().start(200), (player, player), Randomness(1), learner=player)
     assert set(rollout.outcome.tolist()) == {-1, 0, 1}
-    expected = [(1 if p == 0 else -1) * rollout.outcome[g] for p, g in zip(rollout.player, rollout.game, strict=True)]
+    expected = [(1 if p == 0 else -1) * rollout.outcome[g] for p, g in zip(rollout.plies.player, rollout.plies.game, strict=True)]
     assert rollout.return_.tolist() == expected
     assert (rollout.advantage == rollout.return_).all()
 
@@ -187,8 +187,8 @@ def test_games_keep_their_places_and_plies_their_order() -> None:
         assert len(moves(rollout.position(index))) == len(moves(start)) + rollout.length[index]
         assert rollout.position(index) == rollout.positions()[index]
     assert rollout.length[3] == 1
-    assert rollout.game[:4].tolist() == [0, 1, 2, 3]  # ply by ply
-    assert rollout.game[4:7].tolist() == [0, 1, 2]  # without the one that is over
+    assert rollout.plies.game[:4].tolist() == [0, 1, 2, 3]  # ply by ply
+    assert rollout.plies.game[4:7].tolist() == [0, 1, 2]  # without the one that is over
     with pytest.raises(IndexError):
         rollout.position(4)
 
@@ -211,7 +211,7 @@ def test_on_ply_counts_games_and_plies() -> None:
 
 def test_no_games_at_all() -> None:
     rollout = play(TicTacToe().start(0), (Random(), Random()), Randomness(0))
-    assert (rollout.games, rollout.plies, rollout.positions()) == (0, 0, [])
+    assert (rollout.games, len(rollout.plies), rollout.positions()) == (0, 0, [])
 
 
 @dataclass
@@ -281,10 +281,10 @@ def test_games_and_plies_do_not_depend_on_the_parts(game: Game, games: int, cap:
     assert split.positions() == whole.positions()
     for name in ("planes", "scalars", "player", "choice", "game", "outcome", "reason", "reward", "length"):
         assert (getattr(split, name) == getattr(whole, name)).all(), name
-    assert (split.legal.actions == whole.legal.actions).all()
-    assert (split.legal.offsets == whole.legal.offsets).all()
-    assert split.log_prob == pytest.approx(whole.log_prob, abs=1e-5)
-    assert split.value == pytest.approx(whole.value, abs=1e-5)
+    assert (split.legal.actions == whole.plies.legal.actions).all()
+    assert (split.legal.offsets == whole.plies.legal.offsets).all()
+    assert split.log_prob == pytest.approx(whole.plies.log_prob, abs=1e-5)
+    assert split.value == pytest.approx(whole.plies.value, abs=1e-5)
     assert seen[parts] == seen[1]
 
 
@@ -298,7 +298,7 @@ def test_every_game_that_starts_is_finished_and_counted_once(parts: int) -> None
     assert ((rollout.length == 250) == rollout.truncated).all()
     assert 0 < rollout.truncated.sum() < count
     assert sorted(np.concatenate([games for games, _ in rollout.finished]).tolist()) == list(range(count))
-    assert np.bincount(rollout.game, minlength=count).tolist() == rollout.length.tolist()
+    assert np.bincount(rollout.plies.game, minlength=count).tolist() == rollout.length.tolist()
     for games, batch in rollout.finished:
         assert (batch.outcomes().over == ~rollout.truncated[games]).all()
         assert (batch.outcomes().outcome == rollout.outcome[games]).all()
@@ -332,7 +332,7 @@ def test_who_gives_a_game_up_loses_it_and_the_others_go_on(parts: int) -> None:
     assert [moves(position) for position in rollout.positions()[:2]] == [[], ["a1"]]
     alone = play(TicTacToe().start(starts[2:]), [(first, first)] * 2, Randomness(0))
     assert rollout.positions()[2:] == alone.positions()
-    assert np.bincount(rollout.game, minlength=4)[:2].tolist() == [0, 1]  # what the winner learns from: a1
+    assert np.bincount(rollout.plies.game, minlength=4)[:2].tolist() == [0, 1]  # what the winner learns from: a1
 
 
 def test_the_last_game_given_up_ends_the_rollout() -> None:

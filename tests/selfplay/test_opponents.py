@@ -148,19 +148,19 @@ def test_only_the_learners_plies_are_stored(player: PolicyPlayer) -> None:
     pair = data.opponents._pair
     assert len(set(pair.tolist())) == 5  # itself, the random player on either seat, and one of the members
     for i in range(32):
-        movers = rollout.player[rollout.game == i].tolist()
+        movers = rollout.plies.player[rollout.plies.game == i].tolist()
         everyone = [ply % 2 for ply in range(int(rollout.length[i]))]
         seat = (pair[i] - 1) % 2
         assert movers == (everyone if pair[i] == 0 else [mover for mover in everyone if mover == seat])
     # And the probabilities stored are the learner's own.
     with torch.no_grad():
         distribution = player.policy(
-            torch.from_numpy(rollout.planes.view(np.int64)),
-            torch.from_numpy(rollout.scalars),
-            torch.from_numpy(rollout.legal.padded()),
+            torch.from_numpy(rollout.plies.planes.view(np.int64)),
+            torch.from_numpy(rollout.plies.scalars),
+            torch.from_numpy(rollout.plies.legal.padded()),
         )
-    log_prob = distribution.log_prob(torch.from_numpy(rollout.choice))
-    torch.testing.assert_close(log_prob, torch.from_numpy(rollout.log_prob), rtol=0, atol=1e-6)
+    log_prob = distribution.log_prob(torch.from_numpy(rollout.plies.choice))
+    torch.testing.assert_close(log_prob, torch.from_numpy(rollout.plies.log_prob), rtol=0, atol=1e-6)
 
 
 def test_an_opponent_costs_one_call_a_ply(player: PolicyPlayer) -> None:

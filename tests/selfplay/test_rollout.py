@@ -27,7 +27,7 @@ class Valued:
 def size(rollout: Rollout) -> int:
     """Bytes in arrays."""
     arrays = [array for array in vars(rollout).values() if isinstance(array, np.ndarray)]
-    return sum(array.nbytes for array in (*arrays, rollout.legal.actions, rollout.legal.offsets))
+    return sum(array.nbytes for array in (*arrays, rollout.plies.legal.actions, rollout.plies.legal.offsets))
 
 
 def test_a_million_plies_fit_in_300_megabytes() -> None:
@@ -39,13 +39,13 @@ def test_a_million_plies_fit_in_300_megabytes() -> None:
         now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert rollout.plies > 30_000
+    assert len(rollout.plies) > 30_000
     # 14 planes, 21 legal actions or so and their offset, 2 scalars, player, choice, log π, value, game, advantage:
     # 112 + 2 · 21 + 8 + 2 + 1 + 2 + 4 · 4 = 183
-    assert size(rollout) / rollout.plies < 200
+    assert size(rollout) / len(rollout.plies) < 200
     # The games themselves, with their histories, and room to grow.
-    assert now / rollout.plies < 250
-    assert peak / rollout.plies < 300
+    assert now / len(rollout.plies) < 250
+    assert peak / len(rollout.plies) < 300
 
 
 def test_what_is_added_piece_by_piece_is_there_in_order() -> None:
@@ -67,11 +67,11 @@ def test_what_is_added_piece_by_piece_is_there_in_order() -> None:
     for name in ("planes", "scalars", "player"):
         assert (getattr(rollout, name) == np.concatenate([getattr(part, name) for part in seen])).all()
     legal = Legal.concatenate([part.legal for part in seen])
-    assert (rollout.legal.actions == legal.actions).all()
-    assert (rollout.legal.offsets == legal.offsets).all()
-    assert (rollout.choice == np.concatenate([choice.index for choice in choices])).all()
-    assert (rollout.log_prob == np.concatenate([choice.log_prob for choice in choices])).all()
-    assert (rollout.game == np.concatenate(games)).all()
-    assert rollout.value is None
+    assert (rollout.plies.legal.actions == legal.actions).all()
+    assert (rollout.plies.legal.offsets == legal.offsets).all()
+    assert (rollout.plies.choice == np.concatenate([choice.index for choice in choices])).all()
+    assert (rollout.plies.log_prob == np.concatenate([choice.log_prob for choice in choices])).all()
+    assert (rollout.plies.game == np.concatenate(games)).all()
+    assert rollout.plies.value is None
     kinds = {"planes": np.uint64, "scalars": np.uint8, "player": np.int8, "choice": np.int16, "log_prob": np.float32}
     assert {name: getattr(rollout, name).dtype.type for name in kinds} == kinds

@@ -112,7 +112,7 @@ def test_starts_come_in_turn_black_to_move_included(module: MakeModule) -> None:
     for i, position in enumerate(rollout.positions()):
         assert split_position(position)[0].split()[:2] == starts[i % 2].split()[:2]
     assert rollout.group.tolist() == [0, 1, 0, 1, 0, 1]
-    first = [rollout.player[rollout.game == game][0] for game in range(6)]
+    first = [rollout.plies.player[rollout.plies.game == game][0] for game in range(6)]
     assert first == [0, 1, 0, 1, 0, 1]
 
 
@@ -130,7 +130,7 @@ class Drawn:
 def test_starts_may_be_drawn(player: PolicyPlayer) -> None:
     data = SelfPlay(TicTacToe(), games=60, seed=3, starts=Drawn())
     whole = data.sample(player)
-    first = np.array([whole.player[whole.game == game][0] for game in range(60)])
+    first = np.array([whole.plies.player[whole.plies.game == game][0] for game in range(60)])
     assert 25 < first.sum() < 55  # player 1, after the random move
     halves = [data.sample(player, rank, 2) for rank in range(2)]
     for i in range(60):
@@ -202,11 +202,11 @@ def test_every_ply_comes_once_a_pass(updates: int, passes: int, parts: int, trai
     def plies(batches: list[Batch]) -> list[tuple[object, ...]]:
         rows = []
         for batch in batches:
-            assert (batch.games, batch.plies, batch.parts) == (16, rollout.plies, updates * parts)
-            for i in range(len(batch.choice)):
-                legal = tuple(action for action in batch.legal[i].tolist() if action >= 0)
-                facts = (batch.choice[i].item(), batch.log_prob[i].item(), batch.advantage[i].item())
-                rows.append((tuple(batch.planes[i].flatten().tolist()), legal, *facts))
+            assert (batch.games, batch.stored, batch.parts) == (16, len(rollout.plies), updates * parts)
+            for i in range(len(batch.plies.choice)):
+                legal = tuple(action for action in batch.plies.legal[i].tolist() if action >= 0)
+                facts = (batch.plies.choice[i].item(), batch.plies.log_prob[i].item(), batch.advantage[i].item())
+                rows.append((tuple(batch.plies.planes[i].flatten().tolist()), legal, *facts))
         return sorted(rows, key=repr)
 
     each = updates * parts
@@ -214,8 +214,8 @@ def test_every_ply_comes_once_a_pass(updates: int, passes: int, parts: int, trai
         assert plies(reader.batches[k * each : (k + 1) * each]) == plies(reader.batches[:each])
     assert len(plies(reader.batches[:each])) == rollout.plies
     words = np.array([row[0] for row in plies(reader.batches[:each])], dtype=np.uint64)
-    assert words.sum(axis=0).tolist() == rollout.planes[:, :, 0].sum(axis=0).tolist()
-    sizes = [len(batch.choice) for batch in reader.batches]
+    assert words.sum(axis=0).tolist() == rollout.plies.planes[:, :, 0].sum(axis=0).tolist()
+    sizes = [len(batch.plies.choice) for batch in reader.batches]
     assert max(sizes) - min(sizes) <= 1
 
 

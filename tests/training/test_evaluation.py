@@ -28,7 +28,8 @@ from chesspg.policy.policy import Policy
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training.checkpoints import RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
-from chesspg.training.evaluation import EvaluationMatch, SampleGames
+from chesspg.training.evaluation import EvaluationMatch
+from chesspg.training.sample_games import SampleGames
 from chesspg.training.module import PolicyGradient
 
 MakeTrainer = Callable[..., pl.Trainer]
@@ -59,7 +60,7 @@ def weights(policy: Policy) -> Tensor:
 @pytest.fixture
 def matches(monkeypatch: pytest.MonkeyPatch) -> Matches:
     spy = Matches()
-    monkeypatch.setattr("chesspg.training.evaluation.play_in_parts", spy)
+    monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", spy)
     return spy
 
 
@@ -268,7 +269,7 @@ def test_a_match_ends_when_the_answer_is_clear(
     within: float, games: list[int], monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     script = Scripted([1.0] * 400, [0.0, 1.0, 0.5, 0.0] * 100)
-    monkeypatch.setattr("chesspg.training.evaluation.play_in_parts", script)
+    monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", script)
     match = EvaluationMatch(["random"], games=400, within=within)
     trainer(callbacks=[match]).fit(module(), SelfPlay(TicTacToe(), games=4))
     assert script.parts == {50}
@@ -297,7 +298,7 @@ def test_another_game_has_another_ladder(
     monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ladder, "shipped_ratings", lambda: {"greedy": ladder.Rating(700.0, 700.0, 700.0)})
-    monkeypatch.setattr("chesspg.training.evaluation.play_in_parts", Scripted(*[[0.0, 0.5] * 50, [1.0] * 100] * 2))
+    monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", Scripted(*[[0.0, 0.5] * 50, [1.0] * 100] * 2))
     fit = trainer(callbacks=[EvaluationMatch(["random", "greedy"], games=100)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=4))
     assert fit.callback_metrics["rating"] == pytest.approx(-190, abs=5)  # 400 log₁₀(1/3) = −191: of the score ¼ alone
@@ -313,7 +314,7 @@ def test_best_is_who_beat_the_last_best(
 ) -> None:
     even, better, worse = [0.0, 1.0, 1.0, 0.0] * 50, [1.0, 1.0, 0.5, 1.0] * 50, [0.0, 0.0, 0.5, 0.0] * 50
     script = Scripted(even, worse, better, even, better)
-    monkeypatch.setattr("chesspg.training.evaluation.play_in_parts", script)
+    monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", script)
     learned, after = module(), [weights(module().policy)]
 
     class Keep(pl.Callback):
@@ -344,7 +345,7 @@ def test_best_is_who_beat_the_last_best(
 def test_without_a_better_one_there_is_no_best(
     monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("chesspg.training.evaluation.play_in_parts", Scripted([0.0] * 100, [0.5] * 100))
+    monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", Scripted([0.0] * 100, [0.5] * 100))
     match = EvaluationMatch([], games=100, every_n_rollouts=1, gate=(0, 20))
     checkpoints = RolloutCheckpoint(tmp_path, match.monitor)
     trainer(max_epochs=2, callbacks=[match, checkpoints], enable_checkpointing=True).fit(

@@ -63,9 +63,9 @@ def flat(module: PolicyGradient) -> Tensor:
 def reference_loss(module: PolicyGradient, rollout: Rollout, advantage: Tensor) -> Tensor:
     """−(1/games) Σ log π(aₜ|sₜ) Âₜ over a whole rollout at once."""
     distribution = module.policy(
-        words(rollout.planes), torch.from_numpy(rollout.scalars), torch.from_numpy(rollout.legal.padded())
+        words(rollout.plies.planes), torch.from_numpy(rollout.plies.scalars), torch.from_numpy(rollout.plies.legal.padded())
     )
-    return -(distribution.log_prob(torch.from_numpy(rollout.choice)) * advantage).sum() / rollout.games
+    return -(distribution.log_prob(torch.from_numpy(rollout.plies.choice)) * advantage).sum() / rollout.games
 
 
 # --- One rollout, one update -----------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_a_temperature_is_that_of_sampling_and_of_learning(trainer: MakeTrainer,
 
 
 def arrays(rollout: Rollout) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.from_numpy(rollout.reward), torch.from_numpy(rollout.game), torch.from_numpy(rollout.player)
+    return torch.from_numpy(rollout.reward), torch.from_numpy(rollout.plies.game), torch.from_numpy(rollout.plies.player)
 
 
 def run_with(
@@ -207,9 +207,9 @@ def run_with(
 
 def test_no_baseline(trainer: MakeTrainer, module: MakeModule) -> None:
     (rollout,) = run_with(trainer, module())
-    for ply in range(rollout.plies):  # the reward of the game for who moved
-        sign = 1 if rollout.player[ply] == 0 else -1
-        assert rollout.advantage[ply] == sign * rollout.reward[rollout.game[ply]]
+    for ply in range(len(rollout.plies)):  # the reward of the game for who moved
+        sign = 1 if rollout.plies.player[ply] == 0 else -1
+        assert rollout.advantage[ply] == sign * rollout.reward[rollout.plies.game[ply]]
 
 
 def test_running_mean(trainer: MakeTrainer, module: MakeModule) -> None:
@@ -225,10 +225,10 @@ def test_leave_one_out_is_within_a_start(trainer: MakeTrainer, module: MakeModul
     (rollout,) = run_with(trainer, module(baseline="leave_one_out"), starts=STARTS)
     assert rollout.position(1).startswith(STARTS[1])
     reward = rollout.reward.tolist()
-    for ply in range(rollout.plies):
-        game = int(rollout.game[ply])
+    for ply in range(len(rollout.plies)):
+        game = int(rollout.plies.game[ply])
         others = [reward[other] for other in range(game % 3, 30, 3) if other != game]
-        expected = (1 if rollout.player[ply] == 0 else -1) * (reward[game] - sum(others) / 9)
+        expected = (1 if rollout.plies.player[ply] == 0 else -1) * (reward[game] - sum(others) / 9)
         assert rollout.advantage[ply] == pytest.approx(expected, abs=1e-6)
 
 
@@ -236,8 +236,8 @@ def test_leave_one_out_is_within_a_start(trainer: MakeTrainer, module: MakeModul
 def test_value_baseline(lambda_: float | None, trainer: MakeTrainer, module: MakeModule) -> None:
     (rollout,) = run_with(trainer, module(baseline="value", gae_lambda=lambda_), starts=STARTS)
     reward, game, player = arrays(rollout)
-    assert rollout.value is not None
-    value = torch.from_numpy(rollout.value)
+    assert rollout.plies.value is not None
+    value = torch.from_numpy(rollout.plies.value)
     expected = estimators.generalised_advantages(value, reward, game, player, lambda_ or 1.0)
     torch.testing.assert_close(torch.from_numpy(rollout.advantage), expected)
     plain = torch.from_numpy(rollout.return_) - value  # what λ = 1 is
@@ -249,10 +249,10 @@ def test_the_value_head_learns_the_return_of_the_mover(trainer: MakeTrainer, mod
     before = flat(learned)
     trainer(callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=20, seed=4))
     fresh, rollout = module(baseline="value"), spy.rollouts[0]
-    assert rollout.value is not None
-    policy_loss = reference_loss(fresh, rollout, torch.from_numpy(rollout.return_ - rollout.value))
+    assert rollout.plies.value is not None
+    policy_loss = reference_loss(fresh, rollout, torch.from_numpy(rollout.return_ - rollout.plies.value))
     distribution = fresh.policy(
-        words(rollout.planes), torch.from_numpy(rollout.scalars), torch.from_numpy(rollout.legal.padded())
+        words(rollout.plies.planes), torch.from_numpy(rollout.plies.scalars), torch.from_numpy(rollout.plies.legal.padded())
     )
     assert distribution.value is not None
     error = (distribution.value - torch.from_numpy(rollout.return_)).square()
@@ -279,7 +279,7 @@ def test_the_average_over_plies_is_that_over_games_by_their_ratio(trainer: MakeT
 
     by_games, rollout = step("games")
     by_plies, _ = step("plies")
-    torch.testing.assert_close(by_plies * rollout.plies / 20, by_games, rtol=1e-4, atol=2e-6)
+    torch.testing.assert_close(by_plies * len(rollout.plies) / 20, by_games, rtol=1e-4, atol=2e-6)
 
 
 def test_the_entropy_bonus_raises_entropy(trainer: MakeTrainer, module: MakeModule) -> None:
@@ -367,23 +367,23 @@ def test_the_module_learns_from_a_loader_of_ones_own(trainer: MakeTrainer, modul
     learned = module(optimizer=SGD)
     rollout = data.sample(PolicyPlayer(learned.policy))
     batch = Batch(
-        planes=words(rollout.planes),
-        scalars=torch.from_numpy(rollout.scalars),
-        legal=torch.from_numpy(rollout.legal.padded()),
-        choice=torch.from_numpy(rollout.choice),
-        log_prob=torch.from_numpy(rollout.log_prob),
-        advantage=torch.ones(rollout.plies),
+        planes=words(rollout.plies.planes),
+        scalars=torch.from_numpy(rollout.plies.scalars),
+        legal=torch.from_numpy(rollout.plies.legal.padded()),
+        choice=torch.from_numpy(rollout.plies.choice),
+        log_prob=torch.from_numpy(rollout.plies.log_prob),
+        advantage=torch.ones(len(rollout.plies)),
         return_=torch.from_numpy(rollout.return_),
         games=8,
-        plies=rollout.plies,
+        plies=len(rollout.plies),
         parts=1,
     )
-    before = reference_loss(learned, rollout, torch.ones(rollout.plies)).item()
+    before = reference_loss(learned, rollout, torch.ones(len(rollout.plies))).item()
     loader = torch.utils.data.DataLoader([batch], batch_size=None)
     fit = trainer(max_epochs=3)
     fit.fit(learned, loader)
     assert fit.global_step == 3
-    assert reference_loss(learned, rollout, torch.ones(rollout.plies)).item() < before  # all rewarded, so likelier
+    assert reference_loss(learned, rollout, torch.ones(len(rollout.plies))).item() < before  # all rewarded, so likelier
 
 
 def test_the_module_stands_without_a_trainer(module: MakeModule) -> None:
@@ -479,7 +479,7 @@ def test_the_kl_penalty_is_the_divergence_from_the_start(
     rollout = data.rollout
     twin = module(value=True)
     torch.nn.utils.vector_to_parameters(moved, list(twin.parameters()))
-    seen = words(rollout.planes), torch.from_numpy(rollout.scalars), torch.from_numpy(rollout.legal.padded())
+    seen = words(rollout.plies.planes), torch.from_numpy(rollout.plies.scalars), torch.from_numpy(rollout.plies.legal.padded())
     pi, start = twin.policy(*seen), reference(*seen)
     divergence = (pi.probs * (pi.log_probs - start.log_probs)).sum() / 16
     divergence.backward()

@@ -467,7 +467,7 @@ def test_a_subclass_may_log_and_return_a_dictionary(trainer: MakeTrainer) -> Non
     class Logging(PolicyGradient):
         def training_step(self, batch: Batch, batch_idx: int) -> Any:
             loss = super().training_step(batch, batch_idx)
-            self.log("mine", 3.0, prog_bar=True, batch_size=len(batch.choice))
+            self.log("mine", 3.0, prog_bar=True, batch_size=len(batch.plies.choice))
             return {"loss": loss}
 
     fit = trainer()

@@ -63,7 +63,7 @@ class Scripted:
 def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scripted]:
     def make(*scores: float) -> Scripted:
         scripted = Scripted(list(scores) or [0.5])
-        monkeypatch.setattr("chesspg.training.evaluation.play_in_parts", scripted)
+        monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", scripted)
         return scripted
 
     return make
@@ -319,7 +319,7 @@ def test_a_match_is_played_in_evaluation_mode_and_the_modes_come_back(
         modes.append(any(part.training for part in a.policy.modules()))
         yield from Scripted([0.5])(game, a, b, openings, **options)
 
-    monkeypatch.setattr("chesspg.training.evaluation.play_in_parts", look)
+    monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", look)
     learned = module()
     learned.policy.network.body[1].eval()  # type: ignore[index, operator, union-attr]  # one that stays so
     before = [part.training for part in learned.modules()]

@@ -1,0 +1,219 @@
+"""From the rewards of games to Âₜ, which weighs the log-probability of each ply.
+
+An advantage is the return of a ply's mover minus a baseline, what that mover could expect anyway. A baseline that does
+not depend on the ply's own action leaves the gradient unbiased and its variance smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What advantages are computed from: the games that one rank has played, and a way to the other ranks' games."""
+
+    reward: Tensor  # [games] float32 f(x) for player 0
+    group: Tensor  # [games] equal for games with the same start and the same seats, on whatever rank
+    game: Tensor  # [N] index of the game of each stored ply
+    player: Tensor  # [N] who moved, 0 or 1
+    value: Tensor | None = None  # [N] the return that the mover expected; None without a value head
+    past_reward: float = 0.0  # the mean reward of player 0 over all earlier rollouts and all ranks; 0 before the first
+    gather: Callable[[Tensor], Tensor] = lambda tensor: tensor  # [n, …] of each rank to [ranks · n, …] of all
+    rank: int = 0
+
+    @property
+    def return_(self) -> Tensor:
+        """[N] Gₜ."""
+        return returns(self.reward, self.game, self.player)
+
+
+Baseline = Callable[[Sample], Tensor]  # to [N], what the mover of each ply could expect
+
+
+def returns(reward: Tensor, game: Tensor, player: Tensor) -> Tensor:
+    """[N] Gₜ: the reward of the game for the mover of the ply. Undiscounted: a game pays once, at its end.
+
+    Args:
+        reward: [games] for player 0.
+        game: [N] index of each ply's game.
+        player: [N] who moved, 0 or 1.
+    """
+    sign: Tensor = 1 - 2 * player.to(reward.dtype)
+    return reward[game.long()] * sign
+
+
+def no_baseline(sample: Sample) -> Tensor:
+    """[N] zeros: the bare formula."""
+    return torch.zeros_like(sample.return_)
+
+
+def running_mean_baseline(sample: Sample) -> Tensor:
+    """[N] the mean reward of earlier rollouts, signed by mover. Unbiased: none of these games is in it."""
+    return returns(torch.full_like(sample.reward, sample.past_reward), sample.game, sample.player)
+
+
+def leave_one_out_baseline(sample: Sample) -> Tensor:
+    """[N] the mean reward of the other games of the same group, on all ranks, signed by mover (RLOO). Unbiased.
+
+    Raises:
+        ValueError: A group has only one game.
+    """
+    games = len(sample.reward)
+    mean = leave_one_out(sample.gather(sample.reward), sample.gather(sample.group))
+    return returns(mean[sample.rank * games : (sample.rank + 1) * games], sample.game, sample.player)
+
+
+def value_baseline(sample: Sample) -> Tensor:
+    """[N] what the value head expected when the ply was sampled. Unbiased: the action was not known yet.
+
+    Raises:
+        ValueError: The network has no value head.
+    """
+    if sample.value is None:
+        raise ValueError("the value baseline needs a network with a value head; set value: true")
+    return sample.value
+
+
+BASELINES: dict[str, Baseline] = {
+    "none": no_baseline,
+    "running_mean": running_mean_baseline,
+    "leave_one_out": leave_one_out_baseline,
+    "value": value_baseline,
+}
+
+
+def leave_one_out(reward: Tensor, group: Tensor) -> Tensor:
+    """[games] the mean reward of the *other* games of the same group, Kool et al. (2019).
+
+    A game's own reward is not in its baseline b, so E[b ∇ log p] = 0.
+
+    Args:
+        reward: [games] for player 0.
+        group: [games] equal for games with the same start and the same seats.
+
+    Raises:
+        ValueError: A group has only one game.
+    """
+    _, member, size = torch.unique(group, return_inverse=True, return_counts=True)
+    if (size < 2).any():
+        raise ValueError(
+            "the leave_one_out baseline needs at least two games of every start and pair of seats; "
+            f"{int((size < 2).sum())} of {len(size)} groups have one"
+        )
+    total = torch.zeros(len(size), dtype=reward.dtype, device=reward.device).index_add_(0, member, reward)
+    others: Tensor = size[member] - 1
+    return (total[member] - reward) / others
+
+
+def generalized_advantages(value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float) -> Tensor:
+    """[N] Σₖ λᵏ δₜ₊ₖ with δₜ = ±v(sₜ₊₁) − v(sₜ), and Gₜ − v(sₜ) at a game's last ply, Schulman et al. (2016), γ = 1.
+
+    Two players share a game, so what follows counts with + where the next stored ply has the same mover and with −
+    where it has the other. λ = 1 is Gₜ − v(sₜ), unbiased if v does not depend on what was sampled; below 1 it is biased
+    by the errors of v and varies less.
+
+    Args:
+        value: [N] v(sₜ), what each mover expected.
+        reward: [games] for player 0.
+        game: [N] index of each ply's game; a game's plies are in their order, games may be interleaved.
+        player: [N] who moved, 0 or 1.
+        lambda_: λ in [0, 1].
+    """
+    order = torch.argsort(game, stable=True)
+    advantage = returns(reward, game, player).to(value.dtype)[order] - value[order]  # right where a game ends
+    game, player, value = game[order], player[order], value[order]
+    follows = torch.zeros(len(game), dtype=torch.bool, device=game.device)
+    follows[:-1] = game[1:] == game[:-1]  # the next stored ply is of the same game
+    sign = torch.ones_like(value)
+    sign[:-1][player[1:] != player[:-1]] = -1
+    delta = torch.where(follows, sign * value.roll(-1) - value, advantage)
+    # The k-th plies from the end of all games at once: as many steps as the longest game has plies.
+    ends = torch.nonzero(~follows).squeeze(1)
+    lengths = torch.diff(ends, prepend=ends.new_full((1,), -1))
+    advantage = delta.clone()
+    for step in range(1, int(lengths.max()) if len(lengths) else 0):
+        at = ends[lengths > step] - step
+        advantage[at] = delta[at] + lambda_ * sign[at] * advantage[at + 1]
+    result = torch.empty_like(advantage)
+    result[order] = advantage
+    return result
+
+
+def moments(advantage: Tensor, gather: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The mean and the variance [] float64 of the advantages [N] of all ranks."""
+    sums = torch.stack((torch.ones_like(advantage), advantage, advantage.square())).double().sum(dim=1)
+    count, total, squares = gather(sums[None]).sum(dim=0)
+    mean = total / count
+    return mean, squares / count - mean.square()
+
+
+def normalized(advantage: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """[N] (Â − mean) / (deviation + 1e−8) with moments over a whole rollout.
+
+    Biased: the moments depend on the sampled plies. Never within one game, where the only reward is the last.
+    """
+    return (advantage - mean) / (deviation + 1e-8)
+
+
+@dataclass(frozen=True)
+class Advantages:
+    """Âₜ = Gₜ − bₜ with a baseline b, or generalized advantages. The defaults are the formula itself: Âₜ = Gₜ.
+
+    Args:
+        baseline: What is subtracted from the return, without bias. `running_mean`: the mean reward over earlier
+            rollouts; `leave_one_out`: the mean of the other games of the same start and seats; `value`: the value head,
+            as sampled; or a function (sample) -> [N] of one's own, in a configuration by its import path.
+        gae_lambda: λ of generalized advantages with the value baseline. Biased below 1.
+        normalize: Normalize to mean 0 and deviation 1 over the rollout. Biased.
+    """
+
+    baseline: Literal["none", "running_mean", "leave_one_out", "value"] | Baseline = "none"
+    gae_lambda: float | None = None
+    normalize: bool = False
+
+    def __call__(self, sample: Sample) -> Tensor:
+        """[N] the advantages, before they are normalized."""
+        if self.gae_lambda is not None:
+            return generalized_advantages(
+                value_baseline(sample), sample.reward, sample.game, sample.player, self.gae_lambda
+            )
+        baseline = BASELINES[self.baseline] if isinstance(self.baseline, str) else self.baseline
+        expected = baseline(sample)
+        if expected.shape != sample.game.shape:
+            raise ValueError(
+                f"a baseline must return one number for each of the {len(sample.game)} plies, got a tensor of shape "
+                f"{list(expected.shape)}"
+            )
+        return sample.return_ - expected
+
+
+def weigh(sample: Sample, advantages: Callable[[Sample], Tensor]) -> tuple[Tensor, float]:
+    """What weighs each ply, and the variance of the advantages.
+
+    Args:
+        sample: The games.
+        advantages: From a sample to [N], such as `Advantages`; normalized if it has a true attribute `normalize`.
+
+    Returns:
+        [N] float32, without gradient; and the variance over all ranks, before advantages were normalized.
+
+    Raises:
+        ValueError: There is not one advantage for each ply.
+    """
+    with torch.no_grad():
+        advantage = advantages(sample)
+        if advantage.shape != sample.game.shape:
+            raise ValueError(
+                f"there must be one advantage for each of the {len(sample.game)} plies, got a tensor of shape "
+                f"{list(advantage.shape)}"
+            )
+        mean, variance = moments(advantage, sample.gather)
+        if getattr(advantages, "normalize", False):
+            advantage = normalized(advantage.double(), mean, variance.clamp(min=0).sqrt())
+    return advantage.float(), float(variance)

@@ -1,0 +1,71 @@
+"""What a training step takes: the plies of a rollout in micro-batches, on the device that learns from them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chesspg.learning.advantages import returns
+from chesspg.policy.policy import send, words
+from chesspg.selfplay.plies import Plies
+from chesspg.selfplay.rollout import Rollout
+
+
+class Batch(NamedTuple):
+    """A micro-batch: n of a rollout's plies, and how large the whole rollout is."""
+
+    plies: Plies[Tensor]  # n plies
+    advantage: Tensor  # [n] what weighs each ply
+    return_: Tensor  # [n] the reward of the game for the mover
+    games: int  # in the rollout, over all ranks
+    stored: int  # plies in the rollout, over all ranks
+    parts: int  # micro-batches that the rollout is cut into, over all ranks
+
+
+class StoredRollout:
+    """A rollout's plies on the device that learns from them, where each batch is gathered.
+
+    Args:
+        rollout: The rollout of this rank.
+        advantage: [N] what weighs each ply.
+        device: The device.
+        games: The rollout's games over all ranks.
+        stored: The rollout's plies over all ranks.
+        parts: The micro-batches of the rollout over all ranks.
+    """
+
+    def __init__(
+        self, rollout: Rollout, advantage: Tensor, device: torch.device, games: int, stored: int, parts: int
+    ) -> None:
+        plies = rollout.plies
+        self.device = device
+        self._sizes = {"games": games, "stored": stored, "parts": parts}
+        self._counts = plies.legal.counts  # type: ignore[union-attr]  # on the host: the device need not be asked
+        self._columns = {
+            name: words(column, device) if name == "planes" else send(column, device)
+            for name, column in plies.columns().items()
+        }
+        self._actions = send(plies.legal.actions, device)  # type: ignore[union-attr]
+        self._offsets = send(plies.legal.offsets, device)  # type: ignore[union-attr]
+        self._advantage = advantage.to(device)
+        reward = send(rollout.reward, device)
+        self._return = returns(reward, self._columns["game"], self._columns["player"])
+
+    def batch(self, rows: NDArray[np.integer[Any]]) -> Batch:
+        """The micro-batch of the plies at these rows [n]."""
+        at = send(rows, self.device)
+        place = torch.arange(max(1, int(self._counts[rows].max(initial=0))), device=self.device)
+        first, end = (self._offsets.index_select(0, at + k)[:, None] for k in (0, 1))
+        which = first + place
+        legal = self._actions.index_select(0, which.clamp(max=len(self._actions) - 1).flatten()).view(which.shape)
+        columns = {name: column.index_select(0, at) for name, column in self._columns.items()}
+        return Batch(
+            plies=Plies(legal=legal.masked_fill_(which >= end, -1), **columns),
+            advantage=self._advantage.index_select(0, at),
+            return_=self._return.index_select(0, at),
+            **self._sizes,
+        )
