@@ -16,13 +16,13 @@ from chesspg.games.randomness import Randomness
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.policy import full_batch
 from chesspg.selfplay.loop import play
-from chesspg.training.cli import RunCLI
+from chesspg.training.train_cli import TrainCLI
 
 ROLLOUTS = 1  # that the whole loop is timed over
 WARM = 10  # plies before a whole rollout is timed
 
 
-def stages(run: RunCLI) -> dict[str, Any]:
+def stages(run: TrainCLI) -> dict[str, Any]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
     figures = loop(run)
     module, data, trainer = run.model, run.datamodule, run.trainer
@@ -108,14 +108,14 @@ def stages(run: RunCLI) -> dict[str, Any]:
     }
 
 
-def in_precision(chosen: str, plies_per_s: float, others: list[RunCLI]) -> dict[str, Any]:
+def in_precision(chosen: str, plies_per_s: float, others: list[TrainCLI]) -> dict[str, Any]:
     """The precision that was chosen, and how fast the whole loop is in each."""
     speeds = {chosen: plies_per_s} | {run.trainer.precision: loop(run)["loop_plies_per_s"] for run in others}
     ratio = {"bf16-mixed_over_32-true": speeds["bf16-mixed"] / speeds["32-true"]} if others else {}
     return {"precision": chosen, **{f"loop_in_{name}_plies_per_s": speed for name, speed in speeds.items()}, **ratio}
 
 
-def loop(run: RunCLI) -> dict[str, float]:
+def loop(run: TrainCLI) -> dict[str, float]:
     """How fast the whole loop goes, after a short rollout to warm up."""
     module, data, trainer = run.model, run.datamodule, run.trainer
     max_plies, data.max_plies = data.max_plies, min(data.max_plies or WARM, WARM)

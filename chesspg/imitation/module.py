@@ -26,6 +26,7 @@ from chesspg.training.packages import check_package
 from chesspg.training.ranges import require
 
 WARMUP = 100  # updates in which the learning rate rises
+OPTIMIZER = partial(torch.optim.AdamW, lr=0.002)
 MONITOR = "held_out/log_prob"  # of the best policy; what is sampled from is more than its likeliest move
 
 
@@ -35,7 +36,7 @@ class Imitation(pl.LightningModule):
     Args:
         game: The rules, from which the network takes its sizes.
         network: Builds the network from the game.
-        optimizer: Builds the optimizer from the parameters.
+        optimizer: Builds the optimizer from the parameters; AdamW with a learning rate of 0.002 if not given.
         lr_scheduler: Builds a schedule from the optimizer; it advances once per update. If not given, the learning rate
             rises over 100 updates, then falls along a cosine to 0 at the end of the run: that of the Trainer's
             max_epochs or the limit of a Timer, whichever comes first.
@@ -46,7 +47,7 @@ class Imitation(pl.LightningModule):
         self,
         game: Game,
         network: Callable[[Game], Network],
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = partial(torch.optim.AdamW, lr=0.002),
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = OPTIMIZER,
         lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         value_weight: float = 0.5,
     ) -> None:
@@ -109,7 +110,9 @@ class Imitation(pl.LightningModule):
             return
         held_out = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         if not math.isfinite(held_out[MONITOR]):
-            raise NotFinite(f"{MONITOR} is {held_out[MONITOR]} after update {self.global_step}; lower the learning rate")
+            raise NotFinite(
+                f"{MONITOR} is {held_out[MONITOR]} after update {self.global_step}; lower the learning rate"
+            )
         line = (
             f"update {self.global_step:>6} · {self.played['plies']:,} plies · held out: "
             f"accuracy {held_out['held_out/accuracy']:.1%}, log-probability {held_out[MONITOR]:.3f}"

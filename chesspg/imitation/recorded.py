@@ -53,6 +53,7 @@ class Recorded(Generic[A]):
 
     def save(self, path: Path) -> None:
         """Write plies in numpy, about 180 bytes each for chess, in one step."""
+        assert isinstance(self.result, np.ndarray)
         self.plies.save(path, result=self.result)
 
     @staticmethod

@@ -264,5 +264,6 @@ def _by_the_board(game: Archived, outcome: int | None) -> Archived:
 def _none(game: Chess) -> Plies[NDArray[Any]]:
     """No plies, with all columns."""
     seen = game.start(1).observe()
-    one = np.zeros(1, np.int16)
-    return Plies(seen.planes, seen.scalars, seen.player, seen.legal, one, one.astype(np.int64))[np.zeros(0, np.int64)]
+    one: NDArray[Any] = np.zeros(1, np.int16)
+    plies: Plies[NDArray[Any]] = Plies(seen.planes, seen.scalars, seen.player, seen.legal, one, one.astype(np.int64))
+    return plies[np.zeros(0, np.int64)]

@@ -70,8 +70,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class RolloutCheckpoint(Checkpoint):
     """`last.ckpt` before the first update and after each epoch, such as a rollout; `best.ckpt` when `monitor` rises.
 
-    Where the training data have a `state_dict`, and can thus go on within an epoch, both are written after each
-    validation within one, too.
+    Where the training data have a `state_dict`, and can thus go on within an epoch, both are also written after each
+    validation within one that is between two updates.
 
     Args:
         folder: Where they are written.
@@ -111,8 +111,11 @@ class RolloutCheckpoint(Checkpoint):
             self._resumed_within = False
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        fitting = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
-        if fitting and not trainer.is_last_batch and hasattr(trainer.train_dataloader, "state_dict"):
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or trainer.is_last_batch:
+            return
+        # Between updates; of one that is under way the gradients so far would be lost.
+        due = trainer.should_stop or not trainer.fit_loop._should_accumulate()
+        if due and hasattr(trainer.train_dataloader, "state_dict"):
             self._require_folder(trainer)
             self._save(trainer)
             self._within, self._kept = trainer.global_step, dict(trainer.logged_metrics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -11,6 +11,8 @@ from pytorch_lightning.cli import LightningArgumentParser
 from yaml import YAMLError
 
 from chesspg.storage import parsing
+
+Renewed = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 class RunParser(LightningArgumentParser):
@@ -21,28 +23,43 @@ class RunParser(LightningArgumentParser):
 
     Args:
         own_model: The class as a dotted path; None for the package's own.
+        renewed: What makes of a configuration that an earlier version wrote one of this version, if it may be one.
+        kept: Arguments of the Trainer that are written although they are None, since their defaults are not.
         **arguments: As for LightningArgumentParser.
     """
 
-    def __init__(self, *args: Any, own_model: str | None = None, **arguments: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        own_model: str | None = None,
+        renewed: Renewed | None = None,
+        kept: Iterable[str] = (),
+        **arguments: Any,
+    ) -> None:
         super().__init__(*args, **arguments)
         self._own_model = own_model
+        self._renewed = renewed
+        self._kept = list(kept)
 
     def parse_string(self, content: str, *args: Any, **options: Any) -> Any:
         try:
             tree = parsing.parse_yaml(content)
         except YAMLError:
             tree = None  # which is reported below
-        if _class_path(tree) is not None:
+        if isinstance(tree, dict) and (self._renewed or _class_path(tree) is not None):
+            tree = self._renewed(tree) if self._renewed else tree
             content = yaml.safe_dump(flattened(tree), sort_keys=False)
         return super().parse_string(content, *args, **options)
 
-    def dump(self, *args: Any, **options: Any) -> str:
-        text: str = super().dump(*args, **options)
-        if self._own_model is None:
+    def dump(self, namespace: Any, *args: Any, **options: Any) -> str:
+        text: str = super().dump(namespace, *args, **options)
+        trainer = namespace.get("trainer", {})
+        nothing = [name for name in self._kept if name in trainer and trainer[name] is None]
+        if self._own_model is None and not nothing:
             return text
         tree = yaml.safe_load(text)
-        if isinstance(tree.get("model"), dict):
+        tree.setdefault("trainer", {}).update(dict.fromkeys(nothing))
+        if self._own_model is not None and isinstance(tree.get("model"), dict):
             tree["model"] = {"class_path": self._own_model, "init_args": tree["model"]}
         header = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
         return header + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)

@@ -164,4 +164,6 @@ def _left(trainer: pl.Trainer, played: Mapping[str, float]) -> str:
     if not trainer.max_epochs or trainer.max_epochs < 0:
         return ""
     done = trainer.current_epoch + 1
-    return f"{trainer.max_epochs - done} rollouts left" if "rollouts" in played else f"epoch {done}/{trainer.max_epochs}"
+    return (
+        f"{trainer.max_epochs - done} rollouts left" if "rollouts" in played else f"epoch {done}/{trainer.max_epochs}"
+    )
