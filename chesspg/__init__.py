@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from chesspg.learning.losses import Loss as Loss
     from chesspg.players.player import Player as Player
     from chesspg.players.policy_player import PolicyPlayer as PolicyPlayer
-    from chesspg.policy.files import load as load_policy
+    from chesspg.policy.files import load
     from chesspg.policy.networks import MLP as MLP
     from chesspg.policy.networks import ResidualNet as ResidualNet
     from chesspg.policy.policy import Policy as Policy
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from chesspg.training.datamodule import SelfPlay as SelfPlay
     from chesspg.training.evaluation import EvaluationMatch as EvaluationMatch
     from chesspg.training.module import PolicyGradient as PolicyGradient
+
+    load_policy = load  # `import load as load_policy` would not be exported under mypy --strict
 
 # Imported when first named (PEP 562): all of it takes seconds, of which a player of chess needs few.
 _HOMES = {

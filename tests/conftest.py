@@ -42,10 +42,8 @@ model:
   lr_scheduler:
     class_path: torch.optim.lr_scheduler.StepLR
     init_args: {step_size: 2, gamma: 0.7}
-  baseline: value
-  gae_lambda: 0.9
-  entropy_weight: 0.01
-  clip: 0.2
+  advantages: {baseline: value, gae_lambda: 0.9}
+  loss: {entropy_weight: 0.01, clip: 0.2}
 data:
   game: {class_path: chesspg.games.tic_tac_toe.TicTacToe}
   games: 32

@@ -38,6 +38,7 @@ def test_every_command_is_listed_and_exists(capsys: pytest.CaptureFixture[str]) 
     assert max(map(len, out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [[sys.executable, "-m", "chesspg"], [str(SCRIPT)]], ids=["module", "script"])
 def test_a_command_runs_as_by_its_own_name(start: list[str]) -> None:
     line = ["match", "random", "random", "--games", "2", "--openings", "random:2"]
@@ -77,6 +78,7 @@ def test_version() -> None:
     assert re.fullmatch(r"chesspg \d+\.\d+\.\d+\S*\n", run(sys.executable, "-m", "chesspg", "--version").stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.3, 1.5])
 def test_an_early_interrupt_of_the_script_is_one_line(seconds: float, tmp_path: Path) -> None:
     process = subprocess.Popen(

@@ -51,6 +51,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 def test_a_ladder_as_people_run_it(run: Path) -> None:
     command = [sys.executable, "-m", "chesspg.ladder", "random", "greedy", str(run), "--games", "100", "--within", "60"]
     done = subprocess.run([*command, "--json", "l.json", "--picture", "l.svg"], capture_output=True, text=True)

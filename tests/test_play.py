@@ -70,6 +70,7 @@ def person(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return Person(monkeypatch, capsys)
 
 
+@pytest.mark.slow
 def test_a_game_as_people_play_it_without_lightning(here: Path) -> None:
     """In a process of its own, which says at its end what it had imported."""
     code = "import sys; from chesspg.play import main; main(sys.argv[1:]); "

@@ -167,6 +167,7 @@ def test_a_full_disk_before_the_first_checkpoint(
     )
 
 
+@pytest.mark.slow
 def test_a_limit_of_time_ends_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = "games.pgn --recipe small.yaml --shards shards --batch 64 --max-time 00:00:00:01 --run run"
     assert pretrain(command) == 0

@@ -20,7 +20,10 @@ from chesspg.policy.policy import Policy
 from chesspg.training.checkpoints import read_checkpoint
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -126,7 +129,7 @@ def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, f
     if "EvaluationMatch" in text:
         line += " --trainer.callbacks.init_args.games 2"
     if "kl_weight" in text:  # it stays near a policy that another run left
-        assert train(line.replace("--run run", "--run first") + " --model.kl_weight 0") == 0
+        assert train(line.replace("--run run", "--run first") + " --model.loss.kl_weight 0") == 0
         line += " --init first"
     assert train(line) == 0
     before, after = read_checkpoint(folder / "run/last.ckpt"), rollouts(folder / "run")

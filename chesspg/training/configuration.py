@@ -110,12 +110,12 @@ def check(config: Any) -> None:
     devices = tree["trainer"]["devices"]
     if isinstance(devices, str) and re.fullmatch(r"-?[0-9]+", devices):
         tree["trainer"]["devices"] = int(devices)
-    for section, cls in SECTIONS.items():
-        _check_numbers(f"--{section}.", cls, tree[section])
     for group, cls in GROUPS.items():
         options = tree["model"][group.removeprefix("model.")]
         if isinstance(options, dict):  # else a function of the user's own
             _check_numbers(f"--{group}.", cls, options)
+    for section, cls in SECTIONS.items():  # after the groups, whose fields are named more exactly
+        _check_numbers(f"--{section}.", cls, tree[section])
     for name, kind in KINDS.items():
         spec = config.get(name)
         path = spec.get("class_path") if isinstance(spec, Namespace) else None

@@ -376,11 +376,6 @@ def _check_batch(batch: Any) -> None:
         raise TypeError(
             f"PolicyGradient learns from batches of SelfPlay, got a {type(batch).__name__} as training data"
         )
-    if not isinstance(batch.games, int):
-        raise TypeError(
-            "PolicyGradient got batches of SelfPlay that a DataLoader has stacked; DataLoader(batch_size=None) leaves "
-            "them as they are"
-        )
 
 
 def _checked(options: Any) -> Any:

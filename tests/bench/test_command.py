@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.Jsonar
 SMALL = ["--games", "4", "--config", "small.yaml", "--data.games", "8"]
 
 
+@pytest.mark.slow
 def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main([*SMALL, "--json", "bench.json"]) == 0
     figures = json.loads((folder / "bench.json").read_text())
@@ -44,6 +45,7 @@ def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFi
     assert sorted(path.name for path in folder.iterdir()) == ["bench.json", "small.yaml"]  # no run is left behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", [{"avx512_bf16": True}, {}])
 def test_both_precisions_where_there_are_instructions_for_both(
     folder: Path, units: dict[str, bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -71,6 +71,7 @@ def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) 
     check(game, **known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "game",
     [TicTacToe(), Nim(), ConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
@@ -530,6 +531,7 @@ def test_a_fault_in_a_rare_ending_is_found(game: type[Game], said: str) -> None:
         check(game())
 
 
+@pytest.mark.slow
 def test_the_check_says_what_it_has_not_met() -> None:
     class Rare(TicTacToe):
         reasons = (*TicTacToe.reasons, "a meteor", "another")
@@ -559,6 +561,7 @@ def test_an_error_of_a_game_is_told_with_its_place_and_without_a_second_tracebac
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.slow
 def test_what_a_game_was_built_with_must_be_in_its_init_args() -> None:
     class Forgetful(Hex):
         @property

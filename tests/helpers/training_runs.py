@@ -20,7 +20,7 @@ model:
   network:
     class_path: chesspg.policy.networks.ResidualNet
     init_args: {channels: 8, blocks: 1}
-  baseline: leave_one_out
+  advantages: {baseline: leave_one_out}
 data:
   game: {class_path: chesspg.games.chess.Chess, init_args: {backend: python-chess}}
   games: 32

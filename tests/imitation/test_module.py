@@ -134,6 +134,7 @@ def test_a_pass_ends_where_it_ends_however_many_validations_it_has(paths: list[P
     assert len(RecordedGames(paths).train_dataloader()) == UPDATES
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_games_show(
     policy: Policy, paths: list[Path], trainer: Callable[..., pl.Trainer], capsys: pytest.CaptureFixture[str]
 ) -> None:

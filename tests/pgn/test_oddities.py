@@ -42,6 +42,7 @@ def by_python_chess(text: str) -> Iterator[Read]:
         yield game.board().fen(), moves, oddities.OUTCOMES[game.headers["Result"]], game.headers["Event"]
 
 
+@pytest.mark.slow
 def test_files_with_every_oddity(tmp_path: Path) -> None:
     known = 0
     for seed in range(FILES):
@@ -55,6 +56,7 @@ def test_files_with_every_oddity(tmp_path: Path) -> None:
     assert known > FILES / 2
 
 
+@pytest.mark.slow
 def test_many_at_once_are_replayed_as_one_by_one(tmp_path: Path) -> None:
     archived, expected = [], []
     for seed in range(FILES):

@@ -156,6 +156,7 @@ def test_a_thousand_nodes_without_a_limit(fake: Fake) -> None:
     assert fake.told("go") == ["go nodes 1000"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "why"),
     [
@@ -180,6 +181,7 @@ def test_what_goes_wrong_costs_one_game(fake: Fake, mode: str, why: str, concurr
     assert len(fake.pids()) == concurrency + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "why"),
     [("crash", "died unexpectedly (exit code: 3)"), ("hang", "did not answer within 3 s"), ("well", "")],
@@ -232,6 +234,7 @@ def test_an_engine_killed_in_mid_game_and_gone_for_good(fake: Fake) -> None:
     assert "could not be started again" in rollout.forfeits[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "why"),
     [
@@ -341,6 +344,7 @@ def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
         assert len(set(answer().index[3:].tolist())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the engine is a shell script")
 @pytest.mark.timeout(120)
 def test_closing_while_an_engine_starts_again_comes_to_an_end(tmp_path: Path) -> None:

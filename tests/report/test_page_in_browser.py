@@ -14,6 +14,8 @@ import pytest
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.report import __main__ as report
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Request
 

@@ -20,7 +20,10 @@ from studies.estimators import running
 from studies.estimators.plan import Trial
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 SMALL = ["--tasks", "tic_tac_toe", "--seeds", "1", "--games", "8", "--rollouts", "3", "--folder", "runs"]
 BOTH = [*SMALL, "--estimators", "plain", "clipped"]

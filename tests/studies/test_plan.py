@@ -26,6 +26,7 @@ def weights(task: str, estimator: str, folder: Path) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in built.model.parameters()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_every_estimator_can_be_run_and_starts_from_the_same_weights(task: str, tmp_path: Path) -> None:
     plain = weights(task, PLAIN, tmp_path)

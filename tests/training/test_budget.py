@@ -21,7 +21,7 @@ class Lengths(pl.Callback):
     def __init__(self) -> None:
         self.plies: list[int] = []
 
-    def on_rollout(self, rollout: Rollout) -> None:
+    def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
         self.plies.append(int(rollout.length.sum()))
 
 

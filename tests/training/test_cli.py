@@ -20,6 +20,7 @@ from chesspg.training.checkpoints import read_checkpoint
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
+LEAVE_ONE_OUT = "--model.advantages.baseline leave_one_out --model.advantages.gae_lambda null"
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -27,7 +28,8 @@ def test_any_field_can_be_overridden(folder: Path) -> None:
     line = (
         "--config small.yaml --run run --trainer.max_epochs 1 --seed_everything 11 "
         "--model.network chesspg.policy.networks.MLP --model.network.init_args.hidden [5,6] "
-        "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.baseline none --model.gae_lambda null "
+        "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 "
+        "--model.advantages.baseline none --model.advantages.gae_lambda null "
         '--data.starts ["x2/1o1/3 x","3/3/2x o"] --data.passes 1 --data.updates 1'
     )
     assert train(line) == 0
@@ -45,8 +47,10 @@ def test_print_config_is_complete(short: str, folder: Path, capsys: pytest.Captu
     printed = yaml.safe_load(capsys.readouterr().out)
     assert printed["seed_everything"] == 1
     assert printed["data"]["games"] == 7
-    assert printed["model"]["network"]["class_path"] == "chesspg.policy.networks.MLP"
-    assert {"gae_lambda", "standardise", "clip", "lr_scheduler", "temperature"} <= printed["model"].keys()
+    assert printed["model"]["network"]["class_path"] == "chesspg.MLP"
+    assert {"advantages", "loss", "lr_scheduler", "temperature"} <= printed["model"].keys()
+    assert {"baseline", "gae_lambda", "normalize"} <= printed["model"]["advantages"].keys()
+    assert {"clip", "average", "entropy_weight", "value_weight", "kl_weight"} <= printed["model"]["loss"].keys()
     assert {"updates", "passes", "max_plies", "starts", "material_weight"} <= printed["data"].keys()
     assert {"max_epochs", "gradient_clip_val", "precision", "strategy", "devices"} <= printed["trainer"].keys()
     assert list(folder.iterdir()) == [folder / "small.yaml"]
@@ -57,11 +61,12 @@ def test_help_is_complete(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         main(["--help-all"])
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for field in ("--resume", "--run", "--config", "--model.baseline", "--model.clip", "--data.games", "--data.starts",
-                  "--trainer.max_time", "--trainer.accumulate_grad_batches", "--print_config"):  # fmt: skip
+    for field in ("--resume", "--run", "--config", "--model.advantages", "--model.loss.clip", "--data.games",
+                  "--data.starts", "--trainer.max_time", "--trainer.accumulate_grad_batches",
+                  "--print_config"):  # fmt: skip
         assert field in text, field
-    assert "generalised advantages with the value baseline" in text  # the docstrings are the help
-    assert "the ply cap" in text
+    assert "ε of the clipped ratio (PPO)" in text  # the docstrings are the help
+    assert "The ply cap" in text
     assert list(folder.iterdir()) == [folder / "small.yaml"]
 
 
@@ -83,17 +88,19 @@ def test_starts_that_are_drawn(folder: Path) -> None:
     assert train("--resume run --trainer.max_epochs 2") == 0
 
 
+@pytest.mark.slow
 def test_starts_that_are_drawn_for_several_games_have_others_alike(folder: Path) -> None:
-    line = "--config small.yaml --run run --trainer.max_epochs 1 --model.baseline leave_one_out --model.gae_lambda null"
+    line = f"--config small.yaml --run run --trainer.max_epochs 1 {LEAVE_ONE_OUT}"
     armies = '{"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}'
     assert train(f"{line} --data.game chesspg.games.chess.Chess --data.max_plies 3 --data.starts '{armies}'") == 0
 
 
+@pytest.mark.slow
 def test_init_starts_from_a_policy_and_a_resumed_run_needs_no_more_than_its_folder(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train("--config small.yaml --run teacher --trainer.max_epochs 1")
-    line = "--config small.yaml --model.kl_weight 0.1 --init teacher"
+    line = "--config small.yaml --model.loss.kl_weight 0.1 --init teacher"
     train(f"{line} --run whole")
     weights = load_file(folder / "teacher/last.safetensors")
     assert all(
@@ -123,15 +130,16 @@ def test_the_advice_for_another_network_makes_the_same_command_work(
     assert train(f"--config small_chess.yaml {few} --run teacher") == 0
     capsys.readouterr()
     mlp = "--model.network chesspg.policy.networks.MLP --model.network.init_args.value true"
-    line = f"--config small_chess.yaml {few} {mlp} --model.baseline {value} --init teacher --run run"
+    line = f"--config small_chess.yaml {few} {mlp} --model.advantages.baseline {value} --init teacher --run run"
     assert train(line) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: teacher: its network is ResidualNet, the training's is MLP; add --model.network")
     assert "--model.network.init_args.channels 8 --model.network.init_args.blocks 1" in error
-    assert ("--model.baseline running_mean" in error) == (value == "value")
+    assert ("--model.advantages.baseline running_mean" in error) == (value == "value")
     assert train(f"{line} {error.partition('; add ')[2]}") == 0
 
 
+@pytest.mark.slow
 def test_a_users_logger_gets_the_configuration_beside_metrics_csv(folder: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 2 --trainer.logger own_parts.Kept") == 0
     kept = yaml.safe_load((folder / "run/config.yaml").read_text())
@@ -171,27 +179,25 @@ BAD = {
                       "'8/8/8/8/8/8/8/7k w - - 0 1'"),
     "unreadable start": ('--data.starts ["xo/ox"]', "'xo/ox'"),
     "no start": ("--data.starts []", "starts must name at least one position"),
-    "one game without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 1", "two games"),
-    "starts without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 3 "
-                              "--data.opponents null "
+    "one game without others": (f"{LEAVE_ONE_OUT} --data.games 1", "two games"),
+    "starts without others": (f"{LEAVE_ONE_OUT} --data.games 3 --data.opponents null "
                               '--data.starts ["3/3/3 x","3/3/2x o"]', "1 of 2 groups"),
-    "opponents without others": ("--model.baseline leave_one_out --model.gae_lambda null --data.games 10",
-                                 "2 of 6 groups"),
-    "starts that never come again": ("--model.baseline leave_one_out --model.gae_lambda null "
-                                     "--data.starts own_parts.Drawn", "leave_one_out"),
+    "opponents without others": (f"{LEAVE_ONE_OUT} --data.games 10", "2 of 6 groups"),
+    "starts that never come again": (f"{LEAVE_ONE_OUT} --data.starts own_parts.Drawn", "leave_one_out"),
     "no policy to start from": ("--init nowhere", "nowhere"),
-    "nothing to stay near": ("--model.kl_weight 0.1", "there is no init"),
+    "nothing to stay near": ("--model.loss.kl_weight 0.1", "there is no init"),
     "unknown opponent in the pool": ("--data.opponents.players '{kasparov: 0.1}'", "unknown player 'kasparov'"),
     "more games than all": ("--data.opponents.players '{random: 0.8}'", "0.8 (random) + 0.3 (earlier policies)"),
     "no room in the pool": ("--data.opponents.size 0", "size must be between 1 and 1,024, got 0"),
-    "gae without a value baseline": ("--model.baseline none", "gae_lambda needs the value baseline"),
+    "gae without a value baseline": ("--model.advantages.baseline none", "gae_lambda needs the value baseline"),
     "value without a value head": ("--model.network.init_args.value false", "value head"),
-    "reuse without a ratio": ("--model.clip null", "model.clip"),
+    "reuse without a ratio": ("--model.loss.clip null", "model.loss.clip"),
     "half of everything": ("--trainer.precision bf16-true", "bf16-true"),
-    "an end inside a rollout": ("--data.updates 4 --model.clip 0.2 --trainer.max_steps 6", "max_steps 6"),
+    "an end inside a rollout": ("--data.updates 4 --model.loss.clip 0.2 --trainer.max_steps 6", "max_steps 6"),
     "a start that is over": ('--data.starts ["xxx/oo1/3 o"]', "'xxx/oo1/3 o'"),
-    "clipping to nothing": ("--model.clip -1", "--model.clip must be above 0 and at most 1,000, got -1"),
-    "more than all of what follows": ("--model.gae_lambda 1.5", "--model.gae_lambda must be between 0 and 1, got 1.5"),
+    "clipping to nothing": ("--model.loss.clip -1", "--model.loss.clip must be above 0 and at most 1,000, got -1"),
+    "more than all of what follows": ("--model.advantages.gae_lambda 1.5",
+                                      "--model.advantages.gae_lambda must be between 0 and 1, got 1.5"),
     "temperature 0": ("--model.temperature 0", "--model.temperature must be between 0.01 and 100, got 0"),
     "negative learning rate": ("--model.optimizer.init_args.lr -1", "-1"),
     "a schedule by a metric": ("--model.lr_scheduler torch.optim.lr_scheduler.ReduceLROnPlateau", "ReduceLROnPlateau"),
@@ -275,7 +281,7 @@ BAD = {
     "a folder that can't be made": ("--run /proc/foo", "--run: the folder /proc/foo can't be made: No such file"),
     "a device for a folder": ("--run /dev/null", "--run must name a folder to make, got /dev/null"),
     "a typo": ("--data.gmaes 12", "unknown option --data.gmaes; did you mean --data.games?"),
-    "a typo of a part": ("--modle.clip 1", "unknown option --modle.clip; did you mean --model.clip?"),
+    "a typo of a part": ("--modle.clip 1", "unknown option --modle.clip; did you mean --model.loss.clip?"),
     "a typo in a class": ("--model.network.hiddne [3]", "unknown argument hiddne; did you mean hidden?"),
     "a typo in a callback": ("--trainer.callbacks.gmaes 3",
                              "--trainer.callbacks: unknown argument gmaes; did you mean games?"),
@@ -291,9 +297,11 @@ BAD = {
     "a library that is not there": ("--trainer.strategy deepspeed", "deepspeed"),
     "a temperature too low": ("--model.temperature 1e-300",
                               "--model.temperature must be between 0.01 and 100, got 1e-300"),
-    "a huge bonus": ("--model.entropy_weight 1e300", "--model.entropy_weight must be between 0 and 1,000, got 1e+300"),
-    "a negative value weight": ("--model.value_weight -1", "--model.value_weight must be between 0 and 1,000, got -1"),
-    "clipping by nan": ("--model.clip .nan", "--model.clip must be above 0 and at most 1,000, got nan"),
+    "a huge bonus": ("--model.loss.entropy_weight 1e300",
+                     "--model.loss.entropy_weight must be between 0 and 1,000, got 1e+300"),
+    "a negative value weight": ("--model.loss.value_weight -1",
+                                "--model.loss.value_weight must be between 0 and 1,000, got -1"),
+    "clipping by nan": ("--model.loss.clip .nan", "--model.loss.clip must be above 0 and at most 1,000, got nan"),
     "material of nan": ("--data.material_weight .nan", "--data.material_weight must be between -1 and 1, got nan"),
     "a share of nan": ("--data.opponents.share .nan",
                        "--data.opponents.init_args.share must be between 0 and 1, got nan"),
@@ -327,7 +335,7 @@ BAD = {
         "--trainer.callbacks '[{class_path: chesspg.EvaluationMatch, init_args: {games: 2, every_n_rollouts: 2}}, "
         "{class_path: pytorch_lightning.callbacks.EarlyStopping, init_args: {monitor: score/random}}]'",
         "EarlyStopping monitors 'score/random' but would look more often"),
-    "no such baseline": ("--model.baseline leave-one-out", "--model.baseline"),
+    "no such baseline": ("--model.advantages.baseline leave-one-out", "--model.advantages.baseline"),
     "more than policy files hold": ("--trainer.precision 64-true", "must be 32-true or bf16-mixed, got 64-true"),
 }  # fmt: skip
 
@@ -368,6 +376,7 @@ def test_bad_input_is_one_line(case: str, folder: Path, capsys: pytest.CaptureFi
     assert sorted(path.name for path in folder.iterdir()) == names
 
 
+@pytest.mark.slow
 def test_bad_input_to_the_real_command(folder: Path, start: Start) -> None:
     out, error, code = end_of(start("--config", "tic_tac_toe", "--model.temperature", "0"))
     assert (out, code) == ("", 2)

@@ -276,6 +276,7 @@ def test_a_match_ends_when_the_answer_is_clear(
     assert script.played == games
 
 
+@pytest.mark.slow
 def test_the_rating_is_the_performance_against_rated_players(
     matches: Matches, monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
@@ -433,7 +434,7 @@ def test_sample_games(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) 
     class Keep(pl.Callback):
         rollouts: list[Rollout] = []  # noqa: RUF012  # one test's
 
-        def on_rollout(self, rollout: Rollout) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
             self.rollouts.append(rollout)
 
     game, keep = Chess(backend="python-chess"), Keep()

@@ -86,7 +86,7 @@ def test_no_bar_in_a_file(trainer: MakeTrainer, module: MakeModule) -> None:
 
 def test_the_bar_ends_with_an_error(trainer: MakeTrainer, module: MakeModule) -> None:
     class Break(pl.Callback):
-        def on_rollout(self, rollout: Rollout) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
             raise RuntimeError("broken")
 
     progress, text = bar(force_terminal=True)

@@ -26,12 +26,15 @@ from training_runs import (
 )
 
 from chesspg.arena.default_player import newest_run
-from chesspg.learning import estimators
+from chesspg.learning import losses
 from chesspg.policy import files
 from chesspg.training.checkpoints import AtomicCheckpointIO, read_checkpoint
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -66,7 +69,10 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
 
 @pytest.mark.parametrize("baseline", ["running_mean", "leave_one_out"])
 def test_a_resumed_run_goes_on_with_its_baseline(baseline: str, folder: Path) -> None:
-    line = f"--config small.yaml --model.baseline {baseline} --model.gae_lambda null --model.standardise true"
+    line = (
+        f"--config small.yaml --model.advantages.baseline {baseline} --model.advantages.gae_lambda null "
+        "--model.advantages.normalize true"
+    )
     assert train(f"{line} --run parts --trainer.max_epochs 1") == 0
     for rollouts_in_all in (2, 4):
         assert train(f"--resume parts --trainer.max_epochs {rollouts_in_all}") == 0
@@ -79,7 +85,7 @@ def test_resume_from_before_the_first_update(folder: Path, monkeypatch: pytest.M
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(estimators, "clipped_ratio_loss", no_power)  # in the first rollout's first update
+        patch.setattr(losses, "clipped_ratio_loss", no_power)  # in the first rollout's first update
         with pytest.raises(RuntimeError, match="power cut"):
             train("--config small.yaml --run cut")
     saved = read_checkpoint(folder / "cut/last.ckpt")
@@ -162,8 +168,8 @@ def test_resume_of_a_run_whose_time_is_spent(folder: Path, capsys: pytest.Captur
 def test_what_is_changed_as_a_run_goes_on_stays_so(folder: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 1") == 0
     own = yaml.safe_load((folder / "run/config.yaml").read_text())
-    assert train("--resume run --trainer.max_epochs 2 --model.entropy_weight 0.125") == 0
-    own["trainer"]["max_epochs"], own["model"]["entropy_weight"] = 2, 0.125
+    assert train("--resume run --trainer.max_epochs 2 --model.loss.entropy_weight 0.125") == 0
+    own["trainer"]["max_epochs"], own["model"]["loss"]["entropy_weight"] = 2, 0.125
     assert yaml.safe_load((folder / "run/config.yaml").read_text()) == own
     assert train("--resume run --trainer.max_epochs 3") == 0
     own["trainer"]["max_epochs"] = 3
@@ -255,6 +261,6 @@ def test_a_kill_within_the_first_checkpoint_leaves_it_without_its_policy(
     with monkeypatch.context() as patch:
         patch.setattr(files, "write", no_power)  # of a policy file
         with pytest.raises(RuntimeError, match="power cut"):
-            train("--config small.yaml --run cut --data.opponents null --model.kl_weight 0")
+            train("--config small.yaml --run cut --data.opponents null --model.loss.kl_weight 0")
     assert (folder / "cut/last.ckpt").is_file()
     assert train("--resume cut") == 0

@@ -20,11 +20,14 @@ import torch
 from tensorboard.summary.writer.record_writer import RecordWriter
 from training_runs import assert_same_weights, end_of, metrics, rollouts, train, wait_for
 
-from chesspg.learning import estimators
+from chesspg.learning import losses
 from chesspg.training.checkpoints import read_checkpoint
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -172,8 +175,8 @@ def test_a_run_whose_folder_is_taken_away_ends_with_one_line(
         return clipped(*arguments)
 
     take, said = GONE[case]
-    clipped, calls = estimators.clipped_ratio_loss, 0
-    monkeypatch.setattr(estimators, "clipped_ratio_loss", take_away_in_the_third_rollout)
+    clipped, calls = losses.clipped_ratio_loss, 0
+    monkeypatch.setattr(losses, "clipped_ratio_loss", take_away_in_the_third_rollout)
     assert train("--config small.yaml --run run") == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {said}")
@@ -193,9 +196,9 @@ def test_a_nan_stops_the_run_and_spares_the_checkpoint(
         calls += 1
         return clipped(*arguments) * (float("nan") if calls > 2 * 12 else 1)  # 2 passes × 3 updates × 2 micro-batches
 
-    clipped = estimators.clipped_ratio_loss
+    clipped = losses.clipped_ratio_loss
     with monkeypatch.context() as patch:
-        patch.setattr(estimators, "clipped_ratio_loss", nan_in_the_third_rollout)
+        patch.setattr(losses, "clipped_ratio_loss", nan_in_the_third_rollout)
         assert train("--config small.yaml --run run") == 1
     error = capsys.readouterr().err
     assert error.startswith("error: the gradient is nan in rollout 3; nothing was stepped")

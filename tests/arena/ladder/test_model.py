@@ -246,6 +246,7 @@ def test_a_newcomer_s_interval_includes_those_of_its_opponents() -> None:
     )  # the score test is not linear
 
 
+@pytest.mark.slow
 def test_the_truth_of_newcomers_lies_inside_too() -> None:
     """Against ratings that are themselves estimated; to take them as exact would promise too much."""
     rng = np.random.default_rng(3)

@@ -36,6 +36,7 @@ def boards(draw: st.DrawFn) -> chess.Board:
     return board
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(boards())
 def test_every_legal_move_comes_back(board: chess.Board) -> None:
