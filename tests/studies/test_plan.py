@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from chesspg.arena.ladder.model import shipped
-from chesspg.training.cli import RunCLI
+from chesspg.training.train_cli import TrainCLI
 from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, fields
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.Jsonar
 
 def weights(task: str, estimator: str, folder: Path) -> torch.Tensor:
     wanted = {**fields(task, estimator), "seed_everything": 4}
-    built = RunCLI.build([*arguments(task, wanted), "--run", str(folder / f"{task}-{estimator}")])
+    built = TrainCLI.build([*arguments(task, wanted), "--run", str(folder / f"{task}-{estimator}")])
     assert built.datamodule.seed == 4
     return torch.cat([p.detach().flatten() for p in built.model.parameters()])
 

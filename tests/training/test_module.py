@@ -1,4 +1,4 @@
-"""PolicyGradient in Lightning's hands: micro-batches, clipping, precision, on-policy games, what is logged."""
+"""PolicyGradient in Lightning's hands: micro-batches, clipping, on-policy games, what is logged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ from chesspg.selfplay.rollout import Rollout
 from chesspg.training.batches import Batch
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import NotFinite, PolicyGradient
-from chesspg.training.precision import fastest_precision
 
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]
@@ -159,26 +158,6 @@ def test_the_schedule_follows_rollouts(trainer: MakeTrainer, module: MakeModule)
 
 
 # --- Strictly on-policy ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("units", "precision"),
-    [
-        ({"amx_bf16": True}, "bf16-mixed"),  # Sapphire Rapids
-        ({"avx512_bf16": True, "amx_bf16": False}, "bf16-mixed"),  # Zen 4, Zen 5, Cooper Lake
-        ({"amx_int8": True, "amx_bf16": False, "avx512_bf16": False}, "32-true"),
-        ({}, "32-true"),
-    ],
-)
-def test_the_fastest_precision_is_bf16_only_where_there_are_units_for_it(
-    units: dict[str, bool], precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
-    assert fastest_precision() == fastest_precision("cpu") == precision
-    assert fastest_precision("mps") == "32-true"
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert fastest_precision() == "32-true"
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
