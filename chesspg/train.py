@@ -54,15 +54,16 @@ docs/recipes.md says how the recipes came about, docs/metrics.md what is logged.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train; the exit code is that of `chesspg.training.run.train`."""
+    """Train; the exit code is that of `chesspg.training.run.run`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(arguments):
         print(DESCRIPTION.format(recipes="\n".join(_recipes())), end="")
         return 0
     with waiting("loading PyTorch and Lightning …"):
-        from chesspg.training.run import train  # takes seconds
+        from chesspg.training.run import run as train  # takes seconds
+        from chesspg.training.train_cli import TrainCLI
 
-    return train(arguments)
+    return train(TrainCLI, arguments)
 
 
 def _recipes() -> list[str]:

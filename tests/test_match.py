@@ -34,6 +34,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
     pgn.touch()  # as of mktemp
@@ -235,6 +236,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     monkeypatch.setattr(match, "play_in_parts", stopped)
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_once_overwrites_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

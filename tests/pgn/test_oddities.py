@@ -72,7 +72,7 @@ def test_many_at_once_are_replayed_as_one_by_one(tmp_path: Path) -> None:
     boards = [chess.Board(fen(one.start)) for one in archived]
     broken: list[Any] = []
     for ply in replay(Chess(), archived, lambda *what: broken.append(what)):
-        for row, action in zip(ply.rows.tolist(), ply.seen.legal.take(ply.choice).tolist(), strict=True):
+        for row, action in zip(ply.game.tolist(), ply.legal.take(ply.choice).tolist(), strict=True):
             boards[row].push(encoding.action_to_move(int(action), boards[row]))
     assert broken == []
     over = [board.is_game_over(claim_draw=False) or board.is_repetition(3) for board in boards]

@@ -194,6 +194,7 @@ def test_boards_and_fens_come_out() -> None:
         fast.moves(2)
 
 
+@pytest.mark.slow
 def test_a_long_history_is_let_go_of() -> None:
     games = BitboardGames.fresh(1)
     for _ in range(100_000):
