@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import torch
+from chesspg.imitation.run import Pretraining, Progress
 from safetensors.torch import load_file
 
 from chesspg.arena.generation import append, generate, varied_openings
 from chesspg.games.chess import Chess
 from chesspg.imitation.module import Imitation
-from chesspg.imitation.run import Pretraining, Progress
 from chesspg.imitation.shards import Shards
 from chesspg.players.player import Greedy, Random
 from chesspg.policy import files
