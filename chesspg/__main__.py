@@ -7,6 +7,7 @@ import runpy
 import sys
 from collections.abc import Sequence
 
+from chesspg import __version__
 from chesspg.terminal.command import fail, run
 
 COMMANDS = {
@@ -18,9 +19,9 @@ COMMANDS = {
     "uci": "let a policy play in any chess program",
     "pretrain": "learn to imitate the games of PGN files first",
     "generate": "play games between any players and keep them as PGN",
-    "estimators": "compare estimators of the policy gradient",
     "bench": "measure where the time goes",
 }
+MOVED = {"estimators": "a study since version 0.2: run `python -m studies.estimators` in a clone of the repository"}
 USAGE = f"""\
 usage: chesspg COMMAND [OPTION …]
 
@@ -41,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE, end="")
         return 0
     if arguments[0] == "--version":
-        from importlib.metadata import version  # takes 30 ms
-
-        print(f"chesspg {version('chesspg')}")
+        print(f"chesspg {__version__}")
         return 0
     name, *rest = arguments
+    if name in MOVED:
+        fail(f"{name} is {MOVED[name]}")
     if name not in COMMANDS:
         meant = difflib.get_close_matches(name, COMMANDS, 1)
         hint = f"did you mean {meant[0]}? " if meant else ""

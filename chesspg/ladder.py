@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from chesspg.arena.ladder import newcomers, standings
-from chesspg.arena.ladder.model import INTERVAL, Rating
-from chesspg.arena.ladder.picture import AXES, Point, is_picture, svg
-from chesspg.arena.ladder.results import Book, Entry, entry, expand, policy_path, results_path
+from chesspg.arena.ladder.entries import Entry, entry, expand, policy_path
+from chesspg.arena.ladder.pairings import Rating
+from chesspg.arena.ladder.picture import AXES, is_ladder_picture, points, svg
+from chesspg.arena.ladder.printing import print_ladder
+from chesspg.arena.ladder.results import Results, results_path
 from chesspg.arena.matches import Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
+from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.storage import runs
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, check_writable
+from chesspg.storage.pictures import check_matplotlib
 from chesspg.terminal import numbers
-from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, wrapped
+from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run
 from chesspg.terminal.progress import progress
 
 DESCRIPTION = f"""\
@@ -49,293 +51,168 @@ another rating.
 """
 UNCONNECTED = "no games connect these players with the ladder that ships"
 WIDTH = 120  # columns of what is printed into a file or pipe
-CROSS = 16  # most players of a crosstable; a wider one fits no terminal, the JSON has it
-GAP = 2  # columns between two of a table
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for, known to be possible."""
+
+    given: argparse.Namespace
+    players: list[str]
+    game: Game
+    results: Results
+    ships: dict[str, Rating]  # with --fixed whom the newcomers may meet, by name, else empty
+
+    @property
+    def openings(self) -> str:
+        return str(self.results.conditions["openings"])
+
+    def next_match(self, entries: Sequence[Entry]) -> tuple[str, str, int] | None:
+        """The keys of the two who meet next, or of one and the name of another, and for how many games."""
+        with one_line_errors():
+            self.results.refresh()  # another ladder may be adding to the same file
+        games, within = self.given.games, self.given.within
+        if self.ships:
+            return newcomers.next_match(self.results, entries, self.ships, games, within)
+        return standings.next_match(self.results, entries, games, within, self._fixed(entries))
+
+    def table(self, entries: Sequence[Entry]) -> dict[str, Any]:
+        """The whole ladder, for JSON."""
+        if self.ships:
+            return newcomers.standings(self.results, entries, self.ships, self.given.json)
+        return standings.standings(self.results, entries, self._fixed(entries)) | {"seed": self.given.seed}
+
+    def _fixed(self, entries: Sequence[Entry]) -> dict[str, Rating]:
+        """Whose ratings stay, by key: also of players in the file, to which another ladder may be adding."""
+        return {} if self.given.own_scale else newcomers.fixed_ratings(self.results, entries)
+
+
+class Seats:
+    """Players by key, each opened when it is first needed, all closed with the stack."""
+
+    def __init__(self, stack: ExitStack, game: Game, concurrency: int) -> None:
+        self._stack = stack
+        self._game = game
+        self._concurrency = concurrency
+        self._seated: dict[str, tuple[Entry, Player]] = {}
+
+    def open(self, text: str) -> tuple[Entry, Player]:
+        with one_line_errors():
+            players = roster.players([text], self._game, concurrency=self._concurrency)
+            (player,) = self._stack.enter_context(players)
+            one = entry(text, player)
+        self._seated[one.key] = one, player
+        return one, player
+
+    def find(self, key: str) -> tuple[Entry, Player]:
+        """The player of this key, or who is named so: an engine of the ladder that ships, which need not be there
+        until it is met.
+        """
+        if key not in self._seated:
+            self._seated[key] = self.open(key)
+        return self._seated[key]
+
+    @property
+    def entries(self) -> list[Entry]:
+        return list({one.key: one for one, _ in self._seated.values()}.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     with one_line_errors():
-        texts = expand(given.players, least=1 if given.fixed else 2)
-        game = roster.game_of(texts, given.imported)
-        results = given.results or results_path(runs.RUNS, game)
-        _check(given, texts, results)
-        openings = given.openings or f"random:{default_plies(game)}"
-        openings_from_string(openings, game, standings.CHUNK // 2, given.seed)
-        conditions = {"openings": openings, "max_plies": given.max_plies}
-        fixed = newcomers.opponents(texts, game, conditions) if given.fixed else {}
-        if fixed:
-            newcomers.base(given.json, texts)  # before the work: what else the file may hold
-        results.parent.mkdir(parents=True, exist_ok=True)
-        check_writable(results)
-        book = Book(results, game, conditions)
-    resumable = f"interrupted: {results} keeps what was played; the same command goes on"
+        plan = _plan(given)
+    resumable = f"interrupted: {plan.results.path} keeps what was played; the same command goes on"
     with polite_interrupt(resumable), ExitStack() as stack:
-
-        def seat(text: str) -> tuple[Entry, Player]:
-            with one_line_errors():
-                (player,) = stack.enter_context(roster.players([text], game, concurrency=given.concurrency))
-                return entry(text, player), player
-
-        seats = {one.key: (one, player) for one, player in map(seat, texts)}
-        entries = [one for one, _ in seats.values()]
-
-        def kept() -> dict[str, Rating]:
-            """Whose ratings stay, by key: of those in the book, to which another ladder may be adding, too."""
-            return {} if given.own_scale else newcomers.kept(book, entries)
-
+        seats = Seats(stack, plan.game, given.concurrency)
+        for text in plan.players:
+            seats.open(text)
+        asked = seats.entries
         bar = stack.enter_context(_progress())
-        task = bar.add_task("", total=None)
         with one_line_errors(Unplayable):
-            while True:
-                with one_line_errors():
-                    book.refresh()  # another ladder may be adding to the same file
-                if fixed:
-                    meeting = newcomers.choose(book, entries, fixed, given.games, given.within)
-                else:
-                    meeting = standings.choose(book, entries, given.games, given.within, kept())
-                if meeting is None:
-                    break
-                a, b, count = meeting
-                if b not in seats:  # of the ladder that ships, whose engines need not be there until they are met
-                    seats[b] = seat(b)
-                (first, one), (second, other) = seats[a], seats[b]
-                bar.reset(task, total=count, description=f"{first.player} – {second.player}", start=True)
-                with ExitStack() as claimed:
-                    with one_line_errors():
-                        seed = claimed.enter_context(book.claim(given.seed, first.key, second.key))
-                    some = openings_from_string(openings, game, count // 2, seed)
-                    (result,) = play_in_parts(
-                        game, one, other, some, seed=seed, max_plies=given.max_plies,
-                        on_ply=lambda done, plies: bar.update(task, completed=done),
-                    )  # fmt: skip
-                    with one_line_errors():
-                        book.add(first, second, seed, result)
+            while match := plan.next_match(asked):
+                _play(plan, seats, match, bar)
     with one_line_errors():
-        if fixed:
-            table = newcomers.standings(book, entries, fixed, given.json)
-        else:
-            table = standings.standings(book, entries, kept()) | {"seed": given.seed}
-        unrated = [row["player"] for row in table["players"] if row["rating"] is None]
-        if fixed and given.json and unrated:
-            raise ValueError(
-                f"without games, {', '.join(unrated)} can't be added to {given.json}, which is left as it is; "
-                f"--games must be at least 2, got {given.games}"
-            )
-        if given.json:
-            write_text(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
-        if given.picture:
-            write_text(given.picture, svg(_points(table, given.against), given.against, _scale(table)))
-    own = table["scale"] == standings.OWN
-    note = (newcomers.difference(game, conditions) or UNCONNECTED) if own and not given.own_scale else ""
-    others = [] if own else newcomers.other_versions([one for one, _ in seats.values()])
-    report(
-        Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH),
-        table,
-        {one.player for one in entries},
-        given.within,
-        note,
-        others,
-    )
+        table = plan.table(asked)
+        _write(given, table)
+    _print(plan, table, asked, seats)
     return 0
 
 
-def _check(given: argparse.Namespace, texts: Sequence[str], results: Path) -> None:
-    """Raise OSError or ValueError if the ladder or its picture would replace anything but an earlier one."""
+def _plan(given: argparse.Namespace) -> Plan:
+    """Raises OSError or ValueError for anything that can't be done."""
+    players = expand(given.players, least=1 if given.fixed else 2)
+    game = roster.game_of(players, given.imported)
+    path = given.results or results_path(runs.RUNS, game)
+    _check_files(given, players, path)
+    openings = given.openings or f"random:{default_plies(game)}"
+    openings_from_string(openings, game, standings.CHUNK // 2, given.seed)
+    conditions = {"openings": openings, "max_plies": given.max_plies}
+    ships = newcomers.opponents(players, game, conditions) if given.fixed else {}
+    if ships:
+        newcomers.base(given.json, players)  # before the work: what else the file may hold
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path)
+    return Plan(given, players, game, Results(path, game, conditions), ships)
+
+
+def _check_files(given: argparse.Namespace, players: Sequence[str], path: Path) -> None:
+    """Raise OSError or ValueError if the ladder or its picture can't be written or would replace anything else."""
     outputs = []
     if given.json:
         outputs.append(Output("--json", given.json, standings.is_ladder))
     if given.picture:
-        outputs.append(Output("--picture", given.picture, is_picture))
-    read = {f"player {text}": policy_path(text) for text in texts}
+        check_matplotlib("--picture")
+        outputs.append(Output("--picture", given.picture, is_ladder_picture))
+    read = {f"player {text}": policy_path(text) for text in players}
     openings = Path(given.openings) if given.openings else None
-    check_outputs(outputs, read | {"--openings": openings, "--results": results})
+    check_outputs(outputs, read | {"--openings": openings, "--results": path})
 
 
-def report(
-    console: Console,
-    table: dict[str, Any],
-    asked: Collection[str],
-    within: float,
-    note: str = "",
-    warnings: Sequence[str] = (),
-) -> None:
-    """Print a ladder.
-
-    Args:
-        console: Where to.
-        table: As of `standings.standings` or `newcomers.standings`.
-        asked: The players that were named, of whom it says against whom they were rated.
-        within: Half the width of an interval that is narrow enough.
-        note: Why the ladder that ships is of no use here.
-        warnings: Lines to be printed too.
-    """
-    players = table["players"]
-    shown = Table(box=None, pad_edge=False)
-    titles = ("", "player", "Elo", "95% interval", "games", "score", "drawn")
-    for title in titles:
-        if title == "player":
-            shown.add_column(title, overflow="fold")
-        else:
-            shown.add_column(title, justify="right", no_wrap=True)
-    rows = []
-    for rank, row in enumerate(players, 1):
-        known = row["rating"] is not None
-        interval = f"{row['low']:.0f} to {row['high']:.0f}" if known and row["high"] > row["low"] else ""
-        share = f"{row['draws'] / row['games']:.0%}" if row["games"] else ""
-        score = f"{row['score']:.1%}" if row["games"] else ""
-        elo = f"{row['rating']:.0f}" if known else "?"
-        rows.append((str(rank), row["player"], elo, interval, str(row["games"]), score, share))
-    others = [
-        max(len(cells[k]) for cells in (titles, *rows)) + GAP for k in range(len(titles)) if titles[k] != "player"
-    ]
-    room = console.width - sum(others)
-    for number, player, *figures in rows:
-        shown.add_row(number, Text(_broken(player, room)), *figures)
-    console.print(shown)
-    _crosstable(console, table)
-    console.print()
-    numbers_of = {row["player"]: str(rank) for rank, row in enumerate(players, 1)}
-
-    def show(line: str, style: str = "") -> None:
-        console.print(Text(wrapped(line, console.width) if console.is_terminal else line, style), soft_wrap=True)
-
-    for line in _explanations(table, asked, note, numbers_of):
-        show(line)
-    for line in [*warnings, *_warnings(table)]:
-        show(line, "yellow")
-    rated = [row for row in players if row["rating"] is not None and row["player"] in asked and row["against"]]
-    wide = [numbers_of[row["player"]] for row in rated if row["high"] - row["low"] > 2 * within]
-    if wide:
-        show(f"wider than ± {within:g}, which more --games may narrow: {_listed(wide)}", "dim")
+def _play(plan: Plan, seats: Seats, match: tuple[str, str, int], bar: Progress) -> None:
+    """Play one match and add it to the file."""
+    a, b, count = match
+    (first, one), (second, other) = seats.find(a), seats.find(b)
+    task = bar.add_task(f"{first.player} – {second.player}", total=count)
+    with ExitStack() as claimed:
+        with one_line_errors():
+            seed = claimed.enter_context(plan.results.claim(plan.given.seed, first.key, second.key))
+        openings = openings_from_string(plan.openings, plan.game, count // 2, seed)
+        (result,) = play_in_parts(
+            plan.game, one, other, openings, seed=seed, max_plies=plan.given.max_plies,
+            on_ply=lambda done, plies: bar.update(task, completed=done),
+        )  # fmt: skip
+        with one_line_errors():
+            plan.results.add(first, second, seed, result)
+    bar.remove_task(task)
 
 
-def _broken(name: str, width: int) -> str:
-    """A player's name in lines of at most `width` columns, each up to a slash or to where options begin."""
-    lines = [""]
-    for part in re.findall(r"[^/?&]*[/?&]?", name):
-        if lines[-1] and len(lines[-1]) + len(part) > width:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(lines)
-
-
-def _crosstable(console: Console, table: dict[str, Any]) -> None:
-    """Print the score of each two players who met, and of each player's games with anybody who is not in the table."""
-    players = table["players"]
-    met: dict[tuple[str, str], tuple[float, int]] = {}  # points and games
-    for row in table["meetings"]:
-        points = row["wins"] + row["draws"] / 2
-        met[row["a"], row["b"]] = points, row["games"]
-        met[row["b"], row["a"]] = row["games"] - points, row["games"]
-    lines = []
-    for row in players:
-        cells = [met.get((row["player"], column["player"]), (0.0, 0)) for column in players]
-        points, games = row["wins"] + row["draws"] / 2, row["games"]
-        # A row of the ladder that ships does not count its games with newcomers.
-        rest = max(games - sum(games for _, games in cells), 0)
-        lines.append([*cells, (points - sum(points for points, _ in cells), rest)])
-    unlisted = any(cells[-1][1] for cells in lines)
-    titles = ["", *(str(rank) for rank in range(1, len(players) + 1)), *["others"] * unlisted]
-
-    def shown(with_games: bool) -> list[list[str]]:
-        return [
-            [str(rank)]
-            + [
-                f"{100 * points / games:.0f}{f'/{games}' * with_games}" if games else "·"
-                for points, games in cells[: len(titles) - 1]
-            ]
-            for rank, cells in enumerate(lines, 1)
-        ]
-
-    def fits(rows: list[list[str]]) -> bool:
-        return sum(max(map(len, column)) + GAP for column in zip(titles, *rows, strict=True)) - GAP <= console.width
-
-    if not (met or unlisted) or len(players) > CROSS:
-        return
-    games = fits(shown(True))
-    if not fits(shown(games)):
-        return
-    note = " (others: earlier games with players who are not listed)" if unlisted else ""
-    console.print(f"\nscore of the row in %{' / number of games' * games}{note}:")
-    cross = Table(box=None, pad_edge=False)
-    for title in titles:
-        cross.add_column(title, justify="right", no_wrap=True)
-    for texts in shown(games):
-        cross.add_row(*texts)
-    console.print(cross)
-
-
-def _explanations(
-    table: dict[str, Any], asked: Collection[str], note: str, numbers_of: Mapping[str, str]
-) -> Iterator[str]:
-    """What the numbers of a table are: on which scale, against whom, and what an interval says.
-
-    Args:
-        table: The table.
-        asked: The players that were named.
-        note: Why the ladder that ships is of no use here.
-        numbers_of: The number of each player in the table; a player without one goes by name.
-    """
-    rows = [row for row in table["players"] if row["player"] in asked]
-    kept = [row["player"] for row in rows if row["against"] is None]
-    stay = f", where {_listed(kept)} keep{'s its rating' if len(kept) == 1 else ' their ratings'}" if kept else ""
-    yield f"{_scale(table)}{stay or (f' ({note})' if note else '')}."
-    yield INTERVAL
-    if len(kept) == len(rows):
-        yield "All of these players are on that ladder; --own-scale rates them by their games here."
-    for row in rows:
-        if row["against"] and row["rating"] is not None and row["player"] != table["anchor"]:
-            met = list(row["against"].items())
-            games = [
-                f"{numbers_of.get(name, name)} ({count:,}{' games' * (not k)})" for k, (name, count) in enumerate(met)
-            ]
-            yield f"{numbers_of[row['player']]} was rated against {_listed(games)}."
-    unlisted = dict.fromkeys(name for row in rows for name in row["against"] or () if name not in numbers_of)
-    if unlisted:
-        yield f"Earlier games with players who are not listed count too: {_listed(list(unlisted))}."
-
-
-def _scale(table: dict[str, Any]) -> str:
-    if table["scale"] == standings.SHIPPED:
-        return "Elo on the scale of the ladder that ships"
-    return f"Elo with {table['anchor']} at 0, on a scale of these games alone"
-
-
-def _warnings(table: dict[str, Any]) -> Iterator[str]:
-    for one in table["misfits"]:
-        alone = [
-            f"{found['rating']:.0f} ({found['low']:.0f} to {found['high']:.0f}) against {found['against']} alone"
-            for found in one["alone"]
-        ]
-        yield f"No single rating fits {one['player']}: it has {_listed(alone)}."
-    for a, b, c in table["cycles"]:
-        yield f"No ladder can show this: {a} beats {b} beats {c} beats {a}."
-    for row in table["players"]:
-        if row["forfeits"]:
-            yield f"{row['player']} forfeited {row['forfeits']} games."
+def _write(given: argparse.Namespace, table: dict[str, Any]) -> None:
     unrated = [row["player"] for row in table["players"] if row["rating"] is None]
-    if unrated:
-        whom = "anybody on the ladder that ships" if table["scale"] == standings.SHIPPED else table["anchor"]
-        yield f"No games connect these with {whom}, so they have no rating: {', '.join(unrated)}."
+    if given.fixed and given.json and unrated:
+        raise ValueError(
+            f"without games, {', '.join(unrated)} can't be added to {given.json}, which is left as it is; "
+            f"--games must be at least 2, got {given.games}"
+        )
+    if given.json:
+        write_text(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+    if given.picture:
+        picture = svg(points(table, given.against), given.against, standings.scale_name(table))
+        write_text(given.picture, picture)
 
 
-def _listed(words: Sequence[str]) -> str:
-    """`a`, `a and b` or `a, b and c`."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _points(table: dict[str, Any], against: str) -> list[Point]:
-    points = []
-    for row in table["players"]:
-        if row["rating"] is not None:
-            path = policy_path(row["player"])
-            rating = Rating(row["rating"], row["low"], row["high"])
-            fact = row["facts"].get(against)  # of a file from anywhere
-            known = type(fact) in (int, float) and 0 <= fact < 1e18
-            line = str(path.parent) if path else ""
-            points.append(Point(row["player"], rating, fact if known else None, line, tuple(row["against"] or ())))
-    return points
+def _print(plan: Plan, table: dict[str, Any], asked: Sequence[Entry], seats: Seats) -> None:
+    own = table["scale"] == standings.OWN
+    note = ""
+    if own and not plan.given.own_scale:
+        note = newcomers.difference(plan.game, plan.results.conditions) or UNCONNECTED
+    print_ladder(
+        Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH),
+        table,
+        {one.player for one in asked},
+        plan.given.within,
+        note,
+        [] if own else newcomers.other_versions(seats.entries),
+    )
 
 
 def _progress() -> Progress:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from chesspg.arena import elo
-from chesspg.arena.ladder.results import entry, policy_path
+from chesspg.arena.ladder.entries import entry, policy_path
 from chesspg.arena.match_file import is_match, load_match, save_match
 from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
 from chesspg.arena.openings import FORMS, openings_from_string, usual_openings

@@ -1,4 +1,4 @@
-"""Other libraries at the work of `rules.random_plies`: random legal moves, at each ply the library's observation."""
+"""Other libraries at the work of `rules.random_plies`: random legal moves, observing the position at each ply."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS = 2.0  # for each
 
 
 def _one_by_one(begin: Callable[[], Any], ply: Callable[[Any], bool]) -> float:
-    """Plies a second of one game after another: `ply` plays one, and says whether the game goes on."""
+    """Plies per second of one game after another: `ply` plays one, and returns whether the game goes on."""
     done, began = 0, time.perf_counter()
     while time.perf_counter() - began < SECONDS:
         game = begin()
@@ -96,7 +96,7 @@ def _pgx(games: int = 256) -> float:
     return done / (time.perf_counter() - began)
 
 
-# Plies a second. ModuleNotFoundError where the library is not installed; another version of it may raise anything.
+# Plies per second. ModuleNotFoundError where the library is not installed; another version of it may raise anything.
 MEASURES: dict[str, Callable[[], float]] = {
     "open_spiel": lambda: _open_spiel(lambda state: None),  # rules only
     "open_spiel_with_observation": lambda: _open_spiel(lambda state: state.observation_tensor()),

@@ -42,10 +42,8 @@ model:
   lr_scheduler:
     class_path: torch.optim.lr_scheduler.StepLR
     init_args: {step_size: 2, gamma: 0.7}
-  baseline: value
-  gae_lambda: 0.9
-  entropy_weight: 0.01
-  clip: 0.2
+  advantages: {baseline: value, gae_lambda: 0.9}
+  loss: {entropy_weight: 0.01, clip: 0.2}
 data:
   game: {class_path: chesspg.games.tic_tac_toe.TicTacToe}
   games: 32
@@ -60,6 +58,24 @@ trainer:
     - class_path: chesspg.training.evaluation.EvaluationMatch
       init_args: {opponents: [random, previous], games: 4, every_n_rollouts: 2}
 """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-numba",
+        action="store_true",
+        help="run as where numba is not installed, so that chess is played by python-chess",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--without-numba"):
+        sys.modules["numba"] = None  # type: ignore[assignment]  # `import numba` then raises ModuleNotFoundError
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Up to four workers for the whole suite; none for files named on the command line, which end before they start."""
+    return 0 if config.args_source is pytest.Config.ArgsSource.ARGS else min(4, os.cpu_count() or 1)
 
 
 # A shell that runs the tests in the background has them, and the commands that they start, ignore Ctrl-C.

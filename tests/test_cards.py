@@ -20,7 +20,7 @@ from chesspg.policy.policy import Policy
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 5_000_000  # bytes
-FORMS = {"seed": r"\d+(, then \d+)*", "commit": r"`?[0-9a-f]{7,40}`?", "licence": r"GPL-3\.0-or-later"}
+FORMS = {"seed": r"\d+(, then \d+)*", "commit": r"`?[0-9a-f]{7,40}`?", "license": r"GPL-3\.0-or-later"}
 
 
 def rows(text: str) -> dict[str, str]:
@@ -79,7 +79,7 @@ CARD = """\
 | wall time | 10 min |
 | games | 40,192 |
 | rating | 812 (780 to 845) on the ladder |
-| licence | GPL-3.0-or-later |
+| license | GPL-3.0-or-later |
 """
 FACTS = {"games": 40192, "seconds": 1.5}
 LADDER = {"players": [{"player": "ours", "rating": 812.2, "low": 779.9, "high": 845.0, "facts": FACTS}]}

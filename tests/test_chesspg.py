@@ -28,14 +28,17 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 def test_every_command_is_listed_and_exists(capsys: pytest.CaptureFixture[str]) -> None:
     package = Path(train.__file__).parent
     modules = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
-    assert set(COMMANDS) == modules
-    assert all(hasattr(importlib.import_module(f"chesspg.{name}"), "main") for name in COMMANDS)
+    folders = {path.parent.name for path in package.glob("*/__main__.py")}
+    assert set(COMMANDS) == modules | folders
+    homes = {name: f"chesspg.{name}.__main__" if name in folders else f"chesspg.{name}" for name in COMMANDS}
+    assert all(hasattr(importlib.import_module(home), "main") for home in homes.values())
     assert main([]) == main(["--help"]) == main(["help"]) == 0
     out = capsys.readouterr().out
     assert all(f"\n  {name} " in out for name in COMMANDS)
     assert max(map(len, out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [[sys.executable, "-m", "chesspg"], [str(SCRIPT)]], ids=["module", "script"])
 def test_a_command_runs_as_by_its_own_name(start: list[str]) -> None:
     line = ["match", "random", "random", "--games", "2", "--openings", "random:2"]
@@ -62,10 +65,20 @@ def test_an_unknown_command(given: str, meant: str, capsys: pytest.CaptureFixtur
     assert len(error.splitlines()) == 1
 
 
+def test_a_command_that_moved_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["estimators", "--seeds", "3"])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert "python -m studies.estimators" in error
+    assert len(error.splitlines()) == 1
+
+
 def test_version() -> None:
     assert re.fullmatch(r"chesspg \d+\.\d+\.\d+\S*\n", run(sys.executable, "-m", "chesspg", "--version").stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.3, 1.5])
 def test_an_early_interrupt_of_the_script_is_one_line(seconds: float, tmp_path: Path) -> None:
     process = subprocess.Popen(

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parent.parent
 COMMANDS = sorted(
     path.stem for path in (ROOT / "chesspg").glob("*.py") if "__main__" in path.read_text() and path.stem != "__main__"
 )
+
+pytestmark = pytest.mark.slow
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 ENVIRONMENT.pop("PYTHONUNBUFFERED", None)
 # An engine that is busy for good once it is to move, writes down its process and that of a child, and reads no `quit`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import io
 import json
 import os
 import re
@@ -52,6 +51,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+@pytest.mark.slow
 def test_a_ladder_as_people_run_it(run: Path) -> None:
     command = [sys.executable, "-m", "chesspg.ladder", "random", "greedy", str(run), "--games", "100", "--within", "60"]
     done = subprocess.run([*command, "--json", "l.json", "--picture", "l.svg"], capture_output=True, text=True)
@@ -91,11 +91,11 @@ def test_a_new_player_plays_only_what_is_missing(
     assert capsys.readouterr().out == before
     three = ["random", str(run), "--games", "400", "--within", "60"]
     assert ladder.main(three) == 0
-    book = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
-    new = book["players"][-1]
+    kept = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
+    new = kept["players"][-1]
     assert new["player"] == "run/last.safetensors"
     assert len(played) > first
-    assert new["key"] in (book["chunks"][first]["a"], book["chunks"][first]["b"])
+    assert new["key"] in (kept["chunks"][first]["a"], kept["chunks"][first]["b"])
     # A retrained file is a new player.
     files.save("run/last.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(5,))))
     second = len(played)
@@ -176,7 +176,7 @@ def test_ctrl_c_keeps_what_was_played(
         (["--json", "l.svg"], ("l.svg holds something other",)),
         (["--picture", "other.svg"], ("other.svg holds something other",)),
         (["--json", "new", "--picture", "./new"], ("--json and --picture are both new",)),
-        (["--json", "book", "--results", "book"], ("--json book is the file of --results",)),
+        (["--json", "kept", "--results", "kept"], ("--json kept is the file of --results",)),
         (["--picture", "checkpoints/ladder-tic-tac-toe.json"], ("is the file of --results",)),
     ],
 )
@@ -194,6 +194,16 @@ def test_no_file_of_anything_else_is_replaced(
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
 
+def test_a_picture_without_matplotlib_is_refused_before_anything_is_played(
+    run: Path, played: list[int], refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chesspg.storage.pictures.find_spec", lambda name: None)
+    words = ("--picture needs matplotlib", "pip install 'chesspg[plots]'")
+    refused(ladder.main, ["random", str(run), "--picture", "l.svg"], words)
+    assert played == []
+    assert sorted(path.name for path in Path().iterdir()) == ["run"]
+
+
 def test_a_refused_ladder_leaves_nothing(run: Path, refused: Callable[..., None]) -> None:
     Path("notes").write_text("my notes")
     for arguments in (["--json", "notes"], ["--results", "a/b.json", "--openings", "random:x"]):
@@ -208,43 +218,12 @@ def test_an_imported_game_without_a_policy(run: Path, capsys: pytest.CaptureFixt
     assert Path("checkpoints/ladder-tic-tac-toe.json").is_file()
 
 
-def test_long_names_break_at_slashes_and_no_number_breaks() -> None:
-    """Thirteen policies of one folder on a terminal of 80 columns."""
-    folder = "checkpoints/connect_four-20261126-153135/pool"
-    names = [f"{folder}/{k:06}-5b484b4b.safetensors" for k in range(13)]
-    meeting = {"wins": 20, "draws": 0, "losses": 20, "games": 40, "score": 0.5}
-    rows = [
-        {"player": name, "rating": 0.0, "low": -123.0, "high": 123.0, "forfeits": 0, "wins": 20 * n, "draws": 0}
-        | {"losses": 20 * n, "games": 40 * n, "score": 0.5, "against": against}
-        for name, n, against in (
-            (names[0], 12, dict.fromkeys(names[1:], 40)),
-            *((name, 1, {names[0]: 40}) for name in names[1:]),
-        )
-    ]
-    meetings = [{"a": names[0], "b": name, **meeting} for name in names[1:]]
-    table = {"players": rows, "meetings": meetings, "cycles": [], "misfits": [], "scale": "own", "anchor": names[12]}
-    console = ladder.Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None, highlight=False)
-    ladder.report(console, table, set(names), 40)
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue())  # type: ignore[attr-defined]
-    lines = shown.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert [line.split() for line in lines[1:4]] == [
-        ["1", "checkpoints/", "0", "-123", "to", "123", "480", "50.0%", "0%"],
-        ["connect_four-20261126-153135/pool/"],
-        ["000000-5b484b4b.safetensors"],
-    ]
-    assert "1 was rated against 2 (40 games), 3 (40), 4 (40), 5 (40), 6 (40)," in shown
-    assert "13 was rated" not in shown  # the anchor
-    assert "narrow: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,\n11, 12 and 13\n" in shown
-    assert shown.count(folder.partition("/")[0]) == len(names) + 1  # in the table, and of the anchor
-
-
 def test_each_row_accounts_for_all_games(on_the_ladder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Also for those with opponents that --fixed chose, who are not named afterwards."""
     assert ladder.main(["run/last.safetensors", "--fixed", "--games", "80", "--within", "1"]) == 0
-    book = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
-    names = {one["key"]: one["player"] for one in book["players"]}
-    games = {names[chunk[side]]: 2 * sum(chunk["pairs"]) for chunk in book["chunks"] for side in "ab"}
+    kept = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
+    names = {one["key"]: one["player"] for one in kept["players"]}
+    games = {names[chunk[side]]: 2 * sum(chunk["pairs"]) for chunk in kept["chunks"] for side in "ab"}
     met = [name for name in games if name != "run/last.safetensors"]
     assert len(met) == 2
     capsys.readouterr()
@@ -265,10 +244,10 @@ def test_each_row_accounts_for_all_games(on_the_ladder: Path, capsys: pytest.Cap
 def test_results_that_can_not_be_kept_are_one_line(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(path: Path, text: str) -> None:
+    def full(path: Path, fill: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(files, "write_text", full)
+    monkeypatch.setattr("chesspg.storage.atomic.write_atomically", full)
     with pytest.raises(SystemExit) as caught:
         ladder.main(["random", "greedy", str(run)])
     assert caught.value.code == 2
@@ -434,12 +413,12 @@ def test_no_single_rating_is_said(on_the_ladder: Path, capsys: pytest.CaptureFix
     """A file in which the policy beats greedy and loses to random."""
     assert ladder.main(["random", "greedy", "run/last.safetensors", "--games", "80", "--json", "l.json"]) == 0
     path = Path("checkpoints/ladder-tic-tac-toe.json")
-    book = json.loads(path.read_text())
-    for chunk in book["chunks"]:
+    kept = json.loads(path.read_text())
+    for chunk in kept["chunks"]:
         won = ("greedy" in (chunk["a"], chunk["b"])) == (chunk["a"] not in ("greedy", "random"))
         chunk |= {"pairs": [0, 0, 0, 0, 20] if won else [20, 0, 0, 0, 0], "draws": 0, "truncated": 0}
         chunk |= {"wins": 40 * won, "losses": 40 * (not won), "forfeits": [0, 0]}
-    path.write_text(json.dumps(book))
+    path.write_text(json.dumps(kept))
     capsys.readouterr()
     ask = ["random", "greedy", "run/last.safetensors", "--games", "0", "--json", "l.json"]
     assert ladder.main(ask) == 0
@@ -469,11 +448,11 @@ def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Greedy beats the first, the first the last, the last greedy: as a file, for no such players are at hand."""
     assert ladder.main(["greedy", "run/first.safetensors", "run/last.safetensors", "--games", "80"]) == 0
     path = Path("checkpoints/ladder-tic-tac-toe.json")
-    book = json.loads(path.read_text())
-    a, b, c = (entry["key"] for entry in book["players"])
-    chunk = {**book["chunks"][0], "pairs": [0, 0, 0, 0, 20], "wins": 40, "draws": 0, "losses": 0, "truncated": 0}
-    book["chunks"] = [chunk | {"a": x, "b": y} for x, y in ((a, b), (b, c), (c, a))]
-    path.write_text(json.dumps(book))
+    kept = json.loads(path.read_text())
+    a, b, c = (entry["key"] for entry in kept["players"])
+    chunk = {**kept["chunks"][0], "pairs": [0, 0, 0, 0, 20], "wins": 40, "draws": 0, "losses": 0, "truncated": 0}
+    kept["chunks"] = [chunk | {"a": x, "b": y} for x, y in ((a, b), (b, c), (c, a))]
+    path.write_text(json.dumps(kept))
     capsys.readouterr()
     assert ladder.main(["greedy", str(run), "--games", "0"]) == 0
     assert "No ladder can show this: " in capsys.readouterr().out

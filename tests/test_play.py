@@ -70,6 +70,7 @@ def person(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return Person(monkeypatch, capsys)
 
 
+@pytest.mark.slow
 def test_a_game_as_people_play_it_without_lightning(here: Path) -> None:
     """In a process of its own, which says at its end what it had imported."""
     code = "import sys; from chesspg.play import main; main(sys.argv[1:]); "
@@ -432,7 +433,8 @@ def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.Mo
     game = Chess(backend="python-chess")
     path = ships / "checkpoints" / "ours.safetensors"
     files.save(path, Policy(game, MLP(game, hidden=(4,))))
-    (ships / "checkpoints" / "ratings.json").write_text('{"players": [{"player": "ours", "rating": 812}]}')
+    rows = '[{"player": "ours", "rating": 812, "low": 780, "high": 845}]'
+    (ships / "checkpoints" / "ratings.json").write_text(f'{{"players": {rows}}}')
     told = person.types("e4\n", "--temperature", "0").splitlines()
     assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder"
     assert told[1].startswith("You have White against ours?temperature=0.")

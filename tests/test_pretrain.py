@@ -192,6 +192,7 @@ def test_a_full_disk_before_the_first_checkpoint(
     assert pretrain("games.pgn --recipe small.yaml --shards shards --epochs 1 --run new") == 0
 
 
+@pytest.mark.slow
 def test_a_limit_of_time_ends_a_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = "games.pgn --recipe small.yaml --shards shards --batch 64 --max-time 00:00:00:01 --run run"
     assert pretrain(command) == 0

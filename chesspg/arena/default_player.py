@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from chesspg.arena.ladder import model
+from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.storage.runs import RUNS
@@ -33,7 +33,7 @@ def default_player(wanted: Callable[[Game], bool] | None = None, of: str = "") -
     run = newest_run(wanted=wanted)
     if run:
         return str(run), f"the newest {runs}"
-    ratings = model.shipped()
+    ratings = {name: one.rating for name, one in shipped_ratings().items()}
     rated = [name for name, path in shipped_policies().items() if name in ratings and _plays(path, wanted)]
     if not rated:
         return None

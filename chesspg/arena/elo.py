@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Literal, NamedTuple
 
-Z = 1.959963984540054  # the normal quantile of a two-sided 95% interval
+Z = NormalDist().inv_cdf(0.975)  # of a two-sided 95% interval
 BOUND = 1200.0  # Elo differences are cut off here, at a score of 0.999; no match here could show more
 FEW = 10  # degrees of freedom, from which on an expansion of Student's t is good to 0.2%
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a pair of games
@@ -64,15 +65,18 @@ def effective_games(pairs: Sequence[float]) -> float:
 
 
 def wilson(score: float, games: float, z: float = Z) -> Interval:
-    """The interval of a share s out of n, Wilson (1927): all p with |s − p| ≤ z √(p(1 − p)/n); within [0, 1]."""
+    """The interval of a fraction s out of n, Wilson (1927): all p with |s − p| ≤ z √(p(1 − p)/n); within [0, 1]."""
     shrink = 1 + z * z / games
-    centre = (score + z * z / (2 * games)) / shrink
+    center = (score + z * z / (2 * games)) / shrink
     half = z * math.sqrt(score * (1 - score) / games + z * z / (4 * games * games)) / shrink
-    return Interval(min(score, max(0.0, centre - half)), max(score, min(1.0, centre + half)))  # but for rounding
+    return Interval(min(score, max(0.0, center - half)), max(score, min(1.0, center + half)))  # but for rounding
 
 
 def student(freedom: int) -> float:
-    """Student's t for a two-sided 95% interval: exact below FEW, then z and two terms of Fisher and Cornish (1960)."""
+    """Student's t for a two-sided 95% interval: exact below FEW, then z and two terms of Fisher and Cornish (1960).
+
+    Python's library has no Student's t, and scipy, which has, would be a dependency of 100 MB for this one number.
+    """
     if freedom < FEW:
         low, high = 0.0, math.pi / 2
         for _ in range(60):
@@ -101,7 +105,7 @@ def score_interval(pairs: Sequence[float], distinct: float = 1.0) -> Interval:
 
     Args:
         pairs: [P] the pairs' scores.
-        distinct: The share of games that differ from all others. A game played twice brings nothing new, so that a
+        distinct: The fraction of games that differ from all others. A game played twice adds nothing, so that a
             hundred copies of two games weigh as much as the two.
 
     Returns:
@@ -113,7 +117,8 @@ def score_interval(pairs: Sequence[float], distinct: float = 1.0) -> Interval:
 def mean_score_interval(scores: Sequence[float], games: float) -> Interval:
     """The 95% interval of the mean m of several players' scores, such as runs of several seeds; within [0, 1].
 
-    Wilson's, for as many won-or-lost games n as tell the mean as well as K scores of variance s² do, by Student's t:
+    Wilson's, with Student's t, for the number n of won-or-lost games whose mean is as uncertain as that of K scores of
+    variance s²:
 
         n = m(1 − m) / (s² / K)
 
@@ -144,7 +149,7 @@ def pentanomial(pairs: Sequence[float]) -> Pentanomial:
 def sprt(
     pairs: Sequence[float], elo0: float, elo1: float, alpha: float = 0.05, beta: float = 0.05, distinct: float = 1.0
 ) -> Sprt:
-    """The generalised SPRT of H1, A is elo1 stronger than B, against H0, elo0, as Fishtest and fastchess have it.
+    """The generalized SPRT of H1, A is elo1 stronger than B, against H0, elo0, as Fishtest and fastchess have it.
 
     With n the pentanomial counts (0.001 for a 0), N = Σ nᵢ, p̂ = n / N and a the scores of a pair,
 
@@ -158,9 +163,9 @@ def sprt(
         pairs: [P] the pairs' scores.
         elo0: The difference under H0.
         elo1: The difference under H1.
-        alpha: How often, at most, H1 is accepted though H0 holds.
-        beta: How often, at most, H1 is rejected though it holds.
-        distinct: As of `score_interval`.
+        alpha: The largest probability that H1 is accepted although H0 holds.
+        beta: The largest probability that H1 is rejected although it holds.
+        distinct: As for `score_interval`.
 
     Returns:
         The test so far.
@@ -185,20 +190,20 @@ def likelihood_of_superiority(pairs: Sequence[float], distinct: float = 1.0) -> 
 
     Args:
         pairs: [P] the pairs' scores.
-        distinct: As of `score_interval`.
+        distinct: As for `score_interval`.
 
     Returns:
         A probability.
     """
     mean, variance = _moments(pairs, pseudo=int(len(set(pairs)) == 1))
-    return (1 + math.erf((mean - 0.5) / math.sqrt(2 * variance / (len(pairs) * distinct)))) / 2
+    return NormalDist(0.5, math.sqrt(variance / (len(pairs) * distinct))).cdf(mean)
 
 
-def normalised_elo(pairs: Sequence[float]) -> float:
+def normalized_elo(pairs: Sequence[float]) -> float:
     """The score's distance from ½ in standard deviations of a game, (s − ½) / √(2σ²), times 800 / ln 10.
 
-    The number of games that tells the players apart depends on it alone, however many are drawn. Pairs all alike
-    have the pseudo pair of `effective_games` added.
+    How many games it takes to tell the players apart depends on it alone, whatever the share of draws. If all
+    pairs are alike, the pseudo pair of `effective_games` is added.
     Source: Van den Bergh, Normalized Elo (cantate.be/Fishtest), and fastchess.
     """
     mean, variance = _moments(pairs, pseudo=int(len(set(pairs)) == 1))
@@ -206,7 +211,7 @@ def normalised_elo(pairs: Sequence[float]) -> float:
 
 
 def _moments(pairs: Sequence[float], pseudo: int) -> tuple[float, float]:
-    """Mean and variance of the pairs' scores [P] and so many pseudo pairs (0, ½, ½, 1) / 4."""
+    """Mean and variance of the pairs' scores [P], with `pseudo` pairs of scores (0, ½, ½, 1) / 4 added."""
     if not pairs:
         raise ValueError("a score needs at least one pair of games, got no pair")
     count = len(pairs) + pseudo

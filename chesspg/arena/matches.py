@@ -15,7 +15,7 @@ from chesspg.arena.elo import (
     Sprt,
     elo,
     likelihood_of_superiority,
-    normalised_elo,
+    normalized_elo,
     pentanomial,
     score_interval,
     sprt,
@@ -120,7 +120,7 @@ class MatchResult:
     @property
     def normalised_elo(self) -> float:
         """How far the score is from ½ in units of a game's own spread."""
-        return normalised_elo(self.pairs)
+        return normalized_elo(self.pairs)
 
     @property
     def los(self) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import platform
 import sys
 import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,14 +21,15 @@ from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, json_has
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run
-from studies.peers import MEASURES
 
+Peers = Mapping[str, Callable[[], float]]  # by name, what measures plies per second of another library
 DESCRIPTION = """\
 Measure where the time goes, and how far each stage is from its limit.
 
   chesspg bench                           the default recipe on this machine, under two minutes
   chesspg bench --config chess_plain --json bench.json
-  chesspg bench --compare                 also other libraries that are installed, on the same work
+  chesspg bench --compare                 also other libraries that are installed, on the same
+                                          work (in a clone of the repository only)
   chesspg bench verify --plies 10000000   both backends side by side, every bit compared
 """
 
@@ -43,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _bench(given: argparse.Namespace, override: list[str]) -> int:
     with one_line_errors():
+        peers = _peers() if given.compare else {}
         if given.json:
             wrote = {"machine", "configs", "rules_plies_per_s"}
             check_outputs([Output("--json", Path(given.json), lambda path: json_has(path, wrote))], {})
@@ -52,7 +56,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
 
     from chesspg.bench.stages import in_precision, stages
     from chesspg.training.cli import MISTAKES, recipe
-    from chesspg.training.module import PRECISIONS, fastest_precision
+    from chesspg.training.precision import PRECISIONS, fastest_precision
     from chesspg.training.train_cli import TrainCLI
 
     if given.threads:
@@ -76,8 +80,8 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
         _say("machine", results["machine"])
         results |= rules(given.games)
         _say("rules of chess, one core", results)
-        if given.compare:
-            results["compare"] = _compare(results["rules_plies_per_s"])
+        if peers:
+            results["compare"] = compare(results["rules_plies_per_s"], peers)
         for name, (run, *others) in runs.items():
             figures = stages(run)
             figures |= in_precision(run.trainer.precision, figures["loop_plies_per_s"], others)
@@ -127,11 +131,27 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _compare(ours: float) -> dict[str, float]:
-    """Plies a second of other libraries, those that are installed, beside ours."""
+def _peers() -> Peers:
+    """The measures of studies/peers.py. Raises ValueError where it is not at hand, as it is no part of the package."""
+    try:
+        found: Peers = importlib.import_module("studies.peers").MEASURES
+    except ModuleNotFoundError:
+        raise ValueError(
+            "--compare needs studies/peers.py, which is not part of the package; run it in a clone of the repository"
+        ) from None
+    return found
+
+
+def compare(ours: float, peers: Peers) -> dict[str, float]:
+    """Plies per second of other libraries, those that are installed, beside ours.
+
+    Args:
+        ours: Plies per second of our rules.
+        peers: By name, what measures a library.
+    """
     found = {}
-    print(f"\ncompared with, {PLIES} plies a game at most")
-    for name, measure in MEASURES.items():
+    print(f"\ncompared with, at most {PLIES} plies per game")
+    for name, measure in peers.items():
         try:
             found[name] = measure()
         except ModuleNotFoundError as error:
@@ -199,7 +219,7 @@ def _parser() -> Parser:
 def _verify_parser() -> Parser:
     parser = Parser("python -m chesspg.bench verify", description="Compare both chess backends ply by ply.")
     parser.add_argument(
-        "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="at least so many (default: 1,000,000)"
+        "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="at least this many (default: 1,000,000)"
     )
     parser.add_argument("--seed", type=numbers.seed, default=0)
     return parser

@@ -34,7 +34,7 @@ def rules(games: int) -> dict[str, float]:
 
 
 def random_plies(game: Game, count: int, plies: int) -> float:
-    """Plies a second of random moves: look who is done, drop them, observe, choose, play."""
+    """Plies per second of random moves: find the games that are over, drop them, observe, choose, play."""
     rng = np.random.default_rng(1)
     games = game.start(count)
     done, began = 0, time.perf_counter()

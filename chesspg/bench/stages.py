@@ -1,4 +1,4 @@
-"""A training stage by stage, each beside the bare network's work that bounds it."""
+"""A training stage by stage, each beside the work of the bare network that bounds it."""
 
 from __future__ import annotations
 
@@ -22,81 +22,93 @@ ROLLOUTS = 1  # that the whole loop is timed over
 WARM = 10  # plies before a whole rollout is timed
 
 
-def stages(run: TrainCLI) -> dict[str, Any]:
-    """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
-    figures = loop(run)
-    module, data, trainer = run.model, run.datamodule, run.trainer
-    device = module.to(trainer.strategy.root_device).device  # Lightning leaves it on the CPU
-    policy, network, game, games = module.policy, module.policy.network, module.policy.game, data.games
-    context = trainer.precision_plugin.forward_context
-    player = PolicyPlayer(policy, forward_context=context)
+class Stages:
+    """The stages of a training, each beside the bare network at the batch sizes and on the plies of that stage.
 
-    def finished() -> None:  # an accelerator is asked and not waited for
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+    Args:
+        run: A run whose Trainer has played a rollout.
+    """
 
-    # Self-play, and then the bare network on ready tensors of the very batch sizes that were met.
-    def self_play(seed: int) -> tuple[float, list[int]]:
-        over: list[tuple[int, int]] = []
-        with context():
-            rollout = play(game.start(games), (player, player), Randomness(seed), learner=player, max_plies=60,
-                           on_ply=lambda *at: over.append(at))  # fmt: skip
-        return len(rollout.plies) / rollout.seconds, [games - done for done, _ in over if done < games]
+    def __init__(self, run: TrainCLI) -> None:
+        module, data, trainer = run.model, run.datamodule, run.trainer
+        self.device = module.to(trainer.strategy.root_device).device  # Lightning leaves it on the CPU
+        self.network = module.policy.network
+        self.game, self.games = module.policy.game, data.games
+        self.context = trainer.precision_plugin.forward_context
+        self.player = PolicyPlayer(module.policy, forward_context=self.context)
+        assert data.rollout is not None
+        self.plies = data.rollout.plies
+        order = np.random.default_rng(1).permutation(len(self.plies))
+        self.some = self._ready(order[: full_batch(self.games, self.device)])
+        # The first micro-batches of the rollout.
+        self.split = np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]
+        self.parts = [self._ready(np.resize(rows, full_batch(len(rows), self.device))) for rows in self.split]
 
-    rollout = data.rollout
-    assert rollout is not None
-    order = np.random.default_rng(1).permutation(len(rollout.plies))
+    def self_play(self, seed: int) -> tuple[float, list[int]]:
+        """Plies per second of games without learning, and how many positions the network saw at each ply."""
+        seen: list[tuple[int, int]] = []
+        with self.context():
+            rollout = play(
+                self.game.start(self.games), (self.player, self.player), Randomness(seed), learner=self.player,
+                max_plies=60, on_ply=lambda *at: seen.append(at),
+            )  # fmt: skip
+        return len(rollout.plies) / rollout.seconds, [self.games - done for done, _ in seen if done < self.games]
 
-    def ready(rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
-        """What the network takes, of some plies of the loop's last rollout."""
-        plies = rollout.plies[rows].to(device)
+    def forward(self, sizes: list[int]) -> float:
+        """Positions per second of the bare network in batches of these sizes."""
+        with torch.no_grad(), self.context():
+            began = time.perf_counter()
+            for size in sizes:
+                self.network(*(tensor[: full_batch(size, self.device)] for tensor in self.some))
+            self._finish()
+            return sum(sizes) / (time.perf_counter() - began)
+
+    def unpack(self) -> None:
+        """From words to planes."""
+        self.network.unpack(self.some[0])
+        self._finish()
+
+    def forward_backward(self) -> float:
+        """Positions per second of the bare network's forward and backward pass on micro-batches of the rollout."""
+        began = time.perf_counter()
+        for part in self.parts:
+            with self.context():
+                output = self.network(*part)
+                loss: Tensor = output.logits.mean() + (0 if output.value is None else output.value.mean())
+            loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no hints
+        self._finish()
+        return sum(map(len, self.split)) / (time.perf_counter() - began)
+
+    def _ready(self, rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
+        """What the network takes, of these plies of the rollout."""
+        plies = self.plies[rows].to(self.device)
         assert isinstance(plies.legal, Tensor)
         return plies.planes, plies.scalars, plies.legal
 
-    some = ready(order[: full_batch(games, device)])
+    def _finish(self) -> None:
+        """Wait for an accelerator, whose kernels are only launched."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
-    def forward(sizes: list[int]) -> float:
-        with torch.no_grad(), context():
-            began = time.perf_counter()
-            for size in sizes:
-                network(*(tensor[: full_batch(size, device)] for tensor in some))
-            finished()
-            return sum(sizes) / (time.perf_counter() - began)
 
-    self_play(0), forward([games] * 3)  # warm
+def stages(run: TrainCLI) -> dict[str, Any]:
+    """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
+    figures = loop(run)
+    stage = Stages(run)
+    stage.self_play(0), stage.forward([stage.games] * 3)  # to warm up
     played, bare, shares = [], [], []
     for seed in range(REPEATS):
-        speed, sizes = self_play(seed)
-        limit = forward(sizes)
+        speed, sizes = stage.self_play(seed)
+        limit = stage.forward(sizes)
         played.append(speed)
         bare.append(limit)
         shares.append(speed / limit)
-
-    def unpacked() -> None:
-        network.unpack(some[0])
-        finished()
-
-    unpack = len(some[0]) / seconds(unpacked)
-
-    # The bare forward and backward on the micro-batches of the loop's last rollout.
-    split = np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]
-    parts = [ready(np.resize(rows, full_batch(len(rows), device))) for rows in split]
-
-    def forward_backward() -> float:
-        began = time.perf_counter()
-        for part in parts:
-            with context():
-                output = network(*part)
-                loss = output.logits.mean() + (0 if output.value is None else output.value.mean())
-            loss.backward()
-        finished()
-        return sum(map(len, split)) / (time.perf_counter() - began)
-
-    forward_backward()
-    both = median(forward_backward)
-    learned = float(trainer.callback_metrics["learned_plies_per_s"])
+    unpack = len(stage.some[0]) / seconds(stage.unpack)
+    stage.forward_backward()
+    both = median(stage.forward_backward)
+    learned = float(run.trainer.callback_metrics["learned_plies_per_s"])
     return {
-        "parameters": float(sum(p.numel() for p in network.parameters())),
+        "parameters": float(sum(p.numel() for p in stage.network.parameters())),
         "unpack_positions_per_s": unpack,
         "forward_positions_per_s": statistics.median(bare),
         "selfplay_plies_per_s": statistics.median(played),

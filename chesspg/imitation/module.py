@@ -21,8 +21,9 @@ from chesspg.policy.files import HEADER, header_of
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
 from chesspg.training.budget import share_done
-from chesspg.training.module import NotFinite, check_precision
+from chesspg.training.module import NotFinite
 from chesspg.training.packages import check_package
+from chesspg.training.precision import check_precision
 from chesspg.training.ranges import require
 
 WARMUP = 100  # updates in which the learning rate rises

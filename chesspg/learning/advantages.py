@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -33,7 +33,18 @@ class Sample:
         return returns(self.reward, self.game, self.player)
 
 
-Baseline = Callable[[Sample], Tensor]  # to [N], what the mover of each ply could expect
+class WrongShape(ValueError):
+    """A baseline or an advantage function of a user's own that does not return one number for each ply."""
+
+    def __init__(self, function: str, sample: Sample, result: Any) -> None:
+        got = f"a tensor of shape {list(result.shape)}" if isinstance(result, Tensor) else f"a {type(result).__name__}"
+        super().__init__(
+            f"{function} must return a tensor with one number for each of {len(sample.game)} plies, got {got}"
+        )
+
+
+# To [N], what the mover of each ply could expect; Any, so that a function of a user's need not be annotated.
+Baseline = Callable[[Sample], Any]
 
 
 def returns(reward: Tensor, game: Tensor, player: Tensor) -> Tensor:
@@ -185,11 +196,8 @@ class Advantages:
             )
         baseline = BASELINES[self.baseline] if isinstance(self.baseline, str) else self.baseline
         expected = baseline(sample)
-        if expected.shape != sample.game.shape:
-            raise ValueError(
-                f"a baseline must return one number for each of the {len(sample.game)} plies, got a tensor of shape "
-                f"{list(expected.shape)}"
-            )
+        if not isinstance(expected, Tensor) or expected.shape != sample.game.shape:
+            raise WrongShape("a baseline", sample, expected)
         return sample.return_ - expected
 
 
@@ -204,15 +212,12 @@ def weigh(sample: Sample, advantages: Callable[[Sample], Tensor]) -> tuple[Tenso
         [N] float32, without gradient; and the variance over all ranks, before advantages were normalized.
 
     Raises:
-        ValueError: There is not one advantage for each ply.
+        WrongShape: There is not one advantage for each ply.
     """
     with torch.no_grad():
         advantage = advantages(sample)
-        if advantage.shape != sample.game.shape:
-            raise ValueError(
-                f"there must be one advantage for each of the {len(sample.game)} plies, got a tensor of shape "
-                f"{list(advantage.shape)}"
-            )
+        if not isinstance(advantage, Tensor) or advantage.shape != sample.game.shape:
+            raise WrongShape("an advantage function", sample, advantage)
         mean, variance = moments(advantage, sample.gather)
         if getattr(advantages, "normalize", False):
             advantage = normalized(advantage.double(), mean, variance.clamp(min=0).sqrt())

@@ -1,4 +1,4 @@
-"""Recorded games played again, many at once: each SAN found among the legal actions by arithmetic."""
+"""Recorded games of chess played again, many at once: each SAN found among the legal actions by arithmetic."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import chess
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.games.capabilities import Notation
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Observation, join_position
 from chesspg.pgn.archive import Archived
@@ -106,12 +107,13 @@ class Vocabulary:
         return np.where(np.diff(found) == 1, which - seen.legal.offsets[:-1], -1)
 
 
-def position_of(game: Chess, archived: Archived) -> str:
+def position_of(notation: Notation, archived: Archived) -> str:
     """One game as a position, `START moves` and its moves as UCI, by python-chess; for many games see `replay`.
 
-    Raises ValueError, with the ply, for a move that is not legal.
+    Raises:
+        ValueError: A move is not legal; the message has the ply.
     """
-    board = game.to_board(archived.start)
+    board = notation.to_board(archived.start)
     moves = []
     for ply, san in enumerate(archived.moves):
         try:

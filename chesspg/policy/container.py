@@ -1,13 +1,15 @@
 """The bytes of a policy file: safetensors, the policy's own fields as JSON in its header, and a checksum.
 
-It needs the standard library only, so that an engine can read a header before its first answer.
+The header is read here, with the standard library only, because an engine reads one before its first answer and
+safetensors' own `safe_open` imports numpy: on two busy cores `uciok` came after 339 ms instead of 142 (medians of 20).
+The weights are read by the library.
 
     8 bytes     length of the header, little-endian
     header      JSON: `__metadata__` with `chesspg` (the fields, JSON as text) and `sha256`, then dtype, shape and
                 place of each tensor
     the rest    the tensors
 
-`sha256` is the SHA-256 of the whole file with 64 zeros in its place. Files of before it was introduced lack it.
+`sha256` is the SHA-256 of the whole file with 64 zeros in its place. The first files of version 0.1 lack it.
 """
 
 from __future__ import annotations
@@ -56,12 +58,15 @@ def read_fields(path: Path) -> Any:
 
 
 def with_fields(tensors: bytes, fields: Any) -> bytes:
-    """The file of these safetensors with the policy's own fields and a checksum; equal for equal content."""
+    """The file of these safetensors with the policy's own fields and a checksum; equal for equal content.
+
+    The library could add them too, but in an order that changes from one process to the next.
+    """
     length = int.from_bytes(tensors[:8], "little")
-    metadata = {"chesspg": json.dumps(fields), "sha256": _ZEROS}
-    header = json.dumps({"__metadata__": metadata, **json.loads(tensors[8 : 8 + length])}, separators=(",", ":"))
-    raw = header.encode()
-    raw += b" " * (-len(raw) % 8)  # the tensors behind it stay aligned
+    header = tensors[8 : 8 + length].strip()
+    metadata = json.dumps({"chesspg": json.dumps(fields), "sha256": _ZEROS}, separators=(",", ":")).encode()
+    raw = b'{"__metadata__":' + metadata + (b"," if len(header) > len("{}") else b"") + header[1:]
+    raw += b" " * (-len(raw) % 8)  # so that the tensors after it stay aligned
     blank = len(raw).to_bytes(8, "little") + raw + tensors[8 + length :]
     return _replaced(blank, _ZEROS, hashlib.sha256(blank).hexdigest())
 

@@ -26,13 +26,13 @@ from chesspg.selfplay.loop import Seats
 from chesspg.selfplay.rollout import Rollout
 
 POOL = "pool"  # the folder of the members' policy files, beside the checkpoints that name them
-BLOCK = 4  # games of one start that share an opponent, two a seat: leave_one_out needs two alike
-KEPT = 0.9  # of a record, each time it is added to: the learner moves on
+BLOCK = 4  # games with one start that share an opponent, two per seat: leave_one_out needs two that are alike
+KEPT = 0.9  # factor of what a tally holds, each time games are added: the learner moves on
 
 
 @dataclass
-class Record:
-    """How the learner did against one opponent, older games counting less."""
+class Tally:
+    """The learner's recent games and points against one opponent; older games count less."""
 
     games: float = 0.0
     points: float = 0.0
@@ -44,29 +44,34 @@ class Record:
 
 @dataclass
 class Member:
-    """The policy as it was before a rollout: a copy, whose weights nothing changes."""
+    """A frozen copy of the policy as it was before a rollout."""
 
     rollout: int
     policy: Policy
-    facts: dict[str, Any]  # of its training, for its policy file
-    record: Record = field(default_factory=Record)
+    facts: dict[str, Any]  # about its training, for its policy file
+    tally: Tally = field(default_factory=Tally)
     file: str = ""  # its name in the pool's folder, once it is written
 
 
 class OpponentPool:
-    """Who sits opposite the learner in a share of each rollout's games; the others are self-play.
+    """The opponents of the learner in a share of each rollout's games; all other games are self-play.
 
-    Opponents are drawn anew for each rollout, of the earlier policies one, as each is one more network to call a ply.
-    They stay to the end of its games, the learner on either seat as often. Only the learner's plies are stored and
-    learned from.
+    Opponents are sampled anew for each rollout. Only one earlier policy plays per rollout, since each is one more
+    network to call per ply. An opponent stays to the end of its games, and the learner has either seat equally often.
+    Only the learner's plies are stored and learned from.
 
     Args:
-        players: player strings, each with the share of the games against it, such as `{random: 0.3}`.
-        share: of the games, against the policy as it was earlier.
-        every: rollouts between two of those, the first from before the first.
-        size: how many are kept, spread over the training: beyond it the one goes whose neighbours in time are nearest.
-        priority: p of the weight (1 − score)^p with which one of them is drawn, score being the learner's against it
-            (Vinyals et al., 2019, prioritised fictitious self-play); 0 draws all alike, 2 mostly those that still win.
+        players: Player strings, each with the share of the games against it, such as `{random: 0.3}`.
+        share: Share of the games that are against an earlier policy.
+        every: Number of rollouts between two copies of the policy; the first is taken before the first rollout.
+        size: Number of earlier policies kept, spread over the training: when there are more, the one is dropped whose
+            neighbors in time are nearest to each other.
+        priority: p of the weight (1 − score)^p with which an earlier policy is sampled, where score is the learner's
+            against it (prioritized fictitious self-play, Vinyals et al., 2019). With 0 all are equally likely, with 2
+            mostly those that still win are sampled.
+
+    Raises:
+        ValueError: An argument is out of its range, or the shares add up to more than 1.
     """
 
     def __init__(
@@ -96,13 +101,15 @@ class OpponentPool:
         self.priority = priority
         self.members: list[Member] = []  # the oldest first
         self.reward: float | None = None  # the learner's mean reward in the newest rollout's games against others
-        self._records = {text: Record() for text in self.players}
+        self._tallies = {text: Tally() for text in self.players}
         self._opened: list[Player] = []
         self._open = ExitStack()
-        self._pair: NDArray[np.int64] = np.zeros(0, np.int64)  # of each game of the newest rollout, as `seats` tells it
+        self._pair: NDArray[np.int64] = np.zeros(
+            0, np.int64
+        )  # of each game of the newest rollout, as `seats` returns it
 
     def snapshot(self, policy: Policy, rollout: int, facts: Mapping[str, Any] | None = None) -> None:
-        """Keep a copy of the policy if one is due before this rollout, and let go of one that is too many."""
+        """Keep a copy of the policy if one is due before this rollout, and drop one if there are too many."""
         newest = self.members[-1].rollout if self.members else -1
         if not self.share or rollout % self.every or rollout == newest:
             return
@@ -114,9 +121,14 @@ class OpponentPool:
 
     @staticmethod
     def blocks(games: int, starts: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """[games] the block of each game, in which all have one opponent, and [games] the learner's seat.
+        """Who belongs together in a rollout.
 
-        starts: how many positions the games start from in turn; each is played from both seats.
+        Args:
+            games: The number of games, on all ranks.
+            starts: The number of positions from which the games start in turn; each is played from both seats.
+
+        Returns:
+            [games] the block of each game, whose games have one opponent, and [games] the learner's seat.
         """
         turn, start = np.divmod(np.arange(games), starts)
         return turn // BLOCK * starts + start, (turn + start) % 2
@@ -124,7 +136,7 @@ class OpponentPool:
     def seats(
         self, learner: PolicyPlayer, games: int, starts: int, rng: Randomness
     ) -> tuple[list[Seats], NDArray[np.int64]]:
-        """[games] who plays each game of a rollout, on all ranks, and [games] the number of that pair of seats."""
+        """[games] the players of each game of a rollout, on all ranks, and [games] the number of that pair of seats."""
         policies = [
             PolicyPlayer(member.policy.to(learner.policy.device), forward_context=learner.forward_context)
             for member in self.members
@@ -141,6 +153,14 @@ class OpponentPool:
         self._pair = np.where(drawn < len(opponents), 1 + 2 * drawn + seat, 0)
         return [pairs[number] for number in self._pair.tolist()], self._pair
 
+    def probabilities(self) -> NDArray[np.float64]:
+        """[members] the probability with which each earlier policy is sampled for a rollout."""
+        # One game won and one lost are added to each tally, so that every member has a score and a chance.
+        scores = [(member.tally.points + 1) / (member.tally.games + 2) for member in self.members]
+        weights = (1 - np.array(scores)) ** self.priority
+        shares: NDArray[np.float64] = weights / weights.sum()
+        return shares
+
     def record(self, rollout: Rollout, index: NDArray[np.integer[Any]], total: Callable[[Tensor], Tensor]) -> None:
         """Note how the learner did in the newest rollout's games with these global indices; `total` sums over ranks."""
         pair, opponents = self._pair[index], len(self.players) + len(self.members)
@@ -152,14 +172,14 @@ class OpponentPool:
         sums = np.stack([np.bincount(drawn, each, opponents) for each in (np.ones(len(drawn)), points, rewards)])
         totals = total(torch.tensor(sums, dtype=torch.float32))
         self.reward = float(totals[2].sum() / totals[0].sum()) if totals[0].any() else None
-        for one, more_games, more_points in zip(self._all_records(), *totals[:2].tolist(), strict=True):
+        for one, more_games, more_points in zip(self._all_tallies(), *totals[:2].tolist(), strict=True):
             one.add(more_games, more_points)
 
     def scores(self) -> dict[str, float]:
         """The learner's recent score against each, in [0, 1]; `earlier_1` is the newest of the earlier policies."""
         names = [*self.players, *(f"earlier_{age}" for age in range(len(self.members), 0, -1))]
-        records = zip(names, self._all_records(), strict=True)
-        return {name: record.points / record.games for name, record in records if record.games}
+        tallies = zip(names, self._all_tallies(), strict=True)
+        return {name: tally.points / tally.games for name, tally in tallies if tally.games}
 
     def state_dict(self) -> dict[str, Any]:
         """Primitives for a checkpoint, which name the members' files.
@@ -169,10 +189,10 @@ class OpponentPool:
         for member in self.members:
             member.file = member.file or f"{member.rollout:06}-{_digest(member.policy)}{files.SUFFIX}"
         members = [
-            {"file": m.file, "rollout": m.rollout, "games": m.record.games, "points": m.record.points}
+            {"file": m.file, "rollout": m.rollout, "games": m.tally.games, "points": m.tally.points}
             for m in self.members
         ]
-        return {"members": members, "players": {k: [r.games, r.points] for k, r in self._records.items()}}
+        return {"members": members, "players": {k: [r.games, r.points] for k, r in self._tallies.items()}}
 
     def write(self, folder: Path) -> set[str]:
         """Write the policy files of the members that are not there yet, and return the names of all of them."""
@@ -198,15 +218,15 @@ class OpponentPool:
                     f"a member of the opponent pool is lost: {error}; to go on without the pool, set SelfPlay's "
                     "opponents to None (--data.opponents null)"
                 ) from None
-            record = Record(saved["games"], saved["points"])
-            members.append(Member(saved["rollout"], policy, facts, record, saved["file"]))
+            tally = Tally(saved["games"], saved["points"])
+            members.append(Member(saved["rollout"], policy, facts, tally, saved["file"]))
         self.members = members
         for text, (games, points) in state["players"].items():
-            if text in self._records:
-                self._records[text] = Record(games, points)
+            if text in self._tallies:
+                self._tallies[text] = Tally(games, points)
 
     def close(self) -> None:
-        """End what the players run, such as engines."""
+        """End processes that the players run, such as engines."""
         self._open.close()
         self._opened = []
 
@@ -215,26 +235,18 @@ class OpponentPool:
             self._opened = self._open.enter_context(roster.players(self.players, game))
         return self._opened
 
-    def _all_records(self) -> list[Record]:
-        return [*self._records.values(), *(member.record for member in self.members)]
-
-    def _weights(self) -> NDArray[np.float64]:
-        """[members] how likely each is drawn."""
-        # One game won and one lost are added to each record, so that every member has a score and a chance.
-        scores = [(member.record.points + 1) / (member.record.games + 2) for member in self.members]
-        weights = (1 - np.array(scores)) ** self.priority
-        shares: NDArray[np.float64] = weights / weights.sum()
-        return shares
+    def _all_tallies(self) -> list[Tally]:
+        return [*self._tallies.values(), *(member.tally for member in self.members)]
 
     def _shares(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """[opponents] the share of a rollout's games against each."""
         of_members = np.zeros(len(self.members))
         if self.members:
-            of_members[generator.choice(len(self.members), p=self._weights())] = self.share
+            of_members[generator.choice(len(self.members), p=self.probabilities())] = self.share
         return np.concatenate([list(self.players.values()), of_members])
 
 
 def _digest(policy: Policy) -> str:
-    """Eight letters that no two policies of a training have in common."""
+    """Eight hexadecimal digits that tell the policies of a training apart."""
     weights = (tensor.detach().cpu().numpy().tobytes() for tensor in policy.network.state_dict().values())
     return hashlib.sha256(b"".join(weights)).hexdigest()[:8]

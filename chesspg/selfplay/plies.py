@@ -51,8 +51,10 @@ class Plies(Generic[A]):
 
     @staticmethod
     def concatenate(parts: Sequence[Plies[NDArray[Any]]]) -> Plies[NDArray[Any]]:
-        """The plies of all parts, which have the same columns, one part after the other."""
+        """The plies of all parts, one part after the other. Raises ValueError if their columns differ."""
         names = parts[0].columns()
+        if any(part.columns().keys() != names.keys() for part in parts):
+            raise ValueError("the parts must have the same columns to be put together")
         legal = Legal.concatenate([part.legal for part in parts if isinstance(part.legal, Legal)])
         return Plies(legal=legal, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
@@ -106,6 +108,6 @@ class Plies(Generic[A]):
         if lengths != {len(counts)} or len(actions) != counts.sum():
             raise ValueError("its columns do not fit together")
         choice = columns["choice"]
-        if not ((choice >= 0) & (choice < np.maximum(counts, 1))).all():
+        if not ((choice >= 0) & (choice < counts)).all():
             raise ValueError("it has a choice that is none of the legal actions")
         return Plies(legal=Legal(actions, np.concatenate(([0], np.cumsum(counts)))), **columns)

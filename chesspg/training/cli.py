@@ -23,8 +23,8 @@ from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, 
 from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
 from chesspg.training.messages import readable
-from chesspg.training.module import check_precision, fastest_precision
 from chesspg.training.own_model import RunParser
+from chesspg.training.precision import check_precision, fastest_precision
 from chesspg.training.process import keep_memory, quiet
 from chesspg.training.progress import RolloutProgress
 

@@ -24,7 +24,7 @@ from chesspg.policy.networks import Network
 from chesspg.storage import parsing
 from chesspg.storage.parsing import OutOfBounds
 from chesspg.training.messages import hint
-from chesspg.training.module import PRECISIONS
+from chesspg.training.precision import PRECISIONS
 from chesspg.training.ranges import SEEDS, require
 
 PARAMETERS = 1 << 30  # of a network

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
 from torch import Tensor
 
+from chesspg.games.capabilities import Heuristic
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
 from chesspg.learning.advantages import returns
@@ -38,43 +37,32 @@ from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
-
-
-@runtime_checkable
-class RolloutListener(Protocol):
-    """A callback, or a module, that looks at each rollout before it is learned from. It reads, and changes nothing."""
-
-    def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
-        """Look at this rank's games of the rollout just played."""
-
-
-@runtime_checkable
-class Weigher(Protocol):
-    """A module that weighs the plies of a rollout itself, as `PolicyGradient` does.
-
-    For any other module each ply is weighed by the return of its mover.
-    """
-
-    def weigh(self, rollout: Rollout) -> Tensor:
-        """[N] what weighs each stored ply of this rank's games."""
+from chesspg.training.requirements import RolloutListener, Weigher, require_hook, require_whole_rollouts
 
 
 class Starts(Protocol):
-    """Positions to start from, drawn anew for each rollout."""
+    """Positions to start from, sampled anew for each rollout."""
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
-        """[n] where each of the games with these global indices starts, '' being the initial position.
+        """Sample positions, which depend on nothing but the arguments, so that ranks and resumed runs agree.
 
-        Must depend on nothing but the three, so that ranks and resumed runs agree; the random numbers are not those of
-        the plies. Where games in a row start alike, an attribute `alike` says how many.
+        Where games in a row have the same start, an attribute `alike` says how many.
+
+        Args:
+            game: The game.
+            index: [n] global indices of the games.
+            rng: Random numbers of this rollout, other ones than those of the plies.
+
+        Returns:
+            [n] the position from which each game starts; '' is the initial position.
         """
 
 
 class SelfPlay(pl.LightningDataModule):
-    """Plays `games` games with the policy of the Trainer's module, then hands out their plies. One epoch a rollout.
+    """Plays `games` games with the policy of the Trainer's module, then hands out their plies: one epoch per rollout.
 
     After a rollout is played, `on_rollout(trainer, pl_module, rollout)` is called on the module and on every callback
-    that has it (`RolloutListener`); then the module weighs the plies (`Weigher`), and they are handed out.
+    that has it (`RolloutListener`). Then the module weighs the plies (`Weigher`), and they are handed out.
 
     Each update is computed in `Trainer(accumulate_grad_batches=K)` micro-batches, and every ply of a rollout is used: a
     Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU also holds the
@@ -84,16 +72,19 @@ class SelfPlay(pl.LightningDataModule):
     loader has one element, so that `EvaluationMatch` plays in Lightning's validation loop.
 
     Args:
-        game: the rules.
-        games: a rollout's games, over all ranks.
-        updates: optimiser steps a pass. 1 is the unbiased estimator; more need `PolicyGradient.clip`.
-        passes: how often each ply is learned from.
-        max_plies: the ply cap; a game that reaches it is truncated.
-        material_weight: f(x) of a truncated game for the side ahead in material (minus that for the other).
-        starts: positions to start from, in turn, or what draws them for each game; '' and none at all mean the initial
-            position.
-        opponents: who plays against the policy in a share of the games; none: it plays itself in all of them.
-        seed: what all random numbers of the games derive from; if not given, the seed of `pl.seed_everything`, else 0.
+        game: The rules.
+        games: Number of games per rollout, over all ranks.
+        updates: Optimizer steps per pass over the rollout. 1 is the unbiased estimator; more need `Loss.clip`.
+        passes: Number of times that each ply is learned from (PPO calls them epochs; Lightning's epoch is a rollout).
+        max_plies: The ply cap; a game that reaches it is truncated.
+        material_weight: f(x) of a truncated game for the side that is ahead in material; minus that for the other.
+        starts: Positions to start from, in turn, or a `Starts` that samples one for each game; '' and None stand for
+            the initial position.
+        opponents: The opponents of the policy in a share of the games; None means that it plays itself in all of them.
+        seed: Seed of all random numbers of the games; by default that of `pl.seed_everything`, else 0.
+
+    Raises:
+        ValueError: An argument is out of its range, or a position to start from can't be read.
     """
 
     def __init__(
@@ -128,7 +119,12 @@ class SelfPlay(pl.LightningDataModule):
         self.rollout: Rollout | None = None  # the newest, for inspection
         first = range(len(self.starts) if isinstance(self.starts, list) else games)
         positions = self._positions(np.array(first)) if starts else [""]
-        over = self._start(positions).outcomes().over  # what can't be read is said now, not after a rollout
+        started = self._start(positions)  # what can't be read is reported now, not after a rollout
+        if material_weight and not isinstance(started, Heuristic):
+            raise ValueError(
+                f"material_weight must be 0 for {game.name}, which has no heuristic, got {material_weight:g}"
+            )
+        over = started.outcomes().over
         if over.any():
             raise ValueError(f"the game is over in starts: {positions[int(over.argmax())]!r}")
 
@@ -138,7 +134,7 @@ class SelfPlay(pl.LightningDataModule):
 
     @property
     def rollouts(self) -> int:
-        """How many rollouts were played."""
+        """The number of rollouts played."""
         return int(self._counters.latest()["rollouts"])
 
     @rollouts.setter
@@ -146,7 +142,7 @@ class SelfPlay(pl.LightningDataModule):
         self._counters.latest()["rollouts"] = rollouts
 
     def sample(self, player: PolicyPlayer, rank: int = 0, ranks: int = 1) -> Rollout:
-        """Play this rank's share of the next rollout, with `player` on both seats but where the pool has another."""
+        """Play this rank's share of the next rollout, with `player` on every seat that the pool leaves to it."""
         index, group = self.share(rank, ranks)
         seats: Seats | list[Seats] = (player, player)
         if self.opponents:
@@ -155,7 +151,7 @@ class SelfPlay(pl.LightningDataModule):
             everyone, pair = self.opponents.seats(player, self.games, self.in_turn, self._apart)
             seats = [everyone[i] for i in index]
             group = (group * (int(pair.max()) + 1) + pair[index]).astype(np.int32)
-        with player.forward_context():  # around that of each ply, so that weights are cast once a rollout
+        with player.forward_context():  # around that of each ply, so that weights are cast once per rollout
             rollout = play(
                 self._start(self._positions(index)),
                 seats,
@@ -171,13 +167,16 @@ class SelfPlay(pl.LightningDataModule):
 
     @property
     def in_turn(self) -> int:
-        """How many positions games start from in turn."""
+        """The number of positions from which games start in turn."""
         return len(self.starts) if isinstance(self.starts, list) else 1
 
     def share(self, rank: int = 0, ranks: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The games of one rank in every rollout: [n] their global indices, [n] which start each is from.
+        """The games of one rank in every rollout: [n] their global indices, and [n] the number of each one's start.
 
-        Starts that are drawn count as different, all but those of games that are `alike`.
+        Starts that are sampled count as different, except those of games that are `alike`.
+
+        Raises:
+            ValueError: The ranks can't share the games evenly.
         """
         if self.games % ranks:
             raise ValueError(f"games is {self.games}, which {ranks} ranks can't share evenly")
@@ -189,7 +188,7 @@ class SelfPlay(pl.LightningDataModule):
         return index, start.astype(np.int32)
 
     def groups(self) -> NDArray[np.int64]:
-        """[games] a number for each game that at least those share that are alike in start and seats in any rollout."""
+        """[games] Group ids: games with the same id have the same start and seats in every rollout."""
         start = self.share()[1].astype(np.int64)
         if self.opponents is None:
             return start
@@ -206,7 +205,7 @@ class SelfPlay(pl.LightningDataModule):
 
     @property
     def _apart(self) -> Randomness:
-        """Randomness of the next rollout that are not those of its plies."""
+        """Random numbers of the next rollout, other ones than those of its plies."""
         return Randomness(~self.seed, self.rollouts)
 
     def _start(self, positions: list[str]) -> Games:
@@ -237,32 +236,7 @@ class SelfPlay(pl.LightningDataModule):
 
     def check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Raise ValueError if with these the gradient would not be that of the module's loss over whole rollouts."""
-        batches = self.updates * self.passes * trainer.accumulate_grad_batches
-        if batches < 1:
-            raise ValueError(
-                f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}): it must be at least 1"
-            )
-        overfit: float = trainer.overfit_batches  # type: ignore[attr-defined]  # untyped in Lightning
-        if overfit:
-            raise ValueError(
-                f"Trainer(overfit_batches={overfit}) can't be used with SelfPlay, which plays new games for each "
-                "rollout; leave it out"
-            )
-        limit = trainer.limit_train_batches
-        if not in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
-            raise ValueError(
-                f"Trainer(limit_train_batches={limit}) would take a part of each rollout's {batches} batches, and the "
-                "gradient would be another one; leave it out, SelfPlay(games=…) sets the size of a rollout"
-            )
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
-            if isinstance(callback, GradientAccumulationScheduler):
-                other = sorted(set(callback.scheduling.values()) - {trainer.accumulate_grad_batches})
-                if other:
-                    raise ValueError(
-                        f"GradientAccumulationScheduler would change accumulate_grad_batches from "
-                        f"{trainer.accumulate_grad_batches} to {other[0]} while a rollout is still cut for the former; "
-                        "use Trainer(accumulate_grad_batches=…), which must stay the same"
-                    )
+        require_whole_rollouts(trainer, self.updates * self.passes)
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
             raise ValueError(
@@ -270,7 +244,7 @@ class SelfPlay(pl.LightningDataModule):
                 f"{files.told_apart(theirs, ours)}; both must be given the same game"
             )
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
-            _check_listener(listener)
+            require_hook(listener)
         self.share(0, trainer.world_size)
         if check := getattr(module, "check", None):
             check(self)
@@ -402,17 +376,6 @@ class _RolloutLoader:
             if meet := getattr(module, "meet", None):
                 meet(self.data)
         return trainer
-
-
-def _check_listener(listener: Any) -> None:
-    """Raise ValueError for a callback or a module whose hook on_rollout takes other arguments."""
-    try:
-        if isinstance(listener, RolloutListener):
-            inspect.signature(listener.on_rollout).bind(None, None, None)
-    except TypeError:
-        raise ValueError(
-            f"{type(listener).__name__}.on_rollout must take (trainer, pl_module, rollout), as since version 0.2"
-        ) from None
 
 
 def _weights(module: pl.LightningModule, rollout: Rollout) -> Tensor:

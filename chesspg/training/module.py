@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import copy
-import json
-import shlex
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields, is_dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pytorch_lightning as pl
@@ -21,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from chesspg.games.game import Game
 from chesspg.learning.advantages import Advantages, Sample, leave_one_out, weigh
 from chesspg.learning.gradients import SignalToNoise, norm
-from chesspg.learning.losses import Loss, kl_divergence
+from chesspg.learning.losses import Loss, entropy, kl_divergence
 from chesspg.policy import files
 from chesspg.policy.names import plain
 from chesspg.policy.networks import Network
@@ -32,32 +29,11 @@ from chesspg.training.batches import Batch
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import SelfPlay, self_play_of
 from chesspg.training.fitting import announce, named_as_in
+from chesspg.training.initial import start_from
+from chesspg.training.metrics import RolloutMetrics, plies_in
 from chesspg.training.packages import check_package
+from chesspg.training.precision import check_precision
 from chesspg.training.ranges import require, require_choices
-
-# float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
-# log-probabilities and the returns; policy files hold single precision.
-PRECISIONS = ("32-true", "bf16-mixed")
-BF16_UNITS = ("amx_bf16", "avx512_bf16")  # of a CPU: Sapphire Rapids and later; Cooper Lake, Zen 4 and later
-
-
-def check_precision(trainer: pl.Trainer) -> None:
-    """Raise ValueError for a precision in which sampling, loss and policy files would not agree."""
-    if trainer.precision not in PRECISIONS:
-        raise ValueError(
-            f"trainer.precision must be {' or '.join(PRECISIONS)}, got {trainer.precision}: log-probabilities, returns "
-            "and policy files are in single precision, and float16 would need a loss scaler"
-        )
-
-
-def fastest_precision(accelerator: Any = "auto") -> Literal["bf16-mixed", "32-true"]:
-    """bf16-mixed where the device has instructions for it; elsewhere 32-true, which is then far faster."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        units: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch lack it
-        fast = accelerator in ("auto", "cpu") and any(units.get(unit, False) for unit in BF16_UNITS)
-    return "bf16-mixed" if fast else "32-true"
 
 
 class NotFinite(FloatingPointError):
@@ -95,7 +71,7 @@ class PolicyGradient(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = torch.optim.Adam,
         lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         temperature: float = 1.0,
-        advantages: Advantages | Callable[[Sample], Tensor] = Advantages(),  # noqa: B008  # it is frozen
+        advantages: Advantages | Callable[[Sample], Any] = Advantages(),  # noqa: B008  # it is frozen
         loss: Loss = Loss(),  # noqa: B008
         init: str | None = None,
     ) -> None:
@@ -105,7 +81,7 @@ class PolicyGradient(pl.LightningModule):
         self.advantages, self.loss = _checked(advantages), _checked(loss)
         self.policy = Policy(game, network(game), temperature)
         if init is not None:
-            _load(self.policy, init, self._needs_value)
+            start_from(self.policy, init, self._needs_value)
         elif loss.kl_weight:
             raise ValueError(f"kl_weight is {loss.kl_weight}, but there is no init: name the policy to stay near")
         if self._needs_value and not self.policy.network.value:
@@ -116,10 +92,7 @@ class PolicyGradient(pl.LightningModule):
         self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if loss.kl_weight else []
         # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
         self._counters = Counters(rollouts=0, games=0, plies=0, seconds=0.0, reward_sum=0.0, updates=0)
-        self._pending: dict[str, tuple[float, str]] = {}
-        self._means: dict[str, tuple[Tensor | float, int]] = {}  # of what is noted per update: weighted sum and weight
-        self._clock = time.perf_counter()
-        self._learned = [0, 0.0]  # plies and seconds since the rollout, each pass counted
+        self._metrics = RolloutMetrics()
         self._signal = SignalToNoise()
         self._reported: set[str] = set()  # the names of the metrics of the last rollout
         self._self_play: dict[str, Any] = {}  # from a checkpoint, of a SelfPlay that is not the Trainer's data module
@@ -254,21 +227,20 @@ class PolicyGradient(pl.LightningModule):
         assert isinstance(plies.legal, Tensor)
         assert plies.log_prob is not None
         distribution = self.policy(plies.planes, plies.scalars, plies.legal)
-        log_prob, kl = distribution.log_prob(plies.choice), None
+        log_prob, probs, kl = distribution.log_prob(plies.choice), distribution.probs, None
         for start in self._start:
             with torch.no_grad():
                 reference = start(plies.planes, plies.scalars, plies.legal)
-            kl = kl_divergence(distribution.probs, distribution.log_probs, reference.log_probs)
-        terms = self.loss(
-            log_prob, plies.log_prob, batch.advantage, distribution.entropy(), distribution.value, batch.return_, kl
-        )
+            kl = kl_divergence(probs, distribution.log_probs, reference.log_probs)
+        spread = entropy(probs, distribution.log_probs)
+        terms = self.loss(log_prob, plies.log_prob, batch.advantage, spread, distribution.value, batch.return_, kl)
         weight = self.loss.weight(batch.games, batch.stored, batch.parts)
-        self._note("loss", weight * terms.policy)
-        self._note("entropy", terms.entropy, n)
-        self._note("log_prob_difference", (log_prob - plies.log_prob).detach().abs().sum(), n)
+        self._metrics.note("loss", weight * terms.policy)
+        self._metrics.note("entropy", terms.entropy, n)
+        self._metrics.note("log_prob_difference", (log_prob - plies.log_prob).detach().abs().sum(), n)
         for name, term in {"value_error": terms.value_error, "kl_to_init": terms.kl}.items():
             if term is not None:
-                self._note(name, term, n)
+                self._metrics.note(name, term, n)
         total: Tensor = weight * terms.total
         return total
 
@@ -283,7 +255,7 @@ class PolicyGradient(pl.LightningModule):
         if not torch.isfinite(length):
             rollout = self.played["rollouts"]
             raise NotFinite(f"the gradient is {length.item()} in rollout {rollout}; nothing was stepped")
-        self._note("gradient_norm", length)
+        self._metrics.note("gradient_norm", length)
         self._signal.add(gradients)
 
     def weigh(self, rollout: Rollout) -> Tensor:
@@ -308,28 +280,22 @@ class PolicyGradient(pl.LightningModule):
         counters["rollouts"] += 1
         counters["games"] += len(rewards)
         counters["plies"] += int(self._gather(torch.from_numpy(rollout.length)).sum())
-        self._pending = _facts(rollout, self.policy.game.reasons)
-        self._pending["advantage_variance"] = (variance, "mean")
         counters["seconds"] += rollout.seconds
-        self._clock, self._learned = time.perf_counter(), [0, 0.0]
+        self._metrics.begin(rollout, self.policy.game.reasons, variance)
         return advantage
 
     def on_train_epoch_start(self) -> None:
-        self._means, self._pending = {}, {}
+        self._metrics.clear()
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        seconds = time.perf_counter() - self._clock
-        self._clock += seconds
-        self._learned[0] += _plies(batch)
-        self._learned[1] += seconds
-        self._counters["seconds"] += seconds
+        self._counters["seconds"] += self._metrics.learned(plies_in(batch))
         self._counters["updates"] = self.trainer.global_step
         # Before validation and the epoch's end, so that whoever reads the metrics there finds those of this rollout.
         if self.trainer.is_last_batch or self.trainer.global_step == self.trainer.max_steps:
             self._report()
 
     def on_train_epoch_end(self) -> None:
-        if self._pending and not self.trainer.should_stop:
+        if self._metrics.pending and not self.trainer.should_stop:
             taken = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
             raise ValueError(
                 f"the epoch ended after {taken} of the {self.trainer.num_training_batches} batches of a rollout, so "
@@ -339,19 +305,11 @@ class PolicyGradient(pl.LightningModule):
 
     def _report(self) -> None:
         """Log what there is to say of a rollout and of what was learned from it, once, of all ranks together."""
-        ranks = self.trainer.world_size
-        weighted = {name: (float(total), float(count)) for name, (total, count) in self._means.items()}
-        for name, (value, reduce) in self._pending.items():
-            weighted[name] = (value, 1.0 if reduce == "mean" else 1 / ranks)
-        if self._pending:
-            plies, seconds = self._learned
-            weighted["learned_plies_per_s"] = (plies / max(seconds, 1e-9), 1 / ranks)
-        if not weighted:
-            return  # other data than rollouts
         exact = torch.float32 if self.device.type == "mps" else torch.float64
-        totals, counts = self._gather(torch.tensor([list(weighted.values())], dtype=exact)).sum(dim=0).T
-        metrics = dict(zip(weighted, (totals / counts).tolist(), strict=True))
-        if self._pending:
+        metrics = self._metrics.take(self._gather, self.trainer.world_size, exact)
+        if not metrics:
+            return  # other data than rollouts
+        if self._metrics.pending:
             metrics |= {f"total_{name}": float(self.played[name]) for name in ("games", "plies", "seconds")}
             ratio = self._signal.take()
             if ratio is not None:
@@ -368,7 +326,7 @@ class PolicyGradient(pl.LightningModule):
         for name in self._reported - metrics.keys():
             self.trainer.callback_metrics.pop(name, None)  # of an earlier rollout
         self._reported = set(metrics)
-        self._means, self._pending = {}, {}
+        self._metrics.clear()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Primitives and tensors only, so that `weights_only=True` reads it; the header is the policy file's.
@@ -411,30 +369,12 @@ class PolicyGradient(pl.LightningModule):
         assert isinstance(gathered, Tensor)
         return gathered.flatten(0, 1).cpu()
 
-    def _note(self, name: str, total: Tensor, count: int = 1) -> None:
-        """Add to a mean over the rollout's updates. Lightning's own would take a tenth of a small network's update."""
-        before, counted = self._means.get(name, (0.0, 0))
-        self._means[name] = before + total.detach(), counted + count
-
-
-def _plies(batch: Any) -> int:
-    """How many plies of rollouts are in a batch, or in the batches that CombinedLoader puts together."""
-    if isinstance(batch, Batch):
-        return len(batch.plies)
-    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
-    return sum(map(_plies, parts))
-
 
 def _check_batch(batch: Any) -> None:
     """Raise TypeError unless the batch is one of a rollout."""
     if not isinstance(batch, Batch):
         raise TypeError(
             f"PolicyGradient learns from batches of SelfPlay, got a {type(batch).__name__} as training data"
-        )
-    if not isinstance(batch.games, int):
-        raise TypeError(
-            "PolicyGradient got batches of SelfPlay that a DataLoader has stacked; DataLoader(batch_size=None) leaves "
-            "them as they are"
         )
 
 
@@ -449,55 +389,3 @@ def _checked(options: Any) -> Any:
     if isinstance(options, Advantages) and options.gae_lambda is not None and options.baseline != "value":
         raise ValueError(f"gae_lambda needs the value baseline, not {options.baseline}")
     return replace(options, **given)
-
-
-def _load(policy: Policy, init: str, needs_value: bool) -> None:
-    """Take the weights of a policy file. Raises ValueError, naming both, if it is of another game or network."""
-    start = files.load(init, policy.game)
-    ours, theirs = files.describe(policy.network), files.describe(start.network)
-    if ours != theirs:
-        raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}")
-    policy.network.load_state_dict(start.network.state_dict())
-
-
-def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:
-    """What differs between the networks of a training and of the policy file that it is to start from, and what to do.
-
-    Args:
-        ours: class_path and init_args of the training's network.
-        theirs: The same of the file's.
-        needs_value: Whether the training's advantages need a value head.
-    """
-    option = "--model.network"
-    same = ours["class_path"] == theirs["class_path"]
-    old, new = ours["init_args"], theirs["init_args"]
-    names = [name for name in new if not same or new[name] != old.get(name)]
-    add = [] if same else [f"{option} {theirs['class_path']}"]
-    texts = {name: json.dumps(value).replace(" ", "") for name, value in new.items()}
-    add += [f"{option}.init_args.{name} {shlex.quote(texts[name])}" for name in names]
-    if same:
-        found = ", ".join(f"{name} {texts[name]}" for name in names)
-        wanted = ", ".join(json.dumps(old.get(name)) for name in names)
-        differ = f"its network has {found}, the training's {wanted}"
-    else:
-        found, wanted = (spec["class_path"].rpartition(".")[2] for spec in (theirs, ours))
-        differ = f"its network is {found}, the training's is {wanted}"
-    if needs_value and not new.get("value"):
-        add.append("--model.advantages.baseline running_mean")  # the value baseline needs a value head, which it lacks
-    return f"{differ}; add {' '.join(add)}"
-
-
-def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str]]:
-    """What is logged of a rollout: each value, and how ranks are combined."""
-    facts = {
-        "seat_0_wins": (float((rollout.outcome == 1).mean()), "mean"),
-        "seat_1_wins": (float((rollout.outcome == -1).mean()), "mean"),
-        "draws": (float(((rollout.outcome == 0) & ~rollout.truncated).mean()), "mean"),
-        "truncated": (float(rollout.truncated.mean()), "mean"),
-        "reward": (float(rollout.reward.mean()), "mean"),
-        "length": (float(rollout.length.mean()), "mean"),
-        "sampled_plies_per_s": (float(rollout.length.sum()) / rollout.seconds, "sum"),
-    }
-    for number, reason in enumerate(reasons[1:], start=1):
-        facts[f"ended/{reason}"] = (float(np.mean(rollout.reason == number)), "mean")
-    return facts

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from chesspg.arena.ladder import model as ladder
+from chesspg.arena.ladder import shipped
 from chesspg.arena.matches import MatchResult, play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.chess import Chess
@@ -135,4 +136,4 @@ def rating_of(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating |
 
 def known_ratings(game: Game) -> Mapping[str, float | ladder.Rating]:
     """Opponents with a known rating: random moves, and in chess also the players on the ladder that ships."""
-    return {"random": 0.0, **(ladder.shipped_ratings() if game.name == Chess().name else {})}
+    return {"random": 0.0, **(shipped.shipped_ratings() if game.name == Chess().name else {})}

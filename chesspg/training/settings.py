@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from chesspg.games.game import Game
-from chesspg.learning.advantages import Advantages
+from chesspg.learning.advantages import BASELINES, Advantages
 from chesspg.learning.losses import Loss
 from chesspg.policy import files
 from chesspg.policy.names import plain
@@ -81,28 +81,39 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
     if saved.get("init") and not getattr(arguments.get("loss"), "kl_weight", 0) and "init" in accepted:
         arguments.setdefault("init", None)  # its weights have become those of the checkpoint
     for name, spec in saved.items():
-        if name in arguments or not isinstance(spec, dict) or not (open_ended or name in accepted):
+        if name in arguments or not (open_ended or name in accepted):
             continue
-        base, home = OF_TORCH.get(name, (object, None))
-        found = getattr(home, str(spec.get("class_path")).rpartition(".")[2], None)
-        if isinstance(found, type) and issubclass(found, base):
-            arguments[name] = partial(found, **spec["init_args"])
-        elif "class_path" in spec:
-            raise ValueError(
-                f"{path} was trained with the {name} {spec['class_path']!r}, which a file can't give back; give it: "
-                f"load_from_checkpoint(path, {name}=…)"
-            )
+        if isinstance(spec, dict) and "class_path" in spec:
+            arguments[name] = _of_torch(path, name, spec)
+        elif name in OF_TORCH and isinstance(spec, str):
+            raise _not_given_back(path, name, spec)
     return arguments
+
+
+def _of_torch(path: Any, name: str, spec: Mapping[str, Any]) -> Any:
+    """An optimizer or a schedule of torch as saved. Raises ValueError if it is another class."""
+    base, home = OF_TORCH.get(name, (object, None))
+    module, _, own_name = str(spec["class_path"]).rpartition(".")
+    found = getattr(home, own_name, None) if home and module.startswith(home.__name__) else None
+    if not isinstance(found, type) or not issubclass(found, base):
+        raise _not_given_back(path, name, spec["class_path"])
+    return partial(found, **spec["init_args"])
+
+
+def _not_given_back(path: Any, name: str, saved: str) -> ValueError:
+    """The error of a setting that was a class or a function of the user's own."""
+    return ValueError(
+        f"{path} was trained with the {name} {saved!r}, which a file can't give back; give it: "
+        f"load_from_checkpoint(path, {name}=…)"
+    )
 
 
 def _group(path: Any, name: str, group: type, saved: Any) -> Any:
     """Advantages or a loss as saved. Raises ValueError if a function of the user's own is part of it."""
-    baseline = saved.get("baseline", "none") if isinstance(saved, Mapping) else saved
-    if not isinstance(saved, Mapping) or "class_path" in saved or "." in str(baseline):
-        raise ValueError(
-            f"{path} was trained with the {name} {saved if isinstance(saved, str) else baseline!r}, which a file can't "
-            f"give back; give it: load_from_checkpoint(path, {name}=…)"
-        )
+    for one in (saved, saved.get("baseline") if isinstance(saved, Mapping) else None):
+        own = one.get("class_path") if isinstance(one, Mapping) else one
+        if isinstance(own, str) and own not in BASELINES:
+            raise _not_given_back(path, name, own)
     return group(**saved)
 
 

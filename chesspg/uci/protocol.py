@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from chesspg.arena import default_player
 from chesspg.storage import runs
 from chesspg.storage.shipped import shipped_policies
 from chesspg.terminal.numbers import BadValue, whole
@@ -246,7 +245,7 @@ class Engine:
         if self.game is None:
             from chesspg.games.chess import Chess
 
-            self.game = Chess(backend="python-chess")
+            self.game = Chess().for_few_games()
         return self.game
 
     def _load(self, wanted: str) -> None:
@@ -259,7 +258,7 @@ class Engine:
         theirs = files.header_game(files.read_header(path), path)
         if not isinstance(theirs, Chess):
             raise ValueError(f"{path} plays {theirs.name}; expected a policy of chess")
-        game = Chess(theirs.variant, backend="python-chess")  # one game is not worth compiling rules for
+        game = theirs.for_few_games()
         policy = files.load(path, game)
 
         import torch  # not before the file is known to be good
@@ -357,9 +356,10 @@ def _moves(texts: Iterable[str], board: chess.Board) -> Iterator[chess.Move]:
 
 
 def _default() -> tuple[str, str]:
+    from chesspg.arena.default_player import default_player
     from chesspg.games.chess import Chess
 
-    default = default_player.default_player(lambda game: isinstance(game, Chess), "chess")
+    default = default_player(lambda game: isinstance(game, Chess), "chess")
     if default is None:
         raise ValueError(
             f"no policy to play: no run of chess under ./{runs.RUNS} and no rated policy that ships; set WeightsFile "

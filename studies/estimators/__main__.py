@@ -1,4 +1,4 @@
-"""`python -m studies.estimators`: which way to weigh the plies learns most from equally many of them?"""
+"""`python -m studies.estimators`: which way to weigh the plies learns most from the same number of them?"""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ from typing import Any
 
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, check_writable, json_has
+from chesspg.storage.pictures import check_matplotlib
 from chesspg.storage.runs import RUNS
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, say
 from studies.estimators.compare import Comparison
-from studies.estimators.picture import is_picture
-from studies.estimators.plan import BEST, ESTIMATORS, TASKS
-from studies.estimators.tables import gradient_picture, markdown, strength_picture
+from studies.estimators.plan import ADVANTAGES, BEST, ESTIMATORS, TASKS
+from studies.estimators.tables import markdown
 
 DESCRIPTION = f"""\
 Compare estimators of the policy gradient: train each on each task for equally many plies with several seeds, one thread
 per run; let the last policies meet known opponents; measure the noise of each gradient on one policy. Prints tables.
+
+An estimator is one of {", ".join(ESTIMATORS)};
+or a function of your own: my_file.my_baseline, which returns what the mover of each ply could expect, or
+{ADVANTAGES}my_file.my_advantages. Both take a chesspg.learning.advantages.Sample and return [N] numbers.
 
 Everything is kept in one folder: after Ctrl-C or a kill the same command goes on, and what is done is not done again.
 Without options all of them learn tic-tac-toe and the endgame, and the {BEST} that are best at the endgame learn chess.
 
 studies/estimators/README.md says what is measured and how.
 """
-PICTURES = {"estimators.svg": strength_picture, "gradient.svg": gradient_picture}
+PICTURES = ("estimators.svg", "gradient.svg")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare. The exit code is 0, 1 if the training of some runs failed, 2 for bad input, 128 + signal if stopped."""
     given = _parser().parse_args(arguments)
     with one_line_errors():
-        pictures = [given.pictures / name for name in PICTURES] if given.pictures else []
-        outputs = [Output("--pictures", path, is_picture) for path in pictures]
+        outputs = _pictures(given.pictures) if given.pictures else []
+        pictures = [output.path for output in outputs]
         if given.json:
             outputs.append(Output("--json", given.json, lambda path: json_has(path, {"seeds", "match_games", "tasks"})))
         check_outputs(outputs, {})
@@ -50,19 +54,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with one_line_errors():
         if given.json:
             write_text(given.json, json.dumps(results, indent=1) + "\n")
-        for path in pictures:
-            write_text(path, PICTURES[path.name](results))
+        if pictures:
+            from studies.estimators.picture import gradient_picture, strength_picture
+
+            for path, draw in zip(pictures, (strength_picture, gradient_picture), strict=True):
+                write_text(path, draw(results))
     print("\n" + markdown(results), end="")
     if results["failed"]:
         say(f"error: {len(results['failed'])} runs failed: {', '.join(results['failed'])}")
     return 1 if results["failed"] else 0
 
 
+def _pictures(folder: Path) -> list[Output]:
+    """What --pictures writes. Raises ValueError without matplotlib."""
+    check_matplotlib("--pictures")
+    from studies.estimators.picture import is_comparison
+
+    return [Output("--pictures", folder / name, is_comparison) for name in PICTURES]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m studies.estimators", description=DESCRIPTION)
     add: Callable[..., Any] = parser.add_argument
     add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"of {', '.join(TASKS)} (default: all)")
-    add("--estimators", nargs="+", default=[], metavar="NAME", help=f"of {', '.join(ESTIMATORS)} (default: all)")
+    add("--estimators", nargs="+", default=[], metavar="NAME", help="see above (default: all of the package)")
     add(
         "--seeds",
         type=numbers.whole(1, 10_000),

@@ -1,39 +1,44 @@
-"""The whole comparison: train, meet, measure; then everything there is to tell, for JSON."""
+"""The whole comparison: train, play, measure; then all figures, for JSON."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chesspg.arena.elo import mean_score_interval, student
 from studies.estimators.gradients import Measured
-from studies.estimators.plan import BEST, ESTIMATORS, TASKS, Run
+from studies.estimators.plan import BEST, ESTIMATORS, TASKS, Trial, check_estimator
 from studies.estimators.running import train_all
-from studies.estimators.strength import ratings, strength
+from studies.estimators.strength import opponent_ratings, strength
+
+Report = Callable[[str], None]  # shows a line to a person
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a user asked for. Raises ValueError if it can't be, or if the folder holds something else."""
+    """What a user asked for. Raises ValueError if it can't be done, or if the folder holds something else."""
 
     home: Path
     tasks: Sequence[str]  # in the order of TASKS
     estimators: Sequence[str]  # on each task; none: all, or the best of an earlier task where a task is so planned
     seeds: int
-    plies: int | None  # of a run; the task's own number if None
+    plies: int | None  # of a trial; the task's own number if None
     at_once: int
     games: int  # of a match
     rollouts: int  # that a gradient's variance is measured on
 
     def __post_init__(self) -> None:
-        for names, known, what in ((self.tasks, TASKS, "task"), (self.estimators, ESTIMATORS, "estimator")):
+        for task in self.tasks:
+            if task not in TASKS:
+                raise ValueError(f"unknown task {task!r}; expected one of {', '.join(TASKS)}")
+        for estimator in self.estimators:
+            check_estimator(estimator)
+        for names, what in ((self.tasks, "task"), (self.estimators, "estimator")):
             for name in names:
-                if name not in known:
-                    raise ValueError(f"unknown {what} {name!r}; expected one of {', '.join(known)}")
                 if list(names).count(name) > 1:
                     raise ValueError(f"{what} {name} is named twice; each must be named once")
         least = {"seeds": 1, "plies": 1, "at_once": 1, "games": 2, "rollouts": 3}
@@ -50,77 +55,91 @@ class Comparison:
                     f"{name} compares the estimators that are best on {best_of}; add {best_of} to --tasks, or name "
                     "the estimators with --estimators"
                 )
-            for run in self.runs(name, list(ESTIMATORS)):
-                run.check()
+            for trial in self.trials(name, self.estimators or list(ESTIMATORS)):
+                trial.check()
 
-    def runs(self, task: str, estimators: Sequence[str]) -> list[Run]:
-        """Those of one seed together, so that something can be seen of all early."""
+    def trials(self, task: str, estimators: Sequence[str]) -> list[Trial]:
+        """Those of one seed together, so that something is known of every estimator early."""
         seeds = range(1, self.seeds + 1)
-        return [Run(self.home, task, estimator, seed, self._plies(task)) for seed in seeds for estimator in estimators]
+        plies = self._plies(task)
+        return [Trial(self.home, task, estimator, seed, plies) for seed in seeds for estimator in estimators]
 
-    def results(self, tell: Callable[[str], None]) -> dict[str, Any]:
-        """Do what is not done yet, and tell a person of each part. Failed runs are listed under `failed`."""
+    def results(self, report: Report) -> dict[str, Any]:
+        """Do what is not done yet, and report each part. Trials that failed are listed under `failed`."""
         found: dict[str, Any] = {"seeds": self.seeds, "match_games": self.games, "tasks": {}, "failed": []}
-        for name in sorted(self.tasks, key=list(TASKS).index):
+        for task in sorted(self.tasks, key=list(TASKS).index):
             chosen = self.estimators or list(ESTIMATORS)
-            if TASKS[name].best_of and not self.estimators:
-                rows = found["tasks"][TASKS[name].best_of]["estimators"]
-                chosen = sorted(rows, key=lambda row: -rows[row]["rating"]["mean"])[:BEST]
-                tell(f"{name}: {', '.join(chosen)} go on")
-            found["tasks"][name] = self._task(name, chosen, found["failed"], tell)
+            if TASKS[task].best_of and not self.estimators:
+                chosen = best(found["tasks"][TASKS[task].best_of]["estimators"])
+                report(f"{task}: {', '.join(chosen)} go on")
+            done, failed = self._trained(self.trials(task, chosen), report)
+            found["failed"] += failed
+            known = opponent_ratings(task, self.home, self.games)
+            rows = self._strengths(done, known, report)
+            gradient = self._gradient(task, done, list(rows), report) if done else None
+            about = {"plies": self._plies(task), "opponents": known}
+            found["tasks"][task] = {**about, "estimators": rows, "gradient": gradient}
         return found
 
-    def _task(self, name: str, chosen: Sequence[str], failed: list[str], tell: Callable[[str], None]) -> dict[str, Any]:
-        runs = self.runs(name, chosen)
+    def _trained(self, trials: Sequence[Trial], report: Report) -> tuple[list[Trial], list[str]]:
+        """Those that are finished, and the names of those that failed."""
 
-        def ended(run: Run) -> None:
-            if run.finished:
-                tell("{}: {plies:,} plies, {updates:,} updates, {seconds:.0f} s".format(run.name, **run.facts))
+        def ended(trial: Trial) -> None:
+            if trial.finished:
+                report("{}: {plies:,} plies, {updates:,} updates, {seconds:.0f} s".format(trial.name, **trial.facts))
             else:
-                tell(f"{run.name} failed; {run.log} says why, the same command goes on with it")
+                report(f"{trial.name} failed; {trial.log} says why, the same command goes on with it")
 
-        train_all(runs, self.at_once, ended)
-        done = [run for run in runs if run.finished]
-        failed += [run.name for run in runs if not run.finished]
-        known = ratings(name, self.home, self.games)
+        train_all(trials, self.at_once, ended)
+        done = [trial for trial in trials if trial.finished]
+        return done, [trial.name for trial in trials if trial not in done]
+
+    def _strengths(self, done: Sequence[Trial], known: Mapping[str, float], report: Report) -> dict[str, Any]:
+        """By estimator, its rating and scores over all seeds, and those of each trial."""
         by_estimator: dict[str, list[dict[str, Any]]] = {}
-        for run in done:
-            told = {"seed": run.seed, **run.facts, **strength(run, known, self.games)}
-            against = ", ".join(known)
-            tell(
-                "{}: Elo {rating:.0f} ({low:.0f} to {high:.0f}) against {}".format(run.name, against, **told["rating"])
-            )
-            by_estimator.setdefault(run.estimator, []).append(told)
-        table: dict[str, Any] = {"plies": self._plies(name), "opponents": known, "estimators": {}, "gradient": None}
-        for estimator, mine in by_estimator.items():
-            scores = {
-                name: score_over_seeds([run["scores"][name]["score"] for run in mine], self.games) for name in known
-            }
-            rating = over_seeds([run["rating"]["rating"] for run in mine])
-            table["estimators"][estimator] = {"rating": rating, "scores": scores, "runs": mine}
-        # The policy that plays for all has a value head that has learned, if any estimator here needs one.
-        valued = [run for run in done if ESTIMATORS[run.estimator].get("model.baseline") == "value"]
-        if done:
-            policy = (valued or done)[0]
-            measured = Measured(self.home, name, policy.folder, self.rollouts)
-            rows = {}
-            for estimator in by_estimator:
-                rows[estimator] = measured(estimator)
-                tell(
-                    "{} {}: variance {variance:.3g}, squared mean {squared_mean:.3g}".format(
-                        name, estimator, **rows[estimator]
-                    )
-                )
-            about = {"policy": policy.name, "games": measured.games, "rollouts": self.rollouts}
-            table["gradient"] = {**about, "estimators": rows}
-        return table
+        for trial in done:
+            row = {"seed": trial.seed, **trial.facts, **strength(trial, known, self.games)}
+            rating, against = row["rating"], ", ".join(known)
+            report("{}: Elo {rating:.0f} ({low:.0f} to {high:.0f}) against {}".format(trial.name, against, **rating))
+            by_estimator.setdefault(trial.estimator, []).append(row)
+        return {estimator: over_trials(rows, known, self.games) for estimator, rows in by_estimator.items()}
+
+    def _gradient(self, task: str, done: Sequence[Trial], estimators: Sequence[str], report: Report) -> dict[str, Any]:
+        """The noise of each estimator's gradient, all by the policy of one trial."""
+        trial = measured_trial(done)
+        measured = Measured(self.home, task, trial.folder, self.rollouts)
+        rows = {}
+        for estimator in estimators:
+            rows[estimator] = row = measured(estimator)
+            figures = "variance {variance:.3g}, squared mean {squared_mean:.3g}".format(**row)
+            report(f"{task} {estimator}: {figures}")
+        return {"policy": trial.name, "games": measured.games, "rollouts": self.rollouts, "estimators": rows}
 
     def _plies(self, task: str) -> int:
         return TASKS[task].plies if self.plies is None else self.plies
 
 
+def best(rows: Mapping[str, Any]) -> list[str]:
+    """The BEST estimators of a task by their mean rating, the highest first."""
+    return sorted(rows, key=lambda name: -rows[name]["rating"]["mean"])[:BEST]
+
+
+def measured_trial(done: Sequence[Trial]) -> Trial:
+    """Whose policy plays when gradients are measured: the first with a value head that has learned, else the first."""
+    valued = (
+        trial for trial in done if ESTIMATORS.get(trial.estimator, {}).get("model.advantages.baseline") == "value"
+    )
+    return next(valued, done[0])
+
+
+def over_trials(rows: Sequence[dict[str, Any]], opponents: Mapping[str, float], games: int) -> dict[str, Any]:
+    """The rating and the scores of an estimator over its trials, and the trials' own."""
+    scores = {name: score_over_seeds([row["scores"][name]["score"] for row in rows], games) for name in opponents}
+    return {"rating": over_seeds([row["rating"]["rating"] for row in rows]), "scores": scores, "runs": list(rows)}
+
+
 def over_seeds(values: Sequence[float]) -> dict[str, float | None]:
-    """The mean of K runs and its 95% interval by Student's t; of one run there is none."""
+    """The mean of K values and its 95% interval by Student's t; a single value has none."""
     mean = math.fsum(values) / len(values)
     if len(values) == 1:
         return {"mean": mean, "low": None, "high": None}
@@ -129,7 +148,7 @@ def over_seeds(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def score_over_seeds(scores: Sequence[float], games: int) -> dict[str, float | None]:
-    """The mean score of K runs and its 95% interval in [0, 1]; one run alone has no interval."""
+    """The mean of K scores and its 95% interval within [0, 1]; a single score has none."""
     if len(scores) == 1:
         return over_seeds(scores)
     low, high = mean_score_interval(scores, games)

@@ -27,7 +27,7 @@ from chesspg.arena.elo import student
 from chesspg.policy import files
 from chesspg.training.train_cli import TrainCLI
 from studies.estimators.kept import kept
-from studies.estimators.plan import PLAIN, TASKS, arguments, fields
+from studies.estimators.plan import PLAIN, TASKS, arguments, fields, source
 
 Floats = NDArray[np.float64]
 
@@ -36,8 +36,8 @@ SEED = 0  # of the rollouts; runs have seeds from 1
 _MEASURED = {  # of every estimator: the gradient of the reward alone, by the policy that played
     "model.optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}},
     "model.lr_scheduler": None,
-    "model.entropy_weight": 0.0,
-    "model.value_weight": 0.0,
+    "model.loss.entropy_weight": 0.0,
+    "model.loss.value_weight": 0.0,
     "data.updates": 1,
     "trainer.precision": "32-true",
     "trainer.callbacks": None,
@@ -49,9 +49,9 @@ _MEASURED = {  # of every estimator: the gradient of the reward alone, by the po
 
 
 def gradients(task: str, estimator: str, policy: Path, rollouts: int) -> Floats:
-    """[R, parameters] the gradient of the loss by each rollout of the policy; all estimators meet the same games.
+    """[R, parameters] the gradient of the loss by each rollout of the policy; all estimators see the same games.
 
-    One rollout more is played before them: of the first the running mean knows nothing.
+    One more rollout is played before them, since the running mean knows nothing in the first.
     """
     taken: list[torch.Tensor] = []
 
@@ -86,13 +86,15 @@ class Measured:
         self._plain: Floats | None = None
 
     def __call__(self, estimator: str) -> dict[str, Any]:
-        """As of `figures`, against the plain estimator."""
+        """`figures` of this estimator against the plain one."""
         settings = {
             "format": FORMAT,
             "policy": self._digest,
             "rollouts": self.rollouts,
             **{name: fields(self.task, one) for name, one in (("own", estimator), ("plain", PLAIN))},
         }
+        if (digest := source(estimator)) is not None:
+            settings["source"] = digest
         return kept(self.folder / f"{estimator}.json", settings, lambda: self._measure(estimator))
 
     @property
@@ -109,16 +111,16 @@ class Measured:
 
 
 def figures(own: Floats, plain: Floats) -> dict[str, Any]:
-    """What gradients [R, P] and those of the plain estimator by the same rollouts [R, P] say, R being 3 or more.
+    """Figures of an estimator's gradients [R, P] and plain ones [R, P] of the same rollouts, with R at least 3.
 
-    variance: tr Cov(g). squared_mean: |E g|², which may come out below 0. Each of the others with a 95% interval by the
-    jackknife over rollouts: variance_ratio, the variance in units of plain's; signal_to_noise, |E g|² / tr Cov(g);
-    cosine, between E g and plain's. None where the signal is lost in the noise.
+    `variance` is tr Cov(g); `squared_mean` is |E g|², whose estimate may be below 0. The others have a 95% interval by
+    the jackknife over rollouts: `variance_ratio`, the variance in units of plain's; `signal_to_noise`,
+    |E g|² / tr Cov(g); `cosine`, between E g and plain's. They are None where the signal is lost in the noise.
     """
     aa, ab, bb = own @ own.T, own @ plain.T, plain @ plain.T  # [R, R]
 
     def over(statistic: Callable[[Floats, Floats, Floats], float]) -> dict[str, float | None]:
-        return _jackknife(lambda rows: statistic(*(matrix[np.ix_(rows, rows)] for matrix in (aa, ab, bb))), len(own))
+        return jackknife(lambda rows: statistic(*(matrix[np.ix_(rows, rows)] for matrix in (aa, ab, bb))), len(own))
 
     ratio = over(lambda aa, ab, bb: math.log(_variance(aa) / _variance(bb)) if _variance(bb) > 0 else math.nan)
     return {
@@ -159,11 +161,14 @@ def projected(cosine: dict[str, float | None]) -> dict[str, float | None]:
     return {"value": nearest, "low": max(-1.0, nearest - (value - low)), "high": min(1.0, nearest + (high - value))}
 
 
-def _jackknife(statistic: Callable[[NDArray[np.int64]], float], rollouts: int) -> dict[str, float | None]:
-    """A statistic and its 95% interval by leaving each rollout out, Efron and Stein (1981); None for NaN."""
+def jackknife(statistic: Callable[[NDArray[np.int64]], float], rollouts: int) -> dict[str, float | None]:
+    """A statistic and its 95% interval by leaving each rollout out, Efron and Stein (1981); None for NaN.
+
+    numpy has no jackknife and scipy only the bootstrap, which would need many more resamples of [R, R] matrices.
+    """
     everyone = np.arange(rollouts)
     value = statistic(everyone)
     without = np.array([statistic(np.delete(everyone, r)) for r in everyone])
     half = student(rollouts - 1) * math.sqrt((rollouts - 1) / rollouts * np.square(without - without.mean()).sum())
-    told = {"value": value, "low": value - half, "high": value + half}
-    return {name: number if math.isfinite(number) else None for name, number in told.items()}
+    found = {"value": value, "low": value - half, "high": value + half}
+    return {name: number if math.isfinite(number) else None for name, number in found.items()}

@@ -1,4 +1,7 @@
-"""Results that take minutes, kept beside the runs so that a command that was stopped goes on."""
+"""Results that take minutes, kept as JSON so that a command that was stopped goes on.
+
+A cache of a library, such as joblib's, keys by code and arguments and pickles; here the settings are readable.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from chesspg.storage.atomic import write_text
 
 
 def kept(path: Path, settings: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The result in the file at `path` if it is of these settings, else what `make` tells, which is written there."""
+    """The result in the file at `path` if it has these settings, else that of `make`, which is written there."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["settings"] == settings:
-            result: dict[str, Any] = told["result"]
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        if whole["settings"] == settings:
+            result: dict[str, Any] = whole["result"]
             return result
     except (OSError, ValueError, KeyError, TypeError):
         pass  # there is none, or none that is whole

@@ -1,21 +1,25 @@
-"""Names, and for each a value with its interval: panels below each other, as SVG."""
+"""The results as two pictures: names, and for each a value with its interval, in panels below each other."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from html import escape
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
-from chesspg.arena.ladder.picture import COLOURS, round_step
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-WIDTH, LEFT, RIGHT = 800, 150, 30  # of the picture and of its margins; at the left stand the names
-ROW, HEAD, FOOT = 22, 40, 34  # heights of a row, of what is above a panel's rows and of what is below
-MARK = "<desc>chesspg estimators</desc>"  # by which a picture is known for one of these
+from chesspg.storage.pictures import COLORS, INK, is_picture, plain_style, to_svg
+
+WIDTH, LEFT, RIGHT = 8.0, 1.5, 0.3  # inches of the picture and of its margins; at the left stand the names
+ROW, HEAD, FOOT = 0.22, 0.4, 0.34  # inches of a row, of what is above a panel's rows and of what is below
+MARK = "chesspg estimators"
+
+is_comparison = partial(is_picture, mark=MARK)
 
 
-class Row(NamedTuple):
+class Estimate(NamedTuple):
     """One value."""
 
     name: str
@@ -29,71 +33,70 @@ class Panel(NamedTuple):
     """Values that share an axis."""
 
     title: str
-    rows: Sequence[Row]  # one at least
+    rows: Sequence[Estimate]  # at least one
 
 
 def svg(panels: Sequence[Panel], *, logarithmic: bool = False) -> str:
     """A dot for each value, a line for its interval, small marks for what it is the mean of."""
-    height = sum(HEAD + ROW * len(panel.rows) + FOOT for panel in panels)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        'font-family="sans-serif" font-size="12" fill="#333">',
-        MARK,
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-    ]
-    top = 0
-    for panel, colour in zip(panels, COLOURS, strict=False):
-        parts += _panel(panel, top, colour, logarithmic)
-        top += HEAD + ROW * len(panel.rows) + FOOT
-    return "\n".join([*parts, "</svg>", ""])
+    height = sum(HEAD + ROW * len(panel.rows) + FOOT for panel in panels) or HEAD
+    titles: dict[str, str] = {}
+    with plain_style():
+        figure = Figure(figsize=(WIDTH, height))
+        top = 0.0
+        for number, panel in enumerate(panels):
+            size = (WIDTH - LEFT - RIGHT, ROW * len(panel.rows))
+            bottom = height - top - HEAD - size[1]
+            axes = figure.add_axes((LEFT / WIDTH, bottom / height, size[0] / WIDTH, size[1] / height))
+            titles |= _draw(axes, panel, COLORS[number % len(COLORS)], f"dot-{number}", logarithmic)
+            top += HEAD + size[1] + FOOT
+        return to_svg(figure, MARK, titles)
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a file is a picture that `svg` made."""
-    with path.open("rb") as file:
-        return MARK.encode() in file.read(2000)
+def strength_picture(results: Mapping[str, Any]) -> str:
+    """Elo by estimator, a panel per task: each run, the mean, its interval over seeds."""
+    panels = []
+    for task, found in results["tasks"].items():
+        rows = []
+        for name, row in found["estimators"].items():
+            each = tuple(run["rating"]["rating"] for run in row["runs"])
+            rows.append(Estimate(name, row["rating"]["mean"], row["rating"]["low"], row["rating"]["high"], each))
+        panels.append(Panel(f"{task}, {found['plies']:,} plies: Elo, random moves are 0", rows))
+    return svg([panel for panel in panels if panel.rows])
 
 
-def _panel(panel: Panel, top: int, colour: str, logarithmic: bool) -> list[str]:
-    numbers = [x for row in panel.rows for x in (row.value, row.low, row.high, *row.each) if x is not None]
-    ticks = log_ticks(min(numbers), max(numbers)) if logarithmic else _ticks(min(numbers), max(numbers))
-    place = math.log if logarithmic else float
-    left, right = place(ticks[0]), place(ticks[-1])
+def gradient_picture(results: Mapping[str, Any]) -> str:
+    """The variance of the gradient by estimator in units of plain's, a panel per task."""
+    panels = []
+    for task, found in results["tasks"].items():
+        rows = found["gradient"]["estimators"].items() if found["gradient"] else ()
+        ratios = ((name, row["variance_ratio"]) for name, row in rows)
+        shown = [
+            Estimate(name, ratio["value"], ratio["low"], ratio["high"]) for name, ratio in ratios if ratio["value"]
+        ]
+        panels.append(Panel(f"{task}: variance of the gradient, plain's is 1", shown))
+    return svg([panel for panel in panels if panel.rows], logarithmic=True)
 
-    def across(x: float) -> float:
-        return LEFT + (place(x) - left) / (right - left) * (WIDTH - LEFT - RIGHT)
 
-    bottom = top + HEAD + ROW * len(panel.rows)
-    parts = [f'<text x="{LEFT}" y="{top + 24}" font-weight="bold">{escape(panel.title)}</text>']
-    for tick in ticks:
-        parts.append(f'<path d="M{across(tick):.1f} {top + HEAD}V{bottom}" stroke="#ddd"/>')
-        parts.append(f'<text x="{across(tick):.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
-    for number, row in enumerate(panel.rows):
-        y = top + HEAD + ROW * (number + 0.5)
-        parts.append(f'<text x="{LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(row.name)}</text>')
-        marks = "".join(f"M{across(x):.1f} {y - 5:.1f}v10" for x in row.each)
-        parts.append(f'<path d="{marks}" stroke="#333" opacity="0.6"/>')
-        told = f"{row.name}: {row.value:.3g}"
+def _draw(axes: Axes, panel: Panel, color: str, gid: str, logarithmic: bool) -> dict[str, str]:
+    """Draws a panel. Returns what is shown at each dot, by its gid."""
+    titles = {}
+    axes.set_title(panel.title, loc="left", fontsize="medium", fontweight="bold", parse_math=False)
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    for y, row in enumerate(panel.rows):
+        axes.plot(row.each, [y] * len(row.each), "|", color=INK, alpha=0.6, markersize=7)
+        interval = ""
         if row.low is not None and row.high is not None:
-            told += f" ({row.low:.3g} to {row.high:.3g})"
-            line = f"M{across(row.low):.1f} {y:.1f}H{across(row.high):.1f}"
-            parts.append(f'<path d="{line}" stroke="{colour}" stroke-width="2"/>')
-        dot = f'cx="{across(row.value):.1f}" cy="{y:.1f}" r="4" fill="{colour}"'
-        parts.append(f"<circle {dot}><title>{escape(told)}</title></circle>")
-    return parts
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers, all as far apart, from `low` or below to `high` or above."""
-    step = round_step(high - low)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return [step * k for k in range(first, max(last, first + 1) + 1)]
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten from `low` or below to `high` or above, both above 0."""
-    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
-    ticks = [k * 10.0**power for power in powers for k in (1, 2, 5)]
-    first = max(k for k, tick in enumerate(ticks) if tick <= low)
-    last = min(k for k, tick in enumerate(ticks) if tick >= high)
-    return ticks[first : max(last, first + 1) + 1]
+            axes.hlines(y, row.low, row.high, color=color)
+            interval = f" ({row.low:.3g} to {row.high:.3g})"
+        dot = f"{gid}-{y}"
+        axes.plot(row.value, y, "o", color=color, markersize=5, gid=dot)
+        titles[dot] = f"{row.name}: {row.value:.3g}{interval}"
+    axes.set_yticks(range(len(panel.rows)), [row.name for row in panel.rows], parse_math=False)
+    axes.set_ylim(len(panel.rows) - 0.5, -0.5)  # the first at the top
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    return titles

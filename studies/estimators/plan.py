@@ -1,11 +1,13 @@
-"""What is compared: estimators and tasks, each some fields of a recipe, and a run of one on the other in its folder."""
+"""What is compared: estimators and tasks, each some fields of a recipe; and a trial, one trained on the other."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,38 +23,39 @@ from chesspg.training.cli import recipe
 
 Fields = Mapping[str, Any]  # dotted name of a field of `python -m chesspg.train` -> value, as JSON has it
 
-# Every run has a value head, so that all of one seed start from the same weights; only these learn by it.
-_VALUE: Fields = {"model.baseline": "value", "model.value_weight": 0.5}
-_GAE: Fields = {**_VALUE, "model.gae_lambda": 0.95}
-_CLIPPED: Fields = {**_GAE, "model.clip": 0.2, "data.updates": 8, "trainer.accumulate_grad_batches": 1}
+# Every trial has a value head, so that all of one seed start from the same weights; only these learn by it.
+_VALUE: Fields = {"model.advantages.baseline": "value", "model.loss.value_weight": 0.5}
+_GAE: Fields = {**_VALUE, "model.advantages.gae_lambda": 0.95}
+_CLIPPED: Fields = {**_GAE, "model.loss.clip": 0.2, "data.updates": 8, "trainer.accumulate_grad_batches": 1}
 _POOL: Fields = {"data.opponents": {"players": {"random": 0.3}, "share": 0.2}}
 
-# An estimator is one entry here and nothing elsewhere.
+# An estimator of the package is one entry here and nothing elsewhere.
 ESTIMATORS: Mapping[str, Fields] = {
     "plain": {},
-    "running_mean": {"model.baseline": "running_mean"},
-    "leave_one_out": {"model.baseline": "leave_one_out"},
+    "running_mean": {"model.advantages.baseline": "running_mean"},
+    "leave_one_out": {"model.advantages.baseline": "leave_one_out"},
     "value": _VALUE,
-    "gae_0.99": {**_VALUE, "model.gae_lambda": 0.99},
+    "gae_0.99": {**_VALUE, "model.advantages.gae_lambda": 0.99},
     "gae_0.95": _GAE,
-    "gae_0.8": {**_VALUE, "model.gae_lambda": 0.8},
+    "gae_0.8": {**_VALUE, "model.advantages.gae_lambda": 0.8},
     "clipped": _CLIPPED,
     "plain_pool": _POOL,
     "gae_0.95_pool": {**_GAE, **_POOL},
     "clipped_pool": {**_CLIPPED, **_POOL},
 }
-PLAIN = "plain"  # what the others' gradients are held against
-BEST = 3  # so many go on to a task that is too dear for all
+PLAIN = "plain"  # what the others' gradients are compared with
+BEST = 3  # how many go on to a task that is too expensive for all
+ADVANTAGES = "advantages="  # before the import path of an advantage function
 
 _COMMON: Fields = {
     "model.network.init_args.value": True,
-    "model.value_weight": 0.0,
+    "model.loss.value_weight": 0.0,
     "trainer.max_epochs": -1,
     "trainer.max_time": None,
 }
 _CHESS: Fields = {
     "model.optimizer.init_args.lr": 0.002,
-    "model.entropy_weight": 0.01,
+    "model.loss.entropy_weight": 0.01,
     "data.games": 64,
     "data.material_weight": 0.4,
     "trainer.accumulate_grad_batches": 4,
@@ -66,7 +69,7 @@ class Task:
     game: type[Game]
     recipe: str  # one that ships …
     fields: Fields  # … and what differs from it, for all estimators alike
-    plies: int  # of a run, unless the user says otherwise
+    plies: int  # of a trial, unless the user says otherwise
     opponents: tuple[str, ...]  # whom the policies meet after training, random the first
     starts: UnevenArmies | None = None  # where those games start; None: where the ladder's do
     best_of: str = ""  # the task whose BEST are compared here; all estimators if empty
@@ -83,7 +86,12 @@ TASKS: Mapping[str, Task] = {
     "tic_tac_toe": Task(
         TicTacToe,
         "tic_tac_toe",
-        {"model.baseline": "none", "model.lr_scheduler": None, "model.entropy_weight": 0.1, "data.games": 128},
+        {
+            "model.advantages.baseline": "none",
+            "model.lr_scheduler": None,
+            "model.loss.entropy_weight": 0.1,
+            "data.games": 128,
+        },
         500_000,
         ("random", "greedy", "minimax?depth=3"),
     ),
@@ -100,20 +108,56 @@ TASKS: Mapping[str, Task] = {
 }
 
 
+def check_estimator(name: str) -> None:
+    """Raise ValueError unless it is one of ESTIMATORS or the import path of a function of the user's own."""
+    if name in ESTIMATORS:
+        return
+    if "." not in name:
+        raise ValueError(
+            f"unknown estimator {name!r}; expected one of {', '.join(ESTIMATORS)}, or a function of your own such as "
+            f"my_file.my_baseline or {ADVANTAGES}my_file.my_advantages"
+        )
+    module, _, function = name.removeprefix(ADVANTAGES).rpartition(".")
+    try:
+        found = getattr(import_module(module), function)
+    except Exception as error:  # whatever a user's module raises when it is imported
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"estimator {name} can't be imported: {told:.200}") from None
+    if not callable(found):
+        raise ValueError(f"estimator {name} must be a function from a Sample to [N] numbers, got {found!r:.80}")
+
+
 def fields(task: str, estimator: str) -> dict[str, Any]:
     """All that differs from the task's recipe."""
-    return {**_COMMON, **TASKS[task].fields, **ESTIMATORS[estimator]}
+    shared = {**_COMMON, **TASKS[task].fields}
+    if estimator in ESTIMATORS:
+        return {**shared, **ESTIMATORS[estimator]}
+    path = estimator.removeprefix(ADVANTAGES)
+    if path == estimator:
+        return {**shared, "model.advantages.baseline": path}
+    # The function stands in place of all options of the advantages.
+    return {name: value for name, value in shared.items() if not name.startswith("model.advantages.")} | {
+        "model.advantages": path
+    }
+
+
+def source(estimator: str) -> str | None:
+    """A digest of the file in which a function of the user's own is defined; None for an estimator of the package."""
+    if estimator in ESTIMATORS:
+        return None
+    module = import_module(estimator.removeprefix(ADVANTAGES).rpartition(".")[0])
+    return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
 
 
 def arguments(task: str, fields: Fields) -> list[str]:
     """The command line of `python -m chesspg.train`."""
-    told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
-    return ["--config", str(recipe(TASKS[task].recipe)), *(f"--{name}={value}" for name, value in told.items())]
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+    return ["--config", str(recipe(TASKS[task].recipe)), *(f"--{name}={text}" for name, text in texts.items())]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training of an estimator on a task."""
+class Trial:
+    """One training of an estimator on a task, with its run folder."""
 
     home: Path  # the folder of the whole comparison
     task: str
@@ -154,10 +198,10 @@ class Run:
         wanted = self._wanted()
         for name in sorted({*wanted, *before}):
             if before.get(name) != wanted.get(name):
-                told = f"{name} {json.dumps(before.get(name))}, not {json.dumps(wanted.get(name))}"
-                raise ValueError(f"{self.folder} was run with {told}; choose another --folder")
+                both = f"{name} {json.dumps(before.get(name))}, not {json.dumps(wanted.get(name))}"
+                raise ValueError(f"{self.folder} was run with {both}; choose another --folder")
         if (self.folder / "last.ckpt").is_file():
-            files.read_header(self.folder)  # tells if it is damaged
+            files.read_header(self.folder)  # raises if it is damaged
 
     def command(self) -> list[str]:
         """The arguments of `python -m chesspg.train` that begin this run or go on with it."""
@@ -180,4 +224,6 @@ class Run:
     def _wanted(self) -> dict[str, Any]:
         """The settings of this run: its plies, its fields, and the recipe that they differ from, which may change."""
         text = recipe(TASKS[self.task].recipe).read_text(encoding="utf-8")
-        return {"plies": self.plies, "recipe": yaml.safe_load(text), **fields(self.task, self.estimator)}
+        wanted = {"plies": self.plies, "recipe": yaml.safe_load(text), **fields(self.task, self.estimator)}
+        digest = source(self.estimator)
+        return wanted if digest is None else {**wanted, "source": digest}

@@ -1,51 +1,54 @@
-"""Runs as processes of their own, a few at a time, one thread each."""
+"""Trials as processes of their own, a few at a time, one thread each."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Sequence
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from chesspg.storage.lock import at_work
-from studies.estimators.plan import Run
+from studies.estimators.plan import Trial
 
-PAUSE = 0.2  # seconds between two looks at the processes
+PAUSE = 0.2  # seconds between two looks at a process
 
 
-def train_all(runs: Sequence[Run], at_once: int, on_end: Callable[[Run], None]) -> None:
-    """Begin or go on with those of the runs that are not finished, and call `on_end` with each that ends.
+def train_all(trials: Sequence[Trial], at_once: int, on_end: Callable[[Trial], None]) -> None:
+    """Begin or go on with those of the trials that are not finished, and call `on_end` with each that ends.
 
-    A run may end without being finished, when its training failed; the others go on. After a KeyboardInterrupt no
-    process is left; each run keeps what it had learned by its last rollout.
+    A trial may end without being finished, if its training failed; the others go on. After a KeyboardInterrupt no
+    process is left; each trial keeps what it had learned by its last rollout.
     """
-    waiting = [run for run in runs if not run.finished]
-    going: dict[Run, subprocess.Popen[bytes]] = {}
-    try:
-        while waiting or going:
-            # One that the training of a killed comparison is still at work on is waited for.
-            free = (run for run in waiting if not at_work(run.folder))
-            for run in list(islice(free, at_once - len(going))):
-                waiting.remove(run)
-                if run.finished:
-                    on_end(run)
-                else:
-                    going[run] = _start(run)
-            time.sleep(PAUSE)
-            for run in [run for run, process in going.items() if process.poll() is not None]:
-                del going[run]
-                on_end(run)
-    finally:
-        for process in going.values():
-            process.terminate()
-        for process in going.values():
-            process.wait()
+    # Those that a killed comparison left at work come last: their processes are waited for.
+    waiting = sorted((trial for trial in trials if not trial.finished), key=lambda trial: at_work(trial.folder))
+    stop = threading.Event()
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(_train, trial, stop) for trial in waiting]
+        try:
+            for future in as_completed(futures):
+                on_end(future.result())
+        finally:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _start(run: Run) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "chesspg.train", *run.command()]
+def start(trial: Trial) -> subprocess.Popen[bytes]:
+    """A process that trains, with one thread, and writes what it prints into the trial's log."""
+    command = [sys.executable, "-m", "chesspg.train", *trial.command()]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with run.log.open("ab") as log:
+    with trial.log.open("ab") as log:
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _train(trial: Trial, stop: threading.Event) -> Trial:
+    while at_work(trial.folder) and not stop.wait(PAUSE):
+        pass
+    if not trial.finished and not stop.is_set():
+        with start(trial) as process:
+            while process.poll() is None:
+                if stop.wait(PAUSE):
+                    process.terminate()
+                    break
+    return trial

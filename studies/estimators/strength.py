@@ -1,4 +1,4 @@
-"""How strong a run became: matches of its last policy after training, and the rating that follows."""
+"""How strong the policy of a trial became: matches after training, and the rating that follows."""
 
 from __future__ import annotations
 
@@ -9,50 +9,52 @@ from typing import Any
 
 import numpy as np
 
-from chesspg.arena.ladder.model import Meeting, performance, rate, shipped
+from chesspg.arena.ladder.model import performance, rate
+from chesspg.arena.ladder.pairings import Meeting
+from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.arena.matches import MatchResult, play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster
 from chesspg.players.player import Player
 from studies.estimators.kept import kept
-from studies.estimators.plan import TASKS, Run, Task
+from studies.estimators.plan import TASKS, Task, Trial
 
 SEED = 0  # of openings and moves: all policies of a task meet the same opponents on the same openings
 
 
-def ratings(task: str, home: Path, games: int) -> dict[str, float]:
+def opponent_ratings(task: str, home: Path, games: int) -> dict[str, float]:
     """The Elo of the task's opponents, random's being 0.
 
     From the ladder that ships where games start as its do, and else from `games` games of each against each.
     """
     about = TASKS[task]
-    known = {} if about.starts else shipped()
+    known = {} if about.starts else {name: one.rating for name, one in shipped_ratings().items()}
     if known.keys() >= set(about.opponents):
         return {name: known[name] for name in about.opponents}
     settings = {"games": games, "opponents": list(about.opponents)}
     return kept(home / task / "opponents.json", settings, lambda: _rated(about, games))
 
 
-def strength(run: Run, known: Mapping[str, float], games: int) -> dict[str, Any]:
-    """The rating of a run's last policy with its 95% interval, and its score against each of the `known` opponents.
+def strength(trial: Trial, known: Mapping[str, float], games: int) -> dict[str, Any]:
+    """The rating of a trial's last policy with its 95% interval, and its score against each of the `known` opponents.
 
     The policy plays as it was trained, at its own temperature; their ratings count as exact.
     """
 
     def make() -> dict[str, Any]:
-        about = TASKS[run.task]
+        about = TASKS[trial.task]
         game, meetings, scores = about.game(), [], {}
-        with roster.players([str(run.folder)], game) as (policy,), roster.players(known, game) as others:
+        with roster.players([str(trial.folder)], game) as (policy,), roster.players(known, game) as others:
             for name, other in zip(known, others, strict=True):
-                result = _match(about, policy, other, games)
+                result = match(about, policy, other, games)
                 meetings.append(_meeting("policy", name, result))
                 low, high = result.score_interval
                 scores[name] = {"score": result.score, "low": low, "high": high, **result.record._asdict()}
         return {"rating": performance(meetings, known)._asdict(), "scores": scores}
 
-    settings = {"games": games, "opponents": dict(known), "updates": run.facts.get("updates")}
-    return kept(run.folder / "strength.json", settings, make)
+    settings = {"games": games, "opponents": dict(known), "updates": trial.facts.get("updates")}
+    return kept(trial.folder / "strength.json", settings, make)
 
 
 def _rated(about: Task, games: int) -> dict[str, float]:
@@ -61,7 +63,7 @@ def _rated(about: Task, games: int) -> dict[str, float]:
     def meetings() -> Iterator[Meeting]:
         with roster.players(names, game) as players:
             for (a, one), (b, other) in combinations(zip(names, players, strict=True), 2):
-                yield _meeting(a, b, _match(about, one, other, games))
+                yield _meeting(a, b, match(about, one, other, games))
 
     return {name: rating.rating for name, rating in rate(meetings(), names[0]).items()}
 
@@ -70,7 +72,7 @@ def _meeting(a: str, b: str, result: MatchResult) -> Meeting:
     return Meeting(a, b, result.pairs, result.distinct_games / result.games)
 
 
-def _match(about: Task, a: Player, b: Player, games: int) -> MatchResult:
+def match(about: Task, a: Player, b: Player, games: int) -> MatchResult:
     game = about.game()
     if about.starts:
         openings = about.starts.positions(game, np.arange(games // 2), Randomness(SEED))

@@ -20,7 +20,7 @@ from chesspg.arena.elo import (
     expected_score,
     likelihood_of_superiority,
     mean_score_interval,
-    normalised_elo,
+    normalized_elo,
     pentanomial,
     score_interval,
     sprt,
@@ -223,17 +223,17 @@ def test_pentanomial() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "normalised", "plain", "superior"),
+    ("counts", "normalized", "plain", "superior"),
     [
         ((34, 54, 31 + 32, 64, 75), "57.94", "55.58", "100.00"),
         ((332, 433, 457 + 41, 333, 334), "-9.17", "-8.64", "5.05"),
         ((7895, 8757, 5485 + 200, 568, 9999), "-19.01", "-21.04", "0.00"),
     ],
 )
-def test_what_fastchess_prints(counts: tuple[int, ...], normalised: str, plain: str, superior: str) -> None:
+def test_what_fastchess_prints(counts: tuple[int, ...], normalized: str, plain: str, superior: str) -> None:
     """The pentanomial examples of fastchess's own tests, to the printed digit."""
     pairs = expand(counts)
-    assert f"{normalised_elo(pairs):.2f}" == normalised
+    assert f"{normalized_elo(pairs):.2f}" == normalized
     assert f"{elo(sum(pairs) / len(pairs)):.2f}" == plain
     assert f"{100 * likelihood_of_superiority(pairs):.2f}" == superior
 
@@ -299,11 +299,11 @@ def test_sprt_decides_as_often_wrongly_as_it_may() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 2001])
 def test_pairs_all_alike_give_a_bound(score: float, count: int) -> None:
     pairs = [score] * count
-    superior, normalised, told = likelihood_of_superiority(pairs), normalised_elo(pairs), sprt(pairs, 0, 10)
+    superior, normalized, told = likelihood_of_superiority(pairs), normalized_elo(pairs), sprt(pairs, 0, 10)
     assert 0 <= superior <= 1
-    assert all(map(math.isfinite, (superior, normalised, told.llr)))
+    assert all(map(math.isfinite, (superior, normalized, told.llr)))
     sign = np.sign(score - 0.5)
-    assert (np.sign(superior - 0.5), np.sign(normalised)) == (sign, sign)
+    assert (np.sign(superior - 0.5), np.sign(normalized)) == (sign, sign)
     if count <= 3:  # little is known, so little is claimed
         assert 0.002 < superior < 0.998
         assert told.decision is None
@@ -313,13 +313,13 @@ def test_of_few_pairs_worked_out() -> None:
     # 1 and ½: mean ¾, σ² = 1/16; (¼) / √(1/32) = √2; Φ(√2) = 0.921350.
     assert likelihood_of_superiority([1, 0.5]) == pytest.approx(0.921350, abs=1e-6)
     # and ¼ / √(1/8) · 347.4356 = 245.674.
-    assert normalised_elo([1, 0.5]) == pytest.approx(0.25 / math.sqrt(1 / 8) * 347.4355855)
+    assert normalized_elo([1, 0.5]) == pytest.approx(0.25 / math.sqrt(1 / 8) * 347.4355855)
     # All-drawn pairs have no variance: with the pseudo pair the mean is ½ still.
-    assert (likelihood_of_superiority([0.5] * 9), normalised_elo([0.5] * 9)) == (0.5, 0)
+    assert (likelihood_of_superiority([0.5] * 9), normalized_elo([0.5] * 9)) == (0.5, 0)
     # Two games a hundred times over are two games: σ² / 2 and not σ² / 200.
     assert likelihood_of_superiority([1, 0.5] * 100, distinct=0.01) == pytest.approx(0.921350, abs=1e-6)
     assert sprt([1, 0.5] * 100, 0, 10, distinct=0.01).llr == pytest.approx(sprt([1, 0.5] * 100, 0, 10).llr / 100)
-    for figure in (likelihood_of_superiority, normalised_elo):
+    for figure in (likelihood_of_superiority, normalized_elo):
         with pytest.raises(ValueError, match="no pair"):
             figure([])
 

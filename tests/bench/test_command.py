@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from chesspg.bench import __main__ as bench
+from studies.peers import MEASURES
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.Jsonar
 SMALL = ["--games", "4", "--config", "small.yaml", "--data.games", "8"]
 
 
+@pytest.mark.slow
 def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main([*SMALL, "--json", "bench.json"]) == 0
     figures = json.loads((folder / "bench.json").read_text())
@@ -43,6 +45,7 @@ def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFi
     assert sorted(path.name for path in folder.iterdir()) == ["bench.json", "small.yaml"]  # no run is left behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", [{"avx512_bf16": True}, {}])
 def test_both_precisions_where_there_are_instructions_for_both(
     folder: Path, units: dict[str, bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -63,8 +66,28 @@ def test_other_libraries_that_are_not_installed_are_skipped(
 ) -> None:
     for library in ("pyspiel", "pettingzoo", "torchrl", "jax", "pgx"):
         monkeypatch.setitem(sys.modules, library, None)  # as if it were not
-    assert bench._compare(1e6) == {}
+    assert bench.compare(1e6, MEASURES) == {}
     assert capsys.readouterr().out.count("skipped") == 6
+
+
+def test_a_library_that_is_installed_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> float:
+        raise RuntimeError("of another version")
+
+    assert bench.compare(1e6, {"fast": lambda: 2e6, "slow_one": lambda: 1e3, "broken": broken}) == {
+        "fast": 2e6,
+        "slow_one": 1e3,
+    }
+    shown = capsys.readouterr().out
+    assert "ours are 1,000.0 times" in shown
+    assert "RuntimeError: of another version" in shown
+
+
+def test_without_a_clone_there_is_nothing_to_compare_with(
+    folder: Path, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "studies.peers", None)  # as in an installed package
+    refused(bench.main, [*SMALL, "--compare"], ("--compare needs studies/peers.py", "clone of the repository"))
 
 
 def test_both_backends_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +109,7 @@ def test_both_backends_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
         ([*SMALL, "--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches"),
         (["verify", "--plies", "0"], "--plies must be"),
         (["verify", "--seed", "-1"], "--seed must be"),
-        (["verify", "--model.clip", "1"], "--model.clip"),
+        (["verify", "--model.loss.clip", "1"], "--model.loss.clip"),
     ],
 )
 def test_a_mistake_is_one_line(

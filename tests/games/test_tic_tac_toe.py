@@ -8,6 +8,7 @@ import pytest
 from chesspg.games.tic_tac_toe import TicTacToe
 
 
+@pytest.mark.slow
 def test_every_game_there_is() -> None:
     """255,168 games: 131,184 won by x, 77,904 by o, 46,080 drawn; and how many end at each ply."""
     games = TicTacToe().start(1)

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -38,7 +39,8 @@ REMARKS = (
 )  # fmt: skip
 BAD_TAGS = ("[Date 2020.01.01]", '[Date "2020.01.01]', "[Date]", "[]", '["x"]', '[Date "2020"', '% [FEN "x"]')
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstd.compress,
+    ".gz": partial(gzip.compress, mtime=0),  # the same bytes at any time
+    ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstd.compress,
 }  # fmt: skip
 
 

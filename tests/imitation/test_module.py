@@ -72,6 +72,7 @@ def test_the_losses_are_cross_entropy_and_squared_error(module: Module, paths: l
     assert ours.played["plies"] == 20
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_games_show(
     module: Module, examples: Examples, trainer: Callable[..., pl.Trainer], capsys: pytest.CaptureFixture[str]
 ) -> None:

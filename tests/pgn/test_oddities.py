@@ -30,7 +30,12 @@ def by_us(path: Path) -> list[Read | Skipped]:
     return [
         one
         if isinstance(one, Skipped)
-        else (fen(one.start), split_position(position_of(Chess(), one))[1], one.outcome, one.headers.get("Event", "?"))
+        else (
+            fen(one.start),
+            split_position(position_of(Chess().notation, one))[1],
+            one.outcome,
+            one.headers.get("Event", "?"),
+        )
         for one in Source(path, EVERY)
     ]
 
@@ -42,6 +47,7 @@ def by_python_chess(text: str) -> Iterator[Read]:
         yield game.board().fen(), moves, oddities.OUTCOMES[game.headers["Result"]], game.headers["Event"]
 
 
+@pytest.mark.slow
 def test_files_with_every_oddity(tmp_path: Path) -> None:
     known = 0
     for seed in range(FILES):
@@ -55,6 +61,7 @@ def test_files_with_every_oddity(tmp_path: Path) -> None:
     assert known > FILES / 2
 
 
+@pytest.mark.slow
 def test_many_at_once_are_replayed_as_one_by_one(tmp_path: Path) -> None:
     archived, expected = [], []
     for seed in range(FILES):
@@ -96,7 +103,7 @@ SCHOLARS = ["e2e4", "e7e5", "f1c4", "b8c6", "d1h5", "g8f6", "h5f7"]
 def test_a_file_of_one_game(name: str, moves: list[str]) -> None:
     [game] = Source(GAMES / name, EVERY)
     assert isinstance(game, Archived)
-    assert split_position(position_of(Chess(), game))[1] == moves
+    assert split_position(position_of(Chess().notation, game))[1] == moves
     assert game.outcome == (None if "openings" in name else 1)
     lone = {"01": "4k3/pppppppp/8/8/8/8/PPPPPPPP/4K3 w - - 0 1", "03": "4k3/8/8/8/8/8/4P3/4K3 w - - 0 1"}
     assert game.start == lone.get(name.partition("_")[0], "startpos")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import chess
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.learning.rewards import adjudicated
 from chesspg.players.minimax import EXCHANGE, MATE, Minimax
 from chesspg.players.player import Greedy, Random, Turn
 from chesspg.selfplay.loop import play
@@ -89,6 +92,7 @@ def positions_of_play(count: int, plies: int) -> list[str]:
     return [text for text, going in zip(rollout.positions(), rollout.truncated, strict=True) if going]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2])
 def test_it_chooses_among_the_best_of_a_plain_recursion(depth: int) -> None:
     positions = [*positions_of_play(1, 12), *positions_of_play(2, 41), *positions_of_play(3, 75)]
@@ -158,12 +162,12 @@ def test_it_beats_the_greedy_player() -> None:
         [(player, greedy), (greedy, player)] * (count // 2),
         Randomness(0),
         max_plies=160,
-        material_weight=0.5,
+        reward=partial(adjudicated, weight=0.5),
     )
     assert (rollout.reward * np.tile([1, -1], count // 2)).mean() > 0.4
 
 
 def test_depths_it_does_not_have() -> None:
     for depth in (0, 4):
-        with pytest.raises(ValueError, match="1, 2 or 3 would do"):
+        with pytest.raises(ValueError, match=f"depth must be 1, 2 or 3, got {depth}"):
             Minimax(Chess(), depth)

@@ -86,7 +86,7 @@ def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
     rollout = play(TicTacToe().start(50), (player, player), Randomness(0), learner=player)
     assert len(sizes) == rollout.length.max()
     assert sizes[0] == 50
-    assert sum(sizes) == rollout.plies
+    assert sum(sizes) == len(rollout.plies)
 
 
 def test_is_launched_now_and_read_later(policy: Policy) -> None:

@@ -233,7 +233,7 @@ def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: 
         (ships / "checkpoints" / f"{name}.safetensors").touch()
     assert default_player() is None
     ratings = {"a": 700, "weak": -3, "strong": 812.4, "strong?temperature=0": 900, "minimax?depth=2": 1373}
-    rows = [{"player": name, "rating": rating} for name, rating in ratings.items()]
+    rows = [{"player": name, "rating": rating, "low": rating, "high": rating} for name, rating in ratings.items()]
     (ships / "checkpoints" / "ratings.json").write_text(json.dumps({"players": rows}))
     assert default_player() == (
         "strong",

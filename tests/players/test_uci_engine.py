@@ -20,7 +20,8 @@ from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Random, Turn
 from chesspg.players.roster import player_from_string, players
-from chesspg.players.uci_engine import GAMES_FOLDER, EngineError, EnginePlayer
+from chesspg.players.uci_engine import EnginePlayer
+from chesspg.players.uci_process import GAMES_FOLDER, EngineError
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import FORFEIT, Rollout
 
@@ -156,6 +157,7 @@ def test_a_thousand_nodes_without_a_limit(fake: Fake) -> None:
     assert fake.told("go") == ["go nodes 1000"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "why"),
     [
@@ -180,6 +182,7 @@ def test_what_goes_wrong_costs_one_game(fake: Fake, mode: str, why: str, concurr
     assert len(fake.pids()) == concurrency + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "why"),
     [("crash", "died unexpectedly (exit code: 3)"), ("hang", "did not answer within 3 s"), ("well", "")],
@@ -232,6 +235,7 @@ def test_an_engine_killed_in_mid_game_and_gone_for_good(fake: Fake) -> None:
     assert "could not be started again" in rollout.forfeits[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "why"),
     [
@@ -245,8 +249,8 @@ def test_what_can_not_start_is_told_in_one_line(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, mode: str, why: str
 ) -> None:
     if mode in ("mute", "babble"):  # the others may start as slowly as a busy machine makes them
-        monkeypatch.setattr("chesspg.players.uci_engine.START", 2.0)
-    monkeypatch.setattr("chesspg.players.uci_engine.READY", 1.0)
+        monkeypatch.setattr("chesspg.players.uci_process.START", 2.0)
+    monkeypatch.setattr("chesspg.players.uci_process.READY", 1.0)
     with pytest.raises(EngineError) as caught, players([f"uci:{fake.target(mode)}"], Chess(), concurrency=2):
         pass
     assert why in str(caught.value)
@@ -341,6 +345,7 @@ def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
         assert len(set(answer().index[3:].tolist())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the engine is a shell script")
 @pytest.mark.timeout(120)
 def test_closing_while_an_engine_starts_again_comes_to_an_end(tmp_path: Path) -> None:

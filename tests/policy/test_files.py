@@ -348,6 +348,7 @@ def test_every_flipped_bit_is_found(path: Path, policy: Policy) -> None:
         assert not told or (str(path) in told and "\n" not in told)
 
 
+@pytest.mark.slow
 def test_equal_policies_are_equal_files(tmp_path: Path, path: Path, policy: Policy) -> None:
     """A ladder knows a policy by its file's content."""
     code = "import sys; from chesspg.policy import files; files.write(sys.argv[1], *files.read(sys.argv[2]))"

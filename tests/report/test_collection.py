@@ -72,7 +72,8 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
     with pytest.raises(ValueError, match=r"no policy that plays chess, the game of games\.pgn; name one with --policy"):
         collected(to_pgn(Chess(), FOOL))
     (ships / "checkpoints" / "ours.safetensors").write_bytes((home / "elsewhere" / "last.safetensors").read_bytes())
-    (ships / "checkpoints" / "ratings.json").write_text(json.dumps({"players": [{"player": "ours", "rating": 812}]}))
+    rows = [{"player": "ours", "rating": 812, "low": 780, "high": 845}]
+    (ships / "checkpoints" / "ratings.json").write_text(json.dumps({"players": rows}))
     assert collected(to_pgn(Chess(), FOOL)).policy.startswith("ours (no run of chess under ./checkpoints, so")
     with pytest.raises(ValueError, match="no policy that plays Crazyhouse"):
         collected('[Variant "Crazyhouse"]\n\n1. e4 *')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from chesspg.games.contract import BrokenContract
 from chesspg.games.game import Game, IllegalAction, Outcomes, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
+from chesspg.learning.advantages import returns
+from chesspg.learning.rewards import adjudicated
 from chesspg.players.player import Choice, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP, ResidualNet
@@ -85,29 +88,30 @@ def test_only_the_learners_plies_are_stored_and_they_replay_its_games() -> None:
     a, b, count = Random(), Random(), 40
     seats = [(a, b), (b, a)] * (count // 2)
     rollout = play(TicTacToe().start(count), seats, Randomness(3), learner=a)
+    plies = rollout.plies
     for index, position in enumerate(rollout.positions()):
-        mine = np.flatnonzero(rollout.plies.game == index)
-        assert (rollout.plies.player[mine] == index % 2).all()
-        played = rollout.plies.legal.take(rollout.plies.choice)[mine]
+        mine = np.flatnonzero(plies.game == index)
+        assert (plies.player[mine] == index % 2).all()
+        played = plies.legal.take(plies.choice)[mine]
         assert [SQUARES[action] for action in played] == moves(position)[index % 2 :: 2]
         # What was stored is what was seen: the squares not taken are the legal ones.
         for k, row in enumerate(mine):
             free = set(SQUARES) - set(moves(position)[: 2 * k + index % 2])
-            assert {SQUARES[action] for action in rollout.plies.legal[[row]].actions} == free
-    assert len(rollout.plies) < rollout.length.sum()
-    assert (rollout.plies.log_prob == -np.log(rollout.plies.legal.counts).astype(np.float32)).all()
+            assert {SQUARES[action] for action in plies.legal[[row]].actions} == free
+    assert len(plies) < rollout.length.sum()
+    assert (plies.log_prob == -np.log(plies.legal.counts).astype(np.float32)).all()
     everybody = play(TicTacToe().start(count), (a, a), Randomness(3), learner=a)
-    assert everybody.plies == everybody.length.sum()
-    assert play(TicTacToe().start(count), seats, Randomness(3)).plies == 0
+    assert len(everybody.plies) == everybody.length.sum()
+    assert len(play(TicTacToe().start(count), seats, Randomness(3)).plies) == 0
 
 
 def test_returns_are_the_rewards_of_the_movers() -> None:
     player = Random()
     rollout = play(TicTacToe().start(200), (player, player), Randomness(1), learner=player)
     assert set(rollout.outcome.tolist()) == {-1, 0, 1}
-    expected = [(1 if p == 0 else -1) * rollout.outcome[g] for p, g in zip(rollout.plies.player, rollout.plies.game, strict=True)]
-    assert rollout.return_.tolist() == expected
-    assert (rollout.advantage == rollout.return_).all()
+    game, mover = rollout.plies.game, rollout.plies.player
+    expected = [(1 if p == 0 else -1) * rollout.outcome[g] for p, g in zip(mover, game, strict=True)]
+    assert returns(*map(torch.from_numpy, (rollout.reward, game, mover))).tolist() == expected
 
 
 def test_a_learner_must_tell_its_log_probability() -> None:
@@ -118,7 +122,7 @@ def test_a_learner_must_tell_its_log_probability() -> None:
 
 
 def test_wrong_number_of_seats() -> None:
-    with pytest.raises(ValueError, match="2 pairs of seats for 3 games"):
+    with pytest.raises(ValueError, match=r"seats must be one pair of players, or one for each of 3 games, got 2 pairs"):
         play(TicTacToe().start(3), [(Random(), Random())] * 2, Randomness(0))
 
 
@@ -136,13 +140,29 @@ def test_material_weight_rewards_the_side_ahead_only_at_the_cap() -> None:
     )
     mated = "R5k1/5ppp/8/8/8/8/5PPP/6K1 b - - 0 1"
     player = First()
-    rollout = play(
-        Chess().start([ahead, behind, equal, mated]), (player, player), Randomness(0), max_plies=0, material_weight=0.25
-    )
+    games, reward = Chess().start([ahead, behind, equal, mated]), partial(adjudicated, weight=0.25)
+    rollout = play(games, (player, player), Randomness(0), max_plies=0, reward=reward)
     assert rollout.reward.tolist() == [0.25, -0.25, 0.0, 1.0]
     assert rollout.outcome.tolist() == [0, 0, 0, 1]  # the rules' verdict is not touched
     assert rollout.truncated.tolist() == [True, True, True, False]
     assert not player.asked
+
+
+def test_the_reward_is_what_the_function_makes_of_the_ends() -> None:
+    ahead, behind = (f"{side} w - - 0 1" for side in ("k7/8/8/8/8/8/8/KQ6", "kr6/8/8/8/8/8/8/KN6"))
+    mated = "R5k1/5ppp/8/8/8/8/5PPP/6K1 b - - 0 1"  # and a rook ahead
+
+    def reward(outcome: Any, truncated: Any, ahead: Any) -> Any:
+        assert outcome.tolist() == [0, 0, 1]
+        assert truncated.tolist() == [True, True, False]
+        assert ahead.tolist() == [9, -2, 0]  # a queen; a knight against a rook; nothing where the rules ended the game
+        return outcome * 2 + truncated * 0.5
+
+    games = Chess().start([ahead, behind, mated])
+    rollout = play(games, (First(), First()), Randomness(0), max_plies=0, reward=reward)
+    assert rollout.reward.tolist() == [0.5, 0.5, 2.0]
+    assert rollout.reward.dtype == np.float32
+    assert rollout.outcome.tolist() == [0, 0, 1]  # the rules' verdict is not touched
 
 
 def test_a_game_won_on_the_last_ply_before_the_cap_is_won() -> None:
@@ -193,11 +213,10 @@ def test_games_keep_their_places_and_plies_their_order() -> None:
         rollout.position(4)
 
 
-def test_groups_are_those_given() -> None:
-    a, b = Random(), Random()
-    rollout = play(TicTacToe().start(4), [(a, b), (b, a)] * 2, Randomness(0), group=np.array([3, 1, 3, 0]))
-    assert rollout.group.tolist() == [3, 1, 3, 0]
-    assert play(TicTacToe().start(4), (a, b), Randomness(0)).group.tolist() == [0] * 4
+def test_all_games_are_of_one_group() -> None:
+    """Which of them start alike is for those to say who chose the starts."""
+    rollout = play(TicTacToe().start(4), (Random(), Random()), Randomness(0))
+    assert rollout.group.tolist() == [0] * 4
 
 
 def test_on_ply_counts_games_and_plies() -> None:
@@ -251,7 +270,7 @@ def test_one_part_unless_a_player_is_elsewhere() -> None:
         player = Elsewhere(is_async=is_async)
         play(TicTacToe().start(4), (Random(), player), Randomness(0), max_plies=2)
         assert len(player.log) == 2 * calls
-    with pytest.raises(ValueError, match="in_flight is 0"):
+    with pytest.raises(ValueError, match="in_flight must be at least 1, got 0"):
         play(TicTacToe().start(4), (Random(), Random()), Randomness(0), in_flight=0)
 
 
@@ -272,19 +291,22 @@ def test_games_and_plies_do_not_depend_on_the_parts(game: Game, games: int, cap:
             Randomness(5),
             learner=learner,
             max_plies=cap,
-            material_weight=0.5,
+            reward=partial(adjudicated, weight=0.5),
             in_flight=in_flight,
             on_ply=lambda *at: seen[in_flight].append(at),
         )
 
     whole, split = rollout(1), rollout(parts)
     assert split.positions() == whole.positions()
-    for name in ("planes", "scalars", "player", "choice", "game", "outcome", "reason", "reward", "length"):
+    for name in ("outcome", "reason", "reward", "length"):
         assert (getattr(split, name) == getattr(whole, name)).all(), name
-    assert (split.legal.actions == whole.plies.legal.actions).all()
-    assert (split.legal.offsets == whole.plies.legal.offsets).all()
-    assert split.log_prob == pytest.approx(whole.plies.log_prob, abs=1e-5)
-    assert split.value == pytest.approx(whole.plies.value, abs=1e-5)
+    ours, theirs = split.plies, whole.plies
+    for name in ("planes", "scalars", "player", "choice", "game"):
+        assert (getattr(ours, name) == getattr(theirs, name)).all(), name
+    assert (ours.legal.actions == theirs.legal.actions).all()
+    assert (ours.legal.offsets == theirs.legal.offsets).all()
+    assert ours.log_prob == pytest.approx(theirs.log_prob, abs=1e-5)
+    assert ours.value == pytest.approx(theirs.value, abs=1e-5)
     assert seen[parts] == seen[1]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import AsyncCheckpointIO
 from torch import Tensor
@@ -116,25 +117,30 @@ def test_every_rollout_draws_anew_and_again_alike(player: PolicyPlayer) -> None:
     assert np.array_equal(first, pool.seats(player, 64, 1, Randomness(3, 0))[1])
 
 
+def shares_of_games(pool: OpponentPool, rollout: int) -> NDArray[np.float64]:
+    """[1 + opponents] the share of 40 games in which nobody, or each of the opponents, sits opposite the learner."""
+    _, pair = pool.seats(fresh(0), 40, 1, Randomness(0, rollout))
+    return np.bincount((pair + 1) // 2, minlength=1 + len(pool.players) + len(pool.members)) / 40
+
+
 def test_harder_ones_are_drawn_more_often() -> None:
     pool = pool_of(3, players={"random": 0.2}, share=0.5, priority=2)
     for member, points in zip(pool.members, (9.0, 4.0, 0.0), strict=True):
-        member.record.add(8.0, points)
-        member.record.games, member.record.points = 8.0, points
+        member.tally.add(8.0, points)
+        member.tally.games, member.tally.points = 8.0, points
     # Scores with a game won and one lost added: 10/10, 5/10, 1/10.
-    assert pool._weights() == pytest.approx([0.0, 25 / 106, 81 / 106])
-    generator = np.random.default_rng(0)
-    shares = np.mean([pool._shares(generator) for _ in range(2000)], axis=0)
-    assert shares == pytest.approx([0.2, 0.0, 0.5 * 25 / 106, 0.5 * 81 / 106], abs=0.02)
+    assert pool.probabilities() == pytest.approx([0.0, 25 / 106, 81 / 106])
+    shares = np.mean([shares_of_games(pool, rollout) for rollout in range(2000)], axis=0)
+    assert shares == pytest.approx([0.3, 0.2, 0.0, 0.5 * 25 / 106, 0.5 * 81 / 106], abs=0.02)
     pool.priority = 0
-    assert pool._weights() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert pool.probabilities() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
 
 
 def test_one_earlier_policy_is_drawn_a_rollout() -> None:
-    pool, generator = pool_of(8, share=0.5), np.random.default_rng(0)
-    drawn = [pool._shares(generator) for _ in range(100)]
+    pool = pool_of(8, share=0.5)
+    drawn = np.array([shares_of_games(pool, rollout)[1:] for rollout in range(100)])  # without self-play
     assert {tuple(shares[shares > 0]) for shares in drawn} == {(0.5,)}
-    assert (np.sum(drawn, axis=0) > 0).all()  # each in its turn
+    assert (drawn.sum(axis=0) > 0).all()  # each in its turn
 
 
 # --- What is learned from --------------------------------------------------------------------------------------------
@@ -144,8 +150,7 @@ def test_only_the_learners_plies_are_stored(player: PolicyPlayer) -> None:
     data = SelfPlay(GAME, games=32, opponents=pool_of(2, players={"random": 0.25}, share=0.5))
     data.rollouts = 1
     rollout = data.sample(player)
-    assert data.opponents
-    pair = data.opponents._pair
+    pair = rollout.group  # of one start
     assert len(set(pair.tolist())) == 5  # itself, the random player on either seat, and one of the members
     for i in range(32):
         movers = rollout.plies.player[rollout.plies.game == i].tolist()
@@ -189,16 +194,17 @@ def test_scores_are_the_learners_and_older_games_count_less(player: PolicyPlayer
         data.rollouts = rollout
         played = data.sample(player)
         pool.record(played, np.arange(64), lambda tensor: tensor)
+        pair = played.group  # of one start
         for number, name in enumerate(want):
-            rows = [i for i in range(64) if (pool._pair[i] + 1) // 2 == number + 1]
+            rows = [i for i in range(64) if (pair[i] + 1) // 2 == number + 1]
             points = 0.0
             for i in rows:
-                mine = played.outcome[i] if (pool._pair[i] - 1) % 2 == 0 else -played.outcome[i]
+                mine = played.outcome[i] if (pair[i] - 1) % 2 == 0 else -played.outcome[i]
                 points += {1: 1.0, 0: 0.5, -1: 0.0}[int(mine)]
             if rows:
                 want[name] = [0.9 * want[name][0] + points, 0.9 * want[name][1] + len(rows)]
-        against = np.flatnonzero(pool._pair > 0)
-        own = np.where((pool._pair[against] - 1) % 2 == 0, played.reward[against], -played.reward[against])
+        against = np.flatnonzero(pair > 0)
+        own = np.where((pair[against] - 1) % 2 == 0, played.reward[against], -played.reward[against])
         assert pool.reward == pytest.approx(own.mean())
     assert pool.scores() == pytest.approx({name: points / games for name, (points, games) in want.items()})
 
@@ -213,10 +219,10 @@ def test_records_are_of_all_ranks(player: PolicyPlayer) -> None:
     for rank, half in enumerate(halves):
         assert half.opponents
         half.opponents.record(half.sample(player, rank, 2), half.share(rank, 2)[0], lambda t: (told.append(t), t)[1])
-    record = one.opponents._records["random"]
+    games, points = one.opponents.state_dict()["players"]["random"]
     totals = sum(told).tolist()  # type: ignore[union-attr]
-    assert totals[:2] == [[record.games], [record.points]]
-    assert one.opponents.reward == pytest.approx(totals[2][0] / record.games)
+    assert totals[:2] == [[games], [points]]
+    assert one.opponents.reward == pytest.approx(totals[2][0] / games)
 
 
 # --- Which policies it keeps -----------------------------------------------------------------------------------------
@@ -228,7 +234,7 @@ def test_a_stored_policy_never_aliases_the_live_one(trainer: MakeTrainer, module
     live: list[Tensor] = []
 
     class Watch(pl.Callback):
-        def on_rollout(self, rollout: Any) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Any) -> None:
             live.append(weights(learned.policy))
             played_with.append([weights(member.policy) for member in pool.members])
 
@@ -297,7 +303,7 @@ def test_a_resumed_pool_is_the_same(trainer: MakeTrainer, module: MakeModule, tm
     assert other.opponents
     assert one.opponents.scores() == other.opponents.scores()
     for a, b in zip(one.opponents.members, other.opponents.members, strict=True):
-        assert (a.rollout, a.file, a.record) == (b.rollout, b.file, b.record)
+        assert (a.rollout, a.file, a.tally) == (b.rollout, b.file, b.tally)
         assert torch.equal(weights(a.policy), weights(b.policy))
         policy = files.load(tmp_path / "parts/pool" / b.file)  # a policy file like any other
         assert torch.equal(weights(policy), weights(a.policy))
@@ -467,7 +473,7 @@ def test_players_that_need_it_are_closed(
     assert Counter(log)["opened"] == Counter(log)["closed"] == 1
 
     class Break(pl.Callback):
-        def on_rollout(self, rollout: Any) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Any) -> None:
             raise RuntimeError("broken")
 
     log.clear()

@@ -27,7 +27,8 @@ class Valued:
 def size(rollout: Rollout) -> int:
     """Bytes in arrays."""
     arrays = [array for array in vars(rollout).values() if isinstance(array, np.ndarray)]
-    return sum(array.nbytes for array in (*arrays, rollout.plies.legal.actions, rollout.plies.legal.offsets))
+    plies = rollout.plies
+    return sum(array.nbytes for array in (*arrays, *plies.columns().values(), plies.legal.actions, plies.legal.offsets))
 
 
 def test_a_million_plies_fit_in_300_megabytes() -> None:
@@ -40,8 +41,8 @@ def test_a_million_plies_fit_in_300_megabytes() -> None:
     finally:
         tracemalloc.stop()
     assert len(rollout.plies) > 30_000
-    # 14 planes, 21 legal actions or so and their offset, 2 scalars, player, choice, log π, value, game, advantage:
-    # 112 + 2 · 21 + 8 + 2 + 1 + 2 + 4 · 4 = 183
+    # 14 planes, 21 legal actions or so and their offset, 2 scalars, player, choice, log π, value, game:
+    # 112 + 2 · 21 + 8 + 2 + 1 + 2 + 3 · 4 = 179
     assert size(rollout) / len(rollout.plies) < 200
     # The games themselves, with their histories, and room to grow.
     assert now / len(rollout.plies) < 250
@@ -60,18 +61,15 @@ def test_what_is_added_piece_by_piece_is_there_in_order() -> None:
         choices.append(Choice(rng.integers(0, counts), rng.random(count).astype(np.float32)))
         games.append(np.arange(count))
         recorder.add(seen[-1], choices[-1], games[-1])
-    per_game = np.zeros(50)
-    rollout = recorder.rollout(outcome=per_game.astype(np.int8), reason=per_game.astype(np.uint8),
-                               reward=per_game.astype(np.float32), length=per_game.astype(np.int32),
-                               group=per_game.astype(np.int32), finished=[])  # fmt: skip
+    plies = recorder.plies()
     for name in ("planes", "scalars", "player"):
-        assert (getattr(rollout, name) == np.concatenate([getattr(part, name) for part in seen])).all()
+        assert (getattr(plies, name) == np.concatenate([getattr(part, name) for part in seen])).all()
     legal = Legal.concatenate([part.legal for part in seen])
-    assert (rollout.plies.legal.actions == legal.actions).all()
-    assert (rollout.plies.legal.offsets == legal.offsets).all()
-    assert (rollout.plies.choice == np.concatenate([choice.index for choice in choices])).all()
-    assert (rollout.plies.log_prob == np.concatenate([choice.log_prob for choice in choices])).all()
-    assert (rollout.plies.game == np.concatenate(games)).all()
-    assert rollout.plies.value is None
+    assert (plies.legal.actions == legal.actions).all()
+    assert (plies.legal.offsets == legal.offsets).all()
+    assert (plies.choice == np.concatenate([choice.index for choice in choices])).all()
+    assert (plies.log_prob == np.concatenate([choice.log_prob for choice in choices])).all()
+    assert (plies.game == np.concatenate(games)).all()
+    assert plies.value is None
     kinds = {"planes": np.uint64, "scalars": np.uint8, "player": np.int8, "choice": np.int16, "log_prob": np.float32}
-    assert {name: getattr(rollout, name).dtype.type for name in kinds} == kinds
+    assert {name: getattr(plies, name).dtype.type for name in kinds} == kinds

@@ -11,14 +11,14 @@ from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
-from studies.estimators.plan import Run
+from studies.estimators.plan import Trial
 
 
 @pytest.fixture
-def finish() -> Callable[[Run], None]:
+def finish() -> Callable[[Trial], None]:
     """Leaves the folder of a tic-tac-toe run as if it had been trained to its end; of one seed the same policy."""
 
-    def make(run: Run) -> None:
+    def make(run: Trial) -> None:
         run.command()  # writes its settings
         run.folder.mkdir()
         torch.manual_seed(run.seed)

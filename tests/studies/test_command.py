@@ -17,10 +17,13 @@ import pytest
 from chesspg.policy.files import read_header
 from studies.estimators import __main__ as estimators
 from studies.estimators import running
-from studies.estimators.plan import Run
+from studies.estimators.plan import Trial
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 SMALL = ["--tasks", "tic_tac_toe", "--seeds", "1", "--games", "8", "--rollouts", "3", "--folder", "runs"]
 BOTH = [*SMALL, "--estimators", "plain", "clipped"]
@@ -55,7 +58,7 @@ def test_a_comparison_as_people_run_it(
             node.text for node in ET.parse(picture).iter("{http://www.w3.org/2000/svg}text")
         }
 
-    def start(run: Run) -> Any:
+    def start(run: Trial) -> Any:
         raise AssertionError(f"{run.name} was done")
 
     monkeypatch.setattr(running, "_start", start)
@@ -68,7 +71,7 @@ def test_a_comparison_as_people_run_it(
 def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
     line = [*SMALL, "--plies", "150000", "--estimators", "plain"]
     command = [sys.executable, "-m", "studies.estimators", *line]
-    run = Run(Path("runs"), "tic_tac_toe", "plain", 1, 150000)
+    run = Trial(Path("runs"), "tic_tac_toe", "plain", 1, 150000)
     killed = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while not run.facts.get("plies") and killed.poll() is None:
         time.sleep(0.05)
@@ -85,9 +88,9 @@ def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
 def test_a_run_that_fails_is_told_and_the_others_go_on(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = Run.command
+    command = Trial.command
     wrong = ["--model.network.init_args.hidden=[-1]"]
-    monkeypatch.setattr(Run, "command", lambda run: command(run) + (wrong if run.estimator == "clipped" else []))
+    monkeypatch.setattr(Trial, "command", lambda run: command(run) + (wrong if run.estimator == "clipped" else []))
     assert estimators.main([*BOTH, "--plies", "500"]) == 1
     said = capsys.readouterr()
     assert "tic_tac_toe clipped-1 failed; runs/tic_tac_toe/clipped-1.log says why" in said.out

@@ -10,7 +10,7 @@ import pytest
 
 from studies.estimators import compare
 from studies.estimators.compare import Comparison, over_seeds, score_over_seeds
-from studies.estimators.plan import ESTIMATORS, TASKS, Run
+from studies.estimators.plan import ESTIMATORS, TASKS, Trial
 
 ELO = {name: 10.0 * number for number, name in enumerate(ESTIMATORS)}
 
@@ -21,11 +21,11 @@ def comparison(home: Path, **given: Any) -> Comparison:
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch, finish: Callable[[Run], None]) -> list[Path]:
+def measured(monkeypatch: pytest.MonkeyPatch, finish: Callable[[Trial], None]) -> list[Path]:
     """All runs are finished at once but one; ratings as of ELO plus the seed; whose gradients were measured."""
     policies: list[Path] = []
 
-    def train(runs: Sequence[Run], at_once: int, on_end: Callable[[Run], None]) -> None:
+    def train(runs: Sequence[Trial], at_once: int, on_end: Callable[[Trial], None]) -> None:
         for run in runs:
             if run.name != "endgame running_mean-2" and not run.finished:
                 finish(run)
@@ -43,7 +43,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, finish: Callable[[Run], None]) -> 
 
         return Fake()
 
-    def strength(run: Run, known: dict[str, float], games: int) -> dict[str, Any]:
+    def strength(run: Trial, known: dict[str, float], games: int) -> dict[str, Any]:
         rating = ELO[run.estimator] + run.seed
         return {"rating": {"rating": rating, "low": 0, "high": 9}, "scores": {"random": {"score": 0.5}}}
 
@@ -116,8 +116,8 @@ def test_what_cannot_be_is_refused(tmp_path: Path, given: dict[str, Any], words:
     assert words in str(refused.value)
 
 
-def test_a_folder_of_other_settings_is_refused(tmp_path: Path, finish: Callable[[Run], None]) -> None:
-    finish(Run(tmp_path, "tic_tac_toe", "value", 2, 1000))
+def test_a_folder_of_other_settings_is_refused(tmp_path: Path, finish: Callable[[Trial], None]) -> None:
+    finish(Trial(tmp_path, "tic_tac_toe", "value", 2, 1000))
     comparison(tmp_path, plies=1000)
     with pytest.raises(ValueError, match="value-2 was run with plies 1000, not 2000"):
         comparison(tmp_path, plies=2000, estimators=["plain"])

@@ -115,6 +115,7 @@ def test_the_plain_gradient_is_that_of_the_formula(policy: Path) -> None:
         assert gradient == pytest.approx(torch.cat([g.flatten() for g in wanted]).numpy(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_estimators_see_the_same_games_and_nothing_but_their_gradient(policy: Path) -> None:
     """Of the clipped ratio that of its first update, which is its generalised advantages'."""
     wanted = gradients("tic_tac_toe", "gae_0.95", policy, 3)

@@ -11,7 +11,7 @@ import torch
 
 from chesspg.arena.ladder.model import shipped
 from chesspg.training.train_cli import TrainCLI
-from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Run, arguments, fields
+from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, fields
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
@@ -24,6 +24,7 @@ def weights(task: str, estimator: str, folder: Path) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in built.model.parameters()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_every_estimator_can_be_run_and_starts_from_the_same_weights(task: str, tmp_path: Path) -> None:
     plain = weights(task, PLAIN, tmp_path)
@@ -39,11 +40,11 @@ def test_opponents_are_rated_from_random_on() -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(tmp_path, "tic_tac_toe", "plain", 1, 1000)
+def run(tmp_path: Path) -> Trial:
+    return Trial(tmp_path, "tic_tac_toe", "plain", 1, 1000)
 
 
-def test_a_run_begins_goes_on_and_is_finished(run: Run, finish: Callable[[Run], None]) -> None:
+def test_a_run_begins_goes_on_and_is_finished(run: Trial, finish: Callable[[Trial], None]) -> None:
     run.check()  # nothing there
     assert not run.finished
     line = run.command()
@@ -57,15 +58,15 @@ def test_a_run_begins_goes_on_and_is_finished(run: Run, finish: Callable[[Run], 
     finish(run)
     run.check()
     assert run.finished
-    longer = Run(run.home, run.task, run.estimator, run.seed, 1001)
+    longer = Trial(run.home, run.task, run.estimator, run.seed, 1001)
     assert not longer.finished
     assert longer.command() == ["--resume", str(run.folder)]
 
 
-def test_a_run_of_other_settings_is_refused(run: Run, finish: Callable[[Run], None]) -> None:
+def test_a_run_of_other_settings_is_refused(run: Trial, finish: Callable[[Trial], None]) -> None:
     finish(run)
     with pytest.raises(ValueError, match=r"plain-1 was run with plies 1000, not 1001; choose another --folder"):
-        Run(run.home, run.task, run.estimator, run.seed, 1001).check()
+        Trial(run.home, run.task, run.estimator, run.seed, 1001).check()
     settings = run.folder.with_name("plain-1.json")
     told = json.loads(settings.read_text())
     settings.write_text(json.dumps({**told, "data.games": 7}))
@@ -83,7 +84,7 @@ def test_a_run_of_other_settings_is_refused(run: Run, finish: Callable[[Run], No
         run.check()
 
 
-def test_a_damaged_policy_is_told(run: Run, finish: Callable[[Run], None]) -> None:
+def test_a_damaged_policy_is_told(run: Trial, finish: Callable[[Trial], None]) -> None:
     finish(run)
     (run.folder / "last.safetensors").write_bytes(b"damage")
     with pytest.raises(ValueError, match="is not a policy file"):

@@ -17,21 +17,21 @@ import pytest
 
 from chesspg.storage.lock import sole_writer
 from studies.estimators import running
-from studies.estimators.plan import Run
+from studies.estimators.plan import Trial
 from studies.estimators.running import train_all
 
 
-def runs(home: Path, count: int) -> list[Run]:
-    return [Run(home, "tic_tac_toe", "plain", seed, 10) for seed in range(1, count + 1)]
+def runs(home: Path, count: int) -> list[Trial]:
+    return [Trial(home, "tic_tac_toe", "plain", seed, 10) for seed in range(1, count + 1)]
 
 
 def test_so_many_at_once_and_none_that_is_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[[Run], None]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[[Trial], None]
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
     most = 0
 
-    def start(run: Run) -> subprocess.Popen[bytes]:
+    def start(run: Trial) -> subprocess.Popen[bytes]:
         nonlocal most
         started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.3)"]))
         most = max(most, sum(process.poll() is None for process in started))
@@ -46,18 +46,18 @@ def test_so_many_at_once_and_none_that_is_finished(
 
 
 def test_what_a_killed_comparison_left_at_work_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[[Run], None]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[[Trial], None]
 ) -> None:
     orphan, other = runs(tmp_path, 2)
     orphan.folder.mkdir(parents=True)
     held, ended = ExitStack(), []
     held.enter_context(sole_writer(orphan.folder))
 
-    def start(run: Run) -> subprocess.Popen[bytes]:
+    def start(run: Trial) -> subprocess.Popen[bytes]:
         assert run == other
         return subprocess.Popen([sys.executable, "-c", ""])
 
-    def end(run: Run) -> None:
+    def end(run: Trial) -> None:
         ended.append(run)
         if run == other:
             shutil.rmtree(orphan.folder)
@@ -72,7 +72,7 @@ def test_what_a_killed_comparison_left_at_work_is_waited_for(
 def test_no_process_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(run: Run) -> subprocess.Popen[bytes]:
+    def start(run: Trial) -> subprocess.Popen[bytes]:
         started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
         return started[-1]
 

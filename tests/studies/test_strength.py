@@ -13,7 +13,7 @@ from chesspg.arena.matches import play_in_parts
 from chesspg.games.chess import Chess
 from chesspg.players.player import Random
 from studies.estimators import strength as module
-from studies.estimators.plan import TASKS, Run
+from studies.estimators.plan import TASKS, Trial
 from studies.estimators.strength import ratings, strength
 
 
@@ -49,9 +49,9 @@ def test_opponents_of_other_games_are_rated_by_their_own(tmp_path: Path, starts:
 
 
 def test_the_policy_meets_each_opponent_once(
-    tmp_path: Path, finish: Callable[[Run], None], starts: list[list[str]]
+    tmp_path: Path, finish: Callable[[Trial], None], starts: list[list[str]]
 ) -> None:
-    run = Run(tmp_path, "tic_tac_toe", "plain", 1, 1000)
+    run = Trial(tmp_path, "tic_tac_toe", "plain", 1, 1000)
     finish(run)
     known = {"random": 0.0, "minimax?depth=3": 300.0}
     told = strength(run, known, 40)

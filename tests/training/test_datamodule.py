@@ -26,7 +26,8 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.selfplay.rollout import Rollout
-from chesspg.training.datamodule import Batch, SelfPlay
+from chesspg.training.batches import Batch
+from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 
 MakeTrainer = Callable[..., pl.Trainer]
@@ -66,7 +67,7 @@ def test_every_rollout_of_a_training_draws_anew(trainer: MakeTrainer) -> None:
         def __init__(self) -> None:
             self.games: list[list[str]] = []
 
-        def on_rollout(self, rollout: Rollout) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
             self.games.append(rollout.positions())
 
     class Still(Reader):
@@ -96,7 +97,7 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
             assert share.position(i) == whole.position(game)
             assert share.reward[i] == whole.reward[game]
             assert share.group[i] == whole.group[game] == game % 4  # a start has one number on every rank
-    assert sum(share.plies for share in shares) == whole.plies
+    assert sum(len(share.plies) for share in shares) == len(whole.plies)
 
 
 def test_what_ranks_cannot_share_evenly(player: PolicyPlayer) -> None:
@@ -212,7 +213,7 @@ def test_every_ply_comes_once_a_pass(updates: int, passes: int, parts: int, trai
     each = updates * parts
     for k in range(passes):
         assert plies(reader.batches[k * each : (k + 1) * each]) == plies(reader.batches[:each])
-    assert len(plies(reader.batches[:each])) == rollout.plies
+    assert len(plies(reader.batches[:each])) == len(rollout.plies)
     words = np.array([row[0] for row in plies(reader.batches[:each])], dtype=np.uint64)
     assert words.sum(axis=0).tolist() == rollout.plies.planes[:, :, 0].sum(axis=0).tolist()
     sizes = [len(batch.plies.choice) for batch in reader.batches]
@@ -224,7 +225,7 @@ def test_updates_shuffle_plies_by_the_seed_alone(trainer: MakeTrainer) -> None:
         torch.manual_seed(0)
         reader = Reader()
         trainer().fit(reader, SelfPlay(TicTacToe(), games=16, updates=2, seed=seed))
-        return reader.batches[0].log_prob
+        return reader.batches[0].plies.log_prob
 
     assert torch.equal(first_batch(1), first_batch(1))
     assert first_batch(1).shape != first_batch(2).shape or not torch.equal(first_batch(1), first_batch(2))
@@ -249,6 +250,7 @@ import resource, sys
 import numpy as np, pytorch_lightning as pl, torch
 from chesspg.games.chess import Chess
 from chesspg.games.game import Legal
+from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
 from chesspg.policy.networks import ResidualNet
 from chesspg.training.datamodule import SelfPlay
@@ -261,13 +263,16 @@ actions = np.tile(np.sort(np.random.default_rng(0).choice(4096, MOVES, replace=F
 
 class Made(SelfPlay):
     def sample(self, player, rank=0, ranks=1):
-        return Rollout(
+        plies = Plies(
             planes=np.repeat(one.planes, N, axis=0), scalars=np.repeat(one.scalars, N, axis=0),
             player=np.tile(np.array([0, 1], np.int8), N // 2), legal=Legal(actions, np.arange(N + 1) * MOVES),
-            choice=np.zeros(N, np.int16), log_prob=np.zeros(N, np.float32), value=None,
-            game=np.repeat(np.arange(GAMES, dtype=np.int32), N // GAMES), outcome=np.ones(GAMES, np.int8),
-            reason=np.ones(GAMES, np.uint8), reward=np.ones(GAMES, np.float32),
-            length=np.full(GAMES, N // GAMES, np.int32), group=np.zeros(GAMES, np.int32), finished=[], seconds=1.0,
+            choice=np.zeros(N, np.int16), game=np.repeat(np.arange(GAMES, dtype=np.int32), N // GAMES),
+            log_prob=np.zeros(N, np.float32),
+        )
+        return Rollout(
+            plies, outcome=np.ones(GAMES, np.int8), reason=np.ones(GAMES, np.uint8),
+            reward=np.ones(GAMES, np.float32), length=np.full(GAMES, N // GAMES, np.int32), finished=[],
+            group=np.zeros(GAMES, np.int32), seconds=1.0,
         )
 
 torch.set_num_threads(1)
@@ -280,6 +285,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # in KiB on Linux
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
 def test_200_000_plies_train_in_4_gb() -> None:
     root = str(Path(__file__).parent.parent.parent)

@@ -18,14 +18,18 @@ from safetensors.torch import load_file
 from chesspg.train import main
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 # One update a rollout: with more of them, ranks shuffle the plies of their own games. Three starts for two ranks, so
 # that a start's games, which leave_one_out compares, are spread over both. Earlier policies sit in some, weights that
 # every rank has kept for itself.
 LINE = (
-    "--config small.yaml --model.baseline leave_one_out --model.gae_lambda null --model.clip null "
-    "--model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.lr_scheduler null --trainer.precision 32-true "
+    "--config small.yaml --model.advantages.baseline leave_one_out --model.advantages.gae_lambda null "
+    "--model.loss.clip null --model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.lr_scheduler null "
+    "--trainer.precision 32-true "
     '--data.updates 1 --data.passes 1 --data.games 48 --data.starts ["3/3/3 x","x2/1o1/3 x","3/3/x2 o"]'
 )
 
@@ -72,11 +76,12 @@ SPAWN = """
 import copy, multiprocessing, sys
 import pytorch_lightning as pl, torch
 from chesspg import EvaluationMatch, OpponentPool, PolicyGradient, SelfPlay, TicTacToe
+from chesspg.learning.advantages import Advantages
 from chesspg.policy.networks import MLP
 
 def main(strategy):
     torch.manual_seed(0)
-    module = PolicyGradient(TicTacToe(), MLP, baseline="running_mean", optimizer=Descent())
+    module = PolicyGradient(TicTacToe(), MLP, optimizer=Descent(), advantages=Advantages("running_mean"))
     data = SelfPlay(TicTacToe(), games=16, seed=1)
     if strategy == "fork":  # a sweep of one's own: each process has its own numbers
         queue = multiprocessing.get_context("fork").SimpleQueue()

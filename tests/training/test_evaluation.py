@@ -29,8 +29,8 @@ from chesspg.selfplay.rollout import Rollout
 from chesspg.training.checkpoints import RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
-from chesspg.training.sample_games import SampleGames
 from chesspg.training.module import PolicyGradient
+from chesspg.training.sample_games import SampleGames
 
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]
@@ -276,11 +276,12 @@ def test_a_match_ends_when_the_answer_is_clear(
     assert script.played == games
 
 
+@pytest.mark.slow
 def test_the_rating_is_the_performance_against_rated_players(
     matches: Matches, monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     shipped = {"random": ladder.Rating(0.0, 0.0, 0.0), "greedy": ladder.Rating(700.0, 640.0, 770.0)}
-    monkeypatch.setattr(ladder, "shipped_ratings", lambda: shipped)
+    monkeypatch.setattr("chesspg.arena.ladder.shipped.shipped_ratings", lambda: shipped)
     game = Chess(backend="python-chess")
     fit = trainer(callbacks=[EvaluationMatch(["random", "previous", "greedy"], games=2)])
     fit.fit(module(game), SelfPlay(game, games=2, max_plies=4))
@@ -297,7 +298,9 @@ def test_the_rating_is_the_performance_against_rated_players(
 def test_another_game_has_another_ladder(
     monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(ladder, "shipped_ratings", lambda: {"greedy": ladder.Rating(700.0, 700.0, 700.0)})
+    monkeypatch.setattr(
+        "chesspg.arena.ladder.shipped.shipped_ratings", lambda: {"greedy": ladder.Rating(700.0, 700.0, 700.0)}
+    )
     monkeypatch.setattr("chesspg.training.policy_matches.play_in_parts", Scripted(*[[0.0, 0.5] * 50, [1.0] * 100] * 2))
     fit = trainer(callbacks=[EvaluationMatch(["random", "greedy"], games=100)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=4))
@@ -431,7 +434,7 @@ def test_sample_games(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) 
     class Keep(pl.Callback):
         rollouts: list[Rollout] = []  # noqa: RUF012  # one test's
 
-        def on_rollout(self, rollout: Rollout) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
             self.rollouts.append(rollout)
 
     game, keep = Chess(backend="python-chess"), Keep()

@@ -22,10 +22,14 @@ from torch import Tensor
 
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.learning.advantages import Advantages, Sample
+from chesspg.learning.losses import Loss
+from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.networks import MLP, ResidualNet
 from chesspg.policy.policy import to_tensors
-from chesspg.training.datamodule import Batch, SelfPlay
+from chesspg.training.batches import Batch
+from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 
 MakeTrainer = Callable[..., pl.Trainer]
@@ -45,10 +49,8 @@ def saved(module: PolicyGradient, make: MakeTrainer, folder: Path, **arguments: 
     return folder / "two.ckpt"
 
 
-SETTINGS = {
-    "temperature": 0.7, "baseline": "value", "gae_lambda": 0.8, "entropy_weight": 0.3, "value_weight": 0.25,
-    "average": "plies", "standardise": True, "clip": 0.15,
-}  # fmt: skip
+ADVANTAGES = {"baseline": "value", "gae_lambda": 0.8, "normalize": True}
+LOSS = {"clip": 0.15, "average": "plies", "entropy_weight": 0.3, "value_weight": 0.25, "kl_weight": 0.0}
 
 
 def test_everything_comes_back(trainer: MakeTrainer, tmp_path: Path) -> None:
@@ -58,7 +60,9 @@ def test_everything_comes_back(trainer: MakeTrainer, tmp_path: Path) -> None:
         partial(ResidualNet, channels=4, blocks=1, value=True),
         optimizer=partial(torch.optim.SGD, lr=0.25, momentum=0.5),
         lr_scheduler=partial(torch.optim.lr_scheduler.StepLR, step_size=3, gamma=0.5),
-        **SETTINGS,
+        temperature=0.7,
+        advantages=Advantages(**ADVANTAGES),
+        loss=Loss(**LOSS),
     )
     again = PolicyGradient.load_from_checkpoint(saved(learned, trainer, tmp_path))
     assert torch.equal(flat(again), flat(learned))
@@ -66,8 +70,8 @@ def test_everything_comes_back(trainer: MakeTrainer, tmp_path: Path) -> None:
     assert files.describe(again.policy.network) == files.describe(learned.policy.network)
     assert again.hparams == learned.hparams
     assert again.policy.temperature == 0.7
-    for name, value in SETTINGS.items():
-        assert again.hparams[name] == value
+    assert (again.hparams["temperature"], again.hparams["advantages"], again.hparams["loss"]) == (0.7, ADVANTAGES, LOSS)
+    assert (again.advantages, again.loss) == (Advantages(**ADVANTAGES), Loss(**LOSS))
     (optimizer,), (schedule,) = (
         [again.configure_optimizers()["optimizer"]],
         [again.configure_optimizers()["lr_scheduler"]],
@@ -81,10 +85,12 @@ def test_everything_comes_back(trainer: MakeTrainer, tmp_path: Path) -> None:
 
 def test_what_is_given_goes_first(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
     path = saved(module(entropy_weight=0.3, baseline="leave_one_out"), trainer, tmp_path)
-    again = PolicyGradient.load_from_checkpoint(path, entropy_weight=0.1, game=GAME, network=partial(MLP, hidden=(16,)))
-    assert (again.entropy_weight, again.baseline) == (0.1, "leave_one_out")
+    network = partial(MLP, hidden=(16,))
+    again = PolicyGradient.load_from_checkpoint(path, loss=Loss(entropy_weight=0.1), game=GAME, network=network)
+    assert (again.loss.entropy_weight, again.advantages.baseline) == (0.1, "leave_one_out")
 
 
+@pytest.mark.slow
 def test_it_trains_on_as_it_would_have(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
     def options() -> dict[str, Any]:
         return {"optimizer": partial(torch.optim.Adam, lr=0.01), "baseline": "running_mean", "entropy_weight": 0.1}
@@ -111,8 +117,24 @@ def test_an_optimizer_that_a_file_can_not_name_must_be_given(
     assert again.hparams["optimizer"]["class_path"].endswith("SGD")
 
 
+def named_as_torchs(parameters: Any) -> torch.optim.Optimizer:
+    """A function of one's own by the name of an optimizer of torch."""
+    return torch.optim.SGD(parameters, lr=0.5)
+
+
+named_as_torchs.__qualname__ = "Adam"
+
+
+def test_an_optimizer_of_ones_own_is_not_taken_for_torchs(
+    trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    path = saved(module(optimizer=named_as_torchs), trainer, tmp_path)
+    with pytest.raises(ValueError, match=r"load_from_checkpoint\(path, optimizer=…\)"):
+        PolicyGradient.load_from_checkpoint(path)
+
+
 @pytest.mark.parametrize(
-    "class_path", ["os.system", "subprocess.Popen", "torch.optim.lr_scheduler", "torch.load", "unknown"]
+    "class_path", ["my_own.SGD", "os.system", "subprocess.Popen", "torch.optim.lr_scheduler", "torch.load", "unknown"]
 )
 def test_a_file_names_no_other_callable(
     class_path: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
@@ -132,6 +154,65 @@ def test_init_is_no_longer_needed(trainer: MakeTrainer, module: MakeModule, tmp_
     assert PolicyGradient.load_from_checkpoint(path).hparams["init"] is None
 
 
+def own_baseline(sample: Sample) -> Tensor:
+    """A function of one's own."""
+    return torch.zeros_like(sample.return_)
+
+
+class Tripled:
+    """An object of one's own that is called as a function."""
+
+    def __call__(self, sample: Sample) -> Tensor:
+        return 3 * sample.return_
+
+
+@pytest.mark.parametrize(
+    ("advantages", "named"),
+    [
+        (own_baseline, "own_baseline"),
+        (Advantages(own_baseline), "own_baseline"),
+        (lambda sample: sample.return_, "<lambda>"),
+        (Tripled(), "unknown"),
+        (Advantages(Tripled()), "unknown"),
+    ],
+)
+def test_a_function_of_ones_own_must_be_given(
+    advantages: Any, named: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    path = saved(module(advantages=advantages), trainer, tmp_path)
+    with pytest.raises(ValueError, match=rf"{named}'.* a file can't give back; .*\(path, advantages=…\)"):
+        PolicyGradient.load_from_checkpoint(path)
+    again = PolicyGradient.load_from_checkpoint(path, advantages=Advantages("running_mean"))
+    assert again.advantages == Advantages("running_mean")
+
+
+# --- Version 0.1 -----------------------------------------------------------------------------------------------------
+
+# Trained by version 0.1 with an MLP of 16 units, the leave_one_out baseline and an entropy weight of 0.3.
+OLD = Path(__file__).parent / "data" / "version_0_1.ckpt"
+
+
+def test_a_checkpoint_of_version_0_1_comes_back() -> None:
+    again = PolicyGradient.load_from_checkpoint(OLD)
+    assert again.advantages == Advantages("leave_one_out")
+    assert again.loss == Loss(entropy_weight=0.3)
+    assert files.describe(again.policy.network)["init_args"]["hidden"] == [16]
+    assert again.played["rollouts"] > 0
+    policy = files.load(OLD)
+    assert policy.game.name == GAME.name
+    assert torch.equal(flat(again), torch.cat([p.flatten() for p in policy.parameters()]))
+    assert flat(again).abs().max() > 0
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_a_checkpoint_of_version_0_1_is_trained_on(trainer: MakeTrainer) -> None:
+    again, games = PolicyGradient.load_from_checkpoint(OLD), SelfPlay(GAME, games=8)
+    before, rollouts = flat(again), int(again.played["rollouts"])
+    trainer(max_epochs=rollouts + 1).fit(again, games, ckpt_path=OLD, weights_only=True)
+    assert again.played["rollouts"] == games.rollouts == rollouts + 1
+    assert not torch.equal(flat(again), before)
+
+
 # --- Subclasses ------------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +220,8 @@ class Fixed(PolicyGradient):
     """Primitives alone in its constructor."""
 
     def __init__(self, width: int = 16, rate: float = 0.01) -> None:
-        super().__init__(GAME, partial(MLP, hidden=(width,)), partial(torch.optim.SGD, lr=rate), entropy_weight=0.2)
+        network, optimizer = partial(MLP, hidden=(width,)), partial(torch.optim.SGD, lr=rate)
+        super().__init__(GAME, network, optimizer, loss=Loss(entropy_weight=0.2))
         self.save_hyperparameters()
 
 
@@ -151,7 +233,9 @@ class Passing(PolicyGradient):
         self.save_hyperparameters()
 
 
-@pytest.mark.parametrize("make", [lambda: Fixed(width=8, rate=0.5), lambda: Passing(GAME, MLP, extra=2.0, clip=0.3)])
+@pytest.mark.parametrize(
+    "make", [lambda: Fixed(width=8, rate=0.5), lambda: Passing(GAME, MLP, extra=2.0, loss=Loss(clip=0.3))]
+)
 def test_a_subclass_that_saves_its_hyperparameters(
     make: Callable[[], PolicyGradient], trainer: MakeTrainer, tmp_path: Path
 ) -> None:
@@ -163,8 +247,8 @@ def test_a_subclass_that_saves_its_hyperparameters(
     assert torch.equal(torch.cat([p.flatten() for p in policy.parameters()]), flat(learned))
     again = type(learned).load_from_checkpoint(path)
     assert torch.equal(flat(again), flat(learned))
-    assert again.entropy_weight == learned.entropy_weight
-    assert again.clip == learned.clip
+    assert again.loss == learned.loss
+    assert again.loss != Loss()
     for name in ("width", "rate", "extra"):
         assert again.hparams.get(name) == learned.hparams.get(name)
 
@@ -232,12 +316,12 @@ def test_hyperparameters_reach_loggers_as_primitives(trainer: MakeTrainer, modul
     logger = [spy, CSVLogger(tmp_path, "csv", ""), TensorBoardLogger(tmp_path, "board", "")]
     trainer(logger=logger, log_every_n_steps=1).fit(learned, SelfPlay(GAME, games=4))
     assert primitive(dict(spy.given))
-    assert spy.given["entropy_weight"] == 0.3
+    assert spy.given["loss"]["entropy_weight"] == 0.3
     assert spy.given["game"]["class_path"].endswith("TicTacToe")
     assert spy.given["network"]["init_args"] == {"hidden": [16], "value": False}
     assert spy.given["optimizer"]["init_args"] == {"lr": 0.25}
     for kind in ("csv", "board"):
-        assert yaml.safe_load((tmp_path / kind / "hparams.yaml").read_text())["entropy_weight"] == 0.3
+        assert yaml.safe_load((tmp_path / kind / "hparams.yaml").read_text())["loss"]["entropy_weight"] == 0.3
 
 
 @pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
@@ -253,7 +337,7 @@ def test_a_lightning_cli_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
         save_config_callback=None,
         seed_everything_default=False,
         args=[
-            "--model.game=TicTacToe", "--model.network=MLP", "--model.entropy_weight=0.3", "--data.game=TicTacToe",
+            "--model.game=TicTacToe", "--model.network=MLP", "--model.loss.entropy_weight=0.3", "--data.game=TicTacToe",
             "--data.games=4", "--model.optimizer=SGD", "--model.optimizer.lr=0.5", "--trainer.max_epochs=1",
             "--trainer.accelerator=cpu", *(f"--trainer.{name}=false" for name in quiet),
         ],
@@ -263,7 +347,7 @@ def test_a_lightning_cli_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert primitive(dict(cli.model.hparams))
     again = PolicyGradient.load_from_checkpoint(tmp_path / "one.ckpt")
     assert torch.equal(flat(again), flat(cli.model))
-    assert (again.entropy_weight, again.configure_optimizers().param_groups[0]["lr"]) == (0.3, 0.5)
+    assert (again.loss.entropy_weight, again.configure_optimizers().param_groups[0]["lr"]) == (0.3, 0.5)
 
 
 # --- forward, summaries, export, compiled networks -------------------------------------------------------------------
@@ -283,6 +367,16 @@ def test_forward_gives_log_probabilities_and_value(value: bool, trainer: MakeTra
     torch.testing.assert_close(predicted, output)
 
 
+def test_a_batch_of_a_rollout_is_predicted(trainer: MakeTrainer, module: MakeModule) -> None:
+    learned = module()
+    plies = SelfPlay(GAME, games=4).sample(PolicyPlayer(learned.policy)).plies.to()
+    zeros = torch.zeros(len(plies))
+    batch = Batch(plies, advantage=zeros, return_=zeros, games=4, stored=len(plies), parts=1)
+    (predicted,) = trainer().predict(learned, torch.utils.data.DataLoader([batch], batch_size=None))
+    assert isinstance(plies.legal, Tensor)
+    torch.testing.assert_close(predicted, learned(plies.planes, plies.scalars, plies.legal))
+
+
 def test_the_summary_has_sizes(trainer: MakeTrainer, module: MakeModule, caplog: pytest.LogCaptureFixture) -> None:
     fit = trainer(callbacks=[ModelSummary(max_depth=-1)], enable_model_summary=True)
     with caplog.at_level("INFO", logger="pytorch_lightning"):
@@ -290,6 +384,7 @@ def test_the_summary_has_sizes(trainer: MakeTrainer, module: MakeModule, caplog:
     assert "Out sizes" in caplog.text
 
 
+@pytest.mark.slow
 def test_torch_export_of_chess_for_any_number_of_positions() -> None:
     network = ResidualNet(Chess(backend="python-chess"), channels=4, blocks=1, value=True).eval()
     game = Chess(backend="python-chess")
@@ -300,6 +395,7 @@ def test_torch_export_of_chess_for_any_number_of_positions() -> None:
     torch.testing.assert_close(exported(*seven).logits, network(*seven).logits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["network", "policy"])
 def test_what_was_compiled_is_saved_under_its_own_class(
     what: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
@@ -318,6 +414,7 @@ def test_what_was_compiled_is_saved_under_its_own_class(
 # --- Types and packages ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_readme_passes_mypy_strict(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     lines = (root / "README.md").read_text(encoding="utf-8").splitlines()
@@ -341,7 +438,6 @@ def test_a_program_of_the_other_package_is_warned(module: MakeModule, monkeypatc
 def test_batches_are_what_a_checkpoint_of_the_trainer_learns_from(module: MakeModule) -> None:
     with pytest.raises(TypeError, match="got a dict"):
         module().training_step({"games": 1}, 0)  # type: ignore[arg-type]
-    assert Batch._fields[:3] == ("planes", "scalars", "legal")  # what predict_step hands to forward
 
 
 def test_an_older_checkpoint_has_no_settings(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
@@ -350,5 +446,5 @@ def test_an_older_checkpoint_has_no_settings(trainer: MakeTrainer, module: MakeM
     del checkpoint["hyper_parameters"]
     torch.save(checkpoint, path)
     with pytest.warns(UserWarning, match="holds no settings"):
-        again = PolicyGradient.load_from_checkpoint(path, entropy_weight=0.3)
-    assert again.entropy_weight == 0.3
+        again = PolicyGradient.load_from_checkpoint(path, loss=Loss(entropy_weight=0.3))
+    assert again.loss.entropy_weight == 0.3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.learning.advantages import Advantages
+from chesspg.learning.losses import Loss
 from chesspg.policy.networks import MLP, Network, ResidualNet
 from chesspg.selfplay.opponents import OpponentPool
 from chesspg.training.datamodule import SelfPlay
@@ -25,6 +28,8 @@ from chesspg.training.ranges import RANGES, Range, require
 CLASSES: list[type] = [
     SelfPlay,
     PolicyGradient,
+    Advantages,
+    Loss,
     OpponentPool,
     UnevenArmies,
     EvaluationMatch,
@@ -93,9 +98,11 @@ def test_numbers_are_found_in_lists_and_mappings_and_through_base_classes() -> N
         ({"gae_lambda": 1.5, "baseline": "value"}, "gae_lambda must be between 0 and 1, got 1.5"),
     ],
 )
-def test_the_module_refuses_what_its_options_refuse(arguments: dict[str, Any], said: str) -> None:
+def test_the_module_refuses_what_its_options_refuse(
+    arguments: dict[str, Any], said: str, module: Callable[..., PolicyGradient]
+) -> None:
     with pytest.raises(ValueError, match=said):
-        PolicyGradient(TicTacToe(), MLP, **arguments)
+        module(**arguments)
 
 
 @pytest.mark.parametrize("name", ["games", "updates", "passes", "max_plies", "material_weight", "seed"])

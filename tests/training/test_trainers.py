@@ -19,10 +19,13 @@ from torch import Tensor
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.learning.advantages import Advantages
+from chesspg.learning.losses import Loss
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.selfplay.opponents import OpponentPool
-from chesspg.training.datamodule import Batch, SelfPlay
+from chesspg.training.batches import Batch
+from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 
 MakeTrainer = Callable[..., pl.Trainer]
@@ -117,7 +120,7 @@ def test_another_loader_beside_it_must_not_shorten_or_repeat_a_rollout(
 ) -> None:
     games = Counting(GAME, games=8, updates=4)
     with pytest.raises(ValueError, match=f"takes {other} batches per epoch, but a rollout of SelfPlay has 4"):
-        trainer().fit(of_both(clip=0.2), Combined(games, other, mode))
+        trainer().fit(of_both(loss=Loss(clip=0.2)), Combined(games, other, mode))
     assert games.sampled == 0
 
 
@@ -226,7 +229,7 @@ def test_max_steps_inside_a_rollout_reports_one_rollout(trainer: MakeTrainer, mo
     learned, seen = module(clip=0.2), []
 
     class See(pl.Callback):
-        def on_rollout(self, rollout: Any) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Any) -> None:
             seen.append(rollout)
 
     fit = trainer(max_epochs=-1, max_steps=6, callbacks=[See()])
@@ -300,17 +303,14 @@ def test_a_trainer_inside_of_another(trainer: MakeTrainer, module: MakeModule) -
 
 
 def test_numbers_of_a_sweep_may_be_numpys(trainer: MakeTrainer, tmp_path: Path) -> None:
-    plain, sweep = {"entropy_weight": 0.25, "temperature": 0.5}, {"entropy_weight": np.float32(0.25)}
+    plain = {"loss": Loss(entropy_weight=0.25), "temperature": 0.5}
+    sweep = {
+        "loss": Loss(entropy_weight=np.float32(0.25)),  # type: ignore[arg-type]
+        "advantages": Advantages(normalize=np.bool_(False)),  # type: ignore[arg-type]
+        "temperature": np.float64(0.5),
+    }
     weights = []
-    for settings, width, games, seed in (
-        (plain, 8, 8, 3),
-        (
-            {**sweep, "temperature": np.float64(0.5), "standardise": np.bool_(False)},
-            np.int64(8),
-            np.int64(8),
-            np.int64(3),
-        ),
-    ):
+    for settings, width, games, seed in ((plain, 8, 8, 3), (sweep, np.int64(8), np.int64(8), np.int64(3))):
         torch.manual_seed(0)
         learned = PolicyGradient(
             GAME, partial(MLP, hidden=[width]), partial(torch.optim.SGD, lr=np.float64(0.5)), **settings
@@ -320,7 +320,8 @@ def test_numbers_of_a_sweep_may_be_numpys(trainer: MakeTrainer, tmp_path: Path) 
         fit.save_checkpoint(tmp_path / "numpy.ckpt")
         weights.append(flat(learned))
         again = PolicyGradient.load_from_checkpoint(tmp_path / "numpy.ckpt")
-        assert (again.entropy_weight, again.policy.temperature, again.standardise) == (0.25, 0.5, False)
+        assert (again.loss, again.advantages) == (Loss(entropy_weight=0.25), Advantages())
+        assert again.policy.temperature == 0.5
     assert torch.equal(*weights)
     with pytest.raises(TypeError):
         SelfPlay(GAME, games=2.5)  # type: ignore[arg-type]
@@ -362,7 +363,7 @@ def test_another_game_or_variant_is_refused(
 def test_the_checks_of_the_module_reach_games_that_are_wrapped(trainer: MakeTrainer, module: MakeModule) -> None:
     with pytest.raises(ValueError, match="plies that other weights played"):
         trainer().fit(module(), Wrapper(SelfPlay(GAME, games=8, updates=4, passes=3)))
-    with pytest.raises(ValueError, match="leave_one_out baseline needs two games"):
+    with pytest.raises(ValueError, match="leave_one_out baseline needs at least two games"):
         trainer().fit(module(baseline="leave_one_out"), Wrapper(SelfPlay(GAME, games=1)))
 
 
@@ -425,7 +426,7 @@ def fit_quietly(fit: pl.Trainer, module: pl.LightningModule, loader: Any) -> Non
         fit.fit(module, loader)
 
 
-def test_batches_that_a_dataloader_has_stacked_are_named(trainer: MakeTrainer, module: MakeModule) -> None:
+def test_a_dataloader_can_not_stack_batches(trainer: MakeTrainer, module: MakeModule) -> None:
     class Keep(Own):
         batches: list[Batch] = []  # noqa: RUF012  # one test's
 
@@ -435,7 +436,7 @@ def test_batches_that_a_dataloader_has_stacked_are_named(trainer: MakeTrainer, m
 
     keep = Keep()
     trainer().fit(keep, SelfPlay(GAME, games=8))
-    with pytest.raises(TypeError, match=r"stacked; DataLoader\(batch_size=None\)"):
+    with pytest.raises(TypeError, match=r"default_collate: .*Plies"):  # DataLoader(batch_size=None) leaves them alone
         fit_quietly(trainer(), module(), torch.utils.data.DataLoader(keep.batches, batch_size=1))
 
 
@@ -447,7 +448,7 @@ def test_a_training_step_may_return_none(trainer: MakeTrainer) -> None:
 
     def run(cls: type[PolicyGradient], **arguments: Any) -> tuple[Tensor, Tensor]:
         torch.manual_seed(7)
-        learned = cls(GAME, partial(MLP, hidden=(16,)), optimizer=SGD, clip=0.2)
+        learned = cls(GAME, partial(MLP, hidden=(16,)), optimizer=SGD, loss=Loss(clip=0.2))
         before = flat(learned)
         trainer(**arguments).fit(learned, SelfPlay(GAME, games=8, updates=2))
         return before, flat(learned)
@@ -467,7 +468,7 @@ def test_a_subclass_may_log_and_return_a_dictionary(trainer: MakeTrainer) -> Non
     class Logging(PolicyGradient):
         def training_step(self, batch: Batch, batch_idx: int) -> Any:
             loss = super().training_step(batch, batch_idx)
-            self.log("mine", 3.0, prog_bar=True, batch_size=len(batch.plies.choice))
+            self.log("mine", 3.0, prog_bar=True, batch_size=len(batch.plies))
             return {"loss": loss}
 
     fit = trainer()

@@ -349,7 +349,7 @@ def test_all_metrics_are_of_one_rollout_wherever_they_are_read(
             self.seen: list[tuple[str, int, dict[str, float]]] = []
             self.length: list[float] = []
 
-        def on_rollout(self, rollout: Any) -> None:
+        def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Any) -> None:
             self.length.append(float(rollout.length.mean()))
 
         def read(self, where: str, trainer: pl.Trainer) -> None:

@@ -21,6 +21,8 @@ from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "chesspg.uci"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}

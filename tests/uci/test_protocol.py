@@ -470,7 +470,7 @@ def test_what_ships_plays_by_name_and_if_there_is_no_run(
 ) -> None:
     for name in ("standard", "atomic"):
         shutil.copy(nets / name / "last.safetensors", ships / "checkpoints" / f"{name}.safetensors")
-    rows = {"players": [{"player": "standard", "rating": 99.6}]}
+    rows = {"players": [{"player": "standard", "rating": 99.6, "low": 80.0, "high": 120.0}]}
     (ships / "checkpoints" / "ratings.json").write_text(json.dumps(rows))
     said = talk("go", weights="")
     why = "no run of chess under ./checkpoints, so the strongest policy that ships, 100 Elo on the ladder"

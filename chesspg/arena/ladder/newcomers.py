@@ -7,28 +7,23 @@ from operator import mul
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.ladder.model import (
-    Meeting,
-    Rating,
-    lonely,
-    misfit,
-    next_opponent,
-    performance,
-    shipped_ratings,
-    shipped_table,
-)
-from chesspg.arena.ladder.results import POLICY, Book, Entry, as_options, policy_path
+from chesspg.arena.ladder.entries import POLICY, Entry, policy_path
+from chesspg.arena.ladder.model import misfit, performance
+from chesspg.arena.ladder.pairings import Meeting, Rating
+from chesspg.arena.ladder.results import Results, as_options
+from chesspg.arena.ladder.scheduling import lonely, next_opponent
+from chesspg.arena.ladder.shipped import shipped_ratings, shipped_table
 from chesspg.arena.ladder.standings import (
     CHUNK,
     COUNTS,
     SHIPPED,
-    crossed,
     highest_first,
-    misfitting,
+    meeting_row,
+    misfit_row,
     opponents_of,
-    record,
-    row,
+    player_row,
     seen_from,
+    tally,
 )
 from chesspg.games.game import Game
 from chesspg.policy import files
@@ -49,20 +44,20 @@ PLAYER = {
 MEETING = {"a": (str,), "b": (str,), **_COUNTED}
 
 
-def kept(book: Book, entries: Sequence[Entry]) -> dict[str, Rating]:
-    """The ratings of those players in the book and of these that are on the ladder that ships.
+def fixed_ratings(results: Results, entries: Sequence[Entry]) -> dict[str, Rating]:
+    """The ratings of the players in the file and of these that are on the ladder that ships.
 
     A policy is known by its content, anybody else by name, whatever version an engine has.
 
     Args:
-        book: Its game and conditions must be the ladder's, else nobody is on it.
+        results: Its game and conditions must be the ladder's, else nobody is on it.
         entries: Players that may not have met anybody yet.
 
     Returns:
         Ratings by key.
     """
     table = shipped_table()
-    if not table or (table["game"], table["conditions"]) != (book.game, book.conditions):
+    if not table or (table["game"], table["conditions"]) != (results.game, results.conditions):
         return {}
     by_key, by_name = {}, {}
     for one in table["players"]:
@@ -71,7 +66,7 @@ def kept(book: Book, entries: Sequence[Entry]) -> dict[str, Rating]:
             by_key[one["key"]] = rating
         elif policy_path(one["player"]) is None:
             by_name[one["player"]] = rating
-    known = {one.key: one.player for one in [*book.entries.values(), *entries]}
+    known = {one.key: one.player for one in [*results.entries.values(), *entries]}
     found = {key: by_key.get(key) if key.startswith(POLICY) else by_name.get(player) for key, player in known.items()}
     return {key: rating for key, rating in found.items() if rating is not None}
 
@@ -123,13 +118,13 @@ def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any])
     return fixed
 
 
-def choose(
-    book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating], games: int, within: float
+def next_match(
+    results: Results, entries: Sequence[Entry], fixed: Mapping[str, Rating], games: int, within: float
 ) -> tuple[str, str, int] | None:
     """Which newcomer meets whom next, and for how many games.
 
     Args:
-        book: The results so far.
+        results: The results so far.
         entries: The newcomers.
         fixed: Ratings that stay, by name.
         games: How many games each newcomer gets.
@@ -139,7 +134,7 @@ def choose(
         The newcomer's key, the opponent's name and the number of games; None if no newcomer needs any.
     """
     for one in entries:
-        met = _meetings(book, one.key, fixed)
+        met = _meetings(results, one.key, fixed)
         left = games - sum(2 * len(meeting.pairs) for meeting in met)
         rating = performance(met, fixed) if met else None
         narrow = rating and rating.high - rating.low <= 2 * within and not lonely(met, fixed)
@@ -148,36 +143,38 @@ def choose(
     return None
 
 
-def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating], path: Path | None) -> dict[str, Any]:
+def standings(
+    results: Results, entries: Sequence[Entry], fixed: Mapping[str, Rating], path: Path | None
+) -> dict[str, Any]:
     """The ladder of `base` with the newcomers in place of their namesakes; the rows of all others stay.
 
     Args:
-        book: The results.
+        results: The results.
         entries: The newcomers.
         fixed: Ratings that stay, by name.
         path: The file that newcomers are added to, if any.
 
     Returns:
-        The table, as of `standings.standings`.
+        The table, as from `standings.standings`.
 
     Raises:
-        ValueError: As of `base`.
+        ValueError: As in `base`.
     """
     table = base(path, [one.player for one in entries])
-    names = _names(book, fixed)
+    names = _names(results, fixed)
     for one in entries:
-        met = _meetings(book, one.key, fixed)
+        met = _meetings(results, one.key, fixed)
         rating = performance(met, fixed) if met else None
-        against = opponents_of(book, one.key, names)
-        table["players"].append(row(one, rating, record(book, one.key, names), against))
+        against = opponents_of(results, one.key, names)
+        table["players"].append(player_row(one, rating, tally(results, one.key, names), against))
         found = misfit(met, fixed)
         if found:
-            table["misfits"].append(misfitting(one, found))
+            table["misfits"].append(misfit_row(one, found))
         for text in dict.fromkeys(meeting.b for meeting in met):
             keys = [key for key, name in names.items() if name == text]
             pairs, distinct = zip(*((len(m.pairs), m.distinct) for m in met if m.b == text), strict=True)
             share = sum(map(mul, pairs, distinct)) / sum(pairs)
-            table["meetings"].append(crossed(one.player, text, record(book, one.key, keys), share))
+            table["meetings"].append(meeting_row(one.player, text, tally(results, one.key, keys), share))
     return table | {"scale": SHIPPED, "players": highest_first(table["players"])}
 
 
@@ -229,15 +226,15 @@ def _rated(one: Any) -> bool:
     return len({one[name] is None for name in Rating._fields}) == 1
 
 
-def _names(book: Book, fixed: Collection[str]) -> dict[str, str]:
-    """By key, who of the book is one of these, whatever version an engine has."""
-    return {key: one.player for key, one in book.entries.items() if one.player in fixed}
+def _names(results: Results, fixed: Collection[str]) -> dict[str, str]:
+    """By key, who in the file is one of these, whatever version an engine has."""
+    return {key: one.player for key, one in results.entries.items() if one.player in fixed}
 
 
-def _meetings(book: Book, key: str, fixed: Collection[str]) -> list[Meeting]:
+def _meetings(results: Results, key: str, fixed: Collection[str]) -> list[Meeting]:
     """A newcomer's, as A, with those whose ratings stay, who go by name."""
-    names = _names(book, fixed)
-    mine = [seen for meeting in book.meetings() if (seen := seen_from(key, meeting))]
+    names = _names(results, fixed)
+    mine = [seen for meeting in results.meetings() if (seen := seen_from(key, meeting))]
     return [Meeting(a, names[b], pairs, distinct) for a, b, pairs, distinct in mine if b in names]
 
 

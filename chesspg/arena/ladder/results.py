@@ -1,4 +1,4 @@
-"""The results a ladder is made of, in one JSON file a game: read, checked, added to, never overwritten if damaged."""
+"""The results a ladder is made of, in one JSON file per game: read, checked, added to, never overwritten if damaged."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import re
 import string
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import count
 from operator import mul
 from pathlib import Path
 from typing import Any
 
 from chesspg.arena.elo import SCORES, pentanomial
-from chesspg.arena.ladder.model import Meeting
+from chesspg.arena.ladder.entries import Entry
+from chesspg.arena.ladder.pairings import Meeting
 from chesspg.arena.matches import MatchResult
 from chesspg.games.game import Game
-from chesspg.players import roster
-from chesspg.players.player import Player
 from chesspg.policy import files
 from chesspg.policy.names import is_spec
 from chesspg.storage import atomic
@@ -29,16 +28,6 @@ from chesspg.storage.parsing import parse_json
 
 FORMAT = 1
 DIGEST = 8  # hexadecimal digits that tell one game from another
-POLICY = "policy "  # how the key of a policy begins, known by its content
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Somebody on the ladder."""
-
-    key: str  # what makes two players one: a policy file's content, an engine's version, and the options
-    player: str  # as it was named
-    facts: dict[str, Any] = field(default_factory=dict)  # of a policy's training: updates, games, plies, seconds
 
 
 @dataclass(frozen=True)
@@ -47,7 +36,7 @@ class Chunk:
 
     a: str  # keys
     b: str
-    seed: int  # of its openings and draws
+    seed: int  # of its openings and moves
     pairs: tuple[int, ...]  # [5] how many pairs of games brought A 0, ½, 1, 1½ and 2 points
     wins: int
     draws: int
@@ -55,7 +44,7 @@ class Chunk:
     truncated: int
     forfeits: tuple[int, int]  # games that A gave up and that B gave up, lost and counted as such
     seconds: float
-    digests: str  # DIGEST digits a game, equal for equal games
+    digests: str  # DIGEST digits per game, equal for equal games
 
     @property
     def games(self) -> int:
@@ -72,7 +61,7 @@ def results_path(folder: Path, game: Game) -> Path:
     return path
 
 
-class Book:
+class Results:
     """All chunks of one game played under one set of conditions, as they stand in a file, which may not exist yet.
 
     Args:
@@ -206,70 +195,6 @@ class Book:
         self.chunks = chunks
 
 
-def entry(text: str, player: Player) -> Entry:
-    """Who a player is: by its policy file's content, by its engine's own name and version, or else by its string."""
-    path = policy_path(text)
-    if path is not None:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        return Entry(f"{POLICY}{digest}{_options(text)}", text, files.read_header(path).facts)
-    version = getattr(getattr(player, "player", player), "version", "")  # a mixture holds the engine
-    return Entry(f"{text} ({version})" if version else text, text)
-
-
-def policy_path(text: str) -> Path | None:
-    """The policy file a player's string names, if it names one."""
-    head = text.partition("?")[0]
-    name, colon, target = head.partition(":")
-    if name in roster.KINDS and (name == "file") == bool(colon):
-        head = target if name == "file" else ""
-    try:
-        return files.resolve(head) if head else None
-    except files.PolicyFileError:
-        return None
-
-
-def expand(texts: list[str], least: int = 2) -> list[str]:
-    """The players named, with each folder replaced by all policy files in and below it, with the folder's options.
-
-    What a run started from is left out. A policy that lies in a folder under several names, such as `last` and `best`,
-    is taken once.
-
-    Args:
-        texts: Players and folders.
-        least: How many players there must be.
-
-    Returns:
-        Players.
-
-    Raises:
-        ValueError: A folder has no policy file, a player is named twice, or there are too few players.
-    """
-    players: list[str] = []
-    seen: dict[str, str] = {}
-    for text in texts:
-        folder = Path(text.partition("?")[0])
-        whole = folder.is_dir() and str(folder) not in roster.KINDS
-        found = sorted(path for suffix in (files.SUFFIX, files.CHECKPOINT) for path in folder.rglob(f"*{suffix}"))
-        inside = [path for path in found if whole and path.name != files.INIT and files.resolve(path) == path]
-        if whole and not inside:
-            raise ValueError(
-                f"{folder} holds no policy file; expected a player, or a folder with policy files in it or below"
-            )
-        for player in [f"{path}{_options(text)}" for path in inside] or [text]:
-            path = policy_path(player)
-            content = hashlib.sha256(path.read_bytes()).hexdigest() + _options(player) if path else player
-            if content not in seen:
-                players.append(player)
-            elif not inside:
-                first = seen[content]
-                same = "is named twice" if first == player else f"is the same player as {first}"
-                raise ValueError(f"{player} {same}; each player must be named once")
-            seen.setdefault(content, player)
-    if len(players) < least:
-        raise ValueError(f"a ladder needs at least {least} players, got only {players[0]}")
-    return players
-
-
 def _entry(read: dict[str, Any]) -> Entry:
     """A player as read. Raises ValueError or TypeError if it can't be one."""
     one = Entry(**read)
@@ -304,11 +229,6 @@ def _chunk(read: dict[str, Any]) -> Chunk:
 def _remove(lock: Path) -> None:
     with suppress(OSError):  # some systems can't remove what is open
         lock.unlink(missing_ok=True)
-
-
-def _options(text: str) -> str:
-    _, mark, tail = text.partition("?")
-    return mark + tail
 
 
 def as_options(conditions: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A ladder from a book of results: who meets next, and all figures, for JSON."""
+"""A ladder from its results: who meets next, and all figures, for JSON."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chesspg.arena.ladder.model import (
-    ANCHOR,
-    Meeting,
-    Rating,
-    components,
-    cycles,
-    lonely,
-    misfit,
-    next_opponent,
-    next_pairing,
-    rate,
-)
-from chesspg.arena.ladder.results import Book, Entry
+from chesspg.arena.ladder.entries import Entry
+from chesspg.arena.ladder.model import components, cycles, misfit, rate
+from chesspg.arena.ladder.pairings import ANCHOR, Meeting, Rating
+from chesspg.arena.ladder.results import Results
+from chesspg.arena.ladder.scheduling import lonely, next_opponent, next_pairing
 from chesspg.storage.outputs import json_has
 
 SHIPPED, OWN = "shipped", "own"  # scales: with the ratings of the ladder that ships, or by these games alone
@@ -27,22 +19,22 @@ CHUNK = 40  # games played in one go: enough for a batch, few enough to lose
 COUNTS = ("games", "wins", "draws", "losses", "truncated", "forfeits")  # the last: games that A gave up
 
 
-def choose(
-    book: Book, entries: Sequence[Entry], games: int, within: float, fixed: Mapping[str, Rating]
+def next_match(
+    results: Results, entries: Sequence[Entry], games: int, within: float, fixed: Mapping[str, Rating]
 ) -> tuple[str, str, int] | None:
     """The keys of the two who meet next, and for how many games; None if all intervals are narrow or no games left.
 
     Args:
-        book: The results so far.
+        results: The results so far.
         entries: The players of the ladder.
         games: How many games each player gets whose rating is not fixed.
         within: Half the width of an interval that is narrow enough.
         fixed: Ratings that stay, by key.
     """
     keys = [one.key for one in entries]
-    left = {key: 0 if key in fixed else games - book.games(key) for key in keys}
+    left = {key: 0 if key in fixed else games - results.games(key) for key in keys}
     tired = {key for key in keys if left[key] < 2}
-    meetings = book.meetings()
+    meetings = results.meetings()
     anchor, fixed = _scale(meetings, keys, fixed)
     here = {key: rating for key, rating in fixed.items() if key in keys}
     for key in keys:  # whose rating does not stay first meets two of those whose ratings do
@@ -64,11 +56,11 @@ def choose(
         target *= 0.97
 
 
-def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating]) -> dict[str, Any]:
+def standings(results: Results, entries: Sequence[Entry], fixed: Mapping[str, Rating]) -> dict[str, Any]:
     """All figures of these players, for JSON.
 
     Args:
-        book: The results.
+        results: The results.
         entries: The players of the ladder.
         fixed: Ratings that stay, by key.
 
@@ -78,26 +70,28 @@ def standings(book: Book, entries: Sequence[Entry], fixed: Mapping[str, Rating])
         whose games speak for different ratings.
     """
     names = {one.key: one.player for one in entries}
-    met = book.meetings()
+    met = results.meetings()
     meetings = [meeting for meeting in met if meeting.a in names and meeting.b in names]
     anchor, fixed = _scale(met, list(names), fixed)
-    rated = rate(met, anchor, fixed=fixed)  # others in the book connect them too
+    rated = rate(met, anchor, fixed=fixed)  # others in the file connect them too
     rows = []
     misfits = []
     for one in entries:
-        against = None if one.key in fixed else opponents_of(book, one.key, book.entries)
-        rows.append(row(one, rated.get(one.key), record(book, one.key, book.entries), against))
+        against = None if one.key in fixed else opponents_of(results, one.key, results.entries)
+        rows.append(player_row(one, rated.get(one.key), tally(results, one.key, results.entries), against))
         if against is not None and one.key in rated:
             oriented = [seen for meeting in met if (seen := seen_from(one.key, meeting))]
-            found = [(book.entries[key].player, alone) for key, alone in misfit(oriented, rated)]
-            misfits += [misfitting(one, found)] if found else []
+            found = [(results.entries[key].player, alone) for key, alone in misfit(oriented, rated)]
+            misfits += [misfit_row(one, found)] if found else []
     return {
-        "game": book.game,
-        "conditions": book.conditions,
+        "game": results.game,
+        "conditions": results.conditions,
         "scale": SHIPPED if fixed else OWN,
-        "anchor": book.entries[anchor].player if anchor in book.entries else names.get(anchor, anchor),
+        "anchor": results.entries[anchor].player if anchor in results.entries else names.get(anchor, anchor),
         "players": highest_first(rows),
-        "meetings": [crossed(names[a], names[b], record(book, a, {b}), distinct) for a, b, _, distinct in meetings],
+        "meetings": [
+            meeting_row(names[a], names[b], tally(results, a, {b}), distinct) for a, b, _, distinct in meetings
+        ],
         "cycles": [[names[key] for key in cycle] for cycle in cycles(meetings)],
         "misfits": misfits,
     }
@@ -108,6 +102,13 @@ def is_ladder(path: Path) -> bool:
     return json_has(path, {"game", "conditions", "anchor", "players", "meetings", "cycles"})
 
 
+def scale_name(table: dict[str, Any]) -> str:
+    """What the numbers of a ladder are, as the name of an axis."""
+    if table["scale"] == SHIPPED:
+        return "Elo on the scale of the ladder that ships"
+    return f"Elo with {table['anchor']} at 0, on a scale of these games alone"
+
+
 def seen_from(key: str, meeting: Meeting) -> Meeting | None:
     """A meeting of this player, with the player as A; None if it is of two others."""
     a, b, pairs, distinct = meeting
@@ -116,26 +117,26 @@ def seen_from(key: str, meeting: Meeting) -> Meeting | None:
     return meeting if a == key else Meeting(b, a, [1 - pair for pair in pairs], distinct)
 
 
-def misfitting(one: Entry, found: Sequence[tuple[str, Rating]]) -> dict[str, Any]:
+def misfit_row(one: Entry, found: Sequence[tuple[str, Rating]]) -> dict[str, Any]:
     """What is written of a player that no single rating fits."""
     return {"player": one.player, "alone": [{"against": name, **alone._asdict()} for name, alone in found]}
 
 
-def opponents_of(book: Book, key: str, opponents: Collection[str]) -> dict[str, int]:
+def opponents_of(results: Results, key: str, opponents: Collection[str]) -> dict[str, int]:
     """How many games a player had against each of these, which are given by key and returned by name, most first."""
     counted: dict[str, int] = {}
-    for chunk in book.chunks:
+    for chunk in results.chunks:
         for mine, other in ((chunk.a, chunk.b), (chunk.b, chunk.a)):
             if mine == key and other in opponents:
-                name = book.entries[other].player
+                name = results.entries[other].player
                 counted[name] = counted.get(name, 0) + chunk.games
     return dict(sorted(counted.items(), key=lambda item: -item[1]))
 
 
-def record(book: Book, key: str, opponents: Collection[str]) -> dict[str, int]:
+def tally(results: Results, key: str, opponents: Collection[str]) -> dict[str, int]:
     """What came of all games of a player against these, by key."""
     counted = dict.fromkeys(COUNTS, 0)
-    for chunk in book.chunks:
+    for chunk in results.chunks:
         first = chunk.a == key
         if (first and chunk.b in opponents) or (chunk.b == key and chunk.a in opponents):
             won, lost = (chunk.wins, chunk.losses) if first else (chunk.losses, chunk.wins)
@@ -145,14 +146,16 @@ def record(book: Book, key: str, opponents: Collection[str]) -> dict[str, int]:
     return counted
 
 
-def row(one: Entry, rating: Rating | None, counted: dict[str, int], against: dict[str, int] | None) -> dict[str, Any]:
+def player_row(
+    one: Entry, rating: Rating | None, counted: dict[str, int], against: dict[str, int] | None
+) -> dict[str, Any]:
     """What is written of a player and all its games."""
     rated = rating._asdict() if rating else dict.fromkeys(Rating._fields)
     counts = {**counted, "score": _score(counted)}
     return {"player": one.player, **rated, **counts, "facts": one.facts, "key": one.key, "against": against}
 
 
-def crossed(a: str, b: str, counted: dict[str, int], distinct: float) -> dict[str, Any]:
+def meeting_row(a: str, b: str, counted: dict[str, int], distinct: float) -> dict[str, Any]:
     """What is written of two who met and all games of A against B, a share of them distinct."""
     score = {"a": a, "b": b, "score": _score(counted)}
     return score | counted | {"distinct_games": round(distinct * counted["games"])}

@@ -1,32 +1,18 @@
-"""Ratings from games: published and worked numbers, a slow reference, how often the truth lies inside, who meets."""
+"""Ratings from games: published and worked numbers, a slow reference, how often the truth lies inside."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chesspg.arena import elo
-from chesspg.arena.ladder.model import (
-    LOGIT,
-    Meeting,
-    Rating,
-    components,
-    cycles,
-    misfit,
-    next_opponent,
-    next_pairing,
-    performance,
-    rate,
-    shipped,
-    shipped_table,
-)
-from chesspg.arena.ladder.results import policy_path
+from chesspg.arena.ladder.model import components, cycles, misfit, performance, rate
+from chesspg.arena.ladder.pairings import LOGIT, Meeting, Rating
+from chesspg.arena.ladder.scheduling import next_opponent, next_pairing
 
 # Wins of the row over the column, American League 1987, 13 games a pairing: Agresti, Categorical Data Analysis (2002),
 # table 10.10; the estimates below it are those of its section 10.6 and of R's BradleyTerry2, Baltimore 0.
@@ -197,19 +183,6 @@ def test_the_scale_of_fixed_ratings_holds_the_truth_too() -> None:
     assert np.mean(inside) >= 0.93
 
 
-def test_players_whose_ratings_stay_do_not_meet() -> None:
-    fixed = {"random": Rating(0, 0, 0), "greedy": Rating(574, 500, 650)}
-    assert next_pairing([], ["random", "greedy"], 40, fixed=fixed) is None
-    pairing = next_pairing([], ["random", "greedy", "new"], 40, fixed=fixed, tired={"random", "greedy"})
-    assert pairing is not None
-    assert "new" in pairing
-    assert next_pairing([], ["random", "greedy", "new"], 40, fixed=fixed, tired={"random", "greedy", "new"}) is None
-    # Its games alone would be enough; the interval of the rating that they hang on is not.
-    met = [Meeting("new", "greedy", [0.5, 0.75, 0.25] * 2000)]
-    assert next_pairing(met, ["greedy", "new"], 40, fixed=fixed, within=50) is not None
-    assert next_pairing(met, ["greedy", "new"], 40, fixed=fixed, within=80) is None
-
-
 def test_games_that_fit_no_single_rating() -> None:
     """A policy that beats greedy and can't mate random: 566 and 124 where the ladder has one number."""
     known = {"random": 0.0, "greedy": 574.0, "minimax": 1373.0}
@@ -273,6 +246,7 @@ def test_a_newcomer_s_interval_includes_those_of_its_opponents() -> None:
     )  # the score test is not linear
 
 
+@pytest.mark.slow
 def test_the_truth_of_newcomers_lies_inside_too() -> None:
     """Against ratings that are themselves estimated; to take them as exact would promise too much."""
     rng = np.random.default_rng(3)
@@ -291,49 +265,6 @@ def test_the_truth_of_newcomers_lies_inside_too() -> None:
         exact.append(told.low <= truth <= told.high)
     assert np.mean(inside) >= 0.93
     assert np.mean(exact) <= 0.9
-
-
-def test_whom_a_newcomer_meets() -> None:
-    known = {f"p{k}": 250.0 * k for k in range(9)}
-    assert next_opponent([], known, 40) == "p4"  # the mean
-    # Half way between p6 and p7 by its first games; then who is nearest to what is known.
-    first = [Meeting("new", "p4", [1, 0.75, 1, 1] * 5)]
-    assert next_opponent(first, known, 40) in {"p6", "p7"}
-    sure = [Meeting("new", "p2", [0.5, 0.25, 0.75] * 50)]
-    assert next_opponent(sure, known, 40) in {"p1", "p3"}  # no rating is to depend on one opponent alone
-    assert next_opponent(sure, {"p2": 500.0}, 40) == "p2"
-    sure.append(Meeting("new", "p3", [0.25, 0.0, 0.5, 0.25] * 5))
-    assert next_opponent(sure, known, 40) == "p2"
-    # Of two alike the one of the narrower interval; once games abound, even one farther away.
-    wide = {"wide": Rating(500, 450, 550), "narrow": Rating(500, 490, 510), "exact": Rating(250, 250, 250)}
-    assert next_opponent([], {name: wide[name] for name in ("wide", "narrow")}, 40) == "narrow"
-    exact = Meeting("new", "exact", [1, 0.75, 0.75])
-    few, many = ([exact, Meeting("new", "wide", [0.5, 0.25, 0.75] * k)] for k in (4, 1000))
-    pair = {name: wide[name] for name in ("wide", "exact")}
-    assert next_opponent(few, pair, 40) == "wide"
-    assert next_opponent(many, pair, 40) == "exact"
-
-
-def test_the_pairing_that_narrows_most() -> None:
-    assert next_pairing([], ["random", "greedy"], 40) == ("random", "greedy")
-    even = [0.5, 0.75, 0.25, 0.5] * 20
-    # b met a alone; c is far above all: its games with a say more than those with random, who never wins.
-    meetings = [Meeting("a", "random", [0.9] * 20), Meeting("b", "a", [0.9] * 20), Meeting("c", "b", [0.75, 1])]
-    assert next_pairing(meetings, ["random", "a", "b", "c"], 40) in {("b", "c"), ("a", "c")}
-    # Everything narrow but the newcomer: the newcomer plays.
-    meetings = [Meeting("a", "random", even * 10), Meeting("b", "a", even * 10)]
-    choice = next_pairing(meetings, ["random", "a", "b", "new"], 40, within=40)
-    assert choice is not None
-    assert "new" in choice
-    assert next_pairing(meetings, ["random", "a", "b"], 40, within=40) is None
-    # Two who are tired do not meet; with a newcomer, who else could have no rating, one of them does.
-    for tired in ({"a", "b"}, {"a", "b", "random"}):
-        choice = next_pairing(meetings, ["random", "a", "b", "new"], 40, within=40, tired=tired)
-        assert choice is not None
-        assert "new" in choice
-    assert next_pairing(meetings, ["random", "a", "b", "new"], 40, tired={"a", "b", "random", "new"}) is None
-    # Who is in the results and not asked for does not play either.
-    assert set(next_pairing(meetings, ["random", "b"], 40) or ()) == {"random", "b"}
 
 
 def test_a_whole_ladder_needs_fewer_games_than_everybody_against_everybody() -> None:
@@ -369,42 +300,6 @@ def test_triples_that_no_ladder_can_show() -> None:
     assert {(found[k], found[(k + 1) % 3]) for k in range(3)} == beats
     assert cycles([*ring[:2], Meeting("paper", "scissors", win)]) == []
     assert cycles([*ring[:2], Meeting("paper", "scissors", even)]) == []  # not significant
-
-
-def test_what_ships(ships: Path) -> None:
-    assert shipped() == {}
-    text = json.dumps({"players": [{"player": "random", "rating": 0.0}, {"player": "greedy", "rating": 700.5}]})
-    (ships / "checkpoints" / "ratings.json").write_text(text)
-    assert shipped() == {"random": 0.0, "greedy": 700.5}
-
-
-def test_the_ladder_of_this_checkout() -> None:
-    ratings = shipped()
-    assert ratings["random"] == 0
-    assert 0 < ratings["greedy"] < ratings["minimax?depth=2"]
-    later = {name: list[Meeting]() for name in ratings if policy_path(name) or "nodes" in name}
-    first = []
-    for met in shipped_table()["meetings"]:
-        distinct = met.get("distinct_games", met["games"]) / met["games"]  # older rows do not say it
-        meeting = Meeting(met["a"], met["b"], [met["score"]] * (met["games"] // 2), distinct)
-        later.get(meeting.a, first).append(meeting)
-    for name, rating in (rate(first) | {name: performance(mine, ratings) for name, mine in later.items()}).items():
-        assert ratings[name] == pytest.approx(rating.rating, abs=1)
-
-
-def test_every_row_of_this_checkout_says_against_whom_it_was_rated() -> None:
-    table = shipped_table()
-    for row in table["players"]:
-        mine = [met for met in table["meetings"] if row["player"] in (met["a"], met["b"])]
-        assert sum(row["against"].values()) == row["games"]
-        for name, games in row["against"].items():
-            assert [met["games"] for met in mine if name in (met["a"], met["b"])] == [games]
-
-
-def test_the_scale_of_this_checkout_has_no_wide_gap() -> None:
-    ratings = sorted(rating for name, rating in shipped().items() if not policy_path(name))
-    assert ratings[-1] == shipped()["uci:stockfish?nodes=1000"]
-    assert max(np.diff(ratings)) < 400
 
 
 def test_a_rating_is_a_tuple_of_three() -> None:

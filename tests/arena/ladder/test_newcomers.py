@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from chesspg.arena.ladder.model import Meeting, Rating, performance, shipped_table
-from chesspg.arena.ladder.newcomers import base, choose, kept, opponents, other_versions, standings
-from chesspg.arena.ladder.results import Book, Entry
+from chesspg.arena.ladder.entries import Entry
+from chesspg.arena.ladder.model import performance
+from chesspg.arena.ladder.newcomers import base, fixed_ratings, next_match, opponents, other_versions, standings
+from chesspg.arena.ladder.pairings import Meeting, Rating
+from chesspg.arena.ladder.results import Results
+from chesspg.arena.ladder.shipped import shipped_table
 from chesspg.arena.matches import MatchResult
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -51,8 +54,8 @@ def ladder(ships: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
-    return Book(tmp_path / "results.json", TicTacToe(), CONDITIONS)
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path / "results.json", TicTacToe(), CONDITIONS)
 
 
 def result(*results: float, name: str = "") -> MatchResult:
@@ -77,26 +80,30 @@ def test_a_newcomer_needs_a_ladder_of_its_game_and_conditions(ladder: dict[str, 
         opponents(["new"], TicTacToe(), CONDITIONS)
 
 
-def test_one_after_the_other_until_narrow_or_out_of_games(book: Book) -> None:
+def test_one_after_the_other_until_narrow_or_out_of_games(results: Results) -> None:
     both = [NEW, OTHER]
-    assert choose(book, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 40)  # the mean is 333
-    book.add(FISHES[0], NEW, 1, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))
-    book.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not of the ladder: neither counted nor told
-    assert choose(book, both, FIXED, 60, 500) == (NEW.key, "random", 20)  # no rating is to depend on one opponent
-    book.add(NEW, RANDOM, 3, result(1, 1, 1, 0))
-    assert choose(book, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 16)
-    assert choose(book, both, FIXED, 45, 40) == (OTHER.key, "uci:fish", 40)
-    assert choose(book, both, FIXED, 60, 500) == (OTHER.key, "uci:fish", 40)
-    assert choose(book, [NEW], FIXED, 60, 500) is None
-    assert choose(book, both, FIXED, 0, 40) is None
+    assert next_match(results, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 40)  # the mean is 333
+    results.add(FISHES[0], NEW, 1, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))
+    results.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not of the ladder: neither counted nor told
+    assert next_match(results, both, FIXED, 60, 500) == (
+        NEW.key,
+        "random",
+        20,
+    )  # no rating is to depend on one opponent
+    results.add(NEW, RANDOM, 3, result(1, 1, 1, 0))
+    assert next_match(results, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 16)
+    assert next_match(results, both, FIXED, 45, 40) == (OTHER.key, "uci:fish", 40)
+    assert next_match(results, both, FIXED, 60, 500) == (OTHER.key, "uci:fish", 40)
+    assert next_match(results, [NEW], FIXED, 60, 500) is None
+    assert next_match(results, both, FIXED, 0, 40) is None
 
 
-def test_rows_of_others_stay_and_a_namesake_s_goes(ladder: dict[str, Any], book: Book) -> None:
-    book.add(FISHES[0], NEW, 1, result(1, 0.5, 0, 0, name="x"))
-    book.add(NEW, FISHES[1], 2, result(1, 1, name="y"))
-    book.add(NEW, RANDOM, 3, result(1, 1, 1, 1, name="z"))
-    book.add(NEW, OTHER, 4, result(0, 0))
-    table = standings(book, [NEW, OTHER], FIXED, None)
+def test_rows_of_others_stay_and_a_namesake_s_goes(ladder: dict[str, Any], results: Results) -> None:
+    results.add(FISHES[0], NEW, 1, result(1, 0.5, 0, 0, name="x"))
+    results.add(NEW, FISHES[1], 2, result(1, 1, name="y"))
+    results.add(NEW, RANDOM, 3, result(1, 1, 1, 1, name="z"))
+    results.add(NEW, OTHER, 4, result(0, 0))
+    table = standings(results, [NEW, OTHER], FIXED, None)
     # Games of both versions of the fish, and seen from the newcomer.
     met = [Meeting("new", "uci:fish", [0.25, 1, 1], 1.0), Meeting("new", "random", [1, 1])]
     new = next(row for row in table["players"] if row["player"] == "new")
@@ -114,12 +121,12 @@ def test_rows_of_others_stay_and_a_namesake_s_goes(ladder: dict[str, Any], book:
     assert {name: table[name] for name in ("game", "conditions", "anchor", "seed")}.items() <= ladder.items()
 
 
-def test_newcomers_that_a_file_holds_already_stay(ladder: dict[str, Any], book: Book, tmp_path: Path) -> None:
+def test_newcomers_that_a_file_holds_already_stay(ladder: dict[str, Any], results: Results, tmp_path: Path) -> None:
     path = tmp_path / "l.json"
-    book.add(OTHER, RANDOM, 1, result(1, 1, 0, 1))
-    path.write_text(json.dumps(standings(book, [OTHER], FIXED, path)))
-    book.add(NEW, RANDOM, 2, result(1, 1))
-    names = [row["player"] for row in standings(book, [NEW], FIXED, path)["players"]]
+    results.add(OTHER, RANDOM, 1, result(1, 1, 0, 1))
+    path.write_text(json.dumps(standings(results, [OTHER], FIXED, path)))
+    results.add(NEW, RANDOM, 2, result(1, 1))
+    names = [row["player"] for row in standings(results, [NEW], FIXED, path)["players"]]
     assert sorted(names) == sorted([*FIXED, "new", "other"])
     assert [row["player"] for row in shipped_table()["players"]] == ["greedy", "new", "uci:fish", "random"]
 
@@ -176,19 +183,19 @@ def test_another_version_of_an_engine_is_said(ladder: dict[str, Any], ships: Pat
     ]
 
 
-def test_whose_ratings_stay(ladder: dict[str, Any], ships: Path, book: Book) -> None:
+def test_whose_ratings_stay(ladder: dict[str, Any], ships: Path, results: Results) -> None:
     """By name, whatever version an engine has; a policy by its content."""
     (row,) = (row for row in ladder["players"] if row["player"] == "new")
     row["key"] = NEW.key
     (ships / "checkpoints" / "ratings.json").write_text(json.dumps(ladder))
-    book.add(FISHES[1], OTHER, 1, result(1, 0))
+    results.add(FISHES[1], OTHER, 1, result(1, 0))
     here = [RANDOM, Entry(NEW.key, "copy"), Entry("policy 3", "new"), Entry("greedy?random=1", "greedy?random=1")]
-    assert kept(book, here) == {
+    assert fixed_ratings(results, here) == {
         FISHES[1].key: FIXED["uci:fish"],
         "random": FIXED["random"],
         NEW.key: Rating(500, 450, 550),
     }
-    other = Book(book.path.with_name("other.json"), TicTacToe(), CONDITIONS | {"max_plies": 9})
-    assert kept(other, here) == {}
+    other = Results(results.path.with_name("other.json"), TicTacToe(), CONDITIONS | {"max_plies": 9})
+    assert fixed_ratings(other, here) == {}
     (ships / "checkpoints" / "ratings.json").unlink()
-    assert kept(book, here) == {}
+    assert fixed_ratings(results, here) == {}

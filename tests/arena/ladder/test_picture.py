@@ -3,47 +3,98 @@
 from __future__ import annotations
 
 import itertools
+import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
-from chesspg.arena.ladder.model import Rating
-from chesspg.arena.ladder.picture import AXES, HEIGHT, LINE, WIDTH, Point, svg
+from chesspg.arena.ladder.pairings import Rating
+from chesspg.arena.ladder.picture import AXES, Point, is_ladder_picture, svg
 
-LEVEL = [Point("random", Rating(0, 0, 0), None, ""), Point("a <b> & c", Rating(700, 650, 760), None, "")]
+SVG = "{http://www.w3.org/2000/svg}"
+LEVEL = [Point("random", Rating(0, 0, 0), None, ""), Point("a <b> & $c$", Rating(700, 650, 760), None, "")]
 LEARNED = [Point(f"run/{k}", Rating(300 * k, 300 * k - 40, 300 * k + 40), 3600.0 * k, "run") for k in range(3)]
 
 
-def read(picture: str) -> tuple[list[str], list[ET.Element]]:
-    root = ET.fromstring(picture)
-    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")], list(root)
+def texts(root: ET.Element) -> list[str]:
+    return ["".join(node.itertext()) for node in root.iter(f"{SVG}text")]
+
+
+def group(root: ET.Element, name: str) -> ET.Element:
+    (found,) = (node for node in root.iter(f"{SVG}g") if node.get("id") == name)
+    return found
+
+
+def place(root: ET.Element, name: str) -> tuple[float, float]:
+    """Where the mark of a group stands: a dot, or the tick of a number."""
+    mark = next(group(root, name).iter(f"{SVG}use"))
+    return float(mark.attrib["x"]), float(mark.attrib["y"])
+
+
+def ticks(root: ET.Element, axis: str) -> list[tuple[float, float]]:
+    """The number at each tick, and where it stands."""
+    found = []
+    for node in root.iter(f"{SVG}g"):
+        if re.fullmatch(rf"{axis}tick_\d+", node.get("id", "")):
+            number = next(node.iter(f"{SVG}text")).text or ""
+            found.append((float(number.replace("\N{MINUS SIGN}", "-")), place(root, node.attrib["id"])[axis == "y"]))
+    return found
 
 
 @pytest.mark.parametrize("against", AXES)
 def test_checkpoints_over_what_they_learned_from(against: str) -> None:
-    texts, nodes = read(svg([*LEVEL, *LEARNED], against))
-    assert {"0  random", "700  a <b> & c", "run", AXES[against], "Elo"} <= set(texts)
-    circles = [node for node in nodes if node.tag.endswith("circle")]
-    xs, ys = ([float(node.attrib[name]) for node in circles] for name in ("cx", "cy"))
-    assert xs == sorted(xs)
-    assert ys == sorted(ys, reverse=True)  # up is stronger
-    assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)
-    assert "".join(circles[1].itertext()) == "run/1: 300 (260 to 340)"
-    assert ("2" in texts) == (against == "seconds")  # two hours
-    for node in nodes:
-        for name, end in (("x", WIDTH), ("cx", WIDTH), ("y", HEIGHT + LINE), ("cy", HEIGHT)):
-            assert 0 <= float(node.attrib.get(name, 0)) <= end
+    root = ET.fromstring(svg([*LEVEL, *LEARNED], against))
+    assert {"0  random", "700  a <b> & $c$", "run", AXES[against], "Elo"} <= set(texts(root))
+    dots = [place(root, f"dot-{k}") for k in range(3)]
+    (x0, y0), (x1, y1), (x2, y2) = dots
+    assert x0 < x1 < x2
+    assert y0 > y1 > y2  # up is stronger
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
+    assert group(root, "dot-1").findtext(f"{SVG}title") == "run/1: 300 (260 to 340)"
+    assert ("2" in texts(root)) == (against == "seconds")  # two hours
+    width, height = (float(root.attrib[name].removesuffix("pt")) for name in ("width", "height"))
+    assert all(0 <= x <= width and 0 <= y <= height for x, y in dots)
+
+
+def test_dots_stand_where_the_axes_say() -> None:
+    root = ET.fromstring(svg([*LEVEL, *LEARNED], "seconds"))
+    for axis, values in (("x", [0, 1, 2]), ("y", [0, 300, 600])):
+        (low, start), *_, (high, end) = ticks(root, axis)
+        for k, value in enumerate(values):
+            wanted = start + (value - low) / (high - low) * (end - start)
+            assert place(root, f"dot-{k}")[axis == "y"] == pytest.approx(wanted, abs=0.1)
 
 
 def test_names_do_not_cover_each_other() -> None:
     crowd = [Point(f"p{k}", Rating(k, k - 5, k + 5), None, "") for k in range(12)]
-    _, nodes = read(svg([*crowd, Point("top", Rating(1500, 1400, 1600), None, "")], "updates"))
-    labels = [node for node in nodes if node.tag.endswith("text") and "  " in (node.text or "")]
+    top = [Point("top", Rating(1500, 1400, 1600), None, ""), Point("next", Rating(1499, 1400, 1600), None, "")]
+    root = ET.fromstring(svg([*crowd, *top], "updates"))
+    labels = [node for node in root.iter(f"{SVG}text") if "  " in (node.text or "")]
     heights = sorted(float(node.attrib["y"]) for node in labels)
-    assert len(heights) == 13
-    assert min(b - a for a, b in itertools.pairwise(heights)) >= LINE - 0.1
+    assert len(heights) == 14
+    assert min(b - a for a, b in itertools.pairwise(heights)) >= 11  # points, of letters of 9
+    assert 0 < heights[0] < heights[-1] < float(root.attrib["height"].removesuffix("pt"))
 
 
 def test_one_player_at_zero_is_a_picture_too() -> None:
-    texts, _ = read(svg(LEVEL[:1], "updates"))
-    assert "0  random" in texts
+    assert "0  random" in texts(ET.fromstring(svg(LEVEL[:1], "updates")))
+
+
+def test_large_numbers_are_short_and_opponents_are_named() -> None:
+    learned = [Point(f"run/{k}", Rating(k, k - 1, k + 1), 4e6 * k, "run", ("greedy", "random")) for k in range(2)]
+    root = ET.fromstring(svg(learned, "plies"))
+    assert {"1M", "4M"} <= set(texts(root))
+    assert group(root, "dot-1").findtext(f"{SVG}title") == "run/1: 1 (0 to 2) against greedy, random"
+
+
+def test_the_same_ladder_is_the_same_file_and_known_for_one(tmp_path: Path) -> None:
+    drawn = svg([*LEVEL, *LEARNED], "games")
+    assert svg([*LEVEL, *LEARNED], "games") == drawn
+    path = tmp_path / "ladder.svg"
+    path.write_text(drawn)
+    assert is_ladder_picture(path)
+    path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><desc>chesspg ladder</desc></svg>')  # as of version 0.1
+    assert is_ladder_picture(path)
+    path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><desc>anything</desc></svg>')
+    assert not is_ladder_picture(path)

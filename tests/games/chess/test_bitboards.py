@@ -64,6 +64,7 @@ PERFT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fen", "depth", "total"), PERFT)
 def test_perft(fen: str, depth: int, total: int) -> None:
     assert perft(chess.Board(fen), depth) == total
@@ -159,7 +160,7 @@ def _numbers(games: BitboardGames | PythonChessGames) -> list[np.ndarray[Any, An
     seen, outcomes = games.observe(), games.outcomes()
     return [
         seen.planes, seen.scalars, seen.player, seen.legal.actions, seen.legal.offsets,
-        outcomes.outcome, outcomes.reason, games.material(),
+        outcomes.outcome, outcomes.reason, games.heuristic(),
     ]  # fmt: skip
 
 
@@ -282,6 +283,7 @@ def unwritable(tmp_path: Path) -> str:
     return str(file / "folder")
 
 
+@pytest.mark.slow
 def test_a_read_only_cache_is_no_error(unwritable: str) -> None:
     """Where one folder cannot be written numba takes another; where none can, nothing is kept."""
     code = FIRST_PLY.format(backend="bitboards")
@@ -290,6 +292,7 @@ def test_a_read_only_cache_is_no_error(unwritable: str) -> None:
     assert run(code, **only).stdout == "BitboardGames\n"
 
 
+@pytest.mark.slow
 def test_compiling_is_announced_once_and_cached(tmp_path: Path) -> None:
     first, second = (run(FIRST_PLY.format(backend="auto"), NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
     assert first.stderr.count("compiling") == 1

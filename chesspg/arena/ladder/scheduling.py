@@ -1,0 +1,130 @@
+"""Who should meet next: the players whose games narrow the intervals of a ladder most."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from chesspg.arena.elo import Z
+from chesspg.arena.ladder.model import performance
+from chesspg.arena.ladder.pairings import LOGIT, Meeting, Pairings, Rating, expected, half_width, with_interval
+
+PRIOR = 800 / LOGIT  # how far a player that has met nobody may be from the others, in planning only
+
+
+def next_pairing(
+    meetings: Iterable[Meeting],
+    players: Sequence[str],
+    games: int,
+    *,
+    within: float = 0.0,
+    tired: Collection[str] = (),
+    anchor: str | None = None,
+    fixed: Mapping[str, Rating] | None = None,
+) -> tuple[str, str] | None:
+    """Who should meet for the next `games` games: the two whose games narrow the intervals most.
+
+    Narrow is the sum of the variances of the ratings in `players` whose interval is not yet ± `within` Elo. By Sherman
+    and Morrison (1950) games of information w = n s(1 − s)/φ between a and b lower it by
+
+        Σᵢ w (Cᵢₐ − Cᵢᵦ)² / (1 + w v),    v = Cₐₐ + Cᵦᵦ − 2Cₐᵦ
+
+    with C the covariance of the ratings so far, φ the pairs' variance in units of two coin flips, and s(1 − s) averaged
+    over what is not known of the difference. Before its first game a player may be anywhere within ±800 Elo (one
+    standard deviation) of the others' mean.
+
+    Args:
+        meetings: The games so far.
+        players: Who may meet.
+        games: How many games the two will play.
+        within: Half the width of an interval that is narrow enough.
+        tired: Players who play on only with somebody who is not tired.
+        anchor: As for `rate`.
+        fixed: As for `rate`.
+
+    Returns:
+        The two players; None if every interval is narrow or nobody is left to play.
+    """
+    table = Pairings(meetings, [*players, *(fixed or ([] if anchor is None else [anchor]))])
+    table.scale(anchor, fixed)
+    connected = table.connected(table.still)
+    free = ~table.still
+    theta = table.fit(table.start(), free & connected)
+    theta[~connected] = theta[connected].mean()
+    _, variance = expected(table.x @ theta)
+    information = (table.x.T * (table.n * variance / table.phi)) @ table.x
+    precision = information + np.eye(len(theta)) / PRIOR**2
+    covariance = np.zeros_like(precision)
+    covariance[np.ix_(free, free)] = np.linalg.inv(precision[np.ix_(free, free)])
+    lean = np.abs(covariance @ information) @ table.halves
+    half = np.hypot(Z * np.sqrt(np.diag(covariance)), lean) * LOGIT
+    wide = [i for i, player in enumerate(table.players) if player in players and half[i] > within]
+    phi = {(a, b): table.phi[k] for k, (a, b) in enumerate(table.pairings)}
+    best, choice = 0.0, None
+    able = [i for i, player in enumerate(table.players) if player in players]
+    for a, b in combinations(able, 2):
+        if table.players[a] in tired and table.players[b] in tired:
+            continue
+        v = covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
+        w = games * _information(theta[a] - theta[b], v) / phi.get((a, b), phi.get((b, a), 1.0))
+        gain = float(w * np.square(covariance[wide, a] - covariance[wide, b]).sum() / (1 + w * v))
+        if gain > best:
+            best, choice = gain, (table.players[a], table.players[b])
+    return choice
+
+
+def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating], games: int) -> str:
+    """Which of the rated ones should meet a player for its next games.
+
+    The one after whose games the rating's variance, as in `performance`, is expected to be smallest,
+
+        1/Σw + (Σ wₖ hₖ/z / Σw)²
+
+    with w as in `next_pairing`: who is about as strong, and whose own rating is well known. A player that has met one
+    of them alone meets another one next: no two players differ in strength alone, so no rating is to depend on one
+    opponent.
+
+    Args:
+        meetings: The games so far, in all of which the player is A.
+        ratings: Of all who may be met, as for `performance`.
+        games: How many games they will play.
+
+    Returns:
+        The opponent.
+    """
+    theta, precision, lean = 0.0, 1 / PRIOR**2, 0.0
+    phi: dict[str, float] = {}
+    known = {player: with_interval(rating) for player, rating in ratings.items()}
+    others = known.keys() - {meeting.b for meeting in meetings}
+    able = [player for player in known if player in others or not lonely(meetings, ratings)]
+    if meetings:
+        theta = performance(meetings, ratings).rating / LOGIT
+        table = Pairings(meetings)
+        for (a, b), n, one in zip(table.pairings, table.n, table.phi, strict=True):
+            player = table.players[b if table.players[a] == meetings[0].a else a]
+            phi[player] = float(one)
+            w = float(n * expected(np.array(theta - known[player].rating / LOGIT))[1] / one)
+            precision, lean = precision + w, lean + w * half_width(known[player]) / Z
+    else:
+        theta = sum(rating.rating for rating in known.values()) / len(known) / LOGIT
+
+    def variance(player: str) -> float:
+        w = games * _information(theta - known[player].rating / LOGIT, 1 / precision) / phi.get(player, 1.0)
+        return 1 / (precision + w) + ((lean + w * half_width(known[player]) / Z) / (precision + w)) ** 2
+
+    return min(able, key=variance)
+
+
+def lonely(meetings: Sequence[Meeting], ratings: Collection[str]) -> bool:
+    """Whether a player, A of all `meetings`, has met only one of several rated ones."""
+    return len({meeting.b for meeting in meetings}) == 1 < len(ratings)
+
+
+def _information(d: float, v: float) -> float:
+    """s(1 − s) averaged over a difference of mean d and variance v."""
+    # It is the logistic density: nearly a normal one of the same height, which a normal v widens.
+    spread = v + 8 / math.pi
+    return math.exp(-(d**2) / (2 * spread)) / math.sqrt(2 * math.pi * spread)

@@ -1,0 +1,56 @@
+"""The policy file that a training starts from."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from chesspg.policy import files
+from chesspg.policy.policy import Policy
+
+
+def start_from(policy: Policy, init: str, needs_value: bool) -> None:
+    """Give a policy the weights of a policy file.
+
+    Args:
+        policy: The policy of the training.
+        init: The policy file, or what stands for one.
+        needs_value: Whether the training needs a value head.
+
+    Raises:
+        ValueError: The file has another game or network; the message names both.
+    """
+    start = files.load(init, policy.game)
+    ours, theirs = files.describe(policy.network), files.describe(start.network)
+    if ours != theirs:
+        raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}")
+    policy.network.load_state_dict(start.network.state_dict())
+
+
+def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:
+    """What differs between the networks of a training and of the policy file that it is to start from, and what to do.
+
+    Args:
+        ours: class_path and init_args of the training's network.
+        theirs: The same of the file's.
+        needs_value: Whether the training's advantages need a value head.
+    """
+    option = "--model.network"
+    same = ours["class_path"] == theirs["class_path"]
+    old, new = ours["init_args"], theirs["init_args"]
+    names = [name for name in new if not same or new[name] != old.get(name)]
+    add = [] if same else [f"{option} {theirs['class_path']}"]
+    texts = {name: json.dumps(value).replace(" ", "") for name, value in new.items()}
+    add += [f"{option}.init_args.{name} {shlex.quote(texts[name])}" for name in names]
+    if same:
+        found = ", ".join(f"{name} {texts[name]}" for name in names)
+        wanted = ", ".join(json.dumps(old.get(name)) for name in names)
+        differ = f"its network has {found}, the training's {wanted}"
+    else:
+        found, wanted = (spec["class_path"].rpartition(".")[2] for spec in (theirs, ours))
+        differ = f"its network is {found}, the training's is {wanted}"
+    if needs_value and not new.get("value"):
+        add.append("--model.advantages.baseline running_mean")  # the value baseline needs a value head, which it lacks
+    return f"{differ}; add {' '.join(add)}"

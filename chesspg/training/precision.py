@@ -1,0 +1,34 @@
+"""The precisions in which sampling, loss and policy files agree, and the fastest one on a device."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+
+# float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
+# log-probabilities and the returns; policy files hold single precision.
+PRECISIONS = ("32-true", "bf16-mixed")
+
+
+BF16_UNITS = ("amx_bf16", "avx512_bf16")  # of a CPU: Sapphire Rapids and later; Cooper Lake, Zen 4 and later
+
+
+def check_precision(trainer: pl.Trainer) -> None:
+    """Raise ValueError for a precision in which sampling, loss and policy files would not agree."""
+    if trainer.precision not in PRECISIONS:
+        raise ValueError(
+            f"trainer.precision must be {' or '.join(PRECISIONS)}, got {trainer.precision}: log-probabilities, returns "
+            "and policy files are in single precision, and float16 would need a loss scaler"
+        )
+
+
+def fastest_precision(accelerator: Any = "auto") -> Literal["bf16-mixed", "32-true"]:
+    """bf16-mixed where the device has instructions for it; elsewhere 32-true, which is then far faster."""
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        units: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch lack it
+        fast = accelerator in ("auto", "cpu") and any(units.get(unit, False) for unit in BF16_UNITS)
+    return "bf16-mixed" if fast else "32-true"
