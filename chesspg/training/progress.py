@@ -109,7 +109,7 @@ class RolloutProgress(ProgressBar):
         if self._bar:
             room = WHAT - len(counted) - 1
             text = f"{what if len(what) <= room else f'{what[: room - 1]}…'} {counted}"
-            self._bar.update(self._task, description=text, **({} if done is None else {"completed": done}))
+            self._bar.update(self._task, description=text, completed=done)
         share = "" if done is None else f" · {done:.0%}"
         self._line(f"{head(None, None)} {within}{what} {counted}{share}", self.every)
 
