@@ -2,8 +2,9 @@
 
     python own_estimator.py
     python -m chesspg.train --config tic_tac_toe_plain --model.advantages.baseline own_estimator.other_half
+    python -m chesspg.train --config tic_tac_toe_plain --model own_estimator.SelfImitation
 
-The second names the function by its import path; modules are searched in the current folder.
+A configuration names both by their import path; modules are searched in the current folder.
 """
 
 from __future__ import annotations
