@@ -23,6 +23,7 @@ from yaml import YAMLError
 from chesspg.policy.networks import Network
 from chesspg.storage import parsing
 from chesspg.storage.parsing import OutOfBounds
+from chesspg.training import earlier
 from chesspg.training.messages import hint
 from chesspg.training.precision import PRECISIONS
 from chesspg.training.ranges import SEEDS, require
@@ -73,6 +74,8 @@ def read(path: Path, sections: Sections, run: Path | None = None) -> dict[str, A
         bound(value, f"{path}: {'.'.join(field)}")
         if "." not in value:
             continue
+        if run is None and (new := earlier.renamed(value)) != value:
+            raise ValueError(f"{path}: {'.'.join(field)} is {value!r}; since version 0.2 it is {new!r}")
         modules = value.split(".")[:-1]
         is_class = field[-1] == "class_path" or (field[-1] in CLASSES and "init_args" not in field)
         if is_class and (modules[0] in sys.stdlib_module_names or "__main__" in modules):

@@ -12,7 +12,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from chesspg.games.contract import BrokenContract
 from chesspg.games.contract import check as check_contract
 from chesspg.games.game import Game
-from chesspg.learning.advantages import Advantages
+from chesspg.learning.advantages import Advantages, WrongShape
 from chesspg.learning.losses import Loss
 from chesspg.players import roster
 from chesspg.storage.lock import is_rank_zero
@@ -32,7 +32,7 @@ class TrainCLI(RunCLI):
     GROUPS: ClassVar[Mapping[str, type]] = {"model.advantages": Advantages, "model.loss": Loss}
     EPOCHS = "rollouts"
     DEFAULT_RECIPE = "chess_quick"
-    REFUSALS = (BrokenContract,)
+    REFUSALS = (BrokenContract, WrongShape)
 
     model: PolicyGradient
     datamodule: SelfPlay

@@ -55,7 +55,7 @@ class Comparison:
                     f"{name} compares the estimators that are best on {best_of}; add {best_of} to --tasks, or name "
                     "the estimators with --estimators"
                 )
-            for trial in self.trials(name, self.estimators or list(ESTIMATORS)):
+            for trial in self.trials(name, list(dict.fromkeys([*ESTIMATORS, *self.estimators]))):
                 trial.check()
 
     def trials(self, task: str, estimators: Sequence[str]) -> list[Trial]:

@@ -1,4 +1,4 @@
-"""`python -m studies.estimators`: what it trains, keeps, tells, writes, goes on with and refuses."""
+"""`python -m studies.estimators`: what it trains, keeps, prints, writes, goes on with and refuses."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_comparison_as_people_run_it(
     def start(run: Trial) -> Any:
         raise AssertionError(f"{run.name} was done")
 
-    monkeypatch.setattr(running, "_start", start)
+    monkeypatch.setattr(running, "start", start)
     assert estimators.main([*line, "--at-once", "1"]) == 0
     assert json.loads(Path("all.json").read_text()) == told
     again = capsys.readouterr().out
@@ -69,9 +69,9 @@ def test_a_comparison_as_people_run_it(
 
 
 def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
-    line = [*SMALL, "--plies", "150000", "--estimators", "plain"]
+    line = [*SMALL, "--plies", "60000", "--estimators", "plain"]
     command = [sys.executable, "-m", "studies.estimators", *line]
-    run = Trial(Path("runs"), "tic_tac_toe", "plain", 1, 150000)
+    run = Trial(Path("runs"), "tic_tac_toe", "plain", 1, 60000)
     killed = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while not run.facts.get("plies") and killed.poll() is None:
         time.sleep(0.05)
@@ -79,24 +79,30 @@ def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
     assert "the same command goes on" in killed.communicate()[1]
     assert killed.returncode == 143
     before = read_header(run.folder).facts["plies"]
-    assert 0 < before < 150000
+    assert 0 < before < 60000
     assert estimators.main(line) == 0
     assert run.finished
     assert "stopped; go on with" in run.log.read_text()
 
 
-def test_a_run_that_fails_is_told_and_the_others_go_on(
+def test_functions_of_the_user_s_own_and_one_that_fails(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = Trial.command
-    wrong = ["--model.network.init_args.hidden=[-1]"]
-    monkeypatch.setattr(Trial, "command", lambda run: command(run) + (wrong if run.estimator == "clipped" else []))
-    assert estimators.main([*BOTH, "--plies", "500"]) == 1
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    Path("mine.py").write_text(
+        "def constant(sample):\n    return 0 * sample.return_ + 0.25\n\n"
+        "def broken(sample):\n    raise ValueError('my baseline is broken')\n"
+    )
+    estimators_ = ["plain", "mine.constant", "advantages=mine.broken"]
+    assert estimators.main([*SMALL, "--estimators", *estimators_, "--plies", "500"]) == 1
     said = capsys.readouterr()
-    assert "tic_tac_toe clipped-1 failed; runs/tic_tac_toe/clipped-1.log says why" in said.out
-    assert said.err == "error: 1 runs failed: tic_tac_toe clipped-1\n"
-    assert "| `plain` |" in said.out
-    assert "| `clipped` |" not in said.out
+    failed = "tic_tac_toe advantages=mine.broken-1"
+    assert f"{failed} failed; runs/tic_tac_toe/advantages=mine.broken-1.log says why" in said.out
+    assert "my baseline is broken" in Path("runs/tic_tac_toe/advantages=mine.broken-1.log").read_text()
+    assert said.err == f"error: 1 runs failed: {failed}\n"
+    assert said.out.count("| `plain` |") == said.out.count("| `mine.constant` |") == 2
+    assert "| `advantages=mine.broken` |" not in said.out
 
 
 @pytest.mark.parametrize(
@@ -104,6 +110,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(
     [
         (["--tasks", "go"], "unknown task 'go'"),
         (["--estimators", "best"], "unknown estimator 'best'"),
+        (["--estimators", "plain", "nowhere.mine"], "estimator nowhere.mine can't be imported"),
         (["--plies", "0"], "--plies must be a whole number from 1 to 1,000,000,000,000, got '0'"),
         (["--plies", "many"], "--plies"),
         (["--games", "3"], "--games must be an even number from 2 to 1,048,576, got '3'"),

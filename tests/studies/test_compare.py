@@ -1,18 +1,18 @@
-"""The comparison as a whole: who goes on, what is told of several seeds, which policy the gradients are of."""
+"""The comparison as a whole: who goes on, figures over several seeds, which policy the gradients are of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from studies.estimators import compare
-from studies.estimators.compare import Comparison, over_seeds, score_over_seeds
-from studies.estimators.plan import ESTIMATORS, TASKS, Trial
+from studies.estimators.compare import Comparison, best, measured_trial, over_seeds, score_over_seeds
+from studies.estimators.plan import TASKS, Trial
 
-ELO = {name: 10.0 * number for number, name in enumerate(ESTIMATORS)}
+# Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
 
 def comparison(home: Path, **given: Any) -> Comparison:
@@ -20,62 +20,42 @@ def comparison(home: Path, **given: Any) -> Comparison:
     return Comparison(home, **{**usual, "rollouts": 3, **given})
 
 
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch, finish: Callable[[Trial], None]) -> list[Path]:
-    """All runs are finished at once but one; ratings as of ELO plus the seed; whose gradients were measured."""
-    policies: list[Path] = []
-
-    def train(runs: Sequence[Trial], at_once: int, on_end: Callable[[Trial], None]) -> None:
-        for run in runs:
-            if run.name != "endgame running_mean-2" and not run.finished:
-                finish(run)
-            on_end(run)
-
-    def measure(home: Path, task: str, policy: Path, rollouts: int) -> Any:
-        policies.append(policy)
-        told = {"variance": 1.0, "squared_mean": 1.0}
-
-        class Fake:
-            games = 64
-
-            def __call__(self, estimator: str) -> dict[str, Any]:
-                return told
-
-        return Fake()
-
-    def strength(run: Trial, known: dict[str, float], games: int) -> dict[str, Any]:
-        rating = ELO[run.estimator] + run.seed
-        return {"rating": {"rating": rating, "low": 0, "high": 9}, "scores": {"random": {"score": 0.5}}}
-
-    monkeypatch.setattr(compare, "train_all", train)
-    monkeypatch.setattr(compare, "ratings", lambda task, home, games: {"random": 0.0})
-    monkeypatch.setattr(compare, "strength", strength)
-    monkeypatch.setattr(compare, "Measured", measure)
-    return policies
-
-
-def test_the_best_three_go_on(tmp_path: Path, measured: list[Path]) -> None:
+def test_a_small_comparison_for_real(tmp_path: Path, finish: Callable[[Trial], None]) -> None:
+    """Of policies that learned nothing: whom they meet, how they score and how noisy their gradients are is real."""
+    asked = comparison(tmp_path, estimators=["plain", "gae_0.8"], plies=10)
+    for trial in asked.trials("tic_tac_toe", ["plain", "gae_0.8"]):
+        finish(trial)
     lines: list[str] = []
-    told = comparison(tmp_path, tasks=["chess", "endgame"]).results(lines.append)
-    assert list(told["tasks"]) == ["endgame", "chess"]
-    assert list(told["tasks"]["endgame"]["estimators"]) == list(ESTIMATORS)
-    best = sorted(ELO, key=lambda name: -ELO[name])[:3]
-    assert sorted(told["tasks"]["chess"]["estimators"]) == sorted(best)
-    assert told["tasks"]["chess"]["plies"] == TASKS["chess"].plies
-    assert told["failed"] == ["endgame running_mean-2"]
-    assert any("running_mean-2 failed" in line for line in lines)
-    assert "endgame value-1: Elo 31 (0 to 9) against random" in lines
-    row = told["tasks"]["endgame"]["estimators"]["value"]
-    assert row["rating"]["mean"] == ELO["value"] + 1.5
-    assert [run["seed"] for run in row["runs"]] == [1, 2]
-    assert told["tasks"]["endgame"]["estimators"]["running_mean"]["rating"]["low"] is None
+    found = asked.results(lines.append)
+    assert found["failed"] == []
+    table = found["tasks"]["tic_tac_toe"]
+    assert table["plies"] == 10
+    assert list(table["opponents"]) == list(TASKS["tic_tac_toe"].opponents)
+    for name in ("plain", "gae_0.8"):
+        row = table["estimators"][name]
+        assert [one["seed"] for one in row["runs"]] == [1, 2]
+        assert row["rating"] == over_seeds([one["rating"]["rating"] for one in row["runs"]])
+        for opponent, score in row["scores"].items():
+            assert score == score_over_seeds([one["scores"][opponent]["score"] for one in row["runs"]], 4)
+    # One seed has the same policy whatever the estimator, and the same opponents on the same openings.
+    assert table["estimators"]["plain"]["rating"] == table["estimators"]["gae_0.8"]["rating"]
+    assert table["gradient"]["policy"] == "tic_tac_toe gae_0.8-1"  # whose value head has learned
+    assert list(table["gradient"]["estimators"]) == ["plain", "gae_0.8"]
+    assert table["gradient"]["estimators"]["plain"]["variance_ratio"]["value"] == 1
+    elo = table["estimators"]["plain"]["runs"][1]["rating"]
+    assert f"tic_tac_toe plain-2: Elo {elo['rating']:.0f} " in "\n".join(lines)
+    assert comparison(tmp_path, estimators=["plain", "gae_0.8"], plies=10).results(lines.append) == found
 
 
-def test_gradients_are_of_a_policy_whose_value_head_has_learned(tmp_path: Path, measured: list[Path]) -> None:
-    comparison(tmp_path, estimators=["plain", "gae_0.8", "value"]).results(lambda line: None)
-    assert [policy.name for policy in measured] == ["gae_0.8-1"]
-    told = comparison(tmp_path, estimators=["plain"]).results(lambda line: None)
-    assert told["tasks"]["tic_tac_toe"]["gradient"]["policy"] == "tic_tac_toe plain-1"
+def test_the_best_three_go_on() -> None:
+    rows = {name: {"rating": {"mean": mean}} for name, mean in {"a": 3.0, "b": -1.0, "c": 9.0, "d": 4.5}.items()}
+    assert best(rows) == ["c", "d", "a"]
+
+
+def test_gradients_are_of_a_policy_whose_value_head_has_learned(tmp_path: Path) -> None:
+    trials = comparison(tmp_path).trials("tic_tac_toe", ["plain", "gae_0.8", "value"])
+    assert measured_trial(trials).name == "tic_tac_toe gae_0.8-1"
+    assert measured_trial(comparison(tmp_path).trials("tic_tac_toe", ["plain"])).name == "tic_tac_toe plain-1"
 
 
 def test_over_seeds_by_hand() -> None:
@@ -86,7 +66,7 @@ def test_over_seeds_by_hand() -> None:
 
 
 def test_scores_over_seeds_stay_scores() -> None:
-    """As of a run in three that learned nothing: by Student's t alone 0.45 had an interval of -0.07 to 0.96."""
+    """As of a trial in three that learned nothing: by Student's t alone 0.45 had an interval of -0.07 to 0.96."""
     told = score_over_seeds([0.55, 0.58, 0.21], 400)
     assert told["mean"] == pytest.approx(0.4467, abs=1e-4)
     assert told["low"] is not None

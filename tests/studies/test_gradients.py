@@ -17,10 +17,9 @@ from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
-from chesspg.policy.policy import Policy, words
+from chesspg.policy.policy import Policy
 from chesspg.selfplay.loop import play
-from studies.estimators import gradients as module
-from studies.estimators.gradients import SEED, Measured, figures, gradients, projected
+from studies.estimators.gradients import SEED, Measured, figures, gradients, jackknife, projected
 from studies.estimators.plan import TASKS
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
@@ -61,10 +60,10 @@ def test_figures_by_their_definitions() -> None:
 
 def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
     numbers = np.random.default_rng(3).standard_normal(12)
-    told = module._jackknife(lambda rows: float(numbers[rows].mean()), 12)
+    told = jackknife(lambda rows: float(numbers[rows].mean()), 12)
     half = student(11) * numbers.std(ddof=1) / 12**0.5
     assert told == pytest.approx({"value": numbers.mean(), "low": numbers.mean() - half, "high": numbers.mean() + half})
-    assert module._jackknife(lambda rows: float("nan"), 4) == {"value": None, "low": None, "high": None}
+    assert jackknife(lambda rows: float("nan"), 4) == {"value": None, "low": None, "high": None}
 
 
 @given(value=st.floats(-3, 3), below=st.floats(0, 5), above=st.floats(0, 5), truth=st.floats(-1, 1))
@@ -77,6 +76,7 @@ def test_a_cosine_stays_a_cosine_and_loses_no_truth(value: float, below: float, 
         assert told == pytest.approx({"value": value, "low": value - below, "high": value + above})
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     # tr Cov is 5 · 0.09 of 5 · 0.45, |E g|² is 4, the cosine 1.
     truth = {"variance_ratio": 0.2, "signal_to_noise": 4 / 0.45, "cosine": 1.0}
@@ -106,11 +106,11 @@ def test_the_plain_gradient_is_that_of_the_formula(policy: Path) -> None:
     player = PolicyPlayer(ours)
     for rollout, gradient in enumerate(found, 1):  # one was played before
         played = play(TicTacToe().start(games), (player, player), Randomness(SEED, rollout), learner=player)
-        distribution = ours(
-            words(played.planes), torch.from_numpy(played.scalars), torch.from_numpy(played.legal.padded())
-        )
-        log_prob = distribution.log_prob(torch.from_numpy(played.choice))
-        loss = -(log_prob * torch.from_numpy(played.return_)).sum() / games
+        plies = played.plies.to(torch.device("cpu"))
+        log_prob = ours(plies.planes, plies.scalars, plies.legal).log_prob(plies.choice)
+        reward = torch.from_numpy(played.outcome.astype(np.float32))
+        return_ = torch.where(plies.player == 0, 1, -1) * reward[plies.game.long()]
+        loss = -(log_prob * return_).sum() / games
         wanted = torch.autograd.grad(loss, list(ours.parameters()), allow_unused=True, materialize_grads=True)
         assert gradient == pytest.approx(torch.cat([g.flatten() for g in wanted]).numpy(), abs=1e-6)
 
@@ -136,7 +136,7 @@ def test_measured_once_and_again_for_another_policy(
         asked.append(estimator)
         return samples(rollouts, len(asked))[0]
 
-    monkeypatch.setattr("chesspg.imitation.module.gradients", fake)
+    monkeypatch.setattr("studies.estimators.gradients.gradients", fake)
     measured = Measured(tmp_path, "tic_tac_toe", policy, 5)
     assert measured.games == 128
     told = {name: measured(name) for name in ("value", "plain", "clipped")}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from chesspg.arena.ladder.model import shipped
+from chesspg.arena.ladder.shipped import shipped_ratings
+from chesspg.learning.advantages import Sample
 from chesspg.training.train_cli import TrainCLI
-from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, fields
+from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, check_estimator, fields
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
@@ -33,9 +35,66 @@ def test_every_estimator_can_be_run_and_starts_from_the_same_weights(task: str, 
             assert torch.equal(weights(task, estimator, tmp_path), plain), estimator
 
 
+OWN = """
+import torch
+
+def my_baseline(sample):
+    return torch.full_like(sample.return_, 0.25)
+
+def my_advantages(sample):
+    return sample.return_ - 0.25
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of a user's own, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    path = tmp_path / "mine.py"
+    path.write_text(OWN)
+    return path
+
+
+@pytest.mark.parametrize("estimator", ["mine.my_baseline", "advantages=mine.my_advantages"])
+@pytest.mark.parametrize("task", ["tic_tac_toe", "endgame"])
+def test_a_function_of_the_user_s_own_weighs_the_plies(task: str, estimator: str, own: Path, tmp_path: Path) -> None:
+    built = TrainCLI.build([*arguments(task, fields(task, estimator)), "--run", str(tmp_path / "run")])
+    sample = Sample(torch.tensor([1.0, -1.0]), torch.zeros(2), torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]))
+    assert built.model.advantages(sample).tolist() == [0.75, -1.25, -1.25]
+
+
+def test_what_is_no_estimator(own: Path) -> None:
+    for name in (*ESTIMATORS, "mine.my_baseline", "advantages=mine.my_advantages"):
+        check_estimator(name)
+    for name, words in (
+        ("best", "unknown estimator 'best'; expected one of plain"),
+        ("mine.other", "has no attribute 'other'"),
+        ("nowhere.mine", "No module named 'nowhere'"),
+        ("mine.number", "must be a function from a Sample to"),
+    ):
+        with pytest.raises(ValueError) as refused:
+            check_estimator(name)
+        assert words in str(refused.value)
+
+
+def test_a_function_that_was_changed_since_is_another_estimator(
+    own: Path, tmp_path: Path, finish: Callable[[Trial], None]
+) -> None:
+    trial = Trial(tmp_path / "runs", "tic_tac_toe", "mine.my_baseline", 1, 1000)
+    finish(trial)
+    trial.check()
+    own.write_text(OWN.replace("0.25", "0.5"))
+    with pytest.raises(ValueError, match=r"mine\.my_baseline-1 was run with source "):
+        trial.check()
+
+
 def test_opponents_are_rated_from_random_on() -> None:
     assert all(about.opponents[0] == "random" for about in TASKS.values())
-    assert set(TASKS["chess"].opponents) <= set(shipped())
+    assert set(TASKS["chess"].opponents) <= set(shipped_ratings())
     assert all(about.best_of in {*TASKS, ""} for about in TASKS.values())
 
 

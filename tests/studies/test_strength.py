@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from chesspg.arena.ladder.model import shipped
+from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.arena.matches import play_in_parts
 from chesspg.games.chess import Chess
 from chesspg.players.player import Random
-from studies.estimators import strength as module
 from studies.estimators.plan import TASKS, Trial
-from studies.estimators.strength import ratings, strength
+from studies.estimators.strength import match, opponent_ratings, strength
 
 
 @pytest.fixture
@@ -26,35 +25,37 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         seen.append(arguments[3])
         return play_in_parts(*arguments, **options)
 
-    monkeypatch.setattr("chesspg.imitation.module.play_in_parts", counted)
+    monkeypatch.setattr("studies.estimators.strength.play_in_parts", counted)
     return seen
 
 
 def test_chess_is_rated_by_the_ladder_that_ships(tmp_path: Path, starts: list[list[str]]) -> None:
-    assert ratings("chess", tmp_path, 100) == {name: shipped()[name] for name in TASKS["chess"].opponents}
+    assert opponent_ratings("chess", tmp_path, 100) == {
+        name: shipped_ratings()[name].rating for name in TASKS["chess"].opponents
+    }
     assert not starts
     assert not list(tmp_path.iterdir())
 
 
 def test_opponents_of_other_games_are_rated_by_their_own(tmp_path: Path, starts: list[list[str]]) -> None:
-    known = ratings("tic_tac_toe", tmp_path, 40)
+    known = opponent_ratings("tic_tac_toe", tmp_path, 40)
     assert len(starts) == 3  # each of three against each
     assert list(known) == list(TASKS["tic_tac_toe"].opponents)
     assert known["random"] == 0
     assert known["minimax?depth=3"] > known["greedy"] > 0
-    assert ratings("tic_tac_toe", tmp_path, 40) == known
+    assert opponent_ratings("tic_tac_toe", tmp_path, 40) == known
     assert len(starts) == 3
-    ratings("tic_tac_toe", tmp_path, 20)
+    opponent_ratings("tic_tac_toe", tmp_path, 20)
     assert len(starts) == 6
 
 
 def test_the_policy_meets_each_opponent_once(
     tmp_path: Path, finish: Callable[[Trial], None], starts: list[list[str]]
 ) -> None:
-    run = Trial(tmp_path, "tic_tac_toe", "plain", 1, 1000)
-    finish(run)
+    trial = Trial(tmp_path, "tic_tac_toe", "plain", 1, 1000)
+    finish(trial)
     known = {"random": 0.0, "minimax?depth=3": 300.0}
-    told = strength(run, known, 40)
+    told = strength(trial, known, 40)
     assert [len(openings) for openings in starts] == [20, 20]
     assert starts[0] == starts[1]
     for name in known:
@@ -65,12 +66,12 @@ def test_the_policy_meets_each_opponent_once(
     assert 0.3 < told["scores"]["random"]["score"] < 0.7  # of an untrained policy
     rating = told["rating"]
     assert rating["low"] < rating["rating"] < rating["high"]
-    assert strength(run, known, 40) == told
+    assert strength(trial, known, 40) == told
     assert len(starts) == 2
 
 
 def test_endgames_start_from_uneven_armies(starts: list[list[str]]) -> None:
-    result = module._match(TASKS["endgame"], Random(), Random(), 6)
+    result = match(TASKS["endgame"], Random(), Random(), 6)
     assert result.games == 6
     (fens,) = starts
     assert len(set(fens)) == 3
