@@ -206,7 +206,7 @@ def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[
     (folder / "run/config.yaml").write_text(own.replace("lr: ", "lr: 9"))  # by hand
     capsys.readouterr()
     assert train("--resume run --trainer.max_epochs 2") == 2
-    assert "the checkpoint is of another optimiser than" in capsys.readouterr().err
+    assert "the checkpoint is of another optimizer than" in capsys.readouterr().err
     (folder / "run/config.yaml").write_text(own)
     rate = read_checkpoint(folder / "run/last.ckpt")["optimizer_states"][0]["param_groups"][0]["lr"]
     assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # what it is anyway
