@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_match(given.json, settings, result)  # also if there was nothing left to play
         if given.pgn:
             save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
-    report(Console(highlight=False), result, given.a, given.b, given.sprt, game)
+    print_result(Console(highlight=False), result, given.a, given.b, given.sprt, game)
     if interrupted:
         goes_on = f"the same command with --resume {kept} goes on" if kept else "with --json it could be resumed"
         say(f"interrupted after {result.games} of {games} games; {goes_on}")
@@ -125,7 +125,7 @@ def _centipawns(values: Values) -> list[int | None]:
     return [value if value is None else centipawns(value) for value in values]
 
 
-def report(
+def print_result(
     console: Console,
     result: MatchResult,
     a: str,

@@ -110,7 +110,7 @@ def test_on_a_terminal_lines_end_between_words(width: int) -> None:
         match.Console(highlight=False, file=io.StringIO(), width=width, force_terminal=True, color_system=None),
         match.Console(highlight=False, file=io.StringIO(), width=width),
     ):
-        match.report(console, result, "x", "y", game=Chess())
+        match.print_result(console, result, "x", "y", game=Chess())
         texts.append(console.file.getvalue())  # type: ignore[attr-defined]
     plain = re.sub(r"\x1b\[[0-9;]*m", "", texts[0])
     assert max(map(len, plain.splitlines())) <= width
@@ -374,7 +374,7 @@ def test_what_a_pgn_tells() -> None:
 
 def test_forfeits_and_the_bound_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     result = MatchResult((0.0,) * 4, ("startpos",) * 4, (FORFEITED, *["checkmate"] * 3), 1.0, {0: "it crashed"})
-    match.report(match.Console(highlight=False, soft_wrap=True), result, "x", "y")
+    match.print_result(match.Console(highlight=False, soft_wrap=True), result, "x", "y")
     printed = capsys.readouterr().out
     assert "1 by x, 0 by y, counted as losses" in printed
     assert "-1200" in printed

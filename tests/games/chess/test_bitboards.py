@@ -249,7 +249,7 @@ def test_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_number_of_threads() -> None:
     assert Chess().threads is None
     assert Chess(threads=3).init_args == {"variant": "standard"}  # no policy file depends on the machine
-    with pytest.raises(ValueError, match="threads is 0; it must be 1 or more"):
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
         Chess(threads=0)
 
 
