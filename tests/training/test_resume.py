@@ -189,7 +189,7 @@ def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
     assert [row["epoch"] for row in rollouts(folder / "parts")] == ["0", "1", "2", "3"]
 
 
-def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resume_keeps_the_optimizer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its state is the checkpoint's, learning rate and all: another is refused and not passed over in silence."""
     assert train("--config small.yaml --run run --trainer.max_epochs 1") == 0
     before = contents(folder)
