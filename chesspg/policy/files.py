@@ -50,7 +50,7 @@ class Header:
 
 
 def resolve(path: str | Path) -> Path:
-    """The file that a policy file, a checkpoint, a run folder or the bare name of one that ships stands for.
+    """The file that is meant by a policy file, a checkpoint, a run folder or the bare name of a policy that ships.
 
     A run folder stands for its last policy. A checkpoint, and so a run folder's, stands for the policy file beside it,
     or for itself where that file is missing or damaged and the checkpoint is not.
@@ -188,16 +188,16 @@ def read_checkpoint(path: str | Path) -> Any:
             warnings.simplefilter("ignore")  # torch wonders aloud about some files that it then refuses
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises whatever a malformed pickle leads it to
-        told = str(error).partition("\n")[0].partition(". ")[0]
-        raise PolicyFileError(f"{path} is damaged or not a checkpoint: {told}") from None
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise PolicyFileError(f"{path} is damaged or not a checkpoint: {reason}") from None
 
 
 def _in_checkpoint(path: Path) -> tuple[Header, checkpoint.Checkpoint, dict[str, checkpoint.Stored]]:
     """The header, and where the weights are. Objects of other kinds, such as hyperparameters, are not looked at."""
     saved = checkpoint.Checkpoint(path)
     try:
-        told, state = of_checkpoint(saved.content)
-        fields = checkpoint.plain(told)
+        header, state = of_checkpoint(saved.content)
+        fields = checkpoint.plain(header)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise PolicyFileError(f"{path} is not a checkpoint of a policy") from None
     stored = {name: at for name, at in state.items() if isinstance(at, checkpoint.Stored)}
@@ -218,16 +218,16 @@ def own_names(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace(COMPILED, ""): at for name, at in state.items()}
 
 
-def _header(told: Any, path: Path) -> Header:
+def _header(fields: Any, path: Path) -> Header:
     try:
-        header = Header(**told)
+        header = Header(**fields)
     except TypeError as error:
         raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
     for name in ("game", "network"):
         spec = getattr(header, name)
         if not is_spec(spec):
-            told = f"its {name} {spec!r:.80} is not a class_path with init_args"
-            raise PolicyFileError(f"{path} has a header this version can't read: {told}")
+            reason = f"its {name} {spec!r:.80} is not a class_path with init_args"
+            raise PolicyFileError(f"{path} has a header this version can't read: {reason}")
     if not isinstance(header.facts, dict):
         raise PolicyFileError(f"{path} has a header this version can't read: its facts are not an object")
     if type(header.temperature) not in (int, float) or not 0 < header.temperature <= sys.float_info.max:
@@ -266,17 +266,17 @@ def _network(header: Header, weights: Mapping[str, Tensor], game: Game, path: Pa
                 raise  # anybody else's constructor may ask for a tensor's numbers
             sketch = _build(header.network, path, Network, game)
         wanted = sketch.state_dict()
-        for told, names in ("lacks", wanted.keys() - weights.keys()), ("has in excess", weights.keys() - wanted.keys()):
+        for what, names in ("lacks", wanted.keys() - weights.keys()), ("has in excess", weights.keys() - wanted.keys()):
             if names:
-                raise PolicyFileError(f"{path} does not fit its network: it {told} {', '.join(sorted(names)):.200}")
+                raise PolicyFileError(f"{path} does not fit its network: it {what} {', '.join(sorted(names)):.200}")
         for name, tensor in weights.items():
             shape = wanted[name].shape
             if tensor.shape != shape:
-                told = f"size mismatch for {name}: {list(tensor.shape)}, and the network has {list(shape)}"
-                raise PolicyFileError(f"{path} does not fit its network: {told}")
+                reason = f"size mismatch for {name}: {list(tensor.shape)}, and the network has {list(shape)}"
+                raise PolicyFileError(f"{path} does not fit its network: {reason}")
             if tensor.dtype != wanted[name].dtype:
-                told = f"{name} is {tensor.dtype}, and the network has {wanted[name].dtype}"
-                raise PolicyFileError(f"{path} does not fit its network: {told}")
+                reason = f"{name} is {tensor.dtype}, and the network has {wanted[name].dtype}"
+                raise PolicyFileError(f"{path} does not fit its network: {reason}")
             if not torch.isfinite(tensor).all():
                 raise PolicyFileError(f"{path} has weights that are not finite numbers, in {name}")
         network: Network = _build(header.network, path, Network, game)
@@ -286,7 +286,7 @@ def _network(header: Header, weights: Mapping[str, Tensor], game: Game, path: Pa
 
 @contextmanager
 def _limited(most: int) -> Iterator[None]:
-    """Raise ValueError as soon as networks get more than so many modules, parameters and buffers in all."""
+    """Raise ValueError as soon as networks have more than `most` modules, parameters and buffers in all."""
     from torch.nn.modules import module
 
     here, count = threading.get_ident(), 0

@@ -82,7 +82,9 @@ def check(content: str | bytes) -> None:
                 sizes[anchor] = size
                 open_[-1][1] += size
             if open_[-1][1] > NODES:
-                raise OutOfBounds(f"it must hold at most {NODES:,} values, those behind aliases counted each time")
+                raise OutOfBounds(
+                    f"it must hold at most {NODES:,} values, those that aliases stand for counted each time"
+                )
     except UnicodeError:
         raise yaml.YAMLError("it is not UTF-8") from None
 

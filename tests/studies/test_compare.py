@@ -11,7 +11,6 @@ import pytest
 from studies.estimators.compare import Comparison, best, measured_trial, over_seeds, score_over_seeds
 from studies.estimators.plan import TASKS, Trial
 
-
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
