@@ -20,14 +20,13 @@ from rich.text import Text
 
 from chesspg.arena import default_player
 from chesspg.arena.session import NAMES, Likely, Session
-from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.storage import runs
-from chesspg.storage.shipped import names_told
+from chesspg.storage.shipped import shipped_names
 from chesspg.terminal import board, numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
 
@@ -36,7 +35,7 @@ Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; h
 
 PLAYER is one of:
 {roster.TABLE}
-({names_told()}).
+({shipped_names()}).
 
 If none is named, it is the newest run under ./{runs.RUNS}, or else the strongest policy that ships.
 """
@@ -309,8 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             is_policy = _is_policy(text)
             if given.temperature is not None:
                 text = _with_temperature(text, given.temperature, is_policy)
-            if isinstance(game, Chess):
-                game = Chess(game.variant, backend="python-chess")  # one game is not worth compiling rules for
+            game = game.for_few_games()
             rng = Randomness(secrets.randbits(32) if given.seed is None else given.seed)
             seat = int(rng.generator().integers(2)) if given.color == "random" else NAMES.index(given.color.title())
             session = _first_session(game, seat, rng, given.fen)

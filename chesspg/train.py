@@ -38,8 +38,8 @@ fields of a recipe, of which any may be given here:
   --data.games N                    games in a rollout
   --data.updates N                  optimizer steps per rollout
   --data.max_plies N                stop longer games
-  --model.baseline NAME             none, running_mean, leave_one_out or value
-  --model.entropy_weight X          of the entropy bonus
+  --model.advantages.baseline NAME  none, running_mean, leave_one_out or value
+  --model.loss.entropy_weight X     of the entropy bonus
   --model.optimizer.init_args.lr X  the learning rate
   --trainer.max_time DD:HH:MM:SS    when to stop
   --trainer.max_epochs N            the number of rollouts after which to stop
@@ -54,15 +54,16 @@ docs/recipes.md says how the recipes came about, docs/metrics.md what is logged.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train; the exit code is that of `chesspg.training.run.train`."""
+    """Train; the exit code is that of `chesspg.training.run.run`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(arguments):
         print(DESCRIPTION.format(recipes="\n".join(_recipes())), end="")
         return 0
     with waiting("loading PyTorch and Lightning …"):
-        from chesspg.training.run import train  # takes seconds
+        from chesspg.training.run import run as train  # takes seconds
+        from chesspg.training.train_cli import TrainCLI
 
-    return train(arguments)
+    return train(TrainCLI, arguments)
 
 
 def _recipes() -> list[str]:

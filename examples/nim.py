@@ -73,9 +73,6 @@ class NimGames:
         outcome = np.where(over, 2 * self.player - 1, 0).astype(np.int8)
         return Outcomes(outcome, over.astype(np.uint8))  # the reason: 0 while the game goes on, else one of Nim.reasons
 
-    def material(self) -> NDArray[np.float32]:
-        return np.zeros(len(self), np.float32)  # nobody has any
-
     def __getitem__(self, indices: Indices) -> NimGames:
         rows = np.arange(len(self))[indices]  # lists, slices and masks alike
         return NimGames(

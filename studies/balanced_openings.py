@@ -1,4 +1,4 @@
-"""The openings that ship: 8 sensible plies each, judged balanced by Stockfish. What made `openings.pgn` beside it:
+"""The openings that ship, chesspg/games/chess/openings.pgn: 8 sensible plies each, judged balanced by Stockfish.
 
 python -m studies.balanced_openings stockfish > openings.pgn    (Stockfish 15.1, a few minutes on one core)
 """

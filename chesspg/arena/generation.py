@@ -13,7 +13,6 @@ import numpy as np
 
 from chesspg.arena.matches import TRUNCATED
 from chesspg.arena.openings import random_openings
-from chesspg.games.chess import Chess
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import RESULTS, to_pgn
@@ -51,7 +50,7 @@ def generate(
     while chunk := list(islice(numbers, at_once)):
         seated = [pairs[number % len(pairs)] for number in chunk]
         rollout = play(
-            game.start([_behind(game, openings[number]) for number in chunk]),
+            game.start([_position_after(game, openings[number]) for number in chunk]),
             [(a[1], b[1]) for a, b in seated],
             Randomness(seed),
             max_plies=max_plies,
@@ -161,6 +160,8 @@ def varied_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
     return openings
 
 
-def _behind(game: Game, opening: str) -> str:
-    """A chess opening as the position it leads to; of other games, whose positions need no text, as it is."""
-    return game.to_board(opening).fen() if isinstance(game, Chess) and split_position(opening)[1] else opening
+def _position_after(game: Game, opening: str) -> str:
+    """The position to which an opening leads, without its moves, in a game with a notation; else the opening."""
+    if game.notation is None or not split_position(opening)[1]:
+        return opening
+    return game.notation.to_board(opening).fen()

@@ -12,7 +12,6 @@ import chess
 import numpy as np
 
 from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult
-from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game, Games, split_position
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import json_has
@@ -163,8 +162,8 @@ def _verdicts(path: Path, positions: Sequence[str], openings: Sequence[str], gam
 def _action(game: Game, games: Games, row: int, player: int, text: str) -> int:
     """The action of a move in the game's own notation, −1 if it is none."""
     try:
-        if isinstance(game, Chess):  # whose parse_move sets up the position anew
-            return encoding.move_to_action(chess.Move.from_uci(text), player == 0)
+        if game.notation:  # without setting up the position anew, as parse_move does
+            return game.notation.to_action(chess.Move.from_uci(text), player == 0)
         return game.parse_move(games.position(row), text)
     except ValueError:
         return -1

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.chess import Chess
 from chesspg.games.game import Game, Games, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import RESULTS
@@ -107,9 +106,9 @@ class Session:
     @property
     def fen(self) -> str:
         """The position in one line, without what went before. Raises ValueError if the game has no such form."""
-        if not isinstance(self.game, Chess):
+        if self.game.notation is None:
             raise ValueError(f"{self.game.name} has no FEN; as text, the position is {self.position}")
-        return self.game.to_board(self.position).fen()
+        return self.game.notation.to_board(self.position).fen()
 
     def authors(self, seat: int, person: str, player: str) -> str:
         """Who had a seat, in the order in which they came to it: `you`, or after a change of sides `you and random`."""

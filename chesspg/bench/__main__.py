@@ -55,26 +55,27 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
     import torch
 
     from chesspg.bench.stages import in_precision, stages
-    from chesspg.training.cli import DEFAULT_RECIPE, MISTAKES, RunCLI, recipe
+    from chesspg.training.cli import MISTAKES, recipe
     from chesspg.training.precision import PRECISIONS, fastest_precision
+    from chesspg.training.train_cli import TrainCLI
 
     if given.threads:
         torch.set_num_threads(given.threads)
     with TemporaryDirectory() as folder:
         # The recipes as `train` runs them but for evaluation matches, all known to be good before any is measured.
         limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
-        runs: dict[str, list[RunCLI]] = {}  # each as it would be trained, then in the other precision
+        runs: dict[str, list[TrainCLI]] = {}  # each as it would be trained, then in the other precision
         with one_line_errors(*MISTAKES):
-            for path in map(recipe, given.config or [DEFAULT_RECIPE]):
+            for path in map(recipe, given.config or [TrainCLI.DEFAULT_RECIPE]):
                 arguments = ["--config", str(path), *limits, *override]
-                chosen = RunCLI.build([*arguments, "--run", f"{folder}/{len(runs)}"])
+                chosen = TrainCLI.build([*arguments, "--run", f"{folder}/{len(runs)}"])
                 lacking = [one for one in PRECISIONS if one != chosen.trainer.precision]
                 if fastest_precision(chosen.config_init.trainer.accelerator) == "32-true":
                     lacking = []  # bf16 would be emulated, which takes minutes
                 more = [
                     [*arguments, "--run", f"{folder}/{len(runs)}-{one}", "--trainer.precision", one] for one in lacking
                 ]
-                runs[path.stem] = [chosen, *map(RunCLI.build, more)]
+                runs[path.stem] = [chosen, *map(TrainCLI.build, more)]
         results: dict[str, Any] = {"machine": _machine()}
         _say("machine", results["machine"])
         results |= rules(given.games)

@@ -16,7 +16,7 @@ from chesspg.games.randomness import Randomness
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.policy import full_batch
 from chesspg.selfplay.loop import play
-from chesspg.training.cli import RunCLI
+from chesspg.training.train_cli import TrainCLI
 
 ROLLOUTS = 1  # that the whole loop is timed over
 WARM = 10  # plies before a whole rollout is timed
@@ -29,7 +29,7 @@ class Stages:
         run: A run whose Trainer has played a rollout.
     """
 
-    def __init__(self, run: RunCLI) -> None:
+    def __init__(self, run: TrainCLI) -> None:
         module, data, trainer = run.model, run.datamodule, run.trainer
         self.device = module.to(trainer.strategy.root_device).device  # Lightning leaves it on the CPU
         self.network = module.policy.network
@@ -74,8 +74,8 @@ class Stages:
         for part in self.parts:
             with self.context():
                 output = self.network(*part)
-                loss = output.logits.mean() + (0 if output.value is None else output.value.mean())
-            loss.backward()
+                loss: Tensor = output.logits.mean() + (0 if output.value is None else output.value.mean())
+            loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no hints
         self._finish()
         return sum(map(len, self.split)) / (time.perf_counter() - began)
 
@@ -91,7 +91,7 @@ class Stages:
             torch.cuda.synchronize(self.device)
 
 
-def stages(run: RunCLI) -> dict[str, Any]:
+def stages(run: TrainCLI) -> dict[str, Any]:
     """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
     figures = loop(run)
     stage = Stages(run)
@@ -120,14 +120,14 @@ def stages(run: RunCLI) -> dict[str, Any]:
     }
 
 
-def in_precision(chosen: str, plies_per_s: float, others: list[RunCLI]) -> dict[str, Any]:
+def in_precision(chosen: str, plies_per_s: float, others: list[TrainCLI]) -> dict[str, Any]:
     """The precision that was chosen, and how fast the whole loop is in each."""
     speeds = {chosen: plies_per_s} | {run.trainer.precision: loop(run)["loop_plies_per_s"] for run in others}
     ratio = {"bf16-mixed_over_32-true": speeds["bf16-mixed"] / speeds["32-true"]} if others else {}
     return {"precision": chosen, **{f"loop_in_{name}_plies_per_s": speed for name, speed in speeds.items()}, **ratio}
 
 
-def loop(run: RunCLI) -> dict[str, float]:
+def loop(run: TrainCLI) -> dict[str, float]:
     """How fast the whole loop goes, after a short rollout to warm up."""
     module, data, trainer = run.model, run.datamodule, run.trainer
     max_plies, data.max_plies = data.max_plies, min(data.max_plies or WARM, WARM)

@@ -6,7 +6,9 @@ What a game may be: two players, nothing hidden, no chance, a result of won, los
 * A player may move several times in a row: who moves is read from `Observation.player`, never guessed from the ply.
 * A pass is an action like any other. A game that goes on always has a legal action.
 * A game ends by its own rules, however it is played; if moves can go round in circles, a rule must end them.
-* Randomness, material and illegal actions need not occur.
+* Randomness and illegal actions need not occur.
+
+What a game may offer besides, such as a heuristic or a notation, is in `chesspg.games.capabilities`; none is needed.
 
 `chesspg.games.contract.check` plays a game and says which rule it breaks; examples/nim.py is a small game to copy.
 """
@@ -14,16 +16,22 @@ What a game may be: two players, nothing hidden, no chance, a result of won, los
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Indices = Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_] | slice
+# Whoever writes or uses a game has all of the contract from here.
+from chesspg.games.arrays import ONGOING as ONGOING
+from chesspg.games.arrays import Indices as Indices
+from chesspg.games.arrays import Legal as Legal
+from chesspg.games.arrays import Observation as Observation
+from chesspg.games.arrays import Outcomes as Outcomes
+from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation
+from chesspg.games.randomness import Randomness
 
-ONGOING = 0  # Outcomes.reason of a game that is not over, in every game
 MOST_ACTIONS = 2**15 - 1  # the most that num_actions may be: actions are int16
 MOST_REASONS = 2**8 - 1  # the most that reasons may hold: reasons are uint8, and 255 marks a game that was given up
 EMPTY = "·"  # a free square, in `draw_board`
@@ -33,91 +41,11 @@ class IllegalAction(ValueError):
     """An action that its game does not allow, or any action in a game that is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Legal:
-    """The legal actions of N games, ragged: game i has actions[offsets[i]:offsets[i + 1]]."""
-
-    actions: NDArray[np.int16]  # [L] ascending within a game
-    offsets: NDArray[np.int64]  # [N + 1]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """[N] how many actions each game has; 0 when it is over."""
-        return self.offsets[1:] - self.offsets[:-1]
-
-    def __getitem__(self, indices: Indices) -> Legal:
-        rows = np.arange(len(self))[indices]
-        counts = self.counts[rows]
-        offsets = np.concatenate(([0], np.cumsum(counts)))
-        shift = np.repeat(self.offsets[rows] - offsets[:-1], counts)
-        return Legal(self.actions[np.arange(offsets[-1]) + shift], offsets)
-
-    def padded(self) -> NDArray[np.int16]:
-        """[N, M] with M the longest list (at least 1); −1 after each game's last action."""
-        counts = self.counts
-        width = max(1, int(counts.max(initial=0)))
-        table = np.full((len(self), width), -1, dtype=np.int16)
-        table[np.arange(width) < counts[:, None]] = self.actions
-        return table
-
-    def take(self, choice: NDArray[np.integer[Any]]) -> NDArray[np.int16]:
-        """[N] the action at position choice[i] of each game's list."""
-        return self.actions[self.offsets[:-1] + choice]
-
-    @staticmethod
-    def concatenate(parts: Sequence[Legal]) -> Legal:
-        counts = [part.counts for part in parts]
-        return Legal(
-            np.concatenate([part.actions for part in parts]) if parts else np.empty(0, np.int16),
-            np.concatenate(([0], np.cumsum(np.concatenate(counts) if counts else []))).astype(np.int64),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What the movers of N games see and may do. A game that is over has no legal action.
-
-    A plane is a set of squares as bits of W words of 64: square 64 · w + b is bit b of word w. Squares are counted row
-    by row from the bottom left, a1 = 0, b1 = 1, …; bits beyond the last square are 0. The mover should see its own
-    pieces on the same planes whichever player it is, and may see the board turned round, so that what is learned for
-    one player holds for the other.
-
-    The arrays stay as they are when the games go on.
-    """
-
-    planes: NDArray[np.uint64]  # [N, P, W] with W = ⌈squares / 64⌉; bit 0 = a1, from the mover's side
-    scalars: NDArray[np.uint8]  # [N, S] counters that no plane can hold, none above its limit in Game.scalars
-    player: NDArray[np.int8]  # [N] who moves, 0 or 1
-    legal: Legal  # [N] ragged
-
-    def __len__(self) -> int:
-        return len(self.player)
-
-    def __getitem__(self, indices: Indices) -> Observation:
-        return Observation(self.planes[indices], self.scalars[indices], self.player[indices], self.legal[indices])
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """The rules' verdicts on N games."""
-
-    outcome: NDArray[
-        np.int8
-    ]  # [N] 1 if player 0 has won, −1 if player 1 has, 0 if drawn or ongoing, whoever moved last
-    reason: NDArray[np.uint8]  # [N] index into Game.reasons, ONGOING while the game goes on
-
-    @property
-    def over(self) -> NDArray[np.bool_]:
-        """[N] whether the rules have ended the game."""
-        over: NDArray[np.bool_] = self.reason != ONGOING
-        return over
-
-
 class Games(Protocol):
-    """A batch of N games in progress. A single game is a batch of one; N may be 0."""
+    """A batch of N games in progress. A single game is a batch of one; N may be 0.
+
+    It may have a method `heuristic` besides, see `chesspg.games.capabilities.Heuristic`.
+    """
 
     def __len__(self) -> int: ...
 
@@ -137,13 +65,6 @@ class Games(Protocol):
 
     def outcomes(self) -> Outcomes:
         """Whether each game is over, why, and who has won."""
-
-    def material(self) -> NDArray[np.float32]:
-        """[N] the material of player 0 minus that of player 1, in the game's usual units; zeros if it has none.
-
-        The greedy player and `minimax` go by it, and `SelfPlay(material_weight=…)` rewards it at the ply cap. Without
-        material the greedy player wins if it can in one ply, and else moves at random.
-        """
 
     def __getitem__(self, indices: Indices) -> Games:
         """An independent copy of the games at these indices, in that order; an index may come more than once."""
@@ -166,11 +87,20 @@ class Game(ABC):
     num_actions: int  # A, at most MOST_ACTIONS
     reasons: tuple[str, ...]  # why a game is over, by Outcomes.reason; the first is 'ongoing'
     threads: int | None = 1  # that the rules may use; with None SelfPlay decides
+    notation: Notation | None = None
+    exchanges: Exchanges | None = None
+    engine_protocol: EngineProtocol | None = None
+    starts: Callable[[], Starts] | None = None  # builds the starts of its own, with its default arguments
+    openings: Path | None = None  # a PGN file of balanced openings, for matches
 
     @property
     def init_args(self) -> dict[str, Any]:
         """What rebuilds these rules and this encoding (but not a backend), for policy files."""
         return {}
+
+    def for_few_games(self) -> Game:
+        """The same rules, ready at once: for one game at a time, in which faster rules do not earn their loading."""
+        return self
 
     @abstractmethod
     def start(self, positions: int | Sequence[str]) -> Games:
@@ -195,6 +125,28 @@ class Game(ABC):
     @abstractmethod
     def move_name(self, position: str, action: int) -> str:
         """The action as a person writes it (SAN for chess), without white space."""
+
+
+class Starts(Protocol):
+    """Positions to start from, sampled anew for each rollout."""
+
+    def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
+        """Sample where games start.
+
+        The result must depend on nothing but the arguments, so that ranks and resumed runs agree, and must not use the
+        random numbers of the plies. Where games in a row start alike, an attribute `alike` says how many.
+
+        Args:
+            game: What is played.
+            index: [n] global indices of the games.
+            rng: The random numbers of the rollout.
+
+        Returns:
+            [n] positions, '' for the initial one.
+
+        Raises:
+            ValueError: The starts are of another game.
+        """
 
 
 def words_of(board: tuple[int, int]) -> int:

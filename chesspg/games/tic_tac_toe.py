@@ -74,9 +74,6 @@ class TicTacToeGames:
         reason = np.where(won.any(axis=1), 1, np.where(full, 2, 0)).astype(np.uint8)
         return Outcomes(outcome, reason)
 
-    def material(self) -> NDArray[np.float32]:
-        return np.zeros(len(self), dtype=np.float32)
-
     def __getitem__(self, indices: Indices) -> TicTacToeGames:
         rows = np.arange(len(self))[indices]
         return TicTacToeGames(

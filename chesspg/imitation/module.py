@@ -4,116 +4,131 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
-from pytorch_lightning.callbacks import Timer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
-from chesspg.games.randomness import Randomness
-from chesspg.imitation.shards import Plies, read_arrays
+from chesspg.games.game import Game
+from chesspg.imitation.recorded import Recorded
 from chesspg.policy.files import HEADER, header_of
-from chesspg.policy.policy import Policy, words
+from chesspg.policy.networks import Network
+from chesspg.policy.policy import Policy
+from chesspg.training.budget import share_done
 from chesspg.training.module import NotFinite
+from chesspg.training.packages import check_package
+from chesspg.training.precision import check_precision
+from chesspg.training.ranges import require
 
-UPDATES = 500  # between validations
 WARMUP = 100  # updates in which the learning rate rises
-HELD_OUT = 0.05  # of the games
-MOST_HELD_OUT = 32_768  # plies that a validation looks at
-TOGETHER = 8  # shards that are shuffled together: 100 MB
+OPTIMIZER = partial(torch.optim.AdamW, lr=0.002)
 MONITOR = "held_out/log_prob"  # of the best policy; what is sampled from is more than its likeliest move
 
 
-class Example(NamedTuple):
-    """n plies of recorded games."""
-
-    planes: Tensor  # [n, P, W] int64
-    scalars: Tensor  # [n, S] uint8
-    legal: Tensor  # [n, M] int16, −1 behind a ply's last legal action
-    choice: Tensor  # [n] which of the legal actions was played
-    result: Tensor  # [n] of the game, for the mover
-
-
 class Imitation(pl.LightningModule):
-    """Minimises −log π(a|s) of the moves played, and the squared error of the value against the game's result.
+    """Minimizes −log π(a|s) of the moves played, and the squared error of the value against the game's result.
 
-    AdamW; the learning rate rises over 100 updates, then falls along a cosine to 0 at the end of the run. That end is
-    that of the data's passes or the limit of a Timer, whichever comes first.
-
-    value_weight: of the value head's squared error, as in PolicyGradient.
+    Args:
+        game: The rules, from which the network takes its sizes.
+        network: Builds the network from the game.
+        optimizer: Builds the optimizer from the parameters; AdamW with a learning rate of 0.002 if not given.
+        lr_scheduler: Builds a schedule from the optimizer; it advances once per update. If not given, the learning rate
+            rises over 100 updates, then falls along a cosine to 0 at the end of the run: that of the Trainer's
+            max_epochs or the limit of a Timer, whichever comes first.
+        value_weight: Weight of the value head's squared error, as in `Loss`.
     """
 
-    def __init__(self, policy: Policy, lr: float = 0.002, value_weight: float = 0.5) -> None:
+    def __init__(
+        self,
+        game: Game,
+        network: Callable[[Game], Network],
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = OPTIMIZER,
+        lr_scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        value_weight: float = 0.5,
+    ) -> None:
         super().__init__()
-        self.policy = policy
-        self.lr = lr
+        check_package()
+        require(Imitation, {"value_weight": value_weight})
+        self.policy = Policy(game, network(game))
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
         self.value_weight = value_weight
-        # Learned from, each pass counted, and how long that took.
+        # Learned from, each epoch counted, and how long that took.
         self.played: dict[str, float] = {"plies": 0, "seconds": 0.0}
-        self.speed = 0.0  # plies a second since the last validation
-        self._since = (0.0, 0.0)
+        self._means = _Means()  # since the last validation
         self._clock = 0.0
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(self.parameters(), self.lr)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self._schedule(optimizer), "interval": "step"}}
+        optimizer = self.optimizer(self.parameters())
+        scheduler = (self.lr_scheduler or self._schedule)(optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _schedule(self, optimizer: Optimizer) -> LambdaLR:
         def share(update: int) -> float:
-            return min(1.0, (update + 1) / WARMUP) * (1 + math.cos(math.pi * done(self.trainer))) / 2
+            done = share_done(self.trainer) if self._trainer else 0.0
+            return min(1.0, (update + 1) / WARMUP) * (1 + math.cos(math.pi * done)) / 2
 
         return LambdaLR(optimizer, share)
 
-    def on_train_epoch_start(self) -> None:
-        self._since = self.played["plies"], self.played["seconds"]
+    def setup(self, stage: str) -> None:
+        check_precision(self.trainer)
+        if self.trainer.world_size > 1:
+            raise ValueError(f"Imitation learns on one device, got {self.trainer.world_size}; set Trainer(devices=1)")
+
+    def on_train_start(self) -> None:
         self._clock = time.perf_counter()
 
-    def training_step(self, batch: Example, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Recorded[Tensor], batch_idx: int) -> Tensor:
+        """The mean over the batch's plies of −log π, plus the weighted error of the value."""
         log_prob, error, _ = self._look(batch)
         now = time.perf_counter()
-        self.played["plies"] += len(batch.choice)
-        self.played["seconds"] += now - self._clock
+        plies, seconds = len(batch), now - self._clock
+        self.played["plies"] += plies
+        self.played["seconds"] += seconds
         self._clock = now
-        plies, seconds = self._since
-        self.speed = (self.played["plies"] - plies) / max(1e-9, self.played["seconds"] - seconds)
         loss = -log_prob.mean()
-        self.log("loss", loss, on_step=False, on_epoch=True)
-        if error is not None:
-            self.log("value_error", error.mean(), on_step=False, on_epoch=True)
-            loss = loss + self.value_weight * error.mean()
-        return loss
+        self._means.add(plies, seconds, loss=loss, **({} if error is None else {"value_error": error.mean()}))
+        return loss if error is None else loss + self.value_weight * error.mean()
 
-    def validation_step(self, batch: Example, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.trainer.global_step >= self.trainer.estimated_stepping_batches:
+            self.trainer.should_stop = True  # so that Lightning validates the last weights
+
+    def validation_step(self, batch: Recorded[Tensor], batch_idx: int) -> None:
         log_prob, error, hit = self._look(batch)
-        told = {"log_prob": log_prob, "accuracy": hit.float()} | ({} if error is None else {"value_error": error})
-        for name, values in told.items():
+        found = {"log_prob": log_prob, "accuracy": hit.float()} | ({} if error is None else {"value_error": error})
+        for name, values in found.items():
             self.log(f"held_out/{name}", values.mean(), batch_size=len(values))
 
     def on_validation_epoch_end(self) -> None:
-        told = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
-        if not math.isfinite(told[MONITOR]):
-            raise NotFinite(f"{MONITOR} is {told[MONITOR]} after update {self.global_step}; a lower --lr would do")
+        if self.trainer.sanity_checking:
+            return
+        held_out = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        if not math.isfinite(held_out[MONITOR]):
+            raise NotFinite(
+                f"{MONITOR} is {held_out[MONITOR]} after update {self.global_step}; lower the learning rate"
+            )
         line = (
             f"update {self.global_step:>6} · {self.played['plies']:,} plies · held out: "
-            f"accuracy {told['held_out/accuracy']:.1%}, log-probability {told['held_out/log_prob']:.3f}"
+            f"accuracy {held_out['held_out/accuracy']:.1%}, log-probability {held_out[MONITOR]:.3f}"
         )
-        if "held_out/value_error" in told:
-            line += f", value error {told['held_out/value_error']:.3f}"
-        self.print(f"{line} · {self.speed:,.0f} plies/s")
-        for name, number in self.played.items():
-            self.log(f"total_{name}", float(number))
+        if "held_out/value_error" in held_out:
+            line += f", value error {held_out['held_out/value_error']:.3f}"
+        if not self._means.plies:  # validated alone
+            self.print(line)
+            return
+        self.print(f"{line} · {self._means.plies / max(1e-9, self._means.seconds):,.0f} plies/s")
+        means = self._means.take()
+        self.log_dict({**means, **{f"total_{name}": float(number) for name, number in self.played.items()}})
 
-    def on_train_epoch_end(self) -> None:
-        if done(self.trainer, by_time=False) == 1:
-            self.trainer.should_stop = True
+    def on_validation_end(self) -> None:
+        self._clock = time.perf_counter()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["chesspg"] = {"played": self.played}
@@ -123,137 +138,32 @@ class Imitation(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.played |= checkpoint["chesspg"]["played"]
 
-    def _look(self, batch: Example) -> tuple[Tensor, Tensor | None, Tensor]:
+    def _look(self, batch: Recorded[Tensor]) -> tuple[Tensor, Tensor | None, Tensor]:
         """[n] log π of the move, [n] the value's squared error, [n] whether the move is the likeliest."""
-        distribution = self.policy(batch.planes, batch.scalars, batch.legal)
+        plies = batch.plies
+        assert isinstance(plies.legal, Tensor)
+        distribution = self.policy(plies.planes, plies.scalars, plies.legal)
         value = distribution.value
         error = None if value is None else (value - batch.result).square()
-        return distribution.log_prob(batch.choice), error, distribution.mode() == batch.choice
+        return distribution.log_prob(plies.choice), error, distribution.mode() == plies.choice
 
 
-def done(trainer: pl.Trainer, *, by_time: bool = True) -> float:
-    """How much of the run is behind us, in [0, 1]: of its passes, or of its time if that is more."""
-    data = getattr(trainer, "datamodule", None)
-    total = getattr(data, "total", None)
-    shares = [data.update / total if data and total else 0.0]
-    timers = [one for one in trainer.callbacks if isinstance(one, Timer)]  # type: ignore[attr-defined]  # untyped
-    for timer in timers if by_time else ():
-        left = timer.time_remaining()
-        if left is not None:
-            shares.append(timer.time_elapsed() / (timer.time_elapsed() + max(left, 1e-9)))
-    return min(1.0, max(shares))
+class _Means:
+    """Means over the plies learned from since the last validation."""
 
+    def __init__(self) -> None:
+        self.plies = 0
+        self.seconds = 0.0
+        self._sums: dict[str, Tensor | float] = {}
 
-class RecordedGames(pl.LightningDataModule):
-    """The plies of shards in random order, endlessly; some games are held out.
+    def add(self, plies: int, seconds: float, **means: Tensor) -> None:
+        self.plies += plies
+        self.seconds += seconds
+        for name, mean in means.items():
+            self._sums[name] = self._sums.get(name, 0.0) + plies * mean.detach()
 
-    An epoch is what lies between two validations, UPDATES batches or what is left of the passes, so a Trainer must
-    reload it for each. Where a run is in its data is part of its checkpoint.
-
-    paths: of shards, each as of Plies.save.
-    batch: plies an update.
-    passes: after which Imitation ends the run; None leaves that to the Trainer.
-    seed: of the order and of which games are held out.
-    """
-
-    def __init__(self, paths: Sequence[Path], batch: int = 512, passes: int | None = None, seed: int = 0) -> None:
-        super().__init__()
-        self.batch = batch
-        self.seed = seed
-        self.update = 0  # how many were handed out
-        self._stream: Iterator[Example] | None = None
-        apart = max(1, math.ceil(len(paths) / TOGETHER))
-        self.groups = [list(paths[first::apart]) for first in range(apart)]  # from all parts of the data
-        games = [[_games(path) for path in group] for group in self.groups]
-        # One game at least, however few there are.
-        self.share = max(HELD_OUT, min(float(self._uniforms(one).min()) for group in games for one in group))
-        self.held_out = self._held_out(paths)
-        sizes = [sum(int((~self._held(one)).sum()) for one in group) for group in games]
-        self.plies = sum(sizes)
-        if not self.plies:
-            raise ValueError("expected at least 2 games, to learn from and to hold out, got 1")
-        self.pass_updates = sum(math.ceil(size / batch) for size in sizes)
-        self.total = None if passes is None else passes * self.pass_updates
-
-    def train_dataloader(self) -> _Loader:
-        left = UPDATES if self.total is None else max(0, min(UPDATES, self.total - self.update))
-        return _Loader(left, lambda _: self.next())
-
-    def val_dataloader(self) -> _Loader:
-        parts = np.array_split(np.arange(len(self.held_out)), math.ceil(len(self.held_out) / self.batch))
-        return _Loader(len(parts), lambda number: example(self.held_out[parts[number]]))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"update": self.update}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.update = state_dict["update"]
-        self._stream = None
-
-    def next(self) -> Example:
-        """The batch of the next update."""
-        if self._stream is None:
-            self._stream = self._from(self.update)
-        self.update += 1
-        return next(self._stream)
-
-    def _from(self, update: int) -> Iterator[Example]:
-        number, skip = divmod(update, self.pass_updates)
-        while True:
-            rng = Randomness(self.seed, number).generator()
-            for group in rng.permutation(len(self.groups)):
-                plies = Plies.concatenate([Plies.load(path) for path in self.groups[group]])
-                rows = rng.permutation(np.flatnonzero(~self._held(plies.game)))
-                for part in np.array_split(rows, math.ceil(len(rows) / self.batch)) if len(rows) else ():
-                    if skip:
-                        skip -= 1
-                    else:
-                        yield example(plies[part])
-            number += 1
-
-    def _held(self, games: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """[N] whether the game of a ply is held out."""
-        held: NDArray[np.bool_] = self._uniforms(games) <= self.share
-        return held
-
-    def _uniforms(self, games: NDArray[np.int64]) -> NDArray[np.float64]:
-        return Randomness(self.seed).uniforms(games, 0)
-
-    def _held_out(self, paths: Sequence[Path]) -> Plies:
-        """Plies of held-out games, from shards all over the data, as many as a validation looks at."""
-        parts: list[Plies] = []
-        for shard in Randomness(self.seed).generator().permutation(len(paths)):
-            if sum(map(len, parts)) >= MOST_HELD_OUT:
-                break
-            plies = Plies.load(paths[shard])
-            parts.append(plies[self._held(plies.game)])
-        return Plies.concatenate(parts)[:MOST_HELD_OUT]
-
-
-class _Loader:
-    """A plain sized iterable: nothing is fetched ahead, so the data module knows what was learned from."""
-
-    def __init__(self, length: int, batch: Callable[[int], Example]) -> None:
-        self.length = length
-        self.batch = batch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[Example]:
-        return map(self.batch, range(self.length))
-
-
-def example(plies: Plies) -> Example:
-    return Example(
-        planes=words(plies.planes),
-        scalars=torch.from_numpy(plies.scalars),
-        legal=torch.from_numpy(plies.legal.padded()),
-        choice=torch.from_numpy(plies.choice),
-        result=torch.from_numpy(plies.result.astype(np.float32)),
-    )
-
-
-def _games(path: Path) -> NDArray[np.int64]:
-    (games,) = read_arrays(path, "game")
-    return games
+    def take(self) -> dict[str, float]:
+        """The means; then they begin anew."""
+        means = {name: float(total) / self.plies for name, total in self._sums.items()}
+        self.__init__()  # type: ignore[misc]
+        return means

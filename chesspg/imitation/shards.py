@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,167 +14,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.games.chess import Chess
-from chesspg.games.game import Indices, Legal
-from chesspg.pgn.archive import UNFINISHED, UNWANTED, Archived, Skipped, Source, Wanted
+from chesspg.imitation.recorded import Recorded
+from chesspg.imitation.tally import Tally
+from chesspg.pgn.archive import Archived, Skipped, Source, Wanted
 from chesspg.pgn.replay import replay
 from chesspg.pgn.text import TextFile
 from chesspg.pgn.writing import RESULTS
-from chesspg.storage.atomic import write_atomically, write_text
+from chesspg.selfplay.plies import Plies
+from chesspg.storage.atomic import write_text
 from chesspg.storage.lock import only_one
 from chesspg.storage.parsing import parse_json
 
 SHARD_PLIES = 65_536  # 12 MB
-NAMED = 10  # games that are named; the others are counted
-FORMAT = 3  # raised when the files or what is taken from a game change
-
-
-@dataclass(frozen=True)
-class Plies:
-    """N plies of recorded games, in any order."""
-
-    planes: NDArray[np.uint64]  # [N, P, W]
-    scalars: NDArray[np.uint8]  # [N, S]
-    legal: Legal  # [N] ragged
-    choice: NDArray[np.int16]  # [N] which of the legal actions was played
-    result: NDArray[np.int8]  # [N] of the game, for the mover
-    game: NDArray[np.int64]  # [N] number of the game, over all shards
-
-    def __len__(self) -> int:
-        return len(self.choice)
-
-    def __getitem__(self, rows: Indices) -> Plies:
-        return Plies(
-            self.planes[rows], self.scalars[rows], self.legal[rows], self.choice[rows], self.result[rows],
-            self.game[rows],
-        )  # fmt: skip
-
-    @staticmethod
-    def concatenate(parts: Sequence[Plies]) -> Plies:
-        def joined(name: str) -> Any:
-            return np.concatenate([getattr(part, name) for part in parts])
-
-        return Plies(
-            joined("planes"), joined("scalars"), Legal.concatenate([part.legal for part in parts]), joined("choice"),
-            joined("result"), joined("game"),
-        )  # fmt: skip
-
-    def save(self, path: Path) -> None:
-        """Write about 180 bytes per ply, in one step."""
-        arrays = {name: value for name, value in vars(self).items() if name != "legal"}
-        counts = self.legal.counts.astype(np.uint8)  # no position of chess has more than 218 legal moves
-
-        def fill(temporary: Path) -> None:
-            with temporary.open("wb") as file:
-                np.savez(file, actions=self.legal.actions, counts=counts, **arrays)
-
-        write_atomically(path, fill)
-
-    @classmethod
-    def load(cls, path: Path) -> Plies:
-        """Raises Damaged, naming the file, if it is not as `save` wrote it."""
-        choice, counts, actions, planes, scalars, result, game = read_arrays(path, *COLUMNS)
-        count = len(choice)
-        if not (
-            all(len(column) == count for column in (counts, planes, scalars, result, game))
-            and len(actions) == counts.sum(dtype=np.int64)
-            and ((choice >= 0) & (choice < np.maximum(counts, 1))).all()
-            and (np.abs(result) <= 1).all()
-        ):
-            raise Damaged(path, "its columns do not fit together")
-        offsets = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-        return cls(planes, scalars, Legal(actions, offsets), choice, result, game)
-
-
-# The arrays of a shard: type and number of dimensions.
-COLUMNS: dict[str, tuple[type[np.integer[Any]], int]] = {
-    "choice": (np.int16, 1), "counts": (np.uint8, 1), "actions": (np.int16, 1), "planes": (np.uint64, 3),
-    "scalars": (np.uint8, 2), "result": (np.int8, 1), "game": (np.int64, 1),
-}  # fmt: skip
-
-
-class Damaged(ValueError):
-    """A shard that is not as it was written."""
-
-    def __init__(self, path: Path, why: object) -> None:
-        reason = " ".join(str(why).split())
-        super().__init__(f"{path} is damaged: {reason}; remove {path.parent} to have its shards made again")
-
-
-def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
-    """Some of a shard's arrays; what is read is checked by the CRC-32 in the file. Raises Damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = [arrays[name] for name in names]
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # numpy and zipfile have a dozen kinds of error for it
-        raise Damaged(path, error) from None
-    for name, array in zip(names, found, strict=True):
-        if (array.dtype, array.ndim) != COLUMNS[name]:
-            raise Damaged(path, f"its column {name} is {array.dtype} of {array.ndim} dimensions")
-    return found
-
-
-@dataclass
-class Tally:
-    """What became of the games that were read."""
-
-    used: int = 0
-    plies: int = 0
-    unwanted: int = 0  # left out by the filters
-    unfinished: int = 0
-    noted: int = 0  # used, though something is odd about them
-    skipped: dict[str, int] = field(default_factory=dict)  # kind of damage -> games
-    named: list[str] = field(default_factory=list)  # the first NAMED of those that were skipped or noted
-    damage: list[str] = field(default_factory=list)  # files that end early
-
-    def skip(self, game: Skipped) -> None:
-        if game.why == UNWANTED:
-            self.unwanted += 1
-        elif game.why == UNFINISHED:
-            self.unfinished += 1
-        else:
-            self.skipped[game.why] = self.skipped.get(game.why, 0) + 1
-            self._name(f"{game.where}: {game.why}" + (f", {game.detail}" if game.detail else ""))
-
-    def note(self, game: Archived) -> None:
-        """Count a game that is used, if there is something to say of it."""
-        if game.note:
-            self.noted += 1
-            self._name(f"{game.where}: used, though {game.note}")
-
-    def _name(self, line: str) -> None:
-        if len(self.named) < NAMED:
-            self.named.append(line)
-
-    @property
-    def lines(self) -> list[str]:
-        """For a person."""
-        broken = sum(self.skipped.values())
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in Counter(self.skipped).most_common())
-        counts = [
-            f"{self.used:,} {'game' if self.used == 1 else 'games'} used, {self.plies:,} plies",
-            f"{self.unwanted:,} left out by the filters",
-            f"{self.unfinished:,} without a result",
-            f"{broken:,} skipped" + (f" ({kinds})" if broken else ""),
-        ]
-        if self.noted:
-            counts.append(f"{self.noted:,} used with contradictory results")
-        lines = ["; ".join(counts)]
-        lines += [f"  {name}" for name in self.named]
-        if broken + self.noted > len(self.named):
-            lines.append(f"  and {broken + self.noted - len(self.named):,} more")
-        return lines + [f"  {text}" for text in self.damage]
+FORMAT = 4  # raised when the files or what is taken from a game change
+MANIFEST = "manifest.json"
+EVERY = 64  # games between two calls of on_progress
+OnProgress = Callable[[int, Tally], None]  # called with the bytes read and what became of the games so far
 
 
 class Shards:
-    """The plies of some PGN files under some filters, in a folder of their own below `home`.
+    """The plies of some PGN files under some filters, in a folder of their own.
 
     The folder is named after what is in it, so the same files and filters find it again: what is there is not parsed
-    again, and a parse that was stopped goes on behind its last shard.
+    again, and a parse that was stopped goes on after its last shard.
 
-    games: stop after so many used; None takes all.
-    Raises OSError or ValueError for a file that can't be opened or is empty.
+    Args:
+        files: PGN files. They need not exist any more where `home` is the folder of their shards.
+        home: The folder below which that folder lies, or that folder itself.
+        wanted: Which games to use; all with a result if not given.
+        games: Stop after this number of games that are used; None takes all.
+
+    Raises:
+        OSError: A file can't be opened.
+        ValueError: A file is empty, or the shards are damaged or of other games.
     """
 
     def __init__(
@@ -184,28 +55,24 @@ class Shards:
         self.files = [Path(file) for file in files]
         self.wanted = wanted or Wanted()
         self.games = games
-        sources = []
-        for file in self.files:
-            with file.open("rb"):  # one that can't be read is reported now, not after an hour
-                about = file.stat()
-            if about.st_size == 0:
-                raise ValueError(f"{file} is empty; expected a PGN file with games")
-            next(iter(TextFile(file)), None)  # what is not text is refused here too
-            sources.append({"file": str(file.resolve()), "bytes": about.st_size, "changed": about.st_mtime_ns})
-        self.about: dict[str, Any] = {
-            "format": FORMAT,
-            "encoding_version": Chess.encoding_version,
-            "sources": sources,
-            "wanted": {**asdict(self.wanted), "results": list(self.wanted.results)},
-            "games": games,
-        }
-        digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()
-        self.folder = Path(home) / digest[:12]
-        self.every = 64  # games between two calls of on_progress
         self.complete = False
         self.read = [0, 0]  # the file that is being read, and how many of its games were
         self.sizes: list[int] = []  # [shards] plies of each
         self.tally = Tally()
+        about = {
+            "format": FORMAT,
+            "encoding_version": Chess.encoding_version,
+            "wanted": {**asdict(self.wanted), "results": list(self.wanted.results)},
+            "games": games,
+        }
+        self.about: dict[str, Any]
+        if (Path(home) / MANIFEST).is_file():
+            self.folder = Path(home)
+            self.about = about | {"sources": self._kept_sources(about)}
+        else:
+            self.about = about | {"sources": [_source(file) for file in self.files]}
+            digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()
+            self.folder = Path(home) / digest[:12]
         if self._manifest.is_file():
             self._restore()
 
@@ -215,14 +82,18 @@ class Shards:
 
     @property
     def size(self) -> int:
-        """Bytes of all sources."""
+        """Bytes of all files."""
         return sum(source["bytes"] for source in self.about["sources"])
 
-    def parse(self, on_progress: Callable[[int, Tally], None] | None = None) -> None:
-        """Parse what is not parsed yet. on_progress is called with the bytes read and what became of the games.
+    def parse(self, on_progress: OnProgress | None = None) -> None:
+        """Parse what is not parsed yet.
 
-        Raises OSError where a shard can't be written; those before it are good. Raises ValueError if there is no game,
-        or if another process is parsing the same.
+        Args:
+            on_progress: Called after every 64 games or so.
+
+        Raises:
+            OSError: A shard can't be written; those before it are good.
+            ValueError: There is no game, or another process is parsing the same.
         """
         if not self.complete:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -236,7 +107,7 @@ class Shards:
             files = ", ".join(map(str, self.files))
             raise ValueError(f"no game to learn from in {files}: {' '.join(self.tally.lines)}")
 
-    def _parse(self, on_progress: Callable[[int, Tally], None] | None) -> None:
+    def _parse(self, on_progress: OnProgress | None) -> None:
         for stale in self.folder.glob(".*.tmp"):  # of a parse that was killed
             stale.unlink()
         game = Chess()
@@ -247,11 +118,11 @@ class Shards:
         self.complete = True
         self._save()
 
-    def _batches(self, on_progress: Callable[[int, Tally], None] | None) -> Iterator[tuple[list[Archived], list[int]]]:
-        """Games enough for a shard, and where to read on behind them."""
+    def _batches(self, on_progress: OnProgress | None) -> Iterator[tuple[list[Archived], list[int]]]:
+        """Games enough for a shard, and where to read on after them."""
         batch: list[Archived] = []
         plies = 0
-        before = 0  # bytes of the files behind us
+        before = 0  # bytes of the files that were read
         for number, file in enumerate(self.files):
             source = Source(file, self.wanted)
             if number < self.read[0]:
@@ -265,7 +136,7 @@ class Shards:
                 else:
                     batch.append(game)
                     plies += len(game.moves)
-                if on_progress and done % self.every == 0:
+                if on_progress and done % EVERY == 0:
                     on_progress(before + source.position, self.tally)
                 enough = self.games is not None and self.tally.used + len(batch) >= self.games
                 if plies >= SHARD_PLIES or enough:
@@ -280,53 +151,48 @@ class Shards:
             yield batch, [len(self.files), 0]
 
     def _write(self, game: Chess, batch: list[Archived]) -> None:
-        """One shard of the games that keep the rules."""
-        broken: dict[int, str] = {}
-        ended: dict[int, int] = {}  # row -> outcome by mate or stalemate
-        plies = [ply for ply in replay(game, batch, broken.__setitem__, ended.__setitem__) if len(ply.rows)]
-        number = np.cumsum([row not in broken for row in range(len(batch))]) - 1 + self.tally.used
-        for row, by_the_board in ended.items():
-            if batch[row].outcome != by_the_board:
-                said = RESULTS[batch[row].outcome or 0]
-                note = f"the result is {said} and the game ends on the board with {RESULTS[by_the_board]}"
-                batch[row] = batch[row]._replace(outcome=by_the_board, note=note)
-        outcome = np.array([one.outcome for one in batch], np.int8)  # [n] a game without one is not wanted
-        rows = np.concatenate([ply.rows for ply in plies]) if plies else np.empty(0, np.int64)
-        for row, what in sorted(broken.items()):
-            self.tally.skip(Skipped(batch[row].where, "illegal move", what))
-        good = ~np.isin(rows, list(broken))
-        if not good.any():
+        """Write one shard of the games that keep the rules."""
+        recorded, games, broken = _replayed(game, batch, first=self.tally.used)
+        for skipped in broken:
+            self.tally.skip(skipped)
+        if not len(recorded):
             return
-        player = np.concatenate([ply.seen.player for ply in plies])
-        taken = Plies(
-            planes=np.concatenate([ply.seen.planes for ply in plies]),
-            scalars=np.concatenate([ply.seen.scalars for ply in plies]),
-            legal=Legal.concatenate([ply.seen.legal for ply in plies]),
-            choice=np.concatenate([ply.choice for ply in plies]).astype(np.int16),
-            result=np.where(player == 0, outcome[rows], -outcome[rows]).astype(np.int8),
-            game=number[rows],
-        )[good]
         path = self.folder / f"{len(self.sizes):05}.npz"
         try:
-            taken.save(path)
+            recorded.save(path)
         except OSError as error:
             state = f"{error.strerror}; the same command goes on after the {len(self.sizes)} shards that are good"
             raise OSError(error.errno, state, str(path)) from None
-        self.sizes.append(len(taken))
-        for row, one in enumerate(batch):
-            if row not in broken:
-                self.tally.note(one)
-        self.tally.used += len(batch) - len(broken)
-        self.tally.plies += len(taken)
+        self.sizes.append(len(recorded))
+        for one in games:
+            self.tally.note(one)
+        self.tally.used += len(games)
+        self.tally.plies += len(recorded)
 
     @property
     def _manifest(self) -> Path:
-        return self.folder / "manifest.json"
+        return self.folder / MANIFEST
 
     def _save(self) -> None:
         state = {"complete": self.complete, "read": self.read, "sizes": self.sizes, "tally": asdict(self.tally)}
         text = json.dumps({**self.about, **state}, indent=1) + "\n"
         write_text(self._manifest, text)
+
+    def _kept_sources(self, about: dict[str, Any]) -> list[dict[str, Any]]:
+        """The files whose games are in the folder. Raises ValueError if they are not `files`, or other games."""
+        try:
+            kept = parse_json(self._manifest.read_text(encoding="utf-8"))
+            names = [source["file"] for source in kept["sources"]]
+            values = {name: kept[name] for name in about}
+            sources: list[dict[str, Any]] = kept["sources"]
+        except (ValueError, KeyError, TypeError):
+            raise self._damaged() from None
+        if self.files and [str(file.resolve()) for file in self.files] != names:
+            raise ValueError(f"{self.folder} holds the games of {', '.join(map(str, names))}; expected those as files")
+        for name, value in about.items():
+            if values[name] != value:
+                raise ValueError(f"{self.folder} holds games by {name} {values[name]}, got {value}")
+        return sources
 
     def _restore(self) -> None:
         try:
@@ -345,4 +211,59 @@ class Shards:
         except (ValueError, KeyError, TypeError, AttributeError):
             good = False
         if not good:
-            raise ValueError(f"the shards in {self.folder} are damaged; remove that folder to have them made again")
+            raise self._damaged()
+
+    def _damaged(self) -> ValueError:
+        return ValueError(f"the shards in {self.folder} are damaged; remove that folder to have them made again")
+
+
+def _source(file: Path) -> dict[str, Any]:
+    """What identifies a PGN file. Raises OSError or ValueError now, and not after an hour, if it can't be read."""
+    with file.open("rb"):
+        about = file.stat()
+    if about.st_size == 0:
+        raise ValueError(f"{file} is empty; expected a PGN file with games")
+    next(iter(TextFile(file)), None)  # what is not text is refused here too
+    return {"file": str(file.resolve()), "bytes": about.st_size, "changed": about.st_mtime_ns}
+
+
+def _replayed(
+    game: Chess, batch: Sequence[Archived], first: int
+) -> tuple[Recorded[NDArray[Any]], list[Archived], list[Skipped]]:
+    """Games played again: the plies and the games that keep the rules, and those that break them.
+
+    Args:
+        game: Whose rules are played by.
+        batch: The games.
+        first: The number of the first of them that keeps the rules.
+    """
+    broken: dict[int, str] = {}
+    ended: dict[int, int] = {}  # row -> outcome by mate or stalemate
+    parts = [plies for plies in replay(game, batch, broken.__setitem__, ended.__setitem__) if len(plies)]
+    games = [_by_the_board(one, ended.get(row)) for row, one in enumerate(batch)]
+    number = np.cumsum([row not in broken for row in range(len(batch))]) - 1 + first
+    outcome = np.array([one.outcome for one in games], np.int8)  # [n] a game without one is not wanted
+    plies = Plies.concatenate(parts) if parts else _none(game)
+    row = plies.game
+    result = np.where(plies.player == 0, outcome[row], -outcome[row]).astype(np.int8)
+    good = ~np.isin(row, list(broken))
+    skipped = [Skipped(batch[row].where, "illegal move", what) for row, what in sorted(broken.items())]
+    kept = [one for row, one in enumerate(games) if row not in broken]
+    return Recorded(replace(plies, game=number[row]), result)[good], kept, skipped
+
+
+def _by_the_board(game: Archived, outcome: int | None) -> Archived:
+    """The game with its outcome on the board, and a note, if mate or stalemate contradict its result."""
+    if outcome is None or game.outcome == outcome:
+        return game
+    said = RESULTS[game.outcome or 0]
+    note = f"the result is {said} and the game ends on the board with {RESULTS[outcome]}"
+    return game._replace(outcome=outcome, note=note)
+
+
+def _none(game: Chess) -> Plies[NDArray[Any]]:
+    """No plies, with all columns."""
+    seen = game.start(1).observe()
+    one: NDArray[Any] = np.zeros(1, np.int16)
+    plies: Plies[NDArray[Any]] = Plies(seen.planes, seen.scalars, seen.player, seen.legal, one, one.astype(np.int64))
+    return plies[np.zeros(0, np.int64)]

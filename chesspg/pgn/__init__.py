@@ -1,1 +1,1 @@
-"""Recorded games of chess as text: PGN and FEN, read and written."""
+"""Recorded games as text: PGN, EPD and FEN. Written for every game, read for games with a notation, such as chess."""

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-import chess
-import chess.pgn
-
-from chesspg.games.chess import VARIANTS, Chess
-from chesspg.pgn.fen import read_fen
+from chesspg.games.capabilities import Notation
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+from chesspg.pgn.fen import notation_of, read_fen
 from chesspg.pgn.movetext import OUTCOMES, UNKNOWN, begins_with_moves, first_number, is_whole, main_line, result
 from chesspg.pgn.split import MOST_LINES, GameText, headers_of, split
 from chesspg.pgn.text import MOST_CHARACTERS, TextFile
+from chesspg.pgn.variant import rules_of
 
 UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
 UNFINISHED = "no result"  # the reason of a game that was not played to its end
@@ -103,16 +103,22 @@ class Skipped(NamedTuple):
 class Source:
     """A PGN file; iterate over it for its games, each read when asked for.
 
-    path: a text file, compressed or not, see TextFile.
-    wanted: which games to take, by default every one that has a result.
-    game: whose variant to take; standard chess by default.
-    Raises OSError if the file can't be read; ValueError, while it is iterated over, if it is not a text file.
+    Args:
+        path: A text file, compressed or not, see TextFile.
+        wanted: Which games to take, by default every one that has a result.
+        game: The game of which games are taken; standard chess by default.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: The game has no notation; or, while the file is iterated over, it is not a text file.
     """
 
-    def __init__(self, path: str | Path, wanted: Wanted | None = None, game: Chess | None = None) -> None:
+    def __init__(self, path: str | Path, wanted: Wanted | None = None, game: Game | None = None) -> None:
         self.path = Path(path)
         self.wanted = wanted or Wanted()
         self.game = game or Chess()
+        self._notation = notation_of(self.game)
+        self._initial = self._notation.to_board("startpos")
         self._file = TextFile(path)
 
     @property
@@ -154,7 +160,7 @@ class Source:
         except ValueError as error:
             return Skipped(where, "variant", str(error)[:LONGEST_TAG])
         try:
-            start = _start(headers, text.moves, self.game)
+            start = _start(headers, text.moves, self._notation, self._initial.fen())
         except ValueError as error:
             return Skipped(where, "start position", str(error))
         moves, markers = main_line(text.moves)
@@ -179,13 +185,12 @@ class Source:
     def _check_variant(self, headers: Mapping[str, str]) -> None:
         """Raise ValueError if the game is of another variant than is wanted."""
         said = headers.get("Variant", "").strip()
-        known = chess.pgn.Headers({} if said in NOTHING else {"Variant": said})
-        board, chess960 = known.variant(), known.is_chess960()
-        if board is not VARIANTS[self.game.variant] or chess960 != (self.game.variant == "chess960"):
+        rules = rules_of({} if said in NOTHING else {"Variant": said})
+        if rules != (type(self._initial), self._initial.chess960):
             raise ValueError(f"{said or 'standard chess'} instead of {self.game.name}")
 
 
-def _start(headers: Mapping[str, str], moves: str, game: Chess) -> str:
+def _start(headers: Mapping[str, str], moves: str, notation: Notation, initial: str) -> str:
     """`startpos`, or the FEN tag as a FEN. Raises ValueError if no game can begin there, or if the FEN is missing."""
     if "FEN" not in headers:
         if headers.get("SetUp", "").strip() == "1":
@@ -196,5 +201,5 @@ def _start(headers: Mapping[str, str], moves: str, game: Chess) -> str:
     fen = " ".join(headers["FEN"].split())
     if "/" not in fen or " moves " in fen or len(fen) > LONGEST_TAG:
         raise ValueError(f"the FEN tag is {headers['FEN'][:80]!r}; expected a FEN")
-    fen = read_fen(fen, game)
-    return "startpos" if fen == chess.STARTING_FEN else fen
+    fen = read_fen(fen, notation)
+    return "startpos" if fen == initial else fen

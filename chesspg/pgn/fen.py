@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from chesspg.games.chess import Chess
+from chesspg.games.capabilities import Notation
+from chesspg.games.game import Game
 
 
-def read_fen(text: str, game: Chess) -> str:
-    """A FEN by the standard, of one as loose as `Chess.to_board` reads it and whose clocks may be `-` or `?`.
+def notation_of(game: Game) -> Notation:
+    """The notation by which FEN, EPD and PGN are read.
+
+    Raises:
+        ValueError: The game has none.
+    """
+    if game.notation is None:
+        raise ValueError(f"{game.name} has no FEN, EPD or PGN that can be read; expected a game with a notation: chess")
+    return game.notation
+
+
+def read_fen(text: str, notation: Notation) -> str:
+    """A FEN by the standard, of one as loose as the notation reads it and whose clocks may be `-` or `?`.
 
     Args:
         text: The FEN.
-        game: The rules by which a game is to begin there.
+        notation: That of the rules by which a game is to begin there.
 
     Returns:
         The FEN in its usual form.
@@ -22,4 +34,4 @@ def read_fen(text: str, game: Chess) -> str:
     for k, clock in ((4, "0"), (5, "1")):
         if len(fields) > k and fields[k] in ("-", "–", "—", "?"):
             fields[k] = clock
-    return game.to_board(" ".join(fields)).fen()
+    return notation.to_board(" ".join(fields)).fen()

@@ -1,17 +1,19 @@
-"""Recorded games played again, many at once: each SAN found among the legal actions by arithmetic."""
+"""Recorded games of chess played again, many at once: each SAN found among the legal actions by arithmetic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chess
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.games.capabilities import Notation
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Observation, join_position
 from chesspg.pgn.archive import Archived
+from chesspg.selfplay.plies import Plies
 
 ANY, OFFICER = 6, 7  # any piece, and any but a pawn; behind the indices into encoding.PIECES
 
@@ -105,20 +107,13 @@ class Vocabulary:
         return np.where(np.diff(found) == 1, which - seen.legal.offsets[:-1], -1)
 
 
-class Replayed(NamedTuple):
-    """One ply in each of n games."""
-
-    rows: NDArray[np.int64]  # [n] which games
-    seen: Observation  # [n] before the ply
-    choice: NDArray[np.int64]  # [n] which of the legal actions was played
-
-
-def position_of(game: Chess, archived: Archived) -> str:
+def position_of(notation: Notation, archived: Archived) -> str:
     """One game as a position, `START moves` and its moves as UCI, by python-chess; for many games see `replay`.
 
-    Raises ValueError, with the ply, for a move that is not legal.
+    Raises:
+        ValueError: A move is not legal; the message has the ply.
     """
-    board = game.to_board(archived.start)
+    board = notation.to_board(archived.start)
     moves = []
     for ply, san in enumerate(archived.moves):
         try:
@@ -154,8 +149,10 @@ def replay(
     archived: Sequence[Archived],
     on_broken: Callable[[int, str], None],
     on_end: Callable[[int, int], None] = lambda row, outcome: None,
-) -> Iterator[Replayed]:
-    """Play the games again, all at once; on_broken(row, what) is called for one whose moves break the rules.
+) -> Iterator[Plies[NDArray[Any]]]:
+    """Play the games again, all at once: one ply of each that goes on at a time, `game` being its row in `archived`.
+
+    on_broken(row, what) is called for one whose moves break the rules.
 
     on_end(row, outcome) is called for one that ends by mate or stalemate, with its outcome for White on the board.
 
@@ -188,5 +185,5 @@ def replay(
             games, live, seen, choice = games[legal], live[legal], seen[legal], choice[legal]
         if not len(live):
             return
-        yield Replayed(live, seen, choice)
+        yield Plies(seen.planes, seen.scalars, seen.player, seen.legal, choice.astype(np.int16), live)
         games.play(seen.legal.take(choice))

@@ -1,14 +1,14 @@
-"""Games as PGN, the text that chess programs exchange."""
+"""Games as PGN, the text that chess programs exchange; other games in the same form, with their own moves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import chess
 import chess.engine
 import chess.pgn
 
-from chesspg.games.chess import Chess
 from chesspg.games.game import Game, join_position, split_position
 from chesspg.storage.atomic import write_text
 
@@ -20,12 +20,17 @@ WIDTH = 80  # of a line of moves, as the standard wants
 def to_pgn(
     game: Game, position: str, headers: Mapping[str, str] | None = None, centipawns: Sequence[int | None] = ()
 ) -> str:
-    """A game as PGN, its headers in the standard's order, no newline at the end.
+    """Write a game as PGN.
 
-    position: its start and moves as text, as of Games.position; a start of its own goes into SetUp and FEN.
-    headers: take precedence over Result and Termination as the rules have them, and over "?".
-    centipawns: [plies] of the game's last plies, what its mover thought when it chose, from its own side; written as
-        [%eval …], in pawns and from White's side. For chess only.
+    Args:
+        game: What was played.
+        position: Its start and moves as text, as of `Games.position`; a start of its own goes into SetUp and FEN.
+        headers: They take precedence over Result and Termination as the rules have them, and over "?".
+        centipawns: [plies] of the game's last plies, what its mover thought when it chose, from its own side; written
+            as [%eval …], in pawns and from White's side. Only of games with a notation.
+
+    Returns:
+        The game, its headers in the standard's order, without a newline at the end.
     """
     known = dict(headers or {})
     if not {"Result", "Termination"} <= known.keys():
@@ -33,15 +38,8 @@ def to_pgn(
         over = bool(final.over[0])
         known.setdefault("Result", RESULTS[int(final.outcome[0])] if over else ROSTER["Result"])
         known.setdefault("Termination", game.reasons[int(final.reason[0])] if over else "unterminated")
-    if isinstance(game, Chess):
-        tree = chess.pgn.Game.from_board(game.to_board(position))
-        own = {name: tree.headers[name] for name in ("SetUp", "FEN", "Variant") if name in tree.headers}
-        nodes = list(tree.mainline())
-        for node, score in zip(nodes[len(nodes) - len(centipawns) :], centipawns, strict=True):
-            if score is not None:
-                node.set_eval(chess.engine.PovScore(chess.engine.Cp(score), not node.turn()))
-        tree.headers = chess.pgn.Headers({**ROSTER, **known, **own})
-        return tree.accept(chess.pgn.StringExporter(columns=WIDTH)).rstrip()
+    if game.notation:
+        return _by_notation(game.notation.to_board(position), known, centipawns)
     start, moves = split_position(position)
     own = {"Variant": game.name}
     if start != split_position(game.start(1).position(0))[0]:
@@ -51,10 +49,29 @@ def to_pgn(
     return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, everything["Result"]))])
 
 
-def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) -> None:
-    """Write games, each as of `to_pgn`, to one file in one step; with replace=False never over a file that exists.
+def _by_notation(board: chess.Board, headers: Mapping[str, str], centipawns: Sequence[int | None]) -> str:
+    """The game on a board's stack as PGN."""
+    tree = chess.pgn.Game.from_board(board)
+    own = {name: tree.headers[name] for name in ("SetUp", "FEN", "Variant") if name in tree.headers}
+    nodes = list(tree.mainline())
+    for node, score in zip(nodes[len(nodes) - len(centipawns) :], centipawns, strict=True):
+        if score is not None:
+            node.set_eval(chess.engine.PovScore(chess.engine.Cp(score), not node.turn()))
+    tree.headers = chess.pgn.Headers({**ROSTER, **headers, **own})
+    return tree.accept(chess.pgn.StringExporter(columns=WIDTH)).rstrip()
 
-    Raises OSError if it can't be written, FileExistsError if it must not.
+
+def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) -> None:
+    """Write games to one file in one step.
+
+    Args:
+        path: The file.
+        games: Each as `to_pgn` gives it.
+        replace: Whether a file that exists is overwritten.
+
+    Raises:
+        FileExistsError: The file exists and must not be overwritten.
+        OSError: The file can't be written.
     """
     path = Path(path)
     if path.exists() and not replace:

@@ -1,12 +1,12 @@
-"""Minimax over material, for a whole batch of games level by level."""
+"""Minimax over a game's heuristic, for a whole batch of games level by level."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.chess import Chess, encoding
-from chesspg.games.game import Game, Games, Observation
+from chesspg.games.capabilities import heuristic_or_zero
+from chesspg.games.game import Game, Games
 from chesspg.players.player import Choice, Turn, best_at_random
 
 Floats = NDArray[np.float32]
@@ -17,17 +17,25 @@ EXCHANGE = 8  # captures on one square, after which the rest is not looked at
 
 
 class Minimax:
-    """Looks `depth` plies ahead, then along captures, and moves to the most material in the end, equals at random.
+    """Looks `depth` plies ahead, then along exchanges, and moves to the best heuristic in the end, equals at random.
 
-    A win is worth more than any material, and the more the nearer it is; a draw by the rules is worth 0. After the last
-    ply the mover may stop or capture anything, then each may stop or recapture on that square.
+    In chess the heuristic is material. A win is worth more than any heuristic, and the more the nearer it is; a draw by
+    the rules is worth 0, as is every position that is not over in a game without a heuristic. After the last ply the
+    mover may stop or capture anything, then each may stop or recapture on that square, in games that have exchanges.
+
+    Args:
+        game: What it plays.
+        depth: Plies, from 1 to 3.
+
+    Raises:
+        ValueError: The depth is out of range.
     """
 
     def __init__(self, game: Game, depth: int = 2) -> None:
         if not 1 <= depth <= 3:
-            raise ValueError(f"a depth of {depth}; 1, 2 or 3 would do")
+            raise ValueError(f"depth must be 1, 2 or 3, got {depth}")
         self.depth = depth
-        self.captures = isinstance(game, Chess)
+        self.exchanges = game.exchanges
 
     def choose(self, turn: Turn) -> Choice:
         legal = turn.observation.legal
@@ -48,22 +56,22 @@ class Minimax:
             games, sign = games[parent], sign[parent]
             games.play(seen.legal.actions)
             seen, outcomes = games.observe(), games.outcomes()
-            value = sign * np.where(outcomes.over, (MATE - ply) * outcomes.outcome, games.material())
+            value = sign * np.where(outcomes.over, (MATE - ply) * outcomes.outcome, heuristic_or_zero(games))
             levels.append(_Level(parent, value, sign == 1 - 2 * seen.player))
         square: NDArray[np.int64] | None = None
-        for _ in range(EXCHANGE if self.captures else 0):
-            node, action, gain = _captures(seen, square)
+        for _ in range(EXCHANGE if self.exchanges else 0):
+            assert self.exchanges
+            found = self.exchanges.captures(seen, square)
             # Until more is known, the mover may win the most valuable piece it can take, and for nothing.
-            levels[-1].widen(node, gain)
-            taken = _back_up(levels)[node]
-            node, action = node[taken], action[taken]
+            levels[-1].widen(found.node, found.gain)
+            taken = _back_up(levels)[found.node]
+            node, action, square = found.node[taken], found.action[taken], found.square[taken]
             if not len(node):
                 break
             games, sign = games[node], sign[node]
             games.play(action)
             seen = games.observe()
-            square = action % 64 ^ encoding.FLIP  # as the next mover sees it
-            levels.append(_Level(node, sign * games.material(), sign == 1 - 2 * seen.player))
+            levels.append(_Level(node, sign * heuristic_or_zero(games), sign == 1 - 2 * seen.player))
         _back_up(levels)
         return levels[0].low
 
@@ -114,27 +122,3 @@ def _back_up(levels: list[_Level]) -> NDArray[np.bool_]:
         up = child.parent
         matters = matters[up] & np.where(parent.mine[up], child.high > parent.low[up], child.low < parent.high[up])
     return matters & (levels[-1].low < levels[-1].high)
-
-
-def _captures(
-    seen: Observation, square: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int16], Floats]:
-    """[C] the captures of M positions, where given only those on `square` [M]: position, action, what it wins.
-
-    A promotion by capture wins the new queen too; to make less is no capture here.
-    """
-    words = seen.planes[:, :, 0]
-    theirs = np.bitwise_or.reduce(words[:, 6:11], axis=1) | words[:, 13]
-    if square is not None:
-        theirs &= np.uint64(1) << square.astype(np.uint64)
-    counts = seen.legal.counts
-    hit = np.repeat(theirs, counts) >> (seen.legal.actions % 64).astype(np.uint64) & 1
-    at = np.flatnonzero(hit.astype(bool) & (seen.legal.actions < encoding.PLAIN_ACTIONS))
-    node, action = np.repeat(np.arange(len(seen)), counts)[at], seen.legal.actions[at]
-    source, target = (part.astype(np.uint64) for part in np.divmod(action, 64))
-    victims = words[node, 6:11] >> target[:, None] & 1  # [C, 5]
-    pawn = words[node, 0] >> source & 1
-    gain = victims @ encoding.PIECE_VALUES[:5] + pawn * (words[node, 13] >> target & 1)
-    gain += pawn * (target >= 56) * (encoding.PIECE_VALUES[4] - 1)
-    wins = gain > 0  # other pieces pass over the square behind a pawn as over any other
-    return node[wins], action[wins], gain[wins].astype(np.float32)

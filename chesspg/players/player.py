@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.games.capabilities import heuristic_or_zero
 from chesspg.games.game import Games, Legal, Observation
 
 
@@ -66,14 +67,17 @@ class Random:
 
 
 class Greedy:
-    """Wins if it can in one ply, else takes the most material after its ply, equals at random."""
+    """Wins if it can in one ply, else moves to the best heuristic (in chess: material), equals at random.
+
+    In a game without a heuristic all moves are equal that neither win nor lose at once.
+    """
 
     def choose(self, turn: Turn) -> Choice:
         legal = turn.observation.legal
         children = turn.games[np.repeat(turn.rows, legal.counts)]
         children.play(legal.actions)
         sign = np.repeat(1 - 2 * turn.observation.player, legal.counts)
-        score = sign * (children.material() + np.float32(1e6) * children.outcomes().outcome)
+        score = sign * (heuristic_or_zero(children) + np.float32(1e6) * children.outcomes().outcome)
         return best_at_random(score, legal, turn.uniforms)
 
 

@@ -23,7 +23,7 @@ from chesspg.policy.container import PolicyFileError as PolicyFileError
 from chesspg.policy.names import Unknown, build, find, is_spec, own_name
 from chesspg.policy.names import describe as describe
 from chesspg.storage.atomic import write_atomically
-from chesspg.storage.shipped import names_told, shipped_policies
+from chesspg.storage.shipped import shipped_names, shipped_policies
 
 if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
     from torch import Tensor
@@ -67,7 +67,7 @@ def resolve(path: str | Path) -> Path:
         raise PolicyFileError(f"no policy file at {path}")
     ships = shipped_policies()
     if named.name not in ships:
-        raise PolicyFileError(f"no policy file at {path}; {names_told()}")
+        raise PolicyFileError(f"no policy file at {path}; {shipped_names()}")
     return ships[named.name]
 
 
@@ -102,7 +102,7 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
     path = resolve(path)
     own = header_game(read_header(path), path)  # before the weights, which take torch's seconds to be read
     if game is not None and describe(own) != describe(game):
-        raise PolicyFileError(f"{path} plays {told_apart(own, game)}, not {told_apart(game, own)}")
+        raise PolicyFileError(f"{path} plays {distinguished(own, game)}, not {distinguished(game, own)}")
     header, weights = read(path)
 
     from chesspg.policy.policy import Policy
@@ -124,7 +124,7 @@ def header_game(header: Header, path: str | Path) -> Game:
     return game
 
 
-def told_apart(game: Game, other: Game) -> str:
+def distinguished(game: Game, other: Game) -> str:
     """The name of a game, with what it was built with or its class where another one has the same name."""
     if game.name != other.name:
         return game.name

@@ -11,7 +11,7 @@ from typing import Any
 # The package's own classes and the modules that they lie in. The name is what files hold and stays as it is for good;
 # when a class moves, only its module here changes.
 OWN = {
-    "chesspg.games.chess.Chess": "chesspg.games.chess",
+    "chesspg.games.chess.Chess": "chesspg.games.chess.game",
     "chesspg.games.tic_tac_toe.TicTacToe": "chesspg.games.tic_tac_toe",
     "chesspg.policy.networks.MLP": "chesspg.policy.networks",
     "chesspg.policy.networks.ResidualNet": "chesspg.policy.networks",

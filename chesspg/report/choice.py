@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import chess.pgn
-
 from chesspg.arena import default_player
-from chesspg.games.chess import VARIANTS, Chess
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.pgn.movetext import begins_with_moves
 from chesspg.pgn.split import GameText, headers_of, split
 from chesspg.pgn.text import NotText, TextFile
+from chesspg.pgn.variant import NAMES, game_name
 from chesspg.players import roster
 from chesspg.policy import files, names
 from chesspg.report.runs import is_run
@@ -66,8 +63,7 @@ def _expected(path: Path) -> str:
 
 def _remedy(wanted: str) -> str:
     """What a person can do who has no policy that plays a game."""
-    known = [TicTacToe.name, *(Chess(variant).name for variant in VARIANTS)]
-    if wanted in known or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
+    if wanted in (TicTacToe.name, *NAMES) or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
         return "name one with --policy"
     if modules := _modules_to_import():
         imports = " or ".join(f"--import {module}" for module in modules)
@@ -94,15 +90,3 @@ def _modules_to_import() -> list[str]:
             continue
     # They come out of files: only what can be the name of a module to import is shown.
     return [module for module in dict.fromkeys(modules) if IMPORTED.fullmatch(module)]
-
-
-def game_name(headers: Mapping[str, str]) -> str:
-    """The name of the game that a PGN's tags say: that of a variant of chess, else what stands there."""
-    said = headers.get("Variant", "").strip()
-    known = chess.pgn.Headers({"Variant": said} if said else {})
-    try:
-        board, chess960 = known.variant(), known.is_chess960()
-    except ValueError:
-        return said
-    variants = (name for name, kind in VARIANTS.items() if kind is board and (name == "chess960") == chess960)
-    return next((Chess(name).name for name in variants), said)

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
 from chesspg.pgn.movetext import OUTCOMES
 from chesspg.pgn.split import headers_of, split
 from chesspg.pgn.text import TextFile
+from chesspg.pgn.variant import game_name
 from chesspg.pgn.writing import RESULTS
 from chesspg.players import roster
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.report.choice import game_name
 from chesspg.report.runs import CAPPED, own_moves
 from chesspg.report.samples import Sample, read_sample
 
@@ -69,7 +68,7 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
     on_game: called with the number of games so far that will be shown.
     """
     own = roster.game_of([policy])
-    game = Chess(own.variant, backend="python-chess") if isinstance(own, Chess) else own  # not worth compiling rules
+    game = own.for_few_games()
     player = roster.player_from_string(policy, game)
     assert isinstance(player, PolicyPlayer)
     reading = _Reading(path, game)
@@ -127,7 +126,7 @@ class _Reading:
 
     def __init__(self, path: Path, game: Game) -> None:
         self.path, self.game = path, game
-        self.source = Source(path, EVERY, game) if isinstance(game, Chess) else TextFile(path)
+        self.source = Source(path, EVERY, game) if game.notation else TextFile(path)
         self.whole = False  # whether it was read to its end
         self.share = 1.0  # of the file that was read
 

@@ -10,24 +10,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from chesspg.games.chess import Chess
-from chesspg.games.chess.encoding import action_to_move, move_to_action
-from chesspg.games.game import Game, Legal, Observation
+from chesspg.games.capabilities import Notation
+from chesspg.games.game import Game, Games, Legal, Observation
 from chesspg.policy.policy import Policy
 
 LIKELY = 3  # moves shown of each position
-At = chess.Board | str  # a position: in chess a board without what went before, else as text with it
 BATCH = 256  # positions a call of the network
 KEYS = 4  # positions marked for each of two reasons: the policy is least sure, its value has changed most
 
 
 @dataclass(frozen=True)
-class Likely:
-    """A move that the policy thinks of."""
+class Considered:
+    """A move that the policy considers."""
 
     name: str
     probability: float
-    squares: tuple[int, int] | None  # from and to in chess, a1 = 0; None in other games
+    squares: tuple[int, int] | None  # from and to, a1 = 0, in games with a notation; None in other games
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class Sample:
     mover: int  # who makes the first move, 0 or 1
     number: int  # of the first move
     names: list[str]  # [T] the moves
-    boards: list[str]  # [T + 1] in chess 64 letters from a1 to h8, a dot for an empty square; else Game.render
-    likely: list[list[Likely]]  # [T] the policy's moves before each ply, likeliest first
+    boards: list[str]  # [T + 1] with a notation 64 letters from a1 to h8, a dot for an empty square; else Game.render
+    likely: list[list[Considered]]  # [T] the policy's moves before each ply, likeliest first
     chances: list[float]  # [T] the probability of the move played
     values: list[float]  # [T] what the policy expects for player 0; empty if its network has no value
     reason: str  # why the rules ended it; empty if they did not
@@ -47,27 +45,34 @@ class Sample:
 
 
 def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
-    """The game of these moves, as people write them, and what `policy` makes of each position.
+    """The game of these moves, as people write them, and what a policy makes of each position.
 
-    start: where the game begins, as in Game.start; empty for the initial position.
-    Raises ValueError if the moves are no game of policy.game.
+    Args:
+        start: Where the game begins, as in Game.start; empty for the initial position.
+        moves: Its moves.
+        policy: A policy of that game.
+
+    Returns:
+        The game.
+
+    Raises:
+        ValueError: The moves are not a game of policy.game.
     """
     game = policy.game
     games = game.start([start]) if start else game.start(1)
-    # Boards of their own, as reading a position with all its moves takes the longer the longer the game is.
-    at: list[At] = [game.to_board(games.position(0)) if isinstance(game, Chess) else games.position(0)]  # [T + 1]
+    at: list[_Position] = [_first(game, games)]  # [T + 1]
     names, actions, seen = [], [], []
     for ply, move in enumerate(moves):
         if games.outcomes().over[0]:
             break
         try:
-            actions.append(_parse(game, at[-1], move))
+            actions.append(at[-1].parse(move))
         except ValueError as error:
             raise ValueError(f"ply {ply + 1}: {error}") from None
-        names.append(_name(game, at[-1], actions[-1]))
+        names.append(at[-1].name(actions[-1]))
         seen.append(games.observe())
         games.play(np.array(actions[-1:]))
-        at.append(_after(at[-1], actions[-1]) if isinstance(at[-1], chess.Board) else games.position(0))
+        at.append(at[-1].after(actions[-1], games))
     if not names:
         raise ValueError("it has no moves")
 
@@ -84,10 +89,10 @@ def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
     changes = np.abs(course[2:] - course[:-2])
     return Sample(
         mover=int(together.player[0]),
-        number=at[0].fullmove_number if isinstance(at[0], chess.Board) else 1,
+        number=at[0].number,
         names=names,
-        boards=[_drawn(game, position) for position in at],
-        likely=[_likely(game, *each) for each in zip(at[:-1], seen, probs, strict=True)],
+        boards=[position.drawing() for position in at],
+        likely=[_considered(*each) for each in zip(at[:-1], seen, probs, strict=True)],
         chances=[float(p[one.legal.actions == a][0]) for p, one, a in zip(probs, seen, actions, strict=True)],
         values=values.tolist(),
         reason=game.reasons[int(ending.reason[0])] if ending.over[0] else "",
@@ -120,40 +125,74 @@ def _opinions(
     return probs, np.concatenate(entropies), np.concatenate(values) if values else np.empty(0)
 
 
-def _parse(game: Game, at: At, move: str) -> int:
-    if isinstance(at, chess.Board):
+class _Text:
+    """A position of any game, as text."""
+
+    number = 1  # of the next move
+
+    def __init__(self, game: Game, position: str) -> None:
+        self.game, self.position = game, position
+
+    def parse(self, move: str) -> int:
+        return self.game.parse_move(self.position, move)
+
+    def name(self, action: int) -> str:
+        return self.game.move_name(self.position, action)
+
+    def squares(self, action: int) -> tuple[int, int] | None:
+        return None
+
+    def drawing(self) -> str:
+        return self.game.render(self.position)
+
+    def after(self, action: int, games: Games) -> _Text:
+        """The position after an action, which has been played in `games`."""
+        return _Text(self.game, games.position(0))
+
+
+class _Board:
+    """A position of a game with a notation, as a board: reading texts of all moves takes long in a long game."""
+
+    def __init__(self, game: Game, notation: Notation, board: chess.Board) -> None:
+        self.game, self.notation, self.board = game, notation, board
+        self.number = board.fullmove_number
+
+    def parse(self, move: str) -> int:
         try:
-            return move_to_action(at.parse_san(move), at.turn)
+            return self.notation.to_action(self.board.parse_san(move), self.board.turn)
         except ValueError:
-            return game.parse_move(at.fen(), move)  # in another notation, or wrong: it says how
-    return game.parse_move(at, move)
+            return self.game.parse_move(self.board.fen(), move)  # in another notation, or wrong: it says how
+
+    def name(self, action: int) -> str:
+        return self.board.san(self.notation.to_move(action, self.board))
+
+    def squares(self, action: int) -> tuple[int, int] | None:
+        move = self.notation.to_move(action, self.board)
+        return move.from_square, move.to_square
+
+    def drawing(self) -> str:
+        pieces = self.board.piece_map()
+        return "".join(pieces[square].symbol() if square in pieces else "." for square in chess.SQUARES)
+
+    def after(self, action: int, games: Games) -> _Board:
+        board = self.board.copy(stack=False)
+        board.push(self.notation.to_move(action, board))
+        return _Board(self.game, self.notation, board)
 
 
-def _name(game: Game, at: At, action: int) -> str:
-    return at.san(action_to_move(action, at)) if isinstance(at, chess.Board) else game.move_name(at, action)
+_Position = _Text | _Board
 
 
-def _after(board: chess.Board, action: int) -> chess.Board:
-    after = board.copy(stack=False)
-    after.push(action_to_move(action, board))
-    return after
+def _first(game: Game, games: Games) -> _Position:
+    position = games.position(0)
+    return _Board(game, game.notation, game.notation.to_board(position)) if game.notation else _Text(game, position)
 
 
-def _drawn(game: Game, at: At) -> str:
-    if not isinstance(at, chess.Board):
-        return game.render(at)
-    pieces = at.piece_map()
-    return "".join(pieces[square].symbol() if square in pieces else "." for square in chess.SQUARES)
-
-
-def _likely(game: Game, at: At, seen: Observation, probs: NDArray[np.float64]) -> list[Likely]:
-    likely = []
-    for index in np.argsort(-probs, kind="stable")[:LIKELY]:
-        action = int(seen.legal.actions[index])
-        move = action_to_move(action, at) if isinstance(at, chess.Board) else None
-        squares = (move.from_square, move.to_square) if move else None
-        likely.append(Likely(_name(game, at, action), float(probs[index]), squares))
-    return likely
+def _considered(at: _Position, seen: Observation, probs: NDArray[np.float64]) -> list[Considered]:
+    """The likeliest moves of a position whose legal actions have the probabilities `probs`."""
+    best = np.argsort(-probs, kind="stable")[:LIKELY]
+    moves = [(int(seen.legal.actions[index]), float(probs[index])) for index in best]
+    return [Considered(at.name(action), chance, at.squares(action)) for action, chance in moves]
 
 
 def _largest(numbers: NDArray[np.float64]) -> list[int]:

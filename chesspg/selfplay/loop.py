@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.games.capabilities import heuristic_or_zero
 from chesspg.games.contract import BrokenContract
 from chesspg.games.game import Games, IllegalAction, Observation
 from chesspg.games.randomness import Randomness
@@ -98,7 +99,7 @@ class _Ends:
     def __init__(self, total: int) -> None:
         self.outcome, self.reason = np.zeros(total, np.int8), np.zeros(total, np.uint8)  # [games]
         self.length = np.zeros(total, np.int32)  # [games]
-        self.ahead = np.zeros(total, np.float32)  # [games] player 0's material minus player 1's, where truncated
+        self.ahead = np.zeros(total, np.float32)  # [games] the heuristic for player 0, where truncated
         self.finished: list[tuple[NDArray[np.int64], Games]] = []
         self.forfeits: dict[int, str] = {}
         self.over = 0
@@ -113,7 +114,7 @@ class _Ends:
             self.length[ended] = ply
             last = games[done]
             if not over.all():
-                self.ahead[ended] = np.where(over, 0, last.material())
+                self.ahead[ended] = np.where(over, 0, heuristic_or_zero(last))
             self.finished.append((ended, last))
             self.over += len(ended)
         return ~done

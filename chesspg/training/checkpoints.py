@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from chesspg.policy import files
@@ -67,10 +68,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class RolloutCheckpoint(Checkpoint):
-    """`last.ckpt` before the first update and after every rollout; `best.ckpt` whenever `monitor` rises.
+    """`last.ckpt` before the first update and after each epoch, such as a rollout; `best.ckpt` when `monitor` rises.
 
-    folder: where they are written.
-    monitor: a logged metric, higher is better.
+    Where the training data have a `state_dict`, and can thus go on within an epoch, both are also written after each
+    validation within one that is between two updates.
+
+    Args:
+        folder: Where they are written.
+        monitor: A logged metric; higher is better.
     """
 
     def __init__(self, folder: str | Path, monitor: str | None = None) -> None:
@@ -80,6 +85,8 @@ class RolloutCheckpoint(Checkpoint):
         self.best: float | None = None
         self._kept: dict[str, Tensor] = {}  # values logged before this epoch, which Lightning goes on to hold
         self._made: tuple[int, int] | None = None  # which folder on disk that is
+        self._within = -1  # the number of updates at the last checkpoint within an epoch
+        self._resumed_within = False  # whether the run goes on from one, and has learned from no batch since
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self.folder = trainer.strategy.broadcast(self.folder)  # a rank started later may think of another name
@@ -93,14 +100,38 @@ class RolloutCheckpoint(Checkpoint):
             self._made = _identity(self.folder)
         if trainer.global_step == 0:
             trainer.save_checkpoint(self.folder / "last.ckpt")
+        self._resumed_within = trainer.fit_loop.restarted_mid_epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._kept = dict(trainer.logged_metrics)
 
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._resumed_within:  # Lightning may then count one step less for its loggers
+            trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+            self._resumed_within = False
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or trainer.is_last_batch:
+            return
+        # Between updates; of one that is under way the gradients so far would be lost.
+        due = trainer.should_stop or not trainer.fit_loop._should_accumulate()
+        if due and hasattr(trainer.train_dataloader, "state_dict"):
+            self._require_folder(trainer)
+            self._save(trainer)
+            self._within, self._kept = trainer.global_step, dict(trainer.logged_metrics)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._require_folder(trainer)
+        self._log(trainer)
+        # An epoch that was stopped within ends all the same, and a run that goes on from there would not finish it.
+        if self._within != trainer.global_step:
+            self._save(trainer)
+
+    def _require_folder(self, trainer: pl.Trainer) -> None:
         if trainer.is_global_zero and self._made not in (None, _identity(self.folder)):
             raise FileNotFoundError(errno.ENOENT, "the run's folder was moved or deleted", str(self.folder))
-        self._log(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
         score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         better = score is not None and (self.best is None or float(score) > self.best)
         if better:

@@ -1,48 +1,53 @@
-"""A run from its configuration: LightningCLI with a run folder, and what every run has."""
+"""A run from its configuration: LightningCLI with a run folder, and with what every run has."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
-import logging
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, Self
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins import CheckpointIO
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ProgressBar, Timer
+from pytorch_lightning.callbacks import Callback, ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from chesspg.games.contract import BrokenContract
-from chesspg.games.contract import check as check_contract
-from chesspg.games.game import Game
-from chesspg.players import roster
 from chesspg.policy import files
 from chesspg.storage import atomic, parsing
 from chesspg.storage.lock import is_rank_zero, new_run
 from chesspg.storage.shipped import shipped_files
 from chesspg.training import configuration
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
-from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
-from chesspg.training.module import PolicyGradient
+from chesspg.training.messages import readable
+from chesspg.training.own_model import RunParser
 from chesspg.training.precision import check_precision, fastest_precision
+from chesspg.training.process import keep_memory, quiet
 from chesspg.training.progress import RolloutProgress
-from chesspg.training.sample_games import SampleGames
 
-DEFAULT_RECIPE = "chess_quick"  # of train and bench
 # Of a user's making; an ImportError is of a library that Lightning needs for what was asked for.
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError, ImportError)
 
 
 class RunCLI(LightningCLI):
-    """LightningCLI with a run folder, and with what every run has: checkpoints, logs, sample games, a progress bar."""
+    """LightningCLI with a run folder, and with what every run has: checkpoints, logs, a progress bar, one writer.
+
+    A command that trains has a subclass: its module, its data module, and what else differs from command to command.
+    """
+
+    COMMAND: ClassVar[str]  # of `python -m chesspg.COMMAND`
+    MODEL: ClassVar[type[pl.LightningModule]]
+    DATA: ClassVar[type[pl.LightningDataModule]]
+    GROUPS: ClassVar[Mapping[str, type]] = {}  # of options within a section, such as `model.loss`
+    EPOCHS: ClassVar[str] = "epochs"  # what an epoch of the data is called
+    STOPS_AT: ClassVar[Literal["epoch", "step"]] = "epoch"  # where a run may stop whose time is spent
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}  # of the Trainer's arguments
+    FIELDS: ClassVar[Mapping[str, Any]] = {}  # defaults of other fields, where the classes have none
+    DEFAULT_RECIPE: ClassVar[str | None] = None
+    REFUSALS: ClassVar[tuple[type[Exception], ...]] = ()  # errors within a run that are of a user's making
 
     folder: Path
     lock: ExitStack  # of a new run, which its folder is made with
@@ -50,95 +55,136 @@ class RunCLI(LightningCLI):
     checkpoint: dict[str, Any] | None  # what a resumed run goes on from
 
     @classmethod
-    def build(cls, arguments: list[str], **parser: Any) -> RunCLI:
-        """The run that a command line asks for. Raises one of MISTAKES, before anything is written, if it can't be."""
+    def build(
+        cls, arguments: list[str], model: type | None = None, fields: Mapping[str, Any] | None = None, **parser: Any
+    ) -> Self:
+        """The run that a command line asks for, known to be good before anything is written.
+
+        Args:
+            arguments: Of the command line.
+            model: The class of its module, if it is not the command's own.
+            fields: Defaults of fields, such as `model.network`, beside FIELDS.
+            **parser: Arguments of the parser.
+
+        Raises:
+            MISTAKES: It can't be run.
+        """
         quiet()
         keep_memory()
         configuration.bound_yaml()
+        model = model or cls.MODEL
+        own = None if model is cls.MODEL else f"{model.__module__}.{model.__qualname__}"
+        resumed = any(argument.partition("=")[0] == "--resume" for argument in arguments)
+        trainer = {"log_every_n_steps": 1, "enable_model_summary": False, "enable_checkpointing": True}
         try:
             return cls(
-                PolicyGradient,
-                SelfPlay,
+                model,
+                cls.DATA,
                 save_config_callback=None,
                 run=False,
                 auto_configure_optimizers=False,
                 seed_everything_default=0,
-                trainer_defaults={"log_every_n_steps": 1, "enable_model_summary": False, "enable_checkpointing": True},
-                parser_kwargs={"exit_on_error": False, **parser},
+                trainer_defaults={**trainer, **cls.DEFAULTS},
+                parser_class=RunParser,
+                parser_kwargs={
+                    "exit_on_error": False,
+                    "own_model": own,
+                    "renewed": cls.renewed if resumed else None,
+                    "kept": [name for name, value in cls.DEFAULTS.items() if value is not None],
+                    **parser,
+                },
                 args=arguments,
+                own=model,
+                fields=fields,
             )
         except argparse.ArgumentError as error:
-            raise ValueError(configuration.readable(error)) from None
+            raise ValueError(readable(error, configuration.options(cls.sections(model)))) from None
+
+    def __init__(self, *args: Any, own: type, fields: Mapping[str, Any] | None = None, **options: Any) -> None:
+        self._own = own
+        self._fields = {**self.FIELDS, **(fields or {})}
+        super().__init__(*args, **options)
+
+    @classmethod
+    def sections(cls, model: type) -> configuration.Sections:
+        """The classes whose arguments the fields of the configuration are; `model` is that of the module."""
+        return {"model": model, "data": cls.DATA, "trainer": pl.Trainer, **cls.GROUPS}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--run", type=str, default=None, help="the folder to make and write, checkpoints/… if none")
         parser.add_argument("--resume", type=str, default=None, help="the folder of a run to go on with, by its config")
-        parser.add_argument(
-            "--init",
-            type=str | None,
-            default=None,
-            help="a policy file, .ckpt, run folder or name of one that ships, to start from",
-        )
-        parser.link_arguments("init", "model.init")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=configuration.seed)
         parser.link_arguments("data.game", "model.game", apply_on="instantiate")
+        parser.set_defaults(self._fields)
 
     def before_instantiate_classes(self) -> None:
         self.folder = Path(self.config.resume or self.config.run)
         self.lock = ExitStack()
         self.checkpoint = None
-        configuration.check(self.config)
+        configuration.check(self.config, self.sections(self._own), self.game_of(self.config))
         if is_rank_zero():
             for program in configuration.programs(self.config):
                 print(f"this run starts: {program if program.isprintable() else repr(program)}", flush=True)
         if self.config.resume:
             self.checkpoint = read_checkpoint(self.folder / "last.ckpt")
-            own = self.parser.parse_path(self.folder / "config.yaml")
-            for name in ("optimizer", "lr_scheduler"):
-                if self.config.model[name] != own.model[name]:
-                    raise ValueError(
-                        f"a resumed run keeps its model.{name}, whose state the checkpoint holds; for another, start a "
-                        f"run from its policy: --config {self.folder}/config.yaml --init {self.folder}"
-                    )
+            self._check_kept(self.parser.parse_path(self.folder / "config.yaml"))
+
+    def _check_kept(self, own: Any) -> None:
+        """Raise ValueError for another optimizer than that of the resumed run, whose configuration is `own`."""
+        start = f"--config {self.folder}/config.yaml --init {self.folder}"
+        for name in ("optimizer", "lr_scheduler"):
+            if self.config.model[name] != own.model[name]:
+                raise ValueError(
+                    f"a resumed run keeps its model.{name}, whose state the checkpoint holds; for another, start a run"
+                    + (f" from its policy: {start}" if "init" in self.config else "")
+                )
 
     def instantiate_classes(self) -> None:
         try:
             super().instantiate_classes()
         except ValueError as error:
-            # Where a field may be one thing or another, jsonargparse tells what each of them had against it.
+            # Where a field may be one thing or another, jsonargparse reports what each of them had against it.
             raise (error.__cause__ if isinstance(error.__cause__, MISTAKES) else error) from None
-        _check(self.model, self.datamodule, self.trainer)
+        self.check()
+        self.prepare()
         if self.checkpoint is not None:
-            _check_resumable(self.model, self.datamodule, self.trainer, self.checkpoint, self.config.trainer)
-        elif is_rank_zero() and not type(self.datamodule.game).__module__.startswith("chesspg."):
-            _refuse_a_broken_game(self.datamodule.game)
+            self._check_resumable(self.checkpoint)
+        self.keep(self.config)
         text = self.parser.dump(_without_run(self.config))
         self.settings = parsing.parse_yaml(text)
         if is_rank_zero():  # nothing is written before all is known to be good
             with ExitStack() as held:
                 if self.checkpoint is None:
                     held.enter_context(new_run(self.folder))
-                    if self.config.init:  # a copy, so that the run can go on when that file is gone
-                        files.write(self.folder / files.INIT, *files.read(self.config.init))
+                    if init := self.config.get("init"):  # a copy, so that the run can go on when that file is gone
+                        files.write(self.folder / files.INIT, *files.read(init))
                 atomic.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
                 self.lock = held.pop_all()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         config = self.config_init.trainer
-        # By epochs, which are rollouts: Lightning's own limits may stop between the micro-batches of an update, and a
-        # run that goes on under max_steps would take a single batch of its next rollout.
         max_time, config["max_time"] = config["max_time"], None
-        config["max_epochs"] = _rollouts(config, self.datamodule.updates * self.datamodule.passes)
+        config["max_epochs"] = self.epochs(config)
+        config["max_steps"] = -1
         if config["precision"] is None:
             config["precision"] = fastest_precision(config["accelerator"])
             self.config.trainer.precision = config["precision"]  # kept with the run, which may go on elsewhere
+        self._set_loggers(config)
+        self._set_plugins(config)
+        config["default_root_dir"] = str(self.folder)
+        self._set_callbacks(config, max_time)
+        return super().instantiate_trainer(**kwargs)
+
+    def _set_loggers(self, config: Any) -> None:
         logger = config["logger"]
-        if logger is not False:  # a user's own come first, since Lightning asks the first for a folder
-            others = [EventLogger(self.folder, name="", version="")] if logger in (None, True) else _listed(logger)
-            config["logger"] = [
-                *others,
-                MetricsLogger(self.folder, self.checkpoint["global_step"] if self.checkpoint else 0),
-            ]
+        if logger is False:
+            return
+        # A user's own come first, since Lightning asks the first for a folder.
+        others = [EventLogger(self.folder, name="", version="")] if logger in (None, True) else _listed(logger)
+        updates = self.checkpoint["global_step"] if self.checkpoint else 0
+        config["logger"] = [*others, MetricsLogger(self.folder, updates)]
+
+    def _set_plugins(self, config: Any) -> None:
         plugins = _listed(config["plugins"])
         for plugin in plugins:
             if isinstance(plugin, CheckpointIO):
@@ -147,56 +193,121 @@ class RunCLI(LightningCLI):
                     "AtomicCheckpointIO, so that none is lost"
                 )
         config["plugins"] = [AtomicCheckpointIO(), *plugins]
-        config["default_root_dir"] = str(self.folder)
-        callbacks = config["callbacks"] = list(config["callbacks"] or [])
+
+    def _set_callbacks(self, config: Any, max_time: Any) -> None:
+        callbacks = config["callbacks"] = _listed(config["callbacks"])
         matches = [callback for callback in callbacks if isinstance(callback, EvaluationMatch)]
         for match in matches:
             match.folder = match.folder or self.folder / "games"
-        if max_time is not None:
-            callbacks.insert(0, Timer(max_time, interval="epoch"))  # first, so that the others know of the end
-        callbacks.append(SampleGames(self.folder / "games"))
+        if max_time is not None:  # first, so that the others know of the end
+            callbacks.insert(0, Timer(max_time, interval=self.STOPS_AT))
+        callbacks += self.more_callbacks()
         if config["enable_checkpointing"] is not False:
-            callbacks.append(RolloutCheckpoint(self.folder, matches[0].monitor if matches else None))
+            callbacks.append(RolloutCheckpoint(self.folder, self.monitor(matches)))
         if config["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RolloutProgress())
-        return super().instantiate_trainer(**kwargs)
 
+    def _check_resumable(self, checkpoint: dict[str, Any]) -> None:
+        """Raise ValueError if the checkpoint does not fit the run, or leaves it nothing to do."""
+        try:
+            self.model.load_state_dict(checkpoint["state_dict"])
+        except RuntimeError as error:
+            raise ValueError(f"the checkpoint does not fit the model: {error}") from None
+        configured = self.model.configure_optimizers()
+        optimizer = configured["optimizer"] if isinstance(configured, dict) else configured
+        groups = optimizer.param_groups[0], checkpoint["optimizer_states"][0]["param_groups"][0]
+        rates = [group.get("initial_lr", group["lr"]) for group in groups]  # which a schedule starts from
+        if (set(groups[0]) ^ set(groups[1])) - {"initial_lr"} or rates[0] != rates[1]:
+            raise ValueError(
+                f"the checkpoint is of another optimizer than {type(optimizer).__name__} at a learning rate of "
+                f"{rates[0]}"
+            )
+        self.restore(checkpoint[type(self.datamodule).__qualname__])
+        read_metrics(self.folder)  # another file of that name is said now
+        self._check_limits(checkpoint)
 
-def _refuse_a_broken_game(game: Game) -> None:
-    """Raise ValueError if a user's game breaks a rule of the contract: what it does to a training is hard to tell."""
-    try:
-        check_contract(game)
-    except BrokenContract as error:
-        raise ValueError(f"the game breaks the contract of chesspg.games.game: {error}") from None
+    def _check_limits(self, checkpoint: dict[str, Any]) -> None:
+        """Raise ValueError if the run's limits are reached."""
+        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+        config = self.config.trainer
+        reached = [
+            f"--trainer.{name} N, above {n}" for name, n in self.limits(done).items() if 0 < (config[name] or -1) <= n
+        ]
+        if reached:
+            raise ValueError(f"all {done} {self.EPOCHS} are done; to go on, add {' and '.join(reached)}")
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
+            if isinstance(callback, Timer) and callback.state_key in checkpoint["callbacks"]:
+                callback.load_state_dict(checkpoint["callbacks"][callback.state_key])
+                spent, left = int(callback.time_elapsed()), callback.time_remaining()
+                if left is not None and left <= 0:
+                    raise ValueError(
+                        f"its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above {spent} seconds"
+                    )
+
+    # --- What differs from command to command -------------------------------------------------------------------------
+
+    @classmethod
+    def renewed(cls, tree: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration of a run, which an earlier version may have written, as this version writes it."""
+        return dict(tree)
+
+    def game_of(self, config: Any) -> Any:
+        """class_path and, if any, init_args of the game that a configuration is of."""
+        return config.data.game
+
+    def epochs(self, config: Any) -> int:
+        """The number of epochs after which the run ends, -1 for any; `config` is the Trainer's.
+
+        Raises ValueError for limits that the command's data can't keep.
+        """
+        return config["max_epochs"] or -1
+
+    def limits(self, epochs: int) -> dict[str, int]:
+        """By the Trainer's argument, what it must be above for a run of this many epochs to go on."""
+        return {"max_epochs": epochs}
+
+    def more_callbacks(self) -> list[Callback]:
+        """Callbacks that every run of the command has, beside those of the configuration."""
+        return []
+
+    def monitor(self, matches: list[EvaluationMatch]) -> str | None:
+        """The metric of the best checkpoint; `matches` are those of the configuration."""
+        return matches[0].monitor if matches else None
+
+    def check(self) -> None:
+        """Raise ValueError for what only the parts together show to be wrong."""
+        check_precision(self.trainer)
+        self.model.configure_optimizers()  # a bad learning rate is said now
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
+            if isinstance(callback, EvaluationMatch):
+                callback.find_opponents(self.datamodule.game)
+                callback.refuse_others(self.trainer)
+
+    def about(self) -> list[str]:
+        """What is said of a run before it begins."""
+        policy = self.model.policy
+        size = sum(p.numel() for p in self.model.parameters())
+        network = type(policy.network).__name__
+        return [f"{policy.game.name} · {network} of {size:,} parameters · {self.trainer.precision}"]
+
+    def after_not_finite(self) -> str:
+        """What is said of a loss that is not finite, such as `… is saved in FOLDER, `; empty if there is nothing."""
+        return ""
+
+    def prepare(self) -> None:
+        """Have the data there, which may take long; the run folder is made after it."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Give the data of a checkpoint to the data module. Raises ValueError if they can't go on."""
+        self.datamodule.load_state_dict(state)
+
+    def keep(self, config: Any) -> None:
+        """Put into the configuration, before it is written, what a run that goes on will need."""
 
 
 def _listed(value: Any) -> list[Any]:
     """What Lightning takes as one thing, several or none, as a list."""
     return [] if value is None else list(value) if isinstance(value, Iterable) else [value]
-
-
-def quiet() -> None:
-    """Leave Lightning's remarks out that tell a user of a command nothing."""
-    for library in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)  # unused accelerators, tips, the seed
-    for message, category in (
-        ("LightningCLI's args parameter", UserWarning),  # ours are the command line
-        ("Experiment logs directory", UserWarning),  # ours holds config.yaml, and metrics.csv is carried over
-        (r"`isinstance\(treespec, LeafSpec\)`", FutureWarning),  # between Lightning 2.6 and torch
-    ):
-        warnings.filterwarnings("ignore", message, category)
-
-
-def keep_memory() -> None:
-    """Have glibc, where it is the allocator, keep what torch gives back.
-
-    Each update asks for the tensors that the last one freed. With pages that the system must clear anew it takes a
-    sixth longer, and self-play's forward pass half as long again.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        for parameter, value in ((-3, 32 << 20), (-1, 2**31 - 1)):  # M_MMAP_THRESHOLD at its most, M_TRIM_THRESHOLD
-            mallopt(parameter, value)
 
 
 def recipe(name: str) -> Path:
@@ -210,72 +321,10 @@ def recipe(name: str) -> Path:
     raise ValueError(f"no recipe {name!r:.80}: {what}; expected a path to a YAML file or one of {', '.join(ships)}")
 
 
-def _rollouts(config: Any, updates: int) -> int:
-    """How many a run has at most, -1 for any number, each of so many updates; max_steps is then -1.
-
-    Raises ValueError for limits that rollouts can't keep.
-    """
-    for name, whole in {"limit_train_batches": None, "overfit_batches": 0.0, "fast_dev_run": False}.items():
-        if config[name] != whole:
-            raise ValueError(f"trainer.{name} is not for rollouts, which are learned from whole; data.games sizes them")
-    steps, config["max_steps"] = config["max_steps"], -1
-    if steps > 0 and steps % updates:
-        raise ValueError(
-            f"trainer.max_steps {steps} ends inside a rollout of {updates} updates; take a multiple of them"
-        )
-    limits = [limit for limit in (config["max_epochs"], steps // updates) if limit is not None and limit > 0]
-    return min(limits, default=-1)
-
-
-def _check(model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer) -> None:
-    """Raise ValueError for what only the parts together can tell is wrong."""
-    check_precision(trainer)
-    model.configure_optimizers()  # a bad learning rate is said now
-    data.check(trainer, model)
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
-        if isinstance(callback, EvaluationMatch):
-            callback.find_opponents(data.game)
-            callback.refuse_others(trainer)
-    if data.opponents:
-        with roster.players(data.opponents.players, data.game):
-            pass  # they can all be had
-
-
-def _check_resumable(
-    model: PolicyGradient, data: SelfPlay, trainer: pl.Trainer, checkpoint: dict[str, Any], config: Any
-) -> None:
-    """Raise ValueError if the checkpoint does not fit the model, or leaves the trainer, of `config`, nothing to do."""
-    try:
-        model.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        raise ValueError(f"the checkpoint does not fit the model: {error}") from None
-    configured = model.configure_optimizers()
-    optimizer = configured["optimizer"] if isinstance(configured, dict) else configured
-    groups = optimizer.param_groups[0], checkpoint["optimizer_states"][0]["param_groups"][0]
-    rates = [group.get("initial_lr", group["lr"]) for group in groups]  # which a schedule starts from
-    if (set(groups[0]) ^ set(groups[1])) - {"initial_lr"} or rates[0] != rates[1]:
-        raise ValueError(
-            f"the checkpoint is of another optimiser than {type(optimizer).__name__} at a learning rate of {rates[0]}"
-        )
-    data.load_state_dict(checkpoint[type(data).__qualname__], Path(trainer.default_root_dir))
-    read_metrics(trainer.default_root_dir)  # another file of that name is said now
-    rollouts = checkpoint["chesspg"]["played"]["rollouts"]
-    units = {"max_epochs": rollouts, "max_steps": rollouts * data.updates * data.passes}
-    reached = [f"--trainer.{name} N, above {n}" for name, n in units.items() if 0 < (config[name] or -1) <= n]
-    if reached:
-        raise ValueError(f"all {rollouts} rollouts are done; to go on, add {' and '.join(reached)}")
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, Timer) and callback.state_key in checkpoint["callbacks"]:
-            callback.load_state_dict(checkpoint["callbacks"][callback.state_key])
-            spent, left = int(callback.time_elapsed()), callback.time_remaining()
-            if left is not None and left <= 0:
-                raise ValueError(
-                    f"its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above {spent} seconds"
-                )
-
-
 def _without_run(config: Any) -> Any:
     """The config as it is kept with the run: all but the folder's own name."""
     kept = config.clone()
-    kept.run = kept.resume = kept.init = None
+    kept.run = kept.resume = None
+    if "init" in kept:
+        kept.init = None
     return kept

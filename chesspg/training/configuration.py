@@ -6,36 +6,32 @@ import glob
 import importlib
 import re
 import sys
-from collections.abc import Iterator
-from difflib import get_close_matches
-from inspect import signature
+from collections.abc import Iterator, Mapping
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 import torch
 from jsonargparse import Namespace, get_loader, set_loader
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import Trainer, loggers
+from pytorch_lightning import loggers
 from pytorch_lightning.callbacks import Timer
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError
 
-from chesspg.learning.advantages import Advantages
-from chesspg.learning.losses import Loss
 from chesspg.policy.networks import Network
 from chesspg.storage import parsing
 from chesspg.storage.parsing import OutOfBounds
 from chesspg.training import earlier
-from chesspg.training.datamodule import SelfPlay
-from chesspg.training.module import PolicyGradient
+from chesspg.training.messages import hint
 from chesspg.training.precision import PRECISIONS
 from chesspg.training.ranges import SEEDS, require
 
 PARAMETERS = 1 << 30  # of a network
-SECTIONS: dict[str, type] = {"model": PolicyGradient, "data": SelfPlay, "trainer": Trainer}
-GROUPS: dict[str, type] = {"model.advantages": Advantages, "model.loss": Loss}  # options that go together
-LINKED = {"data.seed": "seed_everything", "model.game": "data.game", "model.init": "init"}  # set by another option
+# The classes whose arguments the fields of a configuration are, by section, such as `model`, and by group of options
+# within a section, such as `model.loss`.
+Sections = Mapping[str, type]
 KINDS = {"model.optimizer": Optimizer, "model.lr_scheduler": LRScheduler, "model.network": Network}
 # Fields whose value may name a class, as `class_path` does in them.
 CLASSES = {"class_path", "optimizer", "lr_scheduler", "network", "game", "starts", "callbacks", "logger", "plugins",
@@ -56,29 +52,30 @@ def _load(text: str) -> Any:
 _unbounded = get_loader("yaml")
 
 
-def read(path: Path, run: Path | None = None) -> None:
-    """Look at a configuration before anything that it names is imported.
+def read(path: Path, sections: Sections, run: Path | None = None) -> dict[str, Any]:
+    """A configuration, looked at before anything that it names is imported.
 
     Args:
-        path: of the file.
-        run: the folder of the run that is to be resumed, whose files are data and no modules.
+        path: Of the file.
+        sections: Of the configuration.
+        run: The folder of the run that is to be resumed, whose files are data and no modules.
 
     Raises:
-        OSError: it can't be read.
-        ValueError: it is out of bounds or damaged, or names as a class what can't be one.
+        OSError: The file can't be read.
+        ValueError: It is out of bounds or damaged, or names as a class what can't be one.
     """
     tree = parsing.read_mapping(path)
     if not tree:
-        raise ValueError(f"{path} holds no settings; expected a YAML mapping with {', '.join(SECTIONS)}")
-    for name in _names(tree):
-        if name not in _options():
-            raise ValueError(f"{path}: unknown setting {name:.80}{_hint(name)}")
+        expected = ", ".join(name for name in sections if "." not in name)
+        raise ValueError(f"{path} holds no settings; expected a YAML mapping with {expected}")
     for field, value in _leaves(tree):
         if not isinstance(value, str):
             continue
         bound(value, f"{path}: {'.'.join(field)}")
         if "." not in value:
             continue
+        if run is None and (new := earlier.renamed(value)) != value:
+            raise ValueError(f"{path}: {'.'.join(field)} is {value!r}; since version 0.2 it is {new!r}")
         modules = value.split(".")[:-1]
         is_class = field[-1] == "class_path" or (field[-1] in CLASSES and "init_args" not in field)
         if is_class and (modules[0] in sys.stdlib_module_names or "__main__" in modules):
@@ -88,6 +85,15 @@ def read(path: Path, run: Path | None = None) -> None:
                 f"{path}: {'.'.join(field)} is {value!r:.200}, whose module lies in the run's folder; a run is resumed "
                 "with classes from elsewhere only"
             )
+    return tree
+
+
+def check_names(path: Path, tree: Mapping[str, Any], sections: Sections) -> None:
+    """Raise ValueError for a field in a configuration that is none of its sections'."""
+    known = options(sections)
+    for name in _names(tree, sections):
+        if name not in known:
+            raise ValueError(f"{path}: unknown setting {name:.80}{hint(name, known)}")
 
 
 def bound(text: str, where: str) -> None:
@@ -104,18 +110,23 @@ def bound(text: str, where: str) -> None:
                 bound(leaf, where)
 
 
-def check(config: Any) -> None:
-    """Raise ValueError for a value out of its range, or a class of the wrong kind, before it is instantiated."""
+def check(config: Any, sections: Sections, game: Any) -> None:
+    """Raise ValueError for a value out of its range, or a class of the wrong kind, before it is instantiated.
+
+    Args:
+        config: The whole configuration.
+        sections: Of the configuration.
+        game: class_path and, if any, init_args of the game.
+    """
     tree = config.as_dict()
     devices = tree["trainer"]["devices"]
     if isinstance(devices, str) and re.fullmatch(r"-?[0-9]+", devices):
         tree["trainer"]["devices"] = int(devices)
-    for group, cls in GROUPS.items():
-        options = tree["model"][group.removeprefix("model.")]
-        if isinstance(options, dict):  # else a function of the user's own
-            _check_numbers(f"--{group}.", cls, options)
-    for section, cls in SECTIONS.items():  # after the groups, whose fields are named more exactly
-        _check_numbers(f"--{section}.", cls, tree[section])
+    for prefix, cls in sorted(sections.items(), key=lambda one: "." not in one[0]):  # groups first
+        section, _, group = prefix.partition(".")
+        arguments = tree[section][group] if group else tree[section]
+        if isinstance(arguments, dict):  # else a function of the user's own in place of a group
+            _check_numbers(f"--{prefix}.", cls, arguments)
     for name, kind in KINDS.items():
         spec = config.get(name)
         path = spec.get("class_path") if isinstance(spec, Namespace) else None
@@ -131,7 +142,7 @@ def check(config: Any) -> None:
         raise ValueError(f"--trainer.max_time must be DD:HH:MM:SS, above 00:00:00:00, got {longest or repr(longest)}")
     _check_choice("trainer.precision", tree["trainer"]["precision"], PRECISIONS, also=("32",))
     _check_choice("trainer.accelerator", tree["trainer"]["accelerator"], ("cpu", "gpu", "auto"), also=("cuda", "mps"))
-    _check_size(config.data.game, config.model.network)
+    _check_size(game, config.model.network)
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...], also: tuple[str, ...]) -> None:
@@ -177,97 +188,38 @@ def programs(config: Any) -> list[str]:
     return list(dict.fromkeys(text for text in texts if isinstance(text, str) and text.startswith("uci:")))
 
 
-def readable(error: Exception) -> str:
-    """One short line of what jsonargparse says in ten, most of them about types that the value could have had."""
-    whole = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", str(error)).replace("typing.Literal", "one of ")
-    if found := re.search(r"unrecognized arguments: (.*)|Group '(\w+)' does not accept option '([^']*)'", whole):
-        given, section, name = found.groups()
-        option = f"--{section}.{name}" if section else given.split()[0].partition("=")[0]
-        if not option.startswith("--"):
-            return _short(f"unexpected argument {option!r}; options begin with --")
-        return _short(f"unknown option {option}{_hint(option)}")
-    if found := re.search(r"\S+ --> ([\w.]+):", whole):
-        return f"--{found[1]} can't be set; it follows --{LINKED.get(found[1], 'another option')}"
-    if found := re.search(r"must be between .*", whole):  # of `seed`
-        return _short(f"--seed_everything {found[0]}")
-    if found := re.search(r"arguments are required: ([^\n]*?)(?:\. Got value: .*)?$", whole, re.MULTILINE):
-        keys = re.findall(r'Parser key "([^"]*)":', whole)[:1]
-        return _short(f"{f'--{keys[0]}' if keys else 'the recipe'} must set {found[1].replace(', ', ' and ')}")
-    # Where a field may be of several classes, the first is the one that was named.
-    text = "\n    - Problem with".join(whole.split("\n    - Problem with")[:2])
-    keys = re.findall(r'Parser key "([^"]*)":', text)
-    if not keys:
-        return _short(text)
-    field = f"--{'.'.join(dict.fromkeys(keys[:2]))}"
-    if found := re.search(r"Option '([^']*)' is not accepted", text):
-        path = next(iter(re.findall(r"class_path[= ]'([\w.]+)'", text)), "")
-        taken = list(signature(_class(path)).parameters) if path else []
-        return _short(f"{field}: unknown argument {found[1]}{_suggestion(found[1], taken)}")
-    values = re.findall(r"(?:Got|Given) value: (.*?)(?:\. Got value: .*)?$", whole, re.MULTILINE)
-    value = next((value for value in values if not value.startswith(("Namespace(", "NestedArg("))), "")
-    reasons = [re.sub(_AROUND, "", line).strip(" -.") for line in text.splitlines()]
-    reasons = [reason for reason in reasons if reason and not re.match(_NOISE, reason)]
-    special = [reason for reason in reasons if not reason.startswith("Expected a ")]
-    expected = dict.fromkeys(reason.removeprefix("Expected a ") for reason in reasons if reason not in special)
-    reason = special[0] if special else f"expected {' or '.join(expected)}"
-    if not special and not expected:  # a class is wanted, and no other value will do
-        value = next(iter(re.findall(r"Expected a dot import path string: (.*)", text)), value)
-        reason = "expected the path of a class, such as my_module.MyClass"
-    if reason.startswith("No module named"):
-        reason += "; modules are searched in the current folder and in PYTHONPATH"
-    got = f", got {value}" if value and f"'{value}'" not in reason else ""
-    return _short(f"{field}: {reason}{got}")
-
-
-# Of jsonargparse's lines those, and the parts of lines, that say nothing a user can act on.
-_NOISE = (
-    r"Expected a (path but|dot import|NoneType|Iterable)|Does not validate|Subtypes|Errors|Problem with|Given value"
-)
-_AROUND = r".* callable class: |Parser key \"[^\"]*\":|\.? ?(Got|Given) value:? .*$"
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 300 else f"{text[:297]}…"
-
-
-def _options() -> list[str]:
+def options(sections: Sections) -> list[str]:
     """The names of all fields of a configuration, but those of classes in it."""
-    fields = {name: list(signature(cls).parameters) for name, cls in (SECTIONS | GROUPS).items()}
-    return [
-        "seed_everything",
-        "run",
-        "resume",
-        "init",
-        *SECTIONS,
-        *(f"{s}.{name}" for s in fields for name in fields[s]),
-    ]
+    fields = [f"{prefix}.{name}" for prefix, cls in sections.items() for name in _parameters(cls)]
+    return ["seed_everything", "run", "resume", "init", *(name for name in sections if "." not in name), *fields]
 
 
-def _names(tree: dict[str, Any]) -> Iterator[str]:
-    """The fields that a recipe sets: its keys, and the keys below those of SECTIONS."""
-    for name, value in tree.items():
-        yield str(name)
-        if name in SECTIONS and isinstance(value, dict):
-            yield from (f"{name}.{field}" for field in map(str, value))
-            for group in GROUPS:
-                options = value.get(group.removeprefix(f"{name}."))
-                yield from (f"{group}.{option}" for option in (options if isinstance(options, dict) else ()))
+def _parameters(cls: type) -> list[str]:
+    """What a class is called with; for one that passes any argument on to its base, what that one is, too."""
+    names: dict[str, None] = {}
+    for kind in cls.__mro__:
+        if "__init__" in vars(kind):
+            parameters = list(signature(vars(kind)["__init__"]).parameters.values())[1:]
+            open_ended = any(one.kind is Parameter.VAR_KEYWORD for one in parameters)
+            ordinary = [
+                one.name for one in parameters if one.kind not in (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL)
+            ]
+            names |= dict.fromkeys(ordinary)
+            if not open_ended:
+                break
+    return list(names)
 
 
-def _hint(name: str) -> str:
-    """What a person who gives an unknown option or setting may mean."""
-    dashes = "--" if name.startswith("--") else ""
-    group, new = earlier.MOVED.get(name.removeprefix(dashes).removeprefix("model."), ("", ""))
-    if new and name.removeprefix(dashes).startswith("model."):
-        return f"; since version 0.2 it is {dashes}model.{group}.{new}"
-    return _suggestion(name, [f"{dashes}{known}" for known in _options()])
-
-
-def _suggestion(name: str, known: list[str]) -> str:
-    """A question for the name that was meant, if one of the known ones is close."""
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _names(tree: Mapping[str, Any], sections: Sections) -> Iterator[str]:
+    """The fields that a configuration sets: its keys, and the keys of its sections and their groups."""
+    yield from map(str, tree)
+    for prefix in sections:
+        section, _, group = prefix.partition(".")
+        value = tree.get(section)
+        if group:
+            value = value.get(group) if isinstance(value, dict) else None
+        if isinstance(value, dict):
+            yield from (f"{prefix}.{field}" for field in map(str, value))
 
 
 def _leaves(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -18,6 +18,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
 from torch import Tensor
 
+from chesspg.games.capabilities import Heuristic
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
 from chesspg.learning.advantages import returns
@@ -118,7 +119,12 @@ class SelfPlay(pl.LightningDataModule):
         self.rollout: Rollout | None = None  # the newest, for inspection
         first = range(len(self.starts) if isinstance(self.starts, list) else games)
         positions = self._positions(np.array(first)) if starts else [""]
-        over = self._start(positions).outcomes().over  # what can't be read is reported now, not after a rollout
+        started = self._start(positions)  # what can't be read is reported now, not after a rollout
+        if material_weight and not isinstance(started, Heuristic):
+            raise ValueError(
+                f"material_weight must be 0 for {game.name}, which has no heuristic, got {material_weight:g}"
+            )
+        over = started.outcomes().over
         if over.any():
             raise ValueError(f"the game is over in starts: {positions[int(over.argmax())]!r}")
 
@@ -234,8 +240,8 @@ class SelfPlay(pl.LightningDataModule):
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
             raise ValueError(
-                f"SelfPlay plays {files.told_apart(ours, theirs)}, but the policy of {type(module).__name__} is for "
-                f"{files.told_apart(theirs, ours)}; both must be given the same game"
+                f"SelfPlay plays {files.distinguished(ours, theirs)}, but the policy of {type(module).__name__} is for "
+                f"{files.distinguished(theirs, ours)}; both must be given the same game"
             )
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             require_hook(listener)

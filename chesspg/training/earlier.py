@@ -47,8 +47,12 @@ def _renamed(value: Any) -> Any:
         return {name: _renamed(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_renamed(one) for one in value]
-    if isinstance(value, str):
-        for old, new in CLASSES.items():
-            if value.startswith(old):
-                return new + value.removeprefix(old)
-    return value
+    return renamed(value) if isinstance(value, str) else value
+
+
+def renamed(path: str) -> str:
+    """The class path that this version has for one of version 0.1; any other text as it is."""
+    for old, new in CLASSES.items():
+        if path.startswith(old):
+            return new + path.removeprefix(old)
+    return path

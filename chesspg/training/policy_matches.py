@@ -14,11 +14,11 @@ from chesspg.arena.ladder import model as ladder
 from chesspg.arena.ladder import shipped
 from chesspg.arena.matches import MatchResult, play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
-from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.players.policy_player import PolicyPlayer
+from chesspg.policy import files
 from chesspg.policy.policy import Policy
 from chesspg.training.fitting import cores, named_as_in
 from chesspg.training.progress import watching
@@ -135,5 +135,6 @@ def rating_of(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating |
 
 
 def known_ratings(game: Game) -> Mapping[str, float | ladder.Rating]:
-    """Opponents with a known rating: random moves, and in chess also the players on the ladder that ships."""
-    return {"random": 0.0, **(shipped.shipped_ratings() if game.name == Chess().name else {})}
+    """Opponents with a known rating: random moves, and the players on the ladder that ships if it is of this game."""
+    rated = files.describe(game) == shipped.shipped_table().get("game")
+    return {"random": 0.0, **(shipped.shipped_ratings() if rated else {})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,22 +13,25 @@ from pytorch_lightning.callbacks import ProgressBar, Timer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from chesspg.training.budget import PlyBudget
+from chesspg.training.budget import PlyBudget, share_done
 from chesspg.training.table import fitting, head, terminal_width
 
-# Of the last rollout, each by the first of its metrics that is logged.
+# Of the last rollout or validation, each by the first of its metrics that is logged.
 SHOWN = {
     ("learner_reward", "reward"): "reward {:+.2f}",
     ("entropy",): "entropy {:.2f}",
     ("length",): "length {:.0f}",
+    ("held_out/accuracy",): "accuracy {:.0%}",
+    ("held_out/log_prob",): "log-probability {:.2f}",
 }
 BAR, WHAT = 8, 16  # columns of the bar, and of the words before it, which end with `1000/1000` at most
 
 
 class RolloutProgress(ProgressBar):
-    """One bar for the whole run: the games under way, reward, entropy and length of the last rollout, time left.
+    """One bar for the whole run: what is under way, how the learner does, what is left of the run.
 
-    The reward is the learner's against the opponents of its pool or, in games against itself alone, player 0's.
+    How the learner does: reward, entropy and length of the last rollout, or what the last validation says of held-out
+    games. The reward is the learner's against the opponents of its pool or, in games against itself alone, player 0's.
 
     Where the output is not a terminal there is no bar, but a line whenever `every` seconds have passed since the last
     line, such as a row of evaluation scores: amid the games of a rollout or of a match, or amid the updates, too.
@@ -58,22 +61,33 @@ class RolloutProgress(ProgressBar):
         self._bar.start()
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        if self._bar and not self._bar.disable:
+            self._bar.update(self._task, completed=share_done(trainer))
         self.show("learning", batch_idx, trainer.num_training_batches)
 
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._bar and not trainer.sanity_checking and not trainer.is_last_batch:
+            self._report(trainer, module)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._report(trainer, module)
+
+    def _report(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Show how the learner does and what is left, on the bar or in a line."""
         played = getattr(module, "played", None)
         if self._bar is None or played is None:
             return
-        share, left = _share_done(trainer, played["plies"])
         metrics = trainer.callback_metrics
         found = [(next((name for name in names if name in metrics), None), form) for names, form in SHOWN.items()]
         parts = [form.format(float(metrics[name])) for name, form in found if name]
-        parts += [left] if left else []
+        parts += [left] if (left := _left(trainer, played)) else []
         parts.append(f"{played['plies'] / max(played['seconds'], 1e-9):,.0f} plies/s")
+        games = played.get("games")
         if not self._bar.disable:
             room = self._console.width - (WHAT + 1) - BAR - 2
-            self._bar.update(self._task, completed=share, done=fitting([*parts, f"{played['games']:,} games"], room))
-        first = head(trainer.global_step, played["games"])
+            more = [] if games is None else [f"{games:,} games"]
+            self._bar.update(self._task, completed=share_done(trainer), done=fitting([*parts, *more], room))
+        first = head(trainer.global_step, games)
         # A little early, so that it is rather this line than one from amid the next rollout.
         self._line(f"{first} {fitting(parts, terminal_width() - len(first) - 1)}", self.every * 2 / 3)
 
@@ -130,7 +144,7 @@ def watching(trainer: pl.Trainer, what: str, games: int, within: str = "") -> Ca
         trainer: Whose bar it is.
         what: What the games are for, such as `playing`.
         games: How many they are.
-        within: As of `RolloutProgress.show`.
+        within: As in `RolloutProgress.show`.
     """
     bar = trainer.progress_bar_callback
     if not isinstance(bar, RolloutProgress):
@@ -138,18 +152,18 @@ def watching(trainer: pl.Trainer, what: str, games: int, within: str = "") -> Ca
     return lambda over, plies: bar.show(what, over, games, within)
 
 
-def _share_done(trainer: pl.Trainer, plies: int) -> tuple[float, str]:
-    """How much of the run is done, in [0, 1], and what is left in words."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+def _left(trainer: pl.Trainer, played: Mapping[str, float]) -> str:
+    """How much of the run is left, in words; empty if nothing limits it."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # untyped in Lightning
+    for callback in callbacks:
         if isinstance(callback, PlyBudget):
-            return min(1.0, plies / callback.plies), f"{max(0, callback.plies - plies):,} plies left"
-    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
-    for timer in timers:
-        remaining = timer.time_remaining()
-        if remaining is not None:
-            share = timer.time_elapsed() / (timer.time_elapsed() + max(remaining, 0.0))
-            return share, f"{str(timedelta(seconds=int(max(remaining, 0)))).removeprefix('0:')} left"
-    if trainer.max_epochs and trainer.max_epochs > 0:
-        done = trainer.current_epoch + 1
-        return done / trainer.max_epochs, f"{trainer.max_epochs - done} rollouts left"
-    return 0.0, ""
+            return f"{max(0, callback.plies - int(played['plies'])):,} plies left"
+    for callback in callbacks:
+        if isinstance(callback, Timer) and (left := callback.time_remaining()) is not None:
+            return f"{str(timedelta(seconds=int(max(left, 0)))).removeprefix('0:')} left"
+    if not trainer.max_epochs or trainer.max_epochs < 0:
+        return ""
+    done = trainer.current_epoch + 1
+    return (
+        f"{trainer.max_epochs - done} rollouts left" if "rollouts" in played else f"epoch {done}/{trainer.max_epochs}"
+    )

@@ -118,7 +118,7 @@ def _score(value: float | None, board: chess.Board) -> int:
     """Centipawns for the mover; without a value head by the material."""
     if value is not None:
         return centipawns(value)
-    return round(100 * float(_games([board]).material()[0])) * (1 if board.turn else -1)
+    return round(100 * float(_games([board]).heuristic()[0])) * (1 if board.turn else -1)
 
 
 def _draw(probability: NDArray[np.float64], order: NDArray[np.int64], top_p: float, uniform: float) -> int:

@@ -245,7 +245,7 @@ class Engine:
         if self.game is None:
             from chesspg.games.chess import Chess
 
-            self.game = Chess(backend="python-chess")
+            self.game = Chess().for_few_games()
         return self.game
 
     def _load(self, wanted: str) -> None:
@@ -258,7 +258,7 @@ class Engine:
         theirs = files.header_game(files.read_header(path), path)
         if not isinstance(theirs, Chess):
             raise ValueError(f"{path} plays {theirs.name}; expected a policy of chess")
-        game = Chess(theirs.variant, backend="python-chess")  # one game is not worth compiling rules for
+        game = theirs.for_few_games()
         policy = files.load(path, game)
 
         import torch  # not before the file is known to be good

@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 
 from chesspg.arena.elo import student
 from chesspg.policy import files
-from chesspg.training.cli import RunCLI
+from chesspg.training.train_cli import TrainCLI
 from studies.estimators.kept import kept
 from studies.estimators.plan import PLAIN, TASKS, arguments, fields, source
 
@@ -65,7 +65,7 @@ def gradients(task: str, estimator: str, policy: Path, rollouts: int) -> Floats:
     wanted = {**fields(task, estimator), **_MEASURED, "trainer.max_epochs": rollouts + 1}
     with TemporaryDirectory() as folder:
         line = [*arguments(task, wanted), "--init", str(policy), "--run", f"{folder}/run"]
-        run = RunCLI.build(line)
+        run = TrainCLI.build(line)
         run.trainer.callbacks.append(Take())  # type: ignore[attr-defined]  # untyped in Lightning
         try:
             run.trainer.fit(run.model, run.datamodule)

@@ -105,9 +105,6 @@ class Faulty:
         outcomes: Outcomes = self.inner.outcomes()
         return outcomes
 
-    def material(self) -> Any:
-        return self.inner.material()
-
     def __getitem__(self, indices: Indices) -> Any:
         return type(self)(self.inner[indices])
 
@@ -258,10 +255,34 @@ class StuckBeforeTheEnd(Faulty):
         return Outcomes(outcomes.outcome * 0, outcomes.reason * 0)
 
 
-@fault("material.* must be finite; a game without material returns zeros")
-class NoMaterial(Faulty):
-    def material(self) -> Any:
+@fault(r"heuristic\(\) must be finite, got \[nan")
+class NoNumber(Faulty):
+    def heuristic(self) -> Any:
         return np.full(len(self), np.nan, np.float32)
+
+
+@fault(r"heuristic\(\) must be from -990 to 990, less than a win, got")
+class MoreThanAWin(Faulty):
+    def heuristic(self) -> Any:
+        return np.full(len(self), -1000, np.float32)
+
+
+@fault(r"heuristic\(\) must have dtype float32, got float64")
+class HeuristicInDoubles(Faulty):
+    def heuristic(self) -> Any:
+        return np.zeros(len(self))
+
+
+@fault(r"an array that was returned must not change when the games go on; return a copy: heuristic")
+class AliasedHeuristic(Faulty):
+    def heuristic(self) -> Any:
+        self.kept = getattr(self, "kept", np.empty(len(self), np.float32))
+        self.kept[:] = [len(self.inner.moves(i)) for i in range(len(self))]
+        return self.kept
+
+    def play(self, actions: NDArray[Any]) -> None:
+        super().play(actions)
+        self.heuristic()
 
 
 @fault("an array that was returned must not change when the games go on; return a copy: player")
@@ -550,12 +571,12 @@ def test_the_check_says_what_it_has_not_met() -> None:
 
 def test_an_error_of_a_game_is_told_with_its_place_and_without_a_second_traceback() -> None:
     class Reshapes(Faulty):
-        def material(self) -> Any:
-            return super().material().reshape(len(self), -1)[:, 0]
+        def heuristic(self) -> Any:
+            return np.zeros(len(self), np.float32).reshape(len(self), -1)[:, 0]
 
     game = type("Reshapes", (Wrapper,), {"batch": Reshapes})()
     with pytest.raises(
-        BrokenContract, match=r"The check met ValueError: .* with 0 games in material, test_contract.py, line \d+$"
+        BrokenContract, match=r"The check met ValueError: .* with 0 games in heuristic, test_contract.py, line \d+$"
     ) as caught:
         check(game)
     assert caught.value.__suppress_context__

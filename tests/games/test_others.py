@@ -22,7 +22,7 @@ def value(games: Games, player: int, depth: int, ply: int) -> float:
     if outcomes.over[0]:
         return float(sign * (MATE - ply + 1) * outcomes.outcome[0])
     if not depth:
-        return float(sign * games.material()[0])
+        return float(sign * games.heuristic()[0])
     seen = games.observe()
     children = []
     for action in seen.legal.actions:

@@ -88,9 +88,6 @@ class ConnectFourGames:
         outcome = won[:, 0].astype(np.int8) - won[:, 1].astype(np.int8)
         return Outcomes(outcome, np.where(won.any(axis=1), 1, 2 * over).astype(np.uint8))
 
-    def material(self) -> NDArray[np.float32]:
-        return np.zeros(len(self), np.float32)
-
     def __getitem__(self, indices: Indices) -> ConnectFourGames:
         rows = np.arange(len(self))[indices]
         starts, history = [self.starts[i] for i in rows], [self.history[i] for i in rows]
@@ -208,7 +205,7 @@ class SlowGames:
         outcome, reason = np.array(verdicts, np.int64).reshape(-1, 2).T
         return Outcomes(outcome.astype(np.int8), reason.astype(np.uint8))
 
-    def material(self) -> NDArray[np.float32]:
+    def heuristic(self) -> NDArray[np.float32]:
         return np.array([self.rules.ahead(state) for state in self.states], np.float32)
 
     def __getitem__(self, indices: Indices) -> SlowGames:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import errno
 import io
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import chess.pgn
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from chesspg.arena.generation import append, generate, varied_openings
 from chesspg.games.chess import Chess, encoding
 from chesspg.imitation import shards
-from chesspg.imitation.shards import Damaged, Plies, Shards
+from chesspg.imitation.recorded import Recorded
+from chesspg.imitation.shards import Shards
+from chesspg.imitation.tally import Tally
 from chesspg.pgn.archive import Source, Wanted
 from chesspg.players.player import Greedy, Random
 from chesspg.storage import atomic
@@ -44,8 +46,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARD_PLIES", 500)
 
 
-def everything(made: Shards) -> Plies:
-    return Plies.concatenate([Plies.load(path) for path in made.paths])
+def everything(made: Shards) -> Recorded[NDArray[Any]]:
+    return Recorded.concatenate([Recorded.load(path) for path in made.paths])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -55,7 +57,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_shards_hold_every_ply_of_every_game(games: list[str], pgn: Path, tmp_path: Path) -> None:
     made = Shards([pgn], tmp_path / "shards")
     made.parse()
-    plies = everything(made)
+    recorded = everything(made)
+    plies = recorded.plies
     assert len(made.paths) > 2
     assert (len(plies), sum(made.sizes)) == (made.tally.plies, made.tally.plies)
     assert made.tally.used == len(games)
@@ -63,11 +66,12 @@ def test_shards_hold_every_ply_of_every_game(games: list[str], pgn: Path, tmp_pa
     for number, text in enumerate(games):
         game = chess.pgn.read_game(io.StringIO(text))
         assert game is not None
-        own = plies[plies.game == number]
+        own, result = plies[plies.game == number], recorded.result[plies.game == number]
         board = game.board()
         outcome = {"1-0": 1, "0-1": -1, "1/2-1/2": 0}[game.headers["Result"]]
         for row, move in enumerate(game.mainline_moves()):
-            assert own.result[row] == (outcome if board.turn else -outcome)
+            assert own.player[row] == (0 if board.turn else 1)
+            assert result[row] == (outcome if board.turn else -outcome)
             assert own.legal.take(own.choice)[row] == encoding.move_to_action(move, board.turn)
             assert sorted(encoding.move_to_action(legal, board.turn) for legal in board.legal_moves) == (
                 own.legal[[row]].actions.tolist()
@@ -115,7 +119,7 @@ def test_a_full_disk_leaves_the_shards_before_and_the_same_command_goes_on(
             raise OSError(errno.ENOSPC, "No space left on device")
         atomic.write_atomically(path, fill)
 
-    monkeypatch.setattr(shards, "write_atomically", full)
+    monkeypatch.setattr("chesspg.selfplay.plies.write_atomically", full)
     with pytest.raises(
         OSError, match="No space left on device; the same command goes on after the 2 shards that are good"
     ) as caught:
@@ -149,19 +153,21 @@ def test_two_at_once_do_not_parse_the_same(pgn: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [1, 9])
-def test_a_parse_that_was_stopped_anywhere_ends_with_the_same(games: list[str], tmp_path: Path, stop: int) -> None:
+def test_a_parse_that_was_stopped_anywhere_ends_with_the_same(
+    games: list[str], tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts = [tmp_path / "a.pgn", tmp_path / "b.pgn"]
     append(parts[0], [*games[:8], ILLEGAL, *games[8:12], CUT_OFF])
     append(parts[1], [ILLEGAL, *games[12:]])
     whole = Shards(parts, tmp_path / "whole")
     whole.parse()
 
-    def interrupt(done: int, tally: shards.Tally) -> None:
+    def interrupt(done: int, tally: Tally) -> None:
         if tally.used >= stop:
             raise KeyboardInterrupt
 
+    monkeypatch.setattr(shards, "EVERY", 1)
     stopped = Shards(parts, tmp_path / "shards")
-    stopped.every = 1
     with pytest.raises(KeyboardInterrupt):
         stopped.parse(interrupt)
     after = Shards(parts, tmp_path / "shards")
@@ -184,7 +190,7 @@ def test_only_so_many_games_are_taken_and_only_so_many_named(games: list[str], t
     made = Shards([path], tmp_path / "shards", games=5)
     made.parse()
     assert made.tally.used == 5
-    assert len(np.unique(everything(made).game)) == 5
+    assert len(np.unique(everything(made).plies.game)) == 5
     assert len(made.tally.lines) == 12
     assert "15 skipped (15 cut off)" in made.tally.lines[0]
     assert made.tally.lines[-1] == "  and 5 more"
@@ -229,6 +235,24 @@ def test_files_without_a_game_to_learn_from(tmp_path: Path) -> None:
         Shards([tmp_path / "nowhere.pgn"], tmp_path / "shards")
 
 
+def test_the_folder_of_the_shards_stands_for_files_that_are_gone(pgn: Path, tmp_path: Path) -> None:
+    wanted = Wanted(results=("1-0",))
+    made = Shards([pgn], tmp_path / "shards", wanted, games=3)
+    made.parse()
+    pgn.unlink()
+    again = Shards([pgn], made.folder, wanted, games=3)
+    assert (again.folder, again.complete, again.paths, again.tally) == (made.folder, True, made.paths, made.tally)
+    with pytest.raises(ValueError, match=r"holds games by games 3, got 4"):
+        Shards([pgn], made.folder, wanted, games=4)
+    with pytest.raises(ValueError, match=r"holds games by wanted .*'results': \['1-0'\].*, got .*'0-1'"):
+        Shards([pgn], made.folder, games=3)
+    with pytest.raises(ValueError, match=r"holds the games of .*games\.pgn; expected those as files"):
+        Shards([tmp_path / "other.pgn"], made.folder, wanted, games=3)
+    (made.folder / "manifest.json").write_text("{}")
+    with pytest.raises(ValueError, match="are damaged; remove that folder"):
+        Shards([pgn], made.folder, wanted, games=3)
+
+
 @pytest.mark.parametrize("damage", ["manifest", "shard", "missing"])
 def test_damaged_shards_are_told(pgn: Path, tmp_path: Path, damage: str) -> None:
     made = Shards([pgn], tmp_path / "shards")
@@ -252,60 +276,6 @@ def test_the_manifest_says_what_the_shards_are_from(pgn: Path, tmp_path: Path) -
     assert told["wanted"]["results"] == ["1-0", "0-1"]
     assert told["complete"] is True
     assert sum(told["sizes"]) == told["tally"]["plies"]
-
-
-def test_every_flipped_bit_of_a_shard_is_found(pgn: Path, tmp_path: Path) -> None:
-    made = Shards([pgn], tmp_path / "shards")
-    made.parse()
-    path = made.paths[0]
-    good, whole = path.read_bytes(), Plies.load(path)
-    told: list[str] = []
-    for at in random.Random(1).sample(range(len(good)), 100):
-        damaged = bytearray(good)
-        damaged[at] ^= 1 << at % 8
-        path.write_bytes(damaged)
-        try:
-            read = Plies.load(path)
-        except Damaged as error:
-            told.append(str(error))
-        else:
-            for name in ("planes", "scalars", "choice", "result", "game"):
-                assert np.array_equal(getattr(read, name), getattr(whole, name))
-    assert len(told) > 90
-    assert all(str(path) in line and "\n" not in line for line in told)
-
-
-@pytest.mark.parametrize(
-    ("name", "array"),
-    [
-        ("choice", np.array([300], np.int16)),
-        ("choice", np.array([-1], np.int16)),
-        ("choice", np.array([0, 0], np.int16)),
-        ("choice", np.array([0.0])),
-        ("counts", np.array([200], np.uint8)),
-        ("result", np.array([5], np.int8)),
-        ("planes", np.zeros((1, 14), np.uint64)),
-        ("planes", np.array([{}], object)),
-        ("game", None),
-    ],
-)
-def test_a_shard_of_other_columns(name: str, array: Any, pgn: Path, tmp_path: Path) -> None:
-    made = Shards([pgn], tmp_path / "shards")
-    made.parse()
-    Plies.load(made.paths[0])[[0]].save(made.paths[0])
-    assert len(Plies.load(made.paths[0])) == 1
-    with np.load(made.paths[0]) as arrays:
-        columns = dict(arrays) | {name: array}
-    np.savez(made.paths[0], **{key: value for key, value in columns.items() if value is not None})
-    with pytest.raises(Damaged, match=rf"{made.paths[0].name} is damaged"):
-        Plies.load(made.paths[0])
-
-
-@pytest.mark.parametrize("content", [b"", b"hello", b"[" * 1000, b"\x93NUMPY\x01\x00"])
-def test_what_is_no_shard(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "00000.npz").write_bytes(content)
-    with pytest.raises(Damaged, match=r"00000\.npz is damaged"):
-        Plies.load(tmp_path / "00000.npz")
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class MatchingGames:
             np.array([reason for _, reason in verdicts], dtype=np.uint8),
         )
 
-    def material(self) -> NDArray[np.float32]:
+    def heuristic(self) -> NDArray[np.float32]:
         return np.array([row[-1] - row[0] if row else 0 for row in self.numbers], dtype=np.float32)
 
     def __getitem__(self, indices: Indices) -> MatchingGames:
@@ -325,7 +325,7 @@ def every_game(
     if outcomes.over[0]:
         yield [], float(outcomes.outcome[0])
     elif ply == max_plies:
-        yield [], material_weight * float(np.sign(games.material()[0]))
+        yield [], material_weight and material_weight * float(np.sign(games.heuristic()[0]))
     else:
         seen = games.observe()
         for choice, action in enumerate(seen.legal.actions):

@@ -554,7 +554,7 @@ def test_any_text_is_read_to_its_end(parts: list[str], encoding: str) -> None:
         for game in games:
             if isinstance(game, Archived):
                 with suppress(ValueError):
-                    position_of(Chess(), game)
+                    position_of(Chess().notation, game)
     last = games[-1]
     if isinstance(last, Skipped):  # the tags before belong to it
         assert last.why == "start position"

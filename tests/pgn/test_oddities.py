@@ -30,7 +30,12 @@ def by_us(path: Path) -> list[Read | Skipped]:
     return [
         one
         if isinstance(one, Skipped)
-        else (fen(one.start), split_position(position_of(Chess(), one))[1], one.outcome, one.headers.get("Event", "?"))
+        else (
+            fen(one.start),
+            split_position(position_of(Chess().notation, one))[1],
+            one.outcome,
+            one.headers.get("Event", "?"),
+        )
         for one in Source(path, EVERY)
     ]
 
@@ -67,7 +72,7 @@ def test_many_at_once_are_replayed_as_one_by_one(tmp_path: Path) -> None:
     boards = [chess.Board(fen(one.start)) for one in archived]
     broken: list[Any] = []
     for ply in replay(Chess(), archived, lambda *what: broken.append(what)):
-        for row, action in zip(ply.rows.tolist(), ply.seen.legal.take(ply.choice).tolist(), strict=True):
+        for row, action in zip(ply.game.tolist(), ply.legal.take(ply.choice).tolist(), strict=True):
             boards[row].push(encoding.action_to_move(int(action), boards[row]))
     assert broken == []
     over = [board.is_game_over(claim_draw=False) or board.is_repetition(3) for board in boards]
@@ -98,7 +103,7 @@ SCHOLARS = ["e2e4", "e7e5", "f1c4", "b8c6", "d1h5", "g8f6", "h5f7"]
 def test_a_file_of_one_game(name: str, moves: list[str]) -> None:
     [game] = Source(GAMES / name, EVERY)
     assert isinstance(game, Archived)
-    assert split_position(position_of(Chess(), game))[1] == moves
+    assert split_position(position_of(Chess().notation, game))[1] == moves
     assert game.outcome == (None if "openings" in name else 1)
     lone = {"01": "4k3/pppppppp/8/8/8/8/PPPPPPPP/4K3 w - - 0 1", "03": "4k3/8/8/8/8/8/4P3/4K3 w - - 0 1"}
     assert game.start == lone.get(name.partition("_")[0], "startpos")

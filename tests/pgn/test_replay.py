@@ -74,7 +74,7 @@ def test_games_are_played_again_ply_by_ply(backend: str) -> None:
     broken: list[object] = []
     played: list[list[int]] = [[] for _ in archived]
     for ply in replay(Chess(backend=backend), archived, lambda *told: broken.append(told)):
-        for row, action in zip(ply.rows.tolist(), ply.seen.legal.take(ply.choice).tolist(), strict=True):
+        for row, action in zip(ply.game.tolist(), ply.legal.take(ply.choice).tolist(), strict=True):
             played[row].append(action)
     assert broken == []
     assert played == actions
@@ -87,7 +87,7 @@ def test_a_game_that_breaks_the_rules_is_named_and_the_others_go_on() -> None:
         Archived("", "startpos", ["e4", "e5", "Nf3", "Nf6", "Ng1", "Ng8"] * 2, 0),
     ]
     broken: dict[int, str] = {}
-    plies = [ply.rows.tolist() for ply in replay(Chess(), archived, broken.__setitem__)]
+    plies = [ply.game.tolist() for ply in replay(Chess(), archived, broken.__setitem__)]
     assert broken == {
         0: "Ke3 is illegal after 2 plies",
         1: "Nbd2 is illegal after 4 plies",
@@ -110,5 +110,5 @@ def test_castling_as_the_king_takes_his_rook() -> None:
         Archived("", "r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1", ["e1h1"], 0),
     ]
     broken: dict[int, str] = {}
-    assert [ply.rows.tolist() for ply in replay(Chess(), archived, broken.__setitem__)] == [[0, 1], [0]]
+    assert [ply.game.tolist() for ply in replay(Chess(), archived, broken.__setitem__)] == [[0, 1], [0]]
     assert broken == {2: "e1h1 is illegal after 0 plies"}

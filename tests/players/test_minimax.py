@@ -169,5 +169,5 @@ def test_it_beats_the_greedy_player() -> None:
 
 def test_depths_it_does_not_have() -> None:
     for depth in (0, 4):
-        with pytest.raises(ValueError, match="1, 2 or 3 would do"):
+        with pytest.raises(ValueError, match=f"depth must be 1, 2 or 3, got {depth}"):
             Minimax(Chess(), depth)

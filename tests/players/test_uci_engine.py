@@ -20,7 +20,8 @@ from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Random, Turn
 from chesspg.players.roster import player_from_string, players
-from chesspg.players.uci_engine import GAMES_FOLDER, EngineError, EnginePlayer
+from chesspg.players.uci_engine import EnginePlayer
+from chesspg.players.uci_process import GAMES_FOLDER, EngineError
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import FORFEIT, Rollout
 
@@ -248,8 +249,8 @@ def test_what_can_not_start_is_told_in_one_line(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, mode: str, why: str
 ) -> None:
     if mode in ("mute", "babble"):  # the others may start as slowly as a busy machine makes them
-        monkeypatch.setattr("chesspg.players.uci_engine.START", 2.0)
-    monkeypatch.setattr("chesspg.players.uci_engine.READY", 1.0)
+        monkeypatch.setattr("chesspg.players.uci_process.START", 2.0)
+    monkeypatch.setattr("chesspg.players.uci_process.READY", 1.0)
     with pytest.raises(EngineError) as caught, players([f"uci:{fake.target(mode)}"], Chess(), concurrency=2):
         pass
     assert why in str(caught.value)

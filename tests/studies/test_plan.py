@@ -12,7 +12,7 @@ import torch
 
 from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.learning.advantages import Sample
-from chesspg.training.cli import RunCLI
+from chesspg.training.train_cli import TrainCLI
 from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, check_estimator, fields
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.Jsonar
 
 def weights(task: str, estimator: str, folder: Path) -> torch.Tensor:
     wanted = {**fields(task, estimator), "seed_everything": 4}
-    built = RunCLI.build([*arguments(task, wanted), "--run", str(folder / f"{task}-{estimator}")])
+    built = TrainCLI.build([*arguments(task, wanted), "--run", str(folder / f"{task}-{estimator}")])
     assert built.datamodule.seed == 4
     return torch.cat([p.detach().flatten() for p in built.model.parameters()])
 
@@ -62,7 +62,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("estimator", ["mine.my_baseline", "advantages=mine.my_advantages"])
 @pytest.mark.parametrize("task", ["tic_tac_toe", "endgame"])
 def test_a_function_of_the_user_s_own_weighs_the_plies(task: str, estimator: str, own: Path, tmp_path: Path) -> None:
-    built = RunCLI.build([*arguments(task, fields(task, estimator)), "--run", str(tmp_path / "run")])
+    built = TrainCLI.build([*arguments(task, fields(task, estimator)), "--run", str(tmp_path / "run")])
     sample = Sample(torch.tensor([1.0, -1.0]), torch.zeros(2), torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]))
     assert built.model.advantages(sample).tolist() == [0.75, -1.25, -1.25]
 

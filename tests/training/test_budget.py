@@ -55,7 +55,7 @@ def test_what_is_spent_is_not_gone_on_with(
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="plies is 0"):
+    with pytest.raises(ValueError, match="plies must be at least 1, got 0"):
         PlyBudget(0)
 
 

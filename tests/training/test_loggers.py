@@ -15,7 +15,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from chesspg.policy import files
 from chesspg.report.runs import METRICS
 from chesspg.storage import atomic
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint
@@ -183,7 +182,7 @@ def test_a_kill_while_columns_are_added_loses_nothing(run: Path, monkeypatch: py
     logger = MetricsLogger(run, 12)
     logger.log_metrics({"loss": 9.0}, 15)
     after = (run / METRICS).read_bytes()
-    monkeypatch.setattr(files, "write_atomically", killed)
+    monkeypatch.setattr(atomic, "write_atomically", killed)
     with pytest.raises(KeyboardInterrupt):
         logger.log_metrics({"more": 1.0}, 19)
     assert (run / METRICS).read_bytes() == after
@@ -202,7 +201,7 @@ def test_an_interrupt_while_columns_are_added_waits(run: Path, monkeypatch: pyte
 
     logger = MetricsLogger(run, 12)
     logger.log_metrics({"loss": 8.0}, 12)
-    monkeypatch.setattr(files, "write_atomically", interrupted)
+    monkeypatch.setattr(atomic, "write_atomically", interrupted)
     with pytest.raises(KeyboardInterrupt):
         logger.log_metrics({"loss": 9.0, "more": 1.0}, 15)
     assert rows(run)[-1] == ("15", "9.0", "")

@@ -16,6 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.imitation.data import RecordedGames
+from chesspg.imitation.module import Imitation
 from chesspg.learning.advantages import Advantages
 from chesspg.learning.losses import Loss
 from chesspg.policy.networks import MLP, Network, ResidualNet
@@ -33,6 +35,8 @@ CLASSES: list[type] = [
     OpponentPool,
     UnevenArmies,
     EvaluationMatch,
+    Imitation,
+    RecordedGames,
     ResidualNet,
     Trainer,
     Chess,

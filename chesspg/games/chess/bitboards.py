@@ -109,7 +109,7 @@ class BitboardGames:
     def outcomes(self) -> Outcomes:
         return Outcomes(self._rows.outcome.copy(), self._rows.reason.copy())
 
-    def material(self) -> NDArray[np.float32]:
+    def heuristic(self) -> NDArray[np.float32]:
         return encoding.material(self._rows.planes[:, :, None], self._rows.player)
 
     def __getitem__(self, indices: Indices) -> BitboardGames:

@@ -152,7 +152,7 @@ class PythonChessGames:
         verdicts = np.array([record.verdict() for record in self._records], dtype=np.int8).reshape(-1, 2)
         return Outcomes(verdicts[:, 0].copy(), verdicts[:, 1].astype(np.uint8))
 
-    def material(self) -> NDArray[np.float32]:
+    def heuristic(self) -> NDArray[np.float32]:
         return encoding.material(self._planes(), self._player())
 
     def __getitem__(self, indices: Indices) -> PythonChessGames:

@@ -8,7 +8,7 @@ import chess
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.chess import Chess
+from chesspg.games.chess.notation import ChessNotation
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 
@@ -19,28 +19,34 @@ _ARMY = [piece for piece, count in zip(chess.PIECE_TYPES, (8, 2, 2, 2, 1), stric
 class UnevenArmies:
     """Some of the games start from what two armies have left, scattered over the board, one side far ahead.
 
-    A policy that plays itself seldom sees itself far ahead: it knows no mate, and gives stalemate. Drawn is the side
-    ahead, who is to move, u and v uniform in [0, 1], which of its fifteen pieces the side ahead keeps, each with a
-    probability u, which the other, each with u·v², and their squares; all of it again until the position is legal and
-    not over, which those of small armies are more often: four pieces against one on average, besides the kings.
+    A policy that plays itself seldom sees itself far ahead: it knows no mate, and gives stalemate. Each position is
+    sampled by rejection: choose the side that is ahead and the side to move, draw u, v ~ U[0, 1], keep each of the
+    fifteen pieces beside the king with probability u (the side ahead) or u·v² (the other side), place them at random,
+    and repeat all of it until the position is legal and not over. Small armies pass more often: four pieces against one
+    on average, besides the kings.
 
-    share: of the games; the others start from the initial position.
-    alike: so many games in a row start from one position; leave_one_out needs two at least, and fewer are to be drawn.
+    Args:
+        share: Fraction of the games that start so; the others start from the initial position.
+        alike: Number of games in a row that start from one position. leave_one_out needs at least two, and fewer
+            positions have to be sampled.
+
+    Raises:
+        ValueError: An argument is out of range.
     """
 
     def __init__(self, share: float = 0.3, alike: int = 1) -> None:
         if not 0 <= share <= 1:
-            raise ValueError(f"share is {share}; it must be from 0 to 1")
+            raise ValueError(f"share must be from 0 to 1, got {share}")
         if alike < 1:
-            raise ValueError(f"alike is {alike}; it must be 1 or more")
+            raise ValueError(f"alike must be at least 1, got {alike}")
         self.share = share
         self.alike = alike
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
         """[n] FENs of this chess, '' for the initial position. Raises ValueError if the game is none."""
-        if not isinstance(game, Chess):
-            raise ValueError(f"UnevenArmies are of chess, not {game.name}; starts: null, or a list, would do")
-        rules = type(game.to_board("startpos"))
+        if not isinstance(game.notation, ChessNotation):
+            raise ValueError(f"UnevenArmies are of chess, not of {game.name}; expected starts: null, or a list")
+        rules = type(game.notation.initial())
         start, which = np.unique(index // self.alike, return_inverse=True)
         streams = (np.random.default_rng((rng.seed % 2**64, rng.rollout, _STREAM, i)) for i in start)
         positions = [self._position(rules, stream) for stream in streams]

@@ -160,7 +160,7 @@ def _numbers(games: BitboardGames | PythonChessGames) -> list[np.ndarray[Any, An
     seen, outcomes = games.observe(), games.outcomes()
     return [
         seen.planes, seen.scalars, seen.player, seen.legal.actions, seen.legal.offsets,
-        outcomes.outcome, outcomes.reason, games.material(),
+        outcomes.outcome, outcomes.reason, games.heuristic(),
     ]  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_a_position_and_its_colour_flip_look_alike(board: chess.Board) -> None:
     np.testing.assert_array_equal(seen.scalars[0], seen.scalars[1])
     np.testing.assert_array_equal(seen.legal[[0]].actions, seen.legal[[1]].actions)
     np.testing.assert_array_equal(seen.player, [0, 1] if board.turn else [1, 0])
-    outcomes, material_ = games.outcomes(), games.material()
+    outcomes, material_ = games.outcomes(), games.heuristic()
     assert outcomes.outcome[0] == -outcomes.outcome[1]
     assert outcomes.reason[0] == outcomes.reason[1]
     assert material_[0] == -material_[1]
@@ -129,6 +129,6 @@ def test_en_passant_is_no_plane_where_the_capture_is_illegal() -> None:
 
 def test_material_counts_for_player_0() -> None:
     games = Chess(backend="python-chess").start(["4k3/8/8/8/8/8/P7/QR2K3 w - - 0 1", "4k3/8/8/8/8/8/8/2b1K3 b - - 0 1"])
-    np.testing.assert_array_equal(games.material(), [15, -3])
+    np.testing.assert_array_equal(games.heuristic(), [15, -3])
     planes, player = games.observe().planes, games.observe().player
     np.testing.assert_array_equal(material(planes, player), [15, -3])

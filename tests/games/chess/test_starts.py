@@ -67,16 +67,16 @@ def test_positions_are_of_the_rules_that_are_played(variant: str) -> None:
 
 
 def test_another_game_has_no_armies() -> None:
-    with pytest.raises(ValueError, match="UnevenArmies are of chess, not tic-tac-toe; starts: null"):
+    with pytest.raises(ValueError, match="UnevenArmies are of chess, not of tic-tac-toe; expected starts: null"):
         SelfPlay(TicTacToe(), games=4, starts=UnevenArmies())
 
 
 def test_nobody_alike_is_refused() -> None:
-    with pytest.raises(ValueError, match="alike is 0"):
+    with pytest.raises(ValueError, match="alike must be at least 1, got 0"):
         UnevenArmies(alike=0)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_beyond_all_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=f"share is {share}"):
+    with pytest.raises(ValueError, match=f"share must be from 0 to 1, got {share}"):
         UnevenArmies(share)

@@ -1,0 +1,54 @@
+"""How UCI engines play chess and its variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import chess
+import numpy as np
+from numpy.typing import NDArray
+
+from chesspg.games.chess import encoding
+from chesspg.games.chess.notation import ChessNotation
+
+
+@dataclass(frozen=True)
+class ChessEngineProtocol:
+    """Which option an engine needs for a variant, and what its moves mean."""
+
+    notation: ChessNotation
+
+    @property
+    def variant(self) -> str:
+        return self.notation.variant
+
+    @property
+    def option(self) -> tuple[str, str] | None:
+        if self.variant == "standard":
+            return None
+        return ("UCI_Chess960", "true") if self.variant == "chess960" else ("UCI_Variant", self.variant)
+
+    def index(
+        self, move: str, position: str, planes: NDArray[np.uint64], player: int, legal: NDArray[np.integer[Any]]
+    ) -> int:
+        text = move.lower()  # some engines write e7e8Q
+        pawns = int(planes[0, 0])
+        index = _index(chess.Move.from_uci(text), pawns, player, legal)
+        if index is None:  # castling may be written as the king's move or as king takes rook, in every variant
+            index = _index(self.notation.to_board(position).parse_uci(text), pawns, player, legal)
+        if index is None:
+            raise ValueError(f"{move!r} is illegal")
+        return index
+
+
+def _index(move: chess.Move, pawns: int, player: int, legal: NDArray[np.integer[Any]]) -> int | None:
+    """Where a move stands among the legal actions [L] of a player whose pawns are a word from its side; maybe None."""
+    action = encoding.move_to_action(move, player == 0)
+    source, target = divmod(action, 64)
+    # An action leaves a queen unsaid, UCI does not.
+    queens = action < encoding.PLAIN_ACTIONS and target >= 56 and bool(pawns >> source & 1)
+    index = int(np.searchsorted(legal, action))
+    if move.drop or queens != (move.promotion == chess.QUEEN) or action not in legal[index : index + 1]:
+        return None
+    return index

@@ -1,0 +1,141 @@
+"""Chess and the variants whose whole state the encoding holds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import chess
+
+from chesspg.games.chess import encoding, python_chess
+from chesspg.games.chess.engines import ChessEngineProtocol
+from chesspg.games.chess.exchanges import ChessExchanges
+from chesspg.games.chess.notation import VARIANTS, ChessNotation, parse_move
+from chesspg.games.chess.starts import UnevenArmies
+from chesspg.games.game import Game
+
+if TYPE_CHECKING:  # numba costs 0.3 s, which a GUI waiting for an engine should not pay
+    from chesspg.games.chess.bitboards import BitboardGames
+
+BACKENDS = ("auto", "python-chess", "bitboards")
+INSTALL = "install it by `pip install numba`"
+
+
+class Chess(Game):
+    """Chess by the rules as they bind: mate, stalemate, insufficient material, and threefold repetition and
+    the fifty-move rule when they occur (not when a player could claim them with the next move).
+
+    Args:
+        variant: One of standard, chess960, atomic, kingofthehill.
+        backend: bitboards (standard only, compiled by numba), python-chess, or auto for the fastest that plays the
+            variant. Both play the same games: legal actions, planes, scalars, verdicts.
+        threads: How many the bitboards may use. None leaves it to SelfPlay: one beside a network on the CPU, with an
+            accelerator the cores of the machine, shared by its ranks. No game depends on it.
+    """
+
+    encoding_version = encoding.ENCODING_VERSION
+    board = (8, 8)
+    planes = encoding.PLANES
+    scalars = encoding.SCALARS
+    num_actions = encoding.NUM_ACTIONS
+    reasons = python_chess.REASONS
+    notation: ChessNotation
+    exchanges = ChessExchanges()
+    engine_protocol: ChessEngineProtocol
+    starts = UnevenArmies
+
+    def __init__(self, variant: str = "standard", backend: str = "auto", threads: int | None = None) -> None:
+        if variant not in VARIANTS:
+            raise ValueError(f"variant {variant!r} is not one of {', '.join(VARIANTS)}")
+        if backend not in BACKENDS:
+            raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
+        if backend == "bitboards" and variant != "standard":
+            raise ValueError(f"backend 'bitboards' does not play {variant}; backend 'python-chess' does")
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads is {threads}; it must be 1 or more")
+        self.notation = ChessNotation(variant)
+        self.engine_protocol = ChessEngineProtocol(self.notation)
+        self.openings = Path(__file__).with_name("openings.pgn") if variant == "standard" else None
+        self.name = self.notation.name
+        self.variant = variant
+        self.backend = backend
+        self.threads = threads
+
+    @property
+    def init_args(self) -> dict[str, Any]:
+        return {"variant": self.variant}
+
+    def for_few_games(self) -> Chess:
+        return Chess(self.variant, backend="python-chess")
+
+    def start(self, positions: int | Sequence[str]) -> python_chess.PythonChessGames | BitboardGames:
+        """New games from the initial position, or one from each FEN, `moves` and UCI moves after it if any."""
+        fast = self._bitboards()
+        if isinstance(positions, int):
+            if fast:
+                return fast.fresh(positions, self.threads or 1)
+            return python_chess.PythonChessGames.from_boards([self.notation.initial() for _ in range(positions)])
+        boards = [self.to_board(position) for position in positions]
+        if fast:
+            return fast.from_boards(boards, self.threads or 1)
+        return python_chess.PythonChessGames.from_boards(boards)
+
+    def to_board(self, position: str) -> chess.Board:
+        """The position as a python-chess board with its moves on the stack, see `ChessNotation.to_board`."""
+        return self.notation.to_board(position)
+
+    def render(self, position: str) -> str:
+        """Unicode pieces; the squares of the last move in (parentheses), a king in check between !marks!."""
+        board = self.to_board(position)
+        last = {board.peek().from_square, board.peek().to_square} if board.move_stack else set()
+        checked = board.king(board.turn) if board.is_check() else None
+        lines = []
+        for rank in reversed(range(8)):
+            cells = []
+            for square in chess.SquareSet(chess.BB_RANKS[rank]):
+                piece = board.piece_at(square)
+                sign = piece.unicode_symbol() if piece else "·"
+                mark = "!!" if square == checked else "()" if square in last else "  "
+                cells.append(mark[0] + sign + mark[1])
+            lines.append(f"{rank + 1} {''.join(cells)}")
+        return "\n".join([*lines, "   a  b  c  d  e  f  g  h"])
+
+    def parse_move(self, position: str, text: str) -> int:
+        """SAN or UCI."""
+        board = self.to_board(position)
+        return encoding.move_to_action(parse_move(board, text), board.turn)
+
+    def move_name(self, position: str, action: int) -> str:
+        board = self.to_board(position)
+        return board.san(encoding.action_to_move(action, board))
+
+    def _bitboards(self) -> type[BitboardGames] | None:
+        """The compiled rules where they are wanted and to be had; None means python-chess."""
+        if self.backend == "python-chess" or self.variant != "standard":
+            return None
+        games, problem = _compiled_rules()
+        if games is None and self.backend == "bitboards":
+            raise ValueError(f"backend 'bitboards' needs numba, but {problem}; {INSTALL}")
+        if games is None:
+            _say_once(f"{problem}, so python-chess plays and training takes up to three times as long; {INSTALL}")
+        return games
+
+
+@cache
+def _compiled_rules() -> tuple[type[BitboardGames] | None, str]:
+    """The games on bitboards, or why there are none."""
+    try:
+        from chesspg.games.chess.bitboards import BitboardGames  # see TYPE_CHECKING above
+    except ModuleNotFoundError:
+        return None, "numba is not installed"
+    except Exception as error:  # a broken numba raises anything: ImportError, OSError, SystemError
+        return None, f"numba can't be used ({type(error).__name__}: {error})"
+    return BitboardGames, ""
+
+
+@cache
+def _say_once(text: str) -> None:
+    warnings.warn(text, stacklevel=4)

@@ -1,0 +1,167 @@
+"""Recorded games as training data: each epoch is every ply once, in an order of its own."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.trainer.states import TrainerFn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from chesspg.games.chess import Chess
+from chesspg.imitation.examples import Examples
+from chesspg.imitation.recorded import Recorded
+from chesspg.imitation.shards import Shards
+from chesspg.imitation.tally import Tally
+from chesspg.pgn.archive import Wanted
+from chesspg.pgn.movetext import OUTCOMES
+from chesspg.storage.runs import RUNS
+from chesspg.terminal.progress import progress
+from chesspg.training.packages import check_package
+from chesspg.training.ranges import require
+
+
+class RecordedGames(pl.LightningDataModule):
+    """Chess games of PGN files, whose moves and results are learned; one game in twenty is held out for validation.
+
+    Games are parsed once, in `prepare_data`, into shards that the same files and filters find again. An epoch is every
+    ply that is not held out once, in an order that depends on the seed and the number of the epoch alone. A checkpoint
+    within an epoch says where in it the run is. `Trainer(val_check_interval=500, check_val_every_n_epoch=None)`
+    validates, and lets a run be resumed from, every 500 batches.
+
+    Args:
+        files: PGN files, also compressed. They need not exist any more if `shards` is the folder of their shards.
+        min_rating: Lowest rating of both players; games that do not say are left out if it is not 0.
+        min_seconds: Least time per player for 40 moves, as the time control says, in the same way.
+        results: Results of the games to use.
+        games: Most games to use; None uses all.
+        shards: The folder below which parsed games are kept, or the folder of these files' shards itself.
+        batch: Plies per batch.
+        seed: Seed of the order and of the held-out games; if not given, that of `pl.seed_everything`, else 0.
+
+    Raises:
+        OSError: A file can't be opened.
+        ValueError: An argument is out of range, or a file is not a text file.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        min_rating: int = 0,
+        min_seconds: int = 0,
+        results: Sequence[str] = tuple(OUTCOMES),
+        games: int | None = None,
+        shards: str = str(RUNS / "shards"),
+        batch: int = 512,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        check_package()
+        counts = {"min_rating": min_rating, "min_seconds": min_seconds, "games": games, "batch": batch, "seed": seed}
+        require(RecordedGames, counts)
+        unknown = [result for result in results if result not in OUTCOMES]
+        if unknown or not results:
+            raise ValueError(f"results must be some of {', '.join(OUTCOMES)}, got {unknown[0] if unknown else 'none'}")
+        if not files:
+            raise ValueError("files must name at least one PGN file, got none")
+        self.game = Chess()
+        self.shards = Shards(files, shards, Wanted(min_rating, min_seconds, tuple(results)), games)
+        self.batch = operator.index(batch)
+        self._seed = None if seed is None else operator.index(seed)
+        self._examples: Examples | None = None
+
+    @property
+    def seed(self) -> int:
+        return int(os.environ.get("PL_GLOBAL_SEED", 0)) if self._seed is None else self._seed
+
+    @property
+    def examples(self) -> Examples:
+        """The plies of the shards, once they are all there."""
+        if self._examples is None:
+            if not self.shards.complete:
+                self.shards.parse()
+            self._examples = Examples(self.shards.paths, self.batch, self.seed)
+        return self._examples
+
+    def prepare_data(self) -> None:
+        """Parse what is not parsed yet, with a bar, and print what became of the games."""
+        if self.shards.complete:
+            if self._examples is None:
+                print(f"parsed before: {self.shards.folder}", flush=True)
+        else:
+            self._parse()
+
+    def _parse(self) -> None:
+        columns = (TextColumn("parsing"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[done]}"))
+        with progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
+            task = bar.add_task("", total=self.shards.size, done="")
+
+            def show(read: int, tally: Tally) -> None:
+                bar.update(task, completed=read, done=f"{tally.used:,} games, {tally.plies:,} plies")
+
+            self.shards.parse(show)
+        for line in self.shards.tally.lines:
+            print(line, flush=True)
+
+    def train_dataloader(self) -> TrainingLoader:
+        return TrainingLoader(self)
+
+    def val_dataloader(self) -> ValidationLoader:
+        return ValidationLoader(self.examples)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"batch": self.batch, "seed": self.seed, "plies": self.examples.plies}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the data of a checkpoint. Raises ValueError if they are not these."""
+        if self.trainer and self.trainer.state.fn not in (None, TrainerFn.FITTING):
+            return
+        for name, value in self.state_dict().items():
+            if state_dict[name] != value:
+                raise ValueError(f"a resumed run keeps its data: {name} must be {state_dict[name]:,}, got {value:,}")
+
+
+class TrainingLoader:
+    """The batches of an epoch. A plain sized iterable: nothing is fetched ahead, so it knows what was learned from."""
+
+    def __init__(self, data: RecordedGames) -> None:
+        self.data = data
+        self._epochs = 0  # iterated over so far, for want of a Trainer that counts them
+        self._first = 0  # batch with which the next epoch begins, of a run that goes on within one
+        self._done = 0  # batches of this epoch that were handed out
+
+    def __len__(self) -> int:
+        return self.data.examples.batches
+
+    def __iter__(self) -> Iterator[Recorded[Tensor]]:
+        number = self.data.trainer.current_epoch if self.data.trainer else self._epochs
+        self._epochs += 1
+        self._done, self._first = self._first, 0
+        for batch in self.data.examples.epoch(number, self._done):
+            self._done += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"batches": self._done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Begin the next epoch where that of a checkpoint was."""
+        self._first = self._done = state_dict["batches"] % len(self)
+
+
+class ValidationLoader:
+    """The batches of the held-out plies."""
+
+    def __init__(self, examples: Examples) -> None:
+        self.held_out = examples.held_out
+        self.rows = examples.validation()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Recorded[Tensor]]:
+        return (self.held_out[rows].to() for rows in self.rows)

@@ -1,0 +1,88 @@
+"""What jsonargparse says of a mistake in ten lines, in one that a person can act on."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from inspect import signature
+
+from chesspg.training import earlier
+
+LINKED = {"data.seed": "seed_everything", "model.game": "data.game", "model.init": "init"}  # set by another option
+
+
+def readable(error: Exception, options: Sequence[str]) -> str:
+    """One short line of what jsonargparse says in ten, most of them about types that the value could have had.
+
+    Args:
+        error: As jsonargparse raises it.
+        options: The names of all fields of the configuration.
+    """
+    whole = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", str(error)).replace("typing.Literal", "one of ")
+    if found := re.search(r"unrecognized arguments: (.*)|Group '(\w+)' does not accept option '([^']*)'", whole):
+        given, section, name = found.groups()
+        option = f"--{section}.{name}" if section else given.split()[0].partition("=")[0]
+        if not option.startswith("--"):
+            return _short(f"unexpected argument {option!r}; options begin with --")
+        return _short(f"unknown option {option}{hint(option, options)}")
+    if found := re.search(r"\S+ --> ([\w.]+):", whole):
+        return f"--{found[1]} can't be set; it follows --{LINKED.get(found[1], 'another option')}"
+    if found := re.search(r"must be between .*", whole):  # of `seed`
+        return _short(f"--seed_everything {found[0]}")
+    if found := re.search(r"arguments are required: ([^\n]*?)(?:\. Got value: .*)?$", whole, re.MULTILINE):
+        keys = re.findall(r'Parser key "([^"]*)":', whole)[:1]
+        return _short(f"{f'--{keys[0]}' if keys else 'the recipe'} must set {found[1].replace(', ', ' and ')}")
+    # Where a field may be of several classes, the first is the one that was named.
+    text = "\n    - Problem with".join(whole.split("\n    - Problem with")[:2])
+    keys = re.findall(r'Parser key "([^"]*)":', text)
+    if not keys:
+        return _short(text)
+    field = f"--{'.'.join(dict.fromkeys(keys[:2]))}"
+    if found := re.search(r"Option '([^']*)' is not accepted", text):
+        path = next(iter(re.findall(r"class_path[= ]'([\w.]+)'", text)), "")
+        module, _, kind = path.rpartition(".")
+        taken = list(signature(getattr(importlib.import_module(module), kind)).parameters) if module else []
+        return _short(f"{field}: unknown argument {found[1]}{_suggestion(found[1], taken)}")
+    values = re.findall(r"(?:Got|Given) value: (.*?)(?:\. Got value: .*)?$", whole, re.MULTILINE)
+    value = next((value for value in values if not value.startswith(("Namespace(", "NestedArg("))), "")
+    reasons = [re.sub(_AROUND, "", line).strip(" -.") for line in text.splitlines()]
+    reasons = [reason for reason in reasons if reason and not re.match(_NOISE, reason)]
+    special = [reason for reason in reasons if not reason.startswith("Expected a ")]
+    expected = dict.fromkeys(reason.removeprefix("Expected a ") for reason in reasons if reason not in special)
+    reason = special[0] if special else f"expected {' or '.join(expected)}"
+    if not special and not expected:  # a class is wanted, and no other value will do
+        value = next(iter(re.findall(r"Expected a dot import path string: (.*)", text)), value)
+        reason = "expected the path of a class, such as my_module.MyClass"
+    if reason.startswith("No module named"):
+        reason += "; modules are searched in the current folder and in PYTHONPATH"
+    got = f", got {value}" if value and f"'{value}'" not in reason else ""
+    return _short(f"{field}: {reason}{got}")
+
+
+# Of jsonargparse's lines those, and the parts of lines, that say nothing a user can act on.
+_NOISE = (
+    r"Expected a (path but|dot import|NoneType|Iterable)|Does not validate|Subtypes|Errors|Problem with|Given value"
+)
+_AROUND = r".* callable class: |Parser key \"[^\"]*\":|\.? ?(Got|Given) value:? .*$"
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 300 else f"{text[:297]}…"
+
+
+def hint(name: str, known: Sequence[str]) -> str:
+    """What a person who gives an unknown option or setting may mean; `known` are those that there are."""
+    dashes = "--" if name.startswith("--") else ""
+    group, new = earlier.MOVED.get(name.removeprefix(dashes).removeprefix("model."), ("", ""))
+    if new and name.removeprefix(dashes).startswith("model."):
+        return f"; since version 0.2 it is {dashes}model.{group}.{new}"
+    return _suggestion(name, [f"{dashes}{one}" for one in known])
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    """A question for the name that was meant, if one of the known ones is close."""
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

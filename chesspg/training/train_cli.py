@@ -1,0 +1,99 @@
+"""Runs of `train`: PolicyGradient learns from the games of SelfPlay, an epoch being one rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.cli import LightningArgumentParser
+
+from chesspg.games.contract import BrokenContract
+from chesspg.games.contract import check as check_contract
+from chesspg.games.game import Game
+from chesspg.learning.advantages import Advantages, WrongShape
+from chesspg.learning.losses import Loss
+from chesspg.players import roster
+from chesspg.storage.lock import is_rank_zero
+from chesspg.training import earlier
+from chesspg.training.cli import RunCLI
+from chesspg.training.datamodule import SelfPlay
+from chesspg.training.module import PolicyGradient
+from chesspg.training.sample_games import SampleGames
+
+
+class TrainCLI(RunCLI):
+    """A run of self-play."""
+
+    COMMAND = "train"
+    MODEL = PolicyGradient
+    DATA = SelfPlay
+    GROUPS: ClassVar[Mapping[str, type]] = {"model.advantages": Advantages, "model.loss": Loss}
+    EPOCHS = "rollouts"
+    DEFAULT_RECIPE = "chess_quick"
+    REFUSALS = (BrokenContract, WrongShape)
+
+    model: PolicyGradient
+    datamodule: SelfPlay
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        super().add_arguments_to_parser(parser)
+        parser.add_argument(
+            "--init",
+            type=str | None,
+            default=None,
+            help="a policy file, .ckpt, run folder or name of one that ships, to start from",
+        )
+        parser.link_arguments("init", "model.init")
+
+    @classmethod
+    def renewed(cls, tree: Mapping[str, Any]) -> dict[str, Any]:
+        return earlier.configuration(tree)
+
+    def epochs(self, config: Any) -> int:
+        # By epochs, which are rollouts: Lightning's own limits may stop between the micro-batches of an update, and a
+        # run that goes on under max_steps would take a single batch of its next rollout.
+        updates = self.datamodule.updates * self.datamodule.passes
+        for name, whole in {"limit_train_batches": None, "overfit_batches": 0.0, "fast_dev_run": False}.items():
+            if config[name] != whole:
+                raise ValueError(
+                    f"trainer.{name} is not for rollouts, which are learned from whole; data.games sizes them"
+                )
+        steps = config["max_steps"]
+        if steps > 0 and steps % updates:
+            raise ValueError(
+                f"trainer.max_steps {steps} ends inside a rollout of {updates} updates; take a multiple of them"
+            )
+        limits = [limit for limit in (config["max_epochs"], steps // updates) if limit is not None and limit > 0]
+        return min(limits, default=-1)
+
+    def limits(self, epochs: int) -> dict[str, int]:
+        return {"max_epochs": epochs, "max_steps": epochs * self.datamodule.updates * self.datamodule.passes}
+
+    def more_callbacks(self) -> list[Callback]:
+        return [SampleGames(self.folder / "games")]
+
+    def check(self) -> None:
+        super().check()
+        self.datamodule.check(self.trainer, self.model)
+        if self.datamodule.opponents:
+            with roster.players(self.datamodule.opponents.players, self.datamodule.game):
+                pass  # they can all be had
+        own = not type(self.datamodule.game).__module__.startswith("chesspg.")
+        if self.checkpoint is None and own and is_rank_zero():
+            _refuse_a_broken_game(self.datamodule.game)
+
+    def after_not_finite(self) -> str:
+        return f"its rollout is saved in {self.folder}, "
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.datamodule.load_state_dict(state, Path(self.trainer.default_root_dir))
+
+
+def _refuse_a_broken_game(game: Game) -> None:
+    """Raise ValueError if a user's game breaks a rule of the contract, whose effect on a training is hard to see."""
+    try:
+        check_contract(game)
+    except BrokenContract as error:
+        raise ValueError(f"the game breaks the contract of chesspg.games.game: {error}") from None
