@@ -1,4 +1,4 @@
-"""What a file of `torch.save` holds, read as data: nothing that it names is imported, and nothing is called.
+"""A file of `torch.save`, read as data: nothing that it names is imported, and nothing is called.
 
 A pickle is a program for a small stack machine, whose instructions may import and call anything. The machine here knows
 only those that put data together: what an import or a call would have made is an `Opaque`, except for tensors and

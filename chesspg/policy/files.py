@@ -7,10 +7,8 @@ read without torch, in a millisecond.
 from __future__ import annotations
 
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +17,9 @@ from safetensors import SafetensorError
 
 from chesspg.games.game import Game
 from chesspg.policy import checkpoint, container
+from chesspg.policy.building import build_network, build_part, unknown
 from chesspg.policy.container import PolicyFileError as PolicyFileError
-from chesspg.policy.names import Unknown, build, find, is_spec, own_name
+from chesspg.policy.names import Unknown, find, is_spec, own_name
 from chesspg.policy.names import describe as describe
 from chesspg.storage.atomic import write_atomically
 from chesspg.storage.shipped import shipped_names, shipped_policies
@@ -28,7 +27,6 @@ from chesspg.storage.shipped import shipped_names, shipped_policies
 if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
     from torch import Tensor
 
-    from chesspg.policy.networks import Network
     from chesspg.policy.policy import Policy
 
 INIT = "init.safetensors"  # in a run folder: the policy that the run started from
@@ -107,7 +105,7 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
 
     from chesspg.policy.policy import Policy
 
-    return Policy(game or own, _network(header, weights, game or own, path), header.temperature).eval()
+    return Policy(game or own, build_network(header.network, weights, game or own, path), header.temperature).eval()
 
 
 def header_game(header: Header, path: str | Path) -> Game:
@@ -115,7 +113,7 @@ def header_game(header: Header, path: str | Path) -> Game:
 
     Raises PolicyFileError if the game is not known here, or if this version encodes it otherwise.
     """
-    game: Game = _build(header.game, path, Game)
+    game: Game = build_part(header.game, path, Game)
     if game.encoding_version != header.encoding_version:
         raise PolicyFileError(
             f"{path} has encoding version {header.encoding_version} of {game.name}; "
@@ -144,7 +142,7 @@ def check_network(header: Header, path: str | Path) -> None:
         elif not own_name(name):  # nobody can have defined one without that module
             raise Unknown(f"the network {name:.120}")
     except Unknown as error:
-        raise _foreign(path, error) from None
+        raise unknown(path, error) from None
 
 
 def save(path: str | Path, policy: Policy, facts: Mapping[str, Any] | None = None) -> None:
@@ -233,77 +231,3 @@ def _header(fields: Any, path: Path) -> Header:
     if type(header.temperature) not in (int, float) or not 0 < header.temperature <= sys.float_info.max:
         raise PolicyFileError(f"{path} has a temperature of {header.temperature!r:.40}; it must be finite and above 0")
     return header
-
-
-def _build(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
-    try:
-        return build(spec, base, *args)
-    except Unknown as error:
-        raise _foreign(path, error) from None
-    except ValueError as error:
-        raise PolicyFileError(f"{path} has a header this version can't use: {error}") from None
-
-
-def _foreign(path: str | Path, error: Unknown) -> PolicyFileError:
-    return PolicyFileError(
-        f"{path} needs {error}, which is not a class of chesspg, and a file imports no code; add --import with the "
-        "module that defines it (in Python, import it first)"
-    )
-
-
-def _network(header: Header, weights: Mapping[str, Tensor], game: Game, path: Path) -> Network:
-    """The network of the header with these weights. A header's sizes take no memory unless the weights have them."""
-    import torch
-
-    from chesspg.policy.networks import Network
-
-    with _limited(1000 + 20 * len(weights)):
-        try:
-            with torch.device("meta"):  # shapes without numbers
-                sketch: Network = _build(header.network, path, Network, game)
-        except PolicyFileError:
-            if header.network["class_path"].startswith("chesspg."):
-                raise  # anybody else's constructor may ask for a tensor's numbers
-            sketch = _build(header.network, path, Network, game)
-        wanted = sketch.state_dict()
-        for what, names in ("lacks", wanted.keys() - weights.keys()), ("has in excess", weights.keys() - wanted.keys()):
-            if names:
-                raise PolicyFileError(f"{path} does not fit its network: it {what} {', '.join(sorted(names)):.200}")
-        for name, tensor in weights.items():
-            shape = wanted[name].shape
-            if tensor.shape != shape:
-                reason = f"size mismatch for {name}: {list(tensor.shape)}, and the network has {list(shape)}"
-                raise PolicyFileError(f"{path} does not fit its network: {reason}")
-            if tensor.dtype != wanted[name].dtype:
-                reason = f"{name} is {tensor.dtype}, and the network has {wanted[name].dtype}"
-                raise PolicyFileError(f"{path} does not fit its network: {reason}")
-            if not torch.isfinite(tensor).all():
-                raise PolicyFileError(f"{path} has weights that are not finite numbers, in {name}")
-        network: Network = _build(header.network, path, Network, game)
-    network.load_state_dict(weights)
-    return network
-
-
-@contextmanager
-def _limited(most: int) -> Iterator[None]:
-    """Raise ValueError as soon as networks have more than `most` modules, parameters and buffers in all."""
-    from torch.nn.modules import module
-
-    here, count = threading.get_ident(), 0
-
-    def check(*_: object) -> None:
-        nonlocal count
-        count += threading.get_ident() == here
-        if count > most:
-            raise ValueError("it has more parts than the file has weights for")
-
-    hooks = [
-        module.register_module_module_registration_hook(check),
-        module.register_module_parameter_registration_hook(check),
-        module.register_module_buffer_registration_hook(check),
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
