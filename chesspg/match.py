@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_match(given.json, settings, result)  # also if there was nothing left to play
         if given.pgn:
             save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
-    report(Console(highlight=False), result, given.a, given.b, given.sprt, game)
+    print_result(Console(highlight=False), result, given.a, given.b, given.sprt, game)
     if interrupted:
         goes_on = f"the same command with --resume {kept} goes on" if kept else "with --json it could be resumed"
         say(f"interrupted after {result.games} of {games} games; {goes_on}")
@@ -125,7 +125,7 @@ def _centipawns(values: Values) -> list[int | None]:
     return [value if value is None else centipawns(value) for value in values]
 
 
-def report(
+def print_result(
     console: Console,
     result: MatchResult,
     a: str,
@@ -140,7 +140,7 @@ def report(
         "won, drawn, lost": _slashed(result.record),
         "score": f"{result.score:.1%}   95% interval {score.low:.1%} to {score.high:.1%}",
         "Elo difference": f"{result.elo:+.0f}   95% interval {difference.low:+.0f} to {difference.high:+.0f}",
-        "normalized Elo": f"{result.normalised_elo:+.0f}",
+        "normalized Elo": f"{result.normalized_elo:+.0f}",
         "stronger": f"with a likelihood of {result.los:.1%}",
         "pairs": f"{_slashed(elo.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
         "as White": _slashed(result.as_white),

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import importlib
-import os
 import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.text import Text
 
 from chesspg.arena import default_player
+from chesspg.arena.saved_games import SavedGames
 from chesspg.arena.session import NAMES, Likely, Session
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
-from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.storage import runs
 from chesspg.storage.shipped import shipped_names
 from chesspg.terminal import board, numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
+from chesspg.terminal.screen import Screen
 
 DESCRIPTION = f"""\
 Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; help lists the other commands.
@@ -41,93 +38,31 @@ If none is named, it is the newest run under ./{runs.RUNS}, or else the stronges
 """
 PERSON = "you"
 MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or as another game writes them"
-WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides are solid and differ in color
-BACKGROUND = {
-    board.LAST: ("#cdd26a", "#aaa23a"),
-    board.CHECK: ("#e05050", "#e05050"),
-    board.PLAIN: ("#b59a6c", "#7d5f3f"),
-}
-
-
-class Command(NamedTuple):
-    """What the person may type instead of a move."""
-
-    form: str  # with a word in capitals if something may follow
-    about: str
-    do: Callable[[str], None]  # with what follows
-
-
-class Saved(NamedTuple):
-    """A file that this session wrote."""
-
-    games: dict[int, str]  # PGN by number of the game
-    content: bytes
+EVENT = "chesspg play"
 
 
 class Table:
-    """The person at the terminal, the session, and the player, who may still be on the way."""
+    """The person at the screen, the session, and the player, who may still be on the way.
 
-    def __init__(self, session: Session, opponent: Future[Player], name: str, console: Console) -> None:
-        self.session, self.opponent, self.name, self.console = session, opponent, name, console
+    Args:
+        session: The game.
+        opponent: The player, as soon as it is there.
+        name: The player's.
+        screen: Where the person types and reads.
+    """
+
+    def __init__(self, session: Session, opponent: Future[Player], name: str, screen: Screen) -> None:
+        self.session, self.opponent, self.name, self.screen = session, opponent, name, screen
         self.flipped = False  # whether the person's side is above
-        self.saved: dict[Path, Saved] = {}
-        commands = (
-            Command("help", "show this list", self.help),
-            Command("board", "show the board again", self.show),
-            Command("flip", "turn the board around", self.flip),
-            Command("moves", "all legal moves", self.moves),
-            Command("hint", "the moves that the policy finds likeliest", self.hint),
-            Command("eval", "the result that the policy expects", self.eval),
-            Command("fen", "the position as a FEN", self.fen),
-            Command("undo", "take back your last move and the reply", self.undo),
-            Command("go", "have the policy make this move for you", self.go),
-            Command("switch", "change sides: the policy plays yours from now on", self.switch),
-            Command("draw", "how a game is drawn", self.draws),
-            Command("resign", "give up", self.resign),
-            Command("new [FEN]", "a new game, from the same start or from a FEN", self.new),
-            Command("save FILE", "write the game as PGN", self.save),
-            Command("quit", "leave", lambda _: None),
-        )
-        self.commands = {command.form.split()[0]: command for command in commands}
-
-    def run(self) -> None:
-        """Play until the person leaves."""
-        self.begin()
-        while (line := self.ask()) is not None:
-            if self.opponent.done():
-                self.player()  # a policy that could not be read is reported now, not a move later
-            if line.lower() in ("quit", "exit"):
-                return
-            if line:
-                self.obey(line)
-
-    def obey(self, line: str) -> None:
-        word, argument = (*line.split(maxsplit=1), "")[:2]
-        command = self.commands.get(word.lower())
-        try:
-            if command and line not in self.session.legal_moves():  # a game may have a move of that name
-                if argument and " " not in command.form:
-                    raise ValueError(f"{word} takes nothing after it, got {argument!r}")
-                command.do(argument)
-            elif self.session.result:
-                raise ValueError(f"the game is over, got {line[:40]!r}; expected new, undo, save FILE or quit")
-            else:
-                self.move(line)
-        except ValueError as error:
-            self.say(str(error))
-
-    def move(self, text: str) -> None:
-        try:
-            self.session.move(text)
-        except ValueError as error:
-            if re.search(r"\d|\A[oO]-[oO]", text):
-                raise
-            raise ValueError(f"{error}; commands are {', '.join(self.commands)}") from None  # it may be meant for one
-        self.advance()
 
     def begin(self) -> None:
         seat = self.session.seat
-        self.say(f"You have {NAMES[seat]} against {self.name}. Type a move, or help.")
+        self.screen.say(f"You have {NAMES[seat]} against {self.name}. Type a move, or help.")
+        self.advance()
+
+    def move(self, text: str) -> None:
+        """Play the person's move, and have the player reply."""
+        self.session.move(text)
         self.advance()
 
     def advance(self) -> None:
@@ -141,157 +76,161 @@ class Table:
         player, number = self.player(), self.session.number
         reply = self.session.reply(player)
         if reply:
-            self.say(f"{who} {number} {_likely(reply)}")
+            self.screen.say(f"{who} {number} {_likely(reply)}")
 
     def say_end(self) -> None:
         if self.session.result:
-            self.say(f"{self.session.verdict}. {self.session.result}")
+            self.screen.say(f"{self.session.verdict}. {self.session.result}")
+
+    def show(self) -> None:
+        from_black = (self.session.seat == 1) != self.flipped
+        self.screen.say(board.draw(self.session.game, self.session.position, from_black, self.screen.console))
 
     def player(self) -> Player:
         """Waits for the player. A policy that can't be read ends the command."""
         with one_line_errors():
             return self.opponent.result()
 
-    # ---- Commands
 
-    def help(self, _: str = "") -> None:
-        self.say(f"{'a move':<10} {MOVES}")
-        for command in self.commands.values():
-            self.say(f"{command.form:<10} {command.about}")
+class Command(NamedTuple):
+    """What the person may type instead of a move."""
 
-    def show(self, _: str = "") -> None:
-        from_black = (self.session.seat == 1) != self.flipped
-        self.console.print(draw(self.session.game, self.session.position, from_black, self.console))
+    form: str  # with a word in capitals if something may follow
+    about: str
+    do: Callable[[str], None]  # with what follows
 
-    def flip(self, _: str = "") -> None:
-        self.flipped = not self.flipped
-        self.show()
 
-    def moves(self, _: str = "") -> None:
-        self.say(" ".join(self.session.legal_moves()) or "no legal moves: the game is over")
+class Commands:
+    """What the person may type, and what then happens at the table."""
 
-    def hint(self, _: str = "") -> None:
-        self.going_on("no hint")
-        for likely in self.session.hint(self.player()):
-            self.say(_likely(likely))
-
-    def eval(self, _: str = "") -> None:
-        self.going_on("no evaluation")
-        value = self.session.value(self.player())
-        side = f"{NAMES[0]} ({PERSON if self.session.seat == 0 else self.name})"
-        self.say(
-            f"{round(value, 2) + 0:+.2f} for {side}: an expected score of {(1 + value) / 2:.0%}; "
-            "+1 is a win, 0 a draw, -1 a loss"
+    def __init__(self, table: Table) -> None:
+        self.table, self.say, self.saved = table, table.screen.say, SavedGames()
+        commands = (
+            Command("help", "show this list", self.help),
+            Command("board", "show the board again", lambda _: table.show()),
+            Command("flip", "turn the board around", self.flip),
+            Command("moves", "all legal moves", self.moves),
+            Command("hint", "the moves that the policy finds likeliest", self.hint),
+            Command("eval", "the result that the policy expects", self.eval),
+            Command("fen", "the position as a FEN", lambda _: self.say(self.session.fen)),
+            Command("undo", "take back your last move and the reply", self.undo),
+            Command("go", "have the policy make this move for you", self.go),
+            Command("switch", "change sides: the policy plays yours from now on", self.switch),
+            Command("draw", "how a game is drawn", self.draws),
+            Command("resign", "give up", self.resign),
+            Command("new [FEN]", "a new game, from the same start or from a FEN", self.new),
+            Command("save FILE", "write the game as PGN", self.save),
+            Command("quit", "leave", lambda _: None),
         )
+        self.commands = {command.form.split()[0]: command for command in commands}
 
-    def fen(self, _: str = "") -> None:
-        self.say(self.session.fen)
+    @property
+    def session(self) -> Session:
+        return self.table.session
 
-    def undo(self, _: str = "") -> None:
-        self.session.undo()
-        self.show()
+    def run(self) -> None:
+        """Play until the person leaves."""
+        self.table.begin()
+        while (line := self.table.screen.ask("> " if self.session.result else f"{self.session.number} ")) is not None:
+            if self.table.opponent.done():
+                self.table.player()  # a policy that could not be read is reported now, not a move later
+            if line.lower() in ("quit", "exit"):
+                return
+            if line:
+                try:
+                    self.obey(line)
+                except ValueError as error:
+                    self.say(str(error))
 
-    def go(self, _: str = "") -> None:
-        self.going_on("no move")
-        self.reply("For you it plays")
-        self.advance()
+    def obey(self, line: str) -> None:
+        """Carry out a command or play a move. Raises ValueError for what is neither."""
+        word, argument = (*line.split(maxsplit=1), "")[:2]
+        command = self.commands.get(word.lower())
+        if command and line not in self.session.legal_moves():  # a game may have a move of that name
+            if argument and " " not in command.form:
+                raise ValueError(f"{word} takes nothing after it, got {argument!r}")
+            command.do(argument)
+        elif self.session.result:
+            raise ValueError(f"the game is over, got {line[:40]!r}; expected new, undo, save FILE or quit")
+        else:
+            self.move(line)
 
-    def switch(self, _: str = "") -> None:
-        self.going_on("no change of sides")
-        self.session.switch()
-        self.begin()
-
-    def draws(self, _: str = "") -> None:
-        game = self.session.game
-        ends = ", ".join(reason for reason in game.reasons[1:] if reason != "variant rule")
-        self.say(
-            "There is nothing to claim, since the game ends by itself as soon as a rule ends it. "
-            f"In {game.name} these are {ends}. {self.name} accepts no offers."
-        )
-
-    def resign(self, _: str = "") -> None:
-        self.going_on("no resignation")
-        self.session.resigned = True
-        self.say_end()
-
-    def new(self, start: str = "") -> None:
-        self.session = self.session.new(start)
-        self.begin()
-
-    def save(self, name: str = "") -> None:
-        """Write the game to a file; with the other games that went there in this session, as they are, if any did."""
-        if not name:
-            raise ValueError("the name of a file is missing; expected one, as in save game.pgn")
-        path = Path(os.path.expanduser(name)).absolute()
-        earlier = self.saved.get(path)
-        games = {**(earlier.games if earlier else {}), self.session.number_of_game: self.pgn()}
+    def move(self, text: str) -> None:
         try:
-            ours = earlier is not None and path.exists() and path.read_bytes() == earlier.content
-            save_pgn(path, games.values(), replace=ours)
-            self.saved[path] = Saved(games, path.read_bytes())
-        except FileExistsError:
-            changed = " (it was changed since it was saved here)" if earlier else ""
-            raise ValueError(f"{name} exists and is not overwritten{changed}; choose another name") from None
-        except OSError as error:
-            raise ValueError(f"{name} can't be written: {error.strerror}") from None
-        held = f", which holds {len(games)} games now" if len(games) > 1 else ""
-        self.say(f"saved to {name}{held}; {', '.join(f'{side}: {who}' for side, who in self.authors().items())}")
-
-    def authors(self) -> dict[str, str]:
-        """Who had which side."""
-        return {NAMES[seat]: self.session.authors(seat, PERSON, self.name) for seat in (0, 1)}
-
-    def pgn(self) -> str:
-        session = self.session
-        date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
-        headers = {"Event": "chesspg play", "Date": date, **self.authors()}
-        if session.result:
-            headers |= {"Result": session.result, "Termination": session.reason}
-        return to_pgn(session.game, session.position, headers)
-
-    # ---- Input and output
+            self.table.move(text)
+        except ValueError as error:
+            if re.search(r"\d|\A[oO]-[oO]", text):
+                raise
+            raise ValueError(f"{error}; commands are {', '.join(self.commands)}") from None  # it may be meant for one
 
     def going_on(self, what: str) -> None:
         """Raise ValueError if the game is over."""
         if self.session.result:
             raise ValueError(f"{what}: the game is over")
 
-    def ask(self) -> str | None:
-        """A line of the person's, None when there are no more.
+    def help(self, _: str) -> None:
+        self.say(f"{'a move':<10} {MOVES}")
+        for command in self.commands.values():
+            self.say(f"{command.form:<10} {command.about}")
 
-        A terminal shows what is typed after the prompt; what comes out of a pipe or a file is shown in the same way.
-        """
-        prompt = "> " if self.session.result else f"{self.session.number} "
-        typed = sys.stdin.isatty()
-        try:
-            line = input(prompt if typed else "").strip()
-        except EOFError:
-            if typed:
-                self.say("")
-            return None
-        if not typed:
-            self.say(f"{prompt}{line}".rstrip())
-        return line
+    def flip(self, _: str) -> None:
+        self.table.flipped = not self.table.flipped
+        self.table.show()
 
-    def say(self, text: str) -> None:
-        self.console.print(Text(text))
+    def moves(self, _: str) -> None:
+        self.say(" ".join(self.session.legal_moves()) or "no legal moves: the game is over")
 
+    def hint(self, _: str) -> None:
+        self.going_on("no hint")
+        for likely in self.session.hint(self.table.player()):
+            self.say(_likely(likely))
 
-def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
-    """The board in colors on a terminal, else as plain text."""
-    squares = board.read_board(game, position, from_black=from_black) if console.color_system else None
-    if squares is None:
-        return Text(board.plain(game, position, from_black=from_black))
-    text = Text()
-    for label, cells in squares.rows:
-        text.append(f"{label} ", "dim")
-        for piece, mark, dark in cells:
-            white = piece in WHITE_PIECES
-            sign = SOLID[WHITE_PIECES.index(piece)] if white else piece.replace("·", " ")
-            # The marks stay, for terminals and eyes that distinguish few colors.
-            text.append(mark[0] + sign + mark[1], f"{'#ffffff' if white else '#000000'} on {BACKGROUND[mark][dark]}")
-        text.append("\n")
-    return text.append(f"   {'  '.join(squares.files)}", "dim")
+    def eval(self, _: str) -> None:
+        self.going_on("no evaluation")
+        value = self.session.value(self.table.player())
+        side = f"{NAMES[0]} ({PERSON if self.session.seat == 0 else self.table.name})"
+        self.say(
+            f"{round(value, 2) + 0:+.2f} for {side}: an expected score of {(1 + value) / 2:.0%}; "
+            "+1 is a win, 0 a draw, -1 a loss"
+        )
+
+    def undo(self, _: str) -> None:
+        self.session.undo()
+        self.table.show()
+
+    def go(self, _: str) -> None:
+        self.going_on("no move")
+        self.table.reply("For you it plays")
+        self.table.advance()
+
+    def switch(self, _: str) -> None:
+        self.going_on("no change of sides")
+        self.session.switch()
+        self.table.begin()
+
+    def draws(self, _: str) -> None:
+        game = self.session.game
+        ends = ", ".join(reason for reason in game.reasons[1:] if reason != "variant rule")
+        self.say(
+            "There is nothing to claim, since the game ends by itself as soon as a rule ends it. "
+            f"In {game.name} these are {ends}. {self.table.name} accepts no offers."
+        )
+
+    def resign(self, _: str) -> None:
+        self.going_on("no resignation")
+        self.session.resigned = True
+        self.table.say_end()
+
+    def new(self, start: str) -> None:
+        self.table.session = self.session.new(start)
+        self.table.begin()
+
+    def save(self, name: str) -> None:
+        names = (PERSON, self.table.name)
+        count = self.saved.save(name, self.session.number_of_game, self.session.pgn(EVENT, *names))
+        held = f", which holds {count} games now" if count > 1 else ""
+        who = ", ".join(f"{side}: {who}" for side, who in self.session.authors(*names).items())
+        self.say(f"saved to {name}{held}; {who}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -318,7 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with waiting(f"starting {text}…"), one_line_errors():
                 opponent.result()  # the others are there at once, or, as an engine that can't start, not at all
         _line_editing()
-        Table(session, opponent, text, Console(highlight=False, soft_wrap=True)).run()
+        screen = Screen(Console(highlight=False, soft_wrap=True))
+        Commands(Table(session, opponent, text, screen)).run()
     return 0
 
 

@@ -46,15 +46,15 @@ into a folder of shards that the same files and options find again:
   --shards FOLDER     where parsed games are kept (default: checkpoints/shards)
 
 how to learn:
-  --recipe NAME       recipe of train whose network is used, so that train can
-                      go on with it (default: {recipe})
+  --recipe NAME       recipe of train whose network is used, which can then go
+                      on with the policy (default: {recipe})
   --channels C        channels of the network, instead of the recipe's
   --blocks B          blocks of the network, instead of the recipe's
   --lr X              peak learning rate (default: 0.002)
   --batch N           plies per update (default: 512)
   --epochs N          epochs over the games
   --max-time DD:HH:MM:SS
-                      when to stop (default: {time}, or never with --epochs)
+                      when to stop (default: {time}, never with --epochs)
   --seed N            seed of weights, order and held-out games (default: 0)
 
 the run:
@@ -112,10 +112,10 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
             yield "", word
         elif name in FLAGS:
             yield word, None
-        elif not given and (following := next(words, None)) is None:
+        elif not given and (following := next(words, "--")).startswith("--"):
             fail(f"{name} needs a value")
         else:
-            text = value if given else str(following)
+            text = value if given else following
             results = name == "--results"
             yield SHORT.get(name, name), json.dumps(text.split(",")) if results else text
 

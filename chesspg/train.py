@@ -38,8 +38,9 @@ fields of a recipe, of which any may be given here:
   --data.games N                    games in a rollout
   --data.updates N                  optimizer steps per rollout
   --data.max_plies N                stop longer games
-  --model.advantages.baseline NAME  none, running_mean, leave_one_out or value
-  --model.loss.entropy_weight X     of the entropy bonus
+  --model.advantages.baseline NAME  none, running_mean, leave_one_out, value, or
+                                    the import path of a function of your own
+  --model.loss.entropy_weight X     weight of the entropy bonus
   --model.optimizer.init_args.lr X  the learning rate
   --trainer.max_time DD:HH:MM:SS    when to stop
   --trainer.max_epochs N            the number of rollouts after which to stop

@@ -1,7 +1,10 @@
 """Estimators of your own: a baseline, and a module that weighs plies in another way. In the folder of this file:
 
-python own_estimator.py
-python -m chesspg.train --config tic_tac_toe_plain --model.advantages.baseline own_estimator.other_half
+    python own_estimator.py
+    python -m chesspg.train --config tic_tac_toe_plain --model.advantages.baseline own_estimator.other_half
+    python -m chesspg.train --config tic_tac_toe_plain --model own_estimator.SelfImitation
+
+A configuration names both by their import path; modules are searched in the current folder.
 """
 
 from __future__ import annotations

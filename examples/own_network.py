@@ -39,7 +39,7 @@ class Conv(Network):
         self.value_head = nn.Linear(channels * self.squares, 1) if value else None
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        board = self.unpack(planes).unflatten(2, self.board)  # [N, P, rows, columns]
+        board = self.unpack(planes).reshape(*planes.shape[:2], *self.board)  # [N, P, rows, columns]
         counters = self.scale(scalars)[:, :, None, None].expand(
             -1, -1, *self.board
         )  # a counter is a plane of its value

@@ -1,6 +1,8 @@
 """The parts in a Trainer of your own, with a callback that looks at each rollout. In the folder of this file:
 
-python own_trainer.py
+    python own_trainer.py
+
+`SelfPlay`, `PolicyGradient` and `EvaluationMatch` each work without the others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Ray Train on two workers learns what one process does; `pip install "ray[train]"` comes first. In this file's folder:
 
-python ray_two_workers.py
+    python ray_two_workers.py
+
+It prints the largest difference between their weights.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ def games(path: Path) -> list[chess.pgn.Game]:
         return list(iter(lambda: chess.pgn.read_game(file), None))
 
 
+@pytest.mark.slow
 def test_games_as_people_make_them(tmp_path: Path) -> None:
     path = tmp_path / "games.pgn"
     command = [sys.executable, "-m", "chesspg.generate", "--player", "greedy", "--player", "random", "--games", "8"]

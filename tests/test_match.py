@@ -34,6 +34,7 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
     pgn.touch()  # as of mktemp
@@ -47,7 +48,7 @@ def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     assert told["wins"] + told["draws"] + told["losses"] == told["games"] == 4
     assert told["elo_low"] <= told["elo"] <= told["elo_high"]
     assert (told["a"], told["b"], told["seed"], told["openings"]) == ("greedy", "random", 3, "balanced")
-    assert f"{told['normalised_elo']:+.0f}" in done.stdout
+    assert f"{told['normalized_elo']:+.0f}" in done.stdout
     assert " / ".join(map(str, told["pentanomial"])) in done.stdout
     assert f"{told['wins']} / {told['draws']} / {told['losses']}" in done.stdout
     assert f"{told['score']:.1%}" in done.stdout
@@ -109,7 +110,7 @@ def test_on_a_terminal_lines_end_between_words(width: int) -> None:
         match.Console(highlight=False, file=io.StringIO(), width=width, force_terminal=True, color_system=None),
         match.Console(highlight=False, file=io.StringIO(), width=width),
     ):
-        match.report(console, result, "x", "y", game=Chess())
+        match.print_result(console, result, "x", "y", game=Chess())
         texts.append(console.file.getvalue())  # type: ignore[attr-defined]
     plain = re.sub(r"\x1b\[[0-9;]*m", "", texts[0])
     assert max(map(len, plain.splitlines())) <= width
@@ -235,6 +236,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     monkeypatch.setattr(match, "play_in_parts", stopped)
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_once_overwrites_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -372,7 +374,7 @@ def test_what_a_pgn_tells() -> None:
 
 def test_forfeits_and_the_bound_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     result = MatchResult((0.0,) * 4, ("startpos",) * 4, (FORFEITED, *["checkmate"] * 3), 1.0, {0: "it crashed"})
-    match.report(match.Console(highlight=False, soft_wrap=True), result, "x", "y")
+    match.print_result(match.Console(highlight=False, soft_wrap=True), result, "x", "y")
     printed = capsys.readouterr().out
     assert "1 by x, 0 by y, counted as losses" in printed
     assert "-1200" in printed

@@ -77,11 +77,12 @@ def test_a_network_of_ones_own_is_trained_and_plays(home: Path) -> None:
 
 @pytest.mark.slow
 def test_an_estimator_of_ones_own_is_trained_with(home: Path) -> None:
-    program, train = lines("own_estimator")
+    program, *trainings = lines("own_estimator")
     out = run(home, program)
     assert out.index("PolicyGradient") < out.index("SelfImitation")
-    run(home, train, "--run run --trainer.max_epochs 2 --trainer.callbacks.games 2")
-    assert "own_estimator.other_half" in (home / "run/config.yaml").read_text()
+    for line, name in zip(trainings, ("own_estimator.other_half", "own_estimator.SelfImitation"), strict=True):
+        run(home, line, f"--run {name} --trainer.max_epochs 2 --trainer.callbacks.games 2")
+        assert name in (home / name / "config.yaml").read_text()
 
 
 def test_the_baseline_of_the_example_leaves_a_game_out_of_its_own() -> None:

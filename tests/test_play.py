@@ -28,6 +28,7 @@ from chesspg.players.player import Player
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
+from chesspg.terminal.screen import Screen
 
 
 @pytest.fixture
@@ -495,7 +496,7 @@ def test_what_went_wrong_in_loading_is_told_at_the_next_line(monkeypatch: pytest
     session = Session(Chess(backend="python-chess"), 0, Randomness(0), "startpos")
     monkeypatch.setattr("sys.stdin", io.StringIO("board\n"))
     with pytest.raises(SystemExit) as caught:
-        play.Table(session, failed, "nobody", Console()).run()
+        play.Commands(play.Table(session, failed, "nobody", Screen(Console()))).run()
     assert caught.value.code == 2
 
 
@@ -508,15 +509,3 @@ def test_ctrl_c_is_polite(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         play.main([])
     assert caught.value.code == 130
     assert capsys.readouterr().err.split() == ["goodbye"]
-
-
-def test_in_colours() -> None:
-    console = Console(force_terminal=True, color_system="truecolor", file=io.StringIO())
-    text = play.draw(Chess(), "startpos moves f2f3 e7e5 g2g4 d8h4", True, console)
-    lines = text.plain.splitlines()
-    assert lines[0].startswith("1  ♜  ♞  ♝ !♚! ♛ ")  # solid for both sides, seen from Black
-    styles = {text.plain[span.start : span.end]: str(span.style) for span in text.spans}
-    assert "#ffffff" in styles["!♚!"]
-    assert "#000000" in styles["(♛)"]
-    plain = play.draw(Chess(), "startpos", False, Console(file=io.StringIO()))
-    assert not plain.spans

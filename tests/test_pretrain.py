@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import gzip
-import json
 import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from chesspg.arena.generation import append, generate, varied_openings
 from chesspg.games.chess import Chess
 from chesspg.imitation.module import Imitation
-from chesspg.imitation.run import Pretraining, Progress
 from chesspg.imitation.shards import Shards
 from chesspg.players.player import Greedy, Random
 from chesspg.policy import files
 from chesspg.pretrain import main
 from chesspg.storage.lock import sole_writer
+from chesspg.training.progress import RolloutProgress
+
+# Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
 RECIPE = """
 model:
@@ -45,26 +50,36 @@ def here(games: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     append(tmp_path / "games.pgn", games)
     (tmp_path / "small.yaml").write_text(RECIPE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("chesspg.imitation.module.UPDATES", 8)
     return tmp_path
 
 
 def pretrain(line: str) -> int:
-    """The exit code of the command with these arguments, in this process."""
+    """The exit code of the command with these arguments, in this process; it validates every 8 updates."""
+    words = shlex.split(line)
     try:
-        return main(shlex.split(line))
+        return main(words if "--resume" in words else [*words, "--trainer.val_check_interval", "8"])
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else -1
+
+
+def rows(run: str) -> dict[str, dict[str, str]]:
+    """The rows of metrics.csv by their step."""
+    with (Path(run) / "metrics.csv").open(newline="") as file:
+        return {row["step"]: row for row in csv.DictReader(file)}
 
 
 def test_lines_by_time_where_there_is_no_terminal(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("chesspg.imitation.run.Progress", lambda: Progress(every=0.0))
+    monkeypatch.setattr("chesspg.training.cli.RolloutProgress", lambda: RolloutProgress(every=0.0))
     assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("learning · ")]
-    assert len(lines) > 3
-    assert re.fullmatch(r"learning · \d+% · 1 updates · [\d,]+ plies/s", lines[1])
+    lines = capsys.readouterr().out.splitlines()
+    learning = [line for line in lines if re.fullmatch(r" +learning \d+/\d+ · \d+%", line)]
+    assert len(learning) > 3
+    assert re.fullmatch(r" +learning 1/\d+ · \d%", learning[1])
+    validated = [line for line in lines if re.fullmatch(r" +8 +accuracy \d+% · log-probability -\d\.\d\d · .*", line)]
+    assert len(validated) == 1
+    assert "epoch 1/1" in validated[0]
 
 
 def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,9 +88,11 @@ def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys:
     told = capsys.readouterr().out
     assert f"{len(games)} games used" in told
     assert "held out: accuracy" in told
-    assert "play it with  python -m chesspg.play one" in told
-    names = {"best.ckpt", "best.safetensors", "last.ckpt", "last.safetensors", "metrics.csv", "pretrain.json", ".lock"}
-    assert {path.name for path in (here / "one").iterdir()} == names
+    assert "\nplay it with\npython -m chesspg.play one\n" in told
+    assert re.search(r"\nchess · MLP of [\d,]+ parameters · .*\n[\d,]+ plies to learn from\nrun folder  one\n", told)
+    names = {"best.ckpt", "best.safetensors", "last.ckpt", "last.safetensors", "metrics.csv", "config.yaml", ".lock"}
+    events = {path.name for path in (here / "one").glob("events.out.tfevents.*")}
+    assert {path.name for path in (here / "one").iterdir()} - {*events, "hparams.yaml"} == names
     policy = files.load("one")
     assert policy.network.init_args == {"hidden": [8], "value": True}
     header = files.read_header("one")
@@ -119,7 +136,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
 
     monkeypatch.setattr(Imitation, "training_step", stops)
     assert pretrain(f"{command} --run stopped") == (130 if by == "Ctrl-C" else 0)
-    go_on = "go on with  python -m chesspg.pretrain --resume stopped" in capsys.readouterr().out
+    go_on = "stopped; go on with\npython -m chesspg.pretrain --resume stopped\n" in capsys.readouterr().out
     assert go_on == (by == "Ctrl-C")
     assert files.read_header("stopped").facts["updates"] == (16 if by == "Ctrl-C" else 22)
     monkeypatch.setattr(Imitation, "training_step", step)
@@ -127,10 +144,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
     assert pretrain("--resume stopped") == 0
     one, two = load_file(here / "whole/last.safetensors"), load_file(here / "stopped/last.safetensors")
     assert all(torch.equal(one[name], two[name]) for name in one)
-    rows = [(here / run / "metrics.csv").read_text().splitlines() for run in ("whole", "stopped")]
-    assert len(rows[0]) == len(rows[1])
+    whole, parts = rows("whole"), rows("stopped")
+    if by == "its time":  # its end was validated, too
+        assert parts.pop("21")["total_plies"]
+    assert parts.keys() == whole.keys()
+    for step, row in whole.items():  # of the rows after the stop, the means begin at another update
+        same = row.keys() - {"total_seconds"} - (set() if by == "Ctrl-C" else {"loss", "value_error"})
+        assert {name: row[name] for name in same} == {name: parts[step][name] for name in same}
     assert pretrain("--resume stopped") == 2
-    assert "all its epochs are done" in capsys.readouterr().err
+    assert "all 2 epochs are done; to go on, add --trainer.max_epochs N, above 2" in capsys.readouterr().err
+    assert pretrain("--resume stopped --epochs 3") == 0
 
 
 @pytest.mark.parametrize("at", [3, 21])
@@ -149,22 +172,24 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(
     [line] = [line for line in capsys.readouterr().err.splitlines() if line]
     assert line.startswith("error: stopped/last.ckpt: No space left on device; ")
     monkeypatch.setattr(Imitation, "training_step", step)
-    assert line.endswith("go on with python -m chesspg.pretrain --resume stopped")
+    assert line.endswith("go on with  python -m chesspg.pretrain --resume stopped")
     assert pretrain("--resume stopped") == 0
 
 
 def test_a_full_disk_before_the_first_checkpoint(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(run: Pretraining) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device", "new/pretrain.json")
+    def full(*arguments: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "new/metrics.csv")
 
-    monkeypatch.setattr(Pretraining, "fit", full)
-    assert pretrain("games.pgn --recipe small.yaml --shards shards --epochs 1 --run new") == 2
-    assert capsys.readouterr().err == (
-        "error: new/pretrain.json: No space left on device; there is no checkpoint yet, "
-        "so remove new and run the same command again\n"
-    )
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.Trainer, "fit", full)
+        assert pretrain("games.pgn --recipe small.yaml --shards shards --epochs 1 --run new") == 2
+    assert [line for line in capsys.readouterr().err.splitlines() if line] == [
+        "error: new/metrics.csv: No space left on device; there is no checkpoint yet, "
+        "so the same command with --run new begins anew"
+    ]
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --epochs 1 --run new") == 0
 
 
 @pytest.mark.slow
@@ -173,7 +198,7 @@ def test_a_limit_of_time_ends_a_run(here: Path, capsys: pytest.CaptureFixture[st
     assert pretrain(command) == 0
     assert "held out" in capsys.readouterr().out
     assert pretrain("--resume run") == 2
-    assert "its time is spent; to go on, add --max-time" in capsys.readouterr().err
+    assert "its time is spent; to go on, add --trainer.max_time" in capsys.readouterr().err
     before = files.read_header("run").facts["updates"]
     assert pretrain("--resume run --max-time 00:00:00:03") == 0
     assert files.read_header("run").facts["updates"] > before
@@ -216,24 +241,32 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("text.zst", ("no game to learn from", "text.zst")),
         ("games.pgn --min-rating 2000", ("no game to learn from", "left out by the filters")),
         ("games.pgn --results 1-0,2-0", ("2-0", "1/2-1/2")),
-        ("games.pgn --games 0", ("--games must be", "got '0'")),
+        ("games.pgn --games 0", ("--data.games must be", "got 0")),
+        ("games.pgn --min-rating -1", ("--data.min_rating must be between 0 and 10,000, got -1",)),
         ("games.pgn --recipe nowhere", ("no recipe 'nowhere'",)),
         ("games.pgn --recipe text.pgn", ("text.pgn", "must hold a mapping")),
         ("games.pgn --recipe tic_tac_toe", ("tic_tac_toe.yaml is a recipe of TicTacToe; expected one of chess",)),
         ("games.pgn --recipe atomic.yaml", ("atomic.yaml is a recipe of chess (atomic); expected one of chess",)),
+        ("games.pgn --recipe empty.yaml", ("empty.yaml has no model.network with a class_path",)),
         ("zipped.pgn", ("zipped.pgn is a zip archive; expected a text file",)),
-        ("games.pgn --channels 8", ("can't be built", "channels")),
-        ("games.pgn --lr 0", ("--lr must be a number above 0 and at most 1,000, got '0'",)),
-        ("games.pgn --lr inf", ("--lr must be", "got 'inf'")),
-        ("games.pgn --batch 0", ("--batch must be", "got '0'")),
-        ("games.pgn --epochs 0", ("--epochs must be", "got '0'")),
-        ("games.pgn --max-time soon", ("--max-time must be", "DD:HH:MM:SS", "got 'soon'")),
-        ("games.pgn --max-time 00:00:00:00", ("--max-time must be", "longer than 0")),
+        ("games.pgn --channels 8", ("--model.network: unknown argument channels",)),
+        ("games.pgn --lr 0", ("--model.optimizer.init_args.lr must be above 0, got 0.0",)),
+        ("games.pgn --lr .inf", ("--model.optimizer.init_args.lr must be", "got inf")),
+        ("games.pgn --batch 0", ("--data.batch must be", "got 0")),
+        ("games.pgn --batch", ("--batch needs a value",)),
+        ("games.pgn --epochs 0", ("--trainer.max_epochs must be", "got 0")),
+        ("games.pgn --max-time soon", ("--trainer.max_time must be", "DD:HH:MM:SS", "got soon")),
+        ("games.pgn --max-time 00:00:00:00", ("--trainer.max_time must be", "above 00:00:00:00")),
         ("games.pgn --games 1", ("expected at least 2 games", "got 1")),
+        ("games.pgn --gmaes 1", ("unknown option --gmaes",)),
+        ("games.pgn --data.gmaes 1", ("unknown option --data.gmaes; did you mean --data.games?",)),
+        ("games.pgn --trainer.max_steps 7", ("trainer.max_steps is not for recorded games, got 7",)),
+        ("games.pgn --trainer.devices 2", ("Imitation learns on one device, got 2",)),
         ("games.pgn --run shards", ("shards exists already",)),
         ("--resume shards", ("nothing to resume in shards",)),
-        ("games.pgn --resume shards", ("with it, got files",)),
-        ("--resume damaged --lr 0.1 --run other --min-rating 9", ("with it, got --lr, --min-rating, --run",)),
+        ("games.pgn --resume shards", ("leave files out",)),
+        ("--resume damaged --lr 0.1 --run other", ("leave --config, --init and --run out",)),
+        ("--resume damaged --recipe chess_quick", ("leave --recipe out",)),
         ("--resume damaged", ("damaged",)),
     ],
 )
@@ -249,11 +282,11 @@ def test_bad_input_is_one_line_and_exit_code_two(
     (here / "shards").mkdir()
     (here / "damaged").mkdir()
     (here / "damaged" / "last.ckpt").write_text("what is this")
-    settings = {"shards": "nowhere", "network": {"class_path": "chesspg.policy.networks.MLP", "init_args": {}}}
-    (here / "damaged" / "pretrain.json").write_text(json.dumps({**settings, "no": "field"}))
+    (here / "damaged" / "config.yaml").write_text(f"{RECIPE}\nno: field")
+    (here / "empty.yaml").write_text("data: {}")
     recipe = "" if "--recipe" in line else "--recipe small.yaml"
     assert pretrain(line if "--resume" in line else f"{line} {recipe} --shards shards") == 2
-    [told] = capsys.readouterr().err.splitlines()
+    [told] = [line for line in capsys.readouterr().err.splitlines() if line]
     assert told.startswith("error: ")
     for word in words:
         assert word in told
@@ -294,11 +327,65 @@ def test_a_damaged_shard_is_named_in_one_line(
 
 def test_a_run_folder_names_no_code_to_import(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
-    (here / "evil.py").write_text("open('proof', 'w')\n")
-    settings = json.loads((here / "one" / "pretrain.json").read_text())
-    settings["network"]["class_path"] = "evil.Net"
-    (here / "one" / "pretrain.json").write_text(json.dumps(settings))
+    (here / "one" / "evil.py").write_text("open('proof', 'w')\n")
+    settings = yaml.safe_load((here / "one" / "config.yaml").read_text())
+    settings["model"]["network"]["class_path"] = "one.evil.Net"
+    (here / "one" / "config.yaml").write_text(yaml.safe_dump(settings))
     capsys.readouterr()
     assert pretrain("--resume one --epochs 2") == 2
-    assert "evil.Net" in capsys.readouterr().err
+    assert "one.evil.Net" in capsys.readouterr().err
     assert not (here / "proof").exists()
+
+
+def test_a_resumed_run_keeps_its_data(here: Path, games: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
+    append(here / "games.pgn", games)  # which has it parsed anew, but not for this run
+    capsys.readouterr()
+    for option, said in {
+        "--batch 32": "batch must be 64, got 32",
+        "--seed 5": "seed must be 0, got 5",
+        "--min-rating 9": "holds games by wanted",
+        "--games 9": "holds games by games None, got 9",
+    }.items():
+        assert pretrain(f"--resume one --epochs 2 {option}") == 2
+        assert said in capsys.readouterr().err
+    assert pretrain("--resume one --epochs 2 --lr 0.5") == 2
+    assert "a resumed run keeps its model.optimizer" in capsys.readouterr().err
+    assert pretrain("--resume one --epochs 2") == 0
+
+
+def test_fields_of_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All fields may be given, by their names or in a file, and a run that goes on has them again."""
+    (here / "mine.yaml").write_text("trainer: {max_epochs: 1, gradient_clip_val: null}\ndata: {batch: 64}")
+    line = "games.pgn --config mine.yaml --recipe small.yaml --data.shards shards --run one"
+    match = "--trainer.callbacks+=chesspg.EvaluationMatch --trainer.callbacks.games 2 --trainer.precision 32-true"
+    schedule = "--model.lr_scheduler torch.optim.lr_scheduler.ConstantLR"
+    assert pretrain(f"{line} {match} {schedule}") == 0
+    assert "32-true" in capsys.readouterr().out
+    [row] = [row for row in rows("one").values() if row["held_out/log_prob"]][-1:]
+    assert 0 <= float(row["score/random"]) <= 1
+    assert list((here / "one/games").glob("against-random-*.pgn"))
+    kept = yaml.safe_load((here / "one/config.yaml").read_text())
+    assert kept["trainer"]["gradient_clip_val"] is None
+    assert kept["data"]["batch"] == 64
+    assert kept["model"]["lr_scheduler"]["class_path"] == "torch.optim.lr_scheduler.ConstantLR"
+    assert pretrain("--resume one --epochs 2") == 0
+    assert yaml.safe_load((here / "one/config.yaml").read_text())["trainer"]["gradient_clip_val"] is None
+
+
+def test_print_config_and_help(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pretrain("games.pgn --channels 24 --min-rating 7 --print_config") == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["data"]["files"] == ["games.pgn"]
+    assert printed["data"]["min_rating"] == 7
+    assert printed["model"]["network"]["init_args"]["channels"] == 24
+    assert printed["trainer"]["max_time"] == "00:00:10:00"
+    assert pretrain("--help") == 0
+    told = capsys.readouterr().out
+    for option in ("--min-rating", "--min-seconds", "--results", "--games", "--shards", "--recipe", "--channels",
+                   "--blocks", "--lr", "--batch", "--epochs", "--max-time", "--seed", "--run", "--resume"):  # fmt: skip
+        assert f"  {option} " in told
+    assert max(map(len, told.splitlines())) <= 80
+    assert pretrain("--help-all") == 0
+    assert "--data.min_rating" in capsys.readouterr().out
+    assert sorted(path.name for path in here.iterdir()) == ["games.pgn", "small.yaml"]

@@ -13,11 +13,16 @@ from chesspg.storage.shipped import shipped_policies
 
 
 def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None = None) -> Path | None:
-    """The run folder under `folder` whose last policy was saved last, of those whose game is wanted; None without one.
-
-    wanted: which games; any if None.
+    """The run folder whose last policy was saved last.
 
     A policy file that can't be read counts as wanted, so that whoever plays it learns of it.
+
+    Args:
+        folder: Where run folders are.
+        wanted: Which games its policy may play; any by default.
+
+    Returns:
+        The run folder, None if there is none.
     """
     saved = [path for path in Path(folder).glob(f"*/last{files.SUFFIX}") if path.is_file()]
     newest_first = sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True)
@@ -25,9 +30,14 @@ def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None 
 
 
 def default_player(wanted: Callable[[Game], bool] | None = None, of: str = "") -> tuple[str, str] | None:
-    """Who plays if nobody is named, and what that is: the newest run, else the highest on the ladder of what ships.
+    """Who plays if nobody is named: the newest run, else the policy that is highest on the ladder of those that ship.
 
-    wanted: which games it may play, `of` being their name; any if None.
+    Args:
+        wanted: Which games it may play; any by default.
+        of: The name of these games, for the explanation.
+
+    Returns:
+        The player's string, and why it is that one; None if there is none.
     """
     runs = f"run{f' of {of}' if of else ''} under ./{RUNS}"
     run = newest_run(wanted=wanted)

@@ -33,15 +33,24 @@ def generate(
     seed: int = 0,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> Iterator[list[str]]:
-    """Play a game from each opening but the `first` ones, `at_once` together; yields their PGN when all those are over.
-
-    players: with their names. All ordered pairs of them, a player with itself included, take the seats in turn, so each
-        has either colour equally often.
-    openings: each without its moves is where a chess game begins: nobody who learns from the games learns those.
-    max_plies: a longer game is stopped; its result is `*`.
-    on_ply: called after each ply with the games over and plies played of those in progress.
+    """Play a game from each opening.
 
     What happens in a game does not depend on how many were played before or are played at once.
+
+    Args:
+        game: What is played.
+        players: With their names. All ordered pairs of them, a player with itself included, take the seats in turn, so
+            each has either color equally often.
+        openings: A game with a notation begins at the position after them, without their moves, so that nobody who
+            learns from the games learns these.
+        first: How many openings are left out at the beginning.
+        at_once: How many games are played together.
+        max_plies: A longer game is stopped; its result is `*`.
+        seed: What the random numbers of the games derive from.
+        on_ply: Called after each ply with the games over and plies played of those in progress.
+
+    Yields:
+        The PGN of the games that were played together.
     """
     pairs = list(product(players, repeat=2))
     names = (TRUNCATED, *game.reasons[1:])
@@ -131,7 +140,7 @@ def _variant(game: Game) -> str:
 
 
 def append(path: Path, games: Sequence[str]) -> None:
-    """Write games behind those of a file: all of them or, if the disk is full, none. Raises OSError."""
+    """Append games to those of a file: all of them or, if the disk is full, none. Raises OSError."""
     left = "".join(f"{game}\n\n" for game in games).encode()
     with path.open("ab", buffering=0) as file:
         before = file.tell()
@@ -147,9 +156,10 @@ def append(path: Path, games: Sequence[str]) -> None:
 
 
 def varied_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
-    """[count] openings of nought to `plies` random plies, each number about equally often.
+    """[count] openings of 0 to `plies` random plies, each number about equally often.
 
-    Raises Unplayable if hardly any game lasts so many.
+    Raises:
+        Unplayable: Hardly any game lasts that long.
     """
     lengths = Randomness(seed).generator().integers(0, plies + 1, size=count)
     openings = [""] * count

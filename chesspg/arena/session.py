@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import Game, Games, split_position
 from chesspg.games.randomness import Randomness
-from chesspg.pgn.writing import RESULTS
+from chesspg.pgn.writing import RESULTS, to_pgn
 from chesspg.players.player import Mixture, Player, Turn
 
 NAMES = ("White", "Black")  # of seats 0 and 1; PGN has no others
@@ -110,10 +111,21 @@ class Session:
             raise ValueError(f"{self.game.name} has no FEN; as text, the position is {self.position}")
         return self.game.notation.to_board(self.position).fen()
 
-    def authors(self, seat: int, person: str, player: str) -> str:
-        """Who had a seat, in the order in which they came to it: `you`, or after a change of sides `you and random`."""
-        had = [ply.by_person for ply in self.plies if ply.seat == seat]
-        return " and ".join(dict.fromkeys(person if by else player for by in [*had, seat == self.seat]))
+    def authors(self, person: str, player: str) -> dict[str, str]:
+        """Who had which side, in the order in which they came to it, as in `you and random` after a change of sides."""
+        authors = {}
+        for seat, side in enumerate(NAMES):
+            had = [ply.by_person for ply in self.plies if ply.seat == seat]
+            authors[side] = " and ".join(dict.fromkeys(person if by else player for by in [*had, seat == self.seat]))
+        return authors
+
+    def pgn(self, event: str, person: str, player: str) -> str:
+        """The game as PGN, under the names of the person and the player."""
+        date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+        headers = {"Event": event, "Date": date, **self.authors(person, player)}
+        if self.result:
+            headers |= {"Result": self.result, "Termination": self.reason}
+        return to_pgn(self.game, self.position, headers)
 
     def switch(self) -> None:
         """Have the person and the player change sides."""

@@ -27,12 +27,12 @@ class Randomness:
         return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def generator(self) -> np.random.Generator:
-        """A numpy generator of its own for what is drawn once a rollout, such as the order of plies."""
+        """A numpy generator of its own for what is drawn once per rollout, such as the order of plies."""
         return np.random.default_rng((self.seed % 2**64, self.rollout, 1))
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The step and finaliser of SplitMix64, Steele, Lea and Flood (2014)."""
+    """The step and finalizer of SplitMix64, Steele, Lea and Flood (2014)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

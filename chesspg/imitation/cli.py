@@ -58,6 +58,7 @@ class PretrainCLI(RunCLI):
 
     def check(self) -> None:
         super().check()
+        self.model.check(self.trainer)
         rate = self.model.optimizer(self.model.parameters()).param_groups[0]["lr"]
         if not rate > 0:
             raise ValueError(f"--model.optimizer.init_args.lr must be above 0, got {rate}")

@@ -78,8 +78,12 @@ class Imitation(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         check_precision(self.trainer)
-        if self.trainer.world_size > 1:
-            raise ValueError(f"Imitation learns on one device, got {self.trainer.world_size}; set Trainer(devices=1)")
+        self.check(self.trainer)
+
+    def check(self, trainer: pl.Trainer) -> None:
+        """Raise ValueError for a Trainer of several devices, each of which would learn from the same batches."""
+        if trainer.world_size > 1:
+            raise ValueError(f"Imitation learns on one device, got {trainer.world_size}; set Trainer(devices=1)")
 
     def on_train_start(self) -> None:
         self._clock = time.perf_counter()

@@ -86,7 +86,7 @@ class Archived(NamedTuple):
 
     where: str  # file and line, for messages
     start: str  # `startpos` or a FEN, one that the rules of the game take
-    moves: list[str]  # as of movetext.main_line; whether they are legal is not looked at, see replay.py
+    moves: list[str]  # as in movetext.main_line; whether they are legal is not looked at, see replay.py
     outcome: int | None  # 1 White won, −1 Black won, 0 drawn, None not known
     headers: Mapping[str, str] = MappingProxyType({})
     note: str = ""  # what is odd about it, if anything

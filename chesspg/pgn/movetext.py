@@ -57,7 +57,7 @@ _LONGEST_WORD = 64
 def main_line(text: str) -> tuple[list[str], list[str]]:
     """The moves of the main line and the result markers in it; comments, marks and variations are left out.
 
-    A move comes in one form, whatever the text has: letter, square, `=` before what a pawn becomes, no sign behind it,
+    A move comes in one form, whatever the text has: letter, square, `=` before what a pawn becomes, no sign after it,
     `O-O` or `O-O-O`. A word that looks like a move and is none that is known here, such as a German `Sf3`, comes as it
     is: it is for the rules to refuse it.
     """

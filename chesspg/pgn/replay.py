@@ -15,7 +15,7 @@ from chesspg.games.game import Observation, join_position
 from chesspg.pgn.archive import Archived
 from chesspg.selfplay.plies import Plies
 
-ANY, OFFICER = 6, 7  # any piece, and any but a pawn; behind the indices into encoding.PIECES
+ANY, OFFICER = 6, 7  # any piece, and any but a pawn; after the indices into encoding.PIECES
 
 
 class Move(NamedTuple):
@@ -156,7 +156,7 @@ def replay(
 
     on_end(row, outcome) is called for one that ends by mate or stalemate, with its outcome for White on the board.
 
-    Such a game is played up to there. Plies behind the end by the rules, such as a third repetition that nobody
+    Such a game is played up to there. Plies after the end by the rules, such as a third repetition that nobody
     claimed, are left out.
     """
     vocabulary = Vocabulary(sorted({san for one in archived for san in one.moves} | {"O-O", "O-O-O"}))

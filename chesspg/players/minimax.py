@@ -40,7 +40,7 @@ class Minimax:
     def choose(self, turn: Turn) -> Choice:
         legal = turn.observation.legal
         values = np.empty(len(legal.actions), np.float32)
-        # As many games at a time as have so many leaves.
+        # As many games at a time as have POSITIONS leaves.
         part = np.cumsum(legal.counts.astype(float) ** self.depth) // POSITIONS
         for rows in np.split(np.arange(len(legal)), np.flatnonzero(np.diff(part)) + 1):
             values[legal.offsets[rows[0]] : legal.offsets[rows[-1] + 1]] = self._values(turn.games[turn.rows[rows]])

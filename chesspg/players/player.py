@@ -19,7 +19,9 @@ class Turn:
     """N games in which it is one player's turn."""
 
     observation: Observation  # [N]
-    uniforms: NDArray[np.float64]  # [N] one number in [0, 1) a game: all the chance a player may use
+    uniforms: NDArray[
+        np.float64
+    ]  # [N] one number in [0, 1) per game, the only source of randomness available to a player
     games: Games  # the batch the N games are part of; to look ahead, copy with games[rows]
     rows: NDArray[np.integer[Any]]  # [N] where in `games` they are
 
@@ -29,8 +31,8 @@ class Choice:
     """What a player chose in N games."""
 
     index: NDArray[np.integer[Any]]  # [N] position in each game's legal list
-    log_prob: NDArray[np.float32] | None = None  # [N] log π of the choice under what it was drawn from
-    value: NDArray[np.float32] | None = None  # [N] the return the mover expects, NaN where it does not tell
+    log_prob: NDArray[np.float32] | None = None  # [N] log π of the choice under the distribution it was sampled from
+    value: NDArray[np.float32] | None = None  # [N] the return the mover expects, NaN where it gives none
     forfeits: Mapping[int, str] = field(default_factory=dict)  # row of the turn -> why the player gives its game up
 
 
@@ -97,12 +99,12 @@ class Mixture:
     """Another player that moves at random with a given probability: a step anywhere between it and Random.
 
     The turn's one uniform u decides both: below P it says, stretched to u / P, which random move; else, stretched to
-    (u − P) / (1 − P), it is the other player's own. Tells no log π, which the other's answer alone does not give.
+    (u − P) / (1 − P), it is the other player's own. Gives no log π, which the other's answer alone does not give.
     """
 
     def __init__(self, player: Player, random: float) -> None:
         if not 0 <= random <= 1:
-            raise ValueError(f"a random share of {random}; a number from 0 to 1 would do")
+            raise ValueError(f"random must be a number from 0 to 1, got {random}")
         self.player = player
         self.random = random
         self._launch = launcher(player)

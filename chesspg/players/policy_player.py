@@ -19,14 +19,16 @@ from chesspg.policy.policy import Distribution, Policy, fetch, send
 class PolicyPlayer:
     """Samples from a policy, at the policy's own temperature unless another is given; at 0 the likeliest action.
 
-    forward_context: the precision the network runs under, as of Lightning's precision plugins.
-
-    is_async: False on a GPU too. This very thread hands it kernel after kernel, which takes longer than to compute
-        them: to ask for two halves of the games takes longer than for all at once (docs/performance.md).
-
     The loop calls `launch`, from which `choose` follows; a subclass overrides the former.
+
+    Args:
+        policy: The policy.
+        temperature: Its own temperature by default.
+        forward_context: The precision the network runs under, as in Lightning's precision plugins.
     """
 
+    # On a GPU too: kernel launches from this thread, not the GPU, are the bottleneck, so splitting the games only
+    # doubles the launches (docs/performance.md).
     is_async = False
 
     def __init__(
@@ -49,13 +51,13 @@ class PolicyPlayer:
         distribution = self.distribution(turn.observation)
         if self.greedy:
             index = distribution.mode()
-            told = [index, torch.zeros_like(index)]
+            answers = [index, torch.zeros_like(index)]
         else:
             index = distribution.sample(send(self._uniforms(turn), self.policy.device))
-            told = [index, distribution.log_prob(index)]
+            answers = [index, distribution.log_prob(index)]
         if distribution.value is not None:
-            told.append(distribution.value)
-        arrived = fetch(torch.stack([row.float() for row in told]))  # exact for an index, which is below 2²⁴
+            answers.append(distribution.value)
+        arrived = fetch(torch.stack([row.float() for row in answers]))  # exact for an index, which is below 2²⁴
 
         def answer() -> Choice:
             index, *scores = arrived()

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
@@ -61,12 +61,12 @@ def _engine(target: str, game: Game | None, **options: Any) -> Player:
 KINDS: dict[str, Kind] = {
     "random": Kind("random", "random", "any legal move", lambda target, game: Random()),
     "greedy": Kind(
-        "greedy", "greedy", "a win in one move, else the most material after it", lambda target, game: Greedy()
+        "greedy", "greedy", "a win at once, else the best heuristic (material)", lambda target, game: Greedy()
     ),
     "minimax": Kind(
         "minimax?depth=N",
         "minimax?depth=2",
-        "material, 1 to 3 plies ahead",
+        "the best heuristic (material), 1 to 3 plies ahead",
         lambda target, game, depth=2: Minimax(game or Chess(), depth),
         {"depth": whole(1, 3)},
     ),
@@ -106,14 +106,21 @@ TABLE = "\n".join(  # of all that may be written, for --help
 
 
 def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1) -> Player:
-    """The player that `text` names: `KIND`, `KIND:TARGET` or a path, then `?option=value&option=value`.
+    """Build the player that `text` names: `KIND`, `KIND:TARGET` or a path, then `?option=value&option=value`.
 
     In names and values of options %26 stands for &, %3D for = and %25 for %.
 
-    game: what it is to play; None lets a policy file say so itself.
-    concurrency: how many processes an engine runs side by side. Such a player has close(), which ends them.
-    Raises ValueError, naming what was given and what is accepted, for an unknown kind, option or value, for a policy
-    file that is missing, damaged or of another game, and (as EngineError) for an engine that can't start.
+    Args:
+        text: The player.
+        game: What it is to play; None leaves it to a policy file.
+        concurrency: How many processes an engine runs side by side. Such a player has close(), which ends them.
+
+    Returns:
+        The player.
+
+    Raises:
+        ValueError: A kind, option or value is unknown; a policy file is missing, damaged or of another game; or (as
+            EngineError) an engine can't start. The message names what was given and what is accepted.
     """
     kind, target, options = _parse(text)
     share = options.pop("random", None)
@@ -194,7 +201,10 @@ def _imported_game(modules: Sequence[str]) -> Game:
 def policy_of(text: str) -> tuple[str, dict[str, float]]:
     """The file, checkpoint, run folder or name of a policy that ships in a player's string, and its options.
 
-    Imports no torch. Raises ValueError as `player_from_string`, and for a player that is not a policy.
+    Imports no torch.
+
+    Raises:
+        ValueError: As `player_from_string`, or the player is not a policy.
     """
     _, target, options = _parse(text, only="file")
     return target, options
@@ -213,12 +223,19 @@ def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
     if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
         noun = "policy" if only else "player"
         raise ValueError(f"unknown {noun} {text!r}: there is no file {target!r}; {accepted}; {shipped_names()}")
+    return kind, target, _options(text, tail, kind)
+
+
+def _options(text: str, tail: str, kind: Kind) -> dict[str, Any]:
+    """The options in `tail`, which follows the `?` of a player's string; those that only an engine knows by themselves.
+
+    Raises:
+        ValueError: An option is unknown, given twice, or has a value that is not accepted.
+    """
     readers = {**kind.options, **SHARED}
     options: dict[str, Any] = {"settings": {}} if kind.engine else {}
     given = set()
-    for part in tail.split("&") if tail else []:
-        option, equals, value = part.partition("=")
-        option, value = unquote(option), unquote(value)
+    for option, value in _pairs(tail):
         if option.lower() in given:  # engines ignore letter case
             raise ValueError(f"option {option!r} is given twice in {text[:80]!r}")
         given.add(option.lower())
@@ -228,7 +245,14 @@ def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
             except ValueError as error:
                 raise ValueError(f"{option} in {text[:80]!r} {error}") from None
         elif option and kind.engine:
-            options["settings"][option] = value if equals else None
+            options["settings"][option] = value or None
         else:
             raise ValueError(f"unknown option {option!r} in {text[:80]!r}; expected one of {', '.join(readers)}")
-    return kind, target, options
+    return options
+
+
+def _pairs(tail: str) -> list[tuple[str, str]]:
+    """Names and values in `a=1&b=2`; a name without `=` has an empty value, and + means itself."""
+    pairs = parse_qsl(tail.replace("+", "%2B"), keep_blank_values=True)
+    parts = len(tail.split("&")) if tail else 0
+    return pairs + [("", "")] * (parts - len(pairs))  # which parse_qsl leaves out

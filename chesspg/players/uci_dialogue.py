@@ -109,7 +109,7 @@ class Ask(chess.engine.BaseCommand[tuple[str, float]]):
     def _look(self, info: list[str]) -> None:
         """Keep the score of the best line: a bound only as long as there is no score."""
         if "string" in info:
-            info = info[: info.index("string")]  # behind it stands a text
+            info = info[: info.index("string")]  # followed by a text
         if "score" not in info or _after("multipv", info) not in ("", "1"):
             return
         score = info[info.index("score") + 1 :][:4]

@@ -32,11 +32,18 @@ class EnginePlayer:
     An engine that ends, does not answer in time or answers no legal move gives that game up, with the reason, and is
     started again for the next.
 
-    target: a command or a path, arguments behind it if any.
-    settings: UCI options, None for a button.
-    nodes, depth, movetime: the limits of a search, movetime in milliseconds as in UCI; 1000 nodes if none is given.
-    timeout: seconds it may take for a move, beyond its movetime.
-    Raises EngineError if it can't start, does not know an option, refuses a value or does not play the game's variant.
+    Args:
+        target: A command or a path, arguments after it if any.
+        game: What it plays; a game with an engine protocol.
+        settings: UCI options, None for a button.
+        nodes: The limit of a search in nodes; 1000 if no limit is given.
+        depth: Its limit in plies.
+        movetime: Its limit in milliseconds, as in UCI.
+        timeout: Seconds it may take for a move, beyond its movetime.
+        concurrency: How many processes run side by side.
+
+    Raises:
+        EngineError: It can't start, does not know an option, refuses a value or does not play the game.
     """
 
     is_async = True  # its processes work while the rules and networks do
@@ -127,7 +134,7 @@ class _Crew:
         self.thread.start()
 
     def start(self) -> str:
-        """Start all, let them wait for questions, and tell the engine's own name. Raises EngineError."""
+        """Start all, let them wait for questions, and return the engine's own name. Raises EngineError."""
         name: str = self._run(self._start())
         return name
 

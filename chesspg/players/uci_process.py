@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
     command: list[str]
     engine_protocol: EngineProtocol
     settings: Mapping[str, str | None]
-    go: str  # what stands behind the word
+    go: str  # what follows the word
     timeout: float  # seconds for a move
 
 
@@ -131,7 +131,7 @@ class EngineProcess:
             os.close(end)
 
     async def stop(self, patience: float = 0.0) -> None:
-        """End all its processes, if there are any: by asking, for so many seconds, and then by force."""
+        """End all its processes, if there are any: by asking, for `patience` seconds, and then by force."""
         protocol = self.protocol
         if protocol and patience and not protocol.returncode.done():
             protocol.send_line("quit")
@@ -161,6 +161,8 @@ class EngineProcess:
                 raise EngineError(
                     f"unknown option {name!r}; expected one of {', '.join(LIMITS)} or of its own: {others}"
                 )
+            if option.type == "string":
+                value = value or ""
             if option.type == "button" and value is not None:
                 raise EngineError(f"option {name!r} is a button, which takes no value, got {value!r}")
             if option.type != "button" and value is None:

@@ -62,10 +62,16 @@ class Collection:
 
 
 def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[int], None] | None = None) -> Collection:
-    """The first games of a file as a policy sees them. Raises ValueError if there is none that it can look at.
+    """The first games of a file as a policy sees them.
 
-    policy, why: as policy_for says.
-    on_game: called with the number of games so far that will be shown.
+    Args:
+        path: The file.
+        policy: The policy, as a player's string.
+        why: Why it is that one, as `policy_for` says.
+        on_game: Called with the number of games so far that will be shown.
+
+    Raises:
+        ValueError: There is no game in the file that the policy can look at.
     """
     own = roster.game_of([policy])
     game = own.for_few_games()

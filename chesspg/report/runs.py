@@ -22,7 +22,7 @@ POINTS = 400  # of a curve; more rows are averaged in groups, which no screen sh
 CLOCKS = {"plies": "total_plies", "seconds": "total_seconds"}  # what curves run over, and the columns that count it
 INDICES = ("step", "epoch", *CLOCKS.values())  # columns that are no curves
 
-Row = Mapping[str, float]
+Metrics = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Run:
     """A run folder as it stood when it was read."""
 
     folder: Path
-    rows: list[Row]  # of metrics.csv: the numbers that are there and finite
+    rows: list[Metrics]  # of metrics.csv: the numbers that are there and finite
     config: str  # config.yaml as it is; empty if there is none
     settings: dict[str, str]  # what it holds, with a dotted name for each field
     idle: float | None  # seconds since the last row; None without rows
@@ -152,10 +152,10 @@ def _split(path: Path) -> list[str]:
     return [f"[Event {part}" for part in ("\n" + text).split("\n[Event ")[1:]]
 
 
-def _read_rows(text: str) -> list[Row]:
+def _read_rows(text: str) -> list[Metrics]:
     """The rows with the numbers that are there and finite. A last line without its end is still being written."""
     whole = text[: text.rfind("\n") + 1]
-    rows: list[Row] = []
+    rows: list[Metrics] = []
     for cells in csv.DictReader(io.StringIO(whole)):
         row = {name: number for name, cell in cells.items() if name and (number := _number(cell)) is not None}
         if row:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rich.console import Console
+from rich.text import Text
+
 from chesspg.games.game import Game
 
 LAST, CHECK, PLAIN = "()", "!!", "  "  # what stands left and right of a piece: the last move, a king in check
+WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides are solid and differ in color
+BACKGROUND = {LAST: ("#cdd26a", "#aaa23a"), CHECK: ("#e05050", "#e05050"), PLAIN: ("#b59a6c", "#7d5f3f")}
 
 
 class Cell(NamedTuple):
@@ -15,13 +20,13 @@ class Cell(NamedTuple):
     dark: bool  # of the two colours of a checkered board
 
 
-class Row(NamedTuple):
+class Rank(NamedTuple):
     label: str  # a rank's number
     cells: list[Cell]
 
 
 class Board(NamedTuple):
-    rows: list[Row]  # from the top
+    rows: list[Rank]  # from the top
     files: list[str]  # the letters below
 
 
@@ -36,7 +41,7 @@ def read_board(game: Game, position: str, *, from_black: bool = False) -> Board 
         if len(text) != 3 * width or any(triple[0] + triple[2] not in (LAST, CHECK, PLAIN) for triple in triples):
             return None
         cells = [Cell(t[1], t[0] + t[2], (rank + file + height) % 2 == 1) for file, t in enumerate(triples)]
-        rows.append(Row(label.strip(), cells[::-1] if from_black else cells))
+        rows.append(Rank(label.strip(), cells[::-1] if from_black else cells))
     files = last.split()
     if (len(rows), len(files)) != (height, width):
         return None
@@ -50,3 +55,20 @@ def plain(game: Game, position: str, *, from_black: bool = False) -> str:
         return game.render(position)
     rows = [f"{r.label} {''.join(c.mark[0] + c.piece + c.mark[1] for c in r.cells)}".rstrip() for r in board.rows]
     return "\n".join([*rows, f"   {'  '.join(board.files)}"])
+
+
+def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
+    """The board in colors on a terminal, else as plain text."""
+    squares = read_board(game, position, from_black=from_black) if console.color_system else None
+    if squares is None:
+        return Text(plain(game, position, from_black=from_black))
+    text = Text()
+    for label, cells in squares.rows:
+        text.append(f"{label} ", "dim")
+        for piece, mark, dark in cells:
+            white = piece in WHITE_PIECES
+            sign = SOLID[WHITE_PIECES.index(piece)] if white else piece.replace("·", " ")
+            # The marks stay, for terminals and eyes that distinguish few colors.
+            text.append(mark[0] + sign + mark[1], f"{'#ffffff' if white else '#000000'} on {BACKGROUND[mark][dark]}")
+        text.append("\n")
+    return text.append(f"   {'  '.join(squares.files)}", "dim")

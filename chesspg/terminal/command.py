@@ -204,7 +204,7 @@ def search_here() -> None:
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
-    """Text in lines of at most `width` columns, all but the first behind `indent`; a word is never cut."""
+    """Text in lines of at most `width` columns, all but the first after `indent`; a word is never cut."""
     return textwrap.fill(text, max(width, 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 

@@ -15,7 +15,7 @@ def progress(*columns: ProgressColumn) -> Progress:
 
 
 class Rate(ProgressColumn):
-    """What `count` tells of a task a second of its time; `form` says how it is written, as in `{:,.0f} plies/s`."""
+    """What `count` counts of a task, per second of its time, written as in `{:,.0f} plies/s`."""
 
     def __init__(self, form: str, count: Callable[[Task], float]) -> None:
         super().__init__()

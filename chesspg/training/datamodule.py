@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
 from torch import Tensor
 
 from chesspg.games.capabilities import Heuristic
-from chesspg.games.game import Game, Games
+from chesspg.games.game import Game, Games, Starts
 from chesspg.games.randomness import Randomness
 from chesspg.learning.advantages import returns
 from chesspg.learning.rewards import adjudicated
@@ -38,24 +38,6 @@ from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
 from chesspg.training.requirements import RolloutListener, Weigher, require_hook, require_whole_rollouts
-
-
-class Starts(Protocol):
-    """Positions to start from, sampled anew for each rollout."""
-
-    def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
-        """Sample positions, which depend on nothing but the arguments, so that ranks and resumed runs agree.
-
-        Where games in a row have the same start, an attribute `alike` says how many.
-
-        Args:
-            game: The game.
-            index: [n] global indices of the games.
-            rng: Random numbers of this rollout, other ones than those of the plies.
-
-        Returns:
-            [n] the position from which each game starts; '' is the initial position.
-        """
 
 
 class SelfPlay(pl.LightningDataModule):

@@ -61,9 +61,7 @@ class RolloutProgress(ProgressBar):
         self._bar.start()
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
-        if self._bar and not self._bar.disable:
-            self._bar.update(self._task, completed=share_done(trainer))
-        self.show("learning", batch_idx, trainer.num_training_batches)
+        self.show("learning", batch_idx, trainer.num_training_batches, done=share_done(trainer))
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self._bar and not trainer.sanity_checking and not trainer.is_last_batch:
@@ -97,20 +95,23 @@ class RolloutProgress(ProgressBar):
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         self._stop()
 
-    def show(self, what: str, done: int, total: float, within: str = "") -> None:
+    def show(self, what: str, count: int, total: float, within: str = "", done: float | None = None) -> None:
         """Say what is going on and how far it is.
 
         Args:
             what: What it is; of a longer one the bar shows the beginning.
-            done: How much of it is done.
+            count: How much of it is done.
             total: Of how much; infinite where nobody knows.
             within: What comes before it in a line, where there is more room than on the bar.
+            done: How much of the whole run is done, in [0, 1], if that is known.
         """
-        count = f"{done}/{total}" if total < math.inf else f"{done}"
+        counted = f"{count}/{total}" if total < math.inf else f"{count}"
         if self._bar:
-            room = WHAT - len(count) - 1
-            self._bar.update(self._task, description=f"{what if len(what) <= room else f'{what[: room - 1]}…'} {count}")
-        self._line(f"{head(None, None)} {within}{what} {count}", self.every)
+            room = WHAT - len(counted) - 1
+            text = f"{what if len(what) <= room else f'{what[: room - 1]}…'} {counted}"
+            self._bar.update(self._task, description=text, completed=done)
+        share = "" if done is None else f" · {done:.0%}"
+        self._line(f"{head(None, None)} {within}{what} {counted}{share}", self.every)
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         self._said = time.monotonic()

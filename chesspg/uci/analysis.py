@@ -45,14 +45,22 @@ def analyse(
     lines: int = 1,
     look_ahead: bool = True,
 ) -> Analysis:
-    """Choose among `moves`, of which there is at least one, and score up to `lines` of them.
+    """Choose one of some moves, and score it and the likeliest others.
 
-    temperature: sharpness of the choice, as in PolicyPlayer; 0 takes the likeliest move.
-    top_p: only the likeliest moves that have this probability together are drawn from, Holtzman et al. (2020).
-    random: with that probability any of the moves is played, all alike, as in Mixture.
-    uniform: the number in [0, 1) that chooses, through the cumulative probabilities of the ascending actions.
-    look_ahead: score each line by the position after its move, in one more call of the network; else all lines by
-        the position itself.
+    Args:
+        policy: A policy of chess.
+        board: The position.
+        moves: Those to choose from, at least one.
+        temperature: Sharpness of the choice, as in PolicyPlayer; 0 takes the likeliest move.
+        top_p: Only the likeliest moves that have this probability together are sampled from, Holtzman et al. (2020).
+        random: With that probability any of the moves is played, all alike, as in Mixture.
+        uniform: The number in [0, 1) that chooses, through the cumulative probabilities of the ascending actions.
+        lines: How many moves are scored at most.
+        look_ahead: Score each line by the position after its move, in one more call of the network; else all lines by
+            the position itself.
+
+    Returns:
+        The move to play first, then the likeliest others.
     """
     played = {move_to_action(move, board.turn): move for move in moves}
     actions = np.array(sorted(played), dtype=np.int16)

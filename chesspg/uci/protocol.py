@@ -9,20 +9,18 @@ What a policy needs takes a GUI's patience to import: it waits until a policy is
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from chesspg.storage import runs
-from chesspg.storage.shipped import shipped_policies
-from chesspg.terminal.numbers import BadValue, whole
 from chesspg.uci.options import IDLE, OPTIONS
+from chesspg.uci.policies import default_policy, variant_of
+from chesspg.uci.search import Search
 
 if TYPE_CHECKING:
     import chess
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
     from chesspg.policy.policy import Policy
 
 NO_MOVE = "0000"  # UCI's null move: there is none, or no policy to choose it
-
-
-NUMBERS = {name: whole(0, 2**63 - 1) for name in ("movestogo", "depth", "nodes", "mate", "movetime")}  # of `go`
-NUMBERS |= {name: whole(-(2**63), 2**63 - 1) for name in ("wtime", "btime", "winc", "binc")}  # some clocks go below 0
-LIMITS = ("searchmoves", "ponder", "infinite", *NUMBERS)
 LONGEST = 300  # characters of a complaint: it may repeat a line of megabytes
 MARK = "\ufeff"  # which some shells write before the first line of a pipe
 COMMAND = re.compile(
@@ -43,36 +36,13 @@ COMMAND = re.compile(
 )
 
 
-class Search:
-    """One `go`: what it asks for, when it may be answered, and whether it was."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self.ponder = "ponder" in words
-        self.infinite = "infinite" in words
-        limits: dict[str, int] = {}
-        self.refused: list[str] = []  # what is wrong with those that are left out
-        for name, read in NUMBERS.items():
-            if name in words:
-                try:
-                    limits[name] = read(" ".join(words[words.index(name) + 1 :][:1]))
-                except BadValue as error:
-                    self.refused.append(f"the {name} of go {error}")
-        self.depth, self.nodes = limits.get("depth", math.inf), limits.get("nodes", math.inf)
-        start = words.index("searchmoves") + 1 if "searchmoves" in words else len(words)
-        end = next((k for k in range(start, len(words)) if words[k] in LIMITS), len(words))
-        self.moves = [word.lower() for word in words[start:end]]  # as in `position`
-        self.answered = threading.Event()
-        self.may_answer = threading.Event()
-        if not (self.ponder or self.infinite):
-            self.may_answer.set()
-
-
 class Engine:
-    """A policy that speaks UCI.
+    """A policy that speaks UCI. It plays chess and its variants; UCI has no other games.
 
-    out: where it speaks.
-    weights: the policy that plays unless WeightsFile says otherwise, as a player's string (see roster.py); if empty,
-        the newest run under ./checkpoints or else the strongest policy that ships.
+    Args:
+        out: Where it speaks.
+        weights: The policy that plays unless WeightsFile says otherwise, as a player's string (see roster.py); if
+            empty, the newest run under ./checkpoints or else the strongest policy that ships.
     """
 
     def __init__(self, out: TextIO, weights: str = "") -> None:
@@ -166,7 +136,7 @@ class Engine:
                 self._complain(f"{type(error).__name__}: {error}")
 
     def _uci(self) -> None:
-        variant = _variant(self.options["WeightsFile"] or self.weights)
+        variant = variant_of(self.options["WeightsFile"] or self.weights)
         self._say("id name chesspg")
         self._say("id author the authors of chesspg")
         for name, option in OPTIONS.items():
@@ -253,7 +223,7 @@ class Engine:
         from chesspg.players import roster
         from chesspg.policy import files
 
-        text, why = (os.path.expanduser(wanted), "") if wanted else _default()
+        text, why = (os.path.expanduser(wanted), "") if wanted else default_policy()
         path, own = roster.policy_of(text)
         theirs = files.header_game(files.read_header(path), path)
         if not isinstance(theirs, Chess):
@@ -355,37 +325,5 @@ def _moves(texts: Iterable[str], board: chess.Board) -> Iterator[chess.Move]:
             yield board.parse_uci(text)
 
 
-def _default() -> tuple[str, str]:
-    from chesspg.arena.default_player import default_player
-    from chesspg.games.chess import Chess
-
-    default = default_player(lambda game: isinstance(game, Chess), "chess")
-    if default is None:
-        raise ValueError(
-            f"no policy to play: no run of chess under ./{runs.RUNS} and no rated policy that ships; set WeightsFile "
-            "to a policy file, .ckpt or run folder, or name one on the command line"
-        )
-    text, what = default
-    return text, f" ({what})"
-
-
 def _any_seed() -> int:
     return int.from_bytes(os.urandom(4), "little")
-
-
-def _variant(weights: str) -> str:
-    """The chess that a policy file says it plays, read without what `files.read_header` has to import."""
-    from pathlib import Path
-
-    from chesspg.policy.container import read_fields
-
-    target = weights.partition("?")[0].removeprefix("file:")
-    path = Path(os.path.expanduser(target))
-    if not path.exists():
-        path = shipped_policies().get(target, path)
-    try:
-        beside = path.with_suffix(".safetensors") if path.suffix == ".ckpt" else path
-        variant = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]["init_args"]["variant"]
-    except (OSError, ValueError, LookupError, TypeError):
-        variant = None  # there is no such file, or it is of another game; `isready` says so
-    return variant if isinstance(variant, str) and variant.isalnum() else "standard"

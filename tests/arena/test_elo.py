@@ -112,6 +112,7 @@ def independent(win: float, draw: float) -> np.ndarray:
     return np.convolve(game, game)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "likely",
     [

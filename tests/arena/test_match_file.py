@@ -163,6 +163,7 @@ def test_a_match_without_a_cap_has_no_truncated_games(path: Path) -> None:
         load_match(path, SETTINGS | {"max_plies": None}, OPENINGS, Chess())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", [TicTacToe(), Chess(), Chess("chess960"), Chess("atomic")], ids=lambda game: game.name)
 def test_games_of_every_kind_come_back(tmp_path: Path, game: Game) -> None:
     played = play_match(game, Greedy(), Random(), 8, opening_plies=2, max_plies=60)

@@ -122,15 +122,15 @@ def test_undo_after_a_change_of_sides() -> None:
     one.reply(Random())
     one.switch()
     assert not one.to_move
-    assert one.authors(0, "me", "it") == "me and it"
-    assert one.authors(1, "me", "it") == "it and me"
+    assert one.authors("me", "it")["White"] == "me and it"
+    assert one.authors("me", "it")["Black"] == "it and me"
     one.reply(Random())
     one.undo()
     assert one.number == "1..."
     assert one.to_move
-    assert one.authors(1, "me", "it") == "me"
+    assert one.authors("me", "it")["Black"] == "me"
     one.move("c5")
-    assert one.authors(1, "me", "it") == "me"
+    assert one.authors("me", "it")["Black"] == "me"
 
 
 def test_a_new_game_keeps_seats_and_start() -> None:

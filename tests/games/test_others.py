@@ -43,6 +43,7 @@ def best(games: Games, depth: int) -> set[int]:
     return {action for action, one in worth.items() if one == max(worth.values())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("game", [Twice(), Othello()], ids=["twice", "othello"])
 def test_minimax_knows_who_moves_next(game: Game, depth: int) -> None:

@@ -154,12 +154,9 @@ def test_what_is_not_finite_stops_the_run(
         trainer(max_epochs=1, num_sanity_val_steps=0).fit(ours, Loader(examples), ValidationLoader(examples))
 
 
-def test_several_devices_are_refused(module: Module, examples: Examples, trainer: Callable[..., pl.Trainer]) -> None:
-    run = trainer(devices=2, strategy="ddp_spawn")
-    ours = module()
-    ours.trainer = run
-    with pytest.raises(ValueError, match="Imitation learns on one device, got 2"):
-        ours.setup("fit")
+def test_several_devices_are_refused(module: Module, trainer: Callable[..., pl.Trainer]) -> None:
+    with pytest.raises(ValueError, match=r"Imitation learns on one device, got 2; set Trainer\(devices=1\)"):
+        module().check(trainer(devices=2, strategy="ddp_spawn"))
 
 
 def test_a_negative_weight_is_refused(module: Module) -> None:

@@ -16,15 +16,15 @@ from chesspg.selfplay.plies import Plies
 
 
 def test_legal_actions_survive_the_file(tmp_path: Path) -> None:
-    legal = Legal(np.array([1, 5, 2], np.int16), np.array([0, 2, 2, 3], np.int64))
+    legal = Legal(np.array([1, 5, 3, 2], np.int16), np.array([0, 2, 3, 4], np.int64))
     plies = Plies(
         np.ones((3, 2, 1), np.uint64), np.ones((3, 0), np.uint8), np.array([0, 1, 0], np.int8), legal,
         np.zeros(3, np.int16), np.arange(3),
     )  # fmt: skip
     Recorded(plies, np.ones(3, np.int8)).save(tmp_path / "a.npz")
     read = Recorded.load(tmp_path / "a.npz").plies
-    assert read.legal.offsets.tolist() == [0, 2, 2, 3]
-    assert read.legal.actions.tolist() == [1, 5, 2]
+    assert read.legal.offsets.tolist() == [0, 2, 3, 4]
+    assert read.legal.actions.tolist() == [1, 5, 3, 2]
     assert read.player.tolist() == [0, 1, 0]
 
 

@@ -463,6 +463,7 @@ def test_self_play_follows_the_gradient_of_no_scalar(seat: int | None) -> None:
 # --- The real sampler and the real loss ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_sampler_draws_games_as_often_as_they_are_likely(setting: Setting) -> None:
     """Pearson's χ² over all games there are: mean k − 1, standard deviation √(2 (k − 1))."""
     every, played = setting.every, setting.samples[0].rollout

@@ -187,6 +187,7 @@ def test_pickles_that_nobody_writes_end_at_once(pickled: bytes, policy: Policy, 
         files.load(tmp_path / "a.ckpt")
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_found_or_harmless(policy: Policy, tmp_path: Path) -> None:
     whole = io.BytesIO()
     torch.save(content(policy, optimizer_states=[{"m": torch.ones(30)}]), whole)

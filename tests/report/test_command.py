@@ -13,6 +13,8 @@ import pytest
 from chesspg.report import __main__ as report
 from chesspg.report import page
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_newest_run_if_none_is_named(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

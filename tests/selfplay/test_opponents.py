@@ -123,6 +123,7 @@ def shares_of_games(pool: OpponentPool, rollout: int) -> NDArray[np.float64]:
     return np.bincount((pair + 1) // 2, minlength=1 + len(pool.players) + len(pool.members)) / 40
 
 
+@pytest.mark.slow
 def test_harder_ones_are_drawn_more_often() -> None:
     pool = pool_of(3, players={"random": 0.2}, share=0.5, priority=2)
     for member, points in zip(pool.members, (9.0, 4.0, 0.0), strict=True):
@@ -350,6 +351,7 @@ def test_the_pool_lies_beside_the_checkpoints_and_keeps_what_they_name(
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 def test_each_checkpoint_of_many_can_be_resumed(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
     def run(epochs: int, **arguments: Any) -> Tensor:

@@ -76,6 +76,7 @@ def test_a_cosine_stays_a_cosine_and_loses_no_truth(value: float, below: float, 
         assert told == pytest.approx({"value": value, "low": value - below, "high": value + above})
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     # tr Cov is 5 · 0.09 of 5 · 0.45, |E g|² is 4, the cosine 1.
     truth = {"variance_ratio": 0.2, "signal_to_noise": 4 / 0.45, "cosine": 1.0}

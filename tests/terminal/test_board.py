@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
+from rich.console import Console
+
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.terminal.board import CHECK, LAST, PLAIN, plain, read_board
+from chesspg.terminal.board import CHECK, LAST, PLAIN, draw, plain, read_board
 
 FOOL = "startpos moves f2f3 e7e5 g2g4 d8h4"
 
@@ -56,3 +60,15 @@ def test_a_game_that_draws_otherwise_is_left_as_it_is() -> None:
 
     assert read_board(Odd(), "3/3/3 x") is None
     assert plain(Odd(), "3/3/3 x", from_black=True) == "x|o\n-+-"
+
+
+def test_in_colours() -> None:
+    console = Console(force_terminal=True, color_system="truecolor", file=io.StringIO())
+    text = draw(Chess(), "startpos moves f2f3 e7e5 g2g4 d8h4", True, console)
+    lines = text.plain.splitlines()
+    assert lines[0].startswith("1  ♜  ♞  ♝ !♚! ♛ ")  # solid for both sides, seen from Black
+    styles = {text.plain[span.start : span.end]: str(span.style) for span in text.spans}
+    assert "#ffffff" in styles["!♚!"]
+    assert "#000000" in styles["(♛)"]
+    plain = draw(Chess(), "startpos", False, Console(file=io.StringIO()))
+    assert not plain.spans

@@ -1,6 +1,8 @@
-"""A run that tests of training damage or take over."""
+"""Runs that tests of training compare with, damage or take over."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from training_runs import contents, train
@@ -13,3 +15,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> dict[str,
     (folder / "small.yaml").write_text(recipe)
     assert train(f"--config {folder}/small.yaml --run {folder}/run --trainer.max_epochs 2") == 0
     return contents(folder / "run")
+
+
+@pytest.fixture(scope="session")
+def straight(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Path:
+    """The folder of a run of the small recipe that nothing has interrupted."""
+    folder = tmp_path_factory.mktemp("straight")
+    (folder / "small.yaml").write_text(recipe)
+    assert train(f"--config {folder}/small.yaml --run {folder}/run") == 0
+    return folder / "run"

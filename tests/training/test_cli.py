@@ -81,6 +81,7 @@ def test_without_a_progress_bar_and_without_checkpoints(folder: Path) -> None:
     assert not list(folder.glob("run/*.ckpt"))
 
 
+@pytest.mark.slow
 def test_starts_that_are_drawn(folder: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 1 --data.starts own_parts.Drawn") == 0
     kept = yaml.safe_load((folder / "run/config.yaml").read_text())
@@ -151,6 +152,7 @@ def test_a_users_logger_gets_the_configuration_beside_metrics_csv(folder: Path) 
     assert len(rollouts(folder / "run")) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["CSVLogger", "TensorBoardLogger", "pytorch_lightning.loggers.CSVLogger"])
 def test_a_logger_of_lightning_by_its_name(name: str, folder: Path) -> None:
     line = "--config small.yaml --run run --trainer.max_epochs 1 --trainer.logger"

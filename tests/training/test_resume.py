@@ -80,7 +80,7 @@ def test_a_resumed_run_goes_on_with_its_baseline(baseline: str, folder: Path) ->
     assert_same_weights(folder / "straight", folder / "parts")
 
 
-def test_resume_from_before_the_first_update(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_from_before_the_first_update(folder: Path, straight: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_power(*args: object) -> None:
         raise RuntimeError("power cut")
 
@@ -93,15 +93,14 @@ def test_resume_from_before_the_first_update(folder: Path, monkeypatch: pytest.M
     assert files.read_header(folder / "cut").facts["updates"] == 0
 
     assert train("--resume cut") == 0
-    assert train("--config small.yaml --run straight") == 0
-    assert_same_weights(folder / "straight", folder / "cut")
+    assert_same_weights(straight, folder / "cut")
     lines = (folder / "cut/metrics.csv").read_text().splitlines()
     assert len(lines) == 1 + 1 + 4  # the header, the evaluation before training, which is not repeated, 4 rollouts
 
 
 @pytest.mark.parametrize("rollouts_done", [0, 1, 2, 3])
 def test_a_power_cut_behind_a_checkpoint_keeps_its_row(
-    rollouts_done: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+    rollouts_done: int, folder: Path, straight: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lightning logs an epoch only after its checkpoint."""
 
@@ -119,8 +118,7 @@ def test_a_power_cut_behind_a_checkpoint_keeps_its_row(
         with pytest.raises(PowerCut):
             train("--config small.yaml --run cut")
     assert train("--resume cut") == 0
-    assert train("--config small.yaml --run straight") == 0
-    assert metrics(folder / "cut") == metrics(folder / "straight")
+    assert metrics(folder / "cut") == metrics(straight)
     assert len(metrics(folder / "cut")) == 1 + 4  # the evaluation before training has a row of its own
 
 
@@ -215,7 +213,7 @@ def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[
     assert train("--config run/config.yaml --init run --run other --model.optimizer.lr 0.5 --trainer.max_epochs 1") == 0
 
 
-def test_a_run_without_its_last_policy_file_is_resumed(folder: Path) -> None:
+def test_a_run_without_its_last_policy_file_is_resumed(folder: Path, straight: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 2") == 0
     (folder / "run/last.safetensors").unlink()
     halves = [
@@ -225,12 +223,11 @@ def test_a_run_without_its_last_policy_file_is_resumed(folder: Path) -> None:
         half.touch()
     assert train("--resume run --trainer.max_epochs 4") == 0
     assert not any(half.exists() for half in halves)
-    assert train("--config small.yaml --run straight") == 0
-    assert_same_weights(folder / "straight", folder / "run")
+    assert_same_weights(straight, folder / "run")
 
 
 def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, straight: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def no_power(*arguments: Any, **more: Any) -> None:
         raise RuntimeError("power cut")
@@ -247,9 +244,8 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
         "--config checkpoints/cut/config.yaml --run checkpoints/cut begins it anew\n"
     )
     assert train("--config checkpoints/cut/config.yaml --run checkpoints/cut") == 0  # as it was told
-    assert train("--config small.yaml --run straight") == 0
-    assert_same_weights(folder / "straight", folder / "checkpoints/cut")
-    assert metrics(folder / "straight") == metrics(folder / "checkpoints/cut")
+    assert_same_weights(straight, folder / "checkpoints/cut")
+    assert metrics(straight) == metrics(folder / "checkpoints/cut")
 
 
 def test_a_kill_within_the_first_checkpoint_leaves_it_without_its_policy(

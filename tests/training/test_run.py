@@ -101,7 +101,12 @@ def test_an_interrupt_while_logging_waits_for_what_is_written(folder: Path, monk
      ("games/rollout-000000.pgn", 0), ("games/against-previous-000012.pgn", 1), ("pool/000002", 1)],
 )  # fmt: skip
 def test_a_full_disk_is_one_line_and_the_run_goes_on_with_room(
-    named: str, rollouts_done: int, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    named: str,
+    rollouts_done: int,
+    folder: Path,
+    straight: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def full(descriptor: int) -> None:
         path = os.readlink(f"/proc/self/fd/{descriptor}")
@@ -123,9 +128,8 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_with_room(
         assert ("go on with  python -m chesspg.train --resume full" if resumable else "begins anew") in lines[0]
 
     assert train("--resume full" if resumable else "--config small.yaml --run full") == 0
-    assert train("--config small.yaml --run straight") == 0
-    assert_same_weights(folder / "straight", folder / "full")
-    assert metrics(folder / "straight") == metrics(folder / "full")
+    assert_same_weights(straight, folder / "full")
+    assert metrics(straight) == metrics(folder / "full")
 
 
 def test_a_full_disk_under_another_thread_is_one_line(
@@ -187,7 +191,7 @@ def test_a_run_whose_folder_is_taken_away_ends_with_one_line(
 
 
 def test_a_nan_stops_the_run_and_spares_the_checkpoint(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, straight: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls = 0
 
@@ -212,5 +216,4 @@ def test_a_nan_stops_the_run_and_spares_the_checkpoint(
 
     assert read_checkpoint(folder / "run/last.ckpt")["chesspg"]["played"]["rollouts"] == 2
     assert train("--resume run") == 0
-    assert train("--config small.yaml --run straight") == 0
-    assert_same_weights(folder / "straight", folder / "run")
+    assert_same_weights(straight, folder / "run")

@@ -48,7 +48,7 @@ GAMES_A_THREAD = 512  # two threads wake up in 40 µs, the time of 200 plies
 
 
 class BitboardGames:
-    """N games in the arrays of kernels.Rows, played on so many threads where that is worth it."""
+    """N games in the arrays of kernels.Rows, played on up to `threads` threads where that is worth it."""
 
     def __init__(self, rows: Rows, history: _History, threads: int = 1) -> None:
         self._rows = rows
@@ -57,7 +57,7 @@ class BitboardGames:
 
     @classmethod
     def fresh(cls, count: int, threads: int = 1) -> BitboardGames:
-        """So many games from the initial position."""
+        """[count] games from the initial position."""
         initial = _initial()
         return cls(initial._rows, initial._history, threads)[np.zeros(count, dtype=np.int64)]
 

@@ -49,13 +49,13 @@ class Chess(Game):
 
     def __init__(self, variant: str = "standard", backend: str = "auto", threads: int | None = None) -> None:
         if variant not in VARIANTS:
-            raise ValueError(f"variant {variant!r} is not one of {', '.join(VARIANTS)}")
+            raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, got {variant!r}")
         if backend not in BACKENDS:
-            raise ValueError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
+            raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
         if backend == "bitboards" and variant != "standard":
             raise ValueError(f"backend 'bitboards' does not play {variant}; backend 'python-chess' does")
         if threads is not None and threads < 1:
-            raise ValueError(f"threads is {threads}; it must be 1 or more")
+            raise ValueError(f"threads must be at least 1, got {threads}")
         self.notation = ChessNotation(variant)
         self.engine_protocol = ChessEngineProtocol(self.notation)
         self.openings = Path(__file__).with_name("openings.pgn") if variant == "standard" else None

@@ -26,7 +26,7 @@ _ONGOING, _CHECKMATE, _STALEMATE, _MATERIAL, _THREEFOLD, _FIFTY, _VARIANT = rang
 _Key = tuple[int, ...]  # what must be equal for a position to count as repeated
 
 
-class _Record:
+class _Game:
     """One game: its board, how it began, what was played, and what the rules remember."""
 
     __slots__ = ("actions", "board", "keys", "moves", "passing", "start")
@@ -40,8 +40,8 @@ class _Record:
         self.actions: list[int] | None = None  # ascending; None until somebody asks
         self._remember()
 
-    def copy(self) -> _Record:
-        twin = _Record.__new__(_Record)
+    def copy(self) -> _Game:
+        twin = _Game.__new__(_Game)
         twin.board = self.board.copy(stack=False)
         twin.start, twin.passing, twin.actions = self.start, self.passing, self.actions
         twin.moves, twin.keys = self.moves.copy(), self.keys.copy()
@@ -107,7 +107,7 @@ class _Record:
 class PythonChessGames:
     """N games on python-chess boards."""
 
-    def __init__(self, records: list[_Record]) -> None:
+    def __init__(self, records: list[_Game]) -> None:
         self._records = records
 
     @classmethod
@@ -116,7 +116,7 @@ class PythonChessGames:
         records = []
         for board in boards:
             root = board.root()
-            record = _Record(root, root.fen())
+            record = _Game(root, root.fen())
             for move in board.move_stack:
                 record.push(move)
             records.append(record)

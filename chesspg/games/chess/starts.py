@@ -62,9 +62,9 @@ class UnevenArmies:
             squares = iter(rng.permutation(64).tolist())
             board = rules(None)
             board.turn = bool(turn)
-            for colour, mine in ((bool(ahead), kept[0]), (not ahead, kept[1])):
+            for color, mine in ((bool(ahead), kept[0]), (not ahead, kept[1])):
                 pieces = [chess.KING, *(piece for piece, stays in zip(_ARMY, mine, strict=True) if stays)]
                 for piece, square in zip(pieces, squares, strict=False):
-                    board.set_piece_at(square, chess.Piece(piece, colour))
+                    board.set_piece_at(square, chess.Piece(piece, color))
             if board.is_valid() and board.outcome() is None:
                 return board.fen()

@@ -34,11 +34,19 @@ POSITIONS = (
 def verify(
     plies: int, seed: int = 0, games: int = 64, report: Callable[[int], None] | None = None
 ) -> tuple[int, list[str]]:
-    """Play at least so many random plies on both backends at once, comparing everything at each.
+    """Play random plies on both backends at once, comparing everything after each.
 
-    Half the games begin at the initial position, the others at POSITIONS and at positions met on the way. `report` is
-    called with the plies done so far. Returns how many plies were played and the differences found, each with
-    the position that shows it; the games that differ are dropped.
+    Half the games begin at the initial position, the others at POSITIONS and at positions met on the way. Games that
+    differ are dropped.
+
+    Args:
+        plies: At least this number is played.
+        seed: What the games derive from.
+        games: Games in progress at once.
+        report: Called with the number of plies played so far.
+
+    Returns:
+        The number of plies played, and the differences found, each with the position that shows it.
     """
     rules, rng = Chess(), np.random.default_rng(seed)
     starts = [chess.STARTING_FEN, *POSITIONS]

@@ -166,6 +166,7 @@ def test_several_players_on_a_scale_of_fixed_ratings() -> None:
     assert both["b"].high - both["b"].low > sure["b"].high - sure["b"].low
 
 
+@pytest.mark.slow
 def test_the_scale_of_fixed_ratings_holds_the_truth_too() -> None:
     """Of newcomers that meet players with estimated ratings and each other; 400 intervals, of standard error 1.1%."""
     rng = np.random.default_rng(5)
@@ -210,6 +211,7 @@ def simulated(rng: np.random.Generator, difference: float, pairs: int, draws: fl
 TRUTH = {"random": 0.0, "a": 150.0, "b": 420.0, "c": 500.0, "d": 800.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws", [0.0, 0.7])
 def test_the_truth_lies_inside_nineteen_times_of_twenty(draws: float) -> None:
     """200 ladders of four ratings: a standard error of 0.8% for independent ones, so 93% is the least."""

@@ -270,6 +270,7 @@ STARTS = [
 ]
 
 
+@pytest.mark.slow
 def test_random_games_end_where_python_chess_ends_them(game: Chess) -> None:
     rng = np.random.default_rng(11)
     starts = [start for start in STARTS for _ in range(6)]
