@@ -19,7 +19,7 @@ from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster
 from chesspg.storage import runs
-from chesspg.storage.shipped import names_told
+from chesspg.storage.shipped import shipped_names
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
 from chesspg.terminal.screen import Screen
@@ -29,7 +29,7 @@ Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; h
 
 PLAYER is one of:
 {roster.TABLE}
-({names_told()}).
+({shipped_names()}).
 
 If none is named, it is the newest run under ./{runs.RUNS}, or else the strongest policy that ships.
 """
