@@ -82,6 +82,7 @@ def test_lines_by_time_where_there_is_no_terminal(
     assert "epoch 1/1" in validated[0]
 
 
+@pytest.mark.slow
 def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     command = "games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 3 --lr 0.01"
     assert pretrain(f"{command} --run one") == 0
@@ -119,6 +120,7 @@ def test_a_run_from_games_to_a_policy_file(here: Path, games: list[str], capsys:
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["Ctrl-C", "its time"])
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(
     by: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

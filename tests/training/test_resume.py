@@ -189,7 +189,7 @@ def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
     assert [row["epoch"] for row in rollouts(folder / "parts")] == ["0", "1", "2", "3"]
 
 
-def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resume_keeps_the_optimizer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its state is the checkpoint's, learning rate and all: another is refused and not passed over in silence."""
     assert train("--config small.yaml --run run --trainer.max_epochs 1") == 0
     before = contents(folder)
@@ -206,7 +206,7 @@ def test_resume_keeps_the_optimiser(folder: Path, capsys: pytest.CaptureFixture[
     (folder / "run/config.yaml").write_text(own.replace("lr: ", "lr: 9"))  # by hand
     capsys.readouterr()
     assert train("--resume run --trainer.max_epochs 2") == 2
-    assert "the checkpoint is of another optimiser than" in capsys.readouterr().err
+    assert "the checkpoint is of another optimizer than" in capsys.readouterr().err
     (folder / "run/config.yaml").write_text(own)
     rate = read_checkpoint(folder / "run/last.ckpt")["optimizer_states"][0]["param_groups"][0]["lr"]
     assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # what it is anyway
@@ -260,3 +260,17 @@ def test_a_kill_within_the_first_checkpoint_leaves_it_without_its_policy(
             train("--config small.yaml --run cut --data.opponents null --model.loss.kl_weight 0")
     assert (folder / "cut/last.ckpt").is_file()
     assert train("--resume cut") == 0
+
+
+def test_a_run_of_version_0_1_goes_on(folder: Path) -> None:
+    """Its configuration has other names."""
+    assert train("--config small.yaml --run straight --trainer.max_epochs 2") == 0
+    assert train("--config small.yaml --run old --trainer.max_epochs 1") == 0
+    own = yaml.safe_load((folder / "old/config.yaml").read_text())
+    advantages, loss = own["model"].pop("advantages"), own["model"].pop("loss")
+    own["model"] |= {"standardise": advantages.pop("normalize"), **advantages, **loss}
+    own["trainer"]["callbacks"][0]["class_path"] = "chesspg.training.callbacks.EvaluationMatch"
+    (folder / "old/config.yaml").write_text(yaml.safe_dump(own))
+    assert train("--resume old --trainer.max_epochs 2") == 0
+    assert_same_weights(folder / "straight", folder / "old")
+    assert "advantages" in yaml.safe_load((folder / "old/config.yaml").read_text())["model"]

@@ -212,7 +212,8 @@ def test_a_nan_stops_the_run_and_spares_the_checkpoint(
     assert len(saved["positions"]) == 32
     assert saved["positions"][0].startswith("3/3/3 x moves ")
     assert saved["reward"].shape == (32,)
-    assert len(saved["log_prob"]) == len(saved["legal_offsets"]) - 1 <= saved["length"].sum()
+    assert len(saved["log_prob"]) == len(saved["counts"]) <= saved["length"].sum()
+    assert saved["counts"].sum() == len(saved["actions"])  # of the legal ones
 
     assert read_checkpoint(folder / "run/last.ckpt")["chesspg"]["played"]["rollouts"] == 2
     assert train("--resume run") == 0
