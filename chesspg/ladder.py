@@ -267,7 +267,7 @@ def _parser() -> argparse.ArgumentParser:
         "--picture",
         type=Path,
         metavar="FILE",
-        help="draw the ladder there, as SVG; a file that holds anything but such a picture is not replaced",
+        help="draw the ladder there, as SVG by matplotlib; a file that holds anything else is not replaced",
     )
     add("--against", choices=list(AXES), default="updates", help="the picture's other axis (default: updates)")
     return parser
