@@ -140,7 +140,7 @@ def print_result(
         "won, drawn, lost": _slashed(result.record),
         "score": f"{result.score:.1%}   95% interval {score.low:.1%} to {score.high:.1%}",
         "Elo difference": f"{result.elo:+.0f}   95% interval {difference.low:+.0f} to {difference.high:+.0f}",
-        "normalized Elo": f"{result.normalised_elo:+.0f}",
+        "normalized Elo": f"{result.normalized_elo:+.0f}",
         "stronger": f"with a likelihood of {result.los:.1%}",
         "pairs": f"{_slashed(elo.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
         "as White": _slashed(result.as_white),

@@ -3,7 +3,8 @@
     python nim.py                                                     check that it keeps the contract
     python -m chesspg.train --config small_game --data.game nim.Nim   train a policy, in the folder of this file
 
-`chesspg/games/game.py` says what each method must do. All of them are about a batch of N games at once.
+`chesspg/games/game.py` says what each method must do, `capabilities.py` beside it what a game may offer besides. All
+methods are about a batch of N games at once.
 """
 
 from __future__ import annotations

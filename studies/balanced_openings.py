@@ -1,4 +1,4 @@
-"""The openings that ship: 8 sensible plies each, judged balanced by Stockfish. What made `openings.pgn` beside it:
+"""The openings that ship, chesspg/games/chess/openings.pgn: 8 sensible plies each, judged balanced by Stockfish.
 
 python -m studies.balanced_openings stockfish > openings.pgn    (Stockfish 15.1, a few minutes on one core)
 """
@@ -16,14 +16,14 @@ import chess.engine
 COUNT, PLIES, SEED = 600, 8, 1
 CHOICE = chess.engine.Limit(nodes=8_000)  # for what is sensible: one of the best CHOICES moves …
 CHOICES = 16
-WITHIN = 40  # … no more than so many centipawns worse than the best
+WITHIN = 40  # … at most this many centipawns worse than the best
 VERDICT = chess.engine.Limit(nodes=20_000)  # for what is balanced: …
-BALANCED = 50  # … no more than so many centipawns for either side
+BALANCED = 50  # … at most this many centipawns for either side
 MATE = 10_000  # centipawns that a mate is worth
 
 
 def balanced(engine: chess.engine.SimpleEngine, count: int = COUNT, seed: int = SEED) -> Iterator[chess.Board]:
-    """So many balanced positions, all different, with their moves on the stack."""
+    """`count` balanced positions, all different, with their moves on the stack."""
 
     def analyse(board: chess.Board, limit: chess.engine.Limit, lines: int) -> list[chess.engine.InfoDict]:
         # Each search is a new game's: the engine has nothing left in memory, and says the same again.
@@ -31,10 +31,10 @@ def balanced(engine: chess.engine.SimpleEngine, count: int = COUNT, seed: int = 
 
     @cache
     def sensible(fen: str) -> list[chess.Move]:
-        told = analyse(chess.Board(fen), CHOICE, CHOICES)
-        scores = [info["score"].relative.score(mate_score=MATE) for info in told]
+        found = analyse(chess.Board(fen), CHOICE, CHOICES)
+        scores = [info["score"].relative.score(mate_score=MATE) for info in found]
         best = max(scores)
-        return [info["pv"][0] for info, score in zip(told, scores, strict=True) if score >= best - WITHIN]
+        return [info["pv"][0] for info, score in zip(found, scores, strict=True) if score >= best - WITHIN]
 
     rng = random.Random(seed)
     seen: set[str] = set()
@@ -53,7 +53,7 @@ def main() -> None:
         engine.configure({"Threads": 1, "Hash": 1})
         name = engine.id["name"]
         print(f"; {COUNT} openings of {PLIES} plies, each within ±{BALANCED} centipawns by {name},")
-        print(f"; {VERDICT.nodes:,} nodes. Made by chesspg/arena/balanced.py from seed {SEED}.\n")
+        print(f"; {VERDICT.nodes:,} nodes. Made by studies/balanced_openings.py from seed {SEED}.\n")
         for board in balanced(engine):
             print(chess.Board().variation_san(board.move_stack), "*\n", flush=True)
 

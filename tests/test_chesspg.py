@@ -10,12 +10,14 @@ import subprocess
 import sys
 import sysconfig
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from chesspg import train
 from chesspg.__main__ import COMMANDS, main
+from chesspg.learning.advantages import Advantages
 from chesspg.storage.shipped import shipped_files
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "chesspg"
@@ -103,5 +105,8 @@ def test_help_of_train_fits_a_screen_and_names_what_exists(capsys: pytest.Captur
     everything = capsys.readouterr().out
     options = set(re.findall(r"--[\w.]+", out)) - {"--help", "--FIELD"}
     # Arguments of a class that a recipe names are options, too, though no help can list those of all classes.
-    assert all(option in everything for option in options if ".init_args." not in option and option != "--help-all")
+    options = {option for option in options if ".init_args." not in option and option != "--help-all"}
+    # Nor those of advantages, which a function of the user's own may replace.
+    options -= {f"--model.advantages.{field.name}" for field in fields(Advantages)}
+    assert all(option in everything for option in options)
     assert "--trainer.gradient_clip_val" in everything

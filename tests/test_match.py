@@ -48,7 +48,7 @@ def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     assert told["wins"] + told["draws"] + told["losses"] == told["games"] == 4
     assert told["elo_low"] <= told["elo"] <= told["elo_high"]
     assert (told["a"], told["b"], told["seed"], told["openings"]) == ("greedy", "random", 3, "balanced")
-    assert f"{told['normalised_elo']:+.0f}" in done.stdout
+    assert f"{told['normalized_elo']:+.0f}" in done.stdout
     assert " / ".join(map(str, told["pentanomial"])) in done.stdout
     assert f"{told['wins']} / {told['draws']} / {told['losses']}" in done.stdout
     assert f"{told['score']:.1%}" in done.stdout

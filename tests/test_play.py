@@ -19,6 +19,7 @@ from rich.console import Console
 
 from chesspg import play
 from chesspg.arena.session import Session
+from chesspg.arena.table import Commands, Table
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
@@ -496,7 +497,7 @@ def test_what_went_wrong_in_loading_is_told_at_the_next_line(monkeypatch: pytest
     session = Session(Chess(backend="python-chess"), 0, Randomness(0), "startpos")
     monkeypatch.setattr("sys.stdin", io.StringIO("board\n"))
     with pytest.raises(SystemExit) as caught:
-        play.Commands(play.Table(session, failed, "nobody", Screen(Console()))).run()
+        Commands(Table(session, failed, "nobody", Screen(Console()))).run()
     assert caught.value.code == 2
 
 

@@ -122,8 +122,8 @@ def mean_score_interval(scores: Sequence[float], games: float) -> Interval:
 
         n = m(1 − m) / (s² / K)
 
-    For scores that differ little it is m ± t s/√K. Of scores all alike, as of runs that won everything, it is Wilson's
-    for their games.
+    For scores that differ little it is m ± t s/√K. If all scores are equal, as where every run won everything, it is
+    Wilson's for their games.
 
     Args:
         scores: [K] the players' scores, in [0, 1], K being at least 2.

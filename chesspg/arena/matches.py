@@ -118,7 +118,7 @@ class MatchResult:
         return Interval(*map(elo, self.score_interval))
 
     @property
-    def normalised_elo(self) -> float:
+    def normalized_elo(self) -> float:
         """How far the score is from ½ in units of a game's own spread."""
         return normalized_elo(self.pairs)
 
@@ -191,7 +191,7 @@ class MatchResult:
             "elo": self.elo,
             "elo_low": self.elo_interval.low,
             "elo_high": self.elo_interval.high,
-            "normalised_elo": self.normalised_elo,
+            "normalized_elo": self.normalized_elo,
             "los": self.los,
             "draw_rate": self.draw_rate,
             "pentanomial": pentanomial(self.pairs),

@@ -132,7 +132,8 @@ def _machine() -> dict[str, Any]:
 
 
 def _peers() -> Peers:
-    """The measures of studies/peers.py. Raises ValueError where it is not at hand, as it is no part of the package."""
+    """The measures of studies/peers.py, which is not part of the package. Raises ValueError where there is no clone."""
+    sys.path.append(str(Path(__file__).parents[2]))  # of a clone, from whatever folder the command is run
     try:
         found: Peers = importlib.import_module("studies.peers").MEASURES
     except ModuleNotFoundError:

@@ -1,1 +1,1 @@
-"""Floor 1: the rules of games and their encoding. numpy and chess only, never torch."""
+"""The rules of games, their encoding and what they offer besides. numpy, python-chess and numba, never torch."""

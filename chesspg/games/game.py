@@ -16,7 +16,7 @@ What a game may offer besides, such as a heuristic or a notation, is in `chesspg
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,7 +90,7 @@ class Game(ABC):
     notation: Notation | None = None
     exchanges: Exchanges | None = None
     engine_protocol: EngineProtocol | None = None
-    starts: Callable[[], Starts] | None = None  # builds the starts of its own, with its default arguments
+    starts: type[Starts] | None = None  # the class of starts of its own, whose arguments have defaults
     openings: Path | None = None  # a PGN file of balanced openings, for matches
 
     @property

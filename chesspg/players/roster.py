@@ -16,7 +16,7 @@ from chesspg.games.game import Game
 from chesspg.players.minimax import Minimax
 from chesspg.players.player import Greedy, Mixture, Player, Random
 from chesspg.policy import files
-from chesspg.storage.shipped import names_told, shipped_policies
+from chesspg.storage.shipped import shipped_names, shipped_policies
 from chesspg.terminal import numbers
 from chesspg.terminal.numbers import number, whole
 
@@ -219,10 +219,10 @@ def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
         kind, target = KINDS["file"], head
     accepted = f"expected {KINDS[only].form}" if only else f"expected one of {KNOWN}"
     if only and kind is not KINDS[only]:
-        raise ValueError(f"{text!r} is a player without a policy; {accepted}; {names_told()}")
+        raise ValueError(f"{text!r} is a player without a policy; {accepted}; {shipped_names()}")
     if kind is KINDS["file"] and not (target and Path(target).exists()) and target not in shipped_policies():
         noun = "policy" if only else "player"
-        raise ValueError(f"unknown {noun} {text!r}: there is no file {target!r}; {accepted}; {names_told()}")
+        raise ValueError(f"unknown {noun} {text!r}: there is no file {target!r}; {accepted}; {shipped_names()}")
     return kind, target, _options(text, tail, kind)
 
 

@@ -1,4 +1,4 @@
-"""What a file of `torch.save` holds, read as data: nothing that it names is imported, and nothing is called.
+"""A file of `torch.save`, read as data: nothing that it names is imported, and nothing is called.
 
 A pickle is a program for a small stack machine, whose instructions may import and call anything. The machine here knows
 only those that put data together: what an import or a call would have made is an `Opaque`, except for tensors and
@@ -81,8 +81,8 @@ class Checkpoint:
             try:
                 self.content = _run(archive.read(pickles[0]))
             except _MALFORMED as error:
-                told = str(error)[:80] or type(error).__name__
-                raise PolicyFileError(f"{path} is not a checkpoint: {told!r}") from None
+                reason = str(error)[:80] or type(error).__name__
+                raise PolicyFileError(f"{path} is not a checkpoint: {reason!r}") from None
 
     def tensors(self, stored: Mapping[str, Stored]) -> dict[str, Tensor]:
         """Read these tensors, which together take no more memory than the file."""
@@ -105,8 +105,8 @@ class Checkpoint:
                     for name, one in stored.items()
                 }
             except (*_MALFORMED, RuntimeError) as error:
-                told = str(error).partition("\n")[0]
-                raise PolicyFileError(f"{self.path} is not a checkpoint: {told}") from None
+                reason = str(error).partition("\n")[0]
+                raise PolicyFileError(f"{self.path} is not a checkpoint: {reason}") from None
 
 
 @contextmanager
@@ -160,85 +160,114 @@ def plain(thing: Any) -> Any:
 
 def _run(pickled: bytes) -> Any:
     """What a pickle would make, without its objects. Raises one of _MALFORMED if it is none."""
-    stack: list[Any] = []
-    marks: list[int] = []
-    memo: dict[int, Any] = {}
-
-    def behind_mark() -> list[Any]:
-        at = marks.pop()
-        some = stack[at:]
-        del stack[at:]
-        return some
-
+    machine = _Machine()
     instructions: Iterator[tuple[Any, Any, int | None]] = pickletools.genops(pickled)
     for opcode, argument, _ in instructions:
-        match opcode.name:
-            case "STOP":
-                return stack.pop()
+        name = opcode.name
+        if name == "STOP":
+            return machine.stack.pop()
+        if machine.arrange(name, argument) or machine.collect(name) or machine.call(name, argument):
+            continue
+        if not isinstance(argument, bool | int | float | str | bytes | bytearray) or not opcode.stack_after:
+            raise ValueError(f"its pickle has the instruction {name}")
+        machine.stack.append(argument)
+    raise ValueError("its pickle has no end")
+
+
+class _Machine:
+    """The stack machine. Each method obeys an instruction of its kind and returns whether it was one."""
+
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Any] = {}
+
+    def _after_mark(self) -> list[Any]:
+        at = self._marks.pop()
+        some = self.stack[at:]
+        del self.stack[at:]
+        return some
+
+    def arrange(self, name: str, argument: Any) -> bool:
+        """The stack and the memo."""
+        stack = self.stack
+        match name:
             case "PROTO" | "FRAME":
                 pass
             case "MARK":
-                marks.append(len(stack))
-            case "NONE" | "NEWTRUE" | "NEWFALSE":
-                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode.name])
-            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT" | "EMPTY_SET":
-                kinds = {"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": Opaque}
-                stack.append(kinds[opcode.name]())
-            case "TUPLE" | "LIST" | "DICT" | "FROZENSET":
-                some = behind_mark()
-                if opcode.name == "DICT":
-                    stack.append(_updated({}, some))
-                else:
-                    stack.append({"TUPLE": tuple, "LIST": list}.get(opcode.name, lambda _: Opaque())(some))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                count = int(opcode.name[-1])
-                some = [stack.pop() for _ in range(count)]
-                stack.append(tuple(reversed(some)))
-            case "APPEND" | "APPENDS" | "ADDITEMS":
-                some = [stack.pop()] if opcode.name == "APPEND" else behind_mark()
-                if isinstance(stack[-1], list):
-                    stack[-1].extend(some)
-            case "SETITEM" | "SETITEMS":
-                some = [stack.pop(), stack.pop()][::-1] if opcode.name == "SETITEM" else behind_mark()
-                if isinstance(stack[-1], dict):
-                    _updated(stack[-1], some)
+                self._marks.append(len(stack))
             case "PUT" | "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
+                self._memo[argument] = stack[-1]
             case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
+                self._memo[len(self._memo)] = stack[-1]
             case "GET" | "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
+                stack.append(self._memo[argument])
             case "DUP":
                 stack.append(stack[-1])
             case "POP":
                 stack.pop()
             case "POP_MARK":
-                behind_mark()
+                self._after_mark()
+            case _:
+                return False
+        return True
+
+    def collect(self, name: str) -> bool:
+        """Constants and collections. A set is an Opaque."""
+        stack = self.stack
+        match name:
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
+            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT" | "EMPTY_SET":
+                kinds = {"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": Opaque}
+                stack.append(kinds[name]())
+            case "DICT":
+                stack.append(_updated({}, self._after_mark()))
+            case "TUPLE" | "LIST" | "FROZENSET":
+                some = self._after_mark()
+                stack.append({"TUPLE": tuple, "LIST": list}.get(name, lambda _: Opaque())(some))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                some = [stack.pop() for _ in range(int(name[-1]))]
+                stack.append(tuple(reversed(some)))
+            case "APPEND" | "APPENDS" | "ADDITEMS":
+                some = [stack.pop()] if name == "APPEND" else self._after_mark()
+                if isinstance(stack[-1], list):
+                    stack[-1].extend(some)
+            case "SETITEM" | "SETITEMS":
+                some = [stack.pop(), stack.pop()][::-1] if name == "SETITEM" else self._after_mark()
+                if isinstance(stack[-1], dict):
+                    _updated(stack[-1], some)
+            case _:
+                return False
+        return True
+
+    def call(self, name: str, argument: Any) -> bool:
+        """Imports, calls and objects: nothing is imported or called."""
+        stack = self.stack
+        match name:
             case "GLOBAL":
                 stack.append(_Global(argument))
             case "STACK_GLOBAL":
-                name, module = stack.pop(), stack.pop()
-                stack.append(_Global(f"{module:s} {name:s}"))
+                thing, module = stack.pop(), stack.pop()
+                stack.append(_Global(f"{module:s} {thing:s}"))
             case "BINPERSID":
                 stack.append(_storage(stack.pop()))
             case "REDUCE":
                 arguments, function = stack.pop(), stack.pop()
                 stack.append(_made(function, arguments))
             case "NEWOBJ" | "NEWOBJ_EX":
-                del stack[-2 if opcode.name == "NEWOBJ" else -3 :]
+                del stack[-2 if name == "NEWOBJ" else -3 :]
                 stack.append(Opaque())
             case "OBJ" | "INST":
-                behind_mark()
+                self._after_mark()
                 stack.append(Opaque())
             case "PERSID" | "EXT1" | "EXT2" | "EXT4":
                 stack.append(Opaque())
             case "BUILD":  # attributes of an object, or of a dictionary, which nobody asks for
                 stack.pop()
-            case _ if isinstance(argument, bool | int | float | str | bytes | bytearray) and opcode.stack_after:
-                stack.append(argument)
             case _:
-                raise ValueError(f"its pickle has the instruction {opcode.name}")
-    raise ValueError("its pickle has no end")
+                return False
+        return True
 
 
 def _updated(into: dict[Any, Any], some: list[Any]) -> dict[Any, Any]:
@@ -248,9 +277,9 @@ def _updated(into: dict[Any, Any], some: list[Any]) -> dict[Any, Any]:
     return into
 
 
-def _storage(told: Any) -> _Storage | Opaque:
+def _storage(persistent: Any) -> _Storage | Opaque:
     """What torch's own names for storages stand for: ("storage", type, key, device, number of elements)."""
-    _, kind, key, *_ = told
+    _, kind, key, *_ = persistent
     module, _, name = kind.name.partition(" ")
     known = module == "torch" and isinstance(key, str) and name in DTYPES
     return _Storage(key, DTYPES[name]) if known else Opaque()

@@ -7,10 +7,8 @@ read without torch, in a millisecond.
 from __future__ import annotations
 
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +17,16 @@ from safetensors import SafetensorError
 
 from chesspg.games.game import Game
 from chesspg.policy import checkpoint, container
+from chesspg.policy.building import build_network, build_part, unknown
 from chesspg.policy.container import PolicyFileError as PolicyFileError
-from chesspg.policy.names import Unknown, build, find, is_spec, own_name
+from chesspg.policy.names import Unknown, find, is_spec, own_name
 from chesspg.policy.names import describe as describe
 from chesspg.storage.atomic import write_atomically
-from chesspg.storage.shipped import names_told, shipped_policies
+from chesspg.storage.shipped import shipped_names, shipped_policies
 
 if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
     from torch import Tensor
 
-    from chesspg.policy.networks import Network
     from chesspg.policy.policy import Policy
 
 INIT = "init.safetensors"  # in a run folder: the policy that the run started from
@@ -50,7 +48,7 @@ class Header:
 
 
 def resolve(path: str | Path) -> Path:
-    """The file that a policy file, a checkpoint, a run folder or the bare name of one that ships stands for.
+    """The file that is meant by a policy file, a checkpoint, a run folder or the bare name of a policy that ships.
 
     A run folder stands for its last policy. A checkpoint, and so a run folder's, stands for the policy file beside it,
     or for itself where that file is missing or damaged and the checkpoint is not.
@@ -67,7 +65,7 @@ def resolve(path: str | Path) -> Path:
         raise PolicyFileError(f"no policy file at {path}")
     ships = shipped_policies()
     if named.name not in ships:
-        raise PolicyFileError(f"no policy file at {path}; {names_told()}")
+        raise PolicyFileError(f"no policy file at {path}; {shipped_names()}")
     return ships[named.name]
 
 
@@ -102,12 +100,12 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
     path = resolve(path)
     own = header_game(read_header(path), path)  # before the weights, which take torch's seconds to be read
     if game is not None and describe(own) != describe(game):
-        raise PolicyFileError(f"{path} plays {told_apart(own, game)}, not {told_apart(game, own)}")
+        raise PolicyFileError(f"{path} plays {distinguished(own, game)}, not {distinguished(game, own)}")
     header, weights = read(path)
 
     from chesspg.policy.policy import Policy
 
-    return Policy(game or own, _network(header, weights, game or own, path), header.temperature).eval()
+    return Policy(game or own, build_network(header.network, weights, game or own, path), header.temperature).eval()
 
 
 def header_game(header: Header, path: str | Path) -> Game:
@@ -115,7 +113,7 @@ def header_game(header: Header, path: str | Path) -> Game:
 
     Raises PolicyFileError if the game is not known here, or if this version encodes it otherwise.
     """
-    game: Game = _build(header.game, path, Game)
+    game: Game = build_part(header.game, path, Game)
     if game.encoding_version != header.encoding_version:
         raise PolicyFileError(
             f"{path} has encoding version {header.encoding_version} of {game.name}; "
@@ -124,7 +122,7 @@ def header_game(header: Header, path: str | Path) -> Game:
     return game
 
 
-def told_apart(game: Game, other: Game) -> str:
+def distinguished(game: Game, other: Game) -> str:
     """The name of a game, with what it was built with or its class where another one has the same name."""
     if game.name != other.name:
         return game.name
@@ -144,7 +142,7 @@ def check_network(header: Header, path: str | Path) -> None:
         elif not own_name(name):  # nobody can have defined one without that module
             raise Unknown(f"the network {name:.120}")
     except Unknown as error:
-        raise _foreign(path, error) from None
+        raise unknown(path, error) from None
 
 
 def save(path: str | Path, policy: Policy, facts: Mapping[str, Any] | None = None) -> None:
@@ -188,16 +186,16 @@ def read_checkpoint(path: str | Path) -> Any:
             warnings.simplefilter("ignore")  # torch wonders aloud about some files that it then refuses
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises whatever a malformed pickle leads it to
-        told = str(error).partition("\n")[0].partition(". ")[0]
-        raise PolicyFileError(f"{path} is damaged or not a checkpoint: {told}") from None
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise PolicyFileError(f"{path} is damaged or not a checkpoint: {reason}") from None
 
 
 def _in_checkpoint(path: Path) -> tuple[Header, checkpoint.Checkpoint, dict[str, checkpoint.Stored]]:
     """The header, and where the weights are. Objects of other kinds, such as hyperparameters, are not looked at."""
     saved = checkpoint.Checkpoint(path)
     try:
-        told, state = of_checkpoint(saved.content)
-        fields = checkpoint.plain(told)
+        header, state = of_checkpoint(saved.content)
+        fields = checkpoint.plain(header)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise PolicyFileError(f"{path} is not a checkpoint of a policy") from None
     stored = {name: at for name, at in state.items() if isinstance(at, checkpoint.Stored)}
@@ -218,92 +216,18 @@ def own_names(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace(COMPILED, ""): at for name, at in state.items()}
 
 
-def _header(told: Any, path: Path) -> Header:
+def _header(fields: Any, path: Path) -> Header:
     try:
-        header = Header(**told)
+        header = Header(**fields)
     except TypeError as error:
         raise PolicyFileError(f"{path} has a header this version can't read: {error}") from None
     for name in ("game", "network"):
         spec = getattr(header, name)
         if not is_spec(spec):
-            told = f"its {name} {spec!r:.80} is not a class_path with init_args"
-            raise PolicyFileError(f"{path} has a header this version can't read: {told}")
+            reason = f"its {name} {spec!r:.80} is not a class_path with init_args"
+            raise PolicyFileError(f"{path} has a header this version can't read: {reason}")
     if not isinstance(header.facts, dict):
         raise PolicyFileError(f"{path} has a header this version can't read: its facts are not an object")
     if type(header.temperature) not in (int, float) or not 0 < header.temperature <= sys.float_info.max:
         raise PolicyFileError(f"{path} has a temperature of {header.temperature!r:.40}; it must be finite and above 0")
     return header
-
-
-def _build(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
-    try:
-        return build(spec, base, *args)
-    except Unknown as error:
-        raise _foreign(path, error) from None
-    except ValueError as error:
-        raise PolicyFileError(f"{path} has a header this version can't use: {error}") from None
-
-
-def _foreign(path: str | Path, error: Unknown) -> PolicyFileError:
-    return PolicyFileError(
-        f"{path} needs {error}, which is not a class of chesspg, and a file imports no code; add --import with the "
-        "module that defines it (in Python, import it first)"
-    )
-
-
-def _network(header: Header, weights: Mapping[str, Tensor], game: Game, path: Path) -> Network:
-    """The network of the header with these weights. A header's sizes take no memory unless the weights have them."""
-    import torch
-
-    from chesspg.policy.networks import Network
-
-    with _limited(1000 + 20 * len(weights)):
-        try:
-            with torch.device("meta"):  # shapes without numbers
-                sketch: Network = _build(header.network, path, Network, game)
-        except PolicyFileError:
-            if header.network["class_path"].startswith("chesspg."):
-                raise  # anybody else's constructor may ask for a tensor's numbers
-            sketch = _build(header.network, path, Network, game)
-        wanted = sketch.state_dict()
-        for told, names in ("lacks", wanted.keys() - weights.keys()), ("has in excess", weights.keys() - wanted.keys()):
-            if names:
-                raise PolicyFileError(f"{path} does not fit its network: it {told} {', '.join(sorted(names)):.200}")
-        for name, tensor in weights.items():
-            shape = wanted[name].shape
-            if tensor.shape != shape:
-                told = f"size mismatch for {name}: {list(tensor.shape)}, and the network has {list(shape)}"
-                raise PolicyFileError(f"{path} does not fit its network: {told}")
-            if tensor.dtype != wanted[name].dtype:
-                told = f"{name} is {tensor.dtype}, and the network has {wanted[name].dtype}"
-                raise PolicyFileError(f"{path} does not fit its network: {told}")
-            if not torch.isfinite(tensor).all():
-                raise PolicyFileError(f"{path} has weights that are not finite numbers, in {name}")
-        network: Network = _build(header.network, path, Network, game)
-    network.load_state_dict(weights)
-    return network
-
-
-@contextmanager
-def _limited(most: int) -> Iterator[None]:
-    """Raise ValueError as soon as networks get more than so many modules, parameters and buffers in all."""
-    from torch.nn.modules import module
-
-    here, count = threading.get_ident(), 0
-
-    def check(*_: object) -> None:
-        nonlocal count
-        count += threading.get_ident() == here
-        if count > most:
-            raise ValueError("it has more parts than the file has weights for")
-
-    hooks = [
-        module.register_module_module_registration_hook(check),
-        module.register_module_parameter_registration_hook(check),
-        module.register_module_buffer_registration_hook(check),
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()

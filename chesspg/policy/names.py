@@ -64,8 +64,8 @@ def build(spec: Any, base: type, *args: Any) -> Any:
         inspect.signature(found).bind(*args, **init_args)
         built = found(*args, **init_args)
     except Exception as error:  # whatever a user's class raises for arguments that come from a stranger
-        told = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{path} can't be built from {init_args!r:.120}: {' '.join(told.split()):.200}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} can't be built from {init_args!r:.120}: {' '.join(reason.split()):.200}") from error
     surplus = sorted(init_args.keys() - built.init_args.keys())
     if surplus:  # such as how many threads the rules may use, which is not for a file to say
         raise ValueError(f"{path} can't be built from a file with {', '.join(surplus)}")

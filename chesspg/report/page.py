@@ -142,16 +142,16 @@ def _bounded(column: str, numbers: list[float]) -> list[float]:
 
 def _sample(sample: Sample) -> dict[str, Any]:
     """A sample as the page reads it: positions as what changes from one to the next, probabilities in per mille."""
-    is_chess = any(one.squares for one in sample.likely[0])
+    on_board = any(one.squares for one in sample.likely[0])
     boards = [_changes(*pair) for pair in zip(sample.boards, sample.boards[1:], strict=False)]
     likely = [[[one.name, round(1000 * one.probability), *(one.squares or ())] for one in ply] for ply in sample.likely]
     return {
         "mover": sample.mover,
         "number": sample.number,
         "names": sample.names,
-        "board": sample.boards[0] if is_chess else None,
-        "changes": boards if is_chess else None,
-        "texts": None if is_chess else sample.boards,
+        "board": sample.boards[0] if on_board else None,
+        "changes": boards if on_board else None,
+        "texts": None if on_board else sample.boards,
         "likely": likely,
         "chances": [round(1000 * chance) for chance in sample.chances],
         "values": [round(value, 2) for value in sample.values],

@@ -1,4 +1,4 @@
-"""Files written whole: whoever looks finds the old file or the new one."""
+"""Files written whole: a reader finds the old file or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Have an OSError in the block name this file, which it does not by itself where a disk is full."""
+    """Make an OSError in the block name this file; by itself it does not where a disk is full."""
     try:
         yield
     except OSError as error:

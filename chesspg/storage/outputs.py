@@ -1,4 +1,4 @@
-"""Files that a command writes: known to be writable, and to cost nobody anything, before the work begins."""
+"""Files that a command writes, checked before the work begins: they can be written, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Mapping[str, Path | None]) 
 
     Args:
         outputs: The files that the command writes; no file may stand for two of them.
-        inputs: Files that the command reads, by what they are for messages; none of them is ever replaced.
+        inputs: Files that the command reads, by what messages call them; none of them is ever replaced.
     """
     for option, path, _ in outputs:
         check_writable(path)

@@ -1,4 +1,4 @@
-"""JSON and YAML that somebody else may have written; YAML bounded in size, depth and what its aliases add up to."""
+"""JSON and YAML of unknown origin; YAML is bounded in size, in depth and in what its aliases add up to."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        OSError: the file can't be read.
-        ValueError: it is too large, nested too deeply, damaged, or holds something else.
+        OSError: The file can't be read.
+        ValueError: It is too large, nested too deeply, damaged, or holds something else.
     """
     with Path(path).open("rb") as file:
         content = file.read(BYTES + 1)
@@ -44,7 +44,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
 
 
 def parse_yaml(content: str | bytes) -> Any:
-    """What a YAML text holds. Raises yaml.YAMLError for anything that is not safe to read."""
+    """Parse a YAML text. Raises yaml.YAMLError for anything that is not safe to read."""
     check(content)
     try:
         return yaml.load(content, _Loader)
@@ -53,7 +53,7 @@ def parse_yaml(content: str | bytes) -> Any:
 
 
 def check(content: str | bytes) -> None:
-    """Raise OutOfBounds for a text that is, by its events alone, before anything is made of it.
+    """Raise OutOfBounds for a text that is out of bounds, from its events alone, before anything is made of it.
 
     Raises yaml.YAMLError if it is not YAML at all.
     """
@@ -82,13 +82,13 @@ def check(content: str | bytes) -> None:
                 sizes[anchor] = size
                 open_[-1][1] += size
             if open_[-1][1] > NODES:
-                raise OutOfBounds(f"it must hold at most {NODES:,} values, those behind aliases counted each time")
+                raise OutOfBounds(f"it must hold at most {NODES:,} values, counting those of an alias each time")
     except UnicodeError:
         raise yaml.YAMLError("it is not UTF-8") from None
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What a JSON text of unknown origin holds. Raises ValueError for everything that can't be read as JSON."""
+    """Parse a JSON text of unknown origin. Raises ValueError for everything that can't be read as JSON."""
     try:
         return json.loads(text)
     except RecursionError:  # a ValueError for all but this

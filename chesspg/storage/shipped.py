@@ -1,4 +1,4 @@
-"""What ships beside the code: recipes, policies, the ladder. Imports little, so that an engine can answer at once."""
+"""Files that ship with the code: recipes, policies, the ladder. Imports little, so that an engine answers at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def shipped_files(folder: str, suffix: str) -> dict[str, Path]:
-    """By bare name, what ships in `configs`, `checkpoints` or `docs`; a run's folder in there is none of it."""
+    """The files that ship in `configs` or `checkpoints`, by bare name; run folders in there are left out."""
     inside = (PACKAGE / "configs").is_dir()  # in a wheel; in a checkout they lie beside the package
     home = PACKAGE if inside else PACKAGE.parent
     return {path.stem: path for path in sorted((home / folder).glob(f"*{suffix}")) if path.is_file()}
@@ -18,6 +18,6 @@ def shipped_policies() -> dict[str, Path]:
     return shipped_files("checkpoints", ".safetensors")
 
 
-def names_told() -> str:
-    """For the message to somebody who named none of them."""
+def shipped_names() -> str:
+    """The end of a message to a user who named none of them."""
     return f"policies that ship: {', '.join(shipped_policies()) or 'none'}"

@@ -18,7 +18,7 @@ from chesspg.policy import files
 from chesspg.storage import atomic, parsing
 from chesspg.storage.lock import is_rank_zero, new_run
 from chesspg.storage.shipped import shipped_files
-from chesspg.training import configuration
+from chesspg.training import configuration, resuming
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
@@ -127,17 +127,9 @@ class RunCLI(LightningCLI):
                 print(f"this run starts: {program if program.isprintable() else repr(program)}", flush=True)
         if self.config.resume:
             self.checkpoint = read_checkpoint(self.folder / "last.ckpt")
-            self._check_kept(self.parser.parse_path(self.folder / "config.yaml"))
-
-    def _check_kept(self, own: Any) -> None:
-        """Raise ValueError for another optimizer than that of the resumed run, whose configuration is `own`."""
-        start = f"--config {self.folder}/config.yaml --init {self.folder}"
-        for name in ("optimizer", "lr_scheduler"):
-            if self.config.model[name] != own.model[name]:
-                raise ValueError(
-                    f"a resumed run keeps its model.{name}, whose state the checkpoint holds; for another, start a run"
-                    + (f" from its policy: {start}" if "init" in self.config else "")
-                )
+            own = self.parser.parse_path(self.folder / "config.yaml")
+            start = f" from its policy: --config {self.folder}/config.yaml --init {self.folder}"
+            resuming.check_optimizer_kept(self.config, own, start if "init" in self.config else "")
 
     def instantiate_classes(self) -> None:
         try:
@@ -148,7 +140,12 @@ class RunCLI(LightningCLI):
         self.check()
         self.prepare()
         if self.checkpoint is not None:
-            self._check_resumable(self.checkpoint)
+            resuming.check_model(self.model, self.checkpoint)
+            self.restore(self.checkpoint[type(self.datamodule).__qualname__])
+            read_metrics(self.folder)  # another file of that name is said now
+            done = resuming.epochs_done(self.checkpoint)
+            resuming.check_limits(self.config.trainer, self.limits(done), f"{done} {self.EPOCHS}")
+            resuming.check_time(self.trainer, self.checkpoint)
         self.keep(self.config)
         text = self.parser.dump(_without_run(self.config))
         self.settings = parsing.parse_yaml(text)
@@ -206,43 +203,6 @@ class RunCLI(LightningCLI):
             callbacks.append(RolloutCheckpoint(self.folder, self.monitor(matches)))
         if config["enable_progress_bar"] is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RolloutProgress())
-
-    def _check_resumable(self, checkpoint: dict[str, Any]) -> None:
-        """Raise ValueError if the checkpoint does not fit the run, or leaves it nothing to do."""
-        try:
-            self.model.load_state_dict(checkpoint["state_dict"])
-        except RuntimeError as error:
-            raise ValueError(f"the checkpoint does not fit the model: {error}") from None
-        configured = self.model.configure_optimizers()
-        optimizer = configured["optimizer"] if isinstance(configured, dict) else configured
-        groups = optimizer.param_groups[0], checkpoint["optimizer_states"][0]["param_groups"][0]
-        rates = [group.get("initial_lr", group["lr"]) for group in groups]  # which a schedule starts from
-        if (set(groups[0]) ^ set(groups[1])) - {"initial_lr"} or rates[0] != rates[1]:
-            raise ValueError(
-                f"the checkpoint is of another optimizer than {type(optimizer).__name__} at a learning rate of "
-                f"{rates[0]}"
-            )
-        self.restore(checkpoint[type(self.datamodule).__qualname__])
-        read_metrics(self.folder)  # another file of that name is said now
-        self._check_limits(checkpoint)
-
-    def _check_limits(self, checkpoint: dict[str, Any]) -> None:
-        """Raise ValueError if the run's limits are reached."""
-        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-        config = self.config.trainer
-        reached = [
-            f"--trainer.{name} N, above {n}" for name, n in self.limits(done).items() if 0 < (config[name] or -1) <= n
-        ]
-        if reached:
-            raise ValueError(f"all {done} {self.EPOCHS} are done; to go on, add {' and '.join(reached)}")
-        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
-            if isinstance(callback, Timer) and callback.state_key in checkpoint["callbacks"]:
-                callback.load_state_dict(checkpoint["callbacks"][callback.state_key])
-                spent, left = int(callback.time_elapsed()), callback.time_remaining()
-                if left is not None and left <= 0:
-                    raise ValueError(
-                        f"its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above {spent} seconds"
-                    )
 
     # --- What differs from command to command -------------------------------------------------------------------------
 

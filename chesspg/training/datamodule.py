@@ -222,8 +222,8 @@ class SelfPlay(pl.LightningDataModule):
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
             raise ValueError(
-                f"SelfPlay plays {files.told_apart(ours, theirs)}, but the policy of {type(module).__name__} is for "
-                f"{files.told_apart(theirs, ours)}; both must be given the same game"
+                f"SelfPlay plays {files.distinguished(ours, theirs)}, but the policy of {type(module).__name__} is for "
+                f"{files.distinguished(theirs, ours)}; both must be given the same game"
             )
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             require_hook(listener)

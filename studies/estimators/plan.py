@@ -121,8 +121,8 @@ def check_estimator(name: str) -> None:
     try:
         found = getattr(import_module(module), function)
     except Exception as error:  # whatever a user's module raises when it is imported
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(f"estimator {name} can't be imported: {told:.200}") from None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"estimator {name} can't be imported: {reason:.200}") from None
     if not callable(found):
         raise ValueError(f"estimator {name} must be a function from a Sample to [N] numbers, got {found!r:.80}")
 

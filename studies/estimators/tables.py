@@ -13,7 +13,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     parts = []
     for task, found in results["tasks"].items():
         rows = found["estimators"]
-        parts.append(f"### {task}: {found['plies']:,} plies a run\n")
+        parts.append(f"### {task}: {found['plies']:,} plies per run\n")
         titles = [
             "estimator",
             "Elo (95%)",

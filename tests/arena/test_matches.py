@@ -127,7 +127,7 @@ def test_figures_worked_out() -> None:
     assert (told["score"], told["elo"]) == (result.score, result.elo)
     assert (told["elo_low"], told["elo_high"]) == result.elo_interval
     assert told["truncated"] == 1
-    assert (told["los"], told["normalised_elo"]) == (result.los, result.normalised_elo)
+    assert (told["los"], told["normalized_elo"]) == (result.los, result.normalized_elo)
     assert result.los == elo.likelihood_of_superiority((1, 0.75, 0.5, 0.5), 5 / 8)
     assert told["pentanomial"] == [0, 0, 2, 1, 1]
     assert told["draw_rate"] == 1 / 8  # the stalemate; the game at the cap is no draw by the rules

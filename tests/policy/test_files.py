@@ -206,7 +206,7 @@ def test_another_game(path: Path) -> None:
     refused(path, "chess (atomic)", game=Chess())
 
 
-def test_games_of_one_name_are_told_apart() -> None:
+def test_games_of_one_name_are_distinguished() -> None:
     class Mine(TicTacToe):
         pass
 
@@ -214,10 +214,10 @@ def test_games_of_one_name_are_told_apart() -> None:
         init_args = {"rows": 4, "columns": 5}  # noqa: RUF012
 
     ours = "chesspg.games.tic_tac_toe.TicTacToe"
-    assert files.told_apart(TicTacToe(), Chess()) == "tic-tac-toe"
-    assert files.told_apart(TicTacToe(), Mine()) == f"tic-tac-toe of {ours}"
-    assert files.told_apart(Sized(), Sized()) == "tic-tac-toe with rows 4, columns 5"
-    assert files.told_apart(Sized(), Mine()).endswith("Sized with rows 4, columns 5")
+    assert files.distinguished(TicTacToe(), Chess()) == "tic-tac-toe"
+    assert files.distinguished(TicTacToe(), Mine()) == f"tic-tac-toe of {ours}"
+    assert files.distinguished(Sized(), Sized()) == "tic-tac-toe with rows 4, columns 5"
+    assert files.distinguished(Sized(), Mine()).endswith("Sized with rows 4, columns 5")
 
 
 def test_another_encoding_version(path: Path, policy: Policy) -> None:

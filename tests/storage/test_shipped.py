@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chesspg.storage import shipped
-from chesspg.storage.shipped import names_told, shipped_files, shipped_policies
+from chesspg.storage.shipped import shipped_files, shipped_names, shipped_policies
 
 
 @pytest.mark.parametrize("home", ["", "chesspg"], ids=["in a checkout", "in a wheel"])
@@ -21,10 +21,10 @@ def test_by_bare_name_beside_the_package_or_in_it(home: str, tmp_path: Path, mon
     for name in ("b.10m.safetensors", "a.safetensors", "a.md", "run/last.safetensors"):
         (runs / name).touch()
     assert list(shipped_policies().items()) == [("a", runs / "a.safetensors"), ("b.10m", runs / "b.10m.safetensors")]
-    assert names_told() == "policies that ship: a, b.10m"
+    assert shipped_names() == "policies that ship: a, b.10m"
 
 
 def test_a_stranger_beside_an_installed_package_does_not_ship(ships: Path) -> None:
     (ships.parent / "checkpoints").mkdir()
     (ships.parent / "checkpoints" / "theirs.safetensors").touch()
-    assert names_told() == "policies that ship: none"
+    assert shipped_names() == "policies that ship: none"

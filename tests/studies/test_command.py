@@ -52,7 +52,7 @@ def test_a_comparison_as_people_run_it(
     assert table["gradient"]["estimators"]["plain"]["variance_ratio"]["value"] == 1
     said = capsys.readouterr()
     assert said.err == ""
-    assert "### tic_tac_toe: 3,000 plies a run" in said.out
+    assert "### tic_tac_toe: 3,000 plies per run" in said.out
     for picture in ("estimators.svg", "gradient.svg"):
         assert {"plain", "clipped"} <= {
             node.text for node in ET.parse(picture).iter("{http://www.w3.org/2000/svg}text")

@@ -134,5 +134,8 @@ def test_lines_by_time_where_there_is_no_terminal(trainer: MakeTrainer, module: 
     pattern = r" {5}1 {9}8 reward [+-]\d\.\d\d · entropy \d\.\d\d · length \d · 2 rollouts left"
     assert re.match(pattern, between[0])
     assert max(map(len, often)) <= 80
-    assert {"playing 8/8", "match with random 2/2", "learning 0/1"} <= {line.strip() for line in often}
+    assert {"playing 8/8", "match with random 2/2"} <= {line.strip() for line in often}
+    assert [line.strip() for line in often if " learning " in line] == [
+        f"learning 0/1 · {share}%" for share in (0, 33, 67)
+    ]
     assert len(seldom) < len(often)

@@ -260,3 +260,17 @@ def test_a_kill_within_the_first_checkpoint_leaves_it_without_its_policy(
             train("--config small.yaml --run cut --data.opponents null --model.loss.kl_weight 0")
     assert (folder / "cut/last.ckpt").is_file()
     assert train("--resume cut") == 0
+
+
+def test_a_run_of_version_0_1_goes_on(folder: Path) -> None:
+    """Its configuration has other names."""
+    assert train("--config small.yaml --run straight --trainer.max_epochs 2") == 0
+    assert train("--config small.yaml --run old --trainer.max_epochs 1") == 0
+    own = yaml.safe_load((folder / "old/config.yaml").read_text())
+    advantages, loss = own["model"].pop("advantages"), own["model"].pop("loss")
+    own["model"] |= {"standardise": advantages.pop("normalize"), **advantages, **loss}
+    own["trainer"]["callbacks"][0]["class_path"] = "chesspg.training.callbacks.EvaluationMatch"
+    (folder / "old/config.yaml").write_text(yaml.safe_dump(own))
+    assert train("--resume old --trainer.max_epochs 2") == 0
+    assert_same_weights(folder / "straight", folder / "old")
+    assert "advantages" in yaml.safe_load((folder / "old/config.yaml").read_text())["model"]

@@ -1,0 +1,215 @@
+"""A person plays a player in a terminal: what the person may type, and what is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from chesspg.arena.saved_games import SavedGames
+from chesspg.arena.session import NAMES, Likely, Session
+from chesspg.players.player import Player
+from chesspg.terminal import board
+from chesspg.terminal.command import one_line_errors
+from chesspg.terminal.screen import Screen
+
+PERSON = "you"
+MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or as another game writes them"
+EVENT = "chesspg play"
+
+
+class Table:
+    """The person at the screen, the session, and the player, who may still be on the way.
+
+    Args:
+        session: The game.
+        opponent: The player, as soon as it is there.
+        name: The player's.
+        screen: Where the person types and reads.
+    """
+
+    def __init__(self, session: Session, opponent: Future[Player], name: str, screen: Screen) -> None:
+        self.session, self.opponent, self.name, self.screen = session, opponent, name, screen
+        self.flipped = False  # whether the person's side is above
+
+    def begin(self) -> None:
+        seat = self.session.seat
+        self.screen.say(f"You have {NAMES[seat]} against {self.name}. Type a move, or help.")
+        self.advance()
+
+    def move(self, text: str) -> None:
+        """Play the person's move, and have the player reply."""
+        self.session.move(text)
+        self.advance()
+
+    def advance(self) -> None:
+        """Let the player reply while it is its turn, show the board, and say how the game ended if it has."""
+        while not self.session.result and not self.session.to_move:
+            self.reply(f"{self.name} plays")
+        self.show()
+        self.say_end()
+
+    def reply(self, who: str) -> None:
+        player, number = self.player(), self.session.number
+        reply = self.session.reply(player)
+        if reply:
+            self.screen.say(f"{who} {number} {_likely(reply)}")
+
+    def say_end(self) -> None:
+        if self.session.result:
+            self.screen.say(f"{self.session.verdict}. {self.session.result}")
+
+    def show(self) -> None:
+        from_black = (self.session.seat == 1) != self.flipped
+        self.screen.say(board.draw(self.session.game, self.session.position, from_black, self.screen.console))
+
+    def player(self) -> Player:
+        """Waits for the player. A policy that can't be read ends the command."""
+        with one_line_errors():
+            return self.opponent.result()
+
+
+class Command(NamedTuple):
+    """What the person may type instead of a move."""
+
+    form: str  # with a word in capitals if something may follow
+    about: str
+    do: Callable[[str], None]  # with what follows
+
+
+class Commands:
+    """What the person may type, and what then happens at the table."""
+
+    def __init__(self, table: Table) -> None:
+        self.table, self.say, self.saved = table, table.screen.say, SavedGames()
+        commands = (
+            Command("help", "show this list", self.help),
+            Command("board", "show the board again", lambda _: table.show()),
+            Command("flip", "turn the board around", self.flip),
+            Command("moves", "all legal moves", self.moves),
+            Command("hint", "the moves that the policy finds likeliest", self.hint),
+            Command("eval", "the result that the policy expects", self.eval),
+            Command("fen", "the position as a FEN", lambda _: self.say(self.session.fen)),
+            Command("undo", "take back your last move and the reply", self.undo),
+            Command("go", "have the policy make this move for you", self.go),
+            Command("switch", "change sides: the policy plays yours from now on", self.switch),
+            Command("draw", "how a game is drawn", self.draws),
+            Command("resign", "give up", self.resign),
+            Command("new [FEN]", "a new game, from the same start or from a FEN", self.new),
+            Command("save FILE", "write the game as PGN", self.save),
+            Command("quit", "leave", lambda _: None),
+        )
+        self.commands = {command.form.split()[0]: command for command in commands}
+
+    @property
+    def session(self) -> Session:
+        return self.table.session
+
+    def run(self) -> None:
+        """Play until the person leaves."""
+        self.table.begin()
+        while (line := self.table.screen.ask("> " if self.session.result else f"{self.session.number} ")) is not None:
+            if self.table.opponent.done():
+                self.table.player()  # a policy that could not be read is reported now, not a move later
+            if line.lower() in ("quit", "exit"):
+                return
+            if line:
+                try:
+                    self.obey(line)
+                except ValueError as error:
+                    self.say(str(error))
+
+    def obey(self, line: str) -> None:
+        """Carry out a command or play a move. Raises ValueError for what is neither."""
+        word, argument = (*line.split(maxsplit=1), "")[:2]
+        command = self.commands.get(word.lower())
+        if command and line not in self.session.legal_moves():  # a game may have a move of that name
+            if argument and " " not in command.form:
+                raise ValueError(f"{word} takes nothing after it, got {argument!r}")
+            command.do(argument)
+        elif self.session.result:
+            raise ValueError(f"the game is over, got {line[:40]!r}; expected new, undo, save FILE or quit")
+        else:
+            self.move(line)
+
+    def move(self, text: str) -> None:
+        try:
+            self.table.move(text)
+        except ValueError as error:
+            if re.search(r"\d|\A[oO]-[oO]", text):
+                raise
+            raise ValueError(f"{error}; commands are {', '.join(self.commands)}") from None  # it may be meant for one
+
+    def going_on(self, what: str) -> None:
+        """Raise ValueError if the game is over."""
+        if self.session.result:
+            raise ValueError(f"{what}: the game is over")
+
+    def help(self, _: str) -> None:
+        self.say(f"{'a move':<10} {MOVES}")
+        for command in self.commands.values():
+            self.say(f"{command.form:<10} {command.about}")
+
+    def flip(self, _: str) -> None:
+        self.table.flipped = not self.table.flipped
+        self.table.show()
+
+    def moves(self, _: str) -> None:
+        self.say(" ".join(self.session.legal_moves()) or "no legal moves: the game is over")
+
+    def hint(self, _: str) -> None:
+        self.going_on("no hint")
+        for likely in self.session.hint(self.table.player()):
+            self.say(_likely(likely))
+
+    def eval(self, _: str) -> None:
+        self.going_on("no evaluation")
+        value = self.session.value(self.table.player())
+        side = f"{NAMES[0]} ({PERSON if self.session.seat == 0 else self.table.name})"
+        self.say(
+            f"{round(value, 2) + 0:+.2f} for {side}: an expected score of {(1 + value) / 2:.0%}; "
+            "+1 is a win, 0 a draw, -1 a loss"
+        )
+
+    def undo(self, _: str) -> None:
+        self.session.undo()
+        self.table.show()
+
+    def go(self, _: str) -> None:
+        self.going_on("no move")
+        self.table.reply("For you it plays")
+        self.table.advance()
+
+    def switch(self, _: str) -> None:
+        self.going_on("no change of sides")
+        self.session.switch()
+        self.table.begin()
+
+    def draws(self, _: str) -> None:
+        game = self.session.game
+        ends = ", ".join(reason for reason in game.reasons[1:] if reason != "variant rule")
+        self.say(
+            "There is nothing to claim, since the game ends by itself as soon as a rule ends it. "
+            f"In {game.name} these are {ends}. {self.table.name} accepts no offers."
+        )
+
+    def resign(self, _: str) -> None:
+        self.going_on("no resignation")
+        self.session.resigned = True
+        self.table.say_end()
+
+    def new(self, start: str) -> None:
+        self.table.session = self.session.new(start)
+        self.table.begin()
+
+    def save(self, name: str) -> None:
+        names = (PERSON, self.table.name)
+        count = self.saved.save(name, self.session.number_of_game, self.session.pgn(EVENT, *names))
+        held = f", which holds {count} games now" if count > 1 else ""
+        who = ", ".join(f"{side}: {who}" for side, who in self.session.authors(*names).items())
+        self.say(f"saved to {name}{held}; {who}")
+
+
+def _likely(likely: Likely) -> str:
+    return likely.name if likely.probability is None else f"{likely.name} ({likely.probability:.1%})"
