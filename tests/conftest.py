@@ -71,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--without-numba"):
         sys.modules["numba"] = None  # type: ignore[assignment]  # `import numba` then raises ModuleNotFoundError
+        config.addinivalue_line("filterwarnings", "ignore:numba is not installed")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
