@@ -113,6 +113,12 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def no_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the seed that an earlier test of this process left in the environment by Lightning's seed_everything."""
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+
+
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `python -m chesspg.train` with the arguments given, in a process of its own that ends with the test."""
