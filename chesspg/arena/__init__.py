@@ -1,1 +1,1 @@
-"""Floor 4: players meet: rosters, openings, matches, ratings and PGN."""
+"""Players meet: openings, matches, Elo and the ladder."""
