@@ -193,10 +193,9 @@ class Advantages:
     normalize: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.baseline, str) and self.baseline not in BASELINES:
-            raise ValueError(
-                f"baseline must be {', '.join(BASELINES)} or a function of your own, got {self.baseline!r:.80}"
-            )
+        if not callable(self.baseline) and not (isinstance(self.baseline, str) and self.baseline in BASELINES):
+            *others, last = BASELINES
+            raise ValueError(f"baseline must be {', '.join(others)} or {last}, got {self.baseline!r:.40}")
         if self.gae_lambda is not None and self.baseline != "value":
             raise ValueError(f"gae_lambda needs the value baseline, not {self.baseline}")
 

@@ -100,6 +100,9 @@ class Loss:
             policy, so that its error also changes the policy's step. Without a value head there is no such term.
         kl_weight: Weight of KL(π ‖ π_init) per ply, in nats: it keeps the policy near the one it started from. Biased
             above 0.
+
+    Raises:
+        ValueError: `average` is neither.
     """
 
     clip: float | None = None
@@ -107,6 +110,10 @@ class Loss:
     entropy_weight: float = 0.0
     value_weight: float = 0.5
     kl_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.average not in ("games", "plies"):
+            raise ValueError(f"average must be games or plies, got {self.average!r:.40}")
 
     def __call__(
         self,
