@@ -1,4 +1,4 @@
-"""The games of a PGN file as a page shows them: which policy looks at them, and what it makes of each."""
+"""The games of a PGN file as a page shows them, with the moves and values of a policy."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.report.runs import CAPPED, own_moves
 from chesspg.report.samples import Sample, read_sample
 
-GAMES, PLIES = 50, 6_000  # of a file on a page
-LONGEST = 2_000  # plies of one game
-COUNTED = 20_000  # games that are counted one by one; more are estimated by the size of the file
-NAMED = 5  # skipped games that are named
-TEXT = 60  # characters of a name in a tag
-# In other words, or in none where the result says it all.
+GAMES, PLIES = 50, 6_000  # most games and plies of a file on a page
+LONGEST = 2_000  # most plies of a game
+COUNTED = 20_000  # most games that are counted; beyond that the number is estimated from the size of the file
+NAMED = 5  # most skipped games that are reported one by one
+TEXT = 60  # most characters of a tag's value
+# PGN terminations in the words of the page; empty if they add nothing to the result.
 TERMINATIONS = {"normal": "", "unterminated": "", "unknown": "", "truncated": CAPPED}
 
 
@@ -33,28 +33,28 @@ class Shown(NamedTuple):
     """A game on the page."""
 
     sample: Sample
-    tags: dict[str, str]  # event, players, date, result, termination: those that are known
+    tags: dict[str, str]  # those that are known of event, players, date, result, termination
 
 
 @dataclass(frozen=True)
 class Collection:
-    """The games of a file that a page shows."""
+    """The games of a file that a page shows, with what it says of the file."""
 
     path: Path
     game: Game
-    policy: str  # by which policy, and why by that one
-    network: str
+    policy: str  # the policy that evaluated the games, with the reason for its choice
+    network: str  # its network in words
     games: list[Shown]
-    count: str  # how many there are in the file
-    full: bool  # whether there are more than a page holds
-    unfit: int  # how many can't be shown
-    skipped: list[str]  # what was left out because it can't be shown, in a few lines
+    count: str  # number of games in the file, in words
+    full: bool  # whether the file has more games than a page shows
+    unfit: int  # number of games that can't be shown
+    skipped: list[str]  # lines about games that can't be shown
 
     @property
     def share(self) -> str:
-        """How many of how many games it has, and why not all."""
+        """How many of the games are shown, and why not all, in words."""
         of = f"{self.count} game{'s' * (self.count != '1')}"
-        why = [f"{self.unfit:,} can't be shown"] * bool(self.unfit) + ["a page holds no more"] * self.full
+        why = [f"{self.unfit:,} can't be shown"] * bool(self.unfit) + ["a page shows no more"] * self.full
         if not why:
             return of
         first = "the first " if not self.unfit else ""
@@ -62,16 +62,20 @@ class Collection:
 
 
 def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[int], None] | None = None) -> Collection:
-    """The first games of a file as a policy sees them.
+    """Read the first games of a file and evaluate them with a policy.
 
     Args:
-        path: The file.
+        path: The PGN file.
         policy: The policy, as a player's string.
-        why: Why it is that one, as `policy_for` says.
-        on_game: Called with the number of games so far that will be shown.
+        why: The reason for its choice, as returned by `policy_for`.
+        on_game: Called after each game with the number of games to show so far.
+
+    Returns:
+        The games.
 
     Raises:
-        ValueError: There is no game in the file that the policy can look at.
+        OSError: The file can't be read.
+        ValueError: The file has no game that can be shown as a game of the policy.
     """
     own = roster.game_of([policy])
     game = own.for_few_games()
@@ -128,20 +132,20 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
 
 
 class _Reading:
-    """Reads the games of a file, whatever they are games of."""
+    """Iterates over the games of a file, in any game's notation."""
 
     def __init__(self, path: Path, game: Game) -> None:
         self.path, self.game = path, game
         self.source = Source(path, EVERY, game) if game.notation else TextFile(path)
-        self.whole = False  # whether it was read to its end
-        self.share = 1.0  # of the file that was read
+        self.whole = False  # whether the file was read to its end
+        self.share = 1.0  # fraction of the file that was read
 
     @property
     def damage(self) -> str:
         return self.source.damage
 
     def count(self, seen: int) -> str:
-        """How many games there are in the file, after `seen` of them were read."""
+        """The number of games in the file, in words, after `seen` of them were read."""
         return f"{seen:,}" if self.whole else f"about {float(f'{seen / self.share:.1e}'):,.0f}"
 
     def __iter__(self) -> Iterator[Archived | Skipped]:
@@ -150,7 +154,7 @@ class _Reading:
             yield one
 
     def _of_another_game(self, lines: TextFile) -> Iterator[Archived | Skipped]:
-        """The games of a file as to_pgn writes them."""
+        """The games of a file of a game without a notation, as `to_pgn` writes them."""
         for text in split(lines):
             where, headers = f"{self.path.name}, line {text.line}", headers_of(text.tags)
             if text.too_long:
@@ -164,9 +168,9 @@ class _Reading:
 
 def _show(one: Archived, player: PolicyPlayer) -> Shown | Skipped:
     if not one.moves:
-        return Skipped(one.where, "no moves", "it has no moves that can be read, as in 1. e4 e5 2. Nf3")
+        return Skipped(one.where, "no moves", "it has no moves that can be read; expected moves as in 1. e4 e5 2. Nf3")
     if len(one.moves) > LONGEST:
-        return Skipped(one.where, "too long", f"it has {len(one.moves):,} plies; at most {LONGEST:,} are shown")
+        return Skipped(one.where, "too long", f"it has {len(one.moves):,} plies; expected at most {LONGEST:,}")
     try:
         sample = read_sample(one.start, one.moves, player.policy)
     except ValueError as error:

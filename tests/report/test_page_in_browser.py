@@ -143,7 +143,7 @@ def test_what_a_negative_signal_to_noise_means_is_said(pages: Path, tab: Tab) ->
     )
     (text,) = (figure for figure in figures if "signal to noise" in figure)
     assert text == figures[-1]  # not the first thing one sees
-    assert "Below 0, the updates of the rollout point against each other" in text
+    assert "Below 0, the gradients of a rollout's updates point against each other" in text
     assert "does not mean that nothing is learned" in text
 
 

@@ -70,7 +70,7 @@ def test_a_run_whose_last_row_is_fresh_may_be_going_on(tmp_path: Path, seconds: 
     then = time.time() - seconds
     os.utime(folder / "metrics.csv", (then, then))
     os.utime(folder / "config.yaml", (then - 3, then - 3))  # three rows, a second each
-    assert read_run(folder).going == going
+    assert read_run(folder).in_progress == going
 
 
 def test_a_slow_run_is_given_the_time_of_three_rows(tmp_path: Path) -> None:
@@ -78,12 +78,12 @@ def test_a_slow_run_is_given_the_time_of_three_rows(tmp_path: Path) -> None:
     then = time.time() - 1000
     os.utime(folder / "metrics.csv", (then, then))
     os.utime(folder / "config.yaml", (then - 3 * 400, then - 3 * 400))
-    assert read_run(folder).going
+    assert read_run(folder).in_progress
 
 
 def test_no_metrics_yet(tmp_path: Path) -> None:
     run = read_run(run_folder(tmp_path, metrics=None))
-    assert (run.rows, run.tables, run.idle, run.going) == ([], [], None, False)
+    assert (run.rows, run.tables, run.idle, run.in_progress) == ([], [], None, False)
     assert read_run(run_folder(tmp_path, metrics="")).tables == []
 
 
@@ -107,7 +107,7 @@ def test_a_damaged_config_is_refused_by_name(tmp_path: Path, config: str) -> Non
 
 
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"neither metrics\.csv nor config\.yaml"):
+    with pytest.raises(ValueError, match=r"not a run folder; expected a folder with metrics\.csv or config\.yaml"):
         read_run(tmp_path)
     with pytest.raises(ValueError, match="is not a folder; expected a run folder"):
         read_run(tmp_path / "nowhere")
