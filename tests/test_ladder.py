@@ -105,11 +105,11 @@ def test_a_new_player_plays_only_what_is_missing(
 
 
 def test_the_same_seed_plays_the_same_ladder(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = []
+    printed = []
     for name in ("a.json", "b.json"):
         assert ladder.main(["greedy", "random", str(run), "--games", "80", "--seed", "5", "--results", name]) == 0
-        told.append(capsys.readouterr().out)
-    assert told[0] == told[1]
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
 
 
 def test_no_games_show_what_is_known(run: Path, played: list[int], capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,9 +117,12 @@ def test_no_games_show_what_is_known(run: Path, played: list[int], capsys: pytes
     capsys.readouterr()
     assert ladder.main(["random", "greedy", str(run), "--games", "0", "--results", "r.json"]) == 0
     assert played == [40]
-    told = capsys.readouterr().out
-    assert "No games connect these with random, so they have no rating: greedy, run/last.safetensors." in told
-    assert "wider than ± 40" in told
+    printed = capsys.readouterr().out
+    assert (
+        "These players have no rating, since no games connect them with random: greedy, run/last.safetensors."
+        in printed
+    )
+    assert "wider than ± 40" in printed
 
 
 def test_an_earlier_random_is_the_scale_if_games_connect_it(run: Path, tmp_path: Path) -> None:
@@ -158,9 +161,9 @@ def test_ctrl_c_keeps_what_was_played(
     with pytest.raises(SystemExit) as caught:
         ladder.main(["random", "greedy", str(run)])
     assert caught.value.code == 130
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "checkpoints/ladder-tic-tac-toe.json keeps what was played" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "checkpoints/ladder-tic-tac-toe.json has the games so far" in printed.err
     assert len(json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())["chunks"]) == 2
     assert [path.name for path in Path("checkpoints").glob("[!.]*")] == ["ladder-tic-tac-toe.json"]
 
@@ -233,10 +236,10 @@ def test_each_row_accounts_for_all_games(on_the_ladder: Path, capsys: pytest.Cap
     table = json.loads(Path("l.json").read_text())
     rank = 1 + [row["player"] for row in table["players"]].index("run/last.safetensors")
     score = shown.partition("score of the row")[2]
-    assert score.startswith(" in % / number of games (others: earlier games with players who are not listed):")
+    assert score.startswith(" in % / number of games (others: earlier games against players who are not listed):")
     cells = score.splitlines()[1 + rank].split()[1:]
     assert [int(cell.partition("/")[2] or 0) for cell in cells] == [40 * (rank == 2), 40 * (rank == 1), 40]
-    assert f"Earlier games with players who are not listed count too: {met[1]}.\n" in shown
+    assert f"Earlier games against players who are not listed count too: {met[1]}.\n" in shown
     assert ladder.main(["run/last.safetensors", *met, *own]) == 0
     assert "not listed" not in capsys.readouterr().out
 
@@ -272,12 +275,12 @@ def test_newcomers_meet_the_ladder_that_ships(
     command = ["run", "--fixed", "--within", "60", "--json", str(on_the_ladder)]
     assert ladder.main([*command, "--games", "80"]) == 0
     assert sum(played) == 160  # eighty are too few
-    told = capsys.readouterr().out
-    assert "wider than ± 60, which more --games may narrow: " in told
+    printed = capsys.readouterr().out
+    assert re.search(r"wider than ± 60: [\d, and]+; more --games may narrow these intervals\n", printed)
     assert ladder.main([*command, "--games", "5000"]) == 0
-    count, told = sum(played), capsys.readouterr().out
+    count, printed = sum(played), capsys.readouterr().out
     assert count > 160
-    assert "wider" not in told
+    assert "wider" not in printed
     after = json.loads(on_the_ladder.read_text())
     new = {"run/first.safetensors", "run/last.safetensors"}
     rows = {row["player"]: row for row in after["players"]}
@@ -293,7 +296,7 @@ def test_newcomers_meet_the_ladder_that_ships(
         assert {met["a"] for met in mine} == {name}
         assert {met["b"] for met in mine} <= {"random", "greedy", "greedy?random=0.5"}
         assert sum(met["games"] for met in mine) == rows[name]["games"]
-        assert name in told
+        assert name in printed
     assert sum(rows[name]["games"] for name in new) == count
     # Nothing is left to play; alone, each gets the row that it got in company.
     text = on_the_ladder.read_text()
@@ -327,14 +330,14 @@ def test_an_engine_of_the_ladder_is_started_when_it_is_met(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "greedy", "--fixed"], ("greedy is on the ladder that ships",)),
+        (["run", "greedy", "--fixed"], ("players that are not on the ladder that ships, got greedy, whose rating there stays",)),
         (["minimax", "--fixed"], ("no ladder of chess ships",)),
         (["run", "--fixed", "--openings", "random:2"], ("random:1", "random:2")),
         (["run", "--fixed", "--max-plies", "5"], ("no --max-plies", "--max-plies 5")),
         (["run", "--fixed", "--json", "other.json"], ("other.json holds something other", "left as it is")),
         (
             ["run", "--fixed", "--json", "new.json", "--games", "0"],
-            ("run/first.safetensors, run/last", "without games"),
+            ("--games must be at least 2 to add run/first.safetensors, run/last", "to new.json, got 0"),
         ),
     ],
 )
@@ -455,7 +458,7 @@ def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(json.dumps(kept))
     capsys.readouterr()
     assert ladder.main(["greedy", str(run), "--games", "0"]) == 0
-    assert "No ladder can show this: " in capsys.readouterr().out
+    assert "Ratings can't express that " in capsys.readouterr().out
 
 
 def test_games_given_up_are_told(
@@ -468,21 +471,21 @@ def test_games_given_up_are_told(
 
     monkeypatch.setattr(ladder, "play_in_parts", gave_up)
     assert ladder.main(["random", str(run), "--games", "40", "--json", "l.json"]) == 0
-    told = [row["player"] for row in json.loads(Path("l.json").read_text())["players"] if row["forfeits"] == 2]
-    assert told
-    assert f"{told[0]} forfeited 2 games." in capsys.readouterr().out
+    forfeited = [row["player"] for row in json.loads(Path("l.json").read_text())["players"] if row["forfeits"] == 2]
+    assert forfeited
+    assert f"{forfeited[0]} forfeited 2 games." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], ("PLAYER",)),
-        (["greedy"], ("needs at least 2 players, got only greedy",)),
-        (["random", "greedy", "random"], ("random is named twice",)),
-        (["random", "run", "run/last.safetensors"], ("run/last.safetensors is named twice",)),
+        (["greedy"], ("needs at least 2 players, got 1: greedy",)),
+        (["random", "greedy", "random"], ("random is given twice",)),
+        (["random", "run", "run/last.safetensors"], ("run/last.safetensors is given twice",)),
         (["random", "randm"], ("randm", "greedy")),
         (["random", "run?heat=3"], ("heat",)),
-        (["random", "empty"], ("empty holds no policy file",)),
+        (["random", "empty"], ("empty has no policy file",)),
         (["random", "greedy", "--results", "damaged.json"], ("damaged.json is damaged", "left as it is")),
         (["random", "greedy", "run", "--results", "chess.json"], ("chess.json", "Chess", "TicTacToe", "left as it is")),
         (
@@ -522,7 +525,7 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         ladder.main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     options = "--games --within --fixed --own-scale --results --seed --openings --max-plies --concurrency --json"
     for word in (
         *options.split(),
@@ -535,4 +538,4 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "plies",
         "seconds",
     ):
-        assert word in told
+        assert word in printed

@@ -42,24 +42,24 @@ def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--pgn", str(pgn), "--json", str(result)], capture_output=True, text=True)
     assert done.returncode == 0
     assert "plies/s" not in done.stderr  # no bar where nobody sees it
-    told = json.loads(result.read_text())
+    saved = json.loads(result.read_text())
     wanted = {"wins", "draws", "losses", "games", "distinct_games", "score", "elo", "elo_low", "elo_high", "los"}
-    assert wanted <= told.keys()
-    assert told["wins"] + told["draws"] + told["losses"] == told["games"] == 4
-    assert told["elo_low"] <= told["elo"] <= told["elo_high"]
-    assert (told["a"], told["b"], told["seed"], told["openings"]) == ("greedy", "random", 3, "balanced")
-    assert f"{told['normalized_elo']:+.0f}" in done.stdout
-    assert " / ".join(map(str, told["pentanomial"])) in done.stdout
-    assert f"{told['wins']} / {told['draws']} / {told['losses']}" in done.stdout
-    assert f"{told['score']:.1%}" in done.stdout
-    assert f"{told['elo']:+.0f}   95% interval {told['elo_low']:+.0f} to {told['elo_high']:+.0f}" in done.stdout
+    assert wanted <= saved.keys()
+    assert saved["wins"] + saved["draws"] + saved["losses"] == saved["games"] == 4
+    assert saved["elo_low"] <= saved["elo"] <= saved["elo_high"]
+    assert (saved["a"], saved["b"], saved["seed"], saved["openings"]) == ("greedy", "random", 3, "balanced")
+    assert f"{saved['normalized_elo']:+.0f}" in done.stdout
+    assert " / ".join(map(str, saved["pentanomial"])) in done.stdout
+    assert f"{saved['wins']} / {saved['draws']} / {saved['losses']}" in done.stdout
+    assert f"{saved['score']:.1%}" in done.stdout
+    assert f"{saved['elo']:+.0f}   95% interval {saved['elo_low']:+.0f} to {saved['elo_high']:+.0f}" in done.stdout
     with pgn.open() as file:
         games = list(iter(lambda: chess.pgn.read_game(file), None))
     assert [game.headers["White"] for game in games] == ["greedy", "random"] * 2
     assert [game.headers["Round"] for game in games] == ["1.1", "1.2", "2.1", "2.2"]
     points = {"1-0": 1.0, "1/2-1/2": 0.5, "0-1": 0.0}
     scores = [points[game.headers["Result"]] for game in games]
-    assert (scores[0] + scores[2] + 2 - scores[1] - scores[3]) / 4 == told["score"]
+    assert (scores[0] + scores[2] + 2 - scores[1] - scores[3]) / 4 == saved["score"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["games.pgn", "result.json"]
 
 
@@ -204,7 +204,7 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         match.main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in (
         "--games",
         "--seed",
@@ -220,11 +220,11 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "temperature",
         "replaced",
     ):
-        assert word in told
+        assert word in printed
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Two pairs at once, and Ctrl-C in the part behind so many."""
+    """Two pairs at once, and Ctrl-C in a part after some others."""
 
     def stopped(*arguments: Any, **options: Any) -> Iterator[MatchResult]:
         parts = play_in_parts(*arguments, **options)
@@ -249,9 +249,9 @@ def test_ctrl_c_at_once_overwrites_nothing(
     with pytest.raises(SystemExit) as caught:
         match.main(command)
     assert caught.value.code == 130
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.strip().splitlines() == ["interrupted: no result, nothing written"]
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.strip().splitlines() == ["interrupted: no result, nothing written"]
     assert (pgn.read_text(), result.read_text()) == before
     assert sorted(tmp_path.iterdir()) == [pgn, result]
 
@@ -269,11 +269,12 @@ def test_a_stopped_match_goes_on(
     with monkeypatch.context() as patch:
         interrupted(patch, 2)
         assert match.main([*arguments, "--json", str(part), "--pgn", str(pgn)]) == 130
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert (
-        told.err.splitlines()[-1] == f"interrupted after 8 of 10 games; the same command with --resume {part} goes on"
+        printed.err.splitlines()[-1]
+        == f"interrupted after 8 of 10 games; the same command with --resume {part} continues"
     )
-    assert "8, 8 of them distinct" in told.out
+    assert "8, 8 of them distinct" in printed.out
     assert pgn.read_text().count("[Round") == 8
     assert comparable(part)["games"] == 8
     assert match.main([*arguments, "--resume", str(part)]) == 0
@@ -297,7 +298,7 @@ def test_a_stopped_match_goes_on(
         (["random", "greedy", "--openings", "random:4"], "openings 'random:2', not 'random:4'"),
         (["random", "greedy", "--max-plies", "50"], "max_plies 20, not 50"),
         (["random", "greedy", "--sprt", "0", "9"], "sprt None, not [0.0, 9.0]"),
-        (["random", "greedy", "--games", "2"], "4 games already"),
+        (["random", "greedy", "--games", "2"], "--games must be at least 4"),
     ],
 )
 def test_resuming_another_match(
@@ -327,11 +328,11 @@ def test_sprt_stops_when_it_is_clear(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = tmp_path / "result.json"
     arguments = ["greedy", "random", "--sprt", "0", "100", "--openings", "random:4", "--json", str(path)]
     assert match.main(arguments) == 0
-    told = comparable(path)
-    assert (told["games"], told["sprt_result"]["decision"]) == (2 * match.SLOW, "accept")
+    decided = comparable(path)
+    assert (decided["games"], decided["sprt_result"]["decision"]) == (2 * match.SLOW, "accept")
     assert "+100 Elo rather than +0" in capsys.readouterr().out
     assert match.main([*arguments[:-2], "--resume", str(path)]) == 0  # decided already
-    assert comparable(path) == told
+    assert comparable(path) == decided
     assert match.main(["random", "random", "--sprt", "-5", "5", "--games", "2", "--max-plies", "20"]) == 0
     assert "undecided between -5 and +5 Elo" in capsys.readouterr().out
 
@@ -341,7 +342,7 @@ def test_openings_that_repeat_are_said_to(tmp_path: Path, capsys: pytest.Capture
     path.write_text("1. e4 e5 *\n\n1. d4 d5 *\n")
     arguments = ["random", "random", "--openings", str(path), "--games", "6", "--max-plies", "9"]
     assert match.main(arguments) == 0
-    assert capsys.readouterr().err == f"note: {path} has 2 openings for 3 pairs of games, so openings repeat\n"
+    assert capsys.readouterr().err == f"note: {path} has 2 openings for 3 pairs of games, so openings are repeated\n"
     arguments[5] = "4"
     assert match.main(arguments) == 0
     assert capsys.readouterr().err == ""
@@ -378,6 +379,6 @@ def test_forfeits_and_the_bound_are_reported(capsys: pytest.CaptureFixture[str])
     printed = capsys.readouterr().out
     assert "1 by x, 0 by y, counted as losses" in printed
     assert "-1200" in printed
-    assert "stands for anything beyond" in printed
+    assert "stands for any larger difference" in printed
     assert "inf" not in printed
     assert "nan" not in printed

@@ -1,4 +1,4 @@
-"""A match: two players, paired openings, colors swapped, all games in progress at once."""
+"""A match between two players: each opening is played twice with colors swapped, and all games run at once."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from chesspg.selfplay.rollout import FORFEIT, Rollout, Values
 __all__ = ["FORFEITED", "TRUNCATED", "MatchResult", "Record", "Unplayable", "play_in_parts", "play_match"]
 
 
-TRUNCATED = "truncated"  # the reason of a game at the ply cap
-FORFEITED = "forfeit"  # the reason of a game that a player gave up, such as an engine that crashed
+TRUNCATED = "truncated"  # reason of a game that was stopped at the ply cap
+FORFEITED = "forfeit"  # reason of a game that a player gave up, for example because an engine crashed
 
 
 class Record(NamedTuple):
@@ -44,16 +44,18 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class MatchResult:
-    """The result of a match of A against B. Games 2k and 2k + 1 are a pair: one opening, A first on seat 0."""
+    """The result of a match of A against B.
 
-    results: tuple[float, ...]  # [games] for A: 1 won, 0.5 drawn or truncated, 0 lost
-    positions: tuple[str, ...]  # [games] each game as text, its opening included
-    reasons: tuple[str, ...]  # [games] how the rules ended it; or TRUNCATED, or FORFEITED
-    seconds: float  # wall time of the games
-    forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its loser gave it up
-    values: Mapping[int, Values] = field(
-        default_factory=dict
-    )  # game -> [plies after the opening], if a player evaluates
+    Games 2k and 2k + 1 are a pair with the same opening. A has seat 0 in the first of them.
+    """
+
+    results: tuple[float, ...]  # [games] points of A: 1 won, 0.5 drawn or truncated, 0 lost
+    positions: tuple[str, ...]  # [games] each game as text, including its opening
+    reasons: tuple[str, ...]  # [games] how the rules ended the game, or TRUNCATED, or FORFEITED
+    seconds: float  # wall-clock time
+    forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its loser gave up
+    # game -> [plies after the opening] what the mover expected; only of games in which a player evaluates positions
+    values: Mapping[int, Values] = field(default_factory=dict)
 
     @property
     def games(self) -> int:
@@ -70,7 +72,7 @@ class MatchResult:
 
     @property
     def draws(self) -> int:
-        """Truncated games among them."""
+        """Draws, including truncated games."""
         return self.record.draws
 
     @property
@@ -79,17 +81,17 @@ class MatchResult:
 
     @property
     def as_white(self) -> Record:
-        """A's record on seat 0, which is White in chess."""
+        """A's record on seat 0 (White in chess)."""
         return _record(self.results[::2])
 
     @property
     def as_black(self) -> Record:
-        """A's record on seat 1."""
+        """A's record on seat 1 (Black in chess)."""
         return _record(self.results[1::2])
 
     @cached_property
     def distinct_games(self) -> int:
-        """How many games differ in start or moves from all before them."""
+        """Number of different games; games with the same start and the same moves are equal."""
         return len(set(self.positions))
 
     @property
@@ -99,47 +101,47 @@ class MatchResult:
 
     @property
     def pairs(self) -> tuple[float, ...]:
-        """[games / 2] A's mean score in each pair."""
+        """shape [games / 2] A's mean score in each pair."""
         return tuple((a + b) / 2 for a, b in zip(self.results[::2], self.results[1::2], strict=True))
 
     @property
     def score_interval(self) -> Interval:
-        """95%, from the pairs."""
+        """95% interval of the score, from the pairs."""
         return score_interval(self.pairs, self._distinct)
 
     @property
     def elo(self) -> float:
-        """How much stronger A is, in Elo."""
+        """How much stronger A is than B, in Elo."""
         return elo(self.score)
 
     @property
     def elo_interval(self) -> Interval:
-        """95%: the Elo of the score's interval."""
+        """95% interval: the ends of the score's interval in Elo."""
         return Interval(*map(elo, self.score_interval))
 
     @property
     def normalized_elo(self) -> float:
-        """How far the score is from ½ in units of a game's own spread."""
+        """Distance of the score from ½ in units of one game's standard deviation; see `elo.normalized_elo`."""
         return normalized_elo(self.pairs)
 
     @property
     def los(self) -> float:
-        """The likelihood that A is the stronger."""
+        """Likelihood of superiority: the probability that A is the stronger player."""
         return likelihood_of_superiority(self.pairs, self._distinct)
 
     def sprt(self, elo0: float, elo1: float) -> Sprt:
-        """How the question stands whether A is elo1 stronger, or rather elo0."""
+        """Test whether A is elo1 stronger than B or only elo0; see `elo.sprt`."""
         return sprt(self.pairs, elo0, elo1, distinct=self._distinct)
 
     @property
     def draw_rate(self) -> float:
-        """The share of games drawn by the rules, which truncated ones are not."""
+        """Fraction of the games that the rules ended in a draw; truncated games don't count."""
         drawn = zip(self.results, self.reasons, strict=True)
         return sum(result == 0.5 and reason != TRUNCATED for result, reason in drawn) / self.games
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
-        """[games] plies, the opening's included."""
+        """shape [games] plies of each game, including the opening."""
         return tuple(len(split_position(position)[1]) for position in self.positions)
 
     @property
@@ -148,17 +150,17 @@ class MatchResult:
 
     @property
     def reason_counts(self) -> dict[str, int]:
-        """How games ended, the commonest first."""
+        """Number of games by reason, the most frequent first."""
         return dict(Counter(self.reasons).most_common())
 
     @property
     def truncated(self) -> int:
-        """Games stopped at the ply cap: counted as draws, because matches are not adjudicated."""
+        """Number of games stopped at the ply cap; they count as draws, because matches are not adjudicated."""
         return self.reasons.count(TRUNCATED)
 
     @property
     def forfeited(self) -> tuple[int, int]:
-        """Games that A gave up and that B gave up: lost, and counted as such."""
+        """Number of games that A gave up, and that B gave up; they count as losses."""
         by_a = sum(self.results[game] == 0 for game in self.forfeits)
         return by_a, len(self.forfeits) - by_a
 
@@ -167,7 +169,7 @@ class MatchResult:
         return self.distinct_games / self.games
 
     def __add__(self, other: MatchResult) -> MatchResult:
-        """This match, continued with another part."""
+        """Return this match continued with the games of `other`."""
         return MatchResult(
             self.results + other.results,
             self.positions + other.positions,
@@ -178,7 +180,7 @@ class MatchResult:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, from A's side."""
+        """All figures, seen from A's side, as JSON values."""
         return {
             **self.record._asdict(),
             "games": self.games,
@@ -214,27 +216,27 @@ def play_match(
     max_plies: int | None = None,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> MatchResult:
-    """Play games on random openings, each opening with both colors.
+    """Play a match on random openings, each opening once with either color.
 
     Args:
-        game: What is played.
-        a: The player whose side the result is seen from.
-        b: Its opponent.
-        games: How many games, an even number, on half as many openings.
-        opening_plies: Random plies at the start; an eighth of the board's squares if not given, 8 for chess.
-        seed: Of the openings and of the moves.
-        max_plies: As of `play_in_parts`.
-        on_ply: As of `play_in_parts`.
+        game: The game to play.
+        a: The player from whose side the result is seen.
+        b: The opponent.
+        games: Number of games, even; half as many openings are played.
+        opening_plies: Random plies in an opening; by default an eighth of the squares of the board, 8 in chess.
+        seed: Seed of the openings and of all moves.
+        max_plies: See `play_in_parts`.
+        on_ply: See `play_in_parts`.
 
     Returns:
         The result.
 
     Raises:
-        Unplayable: The numbers make no match; raised before the first move.
+        Unplayable: No match can be played with these numbers; raised before the first move.
     """
     plies = default_plies(game) if opening_plies is None else opening_plies
     if games <= 0 or games % 2:
-        raise Unplayable(f"games must be even and at least 2, as each opening is played twice, got {games}")
+        raise Unplayable(f"games must be an even number of at least 2, since each opening is played twice, got {games}")
     if plies < 0:
         raise Unplayable(f"opening_plies must be at least 0, got {plies}")
     openings = random_openings(game, games // 2, plies, seed)
@@ -254,31 +256,31 @@ def play_in_parts(
     before: MatchResult | None = None,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> Iterator[MatchResult]:
-    """Play each opening twice, colors swapped, and yield the result so far after each part.
+    """Play each opening twice with colors swapped, and yield the result so far after each part of the match.
 
     Args:
-        game: What is played.
-        a: The player whose side the result is seen from.
-        b: Its opponent.
+        game: The game to play.
+        a: The player from whose side the result is seen.
+        b: The opponent.
         openings: Positions to start from.
-        seed: Of the moves.
-        max_plies: A game of this length, the longest opening included, is stopped and counted as a draw and as
-            truncated. None: never, and random players may take hundreds of plies per game.
-        part: How many pairs of games are in progress at once; all if not given. No game depends on it, except that a
-            network may round differently in a batch of another size.
-        before: The result of the pairs of the first openings, which are not played again.
-        on_ply: Called after each ply with the number of games over and of plies played so far, without those of
-            `before`.
+        seed: Seed of all moves.
+        max_plies: A game of this length, including the longest opening, is stopped and counted as a draw and as
+            truncated. None never stops a game; random players may need hundreds of plies per game.
+        part: Number of pairs of games that are played at once; all pairs by default. The games don't depend on it,
+            except that a network may round differently in a batch of another size.
+        before: Result of the first pairs, which are not played again.
+        on_ply: Called after each ply with the number of finished games and of plies played so far, both without those
+            of `before`.
 
     Yields:
-        The result so far.
+        The result so far, `before` included.
 
     Raises:
-        Unplayable: max_plies leaves nothing to play; raised before the first move.
+        Unplayable: max_plies leaves no ply to play after the opening; raised before the first move.
     """
     longest = max(len(split_position(opening)[1]) for opening in openings)
     if max_plies is not None and max_plies <= longest:
-        raise Unplayable(f"max_plies must be more than the {longest} plies of the longest opening, got {max_plies}")
+        raise Unplayable(f"max_plies must be greater than {longest}, the plies of the longest opening, got {max_plies}")
     first = before.games // 2 if before else 0
     rng, seats = Randomness(seed), (a, b)
     over = plies = 0

@@ -74,7 +74,7 @@ def test_effective_games_worked_out() -> None:
     # 100 pairs won: mean 100.5/101, 1 − mean = 0.5/101, variance 0.375/101 − (0.5/101)²;
     # n = 101 · 0.00492599/0.00368836.
     assert effective_games([1.0] * 100) == pytest.approx(134.89, abs=0.01)
-    with pytest.raises(ValueError, match="no pair"):
+    with pytest.raises(ValueError, match="at least one pair of games, got none"):
         effective_games([])
 
 
@@ -122,7 +122,7 @@ def independent(win: float, draw: float) -> np.ndarray:
         independent(0.8, 0.15),
         independent(0.95, 0.04),
         independent(0.6, 0.4),
-        np.array([0.1, 0, 0.8, 0, 0.1]),  # the opening decides: colours swapped, a game each
+        np.array([0.1, 0, 0.8, 0, 0.1]),  # the opening decides: colors swapped, a game each
         np.array([0.05, 0.1, 0.6, 0.2, 0.05]),
     ],
     ids=["coins", "even", "drawish", "strong", "crushing", "never loses", "opening decides", "mixed"],
@@ -247,17 +247,17 @@ def test_what_fastchess_prints(counts: tuple[int, ...], normalized: str, plain: 
     ],
 )
 def test_fastchess_s_logistic_sprt(counts: tuple[int, ...], elo0: float, elo1: float, llr: str) -> None:
-    told = sprt(expand(counts), elo0, elo1)
-    assert f"{told.llr:.2f}" == llr
-    assert told.decision == "reject"
+    test = sprt(expand(counts), elo0, elo1)
+    assert f"{test.llr:.2f}" == llr
+    assert test.decision == "reject"
 
 
 def test_sprt_of_coins_is_wald_s() -> None:
     """Pairs won or lost as a whole leave one distribution of mean s, and the ratio is the binomial one."""
     s0, s1 = expected_score(-20), expected_score(60)
-    told = sprt(expand((30, 0, 0, 0, 50)), -20, 60)
-    assert told.llr == pytest.approx(50 * math.log(s1 / s0) + 30 * math.log((1 - s1) / (1 - s0)), abs=1e-3)
-    assert (told.lower, told.upper) == pytest.approx((-math.log(19), math.log(19)))
+    test = sprt(expand((30, 0, 0, 0, 50)), -20, 60)
+    assert test.llr == pytest.approx(50 * math.log(s1 / s0) + 30 * math.log((1 - s1) / (1 - s0)), abs=1e-3)
+    assert (test.lower, test.upper) == pytest.approx((-math.log(19), math.log(19)))
     assert sprt([0.5], 0, 5, alpha=0.1, beta=0.2)[1:3] == pytest.approx((math.log(0.2 / 0.9), math.log(8)))
 
 
@@ -300,14 +300,14 @@ def test_sprt_decides_as_often_wrongly_as_it_may() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 2001])
 def test_pairs_all_alike_give_a_bound(score: float, count: int) -> None:
     pairs = [score] * count
-    superior, normalized, told = likelihood_of_superiority(pairs), normalized_elo(pairs), sprt(pairs, 0, 10)
+    superior, normalized, test = likelihood_of_superiority(pairs), normalized_elo(pairs), sprt(pairs, 0, 10)
     assert 0 <= superior <= 1
-    assert all(map(math.isfinite, (superior, normalized, told.llr)))
+    assert all(map(math.isfinite, (superior, normalized, test.llr)))
     sign = np.sign(score - 0.5)
     assert (np.sign(superior - 0.5), np.sign(normalized)) == (sign, sign)
     if count <= 3:  # little is known, so little is claimed
         assert 0.002 < superior < 0.998
-        assert told.decision is None
+        assert test.decision is None
 
 
 def test_of_few_pairs_worked_out() -> None:
@@ -321,7 +321,7 @@ def test_of_few_pairs_worked_out() -> None:
     assert likelihood_of_superiority([1, 0.5] * 100, distinct=0.01) == pytest.approx(0.921350, abs=1e-6)
     assert sprt([1, 0.5] * 100, 0, 10, distinct=0.01).llr == pytest.approx(sprt([1, 0.5] * 100, 0, 10).llr / 100)
     for figure in (likelihood_of_superiority, normalized_elo):
-        with pytest.raises(ValueError, match="no pair"):
+        with pytest.raises(ValueError, match="at least one pair of games, got none"):
             figure([])
 
 

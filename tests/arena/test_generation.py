@@ -100,7 +100,7 @@ def test_games_of_other_players_are_not_gone_on_with(others: list[str], tmp_path
     path = tmp_path / "games.pgn"
     [texts] = generate(Chess(), [("random", Random())], ["startpos"] * 2, max_plies=4)
     append(path, texts)
-    with pytest.raises(ValueError, match=r"game \d of .*random.*; expected 'greedy'.* go on with --player random, or"):
+    with pytest.raises(ValueError, match=r"game \d of .*random.*; expected 'greedy'.* continue with --player random, or"):
         written(path, others, Chess())
 
 

@@ -47,7 +47,7 @@ def test_no_plies_no_opening() -> None:
 
 
 def test_a_length_no_game_reaches() -> None:
-    with pytest.raises(Unplayable, match="tic-tac-toe hardly ever lasts 9 random plies"):
+    with pytest.raises(Unplayable, match="hardly any game of tic-tac-toe lasts 9 random plies"):
         random_openings(TicTacToe(), 2, 9, seed=0)
 
 
@@ -91,7 +91,7 @@ def test_random_ones_by_name() -> None:
 @pytest.mark.parametrize(
     ("text", "game", "message"),
     [
-        ("random:", Chess(), "the plies in 'random:' must be a whole number from 0 to 1,000, got ''"),
+        ("random:", Chess(), "PLIES in 'random:' must be a whole number from 0 to 1,000, got ''"),
         ("random:-2", Chess(), "random:-2"),
         ("random:few", TicTacToe(), "from 0 to 1,000, got 'few'"),
         ("random:1_0", Chess(), "from 0 to 1,000, got '1_0'"),
@@ -100,9 +100,9 @@ def test_random_ones_by_name() -> None:
         ("random", Chess(), "no such file; expected balanced, random:PLIES"),
         ("balansed", Chess(), "unknown openings 'balansed'"),
         ("", Chess(), "unknown openings ''"),
-        ("balanced", Chess("atomic"), "expected random:PLIES, as in random:8"),
-        ("balanced", TicTacToe(), "are not of tic-tac-toe; expected random:PLIES, as in random:1"),
-        ("book.epd", TicTacToe(), "as in random:1"),
+        ("balanced", Chess("atomic"), "expected random:PLIES, such as random:8"),
+        ("balanced", TicTacToe(), "can't be used with tic-tac-toe; expected random:PLIES, such as random:1"),
+        ("book.epd", TicTacToe(), "such as random:1"),
     ],
 )
 def test_names_that_won_t_do(text: str, game: Game, message: str) -> None:

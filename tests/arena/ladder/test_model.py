@@ -140,7 +140,7 @@ def test_performance_against_known_players() -> None:
     assert rating == pytest.approx(350)
     assert 350 - low == pytest.approx(high - 350, abs=0.1)
     assert performance([Meeting("new", "greedy", [1] * 50)], known).high == 700 + elo.BOUND
-    with pytest.raises(ValueError, match="stockfish without a rating; known are random, greedy"):
+    with pytest.raises(ValueError, match="no rating of stockfish; rated players are random, greedy"):
         performance([Meeting("new", "stockfish", [1])], known)
     with pytest.raises(ValueError, match="0 players"):
         performance([], known)
@@ -261,10 +261,10 @@ def test_the_truth_of_newcomers_lies_inside_too() -> None:
         for _ in range(6):
             opponent = next_opponent(meetings, rated, 40)
             meetings.append(Meeting("new", opponent, simulated(rng, truth - TRUTH[opponent], 20)))
-        told = performance(meetings, rated)
-        inside.append(told.low <= truth <= told.high)
-        told = performance(meetings, {name: rating.rating for name, rating in rated.items()})
-        exact.append(told.low <= truth <= told.high)
+        estimate = performance(meetings, rated)
+        inside.append(estimate.low <= truth <= estimate.high)
+        estimate = performance(meetings, {name: rating.rating for name, rating in rated.items()})
+        exact.append(estimate.low <= truth <= estimate.high)
     assert np.mean(inside) >= 0.93
     assert np.mean(exact) <= 0.9
 

@@ -64,7 +64,9 @@ def result(*results: float, name: str = "") -> MatchResult:
 
 def test_policies_are_no_opponents(ladder: dict[str, Any]) -> None:
     assert opponents(["new", "minimax"], TicTacToe(), CONDITIONS) == FIXED
-    with pytest.raises(ValueError, match="greedy is on the ladder that ships, so its rating stays; expected"):
+    with pytest.raises(
+        ValueError, match="players that are not on the ladder that ships, got greedy, whose rating there stays"
+    ):
         opponents(["new", "greedy"], TicTacToe(), CONDITIONS)
 
 
@@ -84,7 +86,7 @@ def test_one_after_the_other_until_narrow_or_out_of_games(results: Results) -> N
     both = [NEW, OTHER]
     assert next_match(results, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 40)  # the mean is 333
     results.add(FISHES[0], NEW, 1, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))
-    results.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not of the ladder: neither counted nor told
+    results.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not of the ladder: neither counted nor listed
     assert next_match(results, both, FIXED, 60, 500) == (
         NEW.key,
         "random",
@@ -113,9 +115,9 @@ def test_rows_of_others_stay_and_a_namesake_s_goes(ladder: dict[str, Any], resul
     assert table["players"][-1]["rating"] is None
     rest = [row for row in ladder["players"] if row["player"] != "new"]
     assert [row for row in table["players"] if row["player"] in FIXED] == rest
-    told = [(met["a"], met["b"], met.get("games"), met["score"]) for met in table["meetings"]]
-    assert told[0] == ("greedy", "random", None, 0.9)
-    assert sorted(told[1:]) == [("new", "random", 4, 1.0), ("new", "uci:fish", 6, 4.5 / 6)]
+    meetings = [(met["a"], met["b"], met.get("games"), met["score"]) for met in table["meetings"]]
+    assert meetings[0] == ("greedy", "random", None, 0.9)
+    assert sorted(meetings[1:]) == [("new", "random", 4, 1.0), ("new", "uci:fish", 6, 4.5 / 6)]
     assert sum(met.get("distinct_games", 0) for met in table["meetings"]) == 4 + 6
     assert table["cycles"] == []
     assert {name: table[name] for name in ("game", "conditions", "anchor", "seed")}.items() <= ladder.items()

@@ -94,7 +94,9 @@ def test_the_same_ladder_is_the_same_file_and_known_for_one(tmp_path: Path) -> N
     path = tmp_path / "ladder.svg"
     path.write_text(drawn)
     assert is_ladder_picture(path)
-    path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><desc>chesspg ladder</desc></svg>')  # as of version 0.1
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg"><desc>chesspg ladder</desc></svg>'
+    )  # as version 0.1 wrote it
     assert is_ladder_picture(path)
     path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><desc>anything</desc></svg>')
     assert not is_ladder_picture(path)
