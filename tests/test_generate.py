@@ -1,4 +1,4 @@
-"""`python -m chesspg.generate`: what it writes, how it is stopped and gone on with, what it refuses."""
+"""`python -m chesspg.generate`: what it writes, how it is stopped and continued, what it refuses."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_ctrl_c_keeps_what_is_over_and_resume_goes_on_with_the_same_games(
     assert f"interrupted: 4 games are in {path}; the same command with --resume" in capsys.readouterr().err
     monkeypatch.undo()
     with path.open("a") as file:
-        file.write('[Event "chesspg generate"]\n[Round "5"]\n\n1. e4')  # as a kill leaves it
+        file.write('[Event "chesspg generate"]\n[Round "5"]\n\n1. e4')  # as a killed process leaves it
     assert generate.main([*command, "--resume"]) == 0
     assert path.read_bytes() == whole.read_bytes()
     assert generate.main([*command, "--resume"]) == 0  # nothing left to do
@@ -115,7 +115,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
 def test_an_imported_game_without_a_policy(
     tmp_path: Path, refused: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whose games do not get into a file with games of chess, nor chess into theirs."""
+    """Its games are not added to a file with games of chess, nor games of chess to its file."""
     path, other = tmp_path / "tic_tac_toe.pgn", tmp_path / "chess.pgn"
     command = ["--player", "random", "--games", "3", "--max-plies", "20"]
     module = ["--import", "chesspg.games.tic_tac_toe"]

@@ -28,7 +28,7 @@ from chesspg.policy.policy import Policy
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run of tic-tac-toe with a checkpoint of two moments, in the working directory."""
+    """A run of tic-tac-toe with two checkpoints, in the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     for seed, name in enumerate(("first", "last")):
@@ -40,7 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many games each match of the command had."""
+    """The number of games of each match of the command."""
     counts: list[int] = []
 
     def counted(*arguments: Any, **options: Any) -> Iterator[MatchResult]:
@@ -61,7 +61,7 @@ def test_a_ladder_as_people_run_it(run: Path) -> None:
     names = [row["player"] for row in table["players"]]
     assert sorted(names) == ["greedy", "random", "run/first.safetensors", "run/last.safetensors"]
     assert names[0] == "greedy"
-    # In every game one of the two had fewer than 100 before.
+    # In every game, one of the players had played fewer than 100 games before.
     assert sum(row["games"] for row in table["players"]) <= 2 * 100 * len(names)
     for row in table["players"]:
         assert row["low"] <= row["rating"] <= row["high"]
@@ -126,7 +126,7 @@ def test_no_games_show_what_is_known(run: Path, played: list[int], capsys: pytes
 
 
 def test_an_earlier_random_is_the_scale_if_games_connect_it(run: Path, tmp_path: Path) -> None:
-    """Else the first player: nothing measured among the others could ever narrow their distance from random."""
+    """Otherwise the first player has 0: games among the others can't narrow their distance from random."""
     first, last = "run/first.safetensors", "run/last.safetensors"
     quick = ["--games", "400", "--within", "90", "--json", "l.json"]
     assert ladder.main(["random", first, *quick]) == 0
@@ -189,7 +189,7 @@ def test_no_file_of_anything_else_is_replaced(
     Path("notes").write_text("my notes")
     Path("other.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>')
     command = [str(run), "random", "--games", "2"]
-    for _ in range(2):  # what it wrote itself is replaced
+    for _ in range(2):  # its own file is replaced
         assert ladder.main([*command, "--json", "l.json", "--picture", "l.svg"]) == 0
     capsys.readouterr()
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
@@ -222,7 +222,7 @@ def test_an_imported_game_without_a_policy(run: Path, capsys: pytest.CaptureFixt
 
 
 def test_each_row_accounts_for_all_games(on_the_ladder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also for those with opponents that --fixed chose, who are not named afterwards."""
+    """This includes games against opponents that --fixed chose and later commands do not name."""
     assert ladder.main(["run/last.safetensors", "--fixed", "--games", "80", "--within", "1"]) == 0
     kept = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
     names = {one["key"]: one["player"] for one in kept["players"]}
@@ -259,7 +259,7 @@ def test_results_that_can_not_be_kept_are_one_line(
 
 @pytest.fixture
 def on_the_ladder(run: Path, ships: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """checkpoints/ratings.json of a package that ships: tic-tac-toe's, with one policy on it."""
+    """A shipped ladder of tic-tac-toe, checkpoints/ratings.json, with one policy on it."""
     path = ships / "checkpoints" / "ratings.json"
     players = ["random", "greedy", "greedy?random=0.5", "run/first.safetensors"]
     assert ladder.main([*players, "--games", "400", "--within", "90", "--json", str(path)]) == 0
@@ -298,7 +298,7 @@ def test_newcomers_meet_the_ladder_that_ships(
         assert sum(met["games"] for met in mine) == rows[name]["games"]
         assert name in printed
     assert sum(rows[name]["games"] for name in new) == count
-    # Nothing is left to play; alone, each gets the row that it got in company.
+    # Nothing is left to play; each gets the same row alone as together with the other.
     text = on_the_ladder.read_text()
     assert ladder.main([*command, "--games", "5000"]) == 0
     assert on_the_ladder.read_text() == text
@@ -310,11 +310,11 @@ def test_newcomers_meet_the_ladder_that_ships(
 def test_an_engine_of_the_ladder_is_started_when_it_is_met(
     on_the_ladder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So that who never meets one need not have it."""
+    """An engine that no player meets need not be installed."""
     table = json.loads(on_the_ladder.read_text())
     mean = (
         sum(row["rating"] for row in table["players"] if "run" not in row["player"]) / 3
-    )  # whom a newcomer meets first
+    )  # the first opponent of a newcomer
     engine = table["players"][0] | {"player": "uci:no-such-engine", "rating": mean, "low": mean, "high": mean}
     on_the_ladder.write_text(json.dumps(table | {"players": [engine, *table["players"]]}))
     with pytest.raises(SystemExit) as caught:
@@ -330,7 +330,10 @@ def test_an_engine_of_the_ladder_is_started_when_it_is_met(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "greedy", "--fixed"], ("players that are not on the ladder that ships, got greedy, whose rating there stays",)),
+        (
+            ["run", "greedy", "--fixed"],
+            ("players that are not on the ladder that ships, got greedy, whose rating there stays",),
+        ),
         (["minimax", "--fixed"], ("no ladder of chess ships",)),
         (["run", "--fixed", "--openings", "random:2"], ("random:1", "random:2")),
         (["run", "--fixed", "--max-plies", "5"], ("no --max-plies", "--max-plies 5")),
@@ -354,7 +357,7 @@ def test_bad_newcomers_are_one_line_and_exit_code_two(
 def test_players_of_the_ladder_that_ships_keep_their_ratings(
     on_the_ladder: Path, played: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So that a rating is the same number whichever command it comes from; a policy is known by its content."""
+    """A rating does not depend on the command that prints it; a policy is identified by its content."""
     ships = {row["player"]: row for row in json.loads(on_the_ladder.read_text())["players"]}
     Path("copy.safetensors").write_bytes(Path("run/first.safetensors").read_bytes())
     command = ["random", "greedy", "copy.safetensors", "run/last.safetensors", "--json", "l.json"]
@@ -364,7 +367,7 @@ def test_players_of_the_ladder_that_ships_keep_their_ratings(
     for name, first in (("random", "random"), ("greedy", "greedy"), ("copy.safetensors", "run/first.safetensors")):
         assert [rows[name][key] for key in Rating._fields] == [ships[first][key] for key in Rating._fields]
         assert rows[name]["against"] is None
-    assert rows["greedy"]["games"] < 400  # those of this file alone
+    assert rows["greedy"]["games"] < 400  # only those of this file
     new = rows["run/last.safetensors"]
     assert new["low"] < new["rating"] < new["high"]
     assert sum(new["against"].values()) == new["games"] == sum(played) == 80
@@ -376,18 +379,18 @@ def test_players_of_the_ladder_that_ships_keep_their_ratings(
     assert "sampling error" in shown
     for name, games in new["against"].items():
         assert re.search(rf"[ ,]{ranks.get(name, re.escape(name))} \({games}( games)?\)", shown)
-    # What --fixed plays goes into the same file and counts; nobody whose rating stays has to be named.
+    # Games of --fixed go into the same file and count; players whose ratings stay need not be named.
     assert ladder.main(["run/last.safetensors", "--fixed", "--games", "160"]) == 0
     assert ladder.main(["run/last.safetensors", "copy.safetensors", "--games", "0", "--json", "l.json"]) == 0
     [again] = [row for row in json.loads(Path("l.json").read_text())["players"] if row["against"]]
     assert again["games"] == 160
-    # On a scale of its own the same ladder fits everybody to these games.
+    # With --own-scale the ladder rates all players by these games.
     assert ladder.main([*command, "--own-scale", "--games", "0"]) == 0
     table = json.loads(Path("l.json").read_text())
     assert table["scale"] == "own"
     assert all(row["against"] is not None for row in table["players"])
     assert "Elo with random at 0, on a scale of these games alone.\n" in capsys.readouterr().out
-    # As does one whose players games connect with nobody on that ladder.
+    # So does a ladder whose players have met nobody on the ladder that ships.
     Path("checkpoints/ladder-tic-tac-toe.json").unlink()
     assert ladder.main(["run/last.safetensors", "greedy?random=0.9", "--games", "40"]) == 0
     shown = capsys.readouterr().out
@@ -448,7 +451,7 @@ def test_the_file_of_an_earlier_version_goes_on(run: Path, played: list[int]) ->
 
 
 def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Greedy beats the first, the first the last, the last greedy: as a file, for no such players are at hand."""
+    """A file in which greedy beats the first policy, the first the last, and the last greedy."""
     assert ladder.main(["greedy", "run/first.safetensors", "run/last.safetensors", "--games", "80"]) == 0
     path = Path("checkpoints/ladder-tic-tac-toe.json")
     kept = json.loads(path.read_text())

@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
-    pgn.touch()  # as of mktemp
+    pgn.touch()  # an empty file, as mktemp makes it
     command = [sys.executable, "-m", "chesspg.match", "greedy", "random", "--games", "4", "--seed", "3"]
     done = subprocess.run([*command, "--pgn", str(pgn), "--json", str(result)], capture_output=True, text=True)
     assert done.returncode == 0
@@ -115,7 +115,7 @@ def test_on_a_terminal_lines_end_between_words(width: int) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", texts[0])
     assert max(map(len, plain.splitlines())) <= width
     assert plain.split() == texts[1].split()
-    assert "0.0% drawn by the rules\n" in texts[1]  # whole lines where no terminal wraps them
+    assert "0.0% drawn by the rules\n" in texts[1]  # lines are not wrapped without a terminal
 
 
 def test_a_policy_at_two_temperatures(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +130,7 @@ def test_games_at_the_cap_are_said_to_be(tmp_path: Path, capsys: pytest.CaptureF
     arguments = ["random", "random", "--games", "2", "--max-plies", "10", "--openings", "random:8", "--pgn", str(path)]
     assert match.main(arguments) == 0
     assert "2 at the ply cap, counted as draws" in capsys.readouterr().out
-    assert path.read_text().count('[Result "*"]') == 2  # a file of games says what happened: nothing was decided
+    assert path.read_text().count('[Result "*"]') == 2  # the PGN records that nothing was decided
     assert path.read_text().count('[Termination "truncated"]') == 2
 
 
@@ -180,7 +180,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
     arguments: list[str],
     words: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("chesspg.arena.matches.play", None)  # said before the games, not after
+    monkeypatch.setattr("chesspg.arena.matches.play", None)  # reported before the games
     files = {"RUN": run, "EMPTY": run / "empty.epd", "ILLEGAL": run / "illegal.pgn"}
     files["EMPTY"].write_text("\n")
     files["ILLEGAL"].write_text("1. e4 e5 2. Ke3 *\n")
@@ -349,7 +349,7 @@ def test_openings_that_repeat_are_said_to(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_what_a_pgn_tells() -> None:
-    """Results and reasons that the rules know nothing of, and what players thought."""
+    """Results and reasons that the rules do not know, and the values of players."""
     fool = "startpos moves f2f3 e7e5 g2g4"
     result = MatchResult(
         (0.0, 0.0, 0.5, 1.0),

@@ -74,7 +74,7 @@ def person(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.slow
 def test_a_game_as_people_play_it_without_lightning(here: Path) -> None:
-    """In a process of its own, which says at its end what it had imported."""
+    """A separate process prints at its end which modules it has imported."""
     code = "import sys; from chesspg.play import main; main(sys.argv[1:]); "
     code += "print('torch' in sys.modules, 'pytorch_lightning' in sys.modules, 'lightning' in sys.modules)"
     done = subprocess.run(
@@ -168,7 +168,7 @@ def test_resigning_saving_and_the_end(here: Path, person: Person) -> None:
 
 
 def test_a_file_of_this_session_is_saved_again(here: Path, person: Person) -> None:
-    """As the game goes on; a new game is added to it, and one that was taken back to is replaced."""
+    """The same game is replaced, also after undo, and a new game is added."""
     printed = person.types(
         "e4\nsave g.pgn\nd4\nsave ./g.pgn\nnew\nc4\nsave g.pgn\nundo\nb3\nresign\nsave g.pgn\n", "--seed", "1"
     )
@@ -239,7 +239,7 @@ def test_eval_is_of_white_and_says_who_that_is(here: Path, person: Person) -> No
 def test_fen_and_new(here: Path, person: Person) -> None:
     fen = "4k3/8/8/8/8/8/4P3/4K3 w - - 0 1"
     printed = person.types(f"e4\nnew {fen}\nfen\ne4\nnew\nfen\nnew rubbish\nfen\n", "--seed", "1")
-    assert printed.count(f"fen\n{fen}\n") == 3  # a bad position leaves the game as it is
+    assert printed.count(f"fen\n{fen}\n") == 3  # a bad position does not change the game
     assert "'rubbish' is not a position of chess: as a FEN, its first part must be 8 ranks" in printed
     assert printed.count("You have White") == 3
 
@@ -254,7 +254,7 @@ def test_new_games_of_one_seed_differ_and_come_again(here: Path, person: Person)
 def test_flip(here: Path, person: Person) -> None:
     printed = person.types("flip\nflip\nflip\nswitch\n")
     files_below = re.findall(r"^   ([a-h])  .*$", printed, re.MULTILINE)
-    assert files_below == ["a", "h", "a", "h", "a"]  # after a change of sides one's own side is above still
+    assert files_below == ["a", "h", "a", "h", "a"]  # after a change of sides the person's side is still at the top
 
 
 def test_switch_and_go_are_in_the_pgn(here: Path, person: Person) -> None:
@@ -329,7 +329,7 @@ def test_all_commands_in_a_game_without_fen(here: Path, person: Person) -> None:
 
 
 class Twice(TicTacToe):
-    """Each player takes two squares in a row, and a move is called `fen`."""
+    """A game in which each player takes two squares in a row, and a move has the name `fen`."""
 
     name = "twice"
 
@@ -350,7 +350,7 @@ def test_a_game_in_which_a_player_moves_twice(monkeypatch: pytest.MonkeyPatch, p
     monkeypatch.setattr("chesspg.players.roster.game_of", lambda texts, imported: Twice())
     printed = person.types("fen\na1\n", "random", "--seed", "1")
     assert printed.count("random plays") == 2
-    assert "has no FEN" not in printed  # a legal move comes before a command of that name
+    assert "has no FEN" not in printed  # a legal move has priority over a command of the same name
     assert "(x)" in printed or " x " in printed
 
 
@@ -420,7 +420,7 @@ def test_an_engine_that_can_not_start_is_reported_before_the_game(
 
 
 def test_lines_of_a_pipe_are_shown_as_a_terminal_shows_them(here: Path, person: Person) -> None:
-    """Each after its prompt and in a line of its own, so that no answer is taken for a part of it."""
+    """Each line is printed after its prompt on a line by itself, so that answers are not taken for a part of it."""
     printed = person.types("fen\nresign\n\nfen\n", "random", "--seed", "1").splitlines()
     fen = chess.STARTING_FEN
     assert printed[-7:] == ["1. fen", fen, "1. resign", "Black wins: resignation – you lost. 0-1", ">", "> fen", fen]
@@ -429,7 +429,7 @@ def test_lines_of_a_pipe_are_shown_as_a_terminal_shows_them(here: Path, person: 
 
 
 def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
-    """Then the strongest policy that ships plays, by its name; if none does, that is said."""
+    """Then the strongest policy that ships plays under its name; without one, an error is reported."""
     monkeypatch.chdir(tmp_path)
     assert "python -m chesspg.train" in person.types("", code=2)
     game = Chess(backend="python-chess")
@@ -452,7 +452,7 @@ def test_the_newest_run_is_named(here: Path, person: Person) -> None:
 
 
 def test_a_file_whose_weights_do_not_fit_is_told_while_playing(here: Path, person: Person) -> None:
-    """Its header is good, so that the person may think already; the weights fail when they are read."""
+    """The header is valid, so the person can start to think; reading the weights fails later."""
     path = Path("checkpoints/chess/last.safetensors")
     policy = files.load(path)
     header = files.header_of(policy)

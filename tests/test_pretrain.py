@@ -1,4 +1,4 @@
-"""`python -m chesspg.pretrain`: from PGN to a policy file, stopped, killed and gone on with, and what it refuses."""
+"""`python -m chesspg.pretrain`: from PGN to a policy file, stopped, killed and continued, and what it refuses."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
         if module.global_step == 21:
             if by == "Ctrl-C":
                 raise KeyboardInterrupt
-            module.trainer.should_stop = True  # as a Timer does, in the middle of a pass
+            module.trainer.should_stop = True  # as a Timer does, in the middle of an epoch
         return step(module, batch, index)
 
     monkeypatch.setattr(Imitation, "training_step", stops)
@@ -142,15 +142,15 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
     assert go_on == (by == "Ctrl-C")
     assert files.read_header("stopped").facts["updates"] == (16 if by == "Ctrl-C" else 22)
     monkeypatch.setattr(Imitation, "training_step", step)
-    (here / "games.pgn").unlink()  # the shards are all it needs
+    (here / "games.pgn").unlink()  # the run needs only the shards
     assert pretrain("--resume stopped") == 0
     one, two = load_file(here / "whole/last.safetensors"), load_file(here / "stopped/last.safetensors")
     assert all(torch.equal(one[name], two[name]) for name in one)
     whole, parts = rows("whole"), rows("stopped")
-    if by == "its time":  # its end was validated, too
+    if by == "its time":  # it was validated at its end too
         assert parts.pop("21")["total_plies"]
     assert parts.keys() == whole.keys()
-    for step, row in whole.items():  # of the rows after the stop, the means begin at another update
+    for step, row in whole.items():  # in the rows after the stop, the means begin at another update
         same = row.keys() - {"total_seconds"} - (set() if by == "Ctrl-C" else {"loss", "value_error"})
         assert {name: row[name] for name in same} == {name: parts[step][name] for name in same}
     assert pretrain("--resume stopped") == 2
@@ -341,7 +341,7 @@ def test_a_run_folder_names_no_code_to_import(here: Path, capsys: pytest.Capture
 
 def test_a_resumed_run_keeps_its_data(here: Path, games: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
-    append(here / "games.pgn", games)  # which has it parsed anew, but not for this run
+    append(here / "games.pgn", games)  # it is parsed again, but not for this run
     capsys.readouterr()
     for option, said in {
         "--batch 32": "batch must be 64, got 32",
@@ -357,7 +357,7 @@ def test_a_resumed_run_keeps_its_data(here: Path, games: list[str], capsys: pyte
 
 
 def test_fields_of_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All fields may be given, by their names or in a file, and a run that goes on has them again."""
+    """All fields can be set, by name or in a file, and a resumed run has the same values."""
     (here / "mine.yaml").write_text("trainer: {max_epochs: 1, gradient_clip_val: null}\ndata: {batch: 64}")
     line = "games.pgn --config mine.yaml --recipe small.yaml --data.shards shards --run one"
     match = "--trainer.callbacks+=chesspg.EvaluationMatch --trainer.callbacks.games 2 --trainer.precision 32-true"

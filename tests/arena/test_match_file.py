@@ -1,4 +1,4 @@
-"""A match as a file: what was saved goes on, and what does not fit is refused and left alone."""
+"""A match as a file: a saved match can be continued, and a file that does not fit is refused and left alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_it_comes_back(path: Path) -> None:
     assert (saved["wins"], saved["losses"], saved["forfeits"]) == (1, 2, {"a": 1, "b": 0})
     test = RESULT.sprt(0, 20)
     assert saved["sprt_result"] == {"llr": test.llr, "lower": test.lower, "upper": test.upper, "decision": None}
-    assert sum(line.lstrip().startswith('{"game"') for line in path.read_text().splitlines()) == 4  # a game a line
+    assert sum(line.lstrip().startswith('{"game"') for line in path.read_text().splitlines()) == 4  # one game per line
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
@@ -134,7 +134,7 @@ def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> str:
         (4, "game", "startpos moves e2e4 e7e5 g1f3 b8c6 f1b5", "is not over"),
         (1, "forfeit", "it crashed", "has a forfeit and was played to its end"),
         (3, "forfeit", 7, "has a forfeit that is not a text"),
-        (3, "forfeit", "half of \ud83d", "has a forfeit that is not a text"),  # which no file could hold
+        (3, "forfeit", "half of \ud83d", "has a forfeit that is not a text"),  # which can't be encoded in a file
         (1, "values", [0.1], "has 1 values for 3 plies"),
         (1, "values", [0.1, 1.5, 0.0], "has a value that is not a number from -1 to 1"),
         (1, "values", [0.1, float("nan"), 0.0], "has a value that is not a number from -1 to 1"),

@@ -18,7 +18,7 @@ from chesspg.players.player import Choice, Greedy, Random, Turn
 
 
 class First:
-    """Takes the first legal move: with x that is a row, from the empty board."""
+    """Takes the first legal move, which wins with x from the empty board."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -40,7 +40,7 @@ def test_results_are_a_sides_and_colors_are_swapped() -> None:
     assert result.pairs == (0.5, 0.5, 0.5)
     assert result.reasons == ("three in a row",) * 6
     assert result.distinct_games == 1
-    # One game six times over: its interval is that of hardly a game, not of three certain pairs.
+    # The same game six times: the interval is that of about one game, not of three pairs without variance.
     assert result.score_interval.low < 0.15 < 0.85 < result.score_interval.high
 
 
@@ -55,7 +55,7 @@ def test_pairs_share_an_opening() -> None:
 def test_all_games_are_in_progress_at_once() -> None:
     a, b = First(), First()
     result = play_match(TicTacToe(), a, b, 10, opening_plies=1)
-    assert a.asked[0] == b.asked[0] == 5  # half of the games each, from the first ply on
+    assert a.asked[0] == b.asked[0] == 5  # each moves in half of the games, from the first ply on
     assert len(a.asked) <= max(result.lengths)
 
 
@@ -136,7 +136,7 @@ def test_figures_worked_out() -> None:
     assert (figures["los"], figures["normalized_elo"]) == (result.los, result.normalized_elo)
     assert result.los == elo.likelihood_of_superiority((1, 0.75, 0.5, 0.5), 5 / 8)
     assert figures["pentanomial"] == [0, 0, 2, 1, 1]
-    assert figures["draw_rate"] == 1 / 8  # the stalemate; the game at the cap is no draw by the rules
+    assert figures["draw_rate"] == 1 / 8  # the stalemate; the game at the cap is not a draw by the rules
     assert result.sprt(0, 50) == elo.sprt((1, 0.75, 0.5, 0.5), 0, 50, distinct=5 / 8)
 
 
@@ -191,7 +191,7 @@ def test_openings_of_different_lengths_are_played_on_for_as_long() -> None:
 
 
 class Confident(First):
-    """Expects more the longer a game goes on."""
+    """Expects a higher return the longer a game lasts."""
 
     def choose(self, turn: Turn) -> Choice:
         plies = [len(turn.games.moves(int(row))) for row in turn.rows]
@@ -213,5 +213,5 @@ def test_what_players_expected() -> None:
     assert silent.values == {}
     alone = Confident()
     (same,) = play_in_parts(Chess(), alone, alone, openings, max_plies=6)
-    assert alone.asked == [8, 8, 8, 8]  # one call a ply for both seats
+    assert alone.asked == [8, 8, 8, 8]  # one call per ply for both seats
     assert same.values[0] == (2 / 128, 3 / 128, 4 / 128, 5 / 128)

@@ -24,7 +24,7 @@ def test_length_and_determinism() -> None:
     assert [len(split_position(opening)[1]) for opening in openings] == [8] * 20
     assert len(set(openings)) == 20
     assert random_openings(Chess(), 20, 8, seed=3) == openings
-    assert random_openings(Chess(), 5, 8, seed=3) == openings[:5]  # more games are the same games and more
+    assert random_openings(Chess(), 5, 8, seed=3) == openings[:5]  # more openings begin with the same ones
     assert not set(random_openings(Chess(), 20, 8, seed=4)) & set(openings)
 
 
@@ -34,7 +34,7 @@ def test_games_that_ended_are_drawn_again() -> None:
     outcomes = TicTacToe().start(openings).outcomes()
     assert not outcomes.over.any()
     assert {len(split_position(opening)[1]) for opening in openings} == {7}
-    assert random_openings(TicTacToe(), 20, 7, seed=0) == openings[:20]  # what one needs changes no other
+    assert random_openings(TicTacToe(), 20, 7, seed=0) == openings[:20]  # what one slot needs changes no other
 
 
 def test_all_different_while_there_are_enough() -> None:
@@ -66,7 +66,7 @@ def test_what_ships() -> None:
     assert len(openings) >= 500
     assert {len(split_position(opening)[1]) for opening in openings} == {8}
     boards = [Chess().to_board(opening) for opening in openings]
-    assert len({board.epd() for board in boards}) == len(openings)  # not only by another order of moves
+    assert len({board.epd() for board in boards}) == len(openings)  # they differ in more than the order of moves
     assert len({board.move_stack[0] for board in boards}) >= 10
     assert path.stat().st_size < 60_000
     assert "Stockfish 15.1" in path.read_text()

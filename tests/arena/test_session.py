@@ -116,7 +116,7 @@ def test_black_cannot_take_back_whites_first_move() -> None:
 
 
 def test_undo_after_a_change_of_sides() -> None:
-    """It goes back to the last move of the side that the person has now, whoever made it."""
+    """Undo goes back to the last move of the side that the person has now, whoever made it."""
     one = session()
     one.move("e4")
     one.reply(Random())
@@ -231,7 +231,7 @@ def test_legal_moves_have_their_names() -> None:
 
 
 def test_without_torch_state() -> None:
-    """Playing changes nothing in torch's own generator: chance comes from Randomness alone."""
+    """Playing does not change torch's generator: all random numbers come from Randomness."""
     before = torch.get_rng_state()
     one = session()
     one.move("e4")

@@ -1,4 +1,4 @@
-"""Games of PGN files on a page: which policy looks at them, which are shown, and what is said of the others."""
+"""Games of PGN files on a page: the policy that evaluates them, and which are shown or reported as left out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=\
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a run of each of three games; the newest is of tic-tac-toe."""
+    """The current folder with runs of three games; the newest is of tic-tac-toe."""
     torch.manual_seed(0)
     games: list[tuple[str, Game]] = [("chess", Chess()), ("atomic", Chess("atomic")), ("tic", TicTacToe())]
     for age, (name, game) in enumerate(games):
@@ -85,7 +85,7 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
 
 
 def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
-    """If there are runs of games that this process does not know, it says what to import."""
+    """If there are runs of games that this process does not know, the message lists the modules to import."""
     path = home / "checkpoints" / "tic" / "last.safetensors"
     header = files.read_header(path)
     weights = files.load(path).network.state_dict()

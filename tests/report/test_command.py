@@ -23,7 +23,7 @@ def test_the_newest_run_if_none_is_named(
     (tmp_path / "checkpoints" / "one").symlink_to(folders / "small")
     monkeypatch.chdir(tmp_path)
     assert report.main([]) == 0
-    assert report.main([]) == 0  # the page of before is replaced
+    assert report.main([]) == 0  # the earlier page is replaced
     line = "wrote checkpoints/one/report.html (from checkpoints/one); open it in a browser\n"
     assert capsys.readouterr().out == 2 * line
     assert (tmp_path / "checkpoints" / "one" / "report.html").read_text().startswith("<!doctype html>")

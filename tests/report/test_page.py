@@ -1,4 +1,4 @@
-"""The page as text: what stands in it, and that nothing from a run folder can be more than text."""
+"""The page as text: its content, and that nothing from a run folder can be more than text."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def test_what_stands_in_it(folder: Path) -> None:
     assert game["changes"] == ["13.21P", "36p52.", "14.30P", "31q59."]
     assert game["board"] == "RNBQKBNR" + "P" * 8 + "." * 32 + "p" * 8 + "rnbqkbnr"
     assert (game["event"], game["result"], game["termination"]) == ("self-play, rollout 0", "0-1", "checkmate")
-    assert "players" not in game  # a ? is nobody's name
+    assert "players" not in game  # ? is not a name
 
 
 def test_nothing_comes_from_elsewhere_and_only_its_own_script_runs(folder: Path) -> None:
     html, _ = page_of(folder)
     urls = set(re.findall(r"\w+://[^\s\"'<>]+", html))
-    assert urls == {"http://www.w3.org/2000/svg"}  # a name, which nobody fetches
+    assert urls == {"http://www.w3.org/2000/svg"}  # an XML namespace, which no browser fetches
     assert not re.search(r"(src|href)=[\"']?(?!#)|@import|url\(", html.partition("<script type")[0])
     [script] = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

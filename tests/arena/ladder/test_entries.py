@@ -1,4 +1,4 @@
-"""Who is who on a ladder, and whom a folder stands for."""
+"""How players of a ladder are identified, and which players a folder stands for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ladder as SVG: whole, and everything where it belongs."""
+"""The picture of a ladder as SVG: everything is drawn, and at its place."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def group(root: ET.Element, name: str) -> ET.Element:
 
 
 def place(root: ET.Element, name: str) -> tuple[float, float]:
-    """Where the mark of a group stands: a dot, or the tick of a number."""
+    """The position of the mark in a group: a dot, or the tick of a number."""
     mark = next(group(root, name).iter(f"{SVG}use"))
     return float(mark.attrib["x"]), float(mark.attrib["y"])
 
 
 def ticks(root: ET.Element, axis: str) -> list[tuple[float, float]]:
-    """The number at each tick, and where it stands."""
+    """The number at each tick, with its position."""
     found = []
     for node in root.iter(f"{SVG}g"):
         if re.fullmatch(rf"{axis}tick_\d+", node.get("id", "")):

@@ -1,4 +1,4 @@
-"""A ladder printed: what fits into a terminal."""
+"""A printed ladder: it fits into a terminal."""
 
 from __future__ import annotations
 
