@@ -20,8 +20,8 @@ from chesspg.arena.ladder.pairings import Rating
 from chesspg.arena.ladder.picture import AXES, is_ladder_picture, points, svg
 from chesspg.arena.ladder.printing import print_ladder
 from chesspg.arena.ladder.results import Results, results_path
-from chesspg.arena.matches import Unplayable, play_in_parts
-from chesspg.arena.openings import FORMS, default_plies, openings_from_string
+from chesspg.arena.matches import play_in_parts
+from chesspg.arena.openings import FORMS, Unplayable, default_plies, openings_from_string
 from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.players.player import Player

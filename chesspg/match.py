@@ -15,8 +15,9 @@ from rich.text import Text
 from chesspg.arena import elo
 from chesspg.arena.ladder.entries import entry, policy_path
 from chesspg.arena.match_file import is_match, load_match, save_match
-from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
-from chesspg.arena.openings import FORMS, openings_from_string, usual_openings
+from chesspg.arena.match_result import TRUNCATED, MatchResult, Record
+from chesspg.arena.matches import play_in_parts
+from chesspg.arena.openings import FORMS, Unplayable, openings_from_string, usual_openings
 from chesspg.games.game import Game
 from chesspg.pgn.writing import RESULTS, all_of_event, save_pgn, to_pgn
 from chesspg.players import roster

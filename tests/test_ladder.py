@@ -19,7 +19,8 @@ import torch
 
 from chesspg import ladder
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult, play_in_parts
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_in_parts
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
 from chesspg.policy.networks import MLP

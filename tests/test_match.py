@@ -17,7 +17,8 @@ import pytest
 import torch
 
 from chesspg import match
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_in_parts
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.matches import play_in_parts
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files

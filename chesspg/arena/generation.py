@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chesspg.arena.matches import TRUNCATED
+from chesspg.arena.match_result import TRUNCATED
 from chesspg.arena.openings import random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import chess
 import numpy as np
 
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
 from chesspg.games.game import Game, Games, split_position
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import json_has

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from chesspg.arena.match_file import load_match, save_match
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_match
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.matches import play_match
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe

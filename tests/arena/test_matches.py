@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from chesspg.arena import elo
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_in_parts, play_match
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.matches import play_in_parts, play_match
 from chesspg.arena.openings import random_openings
 from chesspg.games.chess import Chess
 from chesspg.games.game import split_position

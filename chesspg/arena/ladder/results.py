@@ -18,7 +18,7 @@ from typing import Any
 from chesspg.arena.elo import SCORES, pentanomial
 from chesspg.arena.ladder.entries import Entry
 from chesspg.arena.ladder.pairings import Meeting
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.policy.names import is_spec

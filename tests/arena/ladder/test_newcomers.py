@@ -14,7 +14,7 @@ from chesspg.arena.ladder.newcomers import base, fixed_ratings, next_match, oppo
 from chesspg.arena.ladder.pairings import Meeting, Rating
 from chesspg.arena.ladder.results import Results
 from chesspg.arena.ladder.shipped import shipped_table
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files

@@ -11,7 +11,8 @@ import pytest
 
 from chesspg.arena.ladder.entries import Entry
 from chesspg.arena.ladder.results import Results, results_path
-from chesspg.arena.matches import MatchResult, play_match
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_match
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Greedy, Random
