@@ -10,12 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 
 from chesspg.arena import elo
 from chesspg.arena.ladder.entries import entry, policy_path
 from chesspg.arena.match_file import is_match, load_match, save_match
-from chesspg.arena.match_result import TRUNCATED, MatchResult, Record
+from chesspg.arena.match_printing import print_result
+from chesspg.arena.match_result import TRUNCATED, MatchResult
 from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import FORMS, Unplayable, openings_from_string, usual_openings
 from chesspg.games.game import Game
@@ -25,7 +25,7 @@ from chesspg.players.player import Player
 from chesspg.selfplay.rollout import Values
 from chesspg.storage.outputs import Output, check_outputs, check_writable
 from chesspg.terminal import numbers
-from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, polite_interrupt, run, say, wrapped
+from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, polite_interrupt, run, say
 from chesspg.terminal.progress import Rate, progress
 
 GAMES, MOST = 100, 10_000  # games of a match by default; MOST with --sprt, which stops early
@@ -33,7 +33,6 @@ AT_ONCE = 1000  # pairs of games played at once; after them the result is saved 
 SLOW = 25  # pairs of games played at once with an engine or a test …
 FOR_A_PROCESS = 4  # … but at least this many per process, so that none is idle
 EVENT = "chesspg match"
-COLUMN = 18  # columns of the names of the figures
 
 DESCRIPTION = f"""\
 Play a match between two players: each opening twice with colors swapped, all games at once.
@@ -138,81 +137,12 @@ def _centipawns(values: Values) -> list[int | None]:
     return [value if value is None else centipawns(value) for value in values]
 
 
-def print_result(
-    console: Console,
-    result: MatchResult,
-    a: str,
-    b: str,
-    sprt: Sequence[float] | None = None,
-    game: Game | None = None,
-) -> None:
-    """Print the result of a match from A's side.
-
-    Args:
-        console: The console to print on; lines are wrapped only if it is a terminal.
-        result: The match.
-        a: Name of A.
-        b: Name of B.
-        sprt: elo0 and elo1 of a sequential test, if there was one.
-        game: The game that was played, to be named in the first line.
-    """
-    score, difference = result.score_interval, result.elo_interval
-    ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
-    rows = {
-        "won, drawn, lost": _slashed(result.record),
-        "score": f"{result.score:.1%}   95% interval {score.low:.1%} to {score.high:.1%}",
-        "Elo difference": f"{result.elo:+.0f}   95% interval {difference.low:+.0f} to {difference.high:+.0f}",
-        "normalized Elo": f"{result.normalized_elo:+.0f}",
-        "stronger": f"with a likelihood of {result.los:.1%}",
-        "pairs": f"{_slashed(elo.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
-        "as White": _slashed(result.as_white),
-        "as Black": _slashed(result.as_black),
-        "games": f"{result.games}, {result.distinct_games} of them distinct, {result.draw_rate:.1%} drawn by the rules",
-        "mean length": f"{result.mean_length:.1f} plies, openings included",
-        "ended by": ends,
-    }
-    if result.truncated:
-        rows["truncated"] = f"{result.truncated} at the ply cap, counted as draws"
-    if result.forfeits:
-        by_a, by_b = result.forfeited
-        rows["forfeits"] = f"{by_a} by {a}, {by_b} by {b}, counted as losses"
-    if sprt:
-        rows["SPRT"] = _sprt_row(result.sprt(*sprt), *sprt)
-
-    def show(name: str, value: str, style: str = "") -> None:
-        line = f"{name:<{COLUMN}}{value}" if name else value
-        text = Text(
-            wrapped(line, console.width, " " * len(name and " " * COLUMN)) if console.is_terminal else line, style
-        )
-        text.stylize("bold", 0, len(name))
-        console.print(text, soft_wrap=True)
-
-    show("", f"{a} against {b}{f', {game.name}' if game else ''}", "bold")
-    for name, value in rows.items():
-        show(name, value)
-    if abs(result.elo) == max(map(abs, difference)):
-        show("", "±1200 Elo stands for any larger difference too.", "dim")
-
-
-def _sprt_row(test: elo.Sprt, elo0: float, elo1: float) -> str:
-    verdict = {
-        "accept": f"{elo1:+g} Elo rather than {elo0:+g}",
-        "reject": f"{elo0:+g} Elo rather than {elo1:+g}",
-        None: f"undecided between {elo0:+g} and {elo1:+g} Elo",
-    }[test.decision]
-    return f"{verdict}   log-likelihood ratio {test.llr:+.2f}, bounds {test.lower:+.2f} and {test.upper:+.2f}"
-
-
 def _decided(result: MatchResult | None, sprt: Sequence[float] | None) -> bool:
     return bool(result and sprt and result.sprt(*sprt).decision)
 
 
 def _runs_processes(player: Player) -> bool:
     return hasattr(getattr(player, "player", player), "close")  # a mixture contains another player
-
-
-def _slashed(counts: Record | elo.Pentanomial) -> str:
-    return " / ".join(map(str, counts))
 
 
 def _check(given: argparse.Namespace) -> None:

@@ -15,8 +15,10 @@ from typing import Any
 import chess.pgn
 import pytest
 import torch
+from rich.console import Console
 
 from chesspg import match
+from chesspg.arena.match_printing import print_result
 from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
 from chesspg.arena.matches import play_in_parts
 from chesspg.games.chess import Chess
@@ -108,10 +110,10 @@ def test_on_a_terminal_lines_end_between_words(width: int) -> None:
     result = MatchResult((0.0,) * 4, ("startpos",) * 4, (TRUNCATED, *["checkmate"] * 3), 1.0)
     texts = []
     for console in (
-        match.Console(highlight=False, file=io.StringIO(), width=width, force_terminal=True, color_system=None),
-        match.Console(highlight=False, file=io.StringIO(), width=width),
+        Console(highlight=False, file=io.StringIO(), width=width, force_terminal=True, color_system=None),
+        Console(highlight=False, file=io.StringIO(), width=width),
     ):
-        match.print_result(console, result, "x", "y", game=Chess())
+        print_result(console, result, "x", "y", game=Chess())
         texts.append(console.file.getvalue())  # type: ignore[attr-defined]
     plain = re.sub(r"\x1b\[[0-9;]*m", "", texts[0])
     assert max(map(len, plain.splitlines())) <= width
@@ -376,7 +378,7 @@ def test_what_a_pgn_tells() -> None:
 
 def test_forfeits_and_the_bound_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     result = MatchResult((0.0,) * 4, ("startpos",) * 4, (FORFEITED, *["checkmate"] * 3), 1.0, {0: "it crashed"})
-    match.print_result(match.Console(highlight=False, soft_wrap=True), result, "x", "y")
+    print_result(Console(highlight=False, soft_wrap=True), result, "x", "y")
     printed = capsys.readouterr().out
     assert "1 by x, 0 by y, counted as losses" in printed
     assert "-1200" in printed

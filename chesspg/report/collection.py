@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -104,18 +104,7 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
     else:
         reading.whole = True
     if not shown:
-        count = reading.count(seen)
-        none = f"none of the {count} games in {path}" if count != "1" else f"the one game in {path}"
-        faults = [f"{one.where.removeprefix(f'{path.name}, ')}: {one.detail or one.why}" for one in skipped[:NAMED]]
-        faults += [f"and {len(skipped) - NAMED:,} more"] * (len(skipped) > NAMED)
-        faults += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
-        can = "can't" if count == "1" else "can"
-        raise ValueError(f"{none} {can} be shown as a game of {game.name}: {'; '.join(faults)}")
-    left_out = [f"{one.where} is left out: {one.detail or one.why}" for one in skipped[:NAMED]]
-    if len(skipped) > NAMED:
-        left_out.append(f"{len(skipped) - NAMED:,} more games are left out")
-    if reading.damage:
-        left_out.append(f"the file ends early: {reading.damage}")
+        raise ValueError(_nothing_to_show(reading, seen, skipped))
     network = player.policy.network
     size = sum(parameter.numel() for parameter in network.parameters())
     return Collection(
@@ -127,7 +116,7 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
         count=reading.count(seen),
         full=more,
         unfit=len(skipped),
-        skipped=left_out,
+        skipped=_left_out(reading, skipped),
     )
 
 
@@ -166,7 +155,26 @@ class _Reading:
                 yield Archived(where, headers.get("FEN", ""), own_moves(text.moves), outcome, headers)
 
 
+def _nothing_to_show(reading: _Reading, seen: int, skipped: Sequence[Skipped]) -> str:
+    """The message for a file with `seen` games, none of which can be shown."""
+    path, count = reading.path, reading.count(seen)
+    games = f"none of the {count} games in {path} can" if count != "1" else f"the one game in {path} can't"
+    faults = [f"{one.where.removeprefix(f'{path.name}, ')}: {one.detail or one.why}" for one in skipped[:NAMED]]
+    faults += [f"and {len(skipped) - NAMED:,} more"] * (len(skipped) > NAMED)
+    faults += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
+    return f"{games} be shown as a game of {reading.game.name}: {'; '.join(faults)}"
+
+
+def _left_out(reading: _Reading, skipped: Sequence[Skipped]) -> list[str]:
+    """Lines about the games of a file that are not shown."""
+    lines = [f"{one.where} is left out: {one.detail or one.why}" for one in skipped[:NAMED]]
+    lines += [f"{len(skipped) - NAMED:,} more games are left out"] * (len(skipped) > NAMED)
+    lines += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
+    return lines
+
+
 def _show(one: Archived, player: PolicyPlayer) -> Shown | Skipped:
+    """A game evaluated by a policy, or the reason why it can't be shown."""
     if not one.moves:
         return Skipped(one.where, "no moves", "it has no moves that can be read; expected moves as in 1. e4 e5 2. Nf3")
     if len(one.moves) > LONGEST:
@@ -179,6 +187,7 @@ def _show(one: Archived, player: PolicyPlayer) -> Shown | Skipped:
 
 
 def _tags(one: Archived, sample: Sample) -> dict[str, str]:
+    """The tags of a game that are known, see `Shown`."""
     said = {name: value.strip()[:TEXT] for name, value in one.headers.items() if value.strip() not in ("", "?", "-")}
     names = [
         said.get(seat, "?") + (f" ({said[f'{seat}Elo']})" if f"{seat}Elo" in said else "")
