@@ -115,7 +115,7 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
     Returns:
         The PGN of each game; round 3.2 is the second game of the third pair.
     """
-    date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+    date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
     texts = []
     for index, (position, reason) in enumerate(zip(result.positions, result.reasons, strict=True)):
         white, black = (b, a) if index % 2 else (a, b)

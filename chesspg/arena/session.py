@@ -151,7 +151,7 @@ class Session:
         Returns:
             The PGN.
         """
-        date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+        date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
         headers = {"Event": event, "Date": date, **self.authors(person, player)}
         if self.result:
             headers |= {"Result": self.result, "Termination": self.reason}

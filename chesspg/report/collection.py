@@ -85,7 +85,7 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
     shown: list[Shown] = []
     skipped: list[Skipped] = []
     plies = seen = 0
-    more = False  # whether there are games for which the page has no room
+    more = False  # whether the file has more games than the page shows
     for one in reading:
         if seen == COUNTED:
             more = True
