@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
     from chesspg.games.game import Game as Game
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
+    from chesspg.imitation.data import RecordedGames as RecordedGames
+    from chesspg.imitation.module import Imitation as Imitation
     from chesspg.learning.advantages import Advantages as Advantages
     from chesspg.learning.losses import Loss as Loss
     from chesspg.players.player import Player as Player
@@ -48,6 +50,7 @@ _HOMES = {
     "Chess": "chesspg.games.chess.Chess",
     "EvaluationMatch": "chesspg.training.evaluation.EvaluationMatch",
     "Game": "chesspg.games.game.Game",
+    "Imitation": "chesspg.imitation.module.Imitation",
     "Loss": "chesspg.learning.losses.Loss",
     "MLP": "chesspg.policy.networks.MLP",
     "OpponentPool": "chesspg.selfplay.opponents.OpponentPool",
@@ -55,6 +58,7 @@ _HOMES = {
     "Policy": "chesspg.policy.policy.Policy",
     "PolicyGradient": "chesspg.training.module.PolicyGradient",
     "PolicyPlayer": "chesspg.players.policy_player.PolicyPlayer",
+    "RecordedGames": "chesspg.imitation.data.RecordedGames",
     "ResidualNet": "chesspg.policy.networks.ResidualNet",
     "Rollout": "chesspg.selfplay.rollout.Rollout",
     "SelfPlay": "chesspg.training.datamodule.SelfPlay",

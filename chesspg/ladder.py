@@ -282,7 +282,7 @@ def _parser() -> argparse.ArgumentParser:
         "--picture",
         type=Path,
         metavar="FILE",
-        help="draw the ladder to FILE as SVG; a file that holds anything but such a picture is not replaced",
+        help="draw the ladder to FILE as SVG with matplotlib; a file that holds anything else is not replaced",
     )
     add("--against", choices=list(AXES), default="updates", help="horizontal axis of the picture (default: updates)")
     return parser

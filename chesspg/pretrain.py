@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from chesspg.terminal.command import fail, one_line_errors, run, waiting
+from chesspg.terminal.command import fail, one_line_errors, print_help, run, waiting
 
 # Short options and the fields of the configuration that they set.
 SHORT = {
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse games and learn from them; returns the exit code of `chesspg.training.run.run`."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(arguments):
-        print(DESCRIPTION.format(recipe=RECIPE, time=MAX_TIME), end="")
+        print_help(DESCRIPTION.format(recipe=RECIPE, time=MAX_TIME))
         return 0
     given = list(_options(arguments))
     names = {name for name, _ in given}

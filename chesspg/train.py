@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from chesspg.storage.shipped import shipped_files
-from chesspg.terminal.command import run, waiting
+from chesspg.terminal.command import print_help, run, waiting
 
 DESCRIPTION = """\
 usage: python -m chesspg.train [--config RECIPE] [--FIELD VALUE …]
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Train; returns the exit code of `chesspg.training.run.run`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(arguments):
-        print(DESCRIPTION.format(recipes="\n".join(_recipes())), end="")
+        print_help(DESCRIPTION.format(recipes="\n".join(_recipes())))
         return 0
     with waiting("loading PyTorch and Lightning …"):
         from chesspg.training.run import run as train  # importing takes seconds

@@ -202,7 +202,7 @@ def test_a_picture_without_matplotlib_is_refused_before_anything_is_played(
     run: Path, played: list[int], refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chesspg.storage.pictures.find_spec", lambda name: None)
-    words = ("--picture needs matplotlib", "pip install 'chesspg[plots]'")
+    words = ("--picture needs matplotlib", "pip install 'matplotlib>=3.10'")
     refused(ladder.main, ["random", str(run), "--picture", "l.svg"], words)
     assert played == []
     assert sorted(path.name for path in Path().iterdir()) == ["run"]

@@ -1,1 +1,1 @@
-"""Floor 4: games between players: openings, matches, Elo and the ladder."""
+"""Games between players: openings, matches, Elo and the ladder."""

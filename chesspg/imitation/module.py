@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
@@ -17,9 +18,10 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from chesspg.games.game import Game
 from chesspg.imitation.recorded import Recorded
-from chesspg.policy.files import HEADER, header_of
+from chesspg.policy import files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
+from chesspg.training import settings
 from chesspg.training.budget import share_done
 from chesspg.training.module import NotFinite
 from chesspg.training.packages import check_package
@@ -58,11 +60,37 @@ class Imitation(pl.LightningModule):
         self.policy = Policy(game, network(game))
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
-        self.value_weight = value_weight
+        self.value_weight = float(value_weight)
         # Learned from, each epoch counted, and how long that took.
         self.played: dict[str, float] = {"plies": 0, "seconds": 0.0}
         self._means = _Means()  # since the last validation
         self._clock = 0.0
+        # In an empty context, since in that of LightningCLI Lightning would take the whole configuration in its place.
+        contextvars.Context().run(
+            self.save_hyperparameters,
+            {
+                "game": files.describe(game),
+                "network": files.describe(self.policy.network),
+                "optimizer": settings.describe(optimizer),
+                "lr_scheduler": settings.describe(lr_scheduler),
+                "value_weight": self.value_weight,
+            },
+        )
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **arguments: Any) -> Self:
+        """The module as it was saved, with its game, its network, its optimizer and all other settings.
+
+        Args:
+            checkpoint_path: A checkpoint file of this class, or of a subclass that is called the same way.
+            *args: As for `LightningModule.load_from_checkpoint`.
+            **arguments: Settings that replace those in the file, such as `value_weight=0.0`.
+
+        Raises:
+            ValueError: The file is not such a checkpoint, or names a class that must be given.
+        """
+        given = settings.from_checkpoint(checkpoint_path, cls, arguments)
+        return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **given})
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
@@ -137,7 +165,7 @@ class Imitation(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["chesspg"] = {"played": self.played}
         facts = {"pretrained": True, "updates": self.trainer.global_step, **self.played}
-        checkpoint[HEADER] = asdict(header_of(self.policy, facts))
+        checkpoint[files.HEADER] = asdict(files.header_of(self.policy, facts))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.played |= checkpoint["chesspg"]["played"]

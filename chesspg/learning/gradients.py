@@ -16,7 +16,7 @@ def norm(gradients: Sequence[Tensor]) -> Tensor:
 
 
 class SignalToNoise:
-    """|E g|² / tr Cov g of one update's gradient g, McCandlish et al. (2018), 2.2.
+    """|E g|² / tr Cov g of one update's gradient g: the inverse of the noise scale of McCandlish et al. (2018), 2.2.
 
     Numerator and denominator are unbiased, their ratio is not. Gradients are collected over several updates.
     """

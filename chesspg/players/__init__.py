@@ -1,1 +1,1 @@
-"""Floor 3: who chooses moves, and the one loop in which they meet."""
+"""Who chooses moves: random, greedy, minimax, policies and UCI engines, each named by one string."""

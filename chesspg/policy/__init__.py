@@ -1,1 +1,1 @@
-"""Floor 2: a network over legal actions as a policy, and the file it travels in."""
+"""A network over legal actions as a policy, and the file that holds one."""

@@ -28,7 +28,7 @@ def play(
     *,
     learner: Player | None = None,
     max_plies: int | None = None,
-    reward: rewards.Reward = rewards.outcome,
+    reward: rewards.Reward = rewards.by_outcome,
     index: NDArray[np.integer[Any]] | None = None,
     on_ply: Callable[[int, int], None] | None = None,
     in_flight: int | None = None,
@@ -57,6 +57,7 @@ def play(
 
     Raises:
         BrokenContract: The game leaves no action to choose, or refuses one that it called legal.
+        BadReward: The reward is not one finite number for each game.
         ValueError: The pairs of seats are not as many as the games, or in_flight is below 1.
     """
     began = time.perf_counter()
@@ -79,11 +80,15 @@ def play(
         if on_ply:
             on_ply(table.ends.over, table.plies)
     ends = table.ends
+    f = np.asarray(reward(ends.outcome, ends.reason == 0, ends.ahead), np.float32)
+    if f.shape != (total,) or not np.isfinite(f).all():
+        got = f"shape {list(f.shape)}" if f.shape != (total,) else f"{f[~np.isfinite(f)][0]} for one of them"
+        raise rewards.BadReward(f"a reward must be one finite number for each of {total} games, got {got}")
     return Rollout(
         plies=table.recorder.plies(),
         outcome=ends.outcome,
         reason=ends.reason,
-        reward=np.asarray(reward(ends.outcome, ends.reason == 0, ends.ahead), np.float32),
+        reward=f,
         length=ends.length,
         finished=ends.finished,
         group=np.zeros(total, np.int32),

@@ -1,1 +1,1 @@
-"""Floor 1: files: written whole, locked, where runs and shipped files lie."""
+"""Files: written whole, locked, and where runs and shipped files are."""

@@ -22,7 +22,7 @@ from chesspg.games.capabilities import Heuristic
 from chesspg.games.game import Game, Games, Starts
 from chesspg.games.randomness import Randomness
 from chesspg.learning.advantages import returns
-from chesspg.learning.rewards import adjudicated
+from chesspg.learning.rewards import Reward, adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
 from chesspg.policy.policy import to_tensors
@@ -59,7 +59,10 @@ class SelfPlay(pl.LightningDataModule):
         updates: Optimizer steps per pass over the rollout. 1 is the unbiased estimator; more need `Loss.clip`.
         passes: Number of times that each ply is learned from (PPO calls them epochs; Lightning's epoch is a rollout).
         max_plies: The ply cap; a game that reaches it is truncated.
-        material_weight: f(x) of a truncated game for the side that is ahead in material; minus that for the other.
+        material_weight: f(x) of a truncated game for the side that is ahead by the game's heuristic (in chess,
+            material); minus that for the other side.
+        reward: f(x) in place of the outcome: a function (outcome, truncated, ahead) -> [games] as in
+            `learning.rewards`, in a configuration by its import path.
         starts: Positions to start from, in turn, or a `Starts` that samples one for each game; '' and None stand for
             the initial position.
         opponents: The opponents of the policy in a share of the games; None means that it plays itself in all of them.
@@ -77,6 +80,7 @@ class SelfPlay(pl.LightningDataModule):
         passes: int = 1,
         max_plies: int | None = None,
         material_weight: float = 0.0,
+        reward: Reward | None = None,
         starts: Starts | Sequence[str] | None = None,
         opponents: OpponentPool | None = None,
         seed: int | None = None,
@@ -93,6 +97,7 @@ class SelfPlay(pl.LightningDataModule):
         self.passes = operator.index(passes)
         self.max_plies = None if max_plies is None else operator.index(max_plies)
         self.material_weight = material_weight
+        self.reward = reward
         self.starts = list(starts) if isinstance(starts, Sequence) else starts
         self.opponents = opponents
         self._seed = None if seed is None else operator.index(seed)  # a sweep's may be numpy's
@@ -106,6 +111,8 @@ class SelfPlay(pl.LightningDataModule):
             raise ValueError(
                 f"material_weight must be 0 for {game.name}, which has no heuristic, got {material_weight:g}"
             )
+        if reward and material_weight:
+            raise ValueError(f"material_weight must be 0 with a reward of your own, got {material_weight:g}")
         over = started.outcomes().over
         if over.any():
             raise ValueError(f"the game is over in starts: {positions[int(over.argmax())]!r}")
@@ -140,7 +147,7 @@ class SelfPlay(pl.LightningDataModule):
                 Randomness(self.seed, self.rollouts),
                 learner=player,
                 max_plies=self.max_plies,
-                reward=partial(adjudicated, weight=self.material_weight),
+                reward=self.reward or partial(adjudicated, weight=self.material_weight),
                 index=index,
                 on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
             )

@@ -80,11 +80,12 @@ class PolicyGradient(pl.LightningModule):
         require(PolicyGradient, {"temperature": temperature})
         self.advantages, self.loss = _checked(advantages), _checked(loss)
         self.policy = Policy(game, network(game), temperature)
+        needs_value = bool(getattr(self.advantages, "needs_value", False))
         if init is not None:
-            start_from(self.policy, init, self._needs_value)
+            start_from(self.policy, init, needs_value)
         elif loss.kl_weight:
             raise ValueError(f"kl_weight is {loss.kl_weight}, but there is no init: name the policy to stay near")
-        if self._needs_value and not self.policy.network.value:
+        if needs_value and not self.policy.network.value:
             raise ValueError("the value baseline needs a network with a value head; set value: true")
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
@@ -146,11 +147,6 @@ class PolicyGradient(pl.LightningModule):
         """`forward` of a `Batch`, or of one that begins with planes, scalars and legal actions."""
         plies = getattr(batch, "plies", None)
         return self(*batch[:3]) if plies is None else self(plies.planes, plies.scalars, plies.legal)
-
-    @property
-    def _needs_value(self) -> bool:
-        """Whether the advantages need a value head."""
-        return getattr(self.advantages, "baseline", None) == "value"
 
     @property
     def played(self) -> dict[str, float]:
@@ -386,6 +382,4 @@ def _checked(options: Any) -> Any:
     require(type(options), given)
     choices = {"baseline", "normalize", "average"} & given.keys()
     require_choices(type(options), {name: given[name] for name in choices})
-    if isinstance(options, Advantages) and options.gae_lambda is not None and options.baseline != "value":
-        raise ValueError(f"gae_lambda needs the value baseline, not {options.baseline}")
     return replace(options, **given)

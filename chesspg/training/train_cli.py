@@ -14,6 +14,7 @@ from chesspg.games.contract import check as check_contract
 from chesspg.games.game import Game
 from chesspg.learning.advantages import Advantages, WrongShape
 from chesspg.learning.losses import Loss
+from chesspg.learning.rewards import BadReward
 from chesspg.players import roster
 from chesspg.storage.lock import is_rank_zero
 from chesspg.training import earlier
@@ -32,7 +33,7 @@ class TrainCLI(RunCLI):
     GROUPS: ClassVar[Mapping[str, type]] = {"model.advantages": Advantages, "model.loss": Loss}
     EPOCHS = "rollouts"
     DEFAULT_RECIPE = "chess_quick"
-    REFUSALS = (BrokenContract, WrongShape)
+    REFUSALS = (BrokenContract, WrongShape, BadReward)
 
     model: PolicyGradient
     datamodule: SelfPlay

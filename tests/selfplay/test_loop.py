@@ -18,7 +18,7 @@ from chesspg.games.game import Game, IllegalAction, Outcomes, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.learning.advantages import returns
-from chesspg.learning.rewards import adjudicated
+from chesspg.learning.rewards import BadReward, adjudicated
 from chesspg.players.player import Choice, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP, ResidualNet
@@ -428,3 +428,16 @@ def test_a_learner_can_not_give_up() -> None:
     quits = Quits(at=("",))
     with pytest.raises(ValueError, match="can't give games up"):
         play(TicTacToe().start(1), (quits, First()), Randomness(0), learner=quits)
+
+
+@pytest.mark.parametrize(
+    ("reward", "got"),
+    [
+        (lambda outcome, truncated, ahead: 0.0, r"got shape \[\]"),
+        (lambda outcome, truncated, ahead: outcome[:1], r"got shape \[1\]"),
+        (lambda outcome, truncated, ahead: np.where(outcome == 1, np.nan, outcome), "got nan for one of them"),
+    ],
+)
+def test_a_reward_is_one_finite_number_for_each_game(reward: Any, got: str) -> None:
+    with pytest.raises(BadReward, match=f"^a reward must be one finite number for each of 20 games, {got}$"):
+        play(TicTacToe().start(20), (Random(), Random()), Randomness(3), reward=reward)
