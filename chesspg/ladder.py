@@ -34,10 +34,10 @@ from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, 
 from chesspg.terminal.progress import progress
 
 DESCRIPTION = f"""\
-Rate players on one scale of Elo. Again and again, the two players whose games narrow the intervals most play a few
-pairs of games, until every 95% interval is narrow enough or the games are used up. Results are kept in one file per
-game. Ctrl-C loses only the games in progress; the same command continues, and a new player plays only the games that
-are missing.
+Rate players on one scale of Elo. In each step, the two players whose games narrow the intervals most play a few pairs
+of games, until every 95% interval is narrow enough or the games are used up. Results are kept in one file per game.
+Ctrl-C loses only the games in progress; the same command continues, and a new player plays only the games that are
+missing.
 
 A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below it. A policy file is identified by its content.

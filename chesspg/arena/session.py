@@ -29,8 +29,8 @@ class Ply(NamedTuple):
     """A move that was played."""
 
     before: str  # the position before it
-    seat: int
-    by_person: bool
+    seat: int  # of its mover, 0 or 1
+    by_person: bool  # whether the person chose it
 
 
 @dataclass
@@ -74,6 +74,7 @@ class Session:
 
     @property
     def mover(self) -> int:
+        """The seat to move, 0 or 1."""
         return int(self._games().observe().player[0])
 
     @property
@@ -93,6 +94,7 @@ class Session:
 
     @property
     def reason(self) -> str:
+        """How the game ended, or that it is ongoing."""
         if self.resigned:
             return "resignation"
         if self.forfeit:
@@ -239,6 +241,7 @@ class Session:
         return opinion.value * (1 - 2 * int(turn.observation.player[0]))
 
     def legal_moves(self) -> list[str]:
+        """The names of all legal moves."""
         return [self.game.move_name(self.position, int(a)) for a in self._games().observe().legal.actions]
 
     def undo(self) -> None:

@@ -15,7 +15,7 @@ from chesspg.terminal.command import one_line_errors
 from chesspg.terminal.screen import Screen
 
 PERSON = "you"
-MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; in other games as they write it"
+MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; in another game in its own notation"
 EVENT = "chesspg play"
 
 
@@ -34,6 +34,7 @@ class Table:
         self.flipped = False  # whether the person's side is at the top of the board
 
     def begin(self) -> None:
+        """Introduce the game, and let the player move if it has the first move."""
         seat = self.session.seat
         self.screen.say(f"You have {NAMES[seat]} against {self.name}. Type a move, or help.")
         self.advance()
@@ -51,16 +52,19 @@ class Table:
         self.say_end()
 
     def reply(self, who: str) -> None:
+        """Let the player make a move and print it after `who`."""
         player, number = self.player(), self.session.number
         reply = self.session.reply(player)
         if reply:
             self.screen.say(f"{who} {number} {_likely(reply)}")
 
     def say_end(self) -> None:
+        """Print the result if the game is over."""
         if self.session.result:
             self.screen.say(f"{self.session.verdict}. {self.session.result}")
 
     def show(self) -> None:
+        """Print the board."""
         from_black = (self.session.seat == 1) != self.flipped
         self.screen.say(board.draw(self.session.game, self.session.position, from_black, self.screen.console))
 

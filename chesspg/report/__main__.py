@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_writable(out)
             if out.exists() and not _is_page(out):
                 raise ValueError(f"{out} exists and is not a page of chesspg; name another file with --out")
-            runs = [read_run(path) for path in paths if not path.is_file()]
+            opened = [read_run(path) for path in paths if not path.is_file()]
             files = [path for path in paths if path.is_file()]
             for path in files:
                 check_is_pgn(path)
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 show = partial(_show, bar, bar.add_task(str(path)))
                 collections.append(read_collection(path, policy, why, show))
         with one_line_errors(OSError):
-            write_page(out, runs, collections)
+            write_page(out, opened, collections)
     for one in collections:
         for line in one.skipped:
             say(line)

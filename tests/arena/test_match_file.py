@@ -158,6 +158,11 @@ def test_what_cannot_have_happened(path: Path, game: int, field: str, value: Any
     assert path.read_text() == before
 
 
+def test_a_file_of_version_0_1(path: Path) -> None:
+    edited(path, lambda saved: saved.update(normalised_elo=saved.pop("normalized_elo")))
+    assert load_match(path, SETTINGS, OPENINGS, Chess()) == RESULT
+
+
 def test_a_match_without_a_cap_has_no_truncated_games(path: Path) -> None:
     edited(path, lambda saved: saved.update(max_plies=None))
     with pytest.raises(ValueError, match="game 4 is not over"):

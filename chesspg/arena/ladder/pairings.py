@@ -150,11 +150,12 @@ class Pairings:
             spread = np.linalg.inv((x.T * weight) @ x)[row]
             shift = spread @ (x.T @ (self.n * (self.score - s)))
             deviation = np.sqrt(np.square(x @ spread) @ (weight * self.phi))
-            lean = np.abs((x @ spread * weight) @ self.x) @ self.halves
-            return float(shift), math.hypot(t * deviation, lean)
+            carried = np.abs((x @ spread * weight) @ self.x) @ self.halves  # Σ |gₖ| hₖ, from the fixed ratings
+            return float(shift), math.hypot(t * deviation, carried)
 
         def end(sign: int) -> float:
             """One end of the interval, by secants, or by bisection when a secant leaves the bracket."""
+            # The test accepts `kept` and rejects `lost`, or `lost` is the bound.
             kept = last = float(theta[i])
             lost = sign * max(sign * kept, (sign * met).max() + BOUND / LOGIT)
             shift, chance = error(theta)

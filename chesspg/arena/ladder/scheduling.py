@@ -27,7 +27,7 @@ def next_pairing(
 ) -> tuple[str, str] | None:
     """Choose the two players who should play the next `games` games.
 
-    The choice minimizes the sum of the variances of those ratings in `players` whose interval is still wider than
+    The choice minimizes the sum of the variances of ratings, over those `players` whose interval is still wider than
     ± `within` Elo. By Sherman and Morrison (1950), games with the information w = n s(1 − s)/φ between a and b lower it
     by
 
@@ -42,7 +42,7 @@ def next_pairing(
         players: The players who may meet.
         games: Number of games to play.
         within: Half the width in Elo of an interval that is narrow enough.
-        tired: Players who need no more games; two of them never meet.
+        tired: Players who have played enough; two of them never meet.
         anchor: The player whose rating is 0, as for `rate`.
         fixed: Ratings that stay, as for `rate`.
 
@@ -60,8 +60,8 @@ def next_pairing(
     precision = information + np.eye(len(theta)) / PRIOR**2
     covariance = np.zeros_like(precision)
     covariance[np.ix_(free, free)] = np.linalg.inv(precision[np.ix_(free, free)])
-    lean = np.abs(covariance @ information) @ table.halves
-    half = np.hypot(Z * np.sqrt(np.diag(covariance)), lean) * LOGIT
+    carried = np.abs(covariance @ information) @ table.halves  # [K] Σ |gₖ| hₖ, see `rate`
+    half = np.hypot(Z * np.sqrt(np.diag(covariance)), carried) * LOGIT
     wide = [i for i, player in enumerate(table.players) if player in players and half[i] > within]
     phi = {(a, b): table.phi[k] for k, (a, b) in enumerate(table.pairings)}
     best, choice = 0.0, None
@@ -97,7 +97,7 @@ def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rat
     Returns:
         The opponent.
     """
-    theta, precision, lean = 0.0, 1 / PRIOR**2, 0.0
+    theta, precision, carried = 0.0, 1 / PRIOR**2, 0.0
     phi: dict[str, float] = {}
     known = {player: with_interval(rating) for player, rating in ratings.items()}
     others = known.keys() - {meeting.b for meeting in meetings}
@@ -109,13 +109,13 @@ def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rat
             player = table.players[b if table.players[a] == meetings[0].a else a]
             phi[player] = float(one)
             w = float(n * expected(np.array(theta - known[player].rating / LOGIT))[1] / one)
-            precision, lean = precision + w, lean + w * half_width(known[player]) / Z
+            precision, carried = precision + w, carried + w * half_width(known[player]) / Z
     else:
         theta = sum(rating.rating for rating in known.values()) / len(known) / LOGIT
 
     def variance(player: str) -> float:
         w = games * _information(theta - known[player].rating / LOGIT, 1 / precision) / phi.get(player, 1.0)
-        return 1 / (precision + w) + ((lean + w * half_width(known[player]) / Z) / (precision + w)) ** 2
+        return 1 / (precision + w) + ((carried + w * half_width(known[player]) / Z) / (precision + w)) ** 2
 
     return min(able, key=variance)
 

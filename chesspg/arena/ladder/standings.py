@@ -16,14 +16,8 @@ from chesspg.storage.outputs import json_has
 
 SHIPPED, OWN = "shipped", "own"  # scales: that of the ladder that ships, or one from these games alone
 CHUNK = 40  # games played together: enough for a batch, and few enough to lose when interrupted
-COUNTS = (
-    "games",
-    "wins",
-    "draws",
-    "losses",
-    "truncated",
-    "forfeits",
-)  # in a row; forfeits are the games that A gave up
+# Counts in a row. Forfeits are the games that the player of the row, or A, gave up.
+COUNTS = ("games", "wins", "draws", "losses", "truncated", "forfeits")
 
 
 def next_match(
