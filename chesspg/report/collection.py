@@ -20,7 +20,7 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.report.runs import CAPPED, own_moves
 from chesspg.report.samples import Sample, read_sample
 
-GAMES, PLIES = 50, 6_000  # most games and plies of a file on a page
+GAMES, PLIES = 50, 6_000  # a page shows games of a file until it has this many games or more plies
 LONGEST = 2_000  # most plies of a game
 COUNTED = 20_000  # most games that are counted; beyond that the number is estimated from the size of the file
 NAMED = 5  # most skipped games that are reported one by one
