@@ -1,1 +1,1 @@
-"""Players meet: openings, matches, Elo and the ladder."""
+"""Games between players: openings, matches, Elo and the ladder."""

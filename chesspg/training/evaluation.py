@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import rank_zero_info
 
 from chesspg.arena import elo
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.policy import files

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from chesspg.arena.ladder import model as ladder
 from chesspg.arena.ladder import shipped
-from chesspg.arena.matches import MatchResult, play_in_parts
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.game import Game
 from chesspg.players import roster

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.game import Game
 from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.selfplay.rollout import Rollout

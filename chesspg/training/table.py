@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 
 SCORE, ELO = 12, 18  # widths of a cell, enough for `100 (96–100)` and `-1200 (-1234–-999)`
 MEANINGS = {  # of opponents that no player string names

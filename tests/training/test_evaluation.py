@@ -16,7 +16,8 @@ from torch import Tensor
 
 from chesspg.arena.elo import score_interval
 from chesspg.arena.ladder import model as ladder
-from chesspg.arena.matches import MatchResult, play_in_parts, play_match
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_in_parts, play_match
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players import roster

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.training.table import ScoreTable, fitting
 
 

@@ -21,7 +21,7 @@ from pytorch_lightning.callbacks import (
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
