@@ -1,4 +1,4 @@
-"""What a training step takes: the plies of a rollout in micro-batches, on the device that learns from them."""
+"""The input of a training step: micro-batches of a rollout's plies, on the device that learns from them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from chesspg.selfplay.rollout import Rollout
 
 
 class Batch(NamedTuple):
-    """A micro-batch: n of a rollout's plies, and how large the whole rollout is."""
+    """A micro-batch: n of a rollout's plies, and the size of the whole rollout."""
 
     plies: Plies[Tensor]  # n plies
-    advantage: Tensor  # [n] what weighs each ply
+    advantage: Tensor  # [n] the weight of each ply
     return_: Tensor  # [n] the reward of the game for the mover
-    games: int  # in the rollout, over all ranks
+    games: int  # games in the rollout, over all ranks
     stored: int  # plies in the rollout, over all ranks
-    parts: int  # micro-batches that the rollout is cut into, over all ranks
+    parts: int  # micro-batches into which the rollout is cut, over all ranks
 
 
 class StoredRollout:
-    """A rollout's plies on the device that learns from them, where each batch is gathered.
+    """A rollout's plies on the device that learns from them, where the batches are gathered.
 
     Args:
         rollout: The rollout of this rank.
-        advantage: [N] what weighs each ply.
+        advantage: [N] the weight of each ply.
         device: The device.
         games: The rollout's games over all ranks.
         stored: The rollout's plies over all ranks.
@@ -44,7 +44,7 @@ class StoredRollout:
         plies = rollout.plies
         self.device = device
         self._sizes = {"games": games, "stored": stored, "parts": parts}
-        self._counts = plies.legal.counts  # type: ignore[union-attr]  # on the host: the device need not be asked
+        self._counts = plies.legal.counts  # type: ignore[union-attr]  # on the host, so that no batch waits for the device
         self._columns = {
             name: words(column, device) if name == "planes" else send(column, device)
             for name, column in plies.columns().items()

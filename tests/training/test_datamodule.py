@@ -101,7 +101,7 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
 
 
 def test_what_ranks_cannot_share_evenly(player: PolicyPlayer) -> None:
-    with pytest.raises(ValueError, match="games is 7, which 2 ranks can't share evenly"):
+    with pytest.raises(ValueError, match="games must be a multiple of 2, the number of ranks, got 7"):
         SelfPlay(TicTacToe(), games=7).sample(player, 0, 2)
 
 
@@ -237,7 +237,7 @@ def test_a_module_without_a_policy(trainer: MakeTrainer) -> None:
             super().__init__()
             self.policy = nn.Linear(1, 1)  # type: ignore[assignment]
 
-    with pytest.raises(TypeError, match="NoPolicy has no `policy`"):
+    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got none"):
         trainer().fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
 
 

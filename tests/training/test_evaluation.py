@@ -82,7 +82,7 @@ def test_when_and_against_whom(matches: Matches, trainer: MakeTrainer, module: M
     assert not torch.equal(a[2], b[2])  # and no alias of the one that learns
 
 
-def test_what_is_logged_and_told(
+def test_what_is_logged_and_printed(
     matches: Matches, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit = trainer(max_epochs=1, callbacks=[EvaluationMatch(["random", "greedy"], games=20, every_n_rollouts=1)])
@@ -209,11 +209,11 @@ def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"games": 0}, "games is 0"),
-        ({"games": 5}, "games is 5"),
-        ({"every_n_rollouts": 0}, "every_n_rollouts is 0"),
-        ({"within": -0.1}, "within is -0.1"),
-        ({"within": 0.5}, "within is 0.5"),
+        ({"games": 0}, "^games must be an even number between 2 and 1,048,576, got 0$"),
+        ({"games": 5}, "^games must be an even number between 2 and 1,048,576, got 5$"),
+        ({"every_n_rollouts": 0}, "^every_n_rollouts must be at least 1, got 0$"),
+        ({"within": -0.1}, r"^within must be at least 0 and below 0\.5, got -0\.1$"),
+        ({"within": 0.5}, r"^within must be at least 0 and below 0\.5, got 0\.5$"),
         ({"gate": (10, 0)}, "the lower first, got 10 and 0"),
         ({"gate": (5, 5)}, "the lower first, got 5 and 5"),
     ],
@@ -229,7 +229,7 @@ def test_a_module_without_a_policy_is_named(trainer: MakeTrainer) -> None:
             super().__init__()
             self.policy = torch.nn.Linear(1, 1)  # type: ignore[assignment]
 
-    with pytest.raises(TypeError, match="NoPolicy has no `policy`"):
+    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got none"):
         trainer(callbacks=[EvaluationMatch(["random"], games=2)]).fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
 
 
@@ -331,8 +331,8 @@ def test_best_is_who_beat_the_last_best(
     fit.fit(learned, SelfPlay(TicTacToe(), games=8))
     assert script.played == [100, 100, 200, 100, 200]  # none before training; each ends when it is decided
     rows = [line for line in capsys.readouterr().out.splitlines() if re.match(r" +\d+ +\d+ ", line)]
-    told = [line.endswith(" new best") for line in rows]
-    assert told == [False, False, True, False, True]
+    shown = [line.endswith(" new best") for line in rows]
+    assert shown == [False, False, True, False, True]
     assert match.beaten == 2
     assert fit.callback_metrics["gate"] == 2
     assert read_checkpoint(tmp_path / "best.ckpt")["chesspg"]["played"]["rollouts"] == 5
@@ -367,7 +367,7 @@ def test_who_is_met_by_the_gate(matches: Matches, trainer: MakeTrainer, module: 
 
 
 class Failing(Random):
-    """Plays at random until it is told to give up."""
+    """Plays at random until `fails` is set, then gives up."""
 
     fails = False
 
@@ -401,9 +401,9 @@ def test_an_engine_that_fails_does_not_stop_training(
     fit = trainer(max_epochs=3, callbacks=[EvaluationMatch(["uci:engine", "random"], games=4, every_n_rollouts=1)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=8))
     lines = capsys.readouterr().out.splitlines()
-    told = "uci:engine does not start" if failure == "start" else "it gave up 4 of 4 games (it crashed)"
+    reason = "uci:engine does not start" if failure == "start" else "it gave up 4 of 4 games (it crashed)"
     warnings = [line for line in lines if line.startswith("warning: ")]
-    assert warnings == [f"warning: no match against uci:engine: {told}"] * 2
+    assert warnings == [f"warning: no match against uci:engine: {reason}"] * 2
     rows = [line for line in lines if re.match(r" +\d+ +\d+ ", line)]
     assert [row.count("(") for row in rows] == [3, 3, 2, 2]  # two scores or one, and the rating
     assert [row[16:28].isspace() for row in rows] == [False, False, True, True]

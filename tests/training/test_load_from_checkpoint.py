@@ -143,7 +143,7 @@ def test_a_file_names_no_other_callable(
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["hyper_parameters"]["optimizer"] = {"class_path": class_path, "init_args": {"command": "touch PWNED"}}
     torch.save(checkpoint, path)
-    with pytest.raises(ValueError, match="a file can't give back"):
+    with pytest.raises(ValueError, match="is not imported because a file names it"):
         PolicyGradient.load_from_checkpoint(path)
 
 
@@ -155,12 +155,12 @@ def test_init_is_no_longer_needed(trainer: MakeTrainer, module: MakeModule, tmp_
 
 
 def own_baseline(sample: Sample) -> Tensor:
-    """A function of one's own."""
+    """The user's own function."""
     return torch.zeros_like(sample.return_)
 
 
 class Tripled:
-    """An object of one's own that is called as a function."""
+    """The user's own object, which is called as a function."""
 
     def __call__(self, sample: Sample) -> Tensor:
         return 3 * sample.return_
@@ -180,7 +180,9 @@ def test_a_function_of_ones_own_must_be_given(
     advantages: Any, named: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
 ) -> None:
     path = saved(module(advantages=advantages), trainer, tmp_path)
-    with pytest.raises(ValueError, match=rf"{named}'.* a file can't give back; .*\(path, advantages=…\)"):
+    with pytest.raises(
+        ValueError, match=rf"{named}'.* is not imported because a file names it; .*\(path, advantages=…\)"
+    ):
         PolicyGradient.load_from_checkpoint(path)
     again = PolicyGradient.load_from_checkpoint(path, advantages=Advantages("running_mean"))
     assert again.advantages == Advantages("running_mean")

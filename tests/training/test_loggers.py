@@ -238,6 +238,6 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         for read in (lambda: read_metrics(tmp_path), lambda: MetricsLogger(tmp_path, 4).log_metrics({"loss": 1.0}, 7)):
-            with pytest.raises(ValueError, match=rf"metrics\.csv .*{said}.*; move it away to begin a new one"):
+            with pytest.raises(ValueError, match=rf"metrics\.csv .*{said}.*; move it away to start a new one"):
                 read()
         assert path.read_text() == text

@@ -279,10 +279,10 @@ def test_a_subclass_weighs_the_plies(trainer: MakeTrainer) -> None:
 
 
 def test_what_does_not_weigh_each_ply_is_refused(trainer: MakeTrainer, module: MakeModule) -> None:
-    told = r"must return a tensor with one number for each of \d+ plies, got a tensor of shape \[30\]$"
-    with pytest.raises(ValueError, match=f"^an advantage function {told}"):
+    message = r"must return a tensor with one number for each of \d+ plies, got a tensor of shape \[30\]$"
+    with pytest.raises(ValueError, match=f"^an advantage function {message}"):
         run_with(trainer, module(advantages=lambda sample: sample.reward))
-    with pytest.raises(ValueError, match=f"^a baseline {told}"):
+    with pytest.raises(ValueError, match=f"^a baseline {message}"):
         run_with(trainer, module(baseline=lambda sample: sample.reward))
 
 
@@ -356,7 +356,7 @@ def test_a_gradient_that_is_not_finite_is_not_stepped(trainer: MakeTrainer, modu
     with torch.no_grad():
         learned.policy.network.get_parameter("policy_head.bias").fill_(float("inf"))
     before = flat(learned)
-    with pytest.raises(NotFinite, match="in rollout 1; nothing was stepped"):
+    with pytest.raises(NotFinite, match="in rollout 1; the weights were not changed"):
         trainer().fit(learned, SelfPlay(TicTacToe(), games=8))
     assert torch.equal(flat(learned), before)
 
@@ -428,7 +428,7 @@ def test_the_module_stands_without_a_trainer(module: MakeModule) -> None:
 def test_arguments_that_do_not_fit_together(module: MakeModule) -> None:
     with pytest.raises(ValueError, match="value head"):
         module(baseline="value", value=False)
-    with pytest.raises(ValueError, match="gae_lambda needs the value baseline, not none"):
+    with pytest.raises(ValueError, match="gae_lambda needs the value baseline, got none"):
         module(gae_lambda=0.9)
     plateau = module(lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
     with pytest.raises(ValueError, match="ReduceLROnPlateau"):
@@ -474,8 +474,8 @@ def test_no_choice_is_taken_that_an_annotation_does_not_name(cls: type) -> None:
 
 
 def test_the_message_names_the_choices() -> None:
-    told = "baseline must be none, running_mean, leave_one_out or value, got 'leave-one-out'"
-    with pytest.raises(ValueError, match=f"^{told}$"):
+    message = "baseline must be none, running_mean, leave_one_out or value, got 'leave-one-out'"
+    with pytest.raises(ValueError, match=f"^{message}$"):
         PolicyGradient(TicTacToe(), MLP, advantages=Advantages("leave-one-out"))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^normalize must be True or False, got 'no'$"):
         PolicyGradient(TicTacToe(), MLP, advantages=Advantages(normalize="no"))  # type: ignore[arg-type]
@@ -488,10 +488,10 @@ def test_a_module_starts_from_a_policy_file(module: MakeModule, trained: Path) -
 
 
 def test_a_policy_file_of_another_size_or_game_is_refused(module: MakeModule, trained: Path) -> None:
-    told = (
+    message = (
         r"other\.safetensors: its network has hidden \[16\], the training's \[8\]; add --model.network.init_args.hidden"
     )
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         PolicyGradient(TicTacToe(), partial(MLP, hidden=(8,), value=True), init=str(trained))
     with pytest.raises(ValueError, match="tic-tac-toe"):
         PolicyGradient(Chess(backend="python-chess"), partial(MLP, hidden=(16,), value=True), init=str(trained))

@@ -118,7 +118,7 @@ def test_its_configuration_is_printed_as_a_recipe(own: str, folder: Path, capsys
         ("--model broken.Model", "--model: module broken raised ZeroDivisionError: division by zero"),
         ("--model os.system", "--model must be a subclass of PolicyGradient, got os.system"),
         ("--config other.yaml", "other.yaml: model.class_path must be a subclass of PolicyGradient, got {own}.Other"),
-        ("--config system.yaml", "system.yaml: model.class_path is 'os.system', which can't be a part of a training"),
+        ("--config system.yaml", "system.yaml: model.class_path must name a class for training, got 'os.system'"),
         ("--config typo.yaml", "typo.yaml: unknown setting model.fcator; did you mean model.factor?"),
         ("--model {own}.Halved --model.fcator 3", "unknown option --model.fcator"),
         ("--model {own}.Halved --model.temperature 0", "--model.temperature must be between 0.01 and 100, got 0"),

@@ -141,7 +141,9 @@ def test_resume_of_a_finished_run_says_how_to_go_on(folder: Path, capsys: pytest
     capsys.readouterr()
     written = (folder / "run/metrics.csv").stat().st_mtime_ns
     assert train("--resume run") == 2
-    assert capsys.readouterr().err == "error: all 2 rollouts are done; to go on, add --trainer.max_epochs N, above 2\n"
+    assert (
+        capsys.readouterr().err == "error: all 2 rollouts are done; to continue, add --trainer.max_epochs N, above 2\n"
+    )
     assert contents(folder) == before
     assert (folder / "run/metrics.csv").stat().st_mtime_ns == written
     assert train("--resume run --trainer.max_epochs 3") == 0
@@ -153,13 +155,13 @@ def test_resume_of_a_run_whose_time_is_spent(folder: Path, capsys: pytest.Captur
     assert len(rollouts(folder / "run")) >= 1
     capsys.readouterr()
     assert train("--resume run") == 2
-    told = re.fullmatch(
-        r"error: its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above (\d+) seconds\n",
+    message = re.fullmatch(
+        r"error: the run's time is over; to continue, add --trainer.max_time DD:HH:MM:SS, above (\d+) seconds\n",
         capsys.readouterr().err,
     )
-    assert told is not None
+    assert message is not None
     before = len(rollouts(folder / "run"))
-    assert train(f"--resume run --trainer.max_time 00:00:00:{int(told[1]) + 1:02}") == 0
+    assert train(f"--resume run --trainer.max_time 00:00:00:{int(message[1]) + 1:02}") == 0
     assert len(rollouts(folder / "run")) > before
 
 
@@ -182,7 +184,9 @@ def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
     assert train(f"{line} 6 --run parts") == 0
     capsys.readouterr()
     assert train("--resume parts") == 2
-    assert capsys.readouterr().err == "error: all 2 rollouts are done; to go on, add --trainer.max_steps N, above 6\n"
+    assert (
+        capsys.readouterr().err == "error: all 2 rollouts are done; to continue, add --trainer.max_steps N, above 6\n"
+    )
     assert train("--resume parts --trainer.max_steps 12") == 0
     assert train(f"{line} 12 --run straight") == 0
     assert_same_weights(folder / "straight", folder / "parts")
@@ -198,15 +202,16 @@ def test_resume_keeps_the_optimizer(folder: Path, capsys: pytest.CaptureFixture[
         capsys.readouterr()
         assert train(f"--resume run --trainer.max_epochs 2 {field}") == 2
         assert capsys.readouterr().err == (
-            f"error: a resumed run keeps its model.{name}, whose state the checkpoint holds; for another, start a run "
-            "from its policy: --config run/config.yaml --init run\n"
+            f"error: a resumed run must keep its model.{name}, whose state the checkpoint holds; to change it, start a "
+            "new run from its policy: --config run/config.yaml --init run\n"
         )
     assert contents(folder) == before
     own = (folder / "run/config.yaml").read_text()
     (folder / "run/config.yaml").write_text(own.replace("lr: ", "lr: 9"))  # by hand
     capsys.readouterr()
     assert train("--resume run --trainer.max_epochs 2") == 2
-    assert "the checkpoint is of another optimizer than" in capsys.readouterr().err
+    message = "the checkpoint must be of the optimizer Adam with a learning rate of 9"
+    assert message in capsys.readouterr().err
     (folder / "run/config.yaml").write_text(own)
     rate = read_checkpoint(folder / "run/last.ckpt")["optimizer_states"][0]["param_groups"][0]["lr"]
     assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # what it is anyway
@@ -241,9 +246,9 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
     assert train("--resume checkpoints/cut") == 2
     assert capsys.readouterr().err == (
         "error: there is nothing to resume in checkpoints/cut: it has no last.ckpt; "
-        "--config checkpoints/cut/config.yaml --run checkpoints/cut begins it anew\n"
+        "--config checkpoints/cut/config.yaml --run checkpoints/cut starts it again\n"
     )
-    assert train("--config checkpoints/cut/config.yaml --run checkpoints/cut") == 0  # as it was told
+    assert train("--config checkpoints/cut/config.yaml --run checkpoints/cut") == 0  # as the message says
     assert_same_weights(straight, folder / "checkpoints/cut")
     assert metrics(straight) == metrics(folder / "checkpoints/cut")
 

@@ -125,7 +125,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_with_room(
     assert len(lines) == 1
     assert re.match(rf"error: full/{named}.*: No space left on device", lines[0])
     if named != "config.yaml":  # before which there is nothing
-        assert ("go on with  python -m chesspg.train --resume full" if resumable else "begins anew") in lines[0]
+        assert ("go on with  python -m chesspg.train --resume full" if resumable else "starts it again") in lines[0]
 
     assert train("--resume full" if resumable else "--config small.yaml --run full") == 0
     assert_same_weights(straight, folder / "full")
@@ -205,7 +205,7 @@ def test_a_nan_stops_the_run_and_spares_the_checkpoint(
         patch.setattr(losses, "clipped_ratio_loss", nan_in_the_third_rollout)
         assert train("--config small.yaml --run run") == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: the gradient is nan in rollout 3; nothing was stepped")
+    assert error.startswith("error: the gradient is nan in rollout 3; the weights were not changed")
     assert error.count("\n") == 1
 
     saved = np.load(folder / "run/failed-rollout-0.npz", allow_pickle=False)

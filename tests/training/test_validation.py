@@ -296,7 +296,7 @@ def test_two_matches_of_one_name_are_refused(
     other: dict[str, Any], method: str, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     both = [match(), match(**other)]
-    with pytest.raises(ValueError, match="two EvaluationMatch would both log score/random; give them different opp"):
+    with pytest.raises(ValueError, match="two EvaluationMatch callbacks would both log score/random; give them diff"):
         getattr(trainer(callbacks=both), method)(module(), data())
 
 
@@ -602,7 +602,7 @@ def test_without_a_validation_loop_stale_scores_are_refused(
 
 
 def test_averages_need_a_validation_loop(trainer: MakeTrainer, module: MakeModule) -> None:
-    with pytest.raises(ValueError, match="beside averaged weights needs a validation loop"):
+    with pytest.raises(ValueError, match="EvaluationMatch needs a validation loop to play with averaged weights"):
         trainer(callbacks=[match(), EMAWeightAveraging()]).fit(module(), NoValidation())
 
 
