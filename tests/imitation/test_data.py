@@ -99,9 +99,9 @@ def test_a_run_goes_on_within_an_epoch_bit_for_bit(
 def test_other_data_do_not_go_on(data: Callable[..., RecordedGames]) -> None:
     state = data().state_dict()
     data().load_state_dict(state)
-    with pytest.raises(ValueError, match="a resumed run keeps its data: batch must be 64, got 32"):
+    with pytest.raises(ValueError, match="a resumed run must keep its data: batch must be 64, got 32"):
         data(batch=32).load_state_dict(state)
-    with pytest.raises(ValueError, match="a resumed run keeps its data: seed must be 0, got 5"):
+    with pytest.raises(ValueError, match="a resumed run must keep its data: seed must be 0, got 5"):
         data(seed=5).load_state_dict(state)
 
 
