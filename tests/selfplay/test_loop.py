@@ -252,7 +252,7 @@ class Elsewhere(Random):
 
 
 def test_while_one_half_is_thought_about_the_other_is_played() -> None:
-    """The halves are told apart by their first free square: a1 (0), and b1 (1) where a1 is taken."""
+    """The halves differ by their first free square: a1 (0), or b1 (1) where a1 is taken."""
     player = Elsewhere()
     starts = ["3/3/3 x"] * 2 + ["3/3/3 x moves a1"] * 2
     play(TicTacToe().start(starts), (player, player), Randomness(0), max_plies=1)

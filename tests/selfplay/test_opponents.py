@@ -214,14 +214,16 @@ def test_records_are_of_all_ranks(player: PolicyPlayer) -> None:
     def data() -> SelfPlay:
         return SelfPlay(GAME, games=64, opponents=OpponentPool({"random": 0.5}, share=0.0))
 
-    one, halves, told = data(), [data(), data()], []
+    one, halves, summands = data(), [data(), data()], []
     assert one.opponents
     one.opponents.record(one.sample(player), np.arange(64), lambda tensor: tensor)
     for rank, half in enumerate(halves):
         assert half.opponents
-        half.opponents.record(half.sample(player, rank, 2), half.share(rank, 2)[0], lambda t: (told.append(t), t)[1])
+        half.opponents.record(
+            half.sample(player, rank, 2), half.share(rank, 2)[0], lambda t: (summands.append(t), t)[1]
+        )
     games, points = one.opponents.state_dict()["players"]["random"]
-    totals = sum(told).tolist()  # type: ignore[union-attr]
+    totals = sum(summands).tolist()  # type: ignore[union-attr]
     assert totals[:2] == [[games], [points]]
     assert one.opponents.reward == pytest.approx(totals[2][0] / games)
 
@@ -490,13 +492,13 @@ def test_players_that_need_it_are_closed(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"players": {"random": 0.8}, "share": 0.3}, r"more than 1: 0\.8 \(random\) \+ 0\.3 \(earlier policies\)"),
-        ({"players": {"random": -0.1}}, "against random is -0.1"),
-        ({"share": 1.5}, "against earlier policies is 1.5"),
-        ({"share": float("nan")}, "is nan"),
-        ({"every": 0}, "every of the opponent pool is 0"),
-        ({"size": 0}, "size of the opponent pool is 0"),
-        ({"priority": -1.0}, "priority of the opponent pool is -1"),
+        ({"players": {"random": 0.8}, "share": 0.3}, r"at most 1, got 0\.8 \(random\) \+ 0\.3 \(earlier policies\)"),
+        ({"players": {"random": -0.1}}, r"against random must be between 0 and 1, got -0\.1"),
+        ({"share": 1.5}, r"against earlier policies must be between 0 and 1, got 1\.5"),
+        ({"share": float("nan")}, "must be between 0 and 1, got nan"),
+        ({"every": 0}, "every of the opponent pool must be at least 1, got 0"),
+        ({"size": 0}, "size of the opponent pool must be at least 1, got 0"),
+        ({"priority": -1.0}, "priority of the opponent pool must be at least 0 and finite, got -1"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
