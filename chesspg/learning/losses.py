@@ -1,4 +1,4 @@
-"""From log-probabilities and what weighs them to the loss, whose gradient estimates that of the expected reward."""
+"""From log-probabilities and their weights to the loss, whose gradient estimates that of the expected reward."""
 
 from __future__ import annotations
 
