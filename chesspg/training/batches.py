@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chesspg.games.game import Game
 from chesspg.learning.advantages import returns
-from chesspg.policy.policy import send, words
+from chesspg.policy.policy import send, to_tensors, words
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
 
@@ -55,6 +57,9 @@ class StoredRollout:
         reward = send(rollout.reward, device)
         self._return = returns(reward, self._columns["game"], self._columns["player"])
 
+    def __len__(self) -> int:
+        return len(self._counts)
+
     def batch(self, rows: NDArray[np.integer[Any]]) -> Batch:
         """The micro-batch of the plies at these rows [n]."""
         at = send(rows, self.device)
@@ -69,3 +74,24 @@ class StoredRollout:
             return_=self._return.index_select(0, at),
             **self._sizes,
         )
+
+
+class OneBatch:
+    """A loader with one batch of the initial position, from which nothing is learned.
+
+    Args:
+        game: The rules.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Batch]:
+        zero = torch.zeros(1)
+        planes, scalars, legal = to_tensors(self.game.start(1).observe())
+        own = {"player": zero.char(), "choice": zero.short(), "game": zero.int(), "log_prob": zero}
+        plies = Plies(planes, scalars, legal=legal, **own)
+        yield Batch(plies, advantage=zero, return_=zero, games=1, stored=1, parts=1)

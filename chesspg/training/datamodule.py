@@ -16,28 +16,24 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
-from torch import Tensor
 
 from chesspg.games.capabilities import Heuristic
 from chesspg.games.game import Game, Games, Starts
 from chesspg.games.randomness import Randomness
-from chesspg.learning.advantages import returns
 from chesspg.learning.rewards import adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
-from chesspg.policy.policy import to_tensors
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.opponents import POOL, OpponentPool
-from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
-from chesspg.training.batches import Batch, StoredRollout
+from chesspg.training.batches import Batch, OneBatch, StoredRollout
 from chesspg.training.counters import Counters
 from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
-from chesspg.training.requirements import RolloutListener, Weigher, require_hook, require_whole_rollouts
+from chesspg.training.requirements import RolloutListener, require_hook, require_whole_rollouts, weights_of
 
 
 class SelfPlay(pl.LightningDataModule):
@@ -226,7 +222,7 @@ class SelfPlay(pl.LightningDataModule):
 
     def val_dataloader(self) -> Any:
         """One batch of one position, which is there only so that the validation loop runs."""
-        return _OneBatch(self.game)
+        return OneBatch(self.game)
 
     @property
     def fitting(self) -> pl.Trainer | None:
@@ -327,7 +323,7 @@ class _RolloutLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         # A generator: nothing is played before the first batch is requested.
-        data, trainer, factor, batches = self.data, self._meet(), self.data.accumulated, len(self)
+        data, trainer, batches = self.data, self._meet(), len(self)
         if trainer is None:
             raise ValueError(
                 "SelfPlay has no Trainer: pass it to Trainer.fit as the data module or, if another data module wraps "
@@ -345,36 +341,38 @@ class _RolloutLoader:
                 f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
                 f"{batches}; an epoch must be one whole rollout, so all other loaders need as many batches"
             )
-        module = trainer.lightning_module
-        player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
-        ranks = trainer.world_size
         # Read once per rollout: a callback may change them for the next one.
-        games, updates, passes, parts = data.games, data.updates, data.passes, data.updates * factor
-        data.rollout = None  # two rollouts need not fit in memory
-        rollout = data.sample(player, trainer.global_rank, ranks)
-        data.rollout = rollout
+        updates, passes, parts = data.updates, data.passes, data.updates * data.accumulated
         order = Randomness(data.seed, data.rollouts).generator()
+        stored = self._play(trainer, parts)
+        for _ in range(passes):
+            # A single update sees every ply in any order; then neighbors go together, since lists of legal actions of
+            # similar length need the least padding.
+            rows = np.arange(len(stored)) if updates == 1 else order.permutation(len(stored))
+            for part in np.array_split(rows, parts):
+                data.check_factor(trainer)
+                yield stored.batch(part)
+
+    def _play(self, trainer: pl.Trainer, parts: int) -> StoredRollout:
+        """Play the next rollout, show it to the listeners, and weigh its plies for `parts` micro-batches per rank."""
+        data, module, rank, ranks = self.data, trainer.lightning_module, trainer.global_rank, trainer.world_size
+        games = data.games
+        data.rollout = None  # two rollouts need not fit in memory
+        player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
+        rollout = data.rollout = data.sample(player, rank, ranks)
         data.rollouts += 1
         total = partial(trainer.strategy.reduce, reduce_op="sum")
         if rollout.forfeits:
             why = next(iter(rollout.forfeits.values()))
             rank_zero_warn(f"opponents gave up {len(rollout.forfeits)} of {rollout.games} games ({why})")
         if data.opponents:
-            index = np.arange(trainer.global_rank, games, ranks)
+            index = np.arange(rank, games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        count = len(rollout.plies)
-        stored = int(total(torch.tensor(float(count), device=module.device)))
+        stored = int(total(torch.tensor(float(len(rollout.plies)), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if isinstance(listener, RolloutListener):
                 listener.on_rollout(trainer, module, rollout)
-        weighed = StoredRollout(rollout, _weights(module, rollout), module.device, games, stored, parts * ranks)
-        for _ in range(passes):
-            # A single update sees every ply in any order; then neighbors go together, since lists of legal actions of
-            # similar length need the least padding.
-            rows = np.arange(count) if updates == 1 else order.permutation(count)
-            for part in np.array_split(rows, parts):
-                data.check_factor(trainer)
-                yield weighed.batch(part)
+        return StoredRollout(rollout, weights_of(module, rollout), module.device, games, stored, parts * ranks)
 
     def _meet(self) -> pl.Trainer | None:
         """The Trainer that learns from the games, checked once. Raises ValueError if its gradient would be wrong."""
@@ -392,28 +390,3 @@ class _RolloutLoader:
             if meet := getattr(module, "meet", None):
                 meet(self.data)
         return trainer
-
-
-def _weights(module: pl.LightningModule, rollout: Rollout) -> Tensor:
-    """[N] the weight of each stored ply."""
-    if isinstance(module, Weigher):
-        return module.weigh(rollout)
-    plies = rollout.plies
-    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
-
-
-class _OneBatch:
-    """A loader with one batch of the initial position, from which nothing is learned."""
-
-    def __init__(self, game: Game) -> None:
-        self.game = game
-
-    def __len__(self) -> int:
-        return 1
-
-    def __iter__(self) -> Iterator[Batch]:
-        zero = torch.zeros(1)
-        planes, scalars, legal = to_tensors(self.game.start(1).observe())
-        own = {"player": zero.char(), "choice": zero.short(), "game": zero.int(), "log_prob": zero}
-        plies = Plies(planes, scalars, legal=legal, **own)
-        yield Batch(plies, advantage=zero, return_=zero, games=1, stored=1, parts=1)

@@ -1,4 +1,4 @@
-"""What self-play requires of a Trainer, of its callbacks and of its module."""
+"""What self-play requires of a Trainer, and the interfaces by which callbacks and modules take part in it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import inspect
 from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from torch import Tensor
 
+from chesspg.learning.advantages import returns
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training.fitting import in_fast_dev_run
 
@@ -30,6 +32,14 @@ class Weigher(Protocol):
 
     def weigh(self, rollout: Rollout) -> Tensor:
         """[N] the weight of each stored ply of this rank's games."""
+
+
+def weights_of(module: pl.LightningModule, rollout: Rollout) -> Tensor:
+    """[N] the weight of each stored ply of this rank's games: the module's own or, by default, the mover's return."""
+    if isinstance(module, Weigher):
+        return module.weigh(rollout)
+    plies = rollout.plies
+    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
 
 
 def require_hook(listener: Any) -> None:
