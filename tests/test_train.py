@@ -1,4 +1,4 @@
-"""The train command: the name and the files of a run, that every recipe trains, and that it learns."""
+"""The train command: the names and files of a run, that every recipe trains, that it learns."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert config["trainer"]["precision"] in (
         "32-true",
         "bf16-mixed",
-    )  # chosen once; a resumed run keeps it on another machine
-    assert config["data"]["games"] == 4  # from the command line
+    )  # chosen once: a run resumed elsewhere keeps it
+    assert config["data"]["games"] == 4  # the command line's
     assert config["model"]["network"]["init_args"] == {"channels": 8, "blocks": 1, "value": False}
     assert config["trainer"]["callbacks"][0]["init_args"]["games"] == 2  # from the second --config
 

@@ -1,1 +1,1 @@
-"""The Lightning parts: the module, the self-play data and the callbacks."""
+"""The Lightning parts: the module, the self-play data module, the callbacks, and a command's run."""
