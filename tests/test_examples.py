@@ -123,6 +123,6 @@ def test_a_game_that_was_not_imported_is_told_how(trained: Path) -> None:
     ended = run(trained, "-m", "chesspg.match", "checkpoints/nim", "random", "--games", "2")
     assert ended.returncode == 2
     assert ended.stderr == (
-        "error: checkpoints/nim needs the game nim.Nim, which is not a class of chesspg, and a file imports no code; "
-        "add --import with the module that defines it (in Python, import it first)\n"
+        "error: checkpoints/nim needs the game nim.Nim, which is not a class of chesspg, and policy files never "
+        "import code; add --import with the module that defines it (in Python, import it first)\n"
     )

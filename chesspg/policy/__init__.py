@@ -1,1 +1,1 @@
-"""Floor 2: a network over legal actions as a policy, and the file it travels in."""
+"""Floor 2: networks over legal actions, the policy made of one, and the policy file."""
