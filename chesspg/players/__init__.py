@@ -1,1 +1,1 @@
-"""Floor 3: who chooses moves, and the one loop in which they meet."""
+"""Who chooses moves: policies, random, greedy, minimax and UCI engines, and the strings that name them."""

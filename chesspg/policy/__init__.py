@@ -1,1 +1,1 @@
-"""Floor 2: networks over legal actions, the policy made of one, and the policy file."""
+"""Networks over legal actions, the policy made of one, and the policy file."""

@@ -1,1 +1,1 @@
-"""Floor 1: files: written whole, locked, where runs and shipped files lie."""
+"""Files: atomic writes, locks, run folders, files that ship, and parsing."""
