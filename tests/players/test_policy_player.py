@@ -1,4 +1,4 @@
-"""A policy as a player: temperature, greed, and what it says of its choices."""
+"""A policy as a player: temperature, greedy play, and the log_prob and value of its choices."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask(player: PolicyPlayer) -> Choice:
 
 
 def softmax(policy: Policy, temperature: float) -> np.ndarray:
-    """π over the legal actions of POSITION, the long way."""
+    """π over the legal actions of POSITION, computed step by step."""
     observation = TicTacToe().start([POSITION]).observe()
     with torch.no_grad():
         logits = policy.network(*to_tensors(observation)).logits[0].double().numpy()
@@ -90,7 +90,7 @@ def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
 
 
 def test_is_launched_now_and_read_later(policy: Policy) -> None:
-    """What is asked meanwhile, of another part of the games, changes nothing."""
+    """Another launch for other games in the meantime changes nothing."""
     player = PolicyPlayer(policy)
     games = TicTacToe().start([POSITION] * COUNT)
     turn = Turn(games.observe(), GRID, games, np.arange(COUNT))
