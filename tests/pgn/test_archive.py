@@ -1,4 +1,4 @@
-"""Games out of PGN files: every kind of damage, compressed, cut off, filtered."""
+"""Reading PGN files: every kind of damage, compression, games that are cut off, filters."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_start_of_its_own(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("last", [True, False])
 def test_fen_tags(tmp_path: Path, tag: str, start: str | None, last: bool) -> None:
-    """A game whose start is not known is not taken for one from the initial position."""
+    """A game whose start is unknown is not mistaken for one from the initial position."""
     tags = ['[Event "?"]\n[Result "1-0"]', tag]
     [first, game, third] = taken(
         tmp_path, pgn() + "\n".join(tags if last else tags[::-1]) + "\n\n1. e4 1-0\n\n" + pgn()
@@ -436,7 +436,7 @@ MANY = (
     ],
 )  # fmt: skip
 def test_an_archive_that_grows_takes_little_memory(tmp_path: Path, part: str) -> None:
-    """20 MB of one thing, or 0.2 MB of short lines, in a file of some KB, and a game behind it."""
+    """20 MB of one repeated text, or 0.2 MB of short lines, in a file of some KB, and a game after it."""
     path = tmp_path / "games.pgn.gz"
     size = 200_000 if part in MANY else 20_000_000
     path.write_bytes(gzip.compress((part * (size // len(part)) + "\n\n" + pgn()).encode()))
@@ -545,7 +545,7 @@ NOT_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
     st.sampled_from(["utf-8", "utf-16"]),
 )
 def test_any_text_is_read_to_its_end(parts: list[str], encoding: str) -> None:
-    """Whatever stands in a file, every game of it is taken or skipped, and the game after it is found."""
+    """Whatever a file contains, each of its games is taken or skipped, and the game after it is found."""
     text = "".join(parts) + '\n\n[Event "last"]\n\n1. d4 {the last} 1-0\n'
     with TemporaryDirectory() as folder:
         path = Path(folder) / "games.pgn"

@@ -1,4 +1,4 @@
-"""Games as people and programs write them: each comes out as it was played, and as python-chess has it where it can."""
+"""Games as people and programs write them: each is read as it was played, and as python-chess reads it if it can."""
 
 from __future__ import annotations
 

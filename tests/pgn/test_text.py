@@ -1,4 +1,4 @@
-"""Text files of other programs: what is recognized by its first bytes, and what is said of the rest."""
+"""Text files of other programs: formats recognized by their first bytes, and messages about all others."""
 
 from __future__ import annotations
 
