@@ -502,7 +502,8 @@ def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) ->
     assert best(output) == best(talk("go")) * 2
 
     assert (
-        "plays tic-tac-toe; expected a policy for chess" in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
+        "plays tic-tac-toe; expected a policy for chess"
+        in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
     )
     assert "bestmove 0000" in talk("go", weights="nowhere")
 
