@@ -36,7 +36,9 @@ def test_positions_are_read_rank_three_first() -> None:
     games = TicTacToe().start(["o2/1x1/2x o"])
     seen = games.observe()
     assert seen.player[0] == 1
-    np.testing.assert_array_equal(seen.planes[0, :, 0], [1 << 6, (1 << 4) | (1 << 2)])  # own a3; the other's b2, c1
+    np.testing.assert_array_equal(
+        seen.planes[0, :, 0], [1 << 6, (1 << 4) | (1 << 2)]
+    )  # own stone on a3; the opponent's on b2 and c1
     np.testing.assert_array_equal(seen.legal.actions, [0, 1, 3, 5, 7, 8])
     assert games.position(0) == "o2/1x1/2x o"
 

@@ -144,7 +144,7 @@ def test_fen_tags(tmp_path: Path, tag: str, start: str | None, last: bool) -> No
 @pytest.mark.parametrize(
     ("text", "games"),
     [
-        # Where a game begins that has no tags, or whose tags come in an odd way.
+        # The beginning of a game without tags, or with tags in an odd order.
         ("1. e4 e5 1-0\n\n1. d4 1-0\n", [["e4", "e5"], ["d4"]]),
         ("1. e4 e5 1-0\n1. d4 1-0\n", [["e4", "e5"], ["d4"]]),
         ("1. e4 e5 1-0 1. d4 1-0 1. c4 1-0\n", [["e4", "e5"], ["d4"], ["c4"]]),
@@ -343,7 +343,7 @@ COMPRESS = {".gz": gzip.compress, ".bz2": partial(bz2.compress, compresslevel=1)
 @pytest.mark.parametrize("suffix", COMPRESS)
 def test_compressed_files(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"games{suffix}"
-    path.write_bytes(COMPRESS[suffix](pgn().encode()) + COMPRESS[suffix](pgn().encode() * 2))  # of two parts
+    path.write_bytes(COMPRESS[suffix](pgn().encode()) + COMPRESS[suffix](pgn().encode() * 2))  # two compressed parts
     read = Source(path)
     assert [type(game) for game in read] == [Archived] * 3
     assert (read.damage, read.position) == ("", path.stat().st_size)
@@ -476,7 +476,7 @@ def test_a_game_may_be_only_so_long(tmp_path: Path, lines: int, characters: int,
         assert (game.where, game.why) == ("games.pgn, line 6", "too long")
 
 
-ASTRAY = "rnbqkbnr/pppp1ppp/8/4p3/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"  # from which 1. e4 Nf6 is legal too
+ASTRAY = "rnbqkbnr/pppp1ppp/8/4p3/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"  # 1. e4 Nf6 is legal from here too
 
 
 @pytest.mark.parametrize(
@@ -556,7 +556,7 @@ def test_any_text_is_read_to_its_end(parts: list[str], encoding: str) -> None:
                 with suppress(ValueError):
                     position_of(Chess().notation, game)
     last = games[-1]
-    if isinstance(last, Skipped):  # the tags before belong to it
+    if isinstance(last, Skipped):  # the tags before it belong to it
         assert last.why == "start position"
         assert "FEN" in text or "4k3" in text
     else:

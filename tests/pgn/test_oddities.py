@@ -18,7 +18,7 @@ from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
 from chesspg.pgn.replay import position_of, replay
 
 FILES = 250
-GAMES = Path(__file__).with_name("games")  # each of them was read wrongly by some program
+GAMES = Path(__file__).with_name("games")  # each was read wrongly by some program
 Read = tuple[str, list[str], int | None, str]  # start as FEN, moves as UCI, outcome, event
 
 

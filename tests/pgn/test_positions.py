@@ -112,7 +112,7 @@ def test_what_is_bad_in_a_file_is_left_out_and_named(tmp_path: Path, capsys: pyt
     epd.write_text(f"{BOARD}\n" + "4k3/8/8/8/8/8/8/8 w - -\n" + "hello\n" * 8)
     for seed in range(3):
         assert openings_from_string(str(epd), Chess(), 1, seed) == [f"{BOARD} 0 1"]
-    [line] = capsys.readouterr().err.splitlines()  # once, though the file was read three times
+    [line] = capsys.readouterr().err.splitlines()  # only once, although the file was read three times
     assert line.startswith(f"warning: {epd}: 9 of its openings left out: book.epd, line 2: ")
     assert line.endswith("; and 4 more")
 

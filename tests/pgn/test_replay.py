@@ -49,7 +49,7 @@ def test_every_san_means_what_python_chess_says() -> None:
                 expected = board.parse_san(san)
             except ValueError:
                 expected = chess.Move.null()
-            if not (san.startswith("K") and board.is_castling(move)):  # which python-chess takes as O-O only
+            if not (san.startswith("K") and board.is_castling(move)):  # python-chess reads castling only as O-O
                 assert move == expected, (board.fen(), san)
 
 

@@ -15,7 +15,7 @@ from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Greedy, Launching, Mixture, Player, Random, Turn, launcher
 
-GRID = (np.arange(2520) + 0.5) / 2520  # 2520 is divisible by 1 to 10: equal shares come out equal
+GRID = (np.arange(2520) + 0.5) / 2520  # 2520 is divisible by 1 to 10, so equal shares have equal counts
 
 
 def ask(player: Player, game: Game, position: str, uniforms: np.ndarray = GRID) -> tuple[Counter[str], Choice]:
@@ -44,7 +44,7 @@ def test_random_at_both_ends_of_the_draw() -> None:
         ("r3r1k1/5ppp/8/8/8/8/Q4PPP/6K1 b - - 0 1", ["Re1#"]),  # the same as Black
         ("3q3k/8/8/1p6/P7/8/3R4/7K w - - 0 1", ["Rxd8+"]),  # the queen before the pawn
         ("7k/8/8/q1q5/1P6/8/8/7K w - - 0 1", ["bxa5", "bxc5"]),  # one queen is as good as the other
-        ("7k/1p6/Q1Q5/8/8/8/8/7K b - - 0 1", ["bxa6", "bxc6"]),  # as Black material counts the other way
+        ("7k/1p6/Q1Q5/8/8/8/8/7K b - - 0 1", ["bxa6", "bxc6"]),  # for Black, material counts with the opposite sign
         ("8/P6k/8/8/8/8/8/K7 w - - 0 1", ["a8=Q"]),  # a promotion is material
     ],
 )

@@ -50,7 +50,7 @@ def test_samples_at_its_temperature_and_tells_the_probability(policy: Policy, gi
     assert expected.max() - expected.min() > 0.1  # a temperature would show
     assert np.bincount(choice.index, minlength=7) / COUNT == pytest.approx(expected, abs=1.5 / COUNT)
     assert choice.log_prob == pytest.approx(np.log(expected)[choice.index], abs=1e-5)
-    assert policy.temperature == 2.0  # the policy itself is left alone
+    assert policy.temperature == 2.0  # the policy itself is not changed
 
 
 def test_at_zero_always_the_likeliest(policy: Policy) -> None:
@@ -100,7 +100,7 @@ def test_is_launched_now_and_read_later(policy: Policy) -> None:
     for name in ("index", "log_prob", "value"):
         assert (getattr(later, name) == getattr(now, name)).all()
     assert later.index.dtype == np.int64
-    assert not player.is_async  # two parts would launch twice
+    assert not player.is_async  # playing in two parts doubles the kernel launches
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

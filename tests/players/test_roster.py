@@ -152,7 +152,7 @@ def test_options(runs: Path) -> None:
     ],
 )
 def test_mistakes_are_named_in_one_line(runs: Path, text: str, words: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError) as caught:  # the words are looked at below
+    with pytest.raises(ValueError) as caught:  # the message is checked below
         player_from_string(text.replace("RUN", str(runs / "chess")), Chess())
     assert "\n" not in str(caught.value)
     for word in words:

@@ -248,7 +248,10 @@ def test_an_engine_killed_in_mid_game_and_gone_for_good(fake: Fake) -> None:
 def test_what_can_not_start_is_told_in_one_line(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, mode: str, why: str
 ) -> None:
-    if mode in ("mute", "babble"):  # the others may start as slowly as a busy machine makes them
+    if mode in (
+        "mute",
+        "babble",
+    ):  # on a busy machine the others may take longer to start
         monkeypatch.setattr("chesspg.players.uci_process.START", 2.0)
     monkeypatch.setattr("chesspg.players.uci_process.READY", 1.0)
     with pytest.raises(EngineError) as caught, players([f"uci:{fake.target(mode)}"], Chess(), concurrency=2):
@@ -330,7 +333,7 @@ def test_a_path_with_spaces_and_one_from_home(fake: Fake, tmp_path: Path, monkey
 def test_who_is_forgotten_is_closed(fake: Fake) -> None:
     player = EnginePlayer(fake.target("well"), Chess())
     assert alive(fake.pids()[0])
-    del player  # the rest is looked at when the test is over
+    del player  # the fixture checks afterwards that no process is left
 
 
 def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
@@ -341,7 +344,7 @@ def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
         deadline = time.monotonic() + 30
         while len(fake.received("go")) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(fake.received("go")) == 3  # before anybody asks
+        assert len(fake.received("go")) == 3  # before the answer is awaited
         assert len(set(answer().index[3:].tolist())) == 1
 
 

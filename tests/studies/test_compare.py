@@ -39,7 +39,7 @@ def test_a_small_comparison_for_real(tmp_path: Path, finish: Callable[[Trial], N
             assert score == score_over_seeds([one["scores"][opponent]["score"] for one in row["runs"]], 4)
     # All estimators have the same policy for one seed, and the same opponents on the same openings.
     assert table["estimators"]["plain"]["rating"] == table["estimators"]["gae_0.8"]["rating"]
-    assert table["gradient"]["policy"] == "tic_tac_toe gae_0.8-1"  # whose value head has learned
+    assert table["gradient"]["policy"] == "tic_tac_toe gae_0.8-1"  # the first one that trained its value head
     assert list(table["gradient"]["estimators"]) == ["plain", "gae_0.8"]
     assert table["gradient"]["estimators"]["plain"]["variance_ratio"]["value"] == 1
     elo = table["estimators"]["plain"]["runs"][1]["rating"]

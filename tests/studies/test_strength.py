@@ -39,7 +39,7 @@ def test_chess_is_rated_by_the_ladder_that_ships(tmp_path: Path, starts: list[li
 
 def test_opponents_of_other_games_are_rated_by_their_own(tmp_path: Path, starts: list[list[str]]) -> None:
     known = opponent_ratings("tic_tac_toe", tmp_path, 40)
-    assert len(starts) == 3  # each of three against each
+    assert len(starts) == 3  # three opponents make three pairs
     assert list(known) == list(TASKS["tic_tac_toe"].opponents)
     assert known["random"] == 0
     assert known["minimax?depth=3"] > known["greedy"] > 0
@@ -63,7 +63,7 @@ def test_the_policy_meets_each_opponent_once(
         assert score["wins"] + score["draws"] + score["losses"] == 40
         assert score["score"] == (score["wins"] + score["draws"] / 2) / 40
         assert score["low"] <= score["score"] <= score["high"]
-    assert 0.3 < reported["scores"]["random"]["score"] < 0.7  # of an untrained policy
+    assert 0.3 < reported["scores"]["random"]["score"] < 0.7  # the policy is untrained
     rating = reported["rating"]
     assert rating["low"] < rating["rating"] < rating["high"]
     assert strength(trial, known, 40) == reported

@@ -111,7 +111,7 @@ def test_a_move_that_mates_wins_and_one_that_draws_is_even(policy: Policy) -> No
 @pytest.mark.parametrize(
     "position",
     [
-        "startpos moves g1f3 g8f6 f3g1 f6g8 g1f3 g8f6 f3g1 f6g8",  # a threefold repetition nobody claimed
+        "startpos moves g1f3 g8f6 f3g1 f6g8 g1f3 g8f6 f3g1 f6g8",  # a threefold repetition that was not claimed
         "4k3/8/8/8/8/8/8/R3K3 w Q - 100 80",  # fifty moves
         "4k3/8/8/8/8/8/8/4K3 w - - 0 1",  # nobody can mate
     ],

@@ -53,7 +53,7 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def talk(nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Send lines to a new engine, and return its output when all of them are answered."""
-    monkeypatch.chdir(tmp_path)  # where no run is
+    monkeypatch.chdir(tmp_path)  # a folder without runs
 
     def say(*lines: str, weights: str = "standard") -> list[str]:
         out = io.StringIO()
@@ -237,7 +237,7 @@ def test_a_broken_position_is_told_and_no_move_is_played(
     output = talk(
         good, f"position {position}", "ucinewgame", "go searchmoves d7d5 g1f3", "go", good, "go searchmoves d7d5"
     )
-    assert len(errors(output)) == 3  # where it came, and before each answer without a move
+    assert len(errors(output)) == 3  # after the position, and before each answer without a move
     for error in errors(output):
         assert why in error
         assert error.endswith("; no move is played until another position is sent")
@@ -453,7 +453,7 @@ def test_a_policy_that_can_t_be_had_is_complained_of_once(talk: Callable[..., li
     assert len(errors(talk(*game, "setoption name Seed value 3", "go", weights="nowhere"))) == 1
     output = talk(f"{set_to}nowhere", *game, f"{set_to}nobody", *game, f"{set_to}nobody", "go", weights="")
     assert [error.split()[2] for error in errors(output)] == ["'nowhere':", "'nobody':", "'nobody':"]
-    output = talk(*game[:2], "isready", weights="nowhere")  # who asks hears it again
+    output = talk(*game[:2], "isready", weights="nowhere")  # `isready` reports it again
     assert len(errors(output)) == 2
 
 
@@ -664,4 +664,4 @@ def test_ten_thousand_random_lines(nets: Path) -> None:
     assert len(moves) == heard.count("go") + 1
     assert 0 < moves.count("0000") < len(moves)  # after a position that was refused
     assert chess.Move.from_uci(moves[-1]) in chess.Board().legal_moves
-    assert not any("Error: " in text for text in errors(output))  # nothing that was not foreseen
+    assert not any("Error: " in text for text in errors(output))  # no unexpected exception

@@ -85,7 +85,7 @@ def test_actions_by_hand() -> None:
     )
     e2, d8, e8 = 12, 59, 60
     assert move_to_action(chess.Move.from_uci("e2e4"), chess.WHITE) == 64 * e2 + 28
-    assert move_to_action(chess.Move.from_uci("e7e5"), chess.BLACK) == 64 * e2 + 28  # Black's e7 is its e2
+    assert move_to_action(chess.Move.from_uci("e7e5"), chess.BLACK) == 64 * e2 + 28  # for Black, e7 is e2
     assert move_to_action(chess.Move.from_uci("e7d8q"), chess.WHITE) == 64 * 52 + d8
     assert move_to_action(chess.Move.from_uci("e2e1q"), chess.BLACK) == 64 * 52 + e8
     for text, direction, piece in [("d8n", 0, 0), ("e8b", 1, 1), ("f8r", 2, 2)]:

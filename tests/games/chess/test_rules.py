@@ -148,7 +148,7 @@ def test_black_may_be_to_move(game: Chess) -> None:
         "4k2P/8/8/8/8/8/8/4K3 w - - 0 1",  # a pawn on the last rank
         "4k3/8/8/8/8/8/8/4K3 w - e9 0 1",
         "4k3/8/8/8/8/8/8/4K3 w - - ? ?",
-        "4k3/8/8/8/8/8/8/4K3 w - - 1_0 1",  # which int() takes, as it does the next two
+        "4k3/8/8/8/8/8/8/4K3 w - - 1_0 1",  # int() accepts this one and the next two
         "4k3/8/8/8/8/8/8/4K3 w - - ٣ 1",
         "4k3/8/8/8/8/8/8/4K3 w - - +3 1",
         "4k3/8/8/8/8/8/8/4K3 w - - -1 1",
@@ -190,9 +190,9 @@ PAWN = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR"
         (f"{ROOKS} w – — 0 1", f"{ROOKS} w - - 0 1"),
         (f"{ROOKS} w KQkq − 0 0", f"{ROOKS} w KQkq - 0 1"),
         (ROOKS, f"{ROOKS} w - - 0 1"),
-        (f"{PAWN} b KQkq e6 0 1", f"{PAWN} b KQkq - 0 1"),  # of the other side
+        (f"{PAWN} b KQkq e6 0 1", f"{PAWN} b KQkq - 0 1"),  # the square is behind a pawn of the mover
         (f"{PAWN} b KQkq e4 0 1", f"{PAWN} b KQkq - 0 1"),  # where the pawn stands
-        (f"{PAWN} b KQkq d3 0 1", f"{PAWN} b KQkq - 0 1"),  # no pawn has gone there
+        (f"{PAWN} b KQkq d3 0 1", f"{PAWN} b KQkq - 0 1"),  # there is no pawn in front of it
         (f"{PAWN} w KQkq e3 0 1", f"{PAWN} w KQkq - 0 1"),
         (f"{PAWN} b KQkq a1 0 1", f"{PAWN} b KQkq - 0 1"),
         (f"{PAWN} b KQkq e3 0 1", f"{PAWN} b KQkq e3 0 1"),
