@@ -1,10 +1,12 @@
-"""Nim as a game to train, and a model to copy: 21 sticks, take one to three, whoever takes the last one wins.
+"""A game of your own, with Nim as an example: 21 sticks, take one to three, whoever takes the last stick wins.
+
+In the folder of this file:
 
     python nim.py                                                     check that it keeps the contract
-    python -m chesspg.train --config small_game --data.game nim.Nim   train a policy, in the folder of this file
+    python -m chesspg.train --config small_game --data.game nim.Nim   train a policy
 
-`chesspg/games/game.py` says what each method must do, `capabilities.py` beside it what a game may offer besides. All
-methods are about a batch of N games at once.
+`chesspg/games/game.py` describes what each method must do, and `capabilities.py` beside it what a game may also offer.
+All methods work on a batch of N games at once.
 """
 
 from __future__ import annotations
@@ -31,28 +33,28 @@ from chesspg.games.game import (
 )
 
 STICKS = 21
-NAMES = ("1", "2", "3")  # of the actions 0, 1 and 2: how many sticks are taken
-BOARD = (1, STICKS)  # rows and columns; a square for each stick
+NAMES = ("1", "2", "3")  # names of the actions 0, 1 and 2: the number of sticks to take
+BOARD = (1, STICKS)  # rows and columns; one square per stick
 
 
 @dataclass
 class NimGames:
-    """N games: the sticks left, who moves, and the story of each game as text."""
+    """N games: the sticks that are left, the player to move, and the start and the moves as text."""
 
-    sticks: NDArray[np.int64]  # [N]
-    player: NDArray[np.int8]  # [N] who moves, 0 or 1
-    starts: list[str]  # [N] where each began, such as "21 0": the sticks and who moves
-    played: list[list[str]]  # [N] the moves since then
+    sticks: NDArray[np.int64]  # [N] sticks that are left
+    player: NDArray[np.int8]  # [N] the player to move, 0 or 1
+    starts: list[str]  # [N] the start of each game, such as "21 0": the sticks and the player to move
+    played: list[list[str]]  # [N] the moves since the start
 
     def __len__(self) -> int:
         return len(self.sticks)
 
     def observe(self) -> Observation:
-        # One plane of one word of 64 bits, [N, 1, 1]: bit k is square k, counted from the bottom left, row by row.
-        plane = (np.uint64(1) << self.sticks.astype(np.uint64)) - np.uint64(1)  # a bit for each stick that is left
-        scalars = np.empty((len(self), 0), np.uint8)  # [N, 0] counters that no plane can hold: there are none
-        # The legal actions of all games in one array, ascending within a game, and where each game's begin and end.
-        counts = np.minimum(self.sticks, 3)  # none when no stick is left, as it must be in a game that is over
+        # One plane of one 64-bit word, [N, 1, 1]: bit k is square k, counted from the bottom left, row by row.
+        plane = (np.uint64(1) << self.sticks.astype(np.uint64)) - np.uint64(1)  # one bit per stick that is left
+        scalars = np.empty((len(self), 0), np.uint8)  # [N, 0] counters that no plane can hold: this game has none
+        # The legal actions of all games in one array, ascending within a game, and the offsets at which games begin.
+        counts = np.minimum(self.sticks, 3)  # 0 when no stick is left: a game that is over must have no legal action
         offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)  # [N + 1]
         actions = (np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)).astype(np.int16)
         return Observation(plane[:, None, None], scalars, self.player.copy(), Legal(actions, offsets))
@@ -60,22 +62,22 @@ class NimGames:
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         if len(actions) != len(self):
             raise ValueError(f"play needs one action for each of {len(self)} games, got {len(actions)} actions")
-        for game, action in enumerate(actions.tolist()):  # all are looked at before the first is played
+        for game, action in enumerate(actions.tolist()):  # all are checked before the first is played
             if not 0 <= action < min(self.sticks[game], 3):
                 raise IllegalAction(f"game {game}: action {action} is illegal with {self.sticks[game]} sticks left")
-        self.sticks = self.sticks - actions - 1  # a new array: what observe() returned must stay as it was
+        self.sticks = self.sticks - actions - 1  # a new array: arrays that observe() returned must not change
         self.player = 1 - self.player
         for moves, action in zip(self.played, actions.tolist(), strict=True):
             moves.append(NAMES[action])
 
     def outcomes(self) -> Outcomes:
         over = self.sticks == 0
-        # 1 if player 0 has won and -1 if player 1 has, whoever moves. The winner has moved last, so the loser is next.
+        # 1 if player 0 has won and -1 if player 1 has. The winner has moved last, so the loser is the player to move.
         outcome = np.where(over, 2 * self.player - 1, 0).astype(np.int8)
-        return Outcomes(outcome, over.astype(np.uint8))  # the reason: 0 while the game goes on, else one of Nim.reasons
+        return Outcomes(outcome, over.astype(np.uint8))  # the reason is an index into Nim.reasons
 
     def __getitem__(self, indices: Indices) -> NimGames:
-        rows = np.arange(len(self))[indices]  # lists, slices and masks alike
+        rows = np.arange(len(self))[indices]  # works for lists, slices and masks
         return NimGames(
             self.sticks[rows], self.player[rows], [self.starts[i] for i in rows], [self.played[i].copy() for i in rows]
         )
@@ -91,7 +93,7 @@ class Nim(Game):
     """One heap of sticks. Player 0 begins."""
 
     name = "nim"
-    encoding_version = 1  # to be raised when planes, scalars or actions change their meaning
+    encoding_version = 1  # raise it when the meaning of planes, scalars or actions changes
     board = BOARD
     planes = ("sticks",)  # the comma makes it a tuple
     scalars: Mapping[str, int] = {}
@@ -131,6 +133,6 @@ class Nim(Game):
 
 
 if __name__ == "__main__":
-    # Known positions; drawn=[…] too where games can be drawn.
+    # Known positions; add drawn=[…] if games can be drawn.
     won = {"won_by_first": ["3 0 moves 3"], "won_by_second": ["4 0 moves 1 3"]}
     print(check(Nim(), **won, starts=["20 1"], unreadable=["22 0"]))

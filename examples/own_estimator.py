@@ -1,4 +1,6 @@
-"""Estimators of your own: a baseline, and a module that weighs plies in another way. In the folder of this file:
+"""Estimators of your own: a baseline, and a module that weighs plies in another way.
+
+In the folder of this file:
 
     python own_estimator.py
     python -m chesspg.train --config tic_tac_toe_plain --model.advantages.baseline own_estimator.other_half
@@ -20,9 +22,9 @@ from chesspg.learning.advantages import Sample, returns
 
 
 def other_half(sample: Sample) -> Tensor:
-    """[N] the mean reward of the games with even numbers for those with odd ones and the reverse, signed by mover.
+    """[N] the mean reward of the games with even numbers for those with odd numbers and vice versa, for the mover.
 
-    Unbiased, since no game is part of its own baseline.
+    It is unbiased, since no game is part of its own baseline.
     """
     even = torch.arange(len(sample.reward)) % 2 == 0
     expected = torch.where(even, sample.reward[~even].mean(), sample.reward[even].mean())  # [games] for player 0
@@ -30,7 +32,7 @@ def other_half(sample: Sample) -> Tensor:
 
 
 class SelfImitation(PolicyGradient):
-    """Learns only from plies whose game ended better than expected, Oh et al. (2018). Biased."""
+    """Learns only from plies whose game ended better than expected, Oh et al. (2018). It is biased."""
 
     def weigh(self, rollout: Rollout) -> Tensor:
         """[N] max(Âₜ, 0)."""
@@ -38,7 +40,7 @@ class SelfImitation(PolicyGradient):
 
 
 def main() -> None:
-    """Train tic-tac-toe by self-play with the baseline above, as the formula says and by self-imitation."""
+    """Train tic-tac-toe by self-play with the baseline above, first by the plain formula and then by self-imitation."""
     pl.seed_everything(1)
     game = TicTacToe()
     for kind in (PolicyGradient, SelfImitation):

@@ -1,4 +1,6 @@
-"""The parts in a Trainer of your own, with a callback that looks at each rollout. In the folder of this file:
+"""The parts of chesspg in a Trainer of your own, with a callback that reads each rollout.
+
+In the folder of this file:
 
     python own_trainer.py
 
@@ -16,13 +18,13 @@ from chesspg import MLP, EvaluationMatch, PolicyGradient, Rollout, SelfPlay, Tic
 
 
 class ShowGame(pl.Callback):
-    """Prints the first game of a rollout now and then."""
+    """Prints the first game of every N-th rollout."""
 
     def __init__(self, every: int) -> None:
         self.every = every
 
     def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
-        """Called after a rollout was played and before it is learned from; it reads, and changes nothing."""
+        """Called after a rollout is played and before it is learned from. It must not change the rollout."""
         if trainer.current_epoch % self.every == 0:
             print(f"rollout {trainer.current_epoch}, game 0: {rollout.position(0)}, reward {rollout.reward[0]:+.0f}")
 

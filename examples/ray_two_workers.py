@@ -1,8 +1,10 @@
-"""Ray Train on two workers learns what one process does; `pip install "ray[train]"` comes first. In this file's folder:
+"""Training on two workers of Ray Train, which learn the same weights as one process.
+
+Install Ray with `pip install "ray[train]"`. Then, in the folder of this file:
 
     python ray_two_workers.py
 
-It prints the largest difference between their weights.
+It prints the largest difference between the weights.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ QUIET = {"logger": False, "enable_progress_bar": False, "enable_model_summary": 
 
 
 def parts() -> tuple[PolicyGradient, SelfPlay]:
-    """The same module and games in every process: all random numbers of the games follow from the seed."""
+    """The same module and games in every process; the seed determines all random numbers of the games."""
     torch.manual_seed(0)
     game = TicTacToe()
     optimizer = partial(torch.optim.SGD, lr=0.5)
@@ -38,7 +40,7 @@ def weights(module: PolicyGradient) -> torch.Tensor:
 
 
 def work(config: dict[str, Any]) -> None:
-    """What each worker of Ray runs."""
+    """The training function of each Ray worker."""
     module, data = parts()
     trainer = pl.Trainer(
         max_epochs=config["rollouts"],
@@ -54,7 +56,7 @@ def work(config: dict[str, Any]) -> None:
 
 
 def main(rollouts: int = 5) -> None:
-    """Train both ways and print the largest difference between the weights."""
+    """Train in both ways and print the largest difference between the weights."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = TorchTrainer(
             work,

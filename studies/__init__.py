@@ -1,1 +1,1 @@
-"""Studies that the project ran, with what they found: not part of the package."""
+"""Studies that the project ran, with their results. They are not part of the package."""

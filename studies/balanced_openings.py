@@ -1,4 +1,4 @@
-"""The openings that ship, chesspg/games/chess/openings.pgn: 8 sensible plies each, judged balanced by Stockfish.
+"""How the shipped openings, chesspg/games/chess/openings.pgn, were made: 8 sensible plies, balanced by Stockfish.
 
 python -m studies.balanced_openings stockfish > openings.pgn    (Stockfish 15.1, a few minutes on one core)
 """
@@ -14,24 +14,35 @@ import chess
 import chess.engine
 
 COUNT, PLIES, SEED = 600, 8, 1
-CHOICE = chess.engine.Limit(nodes=8_000)  # for what is sensible: one of the best CHOICES moves …
+# A sensible move is one of the best CHOICES, at most WITHIN centipawns worse than the best.
+CHOICE = chess.engine.Limit(nodes=8_000)
 CHOICES = 16
-WITHIN = 40  # … at most this many centipawns worse than the best
-VERDICT = chess.engine.Limit(nodes=20_000)  # for what is balanced: …
-BALANCED = 50  # … at most this many centipawns for either side
-MATE = 10_000  # centipawns that a mate is worth
+WITHIN = 40
+# A balanced position has a score of at most BALANCED centipawns for either side.
+VERDICT = chess.engine.Limit(nodes=20_000)
+BALANCED = 50
+MATE = 10_000  # centipawns of a mate
 
 
 def balanced(engine: chess.engine.SimpleEngine, count: int = COUNT, seed: int = SEED) -> Iterator[chess.Board]:
-    """`count` balanced positions, all different, with their moves on the stack."""
+    """Find balanced positions.
 
-    def analyse(board: chess.Board, limit: chess.engine.Limit, lines: int) -> list[chess.engine.InfoDict]:
-        # Each search is a new game's: the engine has nothing left in memory, and says the same again.
+    Args:
+        engine: The engine that judges.
+        count: The number of positions.
+        seed: Seed of the choice among sensible moves.
+
+    Yields:
+        Different positions, with the moves on their stacks.
+    """
+
+    def search(board: chess.Board, limit: chess.engine.Limit, lines: int) -> list[chess.engine.InfoDict]:
+        # A new game for each search clears the engine's memory, so that its answer does not depend on earlier searches.
         return engine.analyse(board, limit, multipv=lines, game=object())
 
     @cache
     def sensible(fen: str) -> list[chess.Move]:
-        found = analyse(chess.Board(fen), CHOICE, CHOICES)
+        found = search(chess.Board(fen), CHOICE, CHOICES)
         scores = [info["score"].relative.score(mate_score=MATE) for info in found]
         best = max(scores)
         return [info["pv"][0] for info, score in zip(found, scores, strict=True) if score >= best - WITHIN]
@@ -42,13 +53,14 @@ def balanced(engine: chess.engine.SimpleEngine, count: int = COUNT, seed: int = 
         board = chess.Board()
         while board.ply() < PLIES and not board.is_game_over():
             board.push(rng.choice(sensible(board.fen())))
-        (verdict,) = analyse(board, VERDICT, 1)
+        (verdict,) = search(board, VERDICT, 1)
         if abs(verdict["score"].white().score(mate_score=MATE)) <= BALANCED and board.epd() not in seen:
             seen.add(board.epd())
             yield board
 
 
 def main() -> None:
+    """Print the openings as PGN."""
     with chess.engine.SimpleEngine.popen_uci(sys.argv[1]) as engine:
         engine.configure({"Threads": 1, "Hash": 1})
         name = engine.id["name"]

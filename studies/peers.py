@@ -1,4 +1,4 @@
-"""Other libraries at the work of `rules.random_plies`: random legal moves, observing the position at each ply."""
+"""Other libraries, measured as `rules.random_plies` measures chesspg: random legal moves, observed at each ply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from chesspg.bench.rules import PLIES
 
-SECONDS = 2.0  # for each
+SECONDS = 2.0  # for each measure
 
 
 def _one_by_one(begin: Callable[[], Any], ply: Callable[[Any], bool]) -> float:
@@ -41,14 +41,14 @@ def _open_spiel(look: Callable[[Any], Any]) -> float:
 
 
 def _open_spiel_array() -> float:
-    """With its observation written into one array that is kept, which spares the list of a thousand numbers."""
+    """With the observation written into one array that is used again, instead of a list of a thousand numbers."""
     rules = import_module("pyspiel").load_game("chess")
     observation = import_module("open_spiel.python.observation").make_observation(rules)
     return _open_spiel(lambda state: observation.set_from(state, state.current_player()))
 
 
 def _pettingzoo() -> float:
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # which it imports
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # PettingZoo imports pygame, which prints a greeting
     environment, rng = import_module("pettingzoo.classic.chess_v6").env(), np.random.default_rng(1)
 
     def ply(_: Any) -> bool:
@@ -77,7 +77,7 @@ def _torchrl() -> float:
 
 
 def _pgx(games: int = 256) -> float:
-    """Compiled by JAX for all cores, many games at once; a game that is over stays so and isn't counted."""
+    """Compiled by JAX for all cores, many games at once; plies of games that are over are not counted."""
     jax, environment = import_module("jax"), import_module("pgx").make("chess")
 
     @jax.jit  # type: ignore[untyped-decorator]
@@ -96,7 +96,8 @@ def _pgx(games: int = 256) -> float:
     return done / (time.perf_counter() - began)
 
 
-# Plies per second. ModuleNotFoundError where the library is not installed; another version of it may raise anything.
+# Each returns plies per second. It raises ModuleNotFoundError if the library is not installed, and may raise anything
+# with another version of it.
 MEASURES: dict[str, Callable[[], float]] = {
     "open_spiel": lambda: _open_spiel(lambda state: None),  # rules only
     "open_spiel_with_observation": lambda: _open_spiel(lambda state: state.observation_tensor()),

@@ -1,4 +1,4 @@
-"""The example of a game: from the file to a trained policy, as a user would go, and played against random moves."""
+"""The example of a game, as a user goes: from the file to a trained policy that plays against random moves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command of Python's in a folder with nothing of the project but the installed package."""
+    """Run Python in a folder that has nothing of the project but the installed package."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, *arguments],
@@ -32,7 +32,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the example and a policy that was trained on it for a few rollouts."""
+    """A folder with the example, and a policy that was trained on it for a few rollouts."""
     folder = tmp_path_factory.mktemp("mine")
     shutil.copy(ROOT / "examples/nim.py", folder)
     line = "-m chesspg.train --config small_game --data.game nim.Nim --run checkpoints/nim --trainer.max_epochs 15"
@@ -83,11 +83,11 @@ BROKEN = {
 @pytest.mark.parametrize("right", BROKEN)
 @pytest.mark.parametrize("command", ["match checkpoints/nim random", "ladder checkpoints/nim random"])
 def test_a_broken_game_ends_a_command_in_one_line(right: str, command: str, trained: Path, tmp_path: Path) -> None:
-    """Of games that nobody has checked, or of which the check has not met all."""
-    wrong, said = BROKEN[right]
+    """The game was not checked, or the check did not reach the faulty position."""
+    wrong, message = BROKEN[right]
     text = (ROOT / "examples/nim.py").read_text()
     assert right in text
-    if "no legal" in said:
+    if "no legal" in message:
         text = text.replace("over = self.sticks == 0", "over = self.sticks < 0")
     (tmp_path / "nim.py").write_text(text.replace(right, wrong))
     shutil.copytree(trained / "checkpoints", tmp_path / "checkpoints")
@@ -96,7 +96,7 @@ def test_a_broken_game_ends_a_command_in_one_line(right: str, command: str, trai
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
-    assert said in ended.stderr
+    assert message in ended.stderr
 
 
 def test_what_was_learned_beats_random_moves(trained: Path) -> None:
@@ -123,6 +123,6 @@ def test_a_game_that_was_not_imported_is_told_how(trained: Path) -> None:
     ended = run(trained, "-m", "chesspg.match", "checkpoints/nim", "random", "--games", "2")
     assert ended.returncode == 2
     assert ended.stderr == (
-        "error: checkpoints/nim needs the game nim.Nim, which is not a class of chesspg, and a file imports no code; "
-        "add --import with the module that defines it (in Python, import it first)\n"
+        "error: checkpoints/nim needs the game nim.Nim, which is not a class of chesspg, and policy files never "
+        "import code; add --import with the module that defines it (in Python, import it first)\n"
     )

@@ -1,4 +1,4 @@
-"""Files from anybody, given to the commands: no code of theirs runs, and what can't be used is one line."""
+"""Files of unknown origin, given to the commands: none of their code runs, and a bad file is a one-line error."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def policy() -> Policy:
 
 @pytest.fixture
 def theirs(tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run folder that somebody else made, with a module in it, below the working directory."""
+    """A run folder from somebody else, with a module in it, below the working directory."""
     folder = tmp_path / "checkpoints" / "theirs"
     folder.mkdir(parents=True)
     files.save(folder / "last.safetensors", policy)
@@ -64,7 +64,7 @@ def theirs(tmp_path: Path, policy: Policy, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def naming(folder: Path, policy: Policy, kind: str, part: str, path: str) -> Path:
-    """The folder with a class of this path in its policy file, or a lone checkpoint of that kind."""
+    """The folder with this class path in its policy file, or in a checkpoint without a policy file."""
     header = files.header_of(policy)
     header = replace(header, **{part: {"class_path": path, "init_args": getattr(header, part)["init_args"]}})
     files.write(folder / "last.safetensors", header, policy.network.state_dict())
@@ -152,13 +152,13 @@ ODD: list[Any] = [None, True, -1, 0.5, 1e308, float("nan"), float("inf"), 10**40
 
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where there is something in a JSON tree."""
+    """The paths of all values in a JSON tree."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     return [path] * bool(path) + [one for key, value in items for one in places(value, (*path, key))]
 
 
 def damaged(text: str, seed: int) -> list[str]:
-    """A JSON file cut, with flipped bits, nested, emptied, and with values of other types."""
+    """Damaged versions of a JSON file: cut, with flipped bits, nested, emptied, and with values of other types."""
     rng = random.Random(seed)
     whole = text.encode()
     made = ["", "hello", "\0" * 100, "[" * 100_000, '{"a":' * 100_000, text * 2]
@@ -211,7 +211,7 @@ def test_damaged_json_is_read_or_refused_in_one_line(
 
 def test_a_users_game_is_known_to_a_users_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     class Toe(TicTacToe):
-        """Whoever has imported it can name it."""
+        """A class that can be named because this module is imported."""
 
     torch.manual_seed(0)
     path = tmp_path / "last.safetensors"

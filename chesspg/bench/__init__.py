@@ -1,1 +1,1 @@
-"""Where the time goes, and how far each stage is from its limit."""
+"""Benchmarks: where the time goes, and how far each stage is from its limit."""

@@ -22,7 +22,7 @@ from chesspg.storage.outputs import Output, check_outputs, json_has
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run
 
-Peers = Mapping[str, Callable[[], float]]  # by name, what measures plies per second of another library
+Peers = Mapping[str, Callable[[], float]]  # by library: a function that measures its plies per second
 DESCRIPTION = """\
 Measure where the time goes, and how far each stage is from its limit.
 
@@ -35,11 +35,12 @@ Measure where the time goes, and how far each stage is from its limit.
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark, or `verify`; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["verify"]:
         with polite_interrupt():
             return _verify(_verify_parser().parse_args(arguments[1:]))
-    given, override = _parser().parse_known_args(arguments)  # fields of the recipe, which its own parser reads
+    given, override = _parser().parse_known_args(arguments)  # the rest is fields of the recipe, for Lightning's parser
     with polite_interrupt():
         return _bench(given, override)
 
@@ -51,7 +52,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             wrote = {"machine", "configs", "rules_plies_per_s"}
             check_outputs([Output("--json", Path(given.json), lambda path: json_has(path, wrote))], {})
         if given.threads:
-            os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for what reads it when it is imported
+            os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for libraries that read it when they are imported
     import torch
 
     from chesspg.bench.stages import in_precision, stages
@@ -62,9 +63,10 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
     if given.threads:
         torch.set_num_threads(given.threads)
     with TemporaryDirectory() as folder:
-        # The recipes as `train` runs them but for evaluation matches, all known to be good before any is measured.
+        # The recipes as `train` runs them, but without evaluation matches. All are built before any is measured, so
+        # that a mistake in one is reported at once.
         limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
-        runs: dict[str, list[TrainCLI]] = {}  # each as it would be trained, then in the other precision
+        runs: dict[str, list[TrainCLI]] = {}  # by recipe: the run that `train` makes, then one in the other precision
         with one_line_errors(*MISTAKES):
             for path in map(recipe, given.config or [TrainCLI.DEFAULT_RECIPE]):
                 arguments = ["--config", str(path), *limits, *override]
@@ -86,7 +88,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             figures = stages(run)
             figures |= in_precision(run.trainer.precision, figures["loop_plies_per_s"], others)
             _say(f"{name}, torch on {results['machine']['torch_threads']} cores", figures)
-            results = figures | results  # at the top: the first recipe's
+            results = figures | results  # the figures of the first recipe are at the top level too
             results.setdefault("configs", {})[name] = figures
     if given.json:
         write_text(given.json, json.dumps(results, indent=2) + "\n")
@@ -132,23 +134,26 @@ def _machine() -> dict[str, Any]:
 
 
 def _peers() -> Peers:
-    """The measures of studies/peers.py, which is not part of the package. Raises ValueError where there is no clone."""
-    sys.path.append(str(Path(__file__).parents[2]))  # of a clone, from whatever folder the command is run
+    """The measures in studies/peers.py, which only a clone of the repository has. Raises ValueError without one."""
+    sys.path.append(str(Path(__file__).parents[2]))  # the root of the clone
     try:
         found: Peers = importlib.import_module("studies.peers").MEASURES
     except ModuleNotFoundError:
         raise ValueError(
-            "--compare needs studies/peers.py, which is not part of the package; run it in a clone of the repository"
+            "--compare needs studies/peers.py, which is not installed with chesspg; run it in a clone of the repository"
         ) from None
     return found
 
 
 def compare(ours: float, peers: Peers) -> dict[str, float]:
-    """Plies per second of other libraries, those that are installed, beside ours.
+    """Measure other libraries, if they are installed, and print them beside chesspg.
 
     Args:
-        ours: Plies per second of our rules.
-        peers: By name, what measures a library.
+        ours: Plies per second of chesspg's rules.
+        peers: Measures by library, each a function that returns plies per second.
+
+    Returns:
+        Plies per second by library.
     """
     found = {}
     print(f"\ncompared with, at most {PLIES} plies per game")
@@ -157,7 +162,7 @@ def compare(ours: float, peers: Peers) -> dict[str, float]:
             found[name] = measure()
         except ModuleNotFoundError as error:
             _row(name.replace("_", " "), "skipped", f"{error.name} is not installed")
-        except Exception as error:  # other people's libraries, in versions yet to come: none of them is our bug
+        except Exception as error:  # a failure of another library, perhaps of a later version, is no bug of chesspg
             _row(name.replace("_", " "), "skipped", " ".join(f"{type(error).__name__}: {error}".split())[:80])
         else:
             _row(name.replace("_", " "), _figure(found[name]), f"plies/s     ours are {ours / found[name]:,.1f} times")
@@ -199,20 +204,23 @@ def _parser() -> Parser:
         usage="%(prog)s [options] [--FIELD VALUE ...]\n       %(prog)s verify [--plies N] [--seed N]",
         description=DESCRIPTION,
         epilog="Fields of the recipes, such as --data.games, are set as for python -m chesspg.train.",
-        allow_abbrev=False,  # what isn't an option here is a field of the recipe
+        allow_abbrev=False,  # anything that is not an option here is a field of the recipe
     )
     parser.add_argument("--config", action="append", metavar="NAME", help="a recipe, by name or path; may be repeated")
     parser.add_argument(
-        "--games", type=numbers.whole(2, 65_536), default=1024, help="games at once for the rules (default: 1024)"
+        "--games",
+        type=numbers.whole(2, 65_536),
+        default=1024,
+        help="games at once in the benchmark of the rules (default: 1024)",
     )
     parser.add_argument(
-        "--threads", type=numbers.whole(1, numbers.CORES), help="torch's threads (default: its own choice)"
+        "--threads", type=numbers.whole(1, numbers.CORES), help="number of threads for torch (default: torch decides)"
     )
     parser.add_argument(
-        "--compare", action="store_true", help="also OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
+        "--compare", action="store_true", help="also measure OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
     )
     parser.add_argument(
-        "--json", metavar="FILE", help="where to write the figures; a file that holds anything else is not replaced"
+        "--json", metavar="FILE", help="write the figures to this file; a file that holds anything else is not replaced"
     )
     return parser
 
@@ -220,7 +228,7 @@ def _parser() -> Parser:
 def _verify_parser() -> Parser:
     parser = Parser("python -m chesspg.bench verify", description="Compare both chess backends ply by ply.")
     parser.add_argument(
-        "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="at least this many (default: 1,000,000)"
+        "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="least number of plies (default: 1,000,000)"
     )
     parser.add_argument("--seed", type=numbers.seed, default=0)
     return parser

@@ -1,4 +1,4 @@
-"""How fast the rules of chess are, on one core."""
+"""The speed of the rules of chess, on one core."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from chesspg.bench.timing import median, seconds
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 
-PLIES = 150  # of random play at most: then begin anew
+PLIES = 150  # most plies of a random game, after which new games start
 KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
 
 
 def rules(games: int) -> dict[str, float]:
-    """Random plies through the public contract, and perft."""
+    """Measure random plies through the public contract, and perft.
+
+    Args:
+        games: Number of games at once.
+
+    Returns:
+        Figures by name, as in bench.json.
+    """
     backend = Chess()
     results = {"games": float(games), "rules_plies_per_s": median(lambda: random_plies(backend, games, PLIES))}
     few = max(2, games // 32)
@@ -27,14 +34,20 @@ def rules(games: int) -> dict[str, float]:
     try:
         from chesspg.games.chess.bitboards import perft
     except ImportError:
-        return results  # numba is an extra
+        return results  # numba is optional
     board = chess.Board(KIWIPETE)
     results["perft_nodes_per_s"] = perft(board, 5) / seconds(lambda: perft(board, 5))
     return results
 
 
 def random_plies(game: Game, count: int, plies: int) -> float:
-    """Plies per second of random moves: find the games that are over, drop them, observe, choose, play."""
+    """Plies per second of random play: drop the games that are over, observe, choose, play.
+
+    Args:
+        game: The rules to measure.
+        count: Number of games at the start.
+        plies: Number of plies of each game.
+    """
     rng = np.random.default_rng(1)
     games = game.start(count)
     done, began = 0, time.perf_counter()

@@ -1,4 +1,4 @@
-"""A training stage by stage, each beside the work of the bare network that bounds it."""
+"""The stages of training, each compared with the work of the bare network, which is its limit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from chesspg.policy.policy import full_batch
 from chesspg.selfplay.loop import play
 from chesspg.training.train_cli import TrainCLI
 
-ROLLOUTS = 1  # that the whole loop is timed over
-WARM = 10  # plies before a whole rollout is timed
+ROLLOUTS = 1  # number of rollouts over which the whole loop is timed
+WARM = 10  # plies of the rollout before it, to warm up
 
 
 class Stages:
-    """The stages of a training, each beside the bare network at the batch sizes and on the plies of that stage.
+    """Measures the stages of training, and the bare network with the batch sizes and on the plies of each stage.
 
     Args:
         run: A run whose Trainer has played a rollout.
@@ -31,7 +31,7 @@ class Stages:
 
     def __init__(self, run: TrainCLI) -> None:
         module, data, trainer = run.model, run.datamodule, run.trainer
-        self.device = module.to(trainer.strategy.root_device).device  # Lightning leaves it on the CPU
+        self.device = module.to(trainer.strategy.root_device).device  # Lightning leaves the module on the CPU
         self.network = module.policy.network
         self.game, self.games = module.policy.game, data.games
         self.context = trainer.precision_plugin.forward_context
@@ -45,7 +45,7 @@ class Stages:
         self.parts = [self._ready(np.resize(rows, full_batch(len(rows), self.device))) for rows in self.split]
 
     def self_play(self, seed: int) -> tuple[float, list[int]]:
-        """Plies per second of games without learning, and how many positions the network saw at each ply."""
+        """Plies per second of games without learning, and the number of positions per call of the network."""
         seen: list[tuple[int, int]] = []
         with self.context():
             rollout = play(
@@ -64,7 +64,7 @@ class Stages:
             return sum(sizes) / (time.perf_counter() - began)
 
     def unpack(self) -> None:
-        """From words to planes."""
+        """Unpack words to planes, as the network does first."""
         self.network.unpack(self.some[0])
         self._finish()
 
@@ -80,22 +80,29 @@ class Stages:
         return sum(map(len, self.split)) / (time.perf_counter() - began)
 
     def _ready(self, rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
-        """What the network takes, of these plies of the rollout."""
+        """The inputs of the network for these plies of the rollout."""
         plies = self.plies[rows].to(self.device)
         assert isinstance(plies.legal, Tensor)
         return plies.planes, plies.scalars, plies.legal
 
     def _finish(self) -> None:
-        """Wait for an accelerator, whose kernels are only launched."""
+        """Wait until an accelerator has run the kernels that were launched."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
 
 def stages(run: TrainCLI) -> dict[str, Any]:
-    """The bare network, the two stages that should cost no more than it, and the whole loop, by one recipe."""
+    """Measure the bare network, self-play, the updates and the whole loop of one recipe.
+
+    Args:
+        run: A run of the recipe.
+
+    Returns:
+        Figures by name, as in bench.json.
+    """
     figures = loop(run)
     stage = Stages(run)
-    stage.self_play(0), stage.forward([stage.games] * 3)  # to warm up
+    stage.self_play(0), stage.forward([stage.games] * 3)  # warms up
     played, bare, shares = [], [], []
     for seed in range(REPEATS):
         speed, sizes = stage.self_play(seed)
@@ -121,14 +128,23 @@ def stages(run: TrainCLI) -> dict[str, Any]:
 
 
 def in_precision(chosen: str, plies_per_s: float, others: list[TrainCLI]) -> dict[str, Any]:
-    """The precision that was chosen, and how fast the whole loop is in each."""
+    """Measure the whole loop in other precisions too.
+
+    Args:
+        chosen: The precision that the recipe chose.
+        plies_per_s: The speed of the whole loop in it.
+        others: Runs of the recipe in other precisions.
+
+    Returns:
+        Figures by name, as in bench.json.
+    """
     speeds = {chosen: plies_per_s} | {run.trainer.precision: loop(run)["loop_plies_per_s"] for run in others}
     ratio = {"bf16-mixed_over_32-true": speeds["bf16-mixed"] / speeds["32-true"]} if others else {}
     return {"precision": chosen, **{f"loop_in_{name}_plies_per_s": speed for name, speed in speeds.items()}, **ratio}
 
 
 def loop(run: TrainCLI) -> dict[str, float]:
-    """How fast the whole loop goes, after a short rollout to warm up."""
+    """Measure the whole loop, in plies and updates per second, after a short rollout to warm up."""
     module, data, trainer = run.model, run.datamodule, run.trainer
     max_plies, data.max_plies = data.max_plies, min(data.max_plies or WARM, WARM)
     trainer.fit(module, data)

@@ -1,4 +1,4 @@
-"""How long something takes: the median of a few times, after one to warm up."""
+"""Timing by the median of a few repetitions, after one to warm up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REPEATS = 3  # of each measurement
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """Of a call, in seconds."""
+    """The median time of a call, in seconds."""
     call()
     times = []
     for _ in range(REPEATS):
@@ -22,5 +22,6 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def median(measure: Callable[[], float]) -> float:
+    """The median of what `measure` returns."""
     measure()
     return statistics.median(measure() for _ in range(REPEATS))

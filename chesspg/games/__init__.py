@@ -1,1 +1,1 @@
-"""The rules of games, their encoding and what they offer besides. numpy, python-chess and numba, never torch."""
+"""The rules of games, their encodings and their capabilities. Uses numpy, python-chess and numba, never torch."""

@@ -1,4 +1,4 @@
-"""What a batch of games shows of itself: legal actions, observations and outcomes of N games as arrays."""
+"""Legal actions, observations and outcomes of N games as arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Indices = Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_] | slice
 
-ONGOING = 0  # Outcomes.reason of a game that is not over, in every game
+ONGOING = 0  # Outcomes.reason while a game is not over; the same for all games
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Legal:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """[N] how many actions each game has; 0 when it is over."""
+        """[N] the number of legal actions of each game; 0 when it is over."""
         return self.offsets[1:] - self.offsets[:-1]
 
     def __getitem__(self, indices: Indices) -> Legal:
@@ -37,7 +37,7 @@ class Legal:
         return Legal(self.actions[np.arange(offsets[-1]) + shift], offsets)
 
     def padded(self) -> NDArray[np.int16]:
-        """[N, M] with M the longest list (at least 1); −1 after each game's last action."""
+        """[N, M] the actions, with −1 after each game's last; M is the length of the longest list, at least 1."""
         counts = self.counts
         width = max(1, int(counts.max(initial=0)))
         table = np.full((len(self), width), -1, dtype=np.int16)
@@ -50,6 +50,7 @@ class Legal:
 
     @staticmethod
     def concatenate(parts: Sequence[Legal]) -> Legal:
+        """The lists of all parts, in order."""
         counts = [part.counts for part in parts]
         return Legal(
             np.concatenate([part.actions for part in parts]) if parts else np.empty(0, np.int16),
@@ -59,19 +60,19 @@ class Legal:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the movers of N games see and may do. A game that is over has no legal action.
+    """What the movers of N games see, and their legal actions. A game that is over has no legal action.
 
-    A plane is a set of squares as bits of W words of 64: square 64 · w + b is bit b of word w. Squares are counted row
+    A plane is a set of squares as bits of W 64-bit words: square 64 · w + b is bit b of word w. Squares are counted row
     by row from the bottom left, a1 = 0, b1 = 1, …; bits beyond the last square are 0. The mover should see its own
-    pieces on the same planes whichever player it is, and may see the board turned round, so that what is learned for
+    pieces on the same planes whichever player it is, and may see the board turned around, so that what is learned for
     one player holds for the other.
 
-    The arrays stay as they are when the games go on.
+    Playing on does not change the arrays.
     """
 
     planes: NDArray[np.uint64]  # [N, P, W] with W = ⌈squares / 64⌉; bit 0 = a1, from the mover's side
-    scalars: NDArray[np.uint8]  # [N, S] counters that no plane can hold, none above its limit in Game.scalars
-    player: NDArray[np.int8]  # [N] who moves, 0 or 1
+    scalars: NDArray[np.uint8]  # [N, S] counters that no plane can hold, each at most its limit in Game.scalars
+    player: NDArray[np.int8]  # [N] the player to move, 0 or 1
     legal: Legal  # [N] ragged
 
     def __len__(self) -> int:
@@ -85,13 +86,11 @@ class Observation:
 class Outcomes:
     """The rules' verdicts on N games."""
 
-    outcome: NDArray[
-        np.int8
-    ]  # [N] 1 if player 0 has won, −1 if player 1 has, 0 if drawn or ongoing, whoever moved last
+    outcome: NDArray[np.int8]  # [N] 1 if player 0 has won, −1 if player 1 has, 0 if drawn or ongoing
     reason: NDArray[np.uint8]  # [N] index into Game.reasons, ONGOING while the game goes on
 
     @property
     def over(self) -> NDArray[np.bool_]:
-        """[N] whether the rules have ended the game."""
+        """[N] whether each game is over by the rules."""
         over: NDArray[np.bool_] = self.reason != ONGOING
         return over

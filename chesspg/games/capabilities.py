@@ -1,11 +1,11 @@
-"""What a game may offer beyond its rules. Each is absent where a game has none, and what needs one says so.
+"""Capabilities: what a game may offer beyond its rules. All are optional; code that needs a missing one reports it.
 
 * `Heuristic`, a method of `Games`: for greedy, minimax and the reward at the ply cap. In chess it is material.
 * `Exchanges`, in `Game.exchanges`: for minimax after its last ply. In chess these are captures.
 * `Notation`, in `Game.notation`: for PGN and FEN in `play`, `match`, `generate` and `report`, and openings from files.
 * `EngineProtocol`, in `Game.engine_protocol`: for `uci:ENGINE` as a player.
 * `Starts` (game.py), in `Game.starts`: for `SelfPlay(starts=…)`. In chess these are uneven armies.
-* `Game.openings`, a file: for matches, as `balanced`.
+* `Game.openings`, a file: for matches with `balanced` openings.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from chesspg.games.arrays import Observation
 
-if TYPE_CHECKING:  # most games need no python-chess
+if TYPE_CHECKING:  # most games do not need python-chess
     import chess
 
 
-MOST_HEURISTIC = 990.0  # for minimax a win counts 1000, less one per ply until then
+MOST_HEURISTIC = 990.0  # below a win, which minimax counts as 1000 minus one per ply until then
 
 
 @runtime_checkable
@@ -29,25 +29,25 @@ class Heuristic(Protocol):
     """A batch of games that estimates who is ahead, without looking ahead."""
 
     def heuristic(self) -> NDArray[np.float32]:
-        """[N] how far player 0 is ahead of player 1, in any unit, at most MOST_HEURISTIC."""
+        """[N] how far player 0 is ahead of player 1, in any unit, at most ±MOST_HEURISTIC."""
 
 
 def heuristic_or_zero(games: object) -> NDArray[np.float32] | float:
-    """[N] the heuristic of N games, or 0 if they have none."""
+    """[N] the heuristic of N games, or the number 0 if they have no heuristic."""
     return games.heuristic() if isinstance(games, Heuristic) else 0.0
 
 
 class Captures(NamedTuple):
-    """Actions that win something at once."""
+    """C actions that win something at once."""
 
-    node: NDArray[np.int64]  # [C] in which of M positions, ascending
-    action: NDArray[np.int16]  # [C]
-    gain: NDArray[np.float32]  # [C] by how much the heuristic grows for the mover, above 0
-    square: NDArray[np.int64]  # [C] where, as the next mover sees the board
+    node: NDArray[np.int64]  # [C] the index of the position, among M, ascending
+    action: NDArray[np.int16]  # [C] the action
+    gain: NDArray[np.float32]  # [C] the increase of the heuristic for the mover, above 0
+    square: NDArray[np.int64]  # [C] the square of the capture, as the next mover sees the board
 
 
 class Exchanges(Protocol):
-    """Which actions begin or continue an exchange: minimax follows them after its last ply."""
+    """Finds the actions that begin or continue an exchange, which minimax follows after its last ply."""
 
     def captures(self, seen: Observation, square: NDArray[np.int64] | None) -> Captures:
         """The captures in M positions.
@@ -59,13 +59,16 @@ class Exchanges(Protocol):
 
 
 class Notation(Protocol):
-    """Positions and moves as programs for chess and its variants exchange them.
+    """Converts positions and moves to and from python-chess, for games that are chess or a variant of it.
 
     python-chess reads and writes FEN, EPD, SAN, UCI moves and PGN for its boards, so boards and moves are enough here.
     """
 
     def to_board(self, position: str) -> chess.Board:
-        """The board of a position, as text of `Games.position` or as a FEN; its moves are on the stack.
+        """The board of a position, with the moves on its stack.
+
+        Args:
+            position: A FEN, or what `Games.position` returns.
 
         Raises:
             ValueError: It is not a position of the game; the message names it.
@@ -79,11 +82,11 @@ class Notation(Protocol):
 
 
 class EngineProtocol(Protocol):
-    """How UCI engines play a game whose `Games.position` is what may follow `position fen`."""
+    """How UCI engines play a game. What `Games.position` returns must be valid after `position fen`."""
 
     @property
     def variant(self) -> str:
-        """Its name among UCI's variants."""
+        """The name of the game as a UCI variant."""
 
     @property
     def option(self) -> tuple[str, str] | None:
@@ -92,12 +95,12 @@ class EngineProtocol(Protocol):
     def index(
         self, move: str, position: str, planes: NDArray[np.uint64], player: int, legal: NDArray[np.integer[Any]]
     ) -> int:
-        """Where in the legal actions an engine's move stands.
+        """The index of an engine's move among the legal actions.
 
         Args:
-            move: What follows `bestmove`.
+            move: The move after `bestmove`.
             position: The position in which it is played.
-            planes: [P, W] what the mover sees of it.
+            planes: [P, W] the planes that the mover sees.
             player: The mover.
             legal: [L] the legal actions, ascending.
 

@@ -1,16 +1,15 @@
-"""The contract that every game keeps: many games in one batch, each seen from the side of its mover.
+"""The contract of every game: many games in one batch, each seen from the side of its mover.
 
-What a game may be: two players, nothing hidden, no chance, a result of won, lost or drawn. Beyond that little is asked:
+A game has two players, no hidden information, no chance, and ends in a win, a loss or a draw. Further rules:
 
-* The board has any size; a game without a board, such as Nim, calls what it has to show a board of one row.
-* A player may move several times in a row: who moves is read from `Observation.player`, never guessed from the ply.
-* A pass is an action like any other. A game that goes on always has a legal action.
-* A game ends by its own rules, however it is played; if moves can go round in circles, a rule must end them.
-* Randomness and illegal actions need not occur.
+* The board may have any size. A game without a board, such as Nim, shows its state as a board of one row.
+* A player may move several times in a row: `Observation.player` is the mover, which is never guessed from the ply.
+* A pass is an action like any other. A game that is not over always has a legal action.
+* A game ends by its own rules, however it is played; if moves can repeat forever, a rule must end the game.
 
-What a game may offer besides, such as a heuristic or a notation, is in `chesspg.games.capabilities`; none is needed.
+Optional capabilities, such as a heuristic or a notation, are in `chesspg.games.capabilities`.
 
-`chesspg.games.contract.check` plays a game and says which rule it breaks; examples/nim.py is a small game to copy.
+`chesspg.games.contract.check` plays a game and reports which rule it breaks; examples/nim.py is a small game to copy.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-# Whoever writes or uses a game has all of the contract from here.
+# Imported here so that this module has the whole contract.
 from chesspg.games.arrays import ONGOING as ONGOING
 from chesspg.games.arrays import Indices as Indices
 from chesspg.games.arrays import Legal as Legal
@@ -32,9 +31,9 @@ from chesspg.games.arrays import Outcomes as Outcomes
 from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation
 from chesspg.games.randomness import Randomness
 
-MOST_ACTIONS = 2**15 - 1  # the most that num_actions may be: actions are int16
-MOST_REASONS = 2**8 - 1  # the most that reasons may hold: reasons are uint8, and 255 marks a game that was given up
-EMPTY = "·"  # a free square, in `draw_board`
+MOST_ACTIONS = 2**15 - 1  # the largest num_actions: actions are int16
+MOST_REASONS = 2**8 - 1  # the most reasons: they are uint8, and 255 marks a game that was abandoned
+EMPTY = "·"  # a free square, for `draw_board`
 
 
 class IllegalAction(ValueError):
@@ -44,19 +43,19 @@ class IllegalAction(ValueError):
 class Games(Protocol):
     """A batch of N games in progress. A single game is a batch of one; N may be 0.
 
-    It may have a method `heuristic` besides, see `chesspg.games.capabilities.Heuristic`.
+    It may also have a method `heuristic`, see `chesspg.games.capabilities.Heuristic`.
     """
 
     def __len__(self) -> int: ...
 
     def observe(self) -> Observation:
-        """What the mover of each game sees and may do."""
+        """What the mover of each game sees, and its legal actions."""
 
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         """Play one ply in each game.
 
         Args:
-            actions: [N] one action for each game, of any integer type.
+            actions: [N] one action per game, of any integer type.
 
         Raises:
             IllegalAction: An action is not legal in its game, or the game is over. No game is changed.
@@ -70,41 +69,41 @@ class Games(Protocol):
         """An independent copy of the games at these indices, in that order; an index may come more than once."""
 
     def position(self, index: int) -> str:
-        """The game as text that `Game.start` reads back: its start, then ` moves ` and the moves, if any."""
+        """The game as text that `Game.start` reads: its start, then ` moves ` and the moves, if any."""
 
     def moves(self, index: int) -> list[str]:
-        """The moves played since the start, in the game's own notation (UCI for chess), none with white space."""
+        """The moves since the start, in the notation of the game (UCI for chess). No move contains white space."""
 
 
 class Game(ABC):
-    """The rules of a game and the sizes of its encoding. Holds no state of play."""
+    """The rules of a game and the sizes of its encoding. It holds no state of play."""
 
     name: str
-    encoding_version: int  # raised whenever planes, scalars or actions change their meaning
+    encoding_version: int  # raised whenever the meaning of planes, scalars or actions changes
     board: tuple[int, int]  # rows and columns
-    planes: tuple[str, ...]  # [P] their names
-    scalars: Mapping[str, int]  # [S] their names, each with its largest value, from 1 to 255
+    planes: tuple[str, ...]  # [P] names of the planes
+    scalars: Mapping[str, int]  # [S] the largest value of each scalar by name, from 1 to 255
     num_actions: int  # A, at most MOST_ACTIONS
-    reasons: tuple[str, ...]  # why a game is over, by Outcomes.reason; the first is 'ongoing'
-    threads: int | None = 1  # that the rules may use; with None SelfPlay decides
+    reasons: tuple[str, ...]  # names of the reasons for which a game is over, by Outcomes.reason; first 'ongoing'
+    threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
     notation: Notation | None = None
     exchanges: Exchanges | None = None
     engine_protocol: EngineProtocol | None = None
-    starts: type[Starts] | None = None  # the class of starts of its own, whose arguments have defaults
+    starts: type[Starts] | None = None  # class of the game's start positions; all its arguments have defaults
     openings: Path | None = None  # a PGN file of balanced openings, for matches
 
     @property
     def init_args(self) -> dict[str, Any]:
-        """What rebuilds these rules and this encoding (but not a backend), for policy files."""
+        """Arguments that build the same rules and encoding again, for policy files; without any choice of backend."""
         return {}
 
     def for_few_games(self) -> Game:
-        """The same rules, ready at once: for one game at a time, in which faster rules do not earn their loading."""
+        """The same rules in the backend that loads fastest, for a few games at a time."""
         return self
 
     @abstractmethod
     def start(self, positions: int | Sequence[str]) -> Games:
-        """New games, as many as the number says, or one from each position.
+        """Start new games: the given number of them, or one from each position.
 
         Raises:
             ValueError: A position can't be read; the message names it.
@@ -112,11 +111,11 @@ class Game(ABC):
 
     @abstractmethod
     def render(self, position: str) -> str:
-        """The board as text with coordinates, player 0 below, the last move marked; `draw_board` draws it."""
+        """The board as text with coordinates, player 0 at the bottom, the last move marked; see `draw_board`."""
 
     @abstractmethod
     def parse_move(self, position: str, text: str) -> int:
-        """The action that a person means by `text`: what move_name gives, and what Games.moves writes.
+        """The action for a move that a person typed. It must read what `move_name` and `Games.moves` write.
 
         Raises:
             ValueError: The text is not a move, or the move is illegal or ambiguous in this position.
@@ -128,16 +127,16 @@ class Game(ABC):
 
 
 class Starts(Protocol):
-    """Positions to start from, sampled anew for each rollout."""
+    """Start positions, sampled anew for each rollout."""
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
-        """Sample where games start.
+        """Sample the start positions of games.
 
         The result must depend on nothing but the arguments, so that ranks and resumed runs agree, and must not use the
-        random numbers of the plies. Where games in a row start alike, an attribute `alike` says how many.
+        random numbers of the plies. If several games in a row share a start, the attribute `alike` is their number.
 
         Args:
-            game: What is played.
+            game: The game to play.
             index: [n] global indices of the games.
             rng: The random numbers of the rollout.
 
@@ -145,29 +144,29 @@ class Starts(Protocol):
             [n] positions, '' for the initial one.
 
         Raises:
-            ValueError: The starts are of another game.
+            ValueError: These starts are for another game.
         """
 
 
 def words_of(board: tuple[int, int]) -> int:
-    """W: how many words of 64 bits a plane of the board has."""
+    """W, the number of 64-bit words in a plane of the board."""
     rows, columns = board
     return -(-rows * columns // 64)
 
 
 def square_names(board: tuple[int, int]) -> tuple[str, ...]:
-    """[rows · columns] the names a1, b1, … of the squares, by their numbers; after the column z come aa, ab, …."""
+    """[rows · columns] the names of the squares, a1, b1, …; the columns after z are aa, ab, …."""
     rows, columns = board
     return tuple(f"{_letters(column)}{row + 1}" for row in range(rows) for column in range(columns))
 
 
 def draw_board(board: tuple[int, int], pieces: Sequence[str], marked: Collection[int] = ()) -> str:
-    """A board as text with coordinates, the bottom row last, as `play` and the report show it.
+    """Draw a board as text with coordinates, the bottom row last, in the form that `play` and the report read.
 
     Args:
-        board: Its rows and columns.
-        pieces: [rows · columns] one character for each square, such as EMPTY.
-        marked: The squares of the last move, which stand in parentheses.
+        board: Rows and columns.
+        pieces: [rows · columns] one character per square, such as EMPTY.
+        marked: The squares of the last move, which are put in parentheses.
     """
     rows, columns = board
     cells = [f"({piece})" if square in marked else f" {piece} " for square, piece in enumerate(pieces)]
@@ -176,13 +175,13 @@ def draw_board(board: tuple[int, int], pieces: Sequence[str], marked: Collection
 
 
 def _letters(column: int) -> str:
-    """A column's name: a to z, then aa, ab, …."""
+    """The name of a column: a to z, then aa, ab, …."""
     first, last = divmod(column, 26)
     return (_letters(first - 1) if first else "") + "abcdefghijklmnopqrstuvwxyz"[last]
 
 
 def split_position(position: str) -> tuple[str, list[str]]:
-    """A position's start and its moves."""
+    """The start of a position and its moves."""
     start, _, moves = position.partition(" moves ")
     return start.strip(), moves.split()
 

@@ -1,7 +1,7 @@
 """Randomness without state: one uniform number for every (seed, rollout, game, ply).
 
-A counter-based hash, so that two ranks play the union of what one would, a resumed run needs no generator
-state, and dropping or regrouping games changes no number.
+The numbers come from a counter-based hash. So two ranks play the same games as one process does, a resumed run needs
+no generator state, and dropping or regrouping games changes no number.
 """
 
 from __future__ import annotations
@@ -15,19 +15,27 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Randomness:
-    """The random numbers of one rollout."""
+    """The random numbers of one rollout, determined by the seed of the run and the index of the rollout."""
 
     seed: int
     rollout: int = 0
 
     def uniforms(self, game: NDArray[np.integer[Any]], ply: NDArray[np.integer[Any]] | int) -> NDArray[np.float64]:
-        """[N] numbers in [0, 1) for plies `ply` of the games with global indices `game` [N]."""
+        """Uniform random numbers for plies.
+
+        Args:
+            game: [N] global indices of the games.
+            ply: [N] the ply of each game, or one ply for all.
+
+        Returns:
+            [N] numbers in [0, 1).
+        """
         key = _mix(_mix(np.array([self.seed % 2**64], dtype=np.uint64)) ^ np.uint64(self.rollout))
         bits = _mix(_mix(key ^ game.astype(np.uint64)) ^ np.asarray(ply).astype(np.uint64))
         return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def generator(self) -> np.random.Generator:
-        """A numpy generator of its own for what is drawn once per rollout, such as the order of plies."""
+        """A numpy generator for what is sampled once per rollout, such as the order of plies."""
         return np.random.default_rng((self.seed % 2**64, self.rollout, 1))
 
 

@@ -1,4 +1,4 @@
-"""Tic-tac-toe: small enough to enumerate, so that the mathematics can be checked exactly."""
+"""Tic-tac-toe, which is small enough to enumerate, so that the mathematics can be checked exactly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chesspg.games.game import (
 )
 
 BOARD = (3, 3)
-SQUARES = square_names(BOARD)  # a1 to c3, by their bits
+SQUARES = square_names(BOARD)  # a1 to c3, in the order of their bits
 FULL = 0b111_111_111
 LINES = np.array([0o7, 0o70, 0o700, 0o111, 0o222, 0o444, 0o421, 0o124], dtype=np.uint64)
 EMPTY_START = "3/3/3 x"
@@ -33,12 +33,12 @@ REASONS = ("ongoing", "three in a row", "full board")
 
 @dataclass
 class TicTacToeGames:
-    """N games of tic-tac-toe as two words a game: the squares of each player."""
+    """N games of tic-tac-toe, with two words per game: the squares of each player."""
 
     stones: NDArray[np.uint64]  # [N, 2] the squares of player 0 (x) and player 1 (o)
-    player: NDArray[np.int8]  # [N] who moves
-    starts: list[str]
-    history: list[list[int]] = field(default_factory=list)
+    player: NDArray[np.int8]  # [N] the player to move
+    starts: list[str]  # [N] the start of each game, as text
+    history: list[list[int]] = field(default_factory=list)  # [N] the actions since the start
 
     def __len__(self) -> int:
         return len(self.player)
@@ -87,7 +87,7 @@ class TicTacToeGames:
         return [SQUARES[action] for action in self.history[index]]
 
     def _free(self) -> NDArray[np.bool_]:
-        """[N, 9] the squares that may be taken; none in a game that is over."""
+        """[N, 9] whether each square may be taken; none in a game that is over."""
         taken = self.stones[:, 0] | self.stones[:, 1]
         empty = (taken[:, None] >> np.arange(9, dtype=np.uint64)) & np.uint64(1) == 0
         free: NDArray[np.bool_] = empty & ~self.outcomes().over[:, None]
@@ -120,7 +120,7 @@ class TicTacToe(Game):
             try:
                 for move in moves:
                     one.play(np.array([SQUARES.index(move)]))
-            except ValueError:  # no square, taken already, or after the end
+            except ValueError:  # not a square, already taken, or after the end
                 raise ValueError(f"{texts[index]!r} is not a position of tic-tac-toe: {move} is illegal") from None
             games.stones[index], games.player[index] = one.stones[0], one.player[0]
             games.history[index] = one.history[0]
@@ -145,7 +145,7 @@ class TicTacToe(Game):
 
 
 def _read(start: str) -> tuple[tuple[int, int], int]:
-    """The stones and the mover of a start such as `x2/1o1/3 x`: rank 3 first, a digit counts free squares."""
+    """The stones and the mover of a start such as `x2/1o1/3 x`: rank 3 comes first, a digit counts free squares."""
     board, _, mover = start.partition(" ")
     ranks = ["".join("." * int(c) if c in "123" else c for c in rank) for rank in reversed(board.split("/"))]
     if [len(rank) for rank in ranks] != [3, 3, 3] or set(board) - set("xo123/") or mover not in ("x", "o"):

@@ -1,4 +1,4 @@
-"""Games out of PGN files, however long, compressed or broken, read as a stream: the one reader of the package."""
+"""The reader of PGN files: games are read as a stream, from files of any length, compressed or damaged."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from chesspg.pgn.split import MOST_LINES, GameText, headers_of, split
 from chesspg.pgn.text import MOST_CHARACTERS, TextFile
 from chesspg.pgn.variant import rules_of
 
-UNWANTED = "not wanted"  # the reason of a game that a filter leaves out
-UNFINISHED = "no result"  # the reason of a game that was not played to its end
-LONGEST_TAG = 120  # characters of a value that has a meaning here; a FEN has at most 100
-NOTHING = ("", "?", "-")  # values of a tag that say nothing
+UNWANTED = "not wanted"  # Skipped.why of a game that a filter leaves out
+UNFINISHED = "no result"  # Skipped.why of a game that was not played to its end
+LONGEST_TAG = 120  # most characters of a tag's value that is used here; a FEN has at most 100
+NOTHING = ("", "?", "-")  # values of a tag that mean it is unknown
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which games to take, by their headers; one that does not say is not taken.
+    """A filter of games by their headers. A game whose headers lack what is asked for is left out.
 
-    min_rating: of both players.
-    min_seconds: the time control, as `seconds` has it.
-    results: those to take. With `*` every game is, also one that breaks off or has no move; else only whole ones.
+    Args:
+        min_rating: Lowest rating of both players.
+        min_seconds: Least time per player for 40 moves, as computed by `seconds`.
+        results: Results to take. With `*` every game is taken, also one that breaks off or has no moves; without it
+            only complete games.
     """
 
     min_rating: int = 0
@@ -38,7 +40,7 @@ class Wanted:
     results: tuple[str, ...] = tuple(OUTCOMES)
 
     def takes(self, headers: Mapping[str, str]) -> bool:
-        """Whether players and time control are as wanted."""
+        """Whether the filter accepts the ratings and the time control."""
         if self.min_rating and min(_rating(headers, name) for name in ("WhiteElo", "BlackElo")) < self.min_rating:
             return False
         return not self.min_seconds or seconds(headers.get("TimeControl", "?")) >= self.min_seconds
@@ -48,7 +50,7 @@ EVERY = Wanted(results=(*OUTCOMES, UNKNOWN))
 
 
 def _rating(headers: Mapping[str, str], name: str) -> int:
-    number = re.match(r"\s*(\d{1,4})(?!\d|[.,]\d)", headers.get(name, ""), re.ASCII)  # `1500?` is a provisional one
+    number = re.match(r"\s*(\d{1,4})(?!\d|[.,]\d)", headers.get(name, ""), re.ASCII)  # `1500?` is provisional
     return int(number[1]) if number else -1
 
 
@@ -56,11 +58,17 @@ _PERIOD = re.compile(r"\*?(?:(\d{1,4})/)?(\d{1,9}(?:\.\d{1,9})?)(?:\+(\d{1,9}(?:
 
 
 def seconds(control: str) -> float:
-    """What a TimeControl gives a player for 40 moves.
+    """The seconds that a player has for 40 moves under a time control.
 
-    The time of all its periods, and the increments of the first 40 moves: `600+5` is 800, `40/5400+30:1800+30` is 8400
-    and `40/5400:1800+30` is 7200. A last period for a number of moves is repeated: `1/30` is 1200. `*180`, a sandclock,
-    is 180; `-` is without limit; what the standard does not know, such as `?` and `90 min + 30 sec`, is 0.
+    They are the times of all periods and the increments of the first 40 moves: `600+5` gives 800, `40/5400+30:1800+30`
+    gives 8400 and `40/5400:1800+30` gives 7200. A last period for a number of moves is repeated: `1/30` gives 1200. A
+    sandclock of `*180` gives 180, and `-` infinity.
+
+    Args:
+        control: The value of a TimeControl tag.
+
+    Returns:
+        The seconds; 0 for a value that the PGN standard does not define, such as `?` and `90 min + 30 sec`.
     """
     control = re.sub(r"\s*([+:/*])\s*", r"\1", control.strip()[:LONGEST_TAG])
     if control == "-":
@@ -82,35 +90,35 @@ def seconds(control: str) -> float:
 
 
 class Archived(NamedTuple):
-    """A game as it was written."""
+    """A game of a PGN file. Its moves may be illegal, see replay.py."""
 
     where: str  # file and line, for messages
-    start: str  # `startpos` or a FEN, one that the rules of the game take
-    moves: list[str]  # as in movetext.main_line; whether they are legal is not looked at, see replay.py
-    outcome: int | None  # 1 White won, −1 Black won, 0 drawn, None not known
+    start: str  # `startpos` or a FEN that the rules of the game accept
+    moves: list[str]  # as returned by movetext.main_line
+    outcome: int | None  # 1 White won, −1 Black won, 0 drawn, None unknown
     headers: Mapping[str, str] = MappingProxyType({})
-    note: str = ""  # what is odd about it, if anything
+    note: str = ""  # a contradiction in it, if there is any
 
 
 class Skipped(NamedTuple):
-    """A game that is not taken, and why."""
+    """A game that is left out, and the reason."""
 
-    where: str
+    where: str  # file and line, for messages
     why: str  # UNWANTED, UNFINISHED, or a kind of damage
     detail: str = ""
 
 
 class Source:
-    """A PGN file; iterate over it for its games, each read when asked for.
+    """A PGN file. Iterating over it reads its games one by one.
 
     Args:
         path: A text file, compressed or not, see TextFile.
-        wanted: Which games to take, by default every one that has a result.
-        game: The game of which games are taken; standard chess by default.
+        wanted: Which games to take, by default all that have a result.
+        game: The rules of the games to take; standard chess by default.
 
     Raises:
         OSError: The file can't be read.
-        ValueError: The game has no notation; or, while the file is iterated over, it is not a text file.
+        ValueError: The game has no notation; or, during the iteration, the file is not a text file.
     """
 
     def __init__(self, path: str | Path, wanted: Wanted | None = None, game: Game | None = None) -> None:
@@ -123,24 +131,24 @@ class Source:
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """The size of the file in bytes."""
         return self._file.size
 
     @property
     def position(self) -> int:
-        """How many of its `size` bytes were read."""
+        """The number of bytes read so far, of `size`."""
         return self._file.position
 
     @property
     def damage(self) -> str:
-        """Why the file ended early; empty if it did not."""
+        """The reason why the file ended early; empty if it did not."""
         return self._file.damage
 
     def __iter__(self) -> Iterator[Archived | Skipped]:
         return self.read()
 
     def read(self, skip: int = 0) -> Iterator[Archived | Skipped]:
-        """The games after the first `skip`, which are passed over without being parsed."""
+        """The games after the first `skip`, which are not parsed."""
         for number, text in enumerate(split(self._file)):
             if number >= skip:
                 yield self._parse(text)
@@ -183,20 +191,20 @@ class Source:
         return Archived(where, start, moves, OUTCOMES.get(known or UNKNOWN), headers, note)
 
     def _check_variant(self, headers: Mapping[str, str]) -> None:
-        """Raise ValueError if the game is of another variant than is wanted."""
-        said = headers.get("Variant", "").strip()
-        rules = rules_of({} if said in NOTHING else {"Variant": said})
+        """Raise ValueError if the game is not of the variant to take."""
+        variant = headers.get("Variant", "").strip()
+        rules = rules_of({} if variant in NOTHING else {"Variant": variant})
         if rules != (type(self._initial), self._initial.chess960):
-            raise ValueError(f"{said or 'standard chess'} instead of {self.game.name}")
+            raise ValueError(f"{variant or 'standard chess'} instead of {self.game.name}")
 
 
 def _start(headers: Mapping[str, str], moves: str, notation: Notation, initial: str) -> str:
-    """`startpos`, or the FEN tag as a FEN. Raises ValueError if no game can begin there, or if the FEN is missing."""
+    """`startpos`, or the FEN in its usual form. Raises ValueError if no game can start there, or the FEN is missing."""
     if "FEN" not in headers:
         if headers.get("SetUp", "").strip() == "1":
-            raise ValueError("there is no FEN tag, though the SetUp tag is '1'")
+            raise ValueError("there is no FEN tag, although the SetUp tag is '1'")
         if not moves.startswith("1.") and (number := first_number(moves) or 1) > 1:
-            raise ValueError(f"there is no FEN tag, though the first move has the number {number}")
+            raise ValueError(f"there is no FEN tag, although the first move has the number {number}")
         return "startpos"
     fen = " ".join(headers["FEN"].split())
     if "/" not in fen or " moves " in fen or len(fen) > LONGEST_TAG:

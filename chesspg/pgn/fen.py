@@ -1,4 +1,4 @@
-"""FENs as people and programs write them."""
+"""Reading FENs as people and programs write them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from chesspg.games.game import Game
 
 
 def notation_of(game: Game) -> Notation:
-    """The notation by which FEN, EPD and PGN are read.
+    """The notation of a game, which is needed to read FEN, EPD and PGN.
 
     Raises:
-        ValueError: The game has none.
+        ValueError: The game has no notation.
     """
     if game.notation is None:
-        raise ValueError(f"{game.name} has no FEN, EPD or PGN that can be read; expected a game with a notation: chess")
+        raise ValueError(
+            f"{game.name} has no notation, so FEN, EPD and PGN can't be read; expected a game such as chess"
+        )
     return game.notation
 
 
 def read_fen(text: str, notation: Notation) -> str:
-    """A FEN by the standard, of one as loose as the notation reads it and whose clocks may be `-` or `?`.
+    """Bring a FEN into its usual form.
 
     Args:
-        text: The FEN.
-        notation: That of the rules by which a game is to begin there.
+        text: A FEN that the notation can read; its clocks may also be `-` or `?`.
+        notation: The notation of the game that is to start there.
 
     Returns:
         The FEN in its usual form.
 
     Raises:
-        ValueError: No game can begin there.
+        ValueError: No game can start there.
     """
     fields = text.split()
     for k, clock in ((4, "0"), (5, "1")):

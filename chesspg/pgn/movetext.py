@@ -1,4 +1,4 @@
-"""The moves of a game as people and programs write them: which words of its text are moves of the main line."""
+"""Reading the moves of a game as people and programs write them: finding the moves of the main line in its text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import chain
 
 OUTCOMES = {"1-0": 1, "1/2-1/2": 0, "0-1": -1}  # for White
-UNKNOWN = "*"  # the result of a game that is not over, or whose result is not known
+UNKNOWN = "*"  # the result of a game that is not over or whose result is unknown
 MARKERS = {*OUTCOMES, UNKNOWN}
 OTHER_MARKERS = dict.fromkeys(("1/2", "0.5-0.5", ".5-.5"), "1/2-1/2")
 
@@ -23,7 +23,7 @@ _PLAIN = str.maketrans(
         **dict.fromkeys("\ufe0e\ufe0f" + INVISIBLE, ""),
     }
 )  # fmt: skip
-# Pattern of a result after the moves; `1-0F` was won by forfeit.
+# Pattern of a result after the moves; `1-0F` is a win by forfeit.
 MARKER = (
     r"(?:(?:1[-:][0O]|[0O][-:]1)(?:ff?|FF?)?|(?:1/2|½)(?:[-:](?:1/2|½))?(?!-)"
     r"|0?[.,]5[-:]0?[.,]5|\*(?=1-0|0-1|1/2|\W|\Z))(?![\w/])"
@@ -32,7 +32,7 @@ _SPACED = re.compile(r"(?<!\S)(?:([01½]|1/2) ?([-–:]) ?(?=(?:[01½]|1/2)(?!\S
 _MARKER = re.compile(MARKER)
 _MOVE = re.compile(
     r"""
-    [+#!?.,:…]*(?:\d+[.…]*)?  # what stands before it, such as its number
+    [+#!?.,:…]*(?:\d+[.…]*)?  # before it, such as its number
     (?:
         ([PNBRQK])?([a-h])?([1-8])?([-x:])?([a-h][1-8])
         (?:[=/]?([NBRQKnbrqk])(?![a-h1-8x:@-]))?
@@ -55,11 +55,17 @@ _LONGEST_WORD = 64
 
 
 def main_line(text: str) -> tuple[list[str], list[str]]:
-    """The moves of the main line and the result markers in it; comments, marks and variations are left out.
+    """The moves and result markers of the main line, without comments, marks and variations.
 
-    A move comes in one form, whatever the text has: letter, square, `=` before what a pawn becomes, no sign after it,
-    `O-O` or `O-O-O`. A word that looks like a move and is none that is known here, such as a German `Sf3`, comes as it
-    is: it is for the rules to refuse it.
+    However the text writes a move, it is returned in one form: letter, square, `=` before the piece of a promotion,
+    `O-O` or `O-O-O`, and no sign after it. A word that looks like a move but can't be read here, such as a German
+    `Sf3`, is returned unchanged, so that the rules refuse it.
+
+    Args:
+        text: The text of a game after its tags.
+
+    Returns:
+        The moves, and the result markers.
     """
     text = without_comments(text)
     if " - " in text or " : " in text or " – " in text:
@@ -71,7 +77,7 @@ def main_line(text: str) -> tuple[list[str], list[str]]:
         words = list(_outside_variations(text.split()))
     else:
         words = text.split()
-    read = _read if max(map(len, words), default=0) <= _LONGEST_WORD else _read.__wrapped__  # what is long is not kept
+    read = _read if max(map(len, words), default=0) <= _LONGEST_WORD else _read.__wrapped__  # long words aren't cached
     found = list(chain.from_iterable(map(read, words)))
     markers: list[str] = []
     while found and found[-1] in MARKERS:
@@ -83,12 +89,12 @@ def main_line(text: str) -> tuple[list[str], list[str]]:
 
 
 def without_comments(text: str) -> str:
-    """The text with a blank in place of each comment and mark."""
+    """The text with a blank in place of each comment and numeric mark."""
     return _COMMENTS.sub(" ", text) if "{" in text or ";" in text or "$" in text else text
 
 
 def begins_with_moves(text: str, words: int = 1) -> bool:
-    """Whether each of the first words outside comments is a move, its number or a result, as in a game without tags."""
+    """Whether each of the first words outside comments is a move, a move number or a result, so that a game begins."""
     first = without_comments(text).split(maxsplit=words)[:words]
     return bool(first) and all(
         re.match(r"\d+(?:[.…)]|\Z)|\W+\Z|[ND]\Z", word) or any(main_line(word)) for word in first
@@ -96,7 +102,7 @@ def begins_with_moves(text: str, words: int = 1) -> bool:
 
 
 def is_whole(text: str) -> bool:
-    """Whether the text of a game ends as one that was not cut off: with a move of the main line, or a mark after it."""
+    """Whether the text of a game does not look cut off: it ends with a move of the main line, or a mark after it."""
     words = without_comments(text).split()
     last = next((word for word in reversed(words) if re.search(r"\w", word)), "")
     return text.count("(") <= text.count(")") and (last.endswith(")") or bool(_MOVE.match(last)))
@@ -109,7 +115,7 @@ def first_number(text: str) -> int | None:
 
 
 def result(text: str) -> str | None:
-    """A result as one of MARKERS, of whatever form it is written in; None if it is none."""
+    """The result, in any of its forms, as one of MARKERS; None if the text is not a result."""
     text = "".join(text.translate(_PLAIN).split()).rstrip(".Ff").replace(":", "-").replace(",", ".").replace("O", "0")
     text = OTHER_MARKERS.get(text, text)
     return text if text in MARKERS else None
@@ -128,7 +134,7 @@ def _outside_variations(words: list[str]) -> Iterator[str]:
 
 @lru_cache(1 << 15)
 def _read(word: str) -> tuple[str, ...]:
-    """What a word without blanks says: moves and markers, nothing for a number or a remark, itself if unreadable."""
+    """The moves and markers in a word; nothing for a number or a remark, and the word itself if it is unreadable."""
     word = word.translate(_PLAIN)
     found = []
     at = 0

@@ -1,4 +1,4 @@
-"""Positions out of files of EPD, FEN or PGN, for games to begin from."""
+"""Openings from files of EPD, FEN or PGN: the positions from which games start."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ from chesspg.pgn.fen import notation_of, read_fen
 from chesspg.pgn.replay import position_of
 from chesspg.pgn.text import TextFile, numbered
 
-NAMED = 5  # openings of a file that are left out; the others are counted
+NAMED = 5  # most openings that a message names of those that are left out; it counts the others
 CONTENT = "positions as EPD or FEN, one per line, or games as .pgn"
 
 
 def read_openings(path: Path, game: Game, on_skipped: Callable[[str], None] = lambda line: None) -> list[str]:
-    """The openings of a file, each once: the games of a PGN file with all their moves, or the positions of an EPD file.
+    """Read the openings of a file, without duplicates.
+
+    An opening is a game of a PGN file with all its moves, or a position of an EPD file.
 
     Args:
-        path: The file; compressed or not, see TextFile. It is PGN if its name says so or it begins with a tag, else EPD
-            or FEN, a position per line.
-        game: The game that begins from them; it needs a notation.
-        on_skipped: Called with one line that says what was left out and why, if anything was.
+        path: The file, compressed or not, see TextFile. It is read as PGN if its name has .pgn or it begins with a tag,
+            and otherwise as EPD or FEN, with one position per line.
+        game: The game to start from them, which must have a notation.
+        on_skipped: Called with one line that names the openings that were left out, and why, if there are any.
+
+    Returns:
+        Positions, as text.
 
     Raises:
         OSError: The file can't be read.
         ValueError: There is no opening in it, it is not a text file, or the game has no notation.
     """
     notation = notation_of(game)
-    found: dict[str, str] = {}  # position -> where it is
+    found: dict[str, str] = {}  # by position: file and line
     bad: list[str] = []
     for where, read in _read_pgn(path, game, notation) if _is_pgn(path) else _read_epd(path, notation):
         try:
@@ -56,10 +61,10 @@ def read_openings(path: Path, game: Game, on_skipped: Callable[[str], None] = la
         raise ValueError(f"{path} has no opening in it; expected {CONTENT}" + (f" ({named})" if bad else ""))
     if bad:
         on_skipped(f"{path}: {len(bad)} of its openings left out: {named}")
-    return [games.position(index) for index in range(len(games)) if not over[index]]  # as games from there begin
+    return [games.position(index) for index in range(len(games)) if not over[index]]  # in the form of Games.position
 
 
-_Openings = Iterator[tuple[str, Callable[[], str]]]  # where each one is, and what reads it or raises ValueError
+_Openings = Iterator[tuple[str, Callable[[], str]]]  # file and line, and a function that reads it or raises ValueError
 
 
 def _is_pgn(path: Path) -> bool:
@@ -82,22 +87,23 @@ def _position(notation: Notation, one: Archived | Skipped) -> str:
 
 
 def _read_epd(path: Path, notation: Notation) -> _Openings:
-    before = 0  # number of the last line, of which a long one comes in pieces
+    before = 0  # number of the line before; the pieces of a long line have the same number
     for number, line in numbered(TextFile(path)):
-        line = line.strip(" \t\n\ufeff\x1a")  # the last is the mark of an end that DOS puts into files
+        line = line.strip(" \t\n\ufeff\x1a")  # the last one is the end-of-file mark of DOS
         if line and number != before and line[0] not in "#%;":
             yield f"{path.name}, line {number}", partial(_fen, line, notation)
         before = number
 
 
 def _fen(line: str, notation: Notation) -> str:
-    """The position of a line of EPD, or of FEN, whose clocks may be missing and which `moves` as UCI may follow.
+    """The position of a line of EPD or FEN. Raises ValueError if there is none.
 
-    Of EPD's operations only hmvc and fmvn matter here. Raises ValueError.
+    The clocks of a FEN may be missing, and `moves` with UCI moves may follow. Of the operations of EPD only hmvc and
+    fmvn are used.
     """
     line = line.removeprefix("position ").removeprefix("fen ").strip("\"' ")
     line, with_moves, moves = line.partition(" moves ")
-    if with_moves and '"' in line:  # a word in an operation
+    if with_moves and '"' in line:  # the word is part of an operation
         line, moves = line + with_moves + moves, ""
     fields = line.split(maxsplit=4)
     if (

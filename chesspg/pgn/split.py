@@ -1,4 +1,4 @@
-"""A PGN file cut into games, and the tags of each, whatever the order, the blanks and the faults of its lines."""
+"""Splitting a PGN file into games, and reading their tags, whatever the order, blanks and faults of the lines."""
 
 from __future__ import annotations
 
@@ -12,39 +12,42 @@ from chesspg.pgn.movetext import INVISIBLE, MARKER, begins_with_moves, first_num
 from chesspg.pgn.text import MOST_CHARACTERS, numbered
 from chesspg.pgn.writing import ROSTER
 
-MOST_LINES = 10_000  # of a game, and MOST_CHARACTERS; anything longer is not a game
+MOST_LINES = 10_000  # a text with more lines, or more than MOST_CHARACTERS, is not a game
 
 _NAMES = (*ROSTER, "SetUp", "FEN", "Variant", "WhiteElo", "BlackElo", "TimeControl", "Termination")
 NAMES = {name.lower(): name for name in _NAMES}  # some programs write `Setup` or `Fen`
 _NAME = r"\s*\[\s*([A-Za-z0-9_][A-Za-z0-9_+#=:-]*)\s*"
-_TAG = re.compile(rf"{_NAME}\"|\s*\[(?:.*\[)?\s*(FEN)\b", re.IGNORECASE)  # a FEN must not get lost: see headers_of
+_TAG = re.compile(rf"{_NAME}\"|\s*\[(?:.*\[)?\s*(FEN)\b", re.IGNORECASE)  # a bad FEN must not be lost: see headers_of
 _PAIR = re.compile(rf"{_NAME}\"((?:[^\"\\]|\\.)*)\"\s*\]")
-_LOOSE_PAIR = re.compile(rf"{_NAME}\"(.*?)\"\s*\](?=\s*(?:\[|\Z))")  # with quotation marks within quotation marks
+_LOOSE_PAIR = re.compile(rf"{_NAME}\"(.*?)\"\s*\](?=\s*(?:\[|\Z))")  # its value contains quotation marks
 _BRACKETS = re.compile(r"\[[^\]]*\]|\[")
 _BOARD = re.compile(r"[1-8pnbrqk]{1,8}(?:/[1-8pnbrqk]{1,8}){7}", re.IGNORECASE)  # of a FEN
 _FIRST_MOVE = re.compile(r"1(?:\s*[.)](?!\s*[.…])|\s+(?=[a-hNO]))")
-_TWO_PLIES = re.compile(r"1\s*\.\s*[a-hN][a-h1-8]\S*\s+[a-hKQRBNO][a-h1-8-]")  # as most games begin
+_TWO_PLIES = re.compile(r"1\s*\.\s*[a-hN][a-h1-8]\S*\s+[a-hKQRBNO][a-h1-8-]")  # the beginning of most games
 _MARK = re.compile(rf"\{{[^}}]*(?:\}}|\Z)|;.*|[()]|(?<![^\s\])}}#+*]){MARKER}")
-_DEEPEST = 20  # variation whose end is looked for before the first move
-_BEGINNING = 200  # characters of a line in which its first two moves are looked for
-_BLANK = " \t\r\n\f\v\x1a\xa0" + INVISIBLE  # with the mark of an end that DOS puts into files
+_DEEPEST = 20  # deepest variation whose end is looked for before the first move
+_BEGINNING = 200  # characters at the beginning of a line in which its first two moves are looked for
+_BLANK = " \t\r\n\f\v\x1a\xa0" + INVISIBLE  # with the end-of-file mark of DOS
 
 
 class GameText(NamedTuple):
-    """One game, cut out of a file."""
+    """The text of one game of a file."""
 
-    line: int  # number of its first one
-    tags: list[str]  # lines
-    moves: str
-    too_long: bool
-    cut: bool = False  # whether it ends within a comment
+    line: int  # number of its first line
+    tags: list[str]  # the lines of its tags
+    moves: str  # the rest
+    too_long: bool  # whether it exceeds the limits; tags and moves are then empty
+    cut: bool = False  # whether it ends inside a comment
 
 
 def headers_of(tags: Iterable[str]) -> dict[str, str]:
-    """The tags by name; of one that comes twice the last.
+    """The values of tags by name; if a name occurs twice, the last value.
 
-    A line that is not a tag pair is left out. A FEN that can't be read is empty, so that nobody takes the game for one
-    from the initial position.
+    Lines that are not tag pairs are left out. A FEN that can't be read is empty, so that the game is not mistaken for
+    one from the initial position.
+
+    Args:
+        tags: Lines of tags.
     """
     headers = {}
     for line in tags:
@@ -58,7 +61,7 @@ def headers_of(tags: Iterable[str]) -> dict[str, str]:
 
 
 def _pairs(line: str) -> tuple[list[tuple[str, str]], str]:
-    """The tag pairs that a line begins with, and what comes after them."""
+    """The tag pairs at the beginning of a line, and the rest of the line."""
     pairs, at = [], 0
     while match := _PAIR.match(line, at) or _LOOSE_PAIR.match(line, at):
         pairs.append((match[1], match[2]))
@@ -67,22 +70,22 @@ def _pairs(line: str) -> tuple[list[tuple[str, str]], str]:
 
 
 class _Game:
-    """What was read of a game so far."""
+    """The part of a game that was read so far."""
 
     def __init__(self) -> None:
-        self.line = 0  # number of its first one
+        self.line = 0  # number of its first line
         self.tags: list[str] = []
-        self.names: set[str] = set()  # of its tags, in lower case
+        self.names: set[str] = set()  # names of its tags, in lower case
         self.open = False  # whether the last line was a tag without an end
         self.moves: list[str] = []
-        self.plies = 0  # of the main line; counted up to two or more
+        self.plies = 0  # number of plies of the main line; once it is two or more, it is no longer exact
         self.marked = False  # whether there is a result in the main line
-        self.doubtful = False  # whether a tag came after moves; a first move then begins the moves anew
+        self.doubtful = False  # whether a tag came after moves; if a first move follows, the moves before are dropped
         self.blank = False  # whether the last line was blank
-        self.depth = 0  # of the variation that the next line begins in
-        self.comment = False  # whether the next line begins in one
-        self.aside: list[tuple[int, str]] = []  # lines of a comment from one on that looks like the next game
-        self.lines, self.characters = MOST_LINES, MOST_CHARACTERS  # that may still come
+        self.depth = 0  # depth of the variation in which the next line begins
+        self.comment = False  # whether the next line begins inside a comment
+        self.aside: list[tuple[int, str]] = []  # lines of a comment that may already belong to the next game
+        self.lines, self.characters = MOST_LINES, MOST_CHARACTERS  # number of both that may still follow
         self.too_long = False
 
     @property
@@ -107,20 +110,27 @@ class _Game:
 
 
 def split(lines: Iterable[str]) -> Iterator[GameText]:
-    """The text of each game.
+    """Split the lines of a PGN file into games.
 
-    A game is in its moves from the first move or result of its main line on. Whatever comes before that is part of it,
-    and what is neither tag nor comment there is left out. After the result of a game, moves begin the next one. So does
-    a tag after moves, a tag that comes again after a blank line, and a first move after others. Other blank lines mean
-    nothing. What comes after the limits of a game is left out up to the next tag.
+    The moves of a game begin with the first move or result of its main line. Everything before that belongs to the
+    game too, and there everything but tags and comments is left out. The next game begins with moves after a result,
+    with a tag after moves, with a tag that occurs again after a blank line, or with a first move after other moves.
+    Other blank lines have no meaning. Lines beyond the limits of a game are left out up to the next tag.
 
-    This is not left to chess.pgn: to it a blank line ends a game, and a comment without an end is the rest of a file.
+    chess.pgn is not used, because it ends a game at a blank line, and takes the rest of a file for a comment if the
+    comment has no end.
+
+    Args:
+        lines: The lines of the file.
+
+    Yields:
+        The text of each game.
     """
     back: deque[tuple[int, str]] = deque()  # lines to be read once more
     game = _Game()
     for number, line in _and_again(lines, back):
         if game.comment:
-            if not number or not _goes_on(game, number, line, back):  # it has no end: its game does not go on
+            if not number or not _goes_on(game, number, line, back):  # the comment has no end, so the game ends here
                 back.extendleft(reversed([*game.aside, (number, line)] if number else game.aside))
                 yield game.text()
                 game = _Game()
@@ -140,45 +150,48 @@ def split(lines: Iterable[str]) -> Iterator[GameText]:
                 _add_tag(game, number, stripped, back)
                 game.names.add(name)
         elif not game.too_long:
-            if game.open and _continues_tag(stripped):
-                game.tags[-1] = f"{game.tags[-1].rstrip()} {stripped}"
-                game.open = not stripped.rstrip().endswith("]")
-                game.count(number, line)
-                continue
-            if stripped[0] == "[" and not (stripped := _unbracketed(game, number, stripped, back)):
-                continue
-            ends, depth, opens = _scan(stripped, game.depth)
-            if len(ends) > 1 or (ends and stripped[ends[0] :].strip()):
-                parts = [stripped[at:end] for at, end in pairwise([0, *ends, len(stripped)])]
-                back.extendleft((number, part) for part in reversed(parts) if part.strip())
-                continue
-            remark = False
-            if game.ended:
-                follows = _after_result(game, stripped)
-                remark = follows == "remark"
-            elif _begins_again(game, stripped):
-                follows = "game"
-            else:
-                follows = "moves"
-            if follows == "game":
-                if game.ended or not game.doubtful:
-                    yield game.text()
-                    game = _Game()
-                game.moves, game.plies, game.doubtful = [], 0, False
-            if opens >= 0:
-                game.comment, stripped = True, stripped[:opens]
-            if not remark and _is_moves(game, number, stripped):
-                game.marked = game.marked or bool(ends)
-                game.add(number, stripped, game.moves)
-            else:
-                game.count(number, line)
-            game.depth = depth
+            now = _read_moves(game, number, line, stripped, back)
+            if now is not game:
+                yield game.text()
+                game = now
     if game.line:
         yield game.text()
 
 
+def _read_moves(game: _Game, number: int, line: str, stripped: str, back: deque[tuple[int, str]]) -> _Game:
+    """Read a line that is no tag. Returns the game, or a new one if the line begins it."""
+    if game.open and _continues_tag(stripped):
+        game.tags[-1] = f"{game.tags[-1].rstrip()} {stripped}"
+        game.open = not stripped.rstrip().endswith("]")
+        game.count(number, line)
+        return game
+    if stripped[0] == "[" and not (stripped := _unbracketed(game, number, stripped, back)):
+        return game
+    ends, depth, opens = _scan(stripped, game.depth)
+    if len(ends) > 1 or (ends and stripped[ends[0] :].strip()):
+        parts = [stripped[at:end] for at, end in pairwise([0, *ends, len(stripped)])]
+        back.extendleft((number, part) for part in reversed(parts) if part.strip())
+        return game
+    follows = "game" if _begins_again(game, stripped) else "moves"
+    if game.ended:
+        follows = _after_result(game, stripped)
+    if follows == "game":
+        if game.ended or not game.doubtful:
+            game = _Game()
+        game.moves, game.plies, game.doubtful = [], 0, False
+    if opens >= 0:
+        game.comment, stripped = True, stripped[:opens]
+    if follows != "remark" and _is_moves(game, number, stripped):
+        game.marked = game.marked or bool(ends)
+        game.add(number, stripped, game.moves)
+    else:
+        game.count(number, line)
+    game.depth = depth
+    return game
+
+
 def _and_again(lines: Iterable[str], back: deque[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers, before each what is put back; at the end number 0."""
+    """The lines with their numbers, and before each next line those that were put back; at the end the number 0."""
     for line in numbered(lines):
         yield line
         while back:
@@ -191,10 +204,10 @@ def _and_again(lines: Iterable[str], back: deque[tuple[int, str]]) -> Iterator[t
 
 
 def _goes_on(game: _Game, number: int, line: str, back: deque[tuple[int, str]]) -> bool:
-    """Take a line that begins in a comment; False if this shows that the comment has no end.
+    """Read a line that begins inside a comment. Returns False if it shows that the comment has no end.
 
-    What looks like a tag, or like a first move after a blank line, may be part of it or the beginning of the next game:
-    the next brace decides.
+    A line that looks like a tag, or like a first move after a blank line, may belong to the comment or begin the next
+    game; the next brace decides.
     """
     opens, closes = line.find("{"), line.find("}")
     stripped = line.lstrip(_BLANK)
@@ -209,14 +222,14 @@ def _goes_on(game: _Game, number: int, line: str, back: deque[tuple[int, str]]) 
         game.aside.clear()
     game.blank = not stripped
     game.comment = closes < 0
-    game.count(number, line[: closes + 1] or line)  # of a comment nobody needs the inside
+    game.count(number, line[: closes + 1] or line)  # the content of a comment is not kept
     if closes >= 0 and line[closes + 1 :].strip():
         back.appendleft((number, " " + line[closes + 1 :]))
     return True
 
 
 def _is_of_the_next(game: _Game, name: str) -> bool:
-    """Whether a tag begins a game."""
+    """Whether a tag begins the next game."""
     again = name in game.names
     if game.too_long or game.ended:
         return True
@@ -224,14 +237,14 @@ def _is_of_the_next(game: _Game, name: str) -> bool:
         return (again or game.blank) if game.marked else (again and game.blank)
     if again and name in ("event", "fen"):
         return True
-    return not game.tags or (game.blank and first_number(game.moves[0]) is not None)  # else it is a line among moves
+    return not game.tags or (game.blank and first_number(game.moves[0]) is not None)  # otherwise it is a line of moves
 
 
 def _add_tag(game: _Game, number: int, line: str, back: deque[tuple[int, str]]) -> None:
     game.open = False
     if not game.tags and not game.plies:
-        game.line = 0  # what stood before it was not a game
-    if not line.endswith(("]\n", "]")) and len(line) < game.characters:  # else nothing but tags
+        game.line = 0  # the lines before it were not a game
+    if not line.endswith(("]\n", "]")) and len(line) < game.characters:  # otherwise it has nothing but tags
         pairs, rest = _pairs(line)
         rest = rest.lstrip()
         if pairs and rest and (rest[0] == "{" or (first_number(rest) and main_line(rest)[0])):
@@ -247,7 +260,7 @@ def _continues_tag(line: str) -> bool:
 
 
 def _unbracketed(game: _Game, number: int, line: str, back: deque[tuple[int, str]]) -> str:
-    """What is left of a line that begins with a malformed tag, or with a mark of some program."""
+    """The rest of a line that begins with a malformed tag, or with brackets that some program writes."""
     plain = line.translate(dict.fromkeys(map(ord, INVISIBLE)))
     if plain != line:
         back.appendleft((number, plain))
@@ -259,7 +272,7 @@ def _unbracketed(game: _Game, number: int, line: str, back: deque[tuple[int, str
 
 
 def _look_for_a_board(game: _Game, number: int, line: str) -> bool:
-    """Whether a FEN stands in no tag. It must not get lost: nobody knows where the game begins."""
+    """Whether there is a FEN outside a tag. It is recorded as an unreadable FEN, since the start is then unknown."""
     found = "/" in line and _BOARD.search(without_comments(line)) is not None
     if found and "fen" not in game.names:
         game.add(number, "[FEN]", game.tags)
@@ -267,14 +280,14 @@ def _look_for_a_board(game: _Game, number: int, line: str) -> bool:
 
 
 def _begins_again(game: _Game, line: str) -> bool:
-    """Whether a line is the first move of a game after one that no result ended."""
+    """Whether a line has the first move of the next game, after a game without a result."""
     if game.depth or not (game.plies or game.marked):
         return False
     return (game.blank or game.plies > 1) and _FIRST_MOVE.match(line) is not None
 
 
 def _after_result(game: _Game, line: str) -> str:
-    """What a line after a result is: the beginning of another game, more moves of the same, or a remark."""
+    """What a line after a result is: `game` if it begins another one, more `moves` of the same, or a `remark`."""
     moves, markers = main_line(line)
     if not moves:
         return "moves" if markers else "remark"
@@ -285,7 +298,7 @@ def _after_result(game: _Game, line: str) -> str:
 
 
 def _is_moves(game: _Game, number: int, line: str) -> bool:
-    """Whether there is something to be read in a line; counts the first plies."""
+    """Whether a line has moves or results. Counts the first plies."""
     if game.plies > 1:
         return True
     if _TWO_PLIES.match(line) and not game.depth:
@@ -306,9 +319,11 @@ def _is_moves(game: _Game, number: int, line: str) -> bool:
 
 
 def _scan(line: str, depth: int) -> tuple[list[int], int, int]:
-    """Where results of the main line end, the depth after the line, and where a comment begins that goes on, or −1.
+    """Scan a line that begins in a variation of this depth.
 
-    depth: of the variation that the line begins in.
+    Returns:
+        The indices after results of the main line, the depth at the end of the line, and the index of a comment that
+        does not end in the line, or −1.
     """
     if not (depth or "(" in line or ";" in line):
         opens = line.rfind("{")

@@ -1,4 +1,4 @@
-"""Lines of text files of other programs: compressed or not, in whatever encoding, recognized by their first bytes."""
+"""Reading text files of other programs, whose compression and encoding are recognized by their first bytes."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-MOST_CHARACTERS = 1 << 20  # of a line; a longer one comes in pieces
+MOST_CHARACTERS = 1 << 20  # most characters of a line; a longer one is read in pieces
 DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstd.ZstdError, OSError)
-SKIPPABLE = [bytes([0x50 + k]) + b"\x2a\x4d\x18" for k in range(16)]  # frames that a .zst file may begin with
+SKIPPABLE = [bytes([0x50 + k]) + b"\x2a\x4d\x18" for k in range(16)]  # skippable frames, with which .zst may begin
 DECOMPRESS: dict[bytes, Callable[[Any], Any]] = {
     b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open,
     b"\x28\xb5\x2f\xfd": zstd.open, **dict.fromkeys(SKIPPABLE, zstd.open),
 }  # fmt: skip
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")  # suffixes of what is in DECOMPRESS
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")  # suffixes of the formats in DECOMPRESS
 OTHER_KINDS = {
     b"PK\x03\x04": "a zip archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!": "a RAR archive",
     b"%PDF-": "a PDF document", b"<!doctype": "a web page", b"<html": "a web page",
     b"SQLite format 3": "a database", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"GIF8": "an image",
 }  # fmt: skip
-HEAD = 512  # bytes that are looked at
+HEAD = 512  # number of first bytes that are examined
 
 
 def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are not UTF-8 are the PGN standard's Latin-1, in the larger form in which it is used."""
+    """Decode bytes that are not UTF-8 as Windows-1252, which extends the Latin-1 of the PGN standard."""
     assert isinstance(error, UnicodeDecodeError)
     wrong = error.object[error.start : error.end]
     return "".join(codecs.decode(bytes([byte]), "cp1252", "replace") for byte in wrong), error.end
@@ -45,31 +45,36 @@ codecs.register_error("chesspg.windows-1252", _as_windows_1252)
 
 
 class NotText(ValueError):
-    """A file that is not a text file."""
+    """The file is not a text file. `kind` is what it is, such as `an image`."""
 
     def __init__(self, path: Path, kind: str) -> None:
         super().__init__(f"{path} is {kind}; expected a text file, plain or as {', '.join(COMPRESSED)}")
-        self.kind = kind  # what it is, such as `an image`
+        self.kind = kind
 
 
 class TextFile:
-    """A text file as lines with any of the usual line ends; a compressed one is decompressed.
+    """The lines of a text file, with any of the usual line ends. A compressed file is decompressed.
 
-    The first bytes decide, not the name: gzip, bzip2, xz, zstd or plain; UTF-16 or UTF-8 with or without a mark of it.
-    A byte that is not UTF-8 is read as Latin-1.
+    The first bytes decide the format, not the name: gzip, bzip2, xz, zstd or plain; UTF-8, UTF-16 or UTF-32 with or
+    without a byte order mark. A byte that is not UTF-8 is read as Windows-1252.
 
-    Raises OSError if the file can't be read; ValueError, while it is iterated over, if it is not a text file.
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: During the iteration: it is not a text file.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.size = self.path.stat().st_size
+        self.size = self.path.stat().st_size  # in bytes
         self.damage = ""  # why the file ended early, if it did
         self._raw: BinaryIO | None = None
 
     @property
     def position(self) -> int:
-        """How many of its `size` bytes were read."""
+        """The number of bytes read so far, of `size`."""
         if self._raw is None:
             return 0
         return self.size if self._raw.closed else self._raw.tell()
@@ -98,15 +103,15 @@ class TextFile:
         if head[257:262] == b"ustar":
             raise ValueError(f"{self.path} is a tar archive; unpack it and name the files in it")
         if self.path.suffix.lower() in COMPRESSED and stream is self._raw and b"\0" in head:
-            raise ValueError(f"{self.path} can't be read as {self.path.suffix}: it begins otherwise")
+            raise ValueError(f"{self.path} can't be read as {self.path.suffix}: its first bytes are of another format")
         with io.TextIOWrapper(stream, encoding=_encoding(head), errors="chesspg.windows-1252") as text:
             while line := text.readline(MOST_CHARACTERS):
                 yield line
 
 
 def _other_kind(head: bytes) -> str:
-    """What a file is that is not a text file, by its first bytes; empty if it may be one."""
-    if head[8:9] == b"{" and head[3:8] == bytes(5):  # safetensors: the length of a header of JSON, and the header
+    """The kind of a file that is not a text file, by its first bytes; empty if it may be a text file."""
+    if head[8:9] == b"{" and head[3:8] == bytes(5):  # safetensors begins with the length of a header, and its JSON
         return "a policy file" if b'"chesspg"' in head else "a safetensors file"
     lower = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower()
     for magic, kind in OTHER_KINDS.items():
@@ -120,7 +125,8 @@ def _encoding(head: bytes) -> str:
         return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    zeros = [head[k::4].count(0) * 8 > len(head) for k in range(4)] if len(head) >= 4 else []  # most of the bytes
+    # Whether most of every fourth byte are zero, from the first, second, third and fourth byte on.
+    zeros = [head[k::4].count(0) * 8 > len(head) for k in range(4)] if len(head) >= 4 else []
     for encoding, pattern in {
         "utf-16-le": "0101",
         "utf-16-be": "1010",
@@ -133,7 +139,7 @@ def _encoding(head: bytes) -> str:
 
 
 def numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers, from 1 on; the pieces of a long one have the same."""
+    """Lines with their numbers from 1 on; the pieces of a long line have the same number."""
     number, whole = 0, True
     for line in lines:
         number += whole

@@ -1,4 +1,4 @@
-"""Games as PGN, the text that chess programs exchange; other games in the same form, with their own moves."""
+"""Writing games as PGN, the format that chess programs exchange. Other games have the same form, with their moves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chesspg.storage.atomic import write_text
 
 ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?", "Result": "*"}
 RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}  # by the outcome for player 0
-WIDTH = 80  # of a line of moves, as the standard wants
+WIDTH = 80  # columns of a line of moves, as in the standard
 
 
 def to_pgn(
@@ -23,14 +23,15 @@ def to_pgn(
     """Write a game as PGN.
 
     Args:
-        game: What was played.
-        position: Its start and moves as text, as of `Games.position`; a start of its own goes into SetUp and FEN.
-        headers: They take precedence over Result and Termination as the rules have them, and over "?".
-        centipawns: [plies] of the game's last plies, what its mover thought when it chose, from its own side; written
-            as [%eval …], in pawns and from White's side. Only of games with a notation.
+        game: The game that was played.
+        position: The start and the moves, as returned by `Games.position`; a start other than the initial position is
+            written as SetUp and FEN.
+        headers: Values by tag, used in place of the Result and Termination by the rules, and of "?".
+        centipawns: [plies] scores of the last plies, each from the side of its mover, None where unknown; written as
+            [%eval …], in pawns and from White's side. Only for games with a notation.
 
     Returns:
-        The game, its headers in the standard's order, without a newline at the end.
+        The game, with its headers in the order of the standard, without a newline at the end.
     """
     known = dict(headers or {})
     if not {"Result", "Termination"} <= known.keys():
@@ -50,7 +51,7 @@ def to_pgn(
 
 
 def _by_notation(board: chess.Board, headers: Mapping[str, str], centipawns: Sequence[int | None]) -> str:
-    """The game on a board's stack as PGN."""
+    """PGN of the moves on the stack of a board."""
     tree = chess.pgn.Game.from_board(board)
     own = {name: tree.headers[name] for name in ("SetUp", "FEN", "Variant") if name in tree.headers}
     nodes = list(tree.mainline())
@@ -66,8 +67,8 @@ def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) ->
 
     Args:
         path: The file.
-        games: Each as `to_pgn` gives it.
-        replace: Whether a file that exists is overwritten.
+        games: Games as returned by `to_pgn`.
+        replace: Whether an existing file is overwritten.
 
     Raises:
         FileExistsError: The file exists and must not be overwritten.
@@ -81,7 +82,7 @@ def save_pgn(path: str | Path, games: Iterable[str], *, replace: bool = True) ->
 
 
 def all_of_event(path: Path, event: str) -> bool:
-    """Whether a file begins with a game of this event, and all games in it are of this event."""
+    """Whether a file begins with a game, and the Event tag of all its games is this event."""
     tag = f'[Event "{event}"]'.encode()
     with path.open("rb") as file:
         if file.readline().rstrip() != tag:
@@ -90,7 +91,7 @@ def all_of_event(path: Path, event: str) -> bool:
 
 
 def _numbered(game: Game, start: str, moves: list[str], result: str) -> list[str]:
-    """Moves by name with their numbers, and the result: `1.`, `b2`, `a1`, `2.`, …, `1-0`."""
+    """The names of moves with move numbers, and the result: `1.`, `b2`, `a1`, `2.`, …, `1-0`."""
     words: list[str] = []
     second = int(game.start([start]).observe().player[0])  # a start in which player 1 moves begins with `1...`
     for ply, move in enumerate(moves, second):

@@ -1,1 +1,1 @@
-"""Who chooses moves: random, greedy, minimax, policies and UCI engines, each named by one string."""
+"""Who chooses moves: policies, random, greedy, minimax and UCI engines, and the strings that name them."""

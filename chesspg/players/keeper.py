@@ -1,16 +1,16 @@
-"""A process between chesspg and an engine that leaves none of the engine's processes behind.
+"""A process between chesspg and an engine, which makes sure that no process of the engine is left over.
 
     python keeper.py FD COMMAND ARGUMENT…
 
-It runs the command and ends with its exit code. It kills every process that came of the command when the command
-ends, when it is sent SIGTERM, and when nobody holds the other end of the pipe FD any more: whoever started it has
-closed that end or is gone, killed by SIGKILL for instance. No handler has to run there, so nothing can go wrong there.
+It runs the command and ends with its exit code. It kills all processes that the command started when the command
+ends, when it receives SIGTERM, and when the other end of the pipe FD is closed. That happens too when the process that
+started it ends, even by SIGKILL: no handler has to run there.
 
-On Linux the keeper adopts the orphans among its descendants (PR_SET_CHILD_SUBREAPER), those in sessions of their own
-included, and kills its children until it has none. Elsewhere it kills the engine's process group. Out of reach remain
-programs that run as another user (setuid), and processes that a service starts on the engine's behalf.
+On Linux the keeper adopts orphans among its descendants (PR_SET_CHILD_SUBREAPER), including those in other sessions,
+and kills its children until there are none. Elsewhere it kills the process group of the engine. It can't kill programs
+that run as another user (setuid), or processes that a service starts for the engine.
 
-It runs by its path, with `python -I -S`, and imports only what is quick to import.
+It is run by its path, with `python -I -S`, and imports only modules that load quickly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-CANT_RUN = "can't be run: "  # how the line begins that says so
+CANT_RUN = "can't be run: "  # the beginning of its message if the command can't be run
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if sys.platform != "win32" else ()
 
@@ -41,10 +41,10 @@ def main() -> NoReturn:
         signal.signal(number, lambda *_: None)
     engine = os.fork()
     if engine == 0:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # should the keeper itself be killed
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # in case the keeper itself is killed
         _become(command)
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):  # the engine's alone
+    for stream in (0, 1, 2):  # only the engine keeps them
         os.dup2(nothing, stream)
     status, ended = None, False
     while status is None and not ended:
@@ -57,7 +57,7 @@ def main() -> NoReturn:
 
 
 def _prctl() -> Callable[[int, int], object]:
-    """The system call of that name; where there is none, one that does nothing."""
+    """The system call prctl, or a function that does nothing where it does not exist."""
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import ctypes
 
@@ -67,9 +67,9 @@ def _prctl() -> Callable[[int, int], object]:
 
 
 def _become(command: list[str]) -> NoReturn:
-    """Turn this process into the engine, with the signals as a shell would leave them."""
+    """Turn this process into the engine, with the signal handlers that a shell would give it."""
     os.setpgid(0, 0)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these
         signal.signal(number, signal.SIG_DFL)
     try:
         os.execv(command[0], command)
@@ -79,7 +79,7 @@ def _become(command: list[str]) -> NoReturn:
 
 
 def _reap() -> dict[int, int]:
-    """The wait status of each child that has ended."""
+    """The wait status of each child that has ended, by process id."""
     ended: dict[int, int] = {}
     with contextlib.suppress(ChildProcessError):
         while (one := os.waitpid(-1, os.WNOHANG))[0]:
@@ -88,7 +88,7 @@ def _reap() -> dict[int, int]:
 
 
 def _kill_all(engine: int) -> None:
-    """Kill what came of the engine, until nothing of it is left or what is left is not ours to kill."""
+    """Kill all processes that the engine started, until none is left that may be killed."""
     with contextlib.suppress(OSError):
         os.killpg(engine, signal.SIGKILL)
     pause = 0.001
@@ -101,29 +101,29 @@ def _kill_all(engine: int) -> None:
                 killed += 1
         if not killed:
             return
-        time.sleep(pause)  # killed processes end in their own time, and their children come to us then
+        time.sleep(pause)  # it takes a while until killed processes have ended and this one adopts their children
         pause = min(2 * pause, 0.1)
 
 
 def _children() -> list[int]:
-    """Children of this process, found in /proc; none where there is no such folder."""
+    """Children of this process, found in /proc; empty where that does not exist."""
     own, found = str(os.getpid()).encode(), []
     with contextlib.suppress(OSError):
         for name in filter(str.isdecimal, os.listdir("/proc")):
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-                # "pid (program) state parent …"
+                # The format is "pid (program) state parent …".
                 if file.read().rpartition(b")")[2].split()[1] == own:
                     found.append(int(name))
     return found
 
 
 def _end_like(status: int) -> NoReturn:
-    """End as the engine has ended."""
+    """End in the same way as the engine: with its exit code or by its signal."""
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the engine's own dump is enough
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the core dump of the engine is enough
         with contextlib.suppress(OSError):  # SIGKILL has no handler to reset
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)

@@ -1,4 +1,4 @@
-"""Minimax over a game's heuristic, for a whole batch of games level by level."""
+"""Minimax with the heuristic of a game, level by level for a whole batch of games."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from chesspg.players.player import Choice, Turn, best_at_random
 
 Floats = NDArray[np.float32]
 
-MATE = 1000.0  # a game won by the rules, less one a ply until then
-POSITIONS = 1 << 14  # looked at together: some 40 MB
-EXCHANGE = 8  # captures on one square, after which the rest is not looked at
+MATE = 1000.0  # value of a game won by the rules, minus one per ply until then
+POSITIONS = 1 << 14  # positions in memory at a time: some 40 MB
+EXCHANGE = 8  # the most captures that are followed on one square
 
 
 class Minimax:
-    """Looks `depth` plies ahead, then along exchanges, and moves to the best heuristic in the end, equals at random.
+    """Looks `depth` plies ahead, follows exchanges, and plays the move with the best value, one of the best at random.
 
-    In chess the heuristic is material. A win is worth more than any heuristic, and the more the nearer it is; a draw by
-    the rules is worth 0, as is every position that is not over in a game without a heuristic. After the last ply the
-    mover may stop or capture anything, then each may stop or recapture on that square, in games that have exchanges.
+    The value of a position is its heuristic, in chess material. A win is worth more than any heuristic, and more if it
+    comes sooner. A draw by the rules is worth 0, and so is every position that is not over if the game has no
+    heuristic. In games with exchanges, after the last ply the mover may stop or capture anything; then the players in
+    turn may stop or recapture on that square.
 
     Args:
-        game: What it plays.
-        depth: Plies, from 1 to 3.
+        game: The game to play.
+        depth: The number of plies, from 1 to 3.
 
     Raises:
         ValueError: The depth is out of range.
@@ -38,16 +39,17 @@ class Minimax:
         self.exchanges = game.exchanges
 
     def choose(self, turn: Turn) -> Choice:
+        """See `Player`."""
         legal = turn.observation.legal
         values = np.empty(len(legal.actions), np.float32)
-        # As many games at a time as have POSITIONS leaves.
+        # At a time, as many games as have POSITIONS leaves together.
         part = np.cumsum(legal.counts.astype(float) ** self.depth) // POSITIONS
         for rows in np.split(np.arange(len(legal)), np.flatnonzero(np.diff(part)) + 1):
             values[legal.offsets[rows[0]] : legal.offsets[rows[-1] + 1]] = self._values(turn.games[turn.rows[rows]])
         return best_at_random(values, legal, turn.uniforms)
 
     def _values(self, games: Games) -> Floats:
-        """[L] what each legal action of all games is worth to its mover; for one that can't be the best, a bound."""
+        """[L] the value of each legal action of all games for its mover; a bound if it can't be the best."""
         seen = games.observe()
         sign = (1 - 2 * seen.player).astype(np.float32)
         levels: list[_Level] = []
@@ -62,7 +64,7 @@ class Minimax:
         for _ in range(EXCHANGE if self.exchanges else 0):
             assert self.exchanges
             found = self.exchanges.captures(seen, square)
-            # Until more is known, the mover may win the most valuable piece it can take, and for nothing.
+            # Until the recaptures are known, assume that the mover wins the most valuable capture for free.
             levels[-1].widen(found.node, found.gain)
             taken = _back_up(levels)[found.node]
             node, action, square = found.node[taken], found.action[taken], found.square[taken]
@@ -77,17 +79,17 @@ class Minimax:
 
 
 class _Level:
-    """The M positions after one more ply; values are of the root's mover."""
+    """The M positions after one more ply; values are for the mover of the root."""
 
     def __init__(self, parent: NDArray[np.int64], value: Floats, mine: NDArray[np.bool_]) -> None:
-        self.parent = parent  # [M] ascending, which position of the level before
-        self.low = value  # [M] at least this much is it worth …
-        self.high = value  # [M] … and at most this
-        self.mine = mine  # [M] whether the root's mover is to move
-        self.stand: Floats | None = None  # [M] where the mover may stop, what that is worth
+        self.parent = parent  # [M] index of the position in the level before, ascending
+        self.low = value  # [M] lower bound of the value
+        self.high = value  # [M] upper bound of the value
+        self.mine = mine  # [M] whether the mover of the root is to move
+        self.stand: Floats | None = None  # [M] the value if the mover stops here, None if no one may stop
 
     def widen(self, node: NDArray[np.int64], gain: Floats) -> None:
-        """Let the mover stop, or capture in the positions `node` [C] what is worth `gain` [C]."""
+        """Widen the bounds: the mover may stop, or in the positions `node` [C] gain `gain` [C] by a capture."""
         most = np.zeros_like(self.low)
         np.maximum.at(most, node, gain)
         self.stand = self.low
@@ -96,15 +98,18 @@ class _Level:
 
 
 def _back_up(levels: list[_Level]) -> NDArray[np.bool_]:
-    """Bring the bounds up to the first level; [M] which positions of the last can still change what is best there.
+    """Propagate the bounds up to the first level.
 
-    A child whose interval cannot better what its parent's mover is sure of changes nothing, nor does what is below it.
+    A child matters only if its bounds may improve on what the mover of its parent has for sure.
+
+    Returns:
+        [M] whether each position of the last level can still change the best actions of the first.
     """
     for k in reversed(range(1, len(levels))):
         child, parent = levels[k], levels[k - 1]
         first = np.flatnonzero(np.diff(child.parent, prepend=-1))
         at = child.parent[first]
-        mine = parent.mine[at]  # who moves there, not by the number of plies: a player may move twice
+        mine = parent.mine[at]  # not derived from the number of plies, because a player may move twice
         low, high = (
             np.where(mine, np.maximum.reduceat(bound, first), np.minimum.reduceat(bound, first))
             for bound in (child.low, child.high)
@@ -116,7 +121,7 @@ def _back_up(levels: list[_Level]) -> NDArray[np.bool_]:
         parent.low[at], parent.high[at] = low, high
     top = levels[0]
     sure = np.maximum.reduceat(top.low, np.flatnonzero(np.diff(top.parent, prepend=-1)))
-    matters: NDArray[np.bool_] = top.high >= sure[top.parent]  # equals are wanted too
+    matters: NDArray[np.bool_] = top.high >= sure[top.parent]  # >= because equally good actions are needed too
     for k in range(1, len(levels)):
         child, parent = levels[k], levels[k - 1]
         up = child.parent

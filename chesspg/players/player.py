@@ -1,4 +1,4 @@
-"""Who chooses moves: the Protocol, the random mover and the greedy one."""
+"""The Protocol of players, the random player, the greedy one, and a mixture of a player with random moves."""
 
 from __future__ import annotations
 
@@ -19,62 +19,65 @@ class Turn:
     """N games in which it is one player's turn."""
 
     observation: Observation  # [N]
-    uniforms: NDArray[
-        np.float64
-    ]  # [N] one number in [0, 1) per game, the only source of randomness available to a player
-    games: Games  # the batch the N games are part of; to look ahead, copy with games[rows]
-    rows: NDArray[np.integer[Any]]  # [N] where in `games` they are
+    uniforms: NDArray[np.float64]  # [N] a number in [0, 1) per game, the only randomness that a player may use
+    games: Games  # a batch that contains the N games; to look ahead, copy them with games[rows]
+    rows: NDArray[np.integer[Any]]  # [N] indices of the N games in `games`
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a player chose in N games."""
+    """The choices of a player in N games."""
 
     index: NDArray[np.integer[Any]]  # [N] position in each game's legal list
     log_prob: NDArray[np.float32] | None = None  # [N] log π of the choice under the distribution it was sampled from
-    value: NDArray[np.float32] | None = None  # [N] the return the mover expects, NaN where it gives none
-    forfeits: Mapping[int, str] = field(default_factory=dict)  # row of the turn -> why the player gives its game up
+    value: NDArray[np.float32] | None = None  # [N] the return that the mover expects, NaN where unknown
+    forfeits: Mapping[int, str] = field(
+        default_factory=dict
+    )  # by index into the turn: why the player forfeits the game
 
 
 class Player(Protocol):
     """Chooses a legal action in every game of a batch. Keeps no state between turns."""
 
-    def choose(self, turn: Turn) -> Choice: ...
+    def choose(self, turn: Turn) -> Choice:
+        """Choose one action in each of the N games of the turn."""
 
 
 @runtime_checkable
 class Launching(Player, Protocol):
-    """A player that may think elsewhere, while the rules of other games run here."""
+    """A player that may compute its choice elsewhere, while the rules of other games run here."""
 
     @property
     def is_async(self) -> bool:
-        """Whether it thinks elsewhere, and asking it costs next to nothing: the games are then played in two parts."""
+        """Whether it computes elsewhere and is cheap to call; the games are then played in two parts."""
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
-        """Begin to think; what is returned waits for the choice."""
+        """Start to compute the choice. Returns a function that waits for it."""
 
 
 def launcher(player: Player) -> Callable[[Turn], Callable[[], Choice]]:
-    """What asks a player; who can't think elsewhere does so when the answer is wanted."""
+    """The `launch` method of a player; for one without it, a function that calls `choose` when the choice is needed."""
     return player.launch if isinstance(player, Launching) else lambda turn: partial(player.choose, turn)
 
 
 class Random:
-    """Every legal action alike."""
+    """Chooses every legal action with the same probability."""
 
     def choose(self, turn: Turn) -> Choice:
+        """See `Player`."""
         counts = turn.observation.legal.counts
         index = (turn.uniforms * counts).astype(np.int64)
         return Choice(index, -np.log(counts).astype(np.float32))
 
 
 class Greedy:
-    """Wins if it can in one ply, else moves to the best heuristic (in chess: material), equals at random.
+    """Wins if it can in one ply, else plays to the best heuristic (in chess: material), one of the best at random.
 
-    In a game without a heuristic all moves are equal that neither win nor lose at once.
+    In a game without a heuristic, all moves that neither win nor lose at once are equally good.
     """
 
     def choose(self, turn: Turn) -> Choice:
+        """See `Player`."""
         legal = turn.observation.legal
         children = turn.games[np.repeat(turn.rows, legal.counts)]
         children.play(legal.actions)
@@ -84,10 +87,16 @@ class Greedy:
 
 
 def best_at_random(score: NDArray[np.number[Any]], legal: Legal, uniforms: NDArray[np.float64]) -> Choice:
-    """In each of N games one of the actions with the highest score [L], all alike."""
+    """Choose at random one of the actions with the highest score.
+
+    Args:
+        score: [L] a score for each legal action of all games.
+        legal: [N] the legal actions.
+        uniforms: [N] numbers in [0, 1).
+    """
     best = np.maximum.reduceat(score, legal.offsets[:-1])
     equal = score == np.repeat(best, legal.counts)
-    # The k-th of a game's best actions, k uniform: where the running count of best ones reaches k + 1.
+    # With k uniform, the k-th best action of a game is where the running count of best actions reaches k + 1.
     running = np.cumsum(equal)
     before = running[legal.offsets[:-1]] - equal[legal.offsets[:-1]]
     ties = np.add.reduceat(equal, legal.offsets[:-1])
@@ -96,10 +105,18 @@ def best_at_random(score: NDArray[np.number[Any]], legal: Legal, uniforms: NDArr
 
 
 class Mixture:
-    """Another player that moves at random with a given probability: a step anywhere between it and Random.
+    """A player that moves at random with probability P, and otherwise as another player.
 
-    The turn's one uniform u decides both: below P it says, stretched to u / P, which random move; else, stretched to
-    (u − P) / (1 − P), it is the other player's own. Gives no log π, which the other's answer alone does not give.
+    The one uniform u of a turn decides both. If u < P, the random move is chosen by u / P; otherwise the other player
+    gets (u − P) / (1 − P) as its uniform. There is no log π, because the choice of the other player alone does not
+    determine it.
+
+    Args:
+        player: The other player.
+        random: P, from 0 to 1.
+
+    Raises:
+        ValueError: P is out of range.
     """
 
     def __init__(self, player: Player, random: float) -> None:
@@ -111,12 +128,15 @@ class Mixture:
 
     @property
     def is_async(self) -> bool:
+        """Whether the other player computes elsewhere."""
         return isinstance(self.player, Launching) and self.player.is_async
 
     def choose(self, turn: Turn) -> Choice:
+        """See `Player`."""
         return self.launch(turn)()
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
+        """See `Launching`."""
         at_random = turn.uniforms < self.random
         own = np.flatnonzero(~at_random)
         index = np.empty(len(turn.rows), np.int64)
@@ -135,6 +155,6 @@ class Mixture:
         return both
 
     def close(self) -> None:
-        """End the other player's processes if it runs any."""
+        """End the processes of the other player if it has any."""
         if close := getattr(self.player, "close", None):
             close()

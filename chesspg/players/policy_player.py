@@ -1,4 +1,4 @@
-"""A policy as a player: one call of the network for all games in which it is to move."""
+"""A policy as a player: one call of the network per turn, for all games in which it is to move."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from chesspg.policy.policy import Distribution, Policy, fetch, send
 
 
 class PolicyPlayer:
-    """Samples from a policy, at the policy's own temperature unless another is given; at 0 the likeliest action.
+    """Samples actions from a policy, or plays the most likely action if the temperature is 0.
 
-    The loop calls `launch`, from which `choose` follows; a subclass overrides the former.
+    The loop calls `launch`, and `choose` uses it, so a subclass overrides `launch` alone.
 
     Args:
         policy: The policy.
-        temperature: Its own temperature by default.
-        forward_context: The precision the network runs under, as in Lightning's precision plugins.
+        temperature: Used in place of the policy's temperature; by default, the policy's.
+        forward_context: Context for calls of the network, as from Lightning's precision plugins.
     """
 
-    # On a GPU too: kernel launches from this thread, not the GPU, are the bottleneck, so splitting the games only
+    # False on a GPU too: kernel launches from this thread, not the GPU, are the bottleneck, so splitting the games only
     # doubles the launches (docs/performance.md).
     is_async = False
 
@@ -45,9 +45,11 @@ class PolicyPlayer:
         self.forward_context = forward_context
 
     def choose(self, turn: Turn) -> Choice:
+        """See `Player`."""
         return self.launch(turn)()
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
+        """See `Launching`. On a GPU the returned function waits for the copy of the results."""
         distribution = self.distribution(turn.observation)
         if self.greedy:
             index = distribution.mode()
@@ -69,6 +71,7 @@ class PolicyPlayer:
         return turn.uniforms.astype(np.float32) if self.policy.device.type == "mps" else turn.uniforms
 
     def distribution(self, observation: Observation) -> Distribution:
-        # no_grad and not inference_mode: with the latter, autocast would cache weights that can't learn.
+        """The policy's distributions over the legal actions of N games, without gradients."""
+        # Not inference_mode, under which autocast caches weights that can't be trained.
         with torch.no_grad(), self.forward_context():
             return self.policy.observe(observation)

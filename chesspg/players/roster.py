@@ -1,4 +1,4 @@
-"""Players by one string each, such as `random`, `checkpoints/run?temperature=0.3` or `uci:stockfish?nodes=1000`."""
+"""Player strings, such as `random`, `checkpoints/run?temperature=0.3` or `uci:stockfish?nodes=1000`."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from chesspg.storage.shipped import shipped_names, shipped_policies
 from chesspg.terminal import numbers
 from chesspg.terminal.numbers import number, whole
 
-Reader = Callable[[str], Any]  # of an option's value; raises ValueError that says what it must be
-DAY = 86_400  # seconds, the longest move of an engine
+Reader = Callable[[str], Any]  # reads the value of an option; raises ValueError with what the value must be
+DAY = 86_400  # seconds; the longest time for a move of an engine
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of player: how it is written and how it is made."""
+    """One kind of player: how its string is written and how it is built."""
 
-    form: str  # as people write it, for messages
-    example: str  # with an option if it has any, for --help
-    about: str  # what it plays, in a line
-    build: Callable[..., Player]  # (target, game, **options), target being what follows `name:`
+    form: str  # how the string is written, for messages
+    example: str  # an example for --help, with an option if it has any
+    about: str  # what it plays, in one line
+    build: Callable[..., Player]  # called as (target, game, **options); the target follows `name:`
     options: Mapping[str, Reader] = field(default_factory=dict)
-    game: Callable[[str], Game | None] = lambda target: None  # the one game it plays; None if it plays them all
-    takes_target: bool = False  # written `name:target`; only `file` may leave its name out
-    engine: bool = False  # runs `concurrency` processes, and takes `settings`: options that only the engine knows
+    game: Callable[[str], Game | None] = lambda target: None  # the only game that a target plays; None for any game
+    takes_target: bool = False  # whether it is written `name:target`; the name `file` may be left out
+    engine: bool = False  # whether it runs `concurrency` processes and takes `settings`, the options of the engine
 
 
 def _policy(target: str, game: Game | None, temperature: float | None = None) -> Player:
-    policy = files.load(target, game)  # first: a bad file is reported before torch is imported, which takes seconds
+    policy = files.load(target, game)  # first, to report a bad file before torch is imported, which takes seconds
     from chesspg.players.policy_player import PolicyPlayer
 
     return PolicyPlayer(policy, temperature)
@@ -47,7 +47,7 @@ def _policy(target: str, game: Game | None, temperature: float | None = None) ->
 
 def _policy_game(target: str) -> Game:
     header = files.read_header(target)
-    files.check_network(header, target)  # said now, and not seconds later when torch has been imported
+    files.check_network(header, target)  # reported now, before torch is imported, which takes seconds
     return files.header_game(header, target)
 
 
@@ -57,11 +57,11 @@ def _engine(target: str, game: Game | None, **options: Any) -> Player:
     return EnginePlayer(target, game or Chess(), **options)
 
 
-# A kind is one entry here and nothing elsewhere.
+# Every kind of player is declared here and nowhere else.
 KINDS: dict[str, Kind] = {
     "random": Kind("random", "random", "any legal move", lambda target, game: Random()),
     "greedy": Kind(
-        "greedy", "greedy", "a win at once, else the best heuristic (material)", lambda target, game: Greedy()
+        "greedy", "greedy", "a win in one move, else the best heuristic (material)", lambda target, game: Greedy()
     ),
     "minimax": Kind(
         "minimax?depth=N",
@@ -94,33 +94,33 @@ KINDS: dict[str, Kind] = {
         takes_target=True,
     ),
 }
-SHARED: Mapping[str, Reader] = {"random": number(0, 1)}  # of every kind
+SHARED: Mapping[str, Reader] = {"random": number(0, 1)}  # options of every kind
 KNOWN = ", ".join(kind.form for kind in KINDS.values())
-TABLE = "\n".join(  # of all that may be written, for --help
+TABLE = "\n".join(  # all kinds of player strings, for --help
     f"  {example:<25} {about}"
     for example, about in [
         *((kind.example, kind.about) for kind in KINDS.values()),
-        ("…?random=0.3", "any of them, making random moves that often"),
+        ("…?random=0.3", "any of them, with 30% of its moves at random"),
     ]
 )
 
 
 def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1) -> Player:
-    """Build the player that `text` names: `KIND`, `KIND:TARGET` or a path, then `?option=value&option=value`.
+    """Build a player from its string: `KIND`, `KIND:TARGET` or a path, then `?option=value&option=value`.
 
     In names and values of options %26 stands for &, %3D for = and %25 for %.
 
     Args:
-        text: The player.
-        game: What it is to play; None leaves it to a policy file.
-        concurrency: How many processes an engine runs side by side. Such a player has close(), which ends them.
+        text: The player string.
+        game: The game to play; with None, that of the policy file, else chess.
+        concurrency: The number of processes of an engine. A player with processes has close(), which ends them.
 
     Returns:
         The player.
 
     Raises:
-        ValueError: A kind, option or value is unknown; a policy file is missing, damaged or of another game; or (as
-            EngineError) an engine can't start. The message names what was given and what is accepted.
+        ValueError: A kind, option or value is unknown; a policy file is missing, damaged or for another game; or (as
+            EngineError) an engine can't start. The message has what was given and what is accepted.
     """
     kind, target, options = _parse(text)
     share = options.pop("random", None)
@@ -132,7 +132,7 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
 
 @contextmanager
 def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int = 1) -> Iterator[list[Player]]:
-    """The players that `texts` name, as in `player_from_string`; those with processes are closed, whatever happens."""
+    """Build players as `player_from_string` does; at the end of the block, those with processes are closed."""
     with ExitStack() as stack:
         made = []
         for text in texts:
@@ -143,20 +143,20 @@ def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int 
 
 
 def game_of(texts: Iterable[str], imported: Sequence[str] = ()) -> Game:
-    """The game that all these players play: that of their policy files, else of an imported module, else chess.
+    """The game that all these players play: that of the policy files, else of an imported module, else chess.
 
-    Reads headers only and imports no torch.
+    Reads only the headers of files and does not import torch.
 
     Args:
-        texts: The players.
-        imported: Names of modules that the user imported, whose game players without a policy play.
+        texts: The player strings.
+        imported: Names of modules that the user imported. If no player is a policy, the game is taken from them.
 
     Returns:
         The game.
 
     Raises:
-        ValueError: As `player_from_string`; two policies are of different games; the modules define several games, or
-            one that can't be built without arguments, and no player is a policy.
+        ValueError: As in `player_from_string`; or two policies play different games; or no player is a policy and the
+            modules define several games, or a game that can't be built without arguments.
     """
     first: tuple[str, Game] | None = None
     for text in texts:
@@ -165,13 +165,13 @@ def game_of(texts: Iterable[str], imported: Sequence[str] = ()) -> Game:
         if game is None:
             continue
         if first and files.describe(first[1]) != files.describe(game):
-            raise ValueError(f"{first[0]} plays {first[1].name} and {text} plays {game.name}; both must play one game")
+            raise ValueError(f"{first[0]} plays {first[1].name} and {text} plays {game.name}; expected the same game")
         first = first or (text, game)
     return first[1] if first else _imported_game(imported)
 
 
 def _imported_game(modules: Sequence[str]) -> Game:
-    """The one game that these modules define or have from elsewhere, chess if there is none."""
+    """The only game that these modules define or have imported; chess if there is none."""
     kinds: list[type[Game]] = []
     for module in modules:
         held = [thing for thing in vars(sys.modules[module]).values() if inspect.isclass(thing)]
@@ -184,34 +184,38 @@ def _imported_game(modules: Sequence[str]) -> Game:
     where = f"--import {' --import '.join(modules)}"
     names = ", ".join(one.__name__ for one in kinds)
     if len(kinds) > 1:
-        raise ValueError(f"{where} defines several games, {names}; name a policy, which says which of them is played")
+        raise ValueError(f"{where} defines several games, {names}; name a policy, which determines the game")
     try:
         inspect.signature(kinds[0]).bind()
     except TypeError as error:
         raise ValueError(
             f"{where} defines the game {names}, which can't be built without arguments ({error}); name a policy, which "
-            "says how the game is built"
+            "has the arguments"
         ) from None
     try:
         return kinds[0]()
-    except Exception as error:  # whatever a user's class raises
+    except Exception as error:  # a user's class may raise anything
         raise ValueError(f"{where}: {names}() raised {type(error).__name__}: {error}") from error
 
 
 def policy_of(text: str) -> tuple[str, dict[str, float]]:
-    """The file, checkpoint, run folder or name of a policy that ships in a player's string, and its options.
+    """Parse the string of a player that must be a policy. Does not import torch.
 
-    Imports no torch.
+    Args:
+        text: The player string.
+
+    Returns:
+        The policy file, checkpoint, run folder or name of a policy that ships, and the options.
 
     Raises:
-        ValueError: As `player_from_string`, or the player is not a policy.
+        ValueError: As in `player_from_string`, or the player is not a policy.
     """
     _, target, options = _parse(text, only="file")
     return target, options
 
 
 def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
-    """The kind, target and options of a player's string; a player of another kind than `only` is refused, if given."""
+    """The kind, target and options of a player string. Raises ValueError if `only` names another kind of player."""
     head, _, tail = text.partition("?")
     name, colon, target = head.partition(":")
     kind = KINDS.get(name)
@@ -227,10 +231,10 @@ def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
 
 
 def _options(text: str, tail: str, kind: Kind) -> dict[str, Any]:
-    """The options in `tail`, which follows the `?` of a player's string; those that only an engine knows by themselves.
+    """The options in `tail`, the part of a player string after the `?`; `settings` holds options of the engine itself.
 
     Raises:
-        ValueError: An option is unknown, given twice, or has a value that is not accepted.
+        ValueError: An option is unknown or given twice, or its value is not accepted.
     """
     readers = {**kind.options, **SHARED}
     options: dict[str, Any] = {"settings": {}} if kind.engine else {}
@@ -252,7 +256,7 @@ def _options(text: str, tail: str, kind: Kind) -> dict[str, Any]:
 
 
 def _pairs(tail: str) -> list[tuple[str, str]]:
-    """Names and values in `a=1&b=2`; a name without `=` has an empty value, and + means itself."""
+    """Names and values in `a=1&b=2`; a name without `=` has an empty value, and + stands for itself."""
     pairs = parse_qsl(tail.replace("+", "%2B"), keep_blank_values=True)
     parts = len(tail.split("&")) if tail else 0
-    return pairs + [("", "")] * (parts - len(pairs))  # which parse_qsl leaves out
+    return pairs + [("", "")] * (parts - len(pairs))  # parse_qsl leaves out empty parts

@@ -1,4 +1,4 @@
-"""What is said to a UCI engine and read from it, through chess.engine."""
+"""The UCI dialogue with an engine, as commands for chess.engine."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ import re
 
 import chess.engine
 
-MOST = 30_000  # centipawns; anything more is the same
-chess.engine.LOGGER.addHandler(logging.NullHandler())  # else what an engine babbles would reach the terminal
+MOST = 30_000  # centipawns; larger scores count as this
+chess.engine.LOGGER.addHandler(logging.NullHandler())  # otherwise unexpected output of an engine reaches the terminal
 
 
 class Connection(chess.engine.UciProtocol):
-    """Remembers the last line, which is often the reason."""
+    """A connection that remembers the last line of the engine, which often explains why it failed."""
 
     last = ""
 
     def line_received(self, line: str) -> None:
+        """Remember a line of standard output."""
         self.last = line
 
     def error_line_received(self, line: str) -> None:
+        """Remember a line of standard error."""
         self.last = line
 
 
 class Hello(chess.engine.BaseCommand[None]):
-    """Says `uci` and reads what the engine declares up to `uciok`.
+    """Sends `uci` and reads what the engine declares up to `uciok`.
 
-    In place of UciProtocol.initialize, to which one option that it can't read is the end of the engine.
+    It replaces UciProtocol.initialize, which gives up on an engine if it can't parse one of its options.
     """
 
     def __init__(self, engine: Connection) -> None:
@@ -36,12 +38,14 @@ class Hello(chess.engine.BaseCommand[None]):
         self.engine = engine
 
     def check_initialized(self) -> None:
-        """It is what initializes."""
+        """Override the check of the base class, because this command does the initialization."""
 
     def start(self) -> None:
+        """Send `uci`."""
         self.engine.send_line("uci")
 
     def line_received(self, line: str) -> None:
+        """Read a line of the declaration."""
         match line.split():
             case ["uciok", *_] if not self.result.done():
                 self.engine.initialized = True
@@ -62,7 +66,7 @@ _FIELD = re.compile(r" (default|min|max|var)\b ?((?:(?! (?:default|min|max|var)\
 
 
 def _option(declared: str) -> chess.engine.Option | None:
-    """An option from what stands after that word, with single blanks; None if it is not as UCI has it."""
+    """Parse the text after the word `option`, with single blanks; None if it does not follow UCI."""
     match = _OPTION.fullmatch(declared)
     if not match:
         return None
@@ -73,7 +77,7 @@ def _option(declared: str) -> chess.engine.Option | None:
     option = chess.engine.Option(name, kind, None, least, most, [value for key, value in found if key == "var"])
     try:
         return dataclasses.replace(option, default=option.parse(fields.get("default", "")))
-    except chess.engine.EngineError:  # a default that it would refuse itself
+    except chess.engine.EngineError:  # its default does not satisfy its own limits
         return option
 
 
@@ -82,23 +86,30 @@ def _whole(text: str) -> bool:
 
 
 class Ask(chess.engine.BaseCommand[tuple[str, float]]):
-    """Says something to an engine and waits for lines that begin with these words, one after the other.
+    """Sends lines to an engine and waits for its answers.
 
-    The result is the last of them, and the return that the engine expected meanwhile, NaN if it said nothing of it.
+    The result is the last answer, and the return that the engine expects by its last score, NaN if it sent none.
+
+    Args:
+        question: The lines to send.
+        words: The first words of the answers, in their order.
+        engine: The connection.
     """
 
-    def __init__(self, said: str, words: tuple[str, ...], engine: Connection) -> None:
+    def __init__(self, question: str, words: tuple[str, ...], engine: Connection) -> None:
         super().__init__(engine)
-        self.said, self.words, self.engine = said, list(words), engine
-        self.value, self.exact = math.nan, False  # of the last score; whether it is no mere bound
+        self.question, self.words, self.engine = question, list(words), engine
+        self.value, self.exact = math.nan, False  # the last score, and whether it is exact and not a bound
 
     def start(self) -> None:
-        self.engine.send_line(self.said)
+        """Send the lines."""
+        self.engine.send_line(self.question)
 
     def line_received(self, line: str) -> None:
+        """Read a line: a score, or an answer."""
         word, *rest = line.split() or [""]
         if word == "info":
-            self._look(rest)
+            self._read_score(rest)
         elif self.words and word == self.words[0]:
             del self.words[0]
             if not self.words:
@@ -106,10 +117,10 @@ class Ask(chess.engine.BaseCommand[tuple[str, float]]):
                     self.result.set_result((line, self.value))
                 self.set_finished()
 
-    def _look(self, info: list[str]) -> None:
-        """Keep the score of the best line: a bound only as long as there is no score."""
+    def _read_score(self, info: list[str]) -> None:
+        """Keep the score of the best line; a bound only until there is an exact score."""
         if "string" in info:
-            info = info[: info.index("string")]  # followed by a text
+            info = info[: info.index("string")]  # the rest is free text
         if "score" not in info or _after("multipv", info) not in ("", "1"):
             return
         score = info[info.index("score") + 1 :][:4]
@@ -120,12 +131,12 @@ class Ask(chess.engine.BaseCommand[tuple[str, float]]):
 
 
 def _after(word: str, words: list[str]) -> str:
-    """The word after another one, empty if there is none."""
+    """The word after another word, empty if there is none."""
     return [*words[words.index(word) + 1 :], ""][0] if word in words else ""
 
 
 def _expected_return(score: list[str]) -> float:
-    """In [−1, 1], of `cp N` or `mate N`: 2s − 1, s being the score that Elo expects of N more. NaN of anything else."""
+    """The return in [−1, 1] for `cp N` or `mate N`: 2s − 1, with s the score expected from N Elo more; else NaN."""
     mate, centipawns = _after("mate", score), _after("cp", score)
     if _whole(mate):
         return 1.0 if int(mate) > 0 else -1.0

@@ -1,4 +1,4 @@
-"""UCI engines as players: processes side by side, asked through chess.engine; what goes wrong costs one game."""
+"""UCI engines as players: several processes at once, through chess.engine. A failure costs only the game it is in."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from chesspg.games.game import Game
 from chesspg.players.player import Choice, Turn
 from chesspg.players.uci_process import QUIT, Answer, EngineError, EngineProcess, Question, Wanted, find_program
 
-NODES = 1000  # per move, where no limit is given
-TIMEOUT = 10.0  # seconds beyond its time that an engine may take for a move
+NODES = 1000  # per move, if no limit is given
+TIMEOUT = 10.0  # seconds for a move, beyond its movetime
 
 
 class EnginePlayer:
-    """An engine as a player, on `concurrency` processes of its own. To be closed.
+    """A UCI engine as a player, on `concurrency` processes. Call close() at the end.
 
-    Each move is searched from nothing: `ucinewgame`, then the start of the game and its moves, so that repetitions are
-    known. So it depends neither on the other games nor on which process takes it, and within nodes or depth it is the
-    same each time (unless the engine throws dice of its own, as Stockfish does below skill level 20). Threads is 1 and
-    Hash the least the engine allows, 1 MB or so, unless set: to clear 16 MB takes longer than a thousand nodes. Where
-    what an engine declares of them allows no value, they stay as they are.
-    The turn's uniforms are not used.
+    Each search starts afresh: `ucinewgame`, then the start of the game and its moves, so that repetitions are known. So
+    a move depends neither on other games nor on the process that searches it, and with a limit in nodes or depth it is
+    the same each time (unless the engine itself uses randomness, as Stockfish does below skill level 20). Unless set,
+    Threads is 1 and Hash is the least that the engine allows, about 1 MB, because clearing 16 MB takes longer than
+    searching a thousand nodes. If the engine declares no valid range for them, they are left unchanged. The turn's
+    uniforms are not used.
 
-    An engine that ends, does not answer in time or answers no legal move gives that game up, with the reason, and is
-    started again for the next.
+    If an engine ends, does not answer in time or answers an illegal move, it forfeits that game with the reason, and is
+    started again for the next one.
 
     Args:
-        target: A command or a path, arguments after it if any.
-        game: What it plays; a game with an engine protocol.
-        settings: UCI options, None for a button.
+        target: A command or a path, with arguments after it if any.
+        game: The game to play, which must have an engine protocol.
+        settings: UCI options by name; None for a button.
         nodes: The limit of a search in nodes; 1000 if no limit is given.
-        depth: Its limit in plies.
-        movetime: Its limit in milliseconds, as in UCI.
-        timeout: Seconds it may take for a move, beyond its movetime.
-        concurrency: How many processes run side by side.
+        depth: The limit of a search in plies.
+        movetime: The limit of a search in milliseconds, as in UCI.
+        timeout: Seconds that a move may take beyond its movetime.
+        concurrency: The number of processes that search at the same time.
 
     Raises:
-        EngineError: It can't start, does not know an option, refuses a value or does not play the game.
+        EngineError: The engine can't start, does not know an option, refuses a value or does not play the game.
+        ValueError: The concurrency is below 1.
     """
 
-    is_async = True  # its processes work while the rules and networks do
+    is_async = True  # its processes search while rules and networks run here
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class EnginePlayer:
         if game.engine_protocol is None:
             raise EngineError(f"uci:{target} plays chess, not {game.name}, which has no engine protocol")
         if concurrency < 1:
-            raise ValueError(f"the concurrency of an engine must be at least 1, got {concurrency}")
+            raise ValueError(f"concurrency must be at least 1, got {concurrency}")
         if not (nodes or depth or movetime):
             nodes = NODES
         limits = {"nodes": nodes, "depth": depth, "movetime": movetime}
@@ -75,18 +76,20 @@ class EnginePlayer:
             timeout + (movetime or 0) / 1000,
         )
         self._crew = _Crew([EngineProcess(wanted) for _ in range(concurrency)])
-        # Also when the player is forgotten, or Python ends.
+        # It closes the engines too when the player is garbage collected, or Python ends.
         self._closed = weakref.finalize(self, self._crew.close)
         try:
-            self.version = self._crew.start()  # the engine's own name and version
+            self.version = self._crew.start()  # name and version that the engine reports
         except BaseException:
             self.close()
             raise
 
     def choose(self, turn: Turn) -> Choice:
+        """See `Player`."""
         return self.launch(turn)()
 
     def launch(self, turn: Turn) -> Callable[[], Choice]:
+        """See `Launching`."""
         legal, seen = turn.observation.legal, turn.observation
         answers = self._crew.ask(
             Question(
@@ -120,27 +123,28 @@ _Job = tuple[Question, Future[Answer]]
 
 
 class _Crew:
-    """The engines of one player, and the thread in which they are talked to."""
+    """The engines of one player, and the thread that communicates with them."""
 
     def __init__(self, engines: list[EngineProcess]) -> None:
         self.engines = engines
         self.loop = asyncio.new_event_loop()
         self.todo: asyncio.Queue[_Job] = asyncio.Queue()
-        self.tasks: list[
-            asyncio.Task[Any]
-        ] = []  # ours; asyncio has others, which would never end if they were cancelled
+        # Only these are canceled: other tasks of asyncio never end once they are canceled.
+        self.tasks: list[asyncio.Task[Any]] = []
         self.closing = False
         self.thread = Thread(target=self.loop.run_forever, name="chesspg-engines", daemon=True)
         self.thread.start()
 
     def start(self) -> str:
-        """Start all, let them wait for questions, and return the engine's own name. Raises EngineError."""
+        """Start all engines and return the name that they report. Raises EngineError."""
         name: str = self._run(self._start())
         return name
 
     def ask(self, questions: Iterable[Question]) -> list[Future[Answer]]:
+        """Queue the questions and return their future answers."""
         jobs: list[_Job] = [(question, Future()) for question in questions]
-        self.loop.call_soon_threadsafe(self._ask, jobs)  # once: to wake the thread costs as much as to read a move
+        # One call for all, because to wake the thread costs as much as to read a move.
+        self.loop.call_soon_threadsafe(self._ask, jobs)
         return [answer for _, answer in jobs]
 
     def _ask(self, jobs: list[_Job]) -> None:
@@ -173,7 +177,7 @@ class _Crew:
             question, answer = await self.todo.get()
             try:
                 answer.set_result(await engine.answer(question))
-            except Exception as error:  # ours: who waits must hear of it
+            except Exception as error:  # a bug, which must be raised where the answer is awaited
                 answer.set_exception(error)
 
     async def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The process of a UCI engine: started, asked for moves, and ended with all that came of it."""
+"""The process of a UCI engine: it is started, asked for moves, and ended with all processes that it started."""
 
 from __future__ import annotations
 
@@ -22,56 +22,58 @@ from chesspg.games.capabilities import EngineProtocol
 from chesspg.players import keeper
 from chesspg.players.uci_dialogue import Ask, Connection, Hello
 
-GAMES_FOLDER = "/usr/games"  # where Debian keeps engines; not on everybody's PATH
-LIMITS = ("nodes", "depth", "movetime", "timeout")  # options of ours; all others are the engine's
-START = 10.0  # seconds until uciok, as GUIs have it: a busy machine may take 5
-READY = 30.0  # seconds until readyok: networks are loaded
+GAMES_FOLDER = "/usr/games"  # where Debian installs engines; not everybody has it on the PATH
+LIMITS = ("nodes", "depth", "movetime", "timeout")  # options of chesspg; all others belong to the engine
+START = 10.0  # seconds to wait for uciok, as in GUIs: on a busy machine it may take 5
+READY = 30.0  # seconds to wait for readyok, before which engines load their networks
 QUIT = 0.5  # seconds between `quit` and the end by force
-GONE = 5.0  # seconds in which a killed engine's processes are gone; longer only if the system holds them
+GONE = 5.0  # seconds to wait for the end of a killed engine; it takes longer only if the system blocks it
 
 
 class EngineError(ValueError):
-    """An engine that can't start, or not as wanted."""
+    """An engine can't start, or does not support what was asked for."""
 
 
 class Question(NamedTuple):
     """One game in which an engine is to move."""
 
-    position: str  # its start and moves
-    planes: NDArray[np.uint64]  # [P, W] what the mover sees
+    position: str  # the start of the game and its moves
+    planes: NDArray[np.uint64]  # [P, W] the planes that the mover sees
     player: int  # the mover
-    legal: NDArray[np.int16]  # [L] ascending
+    legal: NDArray[np.int16]  # [L] the legal actions, ascending
 
 
-Answer = tuple[int, float] | str  # the move's index and the expected return, NaN if not known; or why there is none
+# The move's index among the legal actions and the expected return, NaN if unknown; or the reason for a forfeit.
+Answer = tuple[int, float] | str
 
 
 class Wanted(NamedTuple):
-    """Which engine, and how it is to play."""
+    """The engine to run, and how it should play."""
 
-    command: list[str]
+    command: list[str]  # the program and its arguments
     engine_protocol: EngineProtocol
-    settings: Mapping[str, str | None]
-    go: str  # what follows the word
+    settings: Mapping[str, str | None]  # UCI options by name
+    go: str  # the text after the word `go`
     timeout: float  # seconds for a move
 
 
 class EngineProcess:
-    """One engine, whose process may come and go."""
+    """One engine, whose process is started again after it failed."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self.name = Path(wanted.command[0]).name
         self.protocol: Connection | None = None
-        self.lifeline: int | None = None  # what keeps its keeper waiting, see keeper.py
+        self.lifeline: int | None = None  # our end of the pipe that the keeper watches, see keeper.py
 
     async def answer(self, question: Question) -> Answer:
-        # Behind readyok, so that what an engine still had to say of the game before is no answer.
-        said = f"ucinewgame\nisready\nposition fen {question.position}\ngo {self.wanted.go}"
+        """The engine's answer to a question; any failure of the engine is a forfeit."""
+        # Only a bestmove after readyok counts, because one before it may belong to the game before.
+        lines = f"ucinewgame\nisready\nposition fen {question.position}\ngo {self.wanted.go}"
         try:
             protocol = self.protocol or await self.start()
             async with asyncio.timeout(self.wanted.timeout):
-                line, value = await protocol.communicate(partial(Ask, said, ("readyok", "bestmove")))
+                line, value = await protocol.communicate(partial(Ask, lines, ("readyok", "bestmove")))
             move = (*line.split(), "no move")[1]
             return self.wanted.engine_protocol.index(move, *question), value
         except TimeoutError:
@@ -115,7 +117,7 @@ class EngineProcess:
         raise EngineError(f"{shlex.join(self.wanted.command)} {why}")
 
     async def _open(self) -> Connection:
-        """Start the process, with a keeper where there are process groups."""
+        """Start the process, under a keeper where the system has process groups."""
         command = self.wanted.command
         if not hasattr(os, "fork"):
             return (await Connection.popen(command, setpgrp=True))[1]
@@ -124,14 +126,18 @@ class EngineProcess:
         opening = asyncio.ensure_future(Connection.popen(kept, setpgrp=True, pass_fds=(end,)))
         try:
             return (await asyncio.shield(opening))[1]
-        except asyncio.CancelledError:  # to start a process takes a moment, and cannot be left half done
+        except asyncio.CancelledError:  # the start of a process can't be left half done, so wait for it
             self.protocol = (await opening)[1]
             raise
         finally:
             os.close(end)
 
     async def stop(self, patience: float = 0.0) -> None:
-        """End all its processes, if there are any: by asking, for `patience` seconds, and then by force."""
+        """End all processes of the engine, if there are any: by `quit` if there is `patience`, and then by force.
+
+        Args:
+            patience: Seconds to wait after `quit`.
+        """
         protocol = self.protocol
         if protocol and patience and not protocol.returncode.done():
             protocol.send_line("quit")
@@ -143,7 +149,7 @@ class EngineProcess:
                 await asyncio.wait([protocol.returncode], timeout=GONE)
         transport = protocol and protocol.transport
         if transport:
-            # Not by its own kill(), which may take the exit code away from the thread that waits for it.
+            # Not by transport.kill(), which may take the exit code away from the thread that waits for it.
             with contextlib.suppress(ProcessLookupError):
                 while transport.get_returncode() is None:
                     os.kill(transport.get_pid(), getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -152,14 +158,14 @@ class EngineProcess:
         self.protocol = None
 
     def _options(self, protocol: Connection) -> dict[str, str | int | bool | None]:
-        """What to set; the variant is set at once. Raises EngineError or chess.engine's for what can't be."""
+        """The options to set. Sets the variant at once. Raises EngineError for an option that can't be set."""
         declared, options = protocol.options, dict[str, str | int | bool | None]()
         for name, value in self.wanted.settings.items():
             option = declared.get(name)
             if option is None:
                 others = ", ".join(declared) or "none"
                 raise EngineError(
-                    f"unknown option {name!r}; expected one of {', '.join(LIMITS)} or of its own: {others}"
+                    f"unknown option {name!r}; expected one of {', '.join(LIMITS)} or one of the engine: {others}"
                 )
             if option.type == "string":
                 value = value or ""
@@ -172,20 +178,32 @@ class EngineProcess:
             options[option.name] = value
         for option in (declared[name] for name in ("Threads", "Hash") if name in declared):
             least = max(1, option.min or 0)
-            if option.type == "spin" and least <= (least if option.max is None else option.max):  # not all make sense
+            if option.type == "spin" and least <= (
+                least if option.max is None else option.max
+            ):  # some ranges are empty
                 options.setdefault(option.name, least)
         if self.wanted.engine_protocol.option:
             name, value = self.wanted.engine_protocol.option
             if name not in declared or (declared[name].type != "check" and value not in (declared[name].var or ())):
                 raise EngineError(
-                    f"it does not play {self.wanted.engine_protocol.variant}: it declares no {name} for it"
+                    f"it does not play {self.wanted.engine_protocol.variant}: it has no option {name} for it"
                 )
             protocol.send_line(f"setoption name {name} value {value}")
         return options
 
 
 def find_program(target: str) -> list[str]:
-    """The program and its arguments. Raises EngineError if there is none."""
+    """Find the program of an engine.
+
+    Args:
+        target: A command or a path, with arguments after it if any.
+
+    Returns:
+        The path of the program and its arguments.
+
+    Raises:
+        EngineError: There is no such program.
+    """
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), GAMES_FOLDER))
     try:
         words = shlex.split(target)

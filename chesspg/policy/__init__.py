@@ -1,1 +1,1 @@
-"""A network over legal actions as a policy, and the file that holds one."""
+"""Networks over legal actions, the policy made of one, and the policy file."""

@@ -1,4 +1,4 @@
-"""Which squares are attacked: words of attacks from words of pieces, for a whole batch, on the network's device."""
+"""Which squares each side attacks, computed from the piece planes for a whole batch, on the network's device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = (
 
 
 def _word(squares: int) -> int:
-    """A word as the int64 of the same bits."""
+    """The int64 that has the bits of this 64-bit word."""
     return squares - (1 << 64) if squares >> 63 else squares
 
 
@@ -23,18 +23,18 @@ _A, _H, _RANK_8 = 0x0101010101010101, 0x8080808080808080, 0xFF << 56
 _ALL = (1 << 64) - 1
 _NOT_A, _NOT_H = _word(_ALL ^ _A), _word(_ALL ^ _H)
 _NOT_AB, _NOT_GH = _word(_ALL ^ (_A | _A << 1)), _word(_ALL ^ (_H | _H >> 1))
-# Rays up the board (to the east, north; north-east, north-west) shift left, those down it right. A step never lands in
-# the files and ranks it is masked with; that also clears the copies of the sign that >> shifts in.
+# Rays to the east, north, north-east and north-west shift to the left, the other four to the right. Each mask removes
+# the files and ranks on which no step of its direction ends; this also clears the sign bits that >> shifts in.
 _STEPS = ((1, 8), (9, 7))  # straight, diagonal
 _UP = ((_NOT_A, -1), (_NOT_A, _NOT_H))
 _DOWN = ((_NOT_H, _word(_ALL ^ _RANK_8)), (_word(_ALL ^ (_H | _RANK_8)), _word(_ALL ^ (_A | _RANK_8))))
 
 
 class Attacks(nn.Module):
-    """[N, 14, 1] int64 words of chess's planes to [N, 20, 1] words, by `names`.
+    """[N, 14, 1] int64 words of the chess planes to [N, 20, 1] int64 words of attacks, in the order of `names`.
 
-    Rays end at the first piece, which is attacked whosever it is. Kogge-Stone fills: all rays of all pieces of all
-    positions at once, chessprogramming.org/Kogge-Stone_Algorithm.
+    A ray ends at the first piece and includes its square, whichever side the piece belongs to. All rays of all pieces
+    and positions are filled at once by the Kogge-Stone algorithm, chessprogramming.org/Kogge-Stone_Algorithm.
     """
 
     names = NAMES
@@ -47,7 +47,7 @@ class Attacks(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         pieces = planes[:, :12, 0]
-        empty = ~pieces.sum(dim=1)[:, None, None, None]  # [N, 1, 1, 1]; no square has two, so that + is |
+        empty = ~pieces.sum(dim=1)[:, None, None, None]  # [N, 1, 1, 1]; a square holds one piece at most, so + equals |
         pawns, knights, bishops, rooks, queens, kings = pieces.view(-1, 2, 6).unbind(2)  # [N, 2] each: own, opponent's
         straight = torch.cat((rooks, queens, kings), dim=1)
         diagonal = torch.cat((bishops, queens, kings), dim=1)
@@ -57,7 +57,7 @@ class Attacks(nn.Module):
         near = _sideways(torch.cat((knights, kings, pawns), dim=1), 1)
         far = _sideways(torch.cat((knights, kings), dim=1), 2)
         jumps = near[:, :4] << 16 | _down(near[:, :4], 16) | far << 8 | _down(far, 8)
-        up, down = near[:, 2::2] << 8, _down(near[:, 3::2], 8)  # own king and pawns, the opponent's
+        up, down = near[:, 2::2] << 8, _down(near[:, 3::2], 8)  # king and pawns of the mover, of the opponent
         ranks = near[:, 2:4] | kings
         around = (ranks | ranks << 8 | _down(ranks, 8)) ^ kings
         return torch.cat(
@@ -67,7 +67,7 @@ class Attacks(nn.Module):
         )[:, :, None]  # fmt: skip
 
     def _slide(self, from_: Tensor, empty: Tensor, up: bool) -> Tensor:
-        """[N, 2, 1, G] sliders, straight and diagonal, to [N, 2, 2, G] what they attack in each of their directions."""
+        """[N, 2, 1, G] straight and diagonal sliders to [N, 2, 2, G] the squares they attack in each direction."""
         shift = torch.bitwise_left_shift if up else torch.bitwise_right_shift
         steps, mask = self.get_buffer("steps"), self.get_buffer("up" if up else "down")
         open_ = empty & mask
@@ -78,11 +78,11 @@ class Attacks(nn.Module):
 
 
 def _down(words: Tensor, step: int) -> Tensor:
-    """>> of unsigned words."""
+    """`words >> step` as if the words were unsigned."""
     return words >> step & (1 << 64 - step) - 1
 
 
 def _sideways(words: Tensor, squares: int) -> Tensor:
-    """So many squares, 1 or 2, to the east and to the west."""
+    """The words moved by 1 or 2 squares to the east, combined with the words moved as far to the west."""
     east, west = (_NOT_A, _NOT_H) if squares == 1 else (_NOT_AB, _NOT_GH)
     return words << squares & east | words >> squares & west

@@ -1,4 +1,4 @@
-"""From what a policy file says of a game or network to the thing itself, without trusting the file."""
+"""Building the game and the network that a policy file describes, without trusting the file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 
 def build_part(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
-    """The game or network of a file's header. Raises PolicyFileError if it is not known here or can't be built."""
+    """Build the game or network that a file's header describes.
+
+    Args:
+        spec: Its class_path and init_args.
+        path: The file, for messages.
+        base: Game or Network.
+        args: Positional arguments of the class, before the init_args.
+
+    Raises:
+        PolicyFileError: The class is unknown to this program or can't be built.
+    """
     try:
         return build(spec, base, *args)
     except Unknown as error:
@@ -29,15 +39,27 @@ def build_part(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
 
 
 def unknown(path: str | Path, error: Unknown) -> PolicyFileError:
-    """What to raise for a class that a file names and this program does not know."""
+    """The error for a class that a file names and this program does not know."""
     return PolicyFileError(
-        f"{path} needs {error}, which is not a class of chesspg, and a file imports no code; add --import with the "
-        "module that defines it (in Python, import it first)"
+        f"{path} needs {error}, which is not a class of chesspg, and policy files never import code; add --import with "
+        "the module that defines it (in Python, import it first)"
     )
 
 
 def build_network(spec: dict[str, Any], weights: Mapping[str, Tensor], game: Game, path: Path) -> Network:
-    """The network of a header with these weights. A header's sizes take no memory unless the weights have them."""
+    """Build the network that a header describes and load the weights.
+
+    The network is first built without memory, so that large sizes in a header cost none unless the weights have them.
+
+    Args:
+        spec: class_path and init_args of the network.
+        weights: The weights by name.
+        game: The game that the network is for.
+        path: The file, for messages.
+
+    Raises:
+        PolicyFileError: The network is unknown or can't be built, or the weights do not fit it or are not finite.
+    """
     import torch
 
     from chesspg.policy.networks import Network
@@ -48,22 +70,23 @@ def build_network(spec: dict[str, Any], weights: Mapping[str, Tensor], game: Gam
                 sketch: Network = build_part(spec, path, Network, game)
         except PolicyFileError:
             if spec["class_path"].startswith("chesspg."):
-                raise  # anybody else's constructor may ask for a tensor's numbers
+                raise  # on "meta" a user's constructor may fail because it reads numbers of a tensor
             sketch = build_part(spec, path, Network, game)
         wanted = sketch.state_dict()
-        for what, names in ("lacks", wanted.keys() - weights.keys()), ("has in excess", weights.keys() - wanted.keys()):
+        lacking, unexpected = wanted.keys() - weights.keys(), weights.keys() - wanted.keys()
+        for what, names in ("lacks", lacking), ("has the unexpected", unexpected):
             if names:
                 raise PolicyFileError(f"{path} does not fit its network: it {what} {', '.join(sorted(names)):.200}")
         for name, tensor in weights.items():
             shape = wanted[name].shape
             if tensor.shape != shape:
-                reason = f"size mismatch for {name}: {list(tensor.shape)}, and the network has {list(shape)}"
+                reason = f"size mismatch for {name}: {list(tensor.shape)}; the network has {list(shape)}"
                 raise PolicyFileError(f"{path} does not fit its network: {reason}")
             if tensor.dtype != wanted[name].dtype:
-                reason = f"{name} is {tensor.dtype}, and the network has {wanted[name].dtype}"
+                reason = f"{name} is {tensor.dtype}; the network has {wanted[name].dtype}"
                 raise PolicyFileError(f"{path} does not fit its network: {reason}")
             if not torch.isfinite(tensor).all():
-                raise PolicyFileError(f"{path} has weights that are not finite numbers, in {name}")
+                raise PolicyFileError(f"{path} has weights in {name} that are not finite numbers")
         network: Network = build_part(spec, path, Network, game)
     network.load_state_dict(weights)
     return network
@@ -71,7 +94,7 @@ def build_network(spec: dict[str, Any], weights: Mapping[str, Tensor], game: Gam
 
 @contextmanager
 def _limited(most: int) -> Iterator[None]:
-    """Raise ValueError as soon as networks have more than `most` modules, parameters and buffers in all."""
+    """Raise ValueError as soon as networks built in the block have more than `most` modules, parameters and buffers."""
     from torch.nn.modules import module
 
     here, count = threading.get_ident(), 0

@@ -1,8 +1,8 @@
-"""A file of `torch.save`, read as data: nothing that it names is imported, and nothing is called.
+"""A file written by `torch.save`, read as data: nothing that it names is imported or called.
 
-A pickle is a program for a small stack machine, whose instructions may import and call anything. The machine here knows
-only those that put data together: what an import or a call would have made is an `Opaque`, except for tensors and
-ordered dictionaries, which are made without either.
+A pickle is a program for a small stack machine whose instructions may import and call anything. The machine here runs
+only the instructions that assemble data. In place of the result of an import or a call it puts an `Opaque`, except for
+tensors and ordered dictionaries, which it assembles without importing or calling anything.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from chesspg.policy.container import PolicyFileError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_PICKLE = 2 << 20  # bytes of all but tensors
-MOST_DEPTH, MOST_PARTS = 32, 100_000  # of what is taken for plain data
-# The dtypes of networks, by the names of storages.
+MOST_PICKLE = 2 << 20  # bytes of the pickle, which holds everything but the numbers of tensors
+MOST_DEPTH, MOST_PARTS = 32, 100_000  # limits of `plain`
+# The dtypes that a network may have, by the name of torch's class of storage.
 DTYPES = {
     "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
     "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
@@ -34,19 +34,19 @@ _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErro
 
 
 class Opaque:
-    """Stands for an object that is not made."""
+    """Stands for an object that was not created."""
 
 
 @dataclass(frozen=True)
 class _Global:
-    """What would have been imported."""
+    """Stands for an import."""
 
-    name: str  # module and name, a space between them
+    name: str  # module and name, separated by a space
 
 
 @dataclass(frozen=True)
 class _Storage:
-    """Numbers in a record of their own."""
+    """The numbers of one or more tensors, in one record of the archive."""
 
     record: str
     dtype: str
@@ -54,7 +54,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor that is still in the file."""
+    """A tensor whose numbers are still in the file. Offset and stride count elements."""
 
     storage: _Storage
     offset: int
@@ -67,7 +67,14 @@ class Stored:
 
 
 class Checkpoint:
-    """The content of a checkpoint. Raises PolicyFileError if it is damaged or is none."""
+    """The content of a checkpoint.
+
+    Args:
+        path: The file.
+
+    Raises:
+        PolicyFileError: The file is damaged or is not a checkpoint.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -85,7 +92,11 @@ class Checkpoint:
                 raise PolicyFileError(f"{path} is not a checkpoint: {reason!r}") from None
 
     def tensors(self, stored: Mapping[str, Stored]) -> dict[str, Tensor]:
-        """Read these tensors, which together take no more memory than the file."""
+        """Read these tensors. Together they take no more memory than the file.
+
+        Raises:
+            PolicyFileError: Their sizes are not possible, or do not fit the records of the file.
+        """
         import torch
 
         dtypes = {one.storage: getattr(torch, one.storage.dtype) for one in stored.values()}
@@ -111,9 +122,13 @@ class Checkpoint:
 
 @contextmanager
 def verified(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive that a checkpoint is, each of its records as its CRC-32 says.
+    """The zip archive of a checkpoint, after each of its records was compared with its CRC-32.
 
-    Raises PolicyFileError if it is damaged or is none, in the memory of one record's part.
+    The comparison reads one part of a record at a time, so it needs little memory.
+
+    Raises:
+        OSError: The file can't be read.
+        PolicyFileError: The file is damaged or is not a checkpoint.
     """
     try:
         archive = zipfile.ZipFile(path)
@@ -132,15 +147,19 @@ def verified(path: Path) -> Iterator[zipfile.ZipFile]:
                 raise zipfile.BadZipFile(f"{bad} does not match its checksum")
             orders = [record for record in records if record.filename.endswith("/byteorder")]
             if orders and archive.read(orders[0]).decode() != sys.byteorder:
-                raise zipfile.BadZipFile("it is from a machine of another byte order")
+                raise zipfile.BadZipFile("it was written on a machine with another byte order")
         except Exception as error:
             raise PolicyFileError(f"{path} is damaged or not a checkpoint: {error}") from None
         yield archive
 
 
 def plain(thing: Any) -> Any:
-    """A copy of what was read, of dict, list, str and numbers only. Raises ValueError for anything else in it."""
-    left = MOST_PARTS  # a few instructions can put a list of a list of … that is endless to whoever walks it
+    """A copy of what was read, made of dictionaries, lists, text and numbers alone.
+
+    Raises:
+        ValueError: It holds anything else, or is too large or nested too deeply.
+    """
+    left = MOST_PARTS  # a few instructions can build lists that contain each other, and a walk through them never ends
 
     def copied(thing: Any, depth: int) -> Any:
         nonlocal left
@@ -159,7 +178,7 @@ def plain(thing: Any) -> Any:
 
 
 def _run(pickled: bytes) -> Any:
-    """What a pickle would make, without its objects. Raises one of _MALFORMED if it is none."""
+    """The result of a pickle, with an Opaque for each object. Raises one of _MALFORMED if this is not a pickle."""
     machine = _Machine()
     instructions: Iterator[tuple[Any, Any, int | None]] = pickletools.genops(pickled)
     for opcode, argument, _ in instructions:
@@ -175,7 +194,7 @@ def _run(pickled: bytes) -> Any:
 
 
 class _Machine:
-    """The stack machine. Each method obeys an instruction of its kind and returns whether it was one."""
+    """The stack machine. Each method runs an instruction of its kind and returns False for any other."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -189,7 +208,7 @@ class _Machine:
         return some
 
     def arrange(self, name: str, argument: Any) -> bool:
-        """The stack and the memo."""
+        """Instructions for the stack and the memo."""
         stack = self.stack
         match name:
             case "PROTO" | "FRAME":
@@ -213,7 +232,7 @@ class _Machine:
         return True
 
     def collect(self, name: str) -> bool:
-        """Constants and collections. A set is an Opaque."""
+        """Instructions that make constants and collections. A set becomes an Opaque."""
         stack = self.stack
         match name:
             case "NONE" | "NEWTRUE" | "NEWFALSE":
@@ -242,7 +261,7 @@ class _Machine:
         return True
 
     def call(self, name: str, argument: Any) -> bool:
-        """Imports, calls and objects: nothing is imported or called."""
+        """Instructions that would import, call or create an object; here none of them does."""
         stack = self.stack
         match name:
             case "GLOBAL":
@@ -263,7 +282,7 @@ class _Machine:
                 stack.append(Opaque())
             case "PERSID" | "EXT1" | "EXT2" | "EXT4":
                 stack.append(Opaque())
-            case "BUILD":  # attributes of an object, or of a dictionary, which nobody asks for
+            case "BUILD":  # the attributes of an object, or of a dictionary; nothing here needs them
                 stack.pop()
             case _:
                 return False
@@ -271,14 +290,17 @@ class _Machine:
 
 
 def _updated(into: dict[Any, Any], some: list[Any]) -> dict[Any, Any]:
-    """Keys that are no text or number are left out: the hash of a tuple of tuples of … may be endless."""
+    """Add keys and values to a dictionary. Keys other than text, numbers and None are left out.
+
+    To hash a tuple that contains tuples may take forever.
+    """
     items = zip(some[::2], some[1::2], strict=True)
     into.update({key: value for key, value in items if key is None or isinstance(key, int | float | str | bytes)})
     return into
 
 
 def _storage(persistent: Any) -> _Storage | Opaque:
-    """What torch's own names for storages stand for: ("storage", type, key, device, number of elements)."""
+    """The storage that torch writes as ("storage", type, key, device, number of elements)."""
     _, kind, key, *_ = persistent
     module, _, name = kind.name.partition(" ")
     known = module == "torch" and isinstance(key, str) and name in DTYPES
@@ -286,7 +308,7 @@ def _storage(persistent: Any) -> _Storage | Opaque:
 
 
 def _made(function: Any, arguments: Any) -> Any:
-    """What a call would give, where that is a tensor or an ordered dictionary."""
+    """The result of a call where that is a tensor or an ordered dictionary, else an Opaque."""
     match function:
         case _Global("collections OrderedDict"):
             return {}

@@ -1,15 +1,16 @@
-"""The bytes of a policy file: safetensors, the policy's own fields as JSON in its header, and a checksum.
+"""The bytes of a policy file: safetensors with the policy's fields as JSON in the header, and a checksum.
 
 The header is read here, with the standard library only, because an engine reads one before its first answer and
-safetensors' own `safe_open` imports numpy: on two busy cores `uciok` came after 339 ms instead of 142 (medians of 20).
-The weights are read by the library.
+`safe_open` of safetensors imports numpy: on two busy cores `uciok` came after 339 ms instead of 142 (medians of 20).
+The safetensors library reads the weights.
 
     8 bytes     length of the header, little-endian
     header      JSON: `__metadata__` with `chesspg` (the fields, JSON as text) and `sha256`, then dtype, shape and
-                place of each tensor
+                offsets of each tensor
     the rest    the tensors
 
-`sha256` is the SHA-256 of the whole file with 64 zeros in its place. The first files of version 0.1 lack it.
+`sha256` is the SHA-256 of the whole file with 64 zeros in the place of the checksum. The first files of version 0.1
+have no checksum.
 """
 
 from __future__ import annotations
@@ -21,20 +22,25 @@ from typing import Any, BinaryIO
 
 from chesspg.storage.parsing import parse_json
 
-MOST_HEADER = 16 << 20  # bytes; a network of 100,000 tensors needs as many
-MOST_FILE = 4 << 30  # bytes: a billion weights
+MOST_HEADER = 16 << 20  # bytes; enough for a network of 100,000 tensors
+MOST_FILE = 4 << 30  # bytes; enough for a billion weights
 _ZEROS = "0" * 64
 
 
 class PolicyFileError(ValueError):
-    """A policy file that is missing, damaged, or of another game or encoding."""
+    """A policy file is missing or damaged, or is for another game or encoding."""
 
 
 def read_fields(path: Path) -> Any:
-    """The policy's own fields. Raises PolicyFileError if the file is not a whole policy file."""
+    """The fields that chesspg wrote into the header of a policy file.
+
+    Raises:
+        OSError: The file can't be read.
+        PolicyFileError: The file is too large, truncated, damaged, or not a policy file.
+    """
     size = path.stat().st_size
     if size > MOST_FILE:
-        raise PolicyFileError(f"{path} has {size:,} bytes; a policy file has at most {MOST_FILE:,}")
+        raise PolicyFileError(f"{path} has {size:,} bytes; a policy file must have at most {MOST_FILE:,}")
     with path.open("rb") as file:
         start = file.read(8)
         length = int.from_bytes(start, "little")
@@ -48,7 +54,7 @@ def read_fields(path: Path) -> Any:
             raise PolicyFileError(f"{path} is not a policy file" + (" (it is empty)" if size == 0 else "")) from None
         whole = 8 + length + max(ends, default=0)
         if size != whole:
-            raise PolicyFileError(f"{path} is truncated: {size} bytes of {whole}")
+            raise PolicyFileError(f"{path} is truncated: it has {size:,} of {whole:,} bytes")
         if digest is not None and digest != _digest(start, raw, file, digest):
             raise PolicyFileError(f"{path} is damaged: its content does not match its checksum")
     try:
@@ -58,9 +64,16 @@ def read_fields(path: Path) -> Any:
 
 
 def with_fields(tensors: bytes, fields: Any) -> bytes:
-    """The file of these safetensors with the policy's own fields and a checksum; equal for equal content.
+    """The bytes of a policy file; equal content gives equal bytes.
 
-    The library could add them too, but in an order that changes from one process to the next.
+    safetensors could add the fields too, but in an order that changes from process to process.
+
+    Args:
+        tensors: A safetensors file without metadata.
+        fields: The policy's fields, anything that JSON can hold.
+
+    Returns:
+        The file with the fields and a checksum in its header.
     """
     length = int.from_bytes(tensors[:8], "little")
     header = tensors[8 : 8 + length].strip()
@@ -79,7 +92,7 @@ def _digest(start: bytes, raw: bytes, rest: BinaryIO, digest: object) -> str:
 
 
 def _replaced(data: bytes, old: str, new: str) -> bytes:
-    """With another checksum: the fields are JSON inside a string, so no other place has these quotes."""
+    """The data with another checksum. The fields are JSON inside a string, so these quotes occur nowhere else."""
     return data.replace(f'"sha256":"{old}"'.encode(), f'"sha256":"{new}"'.encode(), 1)
 
 

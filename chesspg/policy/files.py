@@ -1,6 +1,6 @@
-"""The policy file: weights as safetensors and, in its header as JSON, all that is needed to use them.
+"""The policy file: weights as safetensors with, as JSON in the header, everything that is needed to use them.
 
-Nothing in it is code, it is read without any pickle, and no class is imported because the file names it. The header is
+A policy file contains no code and no pickle, and reading it imports no class because the file names it. The header is
 read without torch, in a millisecond.
 """
 
@@ -24,34 +24,43 @@ from chesspg.policy.names import describe as describe
 from chesspg.storage.atomic import write_atomically
 from chesspg.storage.shipped import shipped_names, shipped_policies
 
-if TYPE_CHECKING:  # torch takes seconds to import; it waits until weights are asked for
+if TYPE_CHECKING:  # torch takes seconds to import, so it is imported when weights are read
     from torch import Tensor
 
     from chesspg.policy.policy import Policy
 
 INIT = "init.safetensors"  # in a run folder: the policy that the run started from
 SUFFIX, CHECKPOINT = ".safetensors", ".ckpt"
-NETWORK = "policy.network."  # where the state of a module with a policy has what a policy file holds
-HEADER = "policy_header"  # where its checkpoints have the rest
-COMPILED = "_orig_mod."  # in the names of weights: what torch.compile puts between
+NETWORK = "policy.network."  # prefix of the network's weights in the state_dict of a module that has a policy
+HEADER = "policy_header"  # key of the header's fields in a checkpoint of such a module
+COMPILED = "_orig_mod."  # inserted into the names of weights by torch.compile
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a policy file says of itself."""
+    """The fields in the header of a policy file."""
 
     game: dict[str, Any]  # class_path, init_args
     encoding_version: int
     network: dict[str, Any]  # class_path, init_args (its sizes)
-    temperature: float  # at which it was trained
-    facts: dict[str, Any]  # of its training: updates, games, plies, seed, …
+    temperature: float  # the temperature it was trained at
+    facts: dict[str, Any]  # about its training: updates, games, plies, seed, …
 
 
 def resolve(path: str | Path) -> Path:
-    """The file that is meant by a policy file, a checkpoint, a run folder or the bare name of a policy that ships.
+    """The file to read for the path that a user gave.
 
-    A run folder stands for its last policy. A checkpoint, and so a run folder's, stands for the policy file beside it,
-    or for itself where that file is missing or damaged and the checkpoint is not.
+    A run folder stands for its last checkpoint. A checkpoint stands for the policy file beside it, or for itself if
+    that file is missing or damaged and the checkpoint is not.
+
+    Args:
+        path: A policy file, a checkpoint, a run folder, or the bare name of a policy that ships.
+
+    Returns:
+        A policy file or a checkpoint.
+
+    Raises:
+        PolicyFileError: There is no such file.
     """
     path = named = Path(path)
     if named.is_dir() or named.suffix == CHECKPOINT:
@@ -70,20 +79,22 @@ def resolve(path: str | Path) -> Path:
 
 
 def read_header(path: str | Path) -> Header:
-    """What the file says of itself. Raises PolicyFileError if it is not whole or not a policy file."""
+    """The header of a policy file or checkpoint. Raises PolicyFileError if it is damaged or is something else."""
     path = resolve(path)
     return _in_checkpoint(path)[0] if path.suffix == CHECKPOINT else _header(container.read_fields(path), path)
 
 
 def read(path: str | Path) -> tuple[Header, Mapping[str, Tensor]]:
-    """What the file says of itself, and its weights. Raises PolicyFileError if it is damaged."""
+    """The header and the weights of a policy file or checkpoint. Raises PolicyFileError if it is damaged."""
     path = resolve(path)
     if path.suffix == CHECKPOINT:
         header, saved, stored = _in_checkpoint(path)
         return header, saved.tensors(stored)
     header = read_header(path)
 
-    from safetensors.torch import load  # not before the header is known to be good: torch takes seconds
+    from safetensors.torch import (
+        load,
+    )  # imports torch, which takes seconds, so only once the header is known to be good
 
     try:
         return header, own_names(load(path.read_bytes()))
@@ -92,13 +103,21 @@ def read(path: str | Path) -> tuple[Header, Mapping[str, Tensor]]:
 
 
 def load(path: str | Path, game: Game | None = None) -> Policy:
-    """The policy in the file, for `game` if given (whose backend it then uses) or else its own game.
+    """Load a policy.
 
-    Raises PolicyFileError if the file is damaged, was trained for another game or encoding, or is of a game or network
-    that is neither the package's own nor known to the running program.
+    Args:
+        path: A policy file, a checkpoint, a run folder, or the bare name of a policy that ships.
+        game: The game to play, with the backend to use; by default the game is built from the file.
+
+    Returns:
+        The policy in evaluation mode, on the CPU.
+
+    Raises:
+        PolicyFileError: The file is missing or damaged, is for another game or encoding, or names a game or network
+            that neither chesspg nor the running program has.
     """
     path = resolve(path)
-    own = header_game(read_header(path), path)  # before the weights, which take torch's seconds to be read
+    own = header_game(read_header(path), path)  # before the weights, for which torch is imported
     if game is not None and describe(own) != describe(game):
         raise PolicyFileError(f"{path} plays {distinguished(own, game)}, not {distinguished(game, own)}")
     header, weights = read(path)
@@ -109,9 +128,10 @@ def load(path: str | Path, game: Game | None = None) -> Policy:
 
 
 def header_game(header: Header, path: str | Path) -> Game:
-    """The game a policy file plays.
+    """The game that a policy file plays.
 
-    Raises PolicyFileError if the game is not known here, or if this version encodes it otherwise.
+    Raises:
+        PolicyFileError: The game is unknown to this program, or this version encodes it differently.
     """
     game: Game = build_part(header.game, path, Game)
     if game.encoding_version != header.encoding_version:
@@ -123,7 +143,7 @@ def header_game(header: Header, path: str | Path) -> Game:
 
 
 def distinguished(game: Game, other: Game) -> str:
-    """The name of a game, with what it was built with or its class where another one has the same name."""
+    """The name of a game; if the other game has the same name, with its class or arguments to tell them apart."""
     if game.name != other.name:
         return game.name
     spec = describe(game)
@@ -133,24 +153,34 @@ def distinguished(game: Game, other: Game) -> str:
 
 
 def check_network(header: Header, path: str | Path) -> None:
-    """Raise PolicyFileError if the network is of a class that is not known here. Imports no torch."""
+    """Raise PolicyFileError if the class of the network is unknown to this program. Does not import torch."""
     name = header.network["class_path"]
     networks = sys.modules.get("chesspg.policy.networks")
     try:
         if networks:
             find(name, networks.Network)
-        elif not own_name(name):  # nobody can have defined one without that module
+        elif not own_name(name):  # no network can have been defined before that module was imported
             raise Unknown(f"the network {name:.120}")
     except Unknown as error:
         raise unknown(path, error) from None
 
 
 def save(path: str | Path, policy: Policy, facts: Mapping[str, Any] | None = None) -> None:
-    """Write the policy file atomically: whoever looks finds the old file or the new one, whole."""
+    """Write a policy file atomically: a reader finds either the old file or the new one, complete.
+
+    Args:
+        path: The file.
+        policy: Its game, network and temperature are stored.
+        facts: Anything that JSON can hold about its training.
+
+    Raises:
+        OSError: The file can't be written.
+    """
     write(path, header_of(policy, facts), policy.network.state_dict())
 
 
 def header_of(policy: Policy, facts: Mapping[str, Any] | None = None) -> Header:
+    """The header of a file of this policy."""
     game = policy.game
     return Header(
         describe(game), game.encoding_version, describe(policy.network), policy.temperature, dict(facts or {})
@@ -158,7 +188,8 @@ def header_of(policy: Policy, facts: Mapping[str, Any] | None = None) -> Header:
 
 
 def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> None:
-    from safetensors.torch import save  # save_file's is for its owner's eyes alone, whatever the umask
+    """Write a policy file atomically. Raises OSError if it can't be written."""
+    from safetensors.torch import save  # save_file ignores the umask: only the owner could read its file
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in own_names(weights).items()}
     whole = container.with_fields(save(tensors), asdict(header))
@@ -166,7 +197,7 @@ def write(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> No
 
 
 def of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a checkpoint that Lightning wrote holds of a policy file: the header's fields, the weights."""
+    """The fields of the policy header and the weights of the network, from a checkpoint of Lightning."""
     state = own_names(checkpoint["state_dict"])
     return checkpoint[HEADER], {
         name.removeprefix(NETWORK): at for name, at in state.items() if name.startswith(NETWORK)
@@ -174,7 +205,7 @@ def of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
 
 
 def read_checkpoint(path: str | Path) -> Any:
-    """What a checkpoint holds: tensors and primitives, no code. Raises PolicyFileError if it is damaged."""
+    """The content of a checkpoint: tensors and primitives, no code. Raises PolicyFileError if it is damaged."""
     path = Path(path)
     with checkpoint.verified(path):
         pass
@@ -183,15 +214,15 @@ def read_checkpoint(path: str | Path) -> Any:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch wonders aloud about some files that it then refuses
+            warnings.simplefilter("ignore")  # torch warns about some files before it refuses them
             return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises whatever a malformed pickle leads it to
+    except Exception as error:  # a malformed pickle can make the unpickler raise anything
         reason = str(error).partition("\n")[0].partition(". ")[0]
         raise PolicyFileError(f"{path} is damaged or not a checkpoint: {reason}") from None
 
 
 def _in_checkpoint(path: Path) -> tuple[Header, checkpoint.Checkpoint, dict[str, checkpoint.Stored]]:
-    """The header, and where the weights are. Objects of other kinds, such as hyperparameters, are not looked at."""
+    """The header, the checkpoint, and where its weights are. Other objects, such as hyperparameters, are skipped."""
     saved = checkpoint.Checkpoint(path)
     try:
         header, state = of_checkpoint(saved.content)
@@ -203,7 +234,7 @@ def _in_checkpoint(path: Path) -> tuple[Header, checkpoint.Checkpoint, dict[str,
 
 
 def _whole(path: Path) -> bool:
-    """Whether a policy file or checkpoint is there and undamaged."""
+    """Whether a policy file or checkpoint exists and is undamaged."""
     try:
         read_header(path) if path.suffix == CHECKPOINT else container.read_fields(path)
     except (OSError, PolicyFileError):
@@ -212,7 +243,7 @@ def _whole(path: Path) -> bool:
 
 
 def own_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Weights by the names they have in a network that is not compiled."""
+    """The weights under the names that they have in a network that is not compiled."""
     return {name.replace(COMPILED, ""): at for name, at in state.items()}
 
 
@@ -229,5 +260,7 @@ def _header(fields: Any, path: Path) -> Header:
     if not isinstance(header.facts, dict):
         raise PolicyFileError(f"{path} has a header this version can't read: its facts are not an object")
     if type(header.temperature) not in (int, float) or not 0 < header.temperature <= sys.float_info.max:
-        raise PolicyFileError(f"{path} has a temperature of {header.temperature!r:.40}; it must be finite and above 0")
+        raise PolicyFileError(
+            f"{path} has a temperature that must be above 0 and finite, got {header.temperature!r:.40}"
+        )
     return header

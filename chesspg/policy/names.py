@@ -1,4 +1,4 @@
-"""Games and networks by the names that files have for them. A file never causes an import of anybody else's code."""
+"""Games and networks by the names they have in files. A name in a file never causes an import of foreign code."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-# The package's own classes and the modules that they lie in. The name is what files hold and stays as it is for good;
-# when a class moves, only its module here changes.
+# The classes of chesspg by the names that files hold, each with its module. The names must never change;
+# when a class moves, only its module changes here.
 OWN = {
     "chesspg.games.chess.Chess": "chesspg.games.chess.game",
     "chesspg.games.tic_tac_toe.TicTacToe": "chesspg.games.tic_tac_toe",
@@ -20,17 +20,17 @@ _BARE = {_name.rpartition(".")[2]: _name for _name in OWN}
 
 
 class Unknown(ValueError):
-    """A class that a file names and this program does not know."""
+    """A file names a class that this program does not know."""
 
 
 def describe(thing: Any) -> dict[str, Any]:
-    """{class_path, init_args} of a game or network, as in a YAML recipe; a compiled network is described as itself."""
+    """{class_path, init_args} of a game or network, as in YAML; for a compiled network those of the original."""
     thing = getattr(thing, "_orig_mod", thing)
     return {"class_path": _name_of(type(thing)), "init_args": plain(thing.init_args)}
 
 
 def plain(value: Any) -> Any:
-    """A value with Python's own numbers in place of numpy's and torch's scalars, as sweeps give them."""
+    """A copy of the value with Python numbers in place of the scalars of numpy and torch that sweeps pass."""
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         return value.item()
     if isinstance(value, dict):
@@ -41,7 +41,7 @@ def plain(value: Any) -> Any:
 
 
 def is_spec(thing: Any) -> bool:
-    """Whether it has the form of what `describe` gives."""
+    """Whether something has the form of what `describe` returns."""
     return (
         isinstance(thing, dict)
         and thing.keys() == {"class_path", "init_args"}
@@ -51,10 +51,17 @@ def is_spec(thing: Any) -> bool:
 
 
 def build(spec: Any, base: type, *args: Any) -> Any:
-    """What the class_path and init_args of a file stand for, called with `args` before them.
+    """Build the object that class_path and init_args of a file describe.
 
-    The class is one of the package's own, or a subclass of `base` that the running program has defined or imported.
-    Raises Unknown for any other, and ValueError if the class does not accept the init_args.
+    Args:
+        spec: {class_path, init_args}. The class must be one of chesspg or a subclass of `base` that the running
+            program has defined or imported.
+        base: The class that it must derive from.
+        args: Positional arguments, before the init_args.
+
+    Raises:
+        Unknown: There is no such class in this program.
+        ValueError: The spec is malformed, or the class does not accept the init_args.
     """
     if not is_spec(spec):
         raise ValueError(f"{spec!r:.80} is not a class_path with init_args")
@@ -63,24 +70,25 @@ def build(spec: Any, base: type, *args: Any) -> Any:
     try:
         inspect.signature(found).bind(*args, **init_args)
         built = found(*args, **init_args)
-    except Exception as error:  # whatever a user's class raises for arguments that come from a stranger
+    except Exception as error:  # the arguments come from a stranger, and a user's class may raise anything for them
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(f"{path} can't be built from {init_args!r:.120}: {' '.join(reason.split()):.200}") from error
     surplus = sorted(init_args.keys() - built.init_args.keys())
-    if surplus:  # such as how many threads the rules may use, which is not for a file to say
-        raise ValueError(f"{path} can't be built from a file with {', '.join(surplus)}")
+    if surplus:  # such as the number of threads for the rules, which a file must not choose
+        raise ValueError(f"{path} can't be built from a file that sets {', '.join(surplus)}")
     return built
 
 
 def own_name(path: str) -> str:
-    """The name under which the package has this class of its own; empty if it has none."""
+    """The name of this class in OWN, given any of its names in chesspg; empty if chesspg has no such class."""
     return _BARE.get(path.rpartition(".")[2], "") if path.startswith("chesspg.") else ""
 
 
 def find(path: str, base: type) -> Any:
-    """The class of this name. Of several with one name, as after a notebook's cell ran twice, the latest counts.
+    """The class with this name. If several have it, as after a notebook's cell ran twice, the latest one.
 
-    Raises Unknown if there is none.
+    Raises:
+        Unknown: This program has no such subclass of `base`.
     """
     own = own_name(path)
     if own:
@@ -106,7 +114,7 @@ def _name_of(cls: type) -> str:
 
 
 def _current(cls: type) -> bool:
-    """Whether its module still has it under its name."""
+    """Whether the module of the class still has this class under its name."""
     thing: Any = sys.modules.get(cls.__module__)
     for part in cls.__qualname__.split("."):
         thing = getattr(thing, part, None)

@@ -1,4 +1,4 @@
-"""Networks from a game's planes and scalars to a logit for every legal action and, if asked, a value."""
+"""Networks from a game's planes and scalars to a logit for every legal action and, if configured, a value."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ class NetworkOutput(NamedTuple):
 
 
 class Network(nn.Module):
-    """What every network is: built from a game's sizes, and rebuilt from `init_args`.
+    """Base class of all networks. It is built for the sizes of a game, and can be built again from `init_args`.
 
-    A subclass passes its own keyword arguments on to `super().__init__`, and defines `forward`.
+    A subclass passes its keyword arguments on to `super().__init__` and defines `forward`.
+
+    Args:
+        game: The game that the network is for.
+        init_args: The other arguments of the subclass, which policy files store; `value=True` if it has a value head.
     """
 
     scalar_limits: Tensor  # [S]
@@ -40,7 +44,7 @@ class Network(nn.Module):
 
     def unpack(self, planes: Tensor) -> Tensor:
         """[N, P, W] int64 words to [N, P, squares] zeros and ones, in the precision the network runs in."""
-        # Copied, since what torch calls contiguous may still have strides of zero, which `view` refuses.
+        # Copied, because a tensor that torch calls contiguous may have strides of zero, which `view` refuses.
         words = planes.flatten(1).clone(memory_format=torch.contiguous_format)  # [N, P · W]
         bytes_ = words.view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
         table, device = self.bits, planes.device.type
@@ -54,7 +58,16 @@ class Network(nn.Module):
         return scalars / self.scalar_limits
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        """planes [N, P, W] int64 words, scalars [N, S] uint8, legal [N, M] actions, −1 behind a game's last."""
+        """Compute the logits of all legal actions.
+
+        Args:
+            planes: [N, P, W] int64 words.
+            scalars: [N, S] uint8 counters.
+            legal: [N, M] legal actions of each game, padded with −1 after its last.
+
+        Returns:
+            [N, M] logits and [N] values.
+        """
         raise NotImplementedError
 
     def __call__(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
@@ -63,12 +76,21 @@ class Network(nn.Module):
 
 
 class MLP(Network):
-    """A fully connected network for tiny games."""
+    """A fully connected network for small games.
+
+    Args:
+        game: The game that the network is for.
+        hidden: The width of each hidden layer.
+        value: Whether it has a value head.
+
+    Raises:
+        ValueError: A width is below 1.
+    """
 
     def __init__(self, game: Game, hidden: Sequence[int] = (64, 64), value: bool = False) -> None:
         super().__init__(game, hidden=list(hidden), value=value)
         if any(width < 1 for width in hidden):
-            raise ValueError(f"the widths in hidden must be at least 1, got {list(hidden)}")
+            raise ValueError(f"each width in hidden must be at least 1, got {list(hidden)}")
         sizes = [len(game.planes) * self.squares + len(game.scalars), *hidden]
         layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
         self.body = nn.Sequential(*(layer for pair in layers for layer in pair))
@@ -82,7 +104,7 @@ class MLP(Network):
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(relu(x)))), He et al. (2016). The last convolution starts at zero: an identity."""
+    """x + conv(relu(conv(relu(x)))), He et al. (2016). The last convolution starts at zero, which makes an identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -96,17 +118,26 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualNet(Network):
-    """Residual convolutions over the chess board and over what its pieces attack.
+    """Residual convolutions over the chess board and the squares that its pieces attack.
 
-    A move's logit is the inner product of a vector of its `from` square and one of its `to` square; the
-    72 underpromotions are read off the squares of the seventh rank. No batch norm and no dropout: the
-    network that samples must be the one that learns.
+    The logit of a move is the inner product of a vector for its `from` square and a vector for its `to` square, times
+    channels^−½; the logits of the 72 underpromotions come from the squares of the seventh rank. There is no batch norm
+    and no dropout, because the network that learns must be the one that sampled.
+
+    Args:
+        game: Chess, or a variant of it with the same board and actions.
+        channels: The width of the convolutions.
+        blocks: The number of residual blocks.
+        value: Whether it has a value head.
+
+    Raises:
+        ValueError: The game has another board or other actions, or a size is too small.
     """
 
     def __init__(self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False) -> None:
         super().__init__(game, channels=channels, blocks=blocks, value=value)
         if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
-            raise ValueError(f"ResidualNet is for the board and the actions of chess, got {game.name}; use MLP instead")
+            raise ValueError(f"ResidualNet needs the board and the actions of chess, got {game.name}; use MLP instead")
         if channels < 1:
             raise ValueError(f"channels must be at least 1, got {channels}")
         if blocks < 0:
@@ -127,17 +158,17 @@ class ResidualNet(Network):
         bits = self.unpack(torch.cat((planes, self.attacks(planes)), dim=1))
         board = bits.new_empty((bits.shape[0], 8, 8, self.stem.in_channels))
         board[..., : bits.shape[1]] = bits.view(*bits.shape[:2], 8, 8).permute(0, 2, 3, 1)
-        board[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # a counter is a plane of its value
+        board[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # each counter fills a plane with its value
         x = self.stem(board.permute(0, 3, 1, 2))
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
         first = torch.arange(0, 64 * x.shape[0], 64, device=x.device)[:, None]  # a1 of each board
-        # Only the squares of legal moves are multiplied: all 64 × 64 of them are slow to write, and slower backwards.
+        # Only the squares of legal moves are multiplied: all 64 × 64 pairs are slow to write, and slower in backward.
         source, target = (
             vectors.flatten(0, 1).index_select(0, (first + square).flatten())
             for vectors, square in zip(self.from_to(x).chunk(2, dim=2), (action >> 6 & 63, action & 63), strict=True)
         )  # [N · M, C] each
-        exact = torch.promote_types(source.dtype, torch.float32)  # a logit of 4 in bf16 is one of 3.98, 4 and 4.03
+        exact = torch.promote_types(source.dtype, torch.float32)  # near 4 bf16 knows only 3.98, 4 and 4.03
         logits = (source * target).sum(dim=1, dtype=exact).view(legal.shape) * self.channels**-0.5
         under = self.underpromotion(x[:, 48:56]).flatten(1).to(exact)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))

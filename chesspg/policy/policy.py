@@ -1,4 +1,4 @@
-"""A policy: a network and a temperature as a distribution over the legal actions of each game."""
+"""A policy: a network and a temperature that give a distribution over the legal actions of each game."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from chesspg.games.game import Game, Observation
 from chesspg.learning import losses
 from chesspg.policy.networks import Network, NetworkOutput
 
-_PADDING = -1e9  # a logit whose probability is exactly 0 in float32, yet finite
-_MULTIPLES = {"cuda": 256}  # of positions in a batch, by device; elsewhere any number
+_PADDING = -1e9  # a finite logit whose probability is exactly 0 in float32
+MULTIPLES = {"cuda": 256}  # by device: batches are filled up to a multiple of this many positions
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """π(·|s) over each game's legal actions, in the order of its legal list."""
+    """π(·|s) over the legal actions of N games, in the order of each game's legal list."""
 
-    log_probs: Tensor  # [N, M] log π, float32 at least; 0 behind a game's last action
+    log_probs: Tensor  # [N, M] log π, at least float32; 0 after a game's last action
     mask: Tensor  # [N, M] bool, True where there is an action
-    value: Tensor | None  # [N] the network's expected return of the mover
+    value: Tensor | None  # [N] the expected return of the mover; None without a value head
 
     @property
     def probs(self) -> Tensor:
-        """[N, M] π, 0 behind a game's last action."""
+        """[N, M] π, 0 after a game's last action."""
         return self.log_probs.exp() * self.mask
 
     def log_prob(self, choice: Tensor) -> Tensor:
@@ -42,21 +42,29 @@ class Distribution:
         return losses.entropy(self.probs, self.log_probs)
 
     def sample(self, uniforms: Tensor) -> Tensor:
-        """[N] the choice whose share of [0, 1) holds uniforms[i]: the cumulative probabilities inverted."""
-        exact = torch.float32 if uniforms.device.type == "mps" else torch.float64  # which that one lacks
+        """[N] sampled choices, by inverting the cumulative probabilities at uniforms[i] in [0, 1)."""
+        exact = torch.float32 if uniforms.device.type == "mps" else torch.float64  # MPS has no float64
         cumulative = self.probs.to(exact).cumsum(dim=1)
         choice = (cumulative <= uniforms.to(exact)[:, None] * cumulative[:, -1:]).sum(dim=1)
         return choice.minimum(self.mask.sum(dim=1) - 1)
 
     def mode(self) -> Tensor:
-        """[N] the likeliest choice, the first of equals."""
+        """[N] the most likely choices; of equally likely ones the first."""
         return self.log_probs.masked_fill(~self.mask, _PADDING).argmax(dim=1)
 
 
 class Policy(nn.Module):
-    """A network whose logits, over `temperature`, are turned into probabilities of the legal actions alone.
+    """A network whose logits, divided by `temperature`, become probabilities of the legal actions alone.
 
-    An illegal action has no probability, no gradient and no share in the entropy.
+    An illegal action has no probability and no gradient, and does not count in the entropy.
+
+    Args:
+        game: The game that it plays.
+        network: The network, built for this game.
+        temperature: Divisor of the logits, above 0.
+
+    Raises:
+        ValueError: The temperature is 0 or less, or not finite.
     """
 
     def __init__(self, game: Game, network: Network, temperature: float = 1.0) -> None:
@@ -65,11 +73,17 @@ class Policy(nn.Module):
             raise ValueError(f"temperature must be above 0 and finite, got {temperature}; only a player can be greedy")
         self.game = game
         self.network = network
-        self.temperature = float(temperature)  # a sweep's may be numpy's
+        self.temperature = float(temperature)  # a sweep may pass a scalar of numpy
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
-        """planes [N, P, W] int64, scalars [N, S] uint8, legal [N, M] actions, −1 behind the last."""
-        output = self._ask(planes, scalars, legal)
+        """The distributions over the legal actions of N positions.
+
+        Args:
+            planes: [N, P, W] int64 words.
+            scalars: [N, S] uint8 counters.
+            legal: [N, M] legal actions of each position, padded with −1 after its last.
+        """
+        output = self._full_batch_output(planes, scalars, legal)
         mask = legal >= 0
         exact = torch.promote_types(output.logits.dtype, torch.float32)
         logits = output.logits.to(exact) / self.temperature
@@ -77,8 +91,8 @@ class Policy(nn.Module):
         value = None if output.value is None else output.value.to(log_probs.dtype)
         return Distribution(log_probs, mask, value)
 
-    def _ask(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        """The network's answer to a full batch, the last position standing in for those that lack."""
+    def _full_batch_output(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        """The output of the network for a batch that is filled up to `full_batch` by repeating the last position."""
         count = len(planes)
         more = full_batch(count, planes.device) - count
         if not more:
@@ -92,7 +106,7 @@ class Policy(nn.Module):
         return distribution
 
     def observe(self, observation: Observation) -> Distribution:
-        """The distribution for N games as a Games.observe() sees them, on the network's device."""
+        """The distributions for N games, from what Games.observe() returned, on the network's device."""
         return self(*to_tensors(observation, self.device))
 
     @property
@@ -101,12 +115,20 @@ class Policy(nn.Module):
 
 
 def full_batch(count: int, device: torch.device) -> int:
-    """How many positions a network is given for so many; cuDNN would plan anew for each size that it has not met."""
-    return count + -count % _MULTIPLES.get(device.type, 1)
+    """The size to which a batch of `count` positions is filled up, because cuDNN makes a new plan for each new size."""
+    return count + -count % MULTIPLES.get(device.type, 1)
 
 
 def to_tensors(observation: Observation, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """planes [N, P, W] int64, scalars [N, S] uint8 and padded legal actions [N, M] int16."""
+    """Turn an observation into tensors.
+
+    Args:
+        observation: What Games.observe() returned.
+        device: Where to put them; by default the CPU.
+
+    Returns:
+        planes [N, P, W] int64 words, scalars [N, S] uint8, legal actions [N, M] int16, padded with −1.
+    """
     return (
         words(observation.planes, device),
         send(observation.scalars, device),
@@ -115,7 +137,7 @@ def to_tensors(observation: Observation, device: torch.device | None = None) -> 
 
 
 def send(array: NDArray[Any], device: torch.device | None = None) -> Tensor:
-    """The array on the device. CUDA fetches it itself, from pinned memory, and nobody waits."""
+    """The array on the device. To CUDA it is copied from pinned memory, without waiting for the copy."""
     tensor = from_numpy(array)
     if device is not None and device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
@@ -123,7 +145,11 @@ def send(array: NDArray[Any], device: torch.device | None = None) -> Tensor:
 
 
 def fetch(tensor: Tensor) -> Callable[[], NDArray[Any]]:
-    """Ask for what the device computes; what is returned waits until it has come, for nothing launched later."""
+    """Start copying a tensor to the CPU.
+
+    Returns:
+        A function that waits for this copy, but for nothing that was launched later, and returns the array.
+    """
     if tensor.device.type != "cuda":
         return lambda: tensor.numpy(force=True)
     pinned = tensor.to("cpu", non_blocking=True)
@@ -132,16 +158,16 @@ def fetch(tensor: Tensor) -> Callable[[], NDArray[Any]]:
 
     def wait() -> NDArray[Any]:
         arrived.synchronize()
-        return pinned.numpy().copy()  # pinned memory is scarce, a rollout is long
+        return pinned.numpy().copy()  # pinned memory is scarce, and a rollout keeps its arrays for long
 
     return wait
 
 
 def words(planes: NDArray[np.uint64], device: torch.device | None = None) -> Tensor:
-    """uint64 words as int64 ones of the same bits: torch can neither shift nor gather uint64."""
+    """uint64 words as an int64 tensor with the same bits: torch can neither shift nor gather uint64."""
     return send(planes.astype(np.uint64, copy=False).view(np.int64), device)
 
 
 def from_numpy(array: NDArray[Any]) -> Tensor:
-    """The array as a tensor, copied only where torch can't share it: read-only, byte-swapped, strided backwards."""
+    """The array as a tensor, copied if torch can't share it: if it is read-only, byte-swapped, or strided backwards."""
     return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))

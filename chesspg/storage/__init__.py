@@ -1,1 +1,1 @@
-"""Files: written whole, locked, and where runs and shipped files are."""
+"""Files: atomic writes, locks, run folders, files that ship, and parsing."""

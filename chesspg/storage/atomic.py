@@ -1,4 +1,4 @@
-"""Files written whole: a reader finds the old file or the new one, never a part."""
+"""Atomic writes: a reader finds either the old file or the new one, never a part of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from pathlib import Path
 
 
 def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a temporary file beside `path`, then put it in its place in one step."""
+    """Write a file in one step.
+
+    Args:
+        path: The file, which may exist.
+        fill: Writes a temporary file in the same folder, whose path it is given. The file then replaces `path`.
+
+    Raises:
+        OSError: It can't be written; the old file is unchanged.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with naming(path):
@@ -24,7 +32,7 @@ def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Make an OSError in the block name this file; by itself it does not where a disk is full."""
+    """Add the name of this file to an OSError in the block; one for a full disk has none."""
     try:
         yield
     except OSError as error:
@@ -32,5 +40,5 @@ def naming(path: str | Path) -> Iterator[None]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text, UTF-8, as `write_atomically` does."""
+    """Write a text as UTF-8, atomically. Raises OSError if it can't be written."""
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

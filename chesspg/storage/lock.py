@@ -1,4 +1,4 @@
-"""One training a run folder."""
+"""Locks, so that at most one training at a time works in a run folder."""
 
 from __future__ import annotations
 
@@ -10,29 +10,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LOCK = ".lock"
-# What a run writes before its first checkpoint. The policy file of that checkpoint comes after it.
+# Names of what a run writes before its first checkpoint. The policy file of that checkpoint is written after it.
 _EARLY = (
     r"\.lock|\..*\.tmp|config\.yaml|init\.safetensors|metrics\.csv|hparams\.yaml|events\.out\.tfevents\..*|games|pool"
     "|lightning_logs|wandb"
 )
-# Variables by which launchers tell a process which of them it is.
+# Environment variables in which launchers pass a process its rank.
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 
 
 @contextlib.contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a run's folder. Raises Busy if one is in it, ValueError if that can't be known."""
+    """Keep other trainings out of a run folder during the block.
+
+    Raises:
+        Busy: A training is at work in the folder.
+        ValueError: The file system has no locks.
+    """
     busy = f"a training is at work in {folder}; wait for its end, or stop it"
-    # The other ranks are of the same training.
+    # Only rank zero takes the lock, because the other ranks belong to the same training.
     with only_one(folder / LOCK, busy) if is_rank_zero() else contextlib.nullcontext():
         yield
 
 
 @contextlib.contextmanager
 def new_run(folder: Path) -> Iterator[None]:
-    """Make a run's folder, or empty that of a run that was ended before its first checkpoint, as its sole writer.
+    """Make a run folder and keep other trainings out of it during the block.
 
-    Raises Busy if a training is in it, ValueError if it holds anything else or can't be made.
+    The folder of a run that ended before its first checkpoint is emptied and used again.
+
+    Raises:
+        Busy: A training is at work in the folder.
+        ValueError: The folder holds anything else or can't be made.
     """
     check_new(folder)
     try:
@@ -50,20 +59,20 @@ def new_run(folder: Path) -> Iterator[None]:
 
 
 def check_new(folder: Path) -> None:
-    """Raise ValueError if a run can't begin in a folder, since something else is there."""
+    """Raise ValueError if a run can't begin in this folder because something else is there."""
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--run must name a folder to make, got {folder}, which is something else")
+        raise ValueError(f"--run must name a new folder, got {folder}, which is something else")
     if folder.exists() and not is_unstarted(folder):
-        raise ValueError(f"{folder} exists already; name another folder, or go on with it by --resume {folder}")
+        raise ValueError(f"{folder} exists already; name another folder, or continue it with --resume {folder}")
 
 
 def is_unstarted(folder: Path) -> bool:
-    """Whether a folder holds at most what a run writes before its first checkpoint."""
+    """Whether a folder holds nothing but what a run writes before its first checkpoint."""
     return folder.is_dir() and all(re.fullmatch(_EARLY, path.name) for path in folder.iterdir())
 
 
 def at_work(folder: Path) -> bool:
-    """Whether a training is at work in a run's folder."""
+    """Whether a training is at work in a run folder."""
     if not folder.is_dir():
         return False
     try:
@@ -71,27 +80,32 @@ def at_work(folder: Path) -> bool:
             return False
     except Busy:
         return True
-    except (ValueError, OSError):  # no locks there, which is reported to whoever trains there
+    except (ValueError, OSError):  # the file system has no locks, which training reports when it starts
         return False
 
 
 def is_rank_zero() -> bool:
-    """Before Lightning knows."""
+    """Whether this process has rank zero, by its environment, so before Lightning is set up."""
     return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 class Busy(ValueError):
-    """Another process is at work where this one would write."""
+    """Another process is at work where this process wants to write."""
 
 
 @contextlib.contextmanager
 def only_one(lock: Path, busy: str = "") -> Iterator[None]:
-    """Hold a lock file, which ends with its process, however that ends.
+    """Hold a lock during the block. The lock ends with its process, however the process ends.
 
-    Raises Busy with these words if another process holds it, or waits if there are none. Raises ValueError where the
-    file system has no locks.
+    Args:
+        lock: The lock file.
+        busy: The message of Busy if another process holds the lock. Without one, wait for the lock.
+
+    Raises:
+        Busy: Another process holds the lock, and `busy` is given.
+        ValueError: The file system has no locks.
     """
-    from filelock import FileLock, Timeout  # takes 75 ms, which an engine has not before its first answer
+    from filelock import FileLock, Timeout  # imported late: it takes 75 ms, and an engine must reply at once
 
     held = FileLock(lock)
     try:

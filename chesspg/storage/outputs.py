@@ -1,4 +1,4 @@
-"""Files that a command writes, checked before the work begins: they can be written, and nothing else is lost."""
+"""Checks before the work begins: a command can write its files, and replaces no file but its own earlier output."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise OSError or ValueError if a file could not be written at `path`. Changes nothing there."""
+    """Raise OSError or ValueError if a file can't be written at `path`. Changes nothing there."""
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected the name of a file")
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is a device or a pipe; expected the name of a file")
     if not path.parent.is_dir():
-        raise ValueError(f"{path}: there is no folder {path.parent}")
-    # Files are written beside their place and then moved there, so the folder must be writable, not the file.
+        raise ValueError(f"{path} can't be written: there is no folder {path.parent}")
+    # A file is written under another name in the folder and then renamed, so the folder must be writable, not the file.
     probe = path.with_name(f".{path.name}.{os.getpid()}.probe")
     try:
         probe.touch(exist_ok=False)
@@ -32,17 +32,21 @@ class Output(NamedTuple):
 
     option: str  # such as --json
     path: Path
-    ours: Callable[[Path], bool]  # whether a file that exists is one that this option wrote
+    ours: Callable[[Path], bool]  # whether a file was written by this option before
 
 
 def check_outputs(outputs: Sequence[Output], inputs: Mapping[str, Path | None]) -> None:
-    """Raise OSError or ValueError if a command can't write its files, or would lose anything by it. Changes nothing.
+    """Check that a command can write its files without losing anything. Changes nothing.
 
-    A file that exists is replaced only if it is empty or what the same option of the command wrote before.
+    An existing file may be replaced only if it is empty or was written by the same option before.
 
     Args:
-        outputs: The files that the command writes; no file may stand for two of them.
-        inputs: Files that the command reads, by what messages call them; none of them is ever replaced.
+        outputs: The files that the command writes, which must be different files.
+        inputs: The files that the command reads, by their names in messages; they are never replaced.
+
+    Raises:
+        OSError: A path can't be read.
+        ValueError: A file can't be written, is used twice, or holds something else.
     """
     for option, path, _ in outputs:
         check_writable(path)
@@ -65,7 +69,7 @@ def _same(a: Path, b: Path) -> bool:
 
 
 def json_has(path: Path, keys: set[str]) -> bool:
-    """Whether a file is JSON, an object with all these keys."""
+    """Whether a file holds a JSON object with at least these keys."""
     from chesspg.storage.parsing import parse_json
 
     try:

@@ -1,4 +1,4 @@
-"""JSON and YAML of unknown origin; YAML is bounded in size, in depth and in what its aliases add up to."""
+"""Parsers for JSON and YAML of unknown origin. YAML is limited in size, depth and what its aliases expand to."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 import yaml
 
-BYTES = 1 << 20  # of a file
-DEPTH = 50  # of its nesting
-NODES = 100_000  # in it, each alias counted as all that it stands for
-LENGTH = 10_000  # of one value
+BYTES = 1 << 20  # size of a text
+DEPTH = 50  # levels of nesting
+NODES = 100_000  # values in a text; an alias counts as everything that it stands for
+LENGTH = 10_000  # characters of one value
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times as fast, if PyYAML has it
 
 
 class OutOfBounds(yaml.YAMLError):
-    """A text that is too large, nested too deeply, or grows without end by its aliases."""
+    """A text is too large or nested too deeply, or its aliases expand to too much."""
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """The mapping in a YAML file, empty for an empty file.
 
     Raises:
         OSError: The file can't be read.
-        ValueError: It is too large, nested too deeply, damaged, or holds something else.
+        ValueError: It is out of bounds, is not valid YAML, or holds something other than a mapping.
     """
     with Path(path).open("rb") as file:
         content = file.read(BYTES + 1)
@@ -53,14 +53,16 @@ def parse_yaml(content: str | bytes) -> Any:
 
 
 def check(content: str | bytes) -> None:
-    """Raise OutOfBounds for a text that is out of bounds, from its events alone, before anything is made of it.
+    """Check the bounds of a YAML text from its events alone, before any value is built.
 
-    Raises yaml.YAMLError if it is not YAML at all.
+    Raises:
+        OutOfBounds: The text is out of bounds.
+        yaml.YAMLError: It is not valid YAML.
     """
     if len(content) > BYTES:
         raise OutOfBounds(f"it must be at most {BYTES:,} bytes long")
-    sizes: dict[str | None, int] = {}  # of what an anchor stands for
-    open_: list[list[Any]] = [["", 0]]  # anchor and size so far of each collection around the event
+    sizes: dict[str | None, int] = {}  # by anchor: the number of values that it stands for
+    open_: list[list[Any]] = [["", 0]]  # anchor and size so far of each collection that contains the event
     try:
         for event in yaml.parse(content, _Loader):
             if isinstance(event, yaml.AliasEvent):
@@ -73,7 +75,7 @@ def check(content: str | bytes) -> None:
                 open_[-1][1] += 1
                 sizes[event.anchor] = 1
             elif isinstance(event, yaml.CollectionStartEvent):
-                sizes.pop(event.anchor, None)  # known again once it is whole
+                sizes.pop(event.anchor, None)  # set again when the collection ends
                 open_.append([event.anchor, 1])
                 if len(open_) > DEPTH:
                     raise OutOfBounds(f"it must be nested at most {DEPTH} deep")
@@ -82,14 +84,14 @@ def check(content: str | bytes) -> None:
                 sizes[anchor] = size
                 open_[-1][1] += size
             if open_[-1][1] > NODES:
-                raise OutOfBounds(f"it must hold at most {NODES:,} values, counting those of an alias each time")
+                raise OutOfBounds(f"it must hold at most {NODES:,} values; those of an alias count each time")
     except UnicodeError:
         raise yaml.YAMLError("it is not UTF-8") from None
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse a JSON text of unknown origin. Raises ValueError for everything that can't be read as JSON."""
+    """Parse a JSON text of unknown origin. Raises ValueError for anything that is not valid JSON."""
     try:
         return json.loads(text)
-    except RecursionError:  # a ValueError for all but this
+    except RecursionError:  # every other failure is a ValueError already
         raise ValueError("the JSON is nested too deeply") from None

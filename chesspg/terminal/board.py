@@ -1,4 +1,4 @@
-"""A board as cells, from a game's own drawing, so that it can be turned around and colored."""
+"""A board as cells, read from what `Game.render` draws, so that it can be turned around and colored."""
 
 from __future__ import annotations
 
@@ -9,29 +9,44 @@ from rich.text import Text
 
 from chesspg.games.game import Game
 
-LAST, CHECK, PLAIN = "()", "!!", "  "  # what stands left and right of a piece: the last move, a king in check
-WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides are solid and differ in color
+LAST, CHECK, PLAIN = "()", "!!", "  "  # the characters around a piece: of the last move, of a king in check, of others
+WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored squares both sides have solid pieces, in their color
 BACKGROUND = {LAST: ("#cdd26a", "#aaa23a"), CHECK: ("#e05050", "#e05050"), PLAIN: ("#b59a6c", "#7d5f3f")}
 
 
 class Cell(NamedTuple):
+    """A square of the board."""
+
     piece: str  # one character
     mark: str  # LAST, CHECK or PLAIN
-    dark: bool  # of the two colours of a checkered board
+    dark: bool  # whether it is one of the dark squares of a checkered board
 
 
 class Rank(NamedTuple):
-    label: str  # a rank's number
+    """A row of the board."""
+
+    label: str  # the number of the rank
     cells: list[Cell]
 
 
 class Board(NamedTuple):
+    """A board that can be drawn."""
+
     rows: list[Rank]  # from the top
-    files: list[str]  # the letters below
+    files: list[str]  # the letters below the board
 
 
 def read_board(game: Game, position: str, *, from_black: bool = False) -> Board | None:
-    """The board of `Game.render`, player 1 below if `from_black`; None if that draws no cells three characters wide."""
+    """Read the board that `Game.render` draws.
+
+    Args:
+        game: The game.
+        position: The start and the moves, as text.
+        from_black: Whether player 1 is at the bottom.
+
+    Returns:
+        The board, or None if the game does not draw cells that are three characters wide.
+    """
     height, width = game.board
     *lines, last = game.render(position).splitlines()
     rows = []
@@ -58,7 +73,7 @@ def plain(game: Game, position: str, *, from_black: bool = False) -> str:
 
 
 def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
-    """The board in colors on a terminal, else as plain text."""
+    """The board in colors if the console has any, else as plain text."""
     squares = read_board(game, position, from_black=from_black) if console.color_system else None
     if squares is None:
         return Text(plain(game, position, from_black=from_black))
@@ -68,7 +83,7 @@ def draw(game: Game, position: str, from_black: bool, console: Console) -> Text:
         for piece, mark, dark in cells:
             white = piece in WHITE_PIECES
             sign = SOLID[WHITE_PIECES.index(piece)] if white else piece.replace("·", " ")
-            # The marks stay, for terminals and eyes that distinguish few colors.
+            # The marks are kept for terminals and readers that distinguish few colors.
             text.append(mark[0] + sign + mark[1], f"{'#ffffff' if white else '#000000'} on {BACKGROUND[mark][dark]}")
         text.append("\n")
     return text.append(f"   {'  '.join(squares.files)}", "dim")

@@ -1,4 +1,4 @@
-"""What all commands share: signals, pipes and mistakes in one line, and files known to be writable before the work."""
+"""What all commands share: exit codes, signals, closed pipes, one-line errors, and an argument parser."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from typing import Any, NoReturn
 
 from chesspg.terminal import interrupts
 
-MISTAKE = 2  # exit code when the user asked for what can't be
-INTERRUPTED = 130  # as shells have it: 128 + SIGINT
-UNREAD = 141  # 128 + SIGPIPE: nobody reads the output any more
+MISTAKE = 2  # exit code after a mistake of the user
+INTERRUPTED = 130  # as in shells: 128 + SIGINT
+UNREAD = 141  # 128 + SIGPIPE: the reader of the output has gone
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Run a command and end the process with its exit code. All commands go through here, as `run(main)`.
+    """Run a command and end the process with its exit code. Every command starts this way.
 
-    Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt in `main`; the exit code is then 128 + signal. So it is for
-    SIGPIPE, without a word, when whoever reads the output has gone. Standard streams that are closed are replaced.
+    Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt in `main`, and the exit code is then 128 + signal. If the reader
+    of the output has gone, the exit code is 128 + SIGPIPE and nothing is printed. Closed standard streams are replaced.
+
+    Args:
+        main: The command, which returns its exit code.
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in this order, as 0, 1 and 2 are free
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in this order they get the numbers 0, 1, 2
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # to the end
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
     interrupts.install()
     sys.unraisablehook = _not_lost
     warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
@@ -46,8 +49,8 @@ def run(main: Callable[[], int]) -> NoReturn:
         interrupts.working(False)
         code = _exit_code(error)
     if interrupts.came() and code:
-        # At once: a library's C code that saw the KeyboardInterrupt would have Python end with -2, and a thread that
-        # still imports torch may crash an interpreter that ends.
+        # End at once: C code that saw the KeyboardInterrupt can make Python end with -2, and a thread that still
+        # imports torch may crash while the interpreter shuts down.
         atexit._run_exitfuncs()
         _flush(code)
         os._exit(128 + interrupts.came())
@@ -55,19 +58,19 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 
 def _exit_code(error: BaseException) -> int | str | None:
-    """The exit code of a command that ended with an exception, which is printed if it is a bug."""
-    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # the latter by rich
+    """The exit code of a command that ended with an exception. Prints the traceback if the exception is a bug."""
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # rich wraps it
         return UNREAD
-    if isinstance(error, SystemExit) and not (interrupts.came() and error.code == 1):  # which is Lightning's for Ctrl-C
+    if isinstance(error, SystemExit) and not (interrupts.came() and error.code == 1):  # Lightning exits 1 after Ctrl-C
         return error.code
-    if isinstance(error, KeyboardInterrupt) or interrupts.came():  # what an interrupted library makes of it, too
+    if isinstance(error, KeyboardInterrupt) or interrupts.came():  # an interrupted library may raise something else
         say("\ninterrupted")
         return INTERRUPTED
     if isinstance(error, OSError) and (why := _unwritable(sys.stdout, probe="\n")):
         return _unwritten(why)
-    from chesspg.games.contract import BrokenContract  # with numpy, which many a command need not wait for
+    from chesspg.games.contract import BrokenContract  # imported late because it imports numpy
 
-    if isinstance(error, BrokenContract):  # of a user's own game
+    if isinstance(error, BrokenContract):  # a mistake in the user's game
         say(f"error: {error}")
         return MISTAKE
     sys.excepthook(type(error), error, error.__traceback__)
@@ -75,12 +78,12 @@ def _exit_code(error: BaseException) -> int | str | None:
 
 
 def _flush(code: int | str | None) -> int | str | None:
-    """Write out what is left. The exit code if that can't be done, and else the one given."""
+    """Write out the rest of the output. Returns the given exit code, or another one if the output can't be written."""
     for stream in (sys.stdout, sys.stderr):
         error = _unwritable(stream)
         if error is None:
             continue
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # else Python complains of it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # otherwise Python prints an error when it ends
         if stream is sys.stdout and isinstance(error, BrokenPipeError):
             code = code or UNREAD
         elif stream is sys.stdout:
@@ -94,7 +97,7 @@ def _unwritten(error: OSError) -> int:
 
 
 def _unwritable(stream: Any, probe: str = "") -> OSError | None:
-    """Why what a stream holds, and the probe, can't be written; None if it can."""
+    """The error if the content of a stream's buffer and the probe can't be written, else None."""
     try:
         stream.write(probe)
         stream.flush()
@@ -104,9 +107,9 @@ def _unwritable(stream: Any, probe: str = "") -> OSError | None:
 
 
 def _not_lost(unraisable: Any) -> None:
-    """Repeat a KeyboardInterrupt that struck where Python drops exceptions, such as in a finalizer.
+    """Repeat a KeyboardInterrupt that was raised where Python drops exceptions, such as in a finalizer.
 
-    Others after it are not worth a word: of objects that were interrupted half made.
+    After an interrupt, other dropped exceptions are not printed: they come from objects that are only half built.
     """
     if not interrupts.came():
         sys.__unraisablehook__(unraisable)
@@ -115,13 +118,13 @@ def _not_lost(unraisable: Any) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line on standard error, if anybody reads it."""
+    """Print a line on standard error; do nothing if that is closed."""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
 def fail(message: object) -> NoReturn:
-    """Say what is wrong in one line on standard error and end with exit code 2."""
+    """Print an error as one line on standard error and end the process with exit code 2."""
     _unwritable(sys.stdout)
     say(f"error: {' '.join(str(message).split())}")
     raise SystemExit(MISTAKE)
@@ -129,15 +132,18 @@ def fail(message: object) -> NoReturn:
 
 @contextmanager
 def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn a mistake of the user's, any ValueError or OSError unless `kinds` says which, into one line and exit code 2.
+    """Turn a mistake of the user into one line and exit code 2.
 
-    To be put around reading what the user gave and nothing more: elsewhere such an error is a bug of ours.
+    Use it only around code that reads what the user gave; elsewhere such an error is a bug and needs its traceback.
+
+    Args:
+        kinds: The exceptions that are mistakes of the user; by default ValueError and OSError.
     """
     mistakes = kinds or (ValueError, OSError)
     try:
         yield
     except BrokenPipeError:
-        raise  # nobody reads the output: see run
+        raise  # the reader of the output has gone, which `run` handles
     except mistakes as error:
         if isinstance(error, OSError) and error.filename and error.strerror:
             fail(f"{error.filename}: {error.strerror}")
@@ -156,14 +162,14 @@ def polite_interrupt(message: str = "interrupted") -> Iterator[None]:
 
 @contextmanager
 def interrupt_later() -> Iterator[None]:
-    """Have a first Ctrl-C, SIGTERM or SIGHUP wait for the end of the block; a second one comes at once.
+    """Delay a first Ctrl-C, SIGTERM or SIGHUP until the end of the block; a second one acts at once.
 
-    To be put around what shares a lock with another thread: a KeyboardInterrupt there may leave the lock held for good.
+    Use it around code that shares a lock with another thread: a KeyboardInterrupt there may leave it locked forever.
     """
     handlers = {number: signal.getsignal(number) for number in interrupts.ENDINGS}
     handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
     if threading.current_thread() is not threading.main_thread():
-        yield  # no other thread is ever interrupted
+        yield  # Python interrupts only the main thread
         return
     came: list[int] = []
 
@@ -187,7 +193,7 @@ def interrupt_later() -> Iterator[None]:
 
 @contextmanager
 def waiting(text: str) -> Iterator[None]:
-    """Show a person at a terminal what takes so long, until it is done."""
+    """Show this text on a terminal during a block that takes long."""
     shown = sys.stderr.isatty()
     if shown:
         print(text, end="\r", file=sys.stderr, flush=True)
@@ -199,18 +205,24 @@ def waiting(text: str) -> Iterator[None]:
 
 
 def search_here() -> None:
-    """Search modules in the current folder too, as `python -m` does and a console script does not."""
+    """Let imports search the current folder too, as `python -m` does and a console script does not."""
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
-    """Text in lines of at most `width` columns, all but the first after `indent`; a word is never cut."""
+    """Wrap a text without cutting words.
+
+    Args:
+        text: The text; its line breaks are not kept.
+        width: The most columns of a line.
+        indent: The start of every line but the first.
+    """
     return textwrap.fill(text, max(width, 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 class _Help(argparse.HelpFormatter):
-    """Wraps at the terminal's width: paragraphs as a whole, indented lines of a description each for itself."""
+    """Wraps help at the width of the terminal: paragraphs as a whole, indented lines of a description one by one."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         blocks = []
@@ -227,7 +239,7 @@ class _Help(argparse.HelpFormatter):
         first, *rest = text.rstrip("\n").split("\n")
         if max(map(len, rest), default=0) <= self._width:
             return text
-        # argparse indents by the command's name even where an option then has no room.
+        # argparse indents by the length of the command's name even if an option then does not fit.
         return "\n".join([first, *(f"{'':7}{line.strip()}" for line in rest)]) + "\n\n"
 
     def _split_lines(self, text: str, width: int) -> list[str]:
@@ -241,14 +253,14 @@ def print_help(text: str) -> None:
 
 
 def _wrapped_row(line: str, width: int) -> str:
-    """An indented line; what follows two or more blanks in it is its second column, which stays one."""
+    """Wrap an indented line. Text after two or more blanks is a second column, whose lines stay aligned."""
     column = re.match(r"\s+\S+(?: \S+)*\s{2,}(?=\S)", line)
     hang = column.end() if column else len(line) - len(line.lstrip()) + 2
     return wrapped(line, width, " " * (hang if hang <= width - 24 else 4))
 
 
 class _Import(argparse.Action):
-    """Imports a module when its option is read, before the command looks at any policy."""
+    """Imports a module as soon as the option is parsed, before the command looks at any policy."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
@@ -262,9 +274,13 @@ class _Import(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line and whose help fits the terminal.
+    """An argument parser with one-line errors and help that fits the terminal.
 
-    All commands have its option --import; `imported` of what was parsed is the names of those modules.
+    It adds the option --import, which every command has; `imported` of the parsed arguments has the modules' names.
+
+    Args:
+        prog: The name of the command in its help.
+        kwargs: Further arguments of argparse.ArgumentParser.
     """
 
     def __init__(self, prog: str, **kwargs: Any) -> None:
@@ -275,11 +291,11 @@ class Parser(argparse.ArgumentParser):
             default=(),
             dest="imported",
             metavar="MODULE",
-            help="import a module first, such as my_module with a game or network of one's own, which policies need",
+            help="import a module first, such as my_module, that defines your own game or network",
         )
 
     def error(self, message: str) -> NoReturn:
         name, _, bad = message.removeprefix("argument ").partition(": ")
-        if bad.startswith("must be "):  # a BadValue, which says all
+        if bad.startswith("must be "):  # from a BadValue, which is complete
             fail(f"{name} {bad}")
         fail(f"{message}; {self.prog} --help lists what is accepted")

@@ -1,12 +1,12 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a command in one line, with exit code 128 + signal, from its first import on.
+"""Ctrl-C, SIGTERM and SIGHUP end a command with one line and exit code 128 + signal, from its first import on.
 
-While a command works, the first signal raises KeyboardInterrupt, so that blocks are left in order and what was done is
-kept. A second one ends the process at once; so does any signal before and after the work, and during an import or a
-compilation, whose code swallows an exception or crashes by it. Files are replaced whole and engines have keepers, so
-the end at once costs no more than SIGKILL would.
+While a command works, the first signal raises KeyboardInterrupt, so that `with` and `finally` blocks run and finished
+work is kept. A second signal ends the process at once. So does any signal before or after the work, and during an
+import or a compilation, whose code may swallow the exception or crash because of it. An immediate end is as safe as
+SIGKILL: files are replaced atomically, and a keeper process ends the engines.
 
-Imported first by `python -m chesspg.…`, as until then Ctrl-C is a traceback of Python's own. So it imports next to
-nothing, and not even `signal`, which makes enumerations, but the C module beneath it.
+`python -m chesspg.…` imports this module first, because until then Ctrl-C prints a traceback. So it imports almost
+nothing: not even `signal`, which builds enumerations, but the C module under it.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ _came = 0
 
 
 def install() -> None:
-    """Handle these signals, but for those that whoever started this process had it ignore, as nohup does."""
+    """Handle these signals, except those that the parent process set to be ignored, as nohup does."""
     for number in ENDINGS:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, _end)
 
 
 def working(yes: bool) -> None:
-    """Say whether the command is at work, so that it is to be interrupted and not ended at once."""
+    """Set whether the command is at work, so that a first signal interrupts it and does not end it at once."""
     global _working
     _working = yes
 
 
 def came() -> int:
-    """The signal that interrupted the command, 0 if none has."""
+    """The number of the signal that interrupted the command, 0 if none has."""
     return _came
 
 
 def again() -> None:
-    """Interrupt the command once more with the signal that came, as the first KeyboardInterrupt was lost."""
+    """Raise the signal that came once more, because the first KeyboardInterrupt was lost."""
     global _came
     number, _came = _came, 0
     _signal.raise_signal(number)
@@ -53,15 +53,15 @@ def _end(number: int, frame: FrameType | None) -> None:
         _came = number
         raise KeyboardInterrupt
     try:
-        show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # which a progress bar has hidden
+        show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar may have hidden the cursor
         os.write(2, f"{show_cursor}\ninterrupted\n".encode())
-    except OSError:  # nobody reads it
+    except OSError:  # standard error is closed
         pass
     os._exit(128 + number)
 
 
 def _fragile(frame: FrameType | None) -> bool:
-    """Whether an import or a compilation is going on."""
+    """Whether an import or a compilation is running."""
     while frame and not str(frame.f_globals.get("__name__")).startswith(FRAGILE):
         frame = frame.f_back
     return frame is not None

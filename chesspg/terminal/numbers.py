@@ -1,7 +1,7 @@
-"""Numbers that people write: what is accepted is said in one way everywhere, and nothing else is.
+"""Readers of the numbers that people write in options, with the same error messages everywhere.
 
-Not all that int() and float() take: `1_000`, `+5`, `٣` and `nan` are mistakes of the writer's more often than not.
-Imports little, as the UCI engine needs it before its first answer.
+They accept less than int() and float() do: `1_000`, `+5`, `٣` and `nan` are usually mistakes.
+Imports little, because the UCI engine needs this module before its first answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 
-GAMES = 2**20  # the most of one match or file
+GAMES = 2**20  # the most games of one match or file
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 _WHOLE = re.compile(r"-?[0-9]{1,20}", re.ASCII)
@@ -21,14 +21,28 @@ _DURATION = re.compile(r"[0-9]{1,4}(:[0-9]{2}){3}", re.ASCII)
 
 
 class BadValue(ValueError, ArgumentTypeError):
-    """What a value must be and what was given instead, to stand after the name of the option."""
+    """An error message that follows the name of an option: `must be …, got …`.
+
+    Args:
+        accepted: What is accepted.
+        text: What was given.
+    """
 
     def __init__(self, accepted: str, text: str) -> None:
         super().__init__(f"must be {accepted}, got {text if len(text) <= 40 else text[:40] + '...'!r}")
 
 
 def whole(low: int, high: int, *, even: bool = False) -> Callable[[str], int]:
-    """A reader of whole numbers from `low` to `high`, `even` ones only if so said. It raises BadValue."""
+    """Make a reader of whole numbers.
+
+    Args:
+        low: The smallest number accepted.
+        high: The largest number accepted.
+        even: Whether odd numbers are refused.
+
+    Returns:
+        A function from text to the number, which raises BadValue.
+    """
 
     def read(text: str) -> int:
         value = int(text) if _WHOLE.fullmatch(text) else low - 1
@@ -40,7 +54,17 @@ def whole(low: int, high: int, *, even: bool = False) -> Callable[[str], int]:
 
 
 def number(low: float, high: float, *, above: bool = False, or_zero: bool = False) -> Callable[[str], float]:
-    """A reader of numbers from `low` to `high`, of 0 as well, or not of `low`, if so said. It raises BadValue."""
+    """Make a reader of numbers.
+
+    Args:
+        low: The smallest number accepted.
+        high: The largest number accepted.
+        above: Whether `low` itself is refused.
+        or_zero: Whether 0 is accepted too.
+
+    Returns:
+        A function from text to the number, which raises BadValue.
+    """
 
     def read(text: str) -> float:
         value = float(text) if _NUMBER.fullmatch(text) else math.nan
@@ -53,13 +77,13 @@ def number(low: float, high: float, *, above: bool = False, or_zero: bool = Fals
 
 
 def duration(text: str) -> str:
-    """A time as DD:HH:MM:SS, longer than none. Raises BadValue."""
+    """Read a time longer than 0, as DD:HH:MM:SS. Raises BadValue."""
     if not _DURATION.fullmatch(text) or not re.search("[1-9]", text):
         raise BadValue("a time as DD:HH:MM:SS, as in 00:00:10:00, and longer than 0", text)
     return text
 
 
-seed = whole(0, 2**32 - 1)  # numpy's and Lightning's
-plies = whole(1, 1_000_000)  # of one game
+seed = whole(0, 2**32 - 1)  # the range that numpy and Lightning accept
+plies = whole(1, 1_000_000)  # in one game
 processes = whole(1, 256)  # of one engine
-temperature = number(0.01, 100, or_zero=True)  # of a policy
+temperature = number(0.01, 100, or_zero=True)  # of a policy; 0 is greedy

@@ -1,4 +1,4 @@
-"""The bar of every command that takes a while: on standard error, where somebody sees it, and gone at the end."""
+"""The progress bar of commands: on standard error, only on a terminal, and removed at the end."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from rich.text import Text
 
 
 def progress(*columns: ProgressColumn) -> Progress:
+    """A progress bar with these columns, to be used as a context manager."""
     console = Console(stderr=True)
     return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
 
 class Rate(ProgressColumn):
-    """What `count` counts of a task, per second of its time, written as in `{:,.0f} plies/s`."""
+    """A column that shows a count per second of elapsed time.
+
+    Args:
+        form: How the rate is written, such as `{:,.0f} plies/s`.
+        count: The count of a task so far.
+    """
 
     def __init__(self, form: str, count: Callable[[Task], float]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A conversation in a terminal: lines that a person types, and what is printed between them."""
+"""A conversation in a terminal: the lines that a person types, and the text printed between them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from rich.text import Text
 
 
 class Screen:
-    """What a person reads and where they type.
+    """Prints to a console and reads lines from standard input.
 
     Args:
-        console: Where it is printed.
+        console: Where to print.
     """
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def ask(self, prompt: str) -> str | None:
-        """A line of the person's, None when there are no more.
+        """The next line of input, without blanks at its ends; None at the end of input.
 
-        A terminal shows what is typed after the prompt; what comes out of a pipe or a file is shown in the same way.
+        A terminal shows the typed line after the prompt. A line from a pipe or a file is printed in the same way.
         """
         typed = sys.stdin.isatty()
         try:
@@ -35,5 +35,5 @@ class Screen:
         return line
 
     def say(self, text: str | Text) -> None:
-        """Print a text as it is."""
+        """Print a text as it is, without markup."""
         self.console.print(Text(text) if isinstance(text, str) else text)

@@ -1,1 +1,1 @@
-"""A policy as a chess engine."""
+"""A policy as a UCI chess engine."""

@@ -1,4 +1,4 @@
-"""`python -m chesspg.uci [POLICY]`: a policy is a chess engine, for any GUI that speaks UCI."""
+"""`python -m chesspg.uci [POLICY]`: a policy as a chess engine, for any GUI that supports UCI."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ DESCRIPTION = """\
 Speak the Universal Chess Interface on standard input and output. docs/uci.md has the options.
 
 POLICY is a policy file, .ckpt, run folder or name of a policy that ships, with options as for every player, such as
-chess_quick?temperature=1. The option WeightsFile may name another later. If there is neither, it is the newest run
-under ./checkpoints, or else the strongest policy that ships.
+chess_quick?temperature=1. The option WeightsFile may name another policy later. Without both, the newest run under
+./checkpoints plays, or else the strongest policy that ships.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the engine until `quit` or the end of the input, then end the process."""
     parser = Parser("python -m chesspg.uci", description=DESCRIPTION)
-    parser.add_argument("policy", metavar="POLICY", nargs="?", default="", help="what plays")
+    parser.add_argument("policy", metavar="POLICY", nargs="?", default="", help="the policy that plays")
     name = parser.parse_args(arguments).policy
     if name and not os.path.exists(name) and name not in shipped_policies():
         from chesspg.players import roster
 
         with one_line_errors():
             roster.policy_of(os.path.expanduser(name))
-    # Any bytes, as file names may have, and whatever ends a line.
+    # Accept any bytes, which file names may have, and any line end.
     sys.stdin.reconfigure(errors="surrogateescape", newline=None)  # type: ignore[union-attr]
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     code = 0
@@ -39,12 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         say("\ninterrupted")
         code = 128 + interrupts.came() if interrupts.came() else INTERRUPTED
-    # At once: an interpreter that waits to end while a thread imports torch may crash in it.
+    # End at once: the interpreter may crash if it shuts down while a thread imports torch.
     os._exit(code)
 
 
 def command() -> NoReturn:
-    """What the script chesspg-uci runs."""
+    """Entry point of the script chesspg-uci."""
     run(main)
 
 

@@ -1,4 +1,4 @@
-"""What a GUI may set of the engine, and how each option is declared, read and refused."""
+"""The UCI options of the engine: how each is declared and read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from chesspg.terminal.numbers import CORES, BadValue, number, temperature, whole
 
 
 class Option(NamedTuple):
-    """What a GUI may set."""
+    """An option that a GUI may set."""
 
-    form: str  # as declared, without its name
-    value: Any  # by default
-    read: Callable[[str], Any]  # raises ValueError that says what it must be
+    form: str  # its declaration, after the name and the word `type`
+    value: Any  # the default
+    read: Callable[[str], Any]  # reads a value; raises ValueError with what it must be
 
 
 def _text() -> Option:
@@ -34,7 +34,7 @@ def _whole(default: int, low: int, high: int) -> Option:
 
 
 def _number(default: int, read: Callable[[str], float]) -> Option:
-    return Option(f"string default {default}", float(default), read)  # UCI has no fractions but as strings
+    return Option(f"string default {default}", float(default), read)  # UCI has no type for fractions
 
 
 OPTIONS = {
@@ -52,4 +52,4 @@ OPTIONS = {
     "Move Overhead": _whole(10, 0, 100_000),
     "SyzygyPath": _text(),
 }
-IDLE = ("Hash", "Move Overhead", "SyzygyPath")  # which bots set on every engine
+IDLE = ("Hash", "Move Overhead", "SyzygyPath")  # options without effect, which bots set for every engine

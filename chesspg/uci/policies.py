@@ -1,4 +1,4 @@
-"""Which policy plays if none is named, and which chess a policy plays. Imports little at the top, see protocol.py."""
+"""The policy that plays if none is named, and the variant that a policy plays. Imports little, see protocol.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chesspg.storage.shipped import shipped_policies
 
 
 def default_policy() -> tuple[str, str]:
-    """The policy, and in parentheses why it is that one. Raises ValueError if there is none."""
+    """The policy that plays if none is named, and in parentheses the reason. Raises ValueError if there is none."""
     from chesspg.arena.default_player import default_player
     from chesspg.games.chess import Chess
 
@@ -24,7 +24,7 @@ def default_policy() -> tuple[str, str]:
 
 
 def variant_of(weights: str) -> str:
-    """The chess that a policy file says it plays, read without what `files.read_header` has to import."""
+    """The variant of chess in a policy file, read without the imports of `files.read_header`."""
     from pathlib import Path
 
     from chesspg.policy.container import read_fields
@@ -37,5 +37,5 @@ def variant_of(weights: str) -> str:
         beside = path.with_suffix(".safetensors") if path.suffix == ".ckpt" else path
         variant = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]["init_args"]["variant"]
     except (OSError, ValueError, LookupError, TypeError):
-        variant = None  # there is no such file, or it is of another game; `isready` says so
+        variant = None  # there is no such file, or it is for another game; `isready` reports it
     return variant if isinstance(variant, str) and variant.isalnum() else "standard"

@@ -1,9 +1,11 @@
 """The Universal Chess Interface (Huber and Meyer-Kahlen, 2000): a policy as a chess engine.
 
-Two threads: one reads, so that `stop`, `quit` and `isready` are obeyed at once; the other does everything else in the
-order it was asked for. A policy looks at most one ply ahead, so it answers every `go` at once, whatever the clock.
+There are two threads. One reads, so that `stop`, `quit` and `isready` are obeyed at once; the other does everything
+else in the order of the commands. A policy looks at most one ply ahead, so it answers every `go` at once and ignores
+the clock.
 
-What a policy needs takes a GUI's patience to import: it waits until a policy is wanted, and at the top stands little.
+The modules that a policy needs take seconds to import, which is too long for the first answer to a GUI. So they are
+imported where a policy is loaded, and this module imports little.
 """
 
 from __future__ import annotations
@@ -28,45 +30,48 @@ if TYPE_CHECKING:
     from chesspg.games.chess import Chess
     from chesspg.policy.policy import Policy
 
-NO_MOVE = "0000"  # UCI's null move: there is none, or no policy to choose it
-LONGEST = 300  # characters of a complaint: it may repeat a line of megabytes
-MARK = "\ufeff"  # which some shells write before the first line of a pipe
+NO_MOVE = "0000"  # the null move of UCI: there is no legal move, or no policy
+LONGEST = 300  # most characters of an error message, which may quote a line of megabytes
+MARK = "\ufeff"  # the byte order mark, which some shells write before the first line of a pipe
 COMMAND = re.compile(
     rf"(?<![^\s{MARK}])(uci|debug|isready|setoption|register|ucinewgame|position|go|stop|ponderhit|quit)(?!\S)"
 )
 
 
 class Engine:
-    """A policy that speaks UCI. It plays chess and its variants; UCI has no other games.
+    """A UCI engine that plays by a policy, chess or a variant of it.
 
     Args:
-        out: Where it speaks.
-        weights: The policy that plays unless WeightsFile says otherwise, as a player's string (see roster.py); if
-            empty, the newest run under ./checkpoints or else the strongest policy that ships.
+        out: Where to write.
+        weights: The policy that plays unless WeightsFile is set, as a player string (see roster.py). If empty, the
+            newest run under ./checkpoints plays, or else the strongest policy that ships.
     """
 
     def __init__(self, out: TextIO, weights: str = "") -> None:
         self.out, self.weights = out, weights
         self.options = {name: option.value for name, option in OPTIONS.items()}
         self.seed = _any_seed()
-        self.loaded = ""  # where the policy came from
+        self.loaded = ""  # the player string of the policy
         self.policy: Policy | None = None
-        self.own: Mapping[str, float] = {}  # what the policy's string says of its temperature and random moves
+        self.own: Mapping[str, float] = {}  # temperature and random moves, from the options of the player string
         self.game: Chess | None = None
-        self.position = "startpos"  # what followed the last `position`
-        self.board: chess.Board | None = None  # None as long as that has not been read, or can't be
-        self.complaint = ""  # the last one about a policy that can't be had
-        self.searches: list[Search] = []  # asked for, not all answered; only the reading thread looks at the list
-        self.checks: list[threading.Event] = []  # likewise for `isready`, each set when it is answered
+        self.position = "startpos"  # the text after the last `position`
+        self.board: chess.Board | None = None  # None until that text is read, and if it can't be
+        self.complaint = ""  # the last error about a policy that can't be loaded
+        self.searches: list[Search] = []  # those not yet answered, and some that are; used by the reading thread only
+        self.checks: list[threading.Event] = []  # the same for `isready`; each is set when it is answered
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.speaking = threading.Lock()
         self.commands = {"ucinewgame": self._ucinewgame, "setoption": self._setoption, "position": self._position}
 
     def run(self, lines: Iterable[str]) -> None:
-        """Obey until `quit` or the last line.
+        """Obey commands until `quit` or the end of the input.
 
-        Each `go` and `isready` before it is answered first, at once unless the policy is still being loaded.
-        `quit` waits for nothing else; the last line waits for all that was asked.
+        After `quit`, every earlier `go` and `isready` is still answered, at once unless a policy is being loaded. At
+        the end of the input, all other commands are finished too.
+
+        Args:
+            lines: The lines of the input.
         """
         thinking = threading.Thread(target=self._work, daemon=True)
         thinking.start()
@@ -74,7 +79,7 @@ class Engine:
         for line in lines:
             found = COMMAND.search(line)
             unknown = line[: found.start() if found else None].replace(MARK, " ").split()
-            if unknown:  # the protocol: ignore it and read on
+            if unknown:  # as UCI demands, ignore unknown words and read on
                 self._say(f"info string unknown command {unknown[0][:40]!r}")
             if quits := bool(found and found[1] == "quit"):
                 break
@@ -89,7 +94,7 @@ class Engine:
             thinking.join()
 
     def _hear(self, word: str, rest: str) -> None:
-        """The reading thread: answer what can't wait, pass on what can."""
+        """In the reading thread: handle a command that can't wait, pass on any other."""
         self.searches = [search for search in self.searches if not search.answered.is_set()]
         self.checks = [check for check in self.checks if not check.is_set()]
         if word == "stop":
@@ -120,7 +125,7 @@ class Engine:
             try:
                 self.out.write(line + "\n")
                 self.out.flush()
-            except OSError:  # nobody listens any more, and soon nobody will ask
+            except OSError:  # the GUI has closed the output, and will close the input too
                 pass
 
     def _complain(self, error: Exception | str, kept: str = "") -> None:
@@ -132,7 +137,7 @@ class Engine:
         while (job := self.jobs.get()) is not None:
             try:
                 job()
-            except Exception as error:  # whatever it was, a game may be going on
+            except Exception as error:  # a bug must not end the engine, because a game may be going on
                 self._complain(f"{type(error).__name__}: {error}")
 
     def _uci(self) -> None:
@@ -151,7 +156,7 @@ class Engine:
         self._say("uciok")
 
     def _isready(self, answered: threading.Event) -> None:
-        self.complaint = ""  # this one asks for it
+        self.complaint = ""  # report again what is wrong
         try:
             self._ready()
         finally:
@@ -163,7 +168,7 @@ class Engine:
 
     def _setoption(self, rest: str) -> None:
         before, *after = re.split(r"\svalue(?:\s|$)", rest.strip(), maxsplit=1, flags=re.IGNORECASE)
-        text = "".join(after).strip()  # blanks inside a value, as in a path, stay as they are
+        text = "".join(after).strip()  # blanks inside a value, such as a path, are kept
         named = " ".join(re.split(r"(?<!\S)name(?!\S)", before, maxsplit=1, flags=re.IGNORECASE)[-1].split())
         name = next((name for name in OPTIONS if name.lower() == named.lower()), "")
         if not name:
@@ -184,7 +189,7 @@ class Engine:
         self._set_up()
 
     def _set_up(self) -> None:
-        """Read the last `position` by the rules of the policy. If that can't be done, say why: `go` plays no move."""
+        """Read the last `position` by the rules of the policy. If it can't be read, report why; `go` plays no move."""
         assert self.game
         rest = " ".join(self.position.split())
         start, _, moves = f"{rest} ".partition(" moves ")
@@ -197,10 +202,10 @@ class Engine:
             start, moves = fen.strip() or "startpos", moves.lower().strip()  # some programs write e7e8Q
             self.board = self.game.to_board(f"{start} moves {moves}" if moves else start)
         except ValueError as error:
-            self._complain(error, "; there is no move to play until another position comes")
+            self._complain(error, "; no move is played until another position is sent")
 
     def _ready(self) -> Chess:
-        """Have the policy that is wanted. If it can't be had, say why, and keep the one before."""
+        """Load the policy if it is not the loaded one. If that fails, report why and keep the one before."""
         wanted = self.options["WeightsFile"] or self.weights
         if self.policy is None or (wanted and wanted != self.loaded):
             try:
@@ -227,13 +232,13 @@ class Engine:
         path, own = roster.policy_of(text)
         theirs = files.header_game(files.read_header(path), path)
         if not isinstance(theirs, Chess):
-            raise ValueError(f"{path} plays {theirs.name}; expected a policy of chess")
+            raise ValueError(f"{path} plays {theirs.name}; expected a policy for chess")
         game = theirs.for_few_games()
         policy = files.load(path, game)
 
-        import torch  # not before the file is known to be good
+        import torch  # takes seconds, so only once the file is known to be good
 
-        from chesspg.uci.analysis import analyse
+        from chesspg.uci.analysis import analyze
 
         if self.game and self.game.variant != game.variant:
             self.board = None
@@ -242,29 +247,29 @@ class Engine:
         self._say(f"info string playing {text}{why}{without}")
         board = game.to_board("startpos")
         torch.set_num_threads(self.options["Threads"])
-        analyse(policy, board, list(board.legal_moves))  # the first call is slow; not on a player's clock
+        analyze(policy, board, list(board.legal_moves))  # the first call is slow, so make it before a clock runs
 
     def _go(self, search: Search) -> None:
         answer = NO_MOVE
         try:
             self._ready()
-            if not self.board:  # by the rules of a policy that came later, or to say once more what is wrong with it
+            if not self.board:  # the policy was loaded after `position`, or the error is to be reported again
                 self._set_up()
             if self.policy and self.board:
                 answer = self._best(search, self.board)
-        except Exception as error:  # a GUI waits for an answer, whatever happened
+        except Exception as error:  # after a bug too, the GUI waits for an answer
             self._complain(f"{type(error).__name__}: {error}")
         search.may_answer.wait()
         self._say(f"bestmove {answer}")
         search.answered.set()
 
     def _best(self, search: Search, board: chess.Board) -> str:
-        """The move for `bestmove`, after the lines that say why."""
+        """The move for `bestmove`, and `ponder` with the reply. Writes the info lines."""
         import numpy as np
         import torch
 
         from chesspg.games.randomness import Randomness
-        from chesspg.uci.analysis import analyse, win_draw_loss
+        from chesspg.uci.analysis import analyze, win_draw_loss
 
         began = time.perf_counter()
         assert self.policy
@@ -276,7 +281,7 @@ class Engine:
         named = set(_moves(search.moves, board))
         wanted = [move for move in legal if move in named] or legal
         if search.moves and wanted is legal:
-            self._complain("none of the searchmoves is legal; all moves are looked at")
+            self._complain("none of the searchmoves is legal; all moves are considered")
 
         options = self.options
         torch.set_num_threads(options["Threads"])
@@ -284,18 +289,18 @@ class Engine:
         look_ahead = search.depth > 1 and search.nodes > count
         rng = Randomness(self.seed if options["Seed"] < 0 else options["Seed"])
         temperature = options["Temperature"]
-        if temperature == OPTIONS["Temperature"].value:  # GUIs repeat defaults
+        if temperature == OPTIONS["Temperature"].value:  # not set by the user, although GUIs may send the default
             temperature = self.own.get("temperature", temperature)
-        lines, nodes = analyse(
+        lines, nodes = analyze(
             self.policy, board, wanted, lines=count, look_ahead=look_ahead,
             temperature=temperature, top_p=options["TopP"], random=self.own.get("random", 0.0),
             uniform=float(rng.uniforms(np.zeros(1, np.int64), board.ply())[0]),
         )  # fmt: skip
         spent = round(1000 * (time.perf_counter() - began))
-        said = [self._names(line.moves, board) for line in lines]
-        shares = (f"{moves[0]} {line.probability:.1%}" for line, moves in zip(lines, said, strict=True))
+        names = [self._names(line.moves, board) for line in lines]
+        shares = (f"{moves[0]} {line.probability:.1%}" for line, moves in zip(lines, names, strict=True))
         self._say(f"info string policy {' '.join(shares)}")
-        for number, (line, moves) in enumerate(zip(lines, said, strict=True), 1):
+        for number, (line, moves) in enumerate(zip(lines, names, strict=True), 1):
             score = "mate 1" if line.wins else f"cp {line.centipawns}"
             if options["UCI_ShowWDL"]:
                 expected = (1000, 0, 0) if line.wins else win_draw_loss(line.centipawns)
@@ -304,13 +309,13 @@ class Engine:
                 f"info depth {1 + look_ahead} multipv {number} score {score} nodes {nodes} time {spent} "
                 f"pv {' '.join(moves)}"
             )
-        return " ponder ".join(said[0])
+        return " ponder ".join(names[0])
 
     def _name(self, move: chess.Move, board: chess.Board) -> str:
         return board.uci(move, chess960=board.chess960 and self.options["UCI_Chess960"])
 
     def _names(self, moves: Iterable[chess.Move], board: chess.Board) -> list[str]:
-        """As the GUI wants castling written: e1g1, or with UCI_Chess960 the king to its rook."""
+        """The moves as UCI, with castling as the GUI expects it: e1g1, or with UCI_Chess960 the king to its rook."""
         board, names = board.copy(stack=False), []
         for move in moves:
             names.append(self._name(move, board))
@@ -319,7 +324,7 @@ class Engine:
 
 
 def _moves(texts: Iterable[str], board: chess.Board) -> Iterator[chess.Move]:
-    """Those of the moves that are legal, castling either way."""
+    """The moves that are legal; castling may be written either way."""
     for text in texts:
         with contextlib.suppress(ValueError):
             yield board.parse_uci(text)

@@ -1,4 +1,4 @@
-"""What `go` asks for."""
+"""The limits of a `go` command."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from collections.abc import Sequence
 
 from chesspg.terminal.numbers import BadValue, whole
 
-NUMBERS = {name: whole(0, 2**63 - 1) for name in ("movestogo", "depth", "nodes", "mate", "movetime")}  # of `go`
+# The words of `go` that a number follows.
+NUMBERS = {name: whole(0, 2**63 - 1) for name in ("movestogo", "depth", "nodes", "mate", "movetime")}
 NUMBERS |= {name: whole(-(2**63), 2**63 - 1) for name in ("wtime", "btime", "winc", "binc")}  # some clocks go below 0
 LIMITS = ("searchmoves", "ponder", "infinite", *NUMBERS)
 
 
 class Search:
-    """One `go`: what it asks for, when it may be answered, and whether it was."""
+    """One `go` command: its limits, and events for when it may be answered and when it was.
+
+    Args:
+        words: The words after `go`.
+    """
 
     def __init__(self, words: Sequence[str]) -> None:
         self.ponder = "ponder" in words
         self.infinite = "infinite" in words
         limits: dict[str, int] = {}
-        self.refused: list[str] = []  # what is wrong with those that are left out
+        self.refused: list[str] = []  # messages about limits that can't be read, which are ignored
         for name, read in NUMBERS.items():
             if name in words:
                 try:

@@ -1,1 +1,1 @@
-"""Estimators of the policy gradient compared."""
+"""A comparison of estimators of the policy gradient."""

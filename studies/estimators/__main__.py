@@ -1,4 +1,4 @@
-"""`python -m studies.estimators`: which way to weigh the plies learns most from the same number of them?"""
+"""`python -m studies.estimators`: which way of weighing plies learns most from the same number of plies?"""
 
 from __future__ import annotations
 
@@ -19,23 +19,28 @@ from studies.estimators.plan import ADVANTAGES, BEST, ESTIMATORS, TASKS
 from studies.estimators.tables import markdown
 
 DESCRIPTION = f"""\
-Compare estimators of the policy gradient: train each on each task for equally many plies with several seeds, one thread
-per run; let the last policies meet known opponents; measure the noise of each gradient on one policy. Prints tables.
+Compare estimators of the policy gradient: train each on each task for the same number of plies with several seeds, one
+thread per run; play the last policies against known opponents; measure the noise of each gradient on one policy. Print
+tables.
 
 An estimator is one of {", ".join(ESTIMATORS)};
-or a function of your own: my_file.my_baseline, which returns what the mover of each ply could expect, or
+or your own function: my_file.my_baseline, which returns the expected return of the mover of each ply, or
 {ADVANTAGES}my_file.my_advantages. Both take a chesspg.learning.advantages.Sample and return [N] numbers.
 
-Everything is kept in one folder: after Ctrl-C or a kill the same command goes on, and what is done is not done again.
-Without options all of them learn tic-tac-toe and the endgame, and the {BEST} that are best at the endgame learn chess.
+Everything is kept in one folder. After Ctrl-C or a kill the same command continues and does not repeat finished work.
+Without options all estimators learn tic-tac-toe and the endgame, and the {BEST} best ones at the endgame learn chess.
 
-studies/estimators/README.md says what is measured and how.
+studies/estimators/README.md describes what is measured and how.
 """
 PICTURES = ("estimators.svg", "gradient.svg")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare. The exit code is 0, 1 if the training of some runs failed, 2 for bad input, 128 + signal if stopped."""
+    """Run the comparison.
+
+    Returns:
+        The exit code: 0, 1 if the training of some runs failed, 2 for bad input, 128 + signal if stopped.
+    """
     given = _parser().parse_args(arguments)
     with one_line_errors():
         outputs = _pictures(given.pictures) if given.pictures else []
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         given.folder.mkdir(parents=True, exist_ok=True)
         check_writable(given.folder / "any")
-    with polite_interrupt(f"interrupted: {given.folder} keeps what was done; the same command goes on"):
+    with polite_interrupt(f"interrupted: finished work is kept in {given.folder}; the same command continues"):
         results = comparison.results(lambda line: print(line, flush=True))
     with one_line_errors():
         if given.json:
@@ -66,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _pictures(folder: Path) -> list[Output]:
-    """What --pictures writes. Raises ValueError without matplotlib."""
+    """The files that --pictures writes. Raises ValueError if matplotlib is missing."""
     check_matplotlib("--pictures")
     from studies.estimators.picture import is_comparison
 
@@ -76,8 +81,8 @@ def _pictures(folder: Path) -> list[Output]:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m studies.estimators", description=DESCRIPTION)
     add: Callable[..., Any] = parser.add_argument
-    add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"of {', '.join(TASKS)} (default: all)")
-    add("--estimators", nargs="+", default=[], metavar="NAME", help="see above (default: all of the package)")
+    add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"any of {', '.join(TASKS)} (default: all)")
+    add("--estimators", nargs="+", default=[], metavar="NAME", help="see above (default: all of chesspg)")
     add(
         "--seeds",
         type=numbers.whole(1, 10_000),
@@ -85,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="runs of each estimator on each task (default: 3)",
     )
-    add("--plies", type=numbers.whole(1, 10**12), metavar="N", help="of each run, opponents' included (default: "
+    add("--plies", type=numbers.whole(1, 10**12), metavar="N", help="plies per run, with opponents' plies (default: "
         + ", ".join(f"{task.plies:,} of {name}" for name, task in TASKS.items()) + ")")  # fmt: skip
     add("--at-once", type=numbers.whole(1, 1024), default=2, metavar="N", help="runs side by side (default: 2)")
     add(
@@ -93,24 +98,24 @@ def _parser() -> argparse.ArgumentParser:
         type=numbers.whole(2, numbers.GAMES, even=True),
         default=400,
         metavar="N",
-        help="of a match after training (default: 400)",
+        help="games per match after training (default: 400)",
     )
     add(
         "--rollouts",
         type=numbers.whole(3, 100_000),
         default=100,
         metavar="N",
-        help="that each gradient is taken of (default: 100)",
+        help="number of rollouts on which gradients are measured (default: 100)",
     )
     add("--folder", type=Path, default=RUNS / "estimators", metavar="FOLDER",
-        help=f"where everything is kept (default: {RUNS / 'estimators'})")  # fmt: skip
+        help=f"folder for everything that is kept (default: {RUNS / 'estimators'})")  # fmt: skip
     add(
         "--json",
         type=Path,
         metavar="FILE",
-        help="write all figures there; a file that holds anything else is not replaced",
+        help="write all figures to this file; a file that holds anything else is not replaced",
     )
-    add("--pictures", type=Path, metavar="FOLDER", help=f"draw {' and '.join(PICTURES)} there")
+    add("--pictures", type=Path, metavar="FOLDER", help=f"write {' and '.join(PICTURES)} to this folder")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The whole comparison: train, play, measure; then all figures, for JSON."""
+"""The whole comparison: train, play and measure, and return all figures for JSON."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from studies.estimators.plan import BEST, ESTIMATORS, TASKS, Trial, check_estima
 from studies.estimators.running import train_all
 from studies.estimators.strength import opponent_ratings, strength
 
-Report = Callable[[str], None]  # shows a line to a person
+Report = Callable[[str], None]  # prints a line about the progress
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a user asked for. Raises ValueError if it can't be done, or if the folder holds something else."""
+    """The comparison that a user asked for.
 
-    home: Path
-    tasks: Sequence[str]  # in the order of TASKS
-    estimators: Sequence[str]  # on each task; none: all, or the best of an earlier task where a task is so planned
-    seeds: int
-    plies: int | None  # of a trial; the task's own number if None
-    at_once: int
-    games: int  # of a match
-    rollouts: int  # that a gradient's variance is measured on
+    Raises:
+        ValueError: An argument is unknown or out of range, or the folder holds something else.
+    """
+
+    home: Path  # the folder for everything that is kept
+    tasks: Sequence[str]
+    estimators: Sequence[str]  # on each task; if empty, all, or for some tasks the best ones of another task
+    seeds: int  # number of trials per estimator and task
+    plies: int | None  # plies per trial; the default of the task if None
+    at_once: int  # number of trainings at the same time
+    games: int  # games per match
+    rollouts: int  # number of rollouts on which gradients are measured
 
     def __post_init__(self) -> None:
         for task in self.tasks:
@@ -40,14 +44,14 @@ class Comparison:
         for names, what in ((self.tasks, "task"), (self.estimators, "estimator")):
             for name in names:
                 if list(names).count(name) > 1:
-                    raise ValueError(f"{what} {name} is named twice; each must be named once")
+                    raise ValueError(f"{what} {name} is named twice; expected each once")
         least = {"seeds": 1, "plies": 1, "at_once": 1, "games": 2, "rollouts": 3}
         for name, number in least.items():
             given = getattr(self, name)
             if given is not None and given < number:
                 raise ValueError(f"--{name.replace('_', '-')} must be at least {number}, got {given}")
         if self.games % 2:
-            raise ValueError(f"--games must be even, as each opening is played with both colors, got {self.games}")
+            raise ValueError(f"--games must be even, since each opening is played with both colors, got {self.games}")
         for name in self.tasks:
             best_of = TASKS[name].best_of
             if best_of and not self.estimators and best_of not in self.tasks:
@@ -59,19 +63,26 @@ class Comparison:
                 trial.check()
 
     def trials(self, task: str, estimators: Sequence[str]) -> list[Trial]:
-        """Those of one seed together, so that something is known of every estimator early."""
+        """All trials of a task, seed by seed, so that early results cover every estimator."""
         seeds = range(1, self.seeds + 1)
         plies = self._plies(task)
         return [Trial(self.home, task, estimator, seed, plies) for seed in seeds for estimator in estimators]
 
     def results(self, report: Report) -> dict[str, Any]:
-        """Do what is not done yet, and report each part. Trials that failed are listed under `failed`."""
+        """Do everything that is not done yet.
+
+        Args:
+            report: Called with a line about each finished part.
+
+        Returns:
+            All figures, as in results.json. Trials that failed are listed under `failed`.
+        """
         found: dict[str, Any] = {"seeds": self.seeds, "match_games": self.games, "tasks": {}, "failed": []}
         for task in sorted(self.tasks, key=list(TASKS).index):
             chosen = self.estimators or list(ESTIMATORS)
             if TASKS[task].best_of and not self.estimators:
                 chosen = best(found["tasks"][TASKS[task].best_of]["estimators"])
-                report(f"{task}: {', '.join(chosen)} go on")
+                report(f"{task}: compares {', '.join(chosen)}")
             done, failed = self._trained(self.trials(task, chosen), report)
             found["failed"] += failed
             known = opponent_ratings(task, self.home, self.games)
@@ -82,20 +93,20 @@ class Comparison:
         return found
 
     def _trained(self, trials: Sequence[Trial], report: Report) -> tuple[list[Trial], list[str]]:
-        """Those that are finished, and the names of those that failed."""
+        """Train. Returns the trials that are finished, and the names of those that failed."""
 
         def ended(trial: Trial) -> None:
             if trial.finished:
                 report("{}: {plies:,} plies, {updates:,} updates, {seconds:.0f} s".format(trial.name, **trial.facts))
             else:
-                report(f"{trial.name} failed; {trial.log} says why, the same command goes on with it")
+                report(f"{trial.name} failed; {trial.log} says why; the same command continues it")
 
         train_all(trials, self.at_once, ended)
         done = [trial for trial in trials if trial.finished]
         return done, [trial.name for trial in trials if trial not in done]
 
     def _strengths(self, done: Sequence[Trial], known: Mapping[str, float], report: Report) -> dict[str, Any]:
-        """By estimator, its rating and scores over all seeds, and those of each trial."""
+        """The rating and scores of each estimator over all seeds, and those of its trials."""
         by_estimator: dict[str, list[dict[str, Any]]] = {}
         for trial in done:
             row = {"seed": trial.seed, **trial.facts, **strength(trial, known, self.games)}
@@ -105,7 +116,7 @@ class Comparison:
         return {estimator: over_trials(rows, known, self.games) for estimator, rows in by_estimator.items()}
 
     def _gradient(self, task: str, done: Sequence[Trial], estimators: Sequence[str], report: Report) -> dict[str, Any]:
-        """The noise of each estimator's gradient, all by the policy of one trial."""
+        """The noise of each estimator's gradient, all on the policy of one trial."""
         trial = measured_trial(done)
         measured = Measured(self.home, task, trial.folder, self.rollouts)
         rows = {}
@@ -120,12 +131,16 @@ class Comparison:
 
 
 def best(rows: Mapping[str, Any]) -> list[str]:
-    """The BEST estimators of a task by their mean rating, the highest first."""
+    """The BEST estimators of a task by mean rating, the highest first.
+
+    Args:
+        rows: Figures by estimator, as in results.json.
+    """
     return sorted(rows, key=lambda name: -rows[name]["rating"]["mean"])[:BEST]
 
 
 def measured_trial(done: Sequence[Trial]) -> Trial:
-    """Whose policy plays when gradients are measured: the first with a value head that has learned, else the first."""
+    """The trial on whose policy gradients are measured: the first one that trained a value head, else the first."""
     valued = (
         trial for trial in done if ESTIMATORS.get(trial.estimator, {}).get("model.advantages.baseline") == "value"
     )
@@ -133,13 +148,22 @@ def measured_trial(done: Sequence[Trial]) -> Trial:
 
 
 def over_trials(rows: Sequence[dict[str, Any]], opponents: Mapping[str, float], games: int) -> dict[str, Any]:
-    """The rating and the scores of an estimator over its trials, and the trials' own."""
+    """The rating and scores of an estimator over its trials.
+
+    Args:
+        rows: The figures of each trial.
+        opponents: The opponents, by player string.
+        games: Games per match.
+
+    Returns:
+        Means with intervals, and the figures of the trials under `runs`.
+    """
     scores = {name: score_over_seeds([row["scores"][name]["score"] for row in rows], games) for name in opponents}
     return {"rating": over_seeds([row["rating"]["rating"] for row in rows]), "scores": scores, "runs": list(rows)}
 
 
 def over_seeds(values: Sequence[float]) -> dict[str, float | None]:
-    """The mean of K values and its 95% interval by Student's t; a single value has none."""
+    """The mean of K values and its 95% interval by Student's t, which a single value does not have."""
     mean = math.fsum(values) / len(values)
     if len(values) == 1:
         return {"mean": mean, "low": None, "high": None}
@@ -148,7 +172,7 @@ def over_seeds(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def score_over_seeds(scores: Sequence[float], games: int) -> dict[str, float | None]:
-    """The mean of K scores and its 95% interval within [0, 1]; a single score has none."""
+    """The mean of K scores and its 95% interval within [0, 1], which a single score does not have."""
     if len(scores) == 1:
         return over_seeds(scores)
     low, high = mean_score_interval(scores, games)

@@ -1,10 +1,10 @@
-"""How noisy an estimator's gradient is: of many rollouts of one policy, by the very code that trains.
+"""The noise of an estimator's gradient, from many rollouts of one policy, computed by the same code that trains.
 
-Nothing is stepped: the learning rate is 0. With R gradients gᵣ of the same n games each, the unbiased estimates are
+The learning rate is 0, so the policy does not change. With R gradients gᵣ of n games each, the unbiased estimates are
 
     ⟨E a, E b⟩ = Σᵣ≠ₛ aᵣ·bₛ / (R(R − 1)),    tr Cov(g) = Σ|gᵣ|²/R − ⟨E g, E g⟩
 
-Both follow from the matrices of inner products aᵣ·bₛ alone, which is what makes the jackknife over rollouts cheap.
+Both depend only on the matrix of inner products aᵣ·bₛ, which makes the jackknife over rollouts cheap.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from studies.estimators.plan import PLAIN, TASKS, arguments, fields, source
 
 Floats = NDArray[np.float64]
 
-FORMAT = 2  # of the figures that are kept
-SEED = 0  # of the rollouts; runs have seeds from 1
-_MEASURED = {  # of every estimator: the gradient of the reward alone, by the policy that played
+FORMAT = 2  # version of the format of kept figures
+SEED = 0  # seed of the rollouts; trials have seeds from 1
+_MEASURED = {  # fields for every estimator: only the gradient of the reward, on the policy that played
     "model.optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.0}},
     "model.lr_scheduler": None,
     "model.loss.entropy_weight": 0.0,
@@ -49,9 +49,18 @@ _MEASURED = {  # of every estimator: the gradient of the reward alone, by the po
 
 
 def gradients(task: str, estimator: str, policy: Path, rollouts: int) -> Floats:
-    """[R, parameters] the gradient of the loss by each rollout of the policy; all estimators see the same games.
+    """The gradient of the loss for each rollout of a policy; all estimators see the same games.
 
-    One more rollout is played before them, since the running mean knows nothing in the first.
+    One more rollout is played first, because the running mean needs an earlier one.
+
+    Args:
+        task: The task.
+        estimator: The estimator.
+        policy: The run folder or file of the policy.
+        rollouts: R, the number of rollouts.
+
+    Returns:
+        [R, parameters] gradients.
     """
     taken: list[torch.Tensor] = []
 
@@ -69,13 +78,20 @@ def gradients(task: str, estimator: str, policy: Path, rollouts: int) -> Floats:
         run.trainer.callbacks.append(Take())  # type: ignore[attr-defined]  # untyped in Lightning
         try:
             run.trainer.fit(run.model, run.datamodule)
-        except SystemExit:  # Lightning's way to end after Ctrl-C
+        except SystemExit:  # raised by Lightning after Ctrl-C
             raise KeyboardInterrupt from None
     return torch.stack(taken[1:]).numpy().astype(np.float64)
 
 
 class Measured:
-    """The figures of estimators on one policy, kept in the folder of the comparison; plain's gradients are shared."""
+    """Measures estimators on one policy. Figures are kept in the folder of the comparison.
+
+    Args:
+        home: The folder of the comparison.
+        task: The task.
+        policy: The run folder or file of the policy.
+        rollouts: The number of rollouts.
+    """
 
     def __init__(self, home: Path, task: str, policy: Path, rollouts: int) -> None:
         self.folder = home / task / "gradients"
@@ -86,7 +102,7 @@ class Measured:
         self._plain: Floats | None = None
 
     def __call__(self, estimator: str) -> dict[str, Any]:
-        """`figures` of this estimator against the plain one."""
+        """The `figures` of this estimator, compared with plain."""
         settings = {
             "format": FORMAT,
             "policy": self._digest,
@@ -99,7 +115,7 @@ class Measured:
 
     @property
     def games(self) -> int:
-        """Of which each gradient is."""
+        """The number of games of each gradient."""
         return int(TASKS[self.task].fields["data.games"])
 
     def _measure(self, estimator: str) -> dict[str, Any]:
@@ -111,11 +127,16 @@ class Measured:
 
 
 def figures(own: Floats, plain: Floats) -> dict[str, Any]:
-    """Figures of an estimator's gradients [R, P] and plain ones [R, P] of the same rollouts, with R at least 3.
+    """Figures about the noise of an estimator's gradients, compared with plain.
 
-    `variance` is tr Cov(g); `squared_mean` is |E g|², whose estimate may be below 0. The others have a 95% interval by
-    the jackknife over rollouts: `variance_ratio`, the variance in units of plain's; `signal_to_noise`,
-    |E g|² / tr Cov(g); `cosine`, between E g and plain's. They are None where the signal is lost in the noise.
+    Args:
+        own: [R, P] gradients of the estimator, R at least 3.
+        plain: [R, P] gradients of plain on the same rollouts.
+
+    Returns:
+        `variance` is tr Cov(g); `squared_mean` is |E g|², whose estimate may be below 0. The others have a 95% interval
+        by the jackknife over rollouts: `variance_ratio`, the variance divided by that of plain; `signal_to_noise`,
+        |E g|² / tr Cov(g); `cosine`, between E g and that of plain. They are None if the signal is lost in the noise.
     """
     aa, ab, bb = own @ own.T, own @ plain.T, plain @ plain.T  # [R, R]
 
@@ -133,7 +154,7 @@ def figures(own: Floats, plain: Floats) -> dict[str, Any]:
 
 
 def _product(gram: Floats) -> float:
-    """⟨E a, E b⟩ from aᵣ·bₛ [R, R]: of different rollouts only, whose noise is independent."""
+    """⟨E a, E b⟩ from aᵣ·bₛ [R, R], using only pairs of different rollouts, whose noise is independent."""
     rollouts = len(gram)
     return float((gram.sum() - np.trace(gram)) / (rollouts * (rollouts - 1)))
 
@@ -149,10 +170,11 @@ def _cosine(aa: Floats, ab: Floats, bb: Floats) -> float:
 
 
 def projected(cosine: dict[str, float | None]) -> dict[str, float | None]:
-    """A cosine's estimate and interval, which noise may take out of [−1, 1], as estimate and interval within.
+    """Move the estimate of a cosine and its interval into [−1, 1], which noise may have taken it out of.
 
-    The estimate becomes the nearest cosine there is, and the interval those cosines that are within the half width of
-    it: no cosine is farther from the nearest one than from the estimate, so the interval holds the truth as often.
+    The estimate becomes the nearest possible cosine. The interval moves with it, with the same half widths, and is cut
+    to [−1, 1]. The true cosine is at most as far from the new estimate as from the old one, so the interval contains it
+    at least as often.
     """
     value, low, high = (cosine[name] for name in ("value", "low", "high"))
     if value is None or low is None or high is None:
@@ -162,9 +184,16 @@ def projected(cosine: dict[str, float | None]) -> dict[str, float | None]:
 
 
 def jackknife(statistic: Callable[[NDArray[np.int64]], float], rollouts: int) -> dict[str, float | None]:
-    """A statistic and its 95% interval by leaving each rollout out, Efron and Stein (1981); None for NaN.
+    """A statistic and its 95% interval by the jackknife, Efron and Stein (1981).
 
-    numpy has no jackknife and scipy only the bootstrap, which would need many more resamples of [R, R] matrices.
+    numpy has no jackknife, and scipy has only the bootstrap, which needs many more resamples of [R, R] matrices.
+
+    Args:
+        statistic: A function from indices of rollouts to a number.
+        rollouts: The number of rollouts.
+
+    Returns:
+        `value`, `low` and `high`, each None in place of NaN.
     """
     everyone = np.arange(rollouts)
     value = statistic(everyone)

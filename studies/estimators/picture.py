@@ -1,4 +1,4 @@
-"""The results as two pictures: names, and for each a value with its interval, in panels below each other."""
+"""The results as two pictures of stacked panels, each with a row per estimator: name, value and interval."""
 
 from __future__ import annotations
 
@@ -12,32 +12,40 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from chesspg.storage.pictures import COLORS, INK, is_picture, plain_style, to_svg
 
-WIDTH, LEFT, RIGHT = 8.0, 1.5, 0.3  # inches of the picture and of its margins; at the left stand the names
-ROW, HEAD, FOOT = 0.22, 0.4, 0.34  # inches of a row, of what is above a panel's rows and of what is below
+WIDTH, LEFT, RIGHT = 8.0, 1.5, 0.3  # inches: width of the picture, and its margins; the left one holds the names
+ROW, HEAD, FOOT = 0.22, 0.4, 0.34  # inches: height of a row, and of the space above and below the rows of a panel
 MARK = "chesspg estimators"
 
 is_comparison = partial(is_picture, mark=MARK)
 
 
 class Estimate(NamedTuple):
-    """One value."""
+    """One row of a panel."""
 
     name: str
     value: float
-    low: float | None  # without an interval if None
+    low: float | None  # None if there is no interval
     high: float | None
-    each: tuple[float, ...] = ()  # what the value is the mean of
+    each: tuple[float, ...] = ()  # the values of which `value` is the mean
 
 
 class Panel(NamedTuple):
-    """Values that share an axis."""
+    """Rows that share an axis."""
 
     title: str
     rows: Sequence[Estimate]  # at least one
 
 
 def svg(panels: Sequence[Panel], *, logarithmic: bool = False) -> str:
-    """A dot for each value, a line for its interval, small marks for what it is the mean of."""
+    """Draw a dot for each value, a line for its interval, and small marks for the values of which it is the mean.
+
+    Args:
+        panels: The panels from the top.
+        logarithmic: Whether the axes are logarithmic.
+
+    Returns:
+        The picture as SVG.
+    """
     height = sum(HEAD + ROW * len(panel.rows) + FOOT for panel in panels) or HEAD
     titles: dict[str, str] = {}
     with plain_style():
@@ -53,7 +61,7 @@ def svg(panels: Sequence[Panel], *, logarithmic: bool = False) -> str:
 
 
 def strength_picture(results: Mapping[str, Any]) -> str:
-    """Elo by estimator, a panel per task: each run, the mean, its interval over seeds."""
+    """Elo by estimator, one panel per task: each run, the mean, and its interval over seeds. Returns SVG."""
     panels = []
     for task, found in results["tasks"].items():
         rows = []
@@ -65,7 +73,7 @@ def strength_picture(results: Mapping[str, Any]) -> str:
 
 
 def gradient_picture(results: Mapping[str, Any]) -> str:
-    """The variance of the gradient by estimator in units of plain's, a panel per task."""
+    """The variance of the gradient by estimator, relative to that of plain, one panel per task. Returns SVG."""
     panels = []
     for task, found in results["tasks"].items():
         rows = found["gradient"]["estimators"].items() if found["gradient"] else ()
@@ -78,7 +86,7 @@ def gradient_picture(results: Mapping[str, Any]) -> str:
 
 
 def _draw(axes: Axes, panel: Panel, color: str, gid: str, logarithmic: bool) -> dict[str, str]:
-    """Draws a panel. Returns what is shown at each dot, by its gid."""
+    """Draw a panel. Returns the title of each dot by its gid."""
     titles = {}
     axes.set_title(panel.title, loc="left", fontsize="medium", fontweight="bold", parse_math=False)
     if logarithmic:

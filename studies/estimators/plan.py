@@ -1,4 +1,4 @@
-"""What is compared: estimators and tasks, each some fields of a recipe; and a trial, one trained on the other."""
+"""Estimators and tasks, each given by fields of a recipe, and trials: one training of an estimator on a task."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from chesspg.policy import files
 from chesspg.storage import atomic
 from chesspg.training.cli import recipe
 
-Fields = Mapping[str, Any]  # dotted name of a field of `python -m chesspg.train` -> value, as JSON has it
+Fields = Mapping[str, Any]  # by the dotted name of a field of `python -m chesspg.train`: its value, as in JSON
 
-# Every trial has a value head, so that all of one seed start from the same weights; only these learn by it.
+# Every trial has a value head, so that all trials of a seed start from the same weights; only these train it.
 _VALUE: Fields = {"model.advantages.baseline": "value", "model.loss.value_weight": 0.5}
 _GAE: Fields = {**_VALUE, "model.advantages.gae_lambda": 0.95}
 _CLIPPED: Fields = {**_GAE, "model.loss.clip": 0.2, "data.updates": 8, "trainer.accumulate_grad_batches": 1}
 _POOL: Fields = {"data.opponents": {"players": {"random": 0.3}, "share": 0.2}}
 
-# An estimator of the package is one entry here and nothing elsewhere.
+# Every estimator of chesspg is declared here and nowhere else.
 ESTIMATORS: Mapping[str, Fields] = {
     "plain": {},
     "running_mean": {"model.advantages.baseline": "running_mean"},
@@ -43,8 +43,8 @@ ESTIMATORS: Mapping[str, Fields] = {
     "gae_0.95_pool": {**_GAE, **_POOL},
     "clipped_pool": {**_CLIPPED, **_POOL},
 }
-PLAIN = "plain"  # what the others' gradients are compared with
-BEST = 3  # how many go on to a task that is too expensive for all
+PLAIN = "plain"  # the estimator with which the gradients of the others are compared
+BEST = 3  # number of estimators that are trained on a task that is too expensive for all
 ADVANTAGES = "advantages="  # before the import path of an advantage function
 
 _COMMON: Fields = {
@@ -64,23 +64,19 @@ _CHESS: Fields = {
 
 @dataclass(frozen=True)
 class Task:
-    """What the estimators learn."""
+    """A task that the estimators learn."""
 
     game: type[Game]
-    recipe: str  # one that ships …
-    fields: Fields  # … and what differs from it, for all estimators alike
-    plies: int  # of a trial, unless the user says otherwise
-    opponents: tuple[str, ...]  # whom the policies meet after training, random the first
-    starts: UnevenArmies | None = None  # where those games start; None: where the ladder's do
-    best_of: str = ""  # the task whose BEST are compared here; all estimators if empty
+    recipe: str  # a shipped recipe
+    fields: Fields  # changes to the recipe, the same for all estimators
+    plies: int  # default number of plies per trial
+    opponents: tuple[str, ...]  # opponents after training, with random first
+    starts: UnevenArmies | None = None  # starts of the games against them; with None, those of the ladder
+    best_of: str = ""  # the task whose BEST estimators are compared here; all estimators if empty
 
 
-_LADDER = (
-    "random",
-    "greedy?random=0.5",
-    "greedy",
-    "minimax?depth=2&random=0.3",
-)  # all rated in checkpoints/ratings.json
+# All of these are rated in checkpoints/ratings.json.
+_LADDER = ("random", "greedy?random=0.5", "greedy", "minimax?depth=2&random=0.3")
 _ARMIES = {"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}
 TASKS: Mapping[str, Task] = {
     "tic_tac_toe": Task(
@@ -98,7 +94,7 @@ TASKS: Mapping[str, Task] = {
     "endgame": Task(
         Chess,
         "chess_plain",
-        # Four games of one start, so that leave_one_out finds others beside an opponent pool too.
+        # Four games share a start, so that leave_one_out has other games of the start even with an opponent pool.
         {**_CHESS, "data.max_plies": 100, "data.starts": _ARMIES},
         1_000_000,
         _LADDER,
@@ -109,18 +105,18 @@ TASKS: Mapping[str, Task] = {
 
 
 def check_estimator(name: str) -> None:
-    """Raise ValueError unless it is one of ESTIMATORS or the import path of a function of the user's own."""
+    """Raise ValueError unless the name is one of ESTIMATORS or the import path of a user's function."""
     if name in ESTIMATORS:
         return
     if "." not in name:
         raise ValueError(
-            f"unknown estimator {name!r}; expected one of {', '.join(ESTIMATORS)}, or a function of your own such as "
+            f"unknown estimator {name!r}; expected one of {', '.join(ESTIMATORS)}, or your own function such as "
             f"my_file.my_baseline or {ADVANTAGES}my_file.my_advantages"
         )
     module, _, function = name.removeprefix(ADVANTAGES).rpartition(".")
     try:
         found = getattr(import_module(module), function)
-    except Exception as error:  # whatever a user's module raises when it is imported
+    except Exception as error:  # a user's module may raise anything when it is imported
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(f"estimator {name} can't be imported: {reason:.200}") from None
     if not callable(found):
@@ -128,21 +124,21 @@ def check_estimator(name: str) -> None:
 
 
 def fields(task: str, estimator: str) -> dict[str, Any]:
-    """All that differs from the task's recipe."""
+    """All fields of an estimator on a task that differ from the recipe of the task."""
     shared = {**_COMMON, **TASKS[task].fields}
     if estimator in ESTIMATORS:
         return {**shared, **ESTIMATORS[estimator]}
     path = estimator.removeprefix(ADVANTAGES)
     if path == estimator:
         return {**shared, "model.advantages.baseline": path}
-    # The function stands in place of all options of the advantages.
+    # An advantage function replaces all options of the advantages.
     return {name: value for name, value in shared.items() if not name.startswith("model.advantages.")} | {
         "model.advantages": path
     }
 
 
 def source(estimator: str) -> str | None:
-    """A digest of the file in which a function of the user's own is defined; None for an estimator of the package."""
+    """A digest of the file that defines a user's function; None for an estimator of chesspg."""
     if estimator in ESTIMATORS:
         return None
     module = import_module(estimator.removeprefix(ADVANTAGES).rpartition(".")[0])
@@ -150,7 +146,7 @@ def source(estimator: str) -> str | None:
 
 
 def arguments(task: str, fields: Fields) -> list[str]:
-    """The command line of `python -m chesspg.train`."""
+    """The command line of `python -m chesspg.train` for a task with these fields."""
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
     return ["--config", str(recipe(TASKS[task].recipe)), *(f"--{name}={text}" for name, text in texts.items())]
 
@@ -163,32 +159,35 @@ class Trial:
     task: str
     estimator: str
     seed: int
-    plies: int  # after which it ends
+    plies: int  # the number of plies after which it ends
 
     @property
     def name(self) -> str:
+        """Its name in messages and results."""
         return f"{self.task} {self.estimator}-{self.seed}"
 
     @property
     def folder(self) -> Path:
+        """Its run folder."""
         return self.home / self.task / f"{self.estimator}-{self.seed}"
 
     @property
     def log(self) -> Path:
-        """What the training printed."""
+        """The file with the output of the training."""
         return self.folder.with_name(f"{self.folder.name}.log")
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the last policy says of its training; empty if there is none."""
+        """The facts about its training in the last policy file; empty if there is none."""
         return files.read_header(self.folder).facts if (self.folder / "last.ckpt").is_file() else {}
 
     @property
     def finished(self) -> bool:
+        """Whether it has played all its plies."""
         return bool(self.facts.get("plies", 0) >= self.plies)
 
     def check(self) -> None:
-        """Raise ValueError if the folder holds a run of other settings, or a damaged one. Changes nothing there."""
+        """Raise ValueError if the folder holds a run with other settings, or a damaged run. Changes nothing there."""
         if not self.folder.exists():
             return
         try:
@@ -204,11 +203,11 @@ class Trial:
             files.read_header(self.folder)  # raises if it is damaged
 
     def command(self) -> list[str]:
-        """The arguments of `python -m chesspg.train` that begin this run or go on with it."""
+        """The arguments of `python -m chesspg.train` that start or resume this run. Writes its settings."""
         if (self.folder / "last.ckpt").is_file():
             return ["--resume", str(self.folder)]
         if self.folder.exists():
-            shutil.rmtree(self.folder)  # it was stopped before it had learned anything
+            shutil.rmtree(self.folder)  # it was stopped before its first checkpoint
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self._wanted(), indent=1) + "\n"
         atomic.write_text(self._settings, text)
@@ -218,11 +217,11 @@ class Trial:
 
     @property
     def _settings(self) -> Path:
-        """Beside the run, whose folder `train` wants to make itself."""
+        """The file with its settings. It lies beside the run folder, because `train` must make that folder itself."""
         return self.folder.with_name(f"{self.folder.name}.json")
 
     def _wanted(self) -> dict[str, Any]:
-        """The settings of this run: its plies, its fields, and the recipe that they differ from, which may change."""
+        """The settings of this run: its plies, its fields, and the content of the recipe, which may change."""
         text = recipe(TASKS[self.task].recipe).read_text(encoding="utf-8")
         wanted = {"plies": self.plies, "recipe": yaml.safe_load(text), **fields(self.task, self.estimator)}
         digest = source(self.estimator)

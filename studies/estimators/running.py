@@ -1,4 +1,4 @@
-"""Trials as processes of their own, a few at a time, one thread each."""
+"""Running trials as processes, a few at a time, with one thread each."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from chesspg.storage.lock import at_work
 from studies.estimators.plan import Trial
 
-PAUSE = 0.2  # seconds between two looks at a process
+PAUSE = 0.2  # seconds between two checks of a process
 
 
 def train_all(trials: Sequence[Trial], at_once: int, on_end: Callable[[Trial], None]) -> None:
-    """Begin or go on with those of the trials that are not finished, and call `on_end` with each that ends.
+    """Start or resume all trials that are not finished.
 
-    A trial may end without being finished, if its training failed; the others go on. After a KeyboardInterrupt no
-    process is left; each trial keeps what it had learned by its last rollout.
+    If the training of a trial fails, the others go on. After a KeyboardInterrupt no process is left, and each trial
+    keeps what it had learned at its last checkpoint.
+
+    Args:
+        trials: The trials.
+        at_once: The number of trainings at the same time.
+        on_end: Called with each trial that has ended, finished or not.
     """
-    # Those that a killed comparison left at work come last: their processes are waited for.
+    # Trials whose processes survived a killed comparison come last, because they have to be waited for.
     waiting = sorted((trial for trial in trials if not trial.finished), key=lambda trial: at_work(trial.folder))
     stop = threading.Event()
     with ThreadPoolExecutor(at_once) as pool:
@@ -35,7 +40,7 @@ def train_all(trials: Sequence[Trial], at_once: int, on_end: Callable[[Trial], N
 
 
 def start(trial: Trial) -> subprocess.Popen[bytes]:
-    """A process that trains, with one thread, and writes what it prints into the trial's log."""
+    """Start the training of a trial, with one thread. Its output goes into the log of the trial."""
     command = [sys.executable, "-m", "chesspg.train", *trial.command()]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with trial.log.open("ab") as log:

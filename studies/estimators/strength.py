@@ -1,4 +1,4 @@
-"""How strong the policy of a trial became: matches after training, and the rating that follows."""
+"""The strength of a trial's policy: matches after training, and the rating that results."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ from chesspg.players.player import Player
 from studies.estimators.kept import kept
 from studies.estimators.plan import TASKS, Task, Trial
 
-SEED = 0  # of openings and moves: all policies of a task meet the same opponents on the same openings
+SEED = 0  # seed of openings and moves: all policies of a task meet the same opponents on the same openings
 
 
 def opponent_ratings(task: str, home: Path, games: int) -> dict[str, float]:
-    """The Elo of the task's opponents, random's being 0.
+    """The Elo of the opponents of a task, with 0 for random.
 
-    From the ladder that ships where games start as its do, and else from `games` games of each against each.
+    It is taken from the shipped ladder if the games start as in the ladder, and otherwise from matches of each opponent
+    against each other.
+
+    Args:
+        task: The task.
+        home: The folder of the comparison.
+        games: Games per match.
     """
     about = TASKS[task]
     known = {} if about.starts else {name: one.rating for name, one in shipped_ratings().items()}
@@ -38,9 +44,15 @@ def opponent_ratings(task: str, home: Path, games: int) -> dict[str, float]:
 
 
 def strength(trial: Trial, known: Mapping[str, float], games: int) -> dict[str, Any]:
-    """The rating of a trial's last policy with its 95% interval, and its score against each of the `known` opponents.
+    """Play the last policy of a trial, at the temperature of its training, against opponents.
 
-    The policy plays as it was trained, at its own temperature; their ratings count as exact.
+    Args:
+        trial: The trial.
+        known: The ratings of the opponents, which count as exact, by player string.
+        games: Games per match.
+
+    Returns:
+        The rating with its 95% interval, and the score against each opponent.
     """
 
     def make() -> dict[str, Any]:
@@ -74,6 +86,7 @@ def _meeting(a: str, b: str, result: MatchResult) -> Meeting:
 
 
 def match(about: Task, a: Player, b: Player, games: int) -> MatchResult:
+    """Play a match of a task: each opening is played twice, with colors exchanged."""
     game = about.game()
     if about.starts:
         openings = about.starts.positions(game, np.arange(games // 2), Randomness(SEED))

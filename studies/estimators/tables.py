@@ -1,4 +1,4 @@
-"""The results as tables in markdown."""
+"""The results as Markdown tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ Interval = Mapping[str, float | None]
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """Two tables per task: strength after training, and the gradient on one policy."""
+    """Two tables per task: strength after training, and the noise of the gradient on one policy.
+
+    Args:
+        results: All figures, as in results.json.
+    """
     parts = []
     for task, found in results["tasks"].items():
         rows = found["estimators"]
@@ -55,7 +59,7 @@ def _gradient(name: str, row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _with_interval(interval: Interval, middle: str, form: str) -> str:
-    """`12 (10 to 14)`, without the interval where there is none."""
+    """`12 (10 to 14)`, or `12` if there is no interval."""
     value, low, high = (interval[name] for name in (middle, "low", "high"))
     if value is None:
         return "?"

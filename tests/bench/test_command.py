@@ -1,4 +1,4 @@
-"""The bench from its command line: what it writes, the two backends side by side, and mistakes in one line."""
+"""The bench command: what it writes, the comparison of both backends, and one-line errors."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFi
     assert figures["configs"]["small"]["selfplay_share"] == figures["selfplay_share"]
     assert figures[f"loop_in_{figures['precision']}_plies_per_s"] == figures["loop_plies_per_s"]
     assert figures["machine"]["torch_threads"] == 1
-    said = capsys.readouterr().out
-    assert "nodes/s" in said
-    assert "%" in said
+    output = capsys.readouterr().out
+    assert "nodes/s" in output
+    assert "%" in output
     assert sorted(path.name for path in folder.iterdir()) == ["bench.json", "small.yaml"]  # no run is left behind
 
 
@@ -117,11 +117,11 @@ def test_a_mistake_is_one_line(
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         bench.main(arguments)
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert ended.value.code == 2
-    assert told.err.count("\n") == 1
-    assert words in told.err
-    assert told.out == ""
+    assert output.err.count("\n") == 1
+    assert words in output.err
+    assert output.out == ""
     assert sorted(path.name for path in folder.iterdir()) == ["small.yaml"]
 
 

@@ -1,4 +1,4 @@
-"""What a game may offer: a capability that does not agree with the rules is found, and a game needs none."""
+"""Capabilities of games: one that does not agree with the rules is found, and none is required."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from chesspg.training.datamodule import SelfPlay
 
 @pytest.fixture(scope="module")
 def sample() -> Sample:
-    """What the rules of the contract look at, of chess."""
+    """Games of chess for the rules of the contract."""
     sample = Sample(Chess(backend="python-chess"), {1: [], 0: [], -1: []}, [], [])
     playing.random_games(sample)
     return sample
 
 
 class Offering(Chess):
-    """Chess by its own rules, with one capability replaced."""
+    """Chess with one capability replaced."""
 
     def __init__(self, name: str, capability: Any) -> None:
         super().__init__(backend="python-chess")
@@ -49,11 +49,11 @@ class Offering(Chess):
 FAULTS: list[Any] = []
 
 
-def fault(name: str, said: str) -> Callable[[type], type]:
-    """A capability with a fault, and what the message must say."""
+def fault(name: str, message: str) -> Callable[[type], type]:
+    """Register a capability with a fault, and the message that the check must raise."""
 
     def add(broken: Any) -> Any:
-        FAULTS.append(pytest.param(name, broken if name == "starts" else broken(), said, id=broken.__name__))
+        FAULTS.append(pytest.param(name, broken if name == "starts" else broken(), message, id=broken.__name__))
         return broken
 
     return add
@@ -163,11 +163,11 @@ class InTurn(UnevenArmies):
         return [f"startpos moves {('e2e4', 'd2d4')[k % 2]}" for k in range(len(index))]
 
 
-@pytest.mark.parametrize(("name", "broken", "said"), FAULTS)
-def test_a_broken_capability_is_found(sample: Sample, name: str, broken: Any, said: str) -> None:
+@pytest.mark.parametrize(("name", "broken", "message"), FAULTS)
+def test_a_broken_capability_is_found(sample: Sample, name: str, broken: Any, message: str) -> None:
     rule = getattr(capabilities, name)
     rule(sample)
-    with pytest.raises(BrokenContract, match=said) as caught:
+    with pytest.raises(BrokenContract, match=message) as caught:
         rule(replace(sample, game=Offering(name, broken)))
     assert "\n" not in str(caught.value)
 
@@ -184,7 +184,7 @@ def test_exchanges_need_a_heuristic() -> None:
     class Capturing(TicTacToe):
         exchanges = ChessExchanges()
 
-    with pytest.raises(BrokenContract, match="a game with exchanges must have a heuristic by which captures gain"):
+    with pytest.raises(BrokenContract, match="a game with exchanges must have a heuristic, which captures increase"):
         check(Capturing())
 
 

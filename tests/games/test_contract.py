@@ -1,4 +1,4 @@
-"""The contract of games: every game and backend keeps it, and a game that breaks it is told which rule and where."""
+"""The contract of games: every game and backend keeps it, and the check reports which rule a game breaks, and where."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CHESS = {
     "unreadable": ["checkers", "8/8/8/8/8/8/8/8 w - - 0 1", "startpos moves e2e5", "startpos moves 0000",
                    "startpos moves e9"],
 }  # fmt: skip
-# A line for each game: the game, and positions of which the answer is known.
+# Each game with positions whose outcome is known.
 GAMES: list[tuple[Game, dict[str, list[str]]]] = [
     (TicTacToe(), {"won_by_first": ["3/3/3 x moves a1 b1 a2 b2 a3"],
                    "won_by_second": ["3/3/3 x moves a1 b1 a2 b2 c3 b3"],
@@ -86,7 +86,7 @@ def test_every_correct_game_passes_without_known_positions(game: Game) -> None:
 
 
 class Faulty:
-    """A batch of tic-tac-toe that does all as it should; each subclass has a fault."""
+    """A correct batch of tic-tac-toe; each subclass has a fault."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -116,7 +116,7 @@ class Faulty:
 
 
 class Wrapper(TicTacToe):
-    """Tic-tac-toe, its batches in a class of their own."""
+    """Tic-tac-toe with another class of batches."""
 
     batch: type[Faulty] = Faulty
 
@@ -130,12 +130,12 @@ class Wrapper(TicTacToe):
 FAULTS: list[Any] = []
 
 
-def fault(said: str, **known: list[str]) -> Callable[[type], type]:
-    """A game or a batch with a fault, and what the message must say."""
+def fault(message: str, **known: list[str]) -> Callable[[type], type]:
+    """Register a game or a batch with a fault, and the message that the check must raise."""
 
     def add(broken: type) -> type:
         game = broken if issubclass(broken, Game) else type(broken.__name__, (Wrapper,), {"batch": broken})
-        FAULTS.append(pytest.param(game, known, said, id=broken.__name__))
+        FAULTS.append(pytest.param(game, known, message, id=broken.__name__))
         return broken
 
     return add
@@ -169,7 +169,7 @@ class ShortOffsets(Faulty):
         return replace(seen, legal=Legal(seen.legal.actions, seen.legal.offsets.astype(np.int32)))
 
 
-@fault(r"game 0, '3/3/3 x': legal actions must ascend, each once, got \[8, 7, 6, 5, 4, 3, 2, 1, 0\]")
+@fault(r"game 0, '3/3/3 x': legal actions must ascend without duplicates, got \[8, 7, 6, 5, 4, 3, 2, 1, 0\]")
 class Descending(Faulty):
     def observe(self) -> Observation:
         seen = super().observe()
@@ -177,7 +177,7 @@ class Descending(Faulty):
         return replace(seen, legal=Legal(np.concatenate([np.empty(0, np.int16), *lists]), seen.legal.offsets))
 
 
-@fault("the plane 'opponent' must have no bits but those of the 9 squares, bits 0 to 8; got bit 11")
+@fault("the plane 'opponent' must have only the bits of its 9 squares, 0 to 8; got bit 11")
 class BitsOfNoSquare(Faulty):
     def observe(self) -> Observation:
         seen = super().observe()
@@ -191,7 +191,7 @@ class PlayersFromOne(Faulty):
         return replace(seen, player=(seen.player + 1).astype(np.int8))
 
 
-@fault(r"both players must get to move: in 24 random games player says \{0\} at every ply")
+@fault(r"both players must move at some time: in 24 random games player is \{0\} at every ply")
 class OnePlayer(Faulty):
     def observe(self) -> Observation:
         seen = super().observe()
@@ -220,12 +220,12 @@ class NoDraws(Faulty):
         return replace(outcomes, outcome=np.where(outcomes.reason == 2, 1, outcomes.outcome).astype(np.int8))
 
 
-@fault("must be over, won by player 0, but it goes on", won_by_first=["3/3/3 x moves a1 b1 a2"])
+@fault("must be over and won by player 0, but it is not over", won_by_first=["3/3/3 x moves a1 b1 a2"])
 class NotAWin(Faulty):
     pass
 
 
-@fault("goes on, so its outcome must be 0, got 1")
+@fault("is not over, so its outcome must be 0, got 1")
 class OutcomeBeforeTheEnd(Faulty):
     def outcomes(self) -> Outcomes:
         outcomes = super().outcomes()
@@ -248,7 +248,7 @@ class OverWithActions(Faulty):
         return replace(seen, legal=Legal(np.nonzero(free)[1].astype(np.int16), offsets))
 
 
-@fault("goes on, so it must have a legal action, if nothing else a pass; got none")
+@fault("is not over, so it must have a legal action, such as a pass; got none")
 class StuckBeforeTheEnd(Faulty):
     def outcomes(self) -> Outcomes:
         outcomes = super().outcomes()
@@ -331,7 +331,7 @@ class IllegalIsPlayed(Faulty):
 class IllegalAfterSome(Faulty):
     def play(self, actions: NDArray[Any]) -> None:
         if len(actions) != len(self):
-            raise ValueError("one for each")
+            raise ValueError("one action per game")
         for i, action in enumerate(actions):
             one = self.inner[[i]]
             one.play(np.array([action]))
@@ -366,7 +366,7 @@ class ForgottenStart(Faulty):
         return join_position("3/3/3 x", self.moves(index))
 
 
-@fault(r"must be the games in that order|position\(\) must be another text")
+@fault(r"must be the games in that order|position\(\) must be different")
 class PositionWithoutMoves(Faulty):
     def position(self, index: int) -> Any:
         return split_position(self.inner.position(index))[0]
@@ -378,7 +378,7 @@ class MovesOfOnePlayer(Faulty):
         return self.inner.moves(index)[::2]
 
 
-@fault("the same actions must give the same games; there is no chance in them: planes|played alone: planes")
+@fault("the same actions must give the same games, without any chance: planes|played alone: planes")
 class Chance(Faulty):
     def play(self, actions: NDArray[Any]) -> None:
         super().play(actions)
@@ -435,7 +435,7 @@ class UnreadableMove(TicTacToe):
         return [square_names((3, 3)).index(name) for name in square_names((3, 3)) if name == text].pop()
 
 
-@fault("each action must have a name of its own, got .*'a', 'b', 'c', 'a'")
+@fault("each action must have a different name, got .*'a', 'b', 'c', 'a'")
 class AmbiguousNames(TicTacToe):
     def move_name(self, position: str, action: int) -> str:
         return "abc"[action % 3]
@@ -507,19 +507,19 @@ class ScalarOfNothing(TicTacToe):
     scalars: Mapping[str, int] = {"none": 0}
 
 
-@fault("Arrays have the types and shapes of the contract, .* The check met ZeroDivisionError: a bug")
+@fault("Arrays have the types and shapes of the contract, .* Checking this raised ZeroDivisionError: a bug")
 class Raises(Faulty):
     def outcomes(self) -> Outcomes:
         raise ZeroDivisionError("a bug")
 
 
-@pytest.mark.parametrize(("game", "known", "said"), FAULTS)
-def test_a_broken_game_is_told_what_it_breaks(game: type[Game], known: dict[str, list[str]], said: str) -> None:
-    with pytest.raises(BrokenContract, match=said) as caught:
+@pytest.mark.parametrize(("game", "known", "message"), FAULTS)
+def test_a_broken_game_is_told_what_it_breaks(game: type[Game], known: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(BrokenContract, match=message) as caught:
         check(game(), **known)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert len(message) < 800
+    whole = str(caught.value)
+    assert "\n" not in whole
+    assert len(whole) < 800
 
 
 def test_the_game_that_the_faults_are_planted_in_has_none() -> None:
@@ -527,7 +527,7 @@ def test_the_game_that_the_faults_are_planted_in_has_none() -> None:
 
 
 class Endless(ConnectFour):
-    """Goes on when the board is full, which one random game in four hundred comes to."""
+    """Is not over when the board is full, which happens in one of four hundred random games."""
 
     def start(self, positions: Any) -> Any:
         return Unending(super().start(positions))
@@ -544,11 +544,11 @@ class Nameless(ConnectFour):
 
 
 @pytest.mark.parametrize(
-    ("game", "said"),
-    [(Endless, "goes on, so it must have a legal action"), (Nameless, "reason must be from 0 to 1, got 2")],
+    ("game", "message"),
+    [(Endless, "is not over, so it must have a legal action"), (Nameless, "reason must be from 0 to 1, got 2")],
 )
-def test_a_fault_in_a_rare_ending_is_found(game: type[Game], said: str) -> None:
-    with pytest.raises(BrokenContract, match=said):
+def test_a_fault_in_a_rare_ending_is_found(game: type[Game], message: str) -> None:
+    with pytest.raises(BrokenContract, match=message):
         check(game())
 
 
@@ -559,8 +559,8 @@ def test_the_check_says_what_it_has_not_met() -> None:
 
     assert check(TicTacToe()) == "tic-tac-toe keeps the contract"
     assert re.fullmatch(
-        r"tic-tac-toe keeps the contract, as far as was seen: never met in [\d,]{4,} random games: "
-        r"'a meteor', 'another'; give a position that ended so: won_by_first=\[…\], won_by_second=\[…\] or drawn=\[…\]",
+        r"tic-tac-toe keeps the contract as far as [\d,]{4,} random games show; none of them ended by "
+        r"'a meteor', 'another': pass positions that did, as won_by_first=\[…\], won_by_second=\[…\] or drawn=\[…\]",
         check(Rare()),
     )
     end = "4k3/8/8/8/8/8/r7/4K2R w K - 99 80 moves h1h2"
@@ -576,7 +576,8 @@ def test_an_error_of_a_game_is_told_with_its_place_and_without_a_second_tracebac
 
     game = type("Reshapes", (Wrapper,), {"batch": Reshapes})()
     with pytest.raises(
-        BrokenContract, match=r"The check met ValueError: .* with 0 games in heuristic, test_contract.py, line \d+$"
+        BrokenContract,
+        match=r"Checking this raised ValueError: .* with 0 games in heuristic, test_contract.py, line \d+$",
     ) as caught:
         check(game)
     assert caught.value.__suppress_context__
@@ -609,7 +610,7 @@ def test_a_game_that_one_player_always_wins_needs_a_known_position() -> None:
     check(Biased(), won_by_second=["0 moves a1 a2 b1 b2 c1 c2 d1 d2"])
 
 
-# --- What the games of the package promise besides -------------------------------------------------------------------
+# --- Further promises of the games of chesspg -------------------------------------------------------------------------
 
 SHIPPED = [pytest.param(game, known, id=game.name) for game, known in GAMES if game.name not in ("nim", "connect four")]
 
@@ -683,7 +684,7 @@ def test_legal_cuts_and_joins() -> None:
 
 
 class ShortOnALargeBoard(OnePly):
-    """Over after one ply, on a board that a longer game would suit."""
+    """Over after one ply, although its board is large."""
 
     name, board = "short", (8, 8)
 

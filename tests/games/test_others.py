@@ -1,4 +1,4 @@
-"""What the package does with games of kinds that it does not ship: a player that moves twice, passes, any board."""
+"""chesspg with kinds of games that it does not ship: a player moves twice in a row, passes, boards of any size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chesspg.selfplay.loop import play
 
 
 def value(games: Games, player: int, depth: int, ply: int) -> float:
-    """What a game is worth to a player who looks `depth` plies on, by plain recursion over who is to move."""
+    """The value of a game for a player who looks `depth` plies ahead, by plain recursion over the mover."""
     sign, outcomes = 1 - 2 * player, games.outcomes()
     if outcomes.over[0]:
         return float(sign * (MATE - ply + 1) * outcomes.outcome[0])

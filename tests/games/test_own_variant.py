@@ -1,4 +1,4 @@
-"""A variant of chess of one's own: rules and a notation are all that PGN, FEN, sessions and matches need."""
+"""A user's own variant of chess: PGN, FEN, sessions and matches need nothing but its rules and its notation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RacingNotation(ChessNotation):
 
 
 class RacingKings(Game):
-    """Whose king is first on the eighth rank wins; nobody may give check."""
+    """The first player whose king reaches the eighth rank wins; no move may give check."""
 
     name = "racing kings"
     encoding_version = 1

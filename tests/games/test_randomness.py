@@ -1,4 +1,4 @@
-"""The draws: uniform, independent, and without state."""
+"""The random numbers are uniform, independent, and without state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_uniform_and_uncorrelated_along_every_axis(axis: str) -> None:
         u = np.concatenate([d.uniforms(np.array([3]), 5) for d in draws])
     assert ((u >= 0) & (u < 1)).all()
     assert len(np.unique(u)) == count
-    # χ² of 64 cells has mean 63 and standard deviation √126 = 11.2; 5 of those above is 119.
+    # χ² of 64 cells has mean 63 and standard deviation √126 = 11.2; five standard deviations above is 119.
     cells = np.histogram(u, bins=64, range=(0, 1))[0]
     assert ((cells - count / 64) ** 2).sum() / (count / 64) < 119
     correlation = np.corrcoef(u[:-1], u[1:])[0, 1]
@@ -37,7 +37,7 @@ def test_uniform_and_uncorrelated_along_every_axis(axis: str) -> None:
 
 
 def test_games_and_plies_do_not_mix_up() -> None:
-    """The draw of game a at ply b is not that of game b at ply a."""
+    """The number for game a at ply b is not the one for game b at ply a."""
     games, plies = np.meshgrid(np.arange(300), np.arange(300))
     assert len(np.unique(Randomness(1).uniforms(games.ravel(), plies.ravel()))) == 300 * 300
 

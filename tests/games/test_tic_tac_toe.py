@@ -1,4 +1,4 @@
-"""Tic-tac-toe against its known totals: every game there is, played through the contract."""
+"""Every possible game of tic-tac-toe, played through the contract, against the known totals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chesspg.games.tic_tac_toe import TicTacToe
 
 @pytest.mark.slow
 def test_every_game_there_is() -> None:
-    """255,168 games: 131,184 won by x, 77,904 by o, 46,080 drawn; and how many end at each ply."""
+    """255,168 games: 131,184 won by x, 77,904 by o, 46,080 drawn; and the number of games that end at each ply."""
     games = TicTacToe().start(1)
     ended: dict[int, int] = {}
     won = {1: 0, -1: 0, 0: 0}
@@ -23,7 +23,7 @@ def test_every_game_there_is() -> None:
         reasons += np.bincount(outcomes.reason[outcomes.over], minlength=3)
         games = games[~outcomes.over]
         legal = games.observe().legal
-        games = games[np.repeat(np.arange(len(games)), legal.counts)]  # a child for each action
+        games = games[np.repeat(np.arange(len(games)), legal.counts)]  # one copy per action
         games.play(legal.actions)
     assert won == {1: 131_184, -1: 77_904, 0: 46_080}
     assert [ended[ply] for ply in range(5, 10)] == [1_440, 5_328, 47_952, 72_576, 127_872]
@@ -36,7 +36,9 @@ def test_positions_are_read_rank_three_first() -> None:
     games = TicTacToe().start(["o2/1x1/2x o"])
     seen = games.observe()
     assert seen.player[0] == 1
-    np.testing.assert_array_equal(seen.planes[0, :, 0], [1 << 6, (1 << 4) | (1 << 2)])  # own a3; the other's b2, c1
+    np.testing.assert_array_equal(
+        seen.planes[0, :, 0], [1 << 6, (1 << 4) | (1 << 2)]
+    )  # own stone on a3; the opponent's on b2 and c1
     np.testing.assert_array_equal(seen.legal.actions, [0, 1, 3, 5, 7, 8])
     assert games.position(0) == "o2/1x1/2x o"
 

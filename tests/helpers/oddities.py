@@ -1,4 +1,4 @@
-"""PGN files as people and programs write them, made from a seed, and what is in them."""
+"""PGN files as people and programs write them, generated from a seed, together with the games they contain."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
 
 @dataclass
 class Game:
-    """What is in a game, and whether python-chess reads it so."""
+    """The content of a game, and whether python-chess reads it correctly."""
 
     start: str
     moves: list[str] = field(default_factory=list)  # as UCI
@@ -56,7 +56,7 @@ class Game:
 
 
 class Writer:
-    """One file of a few games."""
+    """One file with a few games."""
 
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)
@@ -257,7 +257,7 @@ class Writer:
 
 
 def file(seed: int) -> tuple[str, str, bytes, list[Game]]:
-    """The name of a file, its text, its bytes and what is in it."""
+    """The name of a file, its text, its bytes and its games."""
     writer = Writer(seed)
     written, chance = writer.text(), writer.chance
     text = written.replace("\n", chance.choice(["\n", "\n", "\n", "\r\n", "\r"]))

@@ -1,4 +1,4 @@
-"""Games of kinds that the package does not ship: correct ones, which must pass the check of the contract."""
+"""Kinds of games that chesspg does not ship. They are correct, so the check of the contract must accept them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LINES = np.array(
 
 @dataclass
 class ConnectFourGames:
-    """N games of Connect Four, one word a player."""
+    """N games of Connect Four, with one word per player."""
 
     stones: NDArray[np.uint64]  # [N, 2] the squares of each player
     heights: NDArray[np.int64]  # [N, 7] stones in each column
@@ -55,7 +55,7 @@ class ConnectFourGames:
         return len(self.player)
 
     def _over(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """[N, 2] which player has four in a row, [N] whether the game is over."""
+        """[N, 2] whether each player has four in a row, and [N] whether the game is over."""
         won = ((self.stones[:, :, None] & LINES) == LINES).any(axis=2)
         return won, won.any(axis=1) | (self.heights == ROWS).all(axis=1)
 
@@ -153,7 +153,7 @@ class ConnectFour(Game):
 
 
 class State(NamedTuple):
-    """A game in progress: who holds each square, who moves, and what else its rules remember."""
+    """A game in progress: the owner of each square, the player to move, and further state of the rules."""
 
     squares: tuple[int, ...]  # −1 for a free one
     mover: int = 0
@@ -163,7 +163,7 @@ class State(NamedTuple):
 
 @dataclass
 class SlowGames:
-    """N games by the rules of a `Rules`, one at a time: slow and obvious."""
+    """N games by the rules of a `Rules`, played one by one, which is slow and obvious."""
 
     rules: Rules
     states: list[State]
@@ -221,14 +221,14 @@ class SlowGames:
 
 
 class Rules(Game):
-    """A game of stones on squares, by four functions. Its only starts are 0 and 1: the empty board, and who begins."""
+    """A game of stones on squares, defined by four functions. Its only starts are 0 and 1, the player who begins."""
 
     encoding_version = 1
     planes = ("own", "opponent")
     scalars: Mapping[str, int] = {}
 
     def actions(self, state: State) -> list[int]:
-        """The legal ones, ascending; none in a game that is over."""
+        """The legal actions, ascending; none in a game that is over."""
         if self.verdict(state)[1]:
             return []
         return [square for square, owner in enumerate(state.squares) if owner < 0]
@@ -282,7 +282,7 @@ class Rules(Game):
 
 
 class Hex(Rules):
-    """Player 0 joins bottom and top, player 1 left and right; one of them always does."""
+    """Player 0 connects bottom and top, player 1 left and right; one of them always succeeds."""
 
     reasons = ("ongoing", "connected")
 
@@ -312,7 +312,7 @@ class Hex(Rules):
 
 
 class Placing(Rules):
-    """Stones on a board of any size until it is full; who has more, or three in the bottom row, wins. Passing ends it.
+    """Stones on a board of any size until it is full; more stones, or three in the bottom row, win. Passing ends it.
 
     Like Go in what the contract sees of it: more than 64 squares, a pass, a counter.
     """
@@ -349,7 +349,7 @@ class Placing(Rules):
 
 
 class Twice(Rules):
-    """A move to an odd square lets the same player move again; who fills the last square wins."""
+    """After a move to an odd square the same player moves again; the player who fills the last square wins."""
 
     name, board, num_actions = "twice", (2, 4), 8
     reasons = ("ongoing", "full board")
@@ -359,7 +359,7 @@ class Twice(Rules):
         return after._replace(mover=state.mover) if action % 2 else after
 
     def ahead(self, state: State) -> float:
-        """Each square is worth something else."""
+        """Each square has a different value."""
         return sum((1, -1)[owner] * (3 * square % 8) for square, owner in enumerate(state.squares) if owner >= 0)
 
     def verdict(self, state: State) -> tuple[int, int]:
@@ -369,7 +369,7 @@ class Twice(Rules):
 
 
 class Othello(Rules):
-    """On 4×4. Who can't move passes, as an action; two passes end the game, and more stones win it."""
+    """On 4×4. A player who can't move plays a pass, an action; two passes end the game, and more stones win."""
 
     name, board, num_actions = "othello 4", (4, 4), 17
     reasons = ("ongoing", "nobody can move")
@@ -425,7 +425,7 @@ class Othello(Rules):
 
 
 class OnePly(Rules):
-    """Player 0 takes one of three squares, and wins, draws or loses by it."""
+    """Player 0 takes one of three squares, which wins, draws or loses."""
 
     name, board, num_actions = "one ply", (3, 1), 3
     reasons = ("ongoing", "taken")
@@ -438,7 +438,7 @@ class OnePly(Rules):
 
 
 class Forced(Rules):
-    """One action only, three plies, and player 1 has won: nothing that is asked can be answered otherwise."""
+    """A game with one action, which player 1 wins after three plies, so that there is never a choice."""
 
     name, board, num_actions = "forced", (1, 1), 1
     reasons = ("ongoing", "over")
@@ -458,7 +458,7 @@ class Forced(Rules):
 
 
 class Long(Rules):
-    """The players take squares from each other until 250 plies are played, longer than the check looks on."""
+    """The players take squares from each other until 250 plies are played, which is longer than the check plays."""
 
     name, board, num_actions = "long", (1, 70), 70
     reasons = ("ongoing", "a draw after 250 plies")

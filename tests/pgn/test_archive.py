@@ -1,4 +1,4 @@
-"""Games out of PGN files: every kind of damage, compressed, cut off, filtered."""
+"""Reading PGN files: every kind of damage, compression, games that are cut off, filters."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_start_of_its_own(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("last", [True, False])
 def test_fen_tags(tmp_path: Path, tag: str, start: str | None, last: bool) -> None:
-    """A game whose start is not known is not taken for one from the initial position."""
+    """A game whose start is unknown is not mistaken for one from the initial position."""
     tags = ['[Event "?"]\n[Result "1-0"]', tag]
     [first, game, third] = taken(
         tmp_path, pgn() + "\n".join(tags if last else tags[::-1]) + "\n\n1. e4 1-0\n\n" + pgn()
@@ -144,7 +144,7 @@ def test_fen_tags(tmp_path: Path, tag: str, start: str | None, last: bool) -> No
 @pytest.mark.parametrize(
     ("text", "games"),
     [
-        # Where a game begins that has no tags, or whose tags come in an odd way.
+        # The beginning of a game without tags, or with tags in an odd order.
         ("1. e4 e5 1-0\n\n1. d4 1-0\n", [["e4", "e5"], ["d4"]]),
         ("1. e4 e5 1-0\n1. d4 1-0\n", [["e4", "e5"], ["d4"]]),
         ("1. e4 e5 1-0 1. d4 1-0 1. c4 1-0\n", [["e4", "e5"], ["d4"], ["c4"]]),
@@ -343,7 +343,7 @@ COMPRESS = {".gz": gzip.compress, ".bz2": partial(bz2.compress, compresslevel=1)
 @pytest.mark.parametrize("suffix", COMPRESS)
 def test_compressed_files(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"games{suffix}"
-    path.write_bytes(COMPRESS[suffix](pgn().encode()) + COMPRESS[suffix](pgn().encode() * 2))  # of two parts
+    path.write_bytes(COMPRESS[suffix](pgn().encode()) + COMPRESS[suffix](pgn().encode() * 2))  # two compressed parts
     read = Source(path)
     assert [type(game) for game in read] == [Archived] * 3
     assert (read.damage, read.position) == ("", path.stat().st_size)
@@ -436,7 +436,7 @@ MANY = (
     ],
 )  # fmt: skip
 def test_an_archive_that_grows_takes_little_memory(tmp_path: Path, part: str) -> None:
-    """20 MB of one thing, or 0.2 MB of short lines, in a file of some KB, and a game behind it."""
+    """20 MB of one repeated text, or 0.2 MB of short lines, in a file of some KB, and a game after it."""
     path = tmp_path / "games.pgn.gz"
     size = 200_000 if part in MANY else 20_000_000
     path.write_bytes(gzip.compress((part * (size // len(part)) + "\n\n" + pgn()).encode()))
@@ -476,7 +476,7 @@ def test_a_game_may_be_only_so_long(tmp_path: Path, lines: int, characters: int,
         assert (game.where, game.why) == ("games.pgn, line 6", "too long")
 
 
-ASTRAY = "rnbqkbnr/pppp1ppp/8/4p3/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"  # from which 1. e4 Nf6 is legal too
+ASTRAY = "rnbqkbnr/pppp1ppp/8/4p3/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"  # 1. e4 Nf6 is legal from here too
 
 
 @pytest.mark.parametrize(
@@ -545,7 +545,7 @@ NOT_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
     st.sampled_from(["utf-8", "utf-16"]),
 )
 def test_any_text_is_read_to_its_end(parts: list[str], encoding: str) -> None:
-    """Whatever stands in a file, every game of it is taken or skipped, and the game after it is found."""
+    """Whatever a file contains, each of its games is taken or skipped, and the game after it is found."""
     text = "".join(parts) + '\n\n[Event "last"]\n\n1. d4 {the last} 1-0\n'
     with TemporaryDirectory() as folder:
         path = Path(folder) / "games.pgn"
@@ -556,7 +556,7 @@ def test_any_text_is_read_to_its_end(parts: list[str], encoding: str) -> None:
                 with suppress(ValueError):
                     position_of(Chess().notation, game)
     last = games[-1]
-    if isinstance(last, Skipped):  # the tags before belong to it
+    if isinstance(last, Skipped):  # the tags before it belong to it
         assert last.why == "start position"
         assert "FEN" in text or "4k3" in text
     else:

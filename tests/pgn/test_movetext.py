@@ -1,4 +1,4 @@
-"""Which words of a game's text are moves, in every notation that is about, and what is a result."""
+"""Moves and results in the text of a game, in all common notations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from chesspg.pgn.movetext import main_line, result
         ("e4(d4 d5)e5", ["e4", "e5"]),
         ("1. e4 (0:01) e5 (0:02)", ["e4", "e5"]),
         ("-- Z0 0000 @@@@ N@f3 @e4 3.--", ["--", "Z0", "0000", "@@@@", "N@f3", "@e4", "--"]),
-        # What looks like a move and is not known stays, so that nobody takes it for another one or none.
+        # An unreadable word that looks like a move is kept, so that it is neither lost nor mistaken for another move.
         ("Sf3 nf3 Кf3 exd ed 4.fe Nf3g5e4", ["Sf3", "nf3", "Кf3", "exd", "ed", "4.fe", "Nf3g5", "e4"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Games as people and programs write them: each comes out as it was played, and as python-chess has it where it can."""
+"""Games as people and programs write them: each is read as it was played, and as python-chess reads it if it can."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
 from chesspg.pgn.replay import position_of, replay
 
 FILES = 250
-GAMES = Path(__file__).with_name("games")  # each of them was read wrongly by some program
+GAMES = Path(__file__).with_name("games")  # each was read wrongly by some program
 Read = tuple[str, list[str], int | None, str]  # start as FEN, moves as UCI, outcome, event
 
 

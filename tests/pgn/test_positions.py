@@ -1,4 +1,4 @@
-"""Positions out of files of EPD and PGN, and what is said of files that can't be used."""
+"""Openings from files of EPD and PGN, and messages about files that can't be used."""
 
 from __future__ import annotations
 
@@ -100,19 +100,19 @@ def test_clocks_and_operations_of_a_line(tmp_path: Path, line: str, clocks: str)
 def test_what_is_bad_in_a_file_is_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pgn, epd = tmp_path / "book.pgn", tmp_path / "book.epd"
     pgn.write_text("1. e4 e5 *\n\n1. e4 e5 2. Ke3 *\n\n1. d4 -- *\n\n1. f3 e5 2. g4 Qh4# *\n\n1. c4 c5 *\n")
-    told: list[str] = []
-    assert [split_position(opening)[1] for opening in read_openings(pgn, Chess(), told.append)] == [
+    skipped: list[str] = []
+    assert [split_position(opening)[1] for opening in read_openings(pgn, Chess(), skipped.append)] == [
         ["e2e4", "e7e5"],
         ["c2c4", "c7c5"],
     ]
-    assert told == [
+    assert skipped == [
         f"{pgn}: 3 of its openings left out: book.pgn, line 3: Ke3 is illegal after 2 plies; "
         "book.pgn, line 5: -- is illegal after 1 plies; book.pgn, line 7: the game is over there"
     ]
     epd.write_text(f"{BOARD}\n" + "4k3/8/8/8/8/8/8/8 w - -\n" + "hello\n" * 8)
     for seed in range(3):
         assert openings_from_string(str(epd), Chess(), 1, seed) == [f"{BOARD} 0 1"]
-    [line] = capsys.readouterr().err.splitlines()  # once, though the file was read three times
+    [line] = capsys.readouterr().err.splitlines()  # only once, although the file was read three times
     assert line.startswith(f"warning: {epd}: 9 of its openings left out: book.epd, line 2: ")
     assert line.endswith("; and 4 more")
 
@@ -166,7 +166,7 @@ def test_files_that_won_t_do(tmp_path: Path, name: str, text: str | bytes, messa
 def test_a_game_without_a_notation_has_none(tmp_path: Path) -> None:
     path = tmp_path / "book.pgn"
     path.write_text("1. e4 e5 *\n")
-    said = "tic-tac-toe has no FEN, EPD or PGN that can be read; expected a game with a notation: chess"
+    message = "tic-tac-toe has no notation, so FEN, EPD and PGN can't be read; expected a game such as chess"
     for read in (lambda: read_openings(path, TicTacToe()), lambda: Source(path, game=TicTacToe())):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             read()

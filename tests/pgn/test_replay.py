@@ -1,4 +1,4 @@
-"""Recorded games played again: every SAN against python-chess, games that break the rules."""
+"""Replaying recorded games: every SAN against python-chess, and games that break the rules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chesspg.pgn.replay import Vocabulary, replay
 
 
 def some_boards(count: int) -> list[chess.Board]:
-    """Positions of random games, and some in which pawns promote and pieces of a kind see the same square."""
+    """Positions of random games, and some with promotions and with pieces of one kind that attack the same square."""
     chance = random.Random(5)
     fens = (
         chess.STARTING_FEN,
@@ -49,7 +49,7 @@ def test_every_san_means_what_python_chess_says() -> None:
                 expected = board.parse_san(san)
             except ValueError:
                 expected = chess.Move.null()
-            if not (san.startswith("K") and board.is_castling(move)):  # which python-chess takes as O-O only
+            if not (san.startswith("K") and board.is_castling(move)):  # python-chess reads castling only as O-O
                 assert move == expected, (board.fen(), san)
 
 
@@ -73,7 +73,7 @@ def test_games_are_played_again_ply_by_ply(backend: str) -> None:
         actions.append(own)
     broken: list[object] = []
     played: list[list[int]] = [[] for _ in archived]
-    for ply in replay(Chess(backend=backend), archived, lambda *told: broken.append(told)):
+    for ply in replay(Chess(backend=backend), archived, lambda *found: broken.append(found)):
         for row, action in zip(ply.game.tolist(), ply.legal.take(ply.choice).tolist(), strict=True):
             played[row].append(action)
     assert broken == []

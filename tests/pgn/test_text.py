@@ -1,4 +1,4 @@
-"""Text files of other programs: what is recognized by its first bytes, and what is said of the rest."""
+"""Text files of other programs: formats recognized by their first bytes, and messages about all others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TEXT = '[White "Müller – ½"]\n\n1. e4 *\n'
 )
 @pytest.mark.parametrize("suffix", ["", *oddities.COMPRESS])
 def test_encodings_and_line_ends(tmp_path: Path, content: bytes, text: str, suffix: str) -> None:
-    path = tmp_path / "text.pgn"  # the name says nothing
+    path = tmp_path / "text.pgn"  # the name does not show the format
     path.write_bytes(oddities.COMPRESS[suffix](content) if suffix else content)
     file = TextFile(path)
     assert "".join(file) == text

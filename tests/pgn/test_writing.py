@@ -1,4 +1,4 @@
-"""PGN: what other programs read is what was played."""
+"""Writing PGN: other programs read the game that was played."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_headers_given_come_before_the_rules() -> None:
 
 
 def test_evaluations_stand_with_the_moves() -> None:
-    """In pawns and from White's side, whoever moved."""
+    """Scores are in pawns and from White's side, whoever moved."""
     game = read(to_pgn(Chess(), FOOL, centipawns=[120, None, -31]))
     scores = [node.eval() for node in game.mainline()]
     assert [score and score.white().score() for score in scores] == [None, -120, None, 31]

@@ -1,4 +1,4 @@
-"""Minimax: the same values as a plain recursion, mates, exchanges, and tic-tac-toe to its end."""
+"""Minimax against a plain recursion; mates, exchanges, and tic-tac-toe to its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VALUES = dict(zip(chess.PIECE_TYPES, encoding.PIECE_VALUES.tolist(), strict=True
 
 
 def answers(player: Minimax, game: Game, positions: list[str], uniforms: np.ndarray) -> list[str]:
-    """What the player moves in each position."""
+    """The move of the player in each position."""
     games = game.start(positions)
     seen = games.observe()
     choice = player.choose(Turn(seen, uniforms, games, np.arange(len(positions))))
@@ -30,7 +30,7 @@ def answers(player: Minimax, game: Game, positions: list[str], uniforms: np.ndar
 
 
 def moves_of(depth: int, game: Game, position: str) -> set[str]:
-    """All moves it may choose in one position: it tells how many are equal, and equal draws find them all."""
+    """All moves that it may choose in one position: log_prob gives their number, and equal uniforms find them all."""
     games = game.start([position])
     seen, player = games.observe(), Minimax(game, depth)
     count = round(float(np.exp(-player.choose(Turn(seen, np.zeros(1), games, np.arange(1))).log_prob[0])))
@@ -44,7 +44,7 @@ def balance(board: chess.Board) -> float:
 
 
 def exchange(board: chess.Board, square: int | None, left: int = EXCHANGE) -> float:
-    """What the mover gets if it may stop, or capture: anything, or on one square."""
+    """The value for the mover if it may stop, or capture anything, or capture on one square."""
     best = balance(board)
     if not left or board.is_game_over():
         return best
@@ -57,7 +57,7 @@ def exchange(board: chess.Board, square: int | None, left: int = EXCHANGE) -> fl
 
 
 def value(board: chess.Board, depth: int, ply: int) -> float:
-    """The position for its mover."""
+    """The value of the position for its mover."""
     if board.is_checkmate():
         return -(MATE - (ply - 1))
     if (
@@ -109,13 +109,13 @@ def test_three_plies_as_a_plain_recursion() -> None:
 @pytest.mark.parametrize(
     ("position", "depth", "best"),
     [
-        ("6k1/q4ppp/8/8/8/8/5PPP/R3R1K1 w - - 0 1", 1, {"Re8#"}),  # mate, though a queen is to be had
+        ("6k1/q4ppp/8/8/8/8/5PPP/R3R1K1 w - - 0 1", 1, {"Re8#"}),  # mate, although a queen can be captured
         ("r3r1k1/5ppp/8/8/8/8/Q4PPP/6K1 b - - 0 1", 2, {"Re1#"}),
         ("7k/8/5K2/8/8/8/8/R7 w - - 0 1", 3, {"Kf7", "Kg6"}),  # either mates with the next move
-        ("7k/8/6K1/8/8/8/8/R7 w - - 0 1", 3, {"Ra8#"}),  # rather at once than two plies later
+        ("7k/8/6K1/8/8/8/8/R7 w - - 0 1", 3, {"Ra8#"}),  # sooner is better than two plies later
         ("3q3k/2p5/1p6/1p6/P7/8/3R4/7K w - - 0 1", 1, {"Rxd8+"}),  # the queen before the pawn
-        ("3rr2k/8/1p6/P5Q1/8/8/8/7K w - - 0 1", 1, {"axb6"}),  # the rook is covered
-        ("7k/8/8/2pP4/8/8/8/7K w - c6 0 1", 1, {"dxc6"}),  # in passing
+        ("3rr2k/8/1p6/P5Q1/8/8/8/7K w - - 0 1", 1, {"axb6"}),  # the rook is protected
+        ("7k/8/8/2pP4/8/8/8/7K w - c6 0 1", 1, {"dxc6"}),  # en passant
         ("1n5k/P7/8/8/8/8/8/7K w - - 0 1", 1, {"axb8=Q+"}),
         ("7k/8/8/8/3n4/8/1q6/R6K b - - 0 1", 2, {"Qxa1+"}),
     ],
@@ -128,7 +128,7 @@ def test_moves_known_by_hand(position: str, depth: int, best: set[str], backend:
 
 
 def test_it_answers_each_game_of_a_mixed_batch_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one part, in parts of one, and alone."""
+    """All games at once, one game at a time within a batch, and single games."""
     positions = [*positions_of_play(4, 20), *positions_of_play(4, 33)]
     uniforms = np.random.default_rng(0).random(len(positions))
     player = Minimax(Chess(), 2)
@@ -139,7 +139,7 @@ def test_it_answers_each_game_of_a_mixed_batch_by_itself(monkeypatch: pytest.Mon
 
 
 def test_variants_are_played() -> None:
-    """Next to a king, an exploding capture is a win: 1 Nxd7 takes e8 along."""
+    """A capture that explodes next to a king is a win: 1 Nxd7 destroys e8 too."""
     game = Chess("atomic")
     start = "rnbqkbnr/pppppppp/8/4N3/8/8/PPPPPPPP/RNBQKB1R w KQkq - 0 1"
     assert moves_of(1, game, start) == {"Nxd7#", "Nxf7#"}
@@ -147,7 +147,7 @@ def test_variants_are_played() -> None:
 
 def test_tic_tac_toe_is_won_and_held() -> None:
     assert moves_of(1, TicTacToe(), "3/3/3 x moves a1 b1 a2 b2") == {"a3"}
-    assert moves_of(2, TicTacToe(), "3/3/3 x moves a1 b2 a2") == {"a3"}  # else a3 loses
+    assert moves_of(2, TicTacToe(), "3/3/3 x moves a1 b2 a2") == {"a3"}  # otherwise a3 loses
     player = Minimax(TicTacToe(), 3)
     rollout = play(TicTacToe().start(200), [(player, Random()), (Random(), player)] * 100, Randomness(0))
     mine = rollout.outcome * np.tile([1, -1], 100)

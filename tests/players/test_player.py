@@ -1,4 +1,4 @@
-"""Random and greedy: what they choose, how often, and what they say of it."""
+"""Random, greedy and mixed players: what they choose, how often, and the log_prob that they return."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Greedy, Launching, Mixture, Player, Random, Turn, launcher
 
-GRID = (np.arange(2520) + 0.5) / 2520  # 2520 is divisible by 1 to 10: equal shares come out equal
+GRID = (np.arange(2520) + 0.5) / 2520  # 2520 is divisible by 1 to 10, so equal shares have equal counts
 
 
 def ask(player: Player, game: Game, position: str, uniforms: np.ndarray = GRID) -> tuple[Counter[str], Choice]:
-    """What the player plays in one position, over many draws."""
+    """The moves of the player in one position, over many uniforms."""
     games = game.start([position] * len(uniforms))
     seen = games.observe()
     choice = player.choose(Turn(seen, uniforms, games, np.arange(len(uniforms))))
@@ -40,11 +40,11 @@ def test_random_at_both_ends_of_the_draw() -> None:
 @pytest.mark.parametrize(
     ("position", "best"),
     [
-        ("6k1/q4ppp/8/8/8/8/5PPP/R3R1K1 w - - 0 1", ["Re8#"]),  # mate, though a queen is to be had
+        ("6k1/q4ppp/8/8/8/8/5PPP/R3R1K1 w - - 0 1", ["Re8#"]),  # mate, although a queen can be captured
         ("r3r1k1/5ppp/8/8/8/8/Q4PPP/6K1 b - - 0 1", ["Re1#"]),  # the same as Black
         ("3q3k/8/8/1p6/P7/8/3R4/7K w - - 0 1", ["Rxd8+"]),  # the queen before the pawn
         ("7k/8/8/q1q5/1P6/8/8/7K w - - 0 1", ["bxa5", "bxc5"]),  # one queen is as good as the other
-        ("7k/1p6/Q1Q5/8/8/8/8/7K b - - 0 1", ["bxa6", "bxc6"]),  # as Black material counts the other way
+        ("7k/1p6/Q1Q5/8/8/8/8/7K b - - 0 1", ["bxa6", "bxc6"]),  # for Black, material counts with the opposite sign
         ("8/P6k/8/8/8/8/8/K7 w - - 0 1", ["a8=Q"]),  # a promotion is material
     ],
 )
@@ -93,7 +93,7 @@ def test_a_mixture_moves_at_random_as_often_as_it_says() -> None:
 
 
 def test_a_mixtures_two_decisions_are_independent() -> None:
-    """Given which of the two moves, all moves are as likely as ever, up to the ends of the draw."""
+    """Given which of the two moves, all moves keep their probabilities, for uniforms up to both ends of [0, 1)."""
     grid = (np.arange(700) + 0.5) / 700
     for share in (0.3, 0.5, 1 / 3):
         player = Mixture(Random(), share)
@@ -115,7 +115,7 @@ def test_mixtures_of_nothing_and_of_everything() -> None:
 
 
 class Elsewhere(Random):
-    """Thinks as if elsewhere, gives every second game up, and can be closed."""
+    """An async player that forfeits every second game and can be closed."""
 
     is_async = True
     asked = closed = 0

@@ -1,4 +1,4 @@
-"""A policy as a player: temperature, greed, and what it says of its choices."""
+"""A policy as a player: temperature, greedy play, and the log_prob and value of its choices."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def ask(player: PolicyPlayer) -> Choice:
 
 
 def softmax(policy: Policy, temperature: float) -> np.ndarray:
-    """π over the legal actions of POSITION, the long way."""
+    """π over the legal actions of POSITION, computed step by step."""
     observation = TicTacToe().start([POSITION]).observe()
     with torch.no_grad():
         logits = policy.network(*to_tensors(observation)).logits[0].double().numpy()
@@ -50,7 +50,7 @@ def test_samples_at_its_temperature_and_tells_the_probability(policy: Policy, gi
     assert expected.max() - expected.min() > 0.1  # a temperature would show
     assert np.bincount(choice.index, minlength=7) / COUNT == pytest.approx(expected, abs=1.5 / COUNT)
     assert choice.log_prob == pytest.approx(np.log(expected)[choice.index], abs=1e-5)
-    assert policy.temperature == 2.0  # the policy itself is left alone
+    assert policy.temperature == 2.0  # the policy itself is not changed
 
 
 def test_at_zero_always_the_likeliest(policy: Policy) -> None:
@@ -90,7 +90,7 @@ def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
 
 
 def test_is_launched_now_and_read_later(policy: Policy) -> None:
-    """What is asked meanwhile, of another part of the games, changes nothing."""
+    """Another launch for other games in the meantime changes nothing."""
     player = PolicyPlayer(policy)
     games = TicTacToe().start([POSITION] * COUNT)
     turn = Turn(games.observe(), GRID, games, np.arange(COUNT))
@@ -100,7 +100,7 @@ def test_is_launched_now_and_read_later(policy: Policy) -> None:
     for name in ("index", "log_prob", "value"):
         assert (getattr(later, name) == getattr(now, name)).all()
     assert later.index.dtype == np.int64
-    assert not player.is_async  # two parts would launch twice
+    assert not player.is_async  # playing in two parts doubles the kernel launches
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

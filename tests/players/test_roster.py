@@ -1,4 +1,4 @@
-"""Players by strings: every kind, every mistake."""
+"""Player strings: every kind of player and every mistake."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_kind_takes_a_share_of_random_moves(runs: Path) -> None:
 
 
 def test_players_that_can_be_closed_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the work breaks off, and where a later one does not come about."""
+    """They are closed too if the block raises, and if a later player can't be built."""
     closed: list[str] = []
 
     def interrupt() -> None:
@@ -152,7 +152,7 @@ def test_options(runs: Path) -> None:
     ],
 )
 def test_mistakes_are_named_in_one_line(runs: Path, text: str, words: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError) as caught:  # the words are looked at below
+    with pytest.raises(ValueError) as caught:  # the message is checked below
         player_from_string(text.replace("RUN", str(runs / "chess")), Chess())
     assert "\n" not in str(caught.value)
     for word in words:
@@ -215,7 +215,7 @@ def test_the_newest_run(tmp_path: Path) -> None:
         (tmp_path / name / "last.safetensors").touch()
         os.utime(tmp_path / name / "last.safetensors", (1000 - age, 1000 - age))
     (tmp_path / "unfinished").mkdir()
-    assert newest_run(tmp_path) == tmp_path / "c"  # damaged, as whoever plays it will be told
+    assert newest_run(tmp_path) == tmp_path / "c"  # it is damaged, which is reported when it is played
     files.save(tmp_path / "c/last.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(2,))))
     assert newest_run(tmp_path) == newest_run(tmp_path, lambda game: isinstance(game, TicTacToe)) == tmp_path / "c"
     assert newest_run(tmp_path, lambda game: isinstance(game, Chess)) == tmp_path / "a"
@@ -226,7 +226,7 @@ def test_the_newest_run(tmp_path: Path) -> None:
 
 
 def test_who_plays_if_nobody_is_named(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest run, else the highest rated that ships; what has no rating is never that."""
+    """The newest run, else the highest rated policy that ships; one without a rating is never chosen."""
     monkeypatch.chdir(tmp_path)
     assert default_player() is None
     for name in ("a", "strong", "unrated", "weak"):
@@ -258,7 +258,7 @@ class {name}(TicTacToe):
 
 
 def test_the_game_of_an_imported_module(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Players without a policy play it; what a policy says counts more, and a module without a game changes nothing."""
+    """Players without a policy play it; the game of a policy has priority, and a module without a game is ignored."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def imported(name: str, text: str) -> str:
@@ -277,7 +277,7 @@ def test_the_game_of_an_imported_module(runs: Path, tmp_path: Path, monkeypatch:
     assert game_of(["random", "greedy"], [none]).name == "chess"
     assert game_of(["random"], ["chesspg.games.tic_tac_toe"]).name == "tic-tac-toe"
     assert game_of(["random", str(runs / "chess")], [one]).name == "chess"
-    for modules, said in (
+    for modules, message in (
         ([one, two], "--import roster_one --import roster_two defines several games, One, Two; name a policy"),
         (
             [sized],
@@ -285,5 +285,5 @@ def test_the_game_of_an_imported_module(runs: Path, tmp_path: Path, monkeypatch:
         ),
         ([broken], r"--import roster_broken: Broken\(\) raised ZeroDivisionError"),
     ):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             game_of(["random"], modules)

@@ -1,4 +1,4 @@
-"""UCI engines as players: what they are told, what goes wrong, and that nothing of them stays behind."""
+"""UCI engines as players: what they receive, how failures are handled, and that no process is left over."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from chesspg.players.uci_process import GAMES_FOLDER, EngineError
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import FORFEIT, Rollout
 
-# An engine that writes down its process and all it is told, moves to the last square it may, and does as its first
+# An engine that logs its process and all that it receives, plays the last legal move, and misbehaves as its first
 # argument says: at once, or when it is to move in a game that began with 1 e4. With a second argument it has children
-# that hold its pipes: one as usual, one in a session of its own, and one whose parent has ended.
+# that hold its pipes: an ordinary one, one in another session, and one whose parent has ended.
 FAKE = """
 import os, subprocess, sys, time
 import chess
@@ -85,7 +85,7 @@ E4, D4 = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1 moves e2e4", 
 
 
 class Fake:
-    """The fake engine in one of its moods."""
+    """The fake engine with one kind of misbehavior."""
 
     def __init__(self, folder: Path) -> None:
         self.script, self.log = folder / "fake engine.py", folder / "log"
@@ -94,16 +94,16 @@ class Fake:
     def target(self, mode: str) -> str:
         return f"{sys.executable} '{self.script}' '{self.log}' {mode}"
 
-    def told(self, word: str) -> list[str]:
+    def received(self, word: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if line.startswith(word)]
 
     def pids(self) -> list[int]:
-        return [int(line.split()[1]) for line in self.told("pid")]
+        return [int(line.split()[1]) for line in self.received("pid")]
 
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Iterator[Fake]:
-    """At the end of every test no process of it may be left."""
+    """At the end of every test none of its processes may be left."""
     fake = Fake(tmp_path)
     yield fake
     assert fake.pids()
@@ -119,7 +119,7 @@ def alive(pid: int) -> bool:
 
 
 def gone(pids: list[int]) -> bool:
-    """Whether these processes have ended, or do within a while."""
+    """Whether these processes have ended or end within a short time."""
     deadline = time.monotonic() + 20
     while any(map(alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -137,13 +137,13 @@ def test_what_an_engine_is_told(fake: Fake) -> None:
         assert isinstance(player, EnginePlayer)
         rollout = against(player, [D4, E4], 6)
     assert not rollout.forfeits
-    assert fake.told("setoption") == [
+    assert fake.received("setoption") == [
         "setoption name Style value Very Wild", "setoption name Clear Hash", "setoption name Book value false",
         "setoption name File & Path value a=b=c", "setoption name Threads value 1", "setoption name Hash value 4",
     ]  # fmt: skip
-    assert fake.told("go") == ["go nodes 5 movetime 7"] * 6
-    assert len(fake.told("ucinewgame")) == 6
-    for position, at in zip(rollout.positions(), fake.told("position")[-2:], strict=True):
+    assert fake.received("go") == ["go nodes 5 movetime 7"] * 6
+    assert len(fake.received("ucinewgame")) == 6
+    for position, at in zip(rollout.positions(), fake.received("position")[-2:], strict=True):
         at = at.removeprefix("position fen ")
         assert position.startswith(at)
         assert len(position.split()) == len(at.split()) + 2  # its last move and the reply
@@ -154,7 +154,7 @@ def test_a_thousand_nodes_without_a_limit(fake: Fake) -> None:
     against(player, [D4])
     player.close()
     player.close()  # does no harm
-    assert fake.told("go") == ["go nodes 1000"] * 2
+    assert fake.received("go") == ["go nodes 1000"] * 2
 
 
 @pytest.mark.slow
@@ -198,7 +198,7 @@ def test_children_that_hold_its_pipes_end_with_an_engine(fake: Fake, mode: str, 
         assert bool(rollout.forfeits) == bool(why)
         if why:
             assert not any(map(alive, first))
-        if mode == "crash":  # its end is seen at once, though its children hold its pipes
+        if mode == "crash":  # its end is noticed at once although its children hold its pipes
             assert time.monotonic() - began < 3
 
 
@@ -248,7 +248,10 @@ def test_an_engine_killed_in_mid_game_and_gone_for_good(fake: Fake) -> None:
 def test_what_can_not_start_is_told_in_one_line(
     fake: Fake, monkeypatch: pytest.MonkeyPatch, mode: str, why: str
 ) -> None:
-    if mode in ("mute", "babble"):  # the others may start as slowly as a busy machine makes them
+    if mode in (
+        "mute",
+        "babble",
+    ):  # on a busy machine the others may take longer to start
         monkeypatch.setattr("chesspg.players.uci_process.START", 2.0)
     monkeypatch.setattr("chesspg.players.uci_process.READY", 1.0)
     with pytest.raises(EngineError) as caught, players([f"uci:{fake.target(mode)}"], Chess(), concurrency=2):
@@ -310,9 +313,9 @@ def test_what_is_no_program(tmp_path: Path, target: str, words: tuple[str, ...])
 def test_what_engines_do_not_play(fake: Fake) -> None:
     with pytest.raises(EngineError, match="plays chess, not tic-tac-toe"):
         player_from_string(f"uci:{fake.target('well')}", TicTacToe())
-    with pytest.raises(EngineError, match="does not play atomic: it declares no UCI_Variant"):
+    with pytest.raises(EngineError, match="does not play atomic: it has no option UCI_Variant"):
         player_from_string(f"uci:{fake.target('well')}", Chess("atomic"))
-    with pytest.raises(EngineError, match="does not play chess960: it declares no UCI_Chess960"):
+    with pytest.raises(EngineError, match="does not play chess960: it has no option UCI_Chess960"):
         player_from_string(f"uci:{fake.target('well')}", Chess("chess960"))
     with pytest.raises(ValueError, match="must be at least 1, got 0"):
         player_from_string(f"uci:{fake.target('well')}", Chess(), concurrency=0)
@@ -330,7 +333,7 @@ def test_a_path_with_spaces_and_one_from_home(fake: Fake, tmp_path: Path, monkey
 def test_who_is_forgotten_is_closed(fake: Fake) -> None:
     player = EnginePlayer(fake.target("well"), Chess())
     assert alive(fake.pids()[0])
-    del player  # the rest is looked at when the test is over
+    del player  # the fixture checks afterwards that no process is left
 
 
 def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
@@ -339,9 +342,9 @@ def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
         seen, uniforms = games.observe(), np.arange(6) / 6
         answer = player.launch(Turn(seen, uniforms, games, np.arange(6)))  # type: ignore[attr-defined]
         deadline = time.monotonic() + 30
-        while len(fake.told("go")) < 3 and time.monotonic() < deadline:
+        while len(fake.received("go")) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(fake.told("go")) == 3  # before anybody asks
+        assert len(fake.received("go")) == 3  # before the answer is awaited
         assert len(set(answer().index[3:].tolist())) == 1
 
 
@@ -349,7 +352,7 @@ def test_it_thinks_while_the_loop_does_something_else(fake: Fake) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="the engine is a shell script")
 @pytest.mark.timeout(120)
 def test_closing_while_an_engine_starts_again_comes_to_an_end(tmp_path: Path) -> None:
-    """At whatever moment: asyncio does not survive that its own tasks, which start a process, are cancelled."""
+    """This holds at any moment: asyncio breaks if its internal tasks that start a process are canceled."""
     engine = tmp_path / "engine"
     engine.write_text(
         '#!/bin/sh\nwhile read l; do case "$l" in uci) echo uciok;; isready) echo readyok;; go*) exit 1;; esac; done\n'
@@ -366,7 +369,7 @@ def test_closing_while_an_engine_starts_again_comes_to_an_end(tmp_path: Path) ->
 
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "raises", "ends", "os._exit"])
 def test_a_program_that_ends_leaves_nothing_behind(fake: Fake, how: str) -> None:
-    """However it ends, without closing even: here with an engine that never answers and does not heed quit."""
+    """This holds however Python ends, even without close(): here the engine never answers and ignores `quit`."""
     code = f"""
 import os
 from chesspg.players.roster import players, player_from_string
@@ -391,7 +394,7 @@ else:
     if how.startswith("SIG"):
         assert process.stdout.readline() == "started\n"
         deadline = time.monotonic() + 30
-        while len(fake.told("go")) < 2 and time.monotonic() < deadline:
+        while len(fake.received("go")) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.Signals[how])
     _, errors = process.communicate(timeout=60)
@@ -408,7 +411,7 @@ def real(name: str) -> pytest.MarkDecorator:
 
 @real("stockfish")
 def test_fixed_nodes_repeat_whatever_the_company() -> None:
-    """Two processes or one, all games or one of them: the same moves."""
+    """The moves are the same with two processes or one, and for all games or one of them."""
     starts = [D4, E4, "startpos moves a2a3", "startpos moves b1c3 b8c6"]
     text = "uci:stockfish?nodes=300"
 
@@ -452,7 +455,7 @@ def test_gnu_chess_takes_an_argument_and_outlives_its_input() -> None:
         assert not against(player, [D4, E4], 20).forfeits  # type: ignore[arg-type]
 
 
-# An engine that says the lines of a file in answer to `uci`, and of another one before its move.
+# An engine that prints the lines of one file in answer to `uci`, and of another one before its move.
 SAYS = """
 import sys
 from pathlib import Path

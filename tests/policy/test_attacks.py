@@ -19,31 +19,31 @@ from chesspg.policy.attacks import Attacks
 
 
 def words(boards: list[chess.Board]) -> list[list[int]]:
-    """[N][20] what Attacks says, as unsigned words."""
+    """[N][20] the output of Attacks, as unsigned words."""
     planes = encode_planes(boards, [0] * len(boards))
     found = Attacks()(torch.from_numpy(planes.view(np.int64))).numpy()[:, :, 0]
     return [[int(word) for word in row] for row in found.view(np.uint64)]
 
 
 def expected(board: chess.Board) -> Iterator[int]:
-    """The same by python-chess, for the board as its mover sees it."""
+    """The same from python-chess, for the board as its mover sees it."""
     board = board if board.turn else board.mirror()
     for piece in chess.PIECE_TYPES:
-        for colour in chess.COLORS:
-            yield reduce(or_, map(board.attacks_mask, board.pieces(piece, colour)), 0)
+        for color in chess.COLORS:
+            yield reduce(or_, map(board.attacks_mask, board.pieces(piece, color)), 0)
     for piece in chess.PIECE_TYPES[:4]:
-        for colour in chess.COLORS:
-            # A piece here checks the king where a piece like it, standing in the king's place, would attack.
-            king = board.king(colour)
+        for color in chess.COLORS:
+            # A piece on a square checks the king if the same kind of piece on the king's square attacks that square.
+            king = board.king(color)
             assert king is not None
             seen = board.copy()
-            seen.set_piece_at(king, chess.Piece(piece, colour))
+            seen.set_piece_at(king, chess.Piece(piece, color))
             yield seen.attacks_mask(king)
 
 
 def agree(board: chess.Board) -> None:
-    told = dict(zip(Attacks.names, expected(board), strict=True))
-    assert dict(zip(Attacks.names, words([board])[0], strict=True)) == told
+    wanted = dict(zip(Attacks.names, expected(board), strict=True))
+    assert dict(zip(Attacks.names, words([board])[0], strict=True)) == wanted
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -64,8 +64,8 @@ def test_any_pieces_anywhere_are_attacked_as_python_chess_says(
 ) -> None:
     """Corners and edges, where shifts could leave the board on one side and enter it on the other."""
     board = chess.Board(None)
-    for square, (piece, colour) in zip(squares, [(chess.KING, True), (chess.KING, False), *pieces], strict=False):
-        board.set_piece_at(square, chess.Piece(piece, colour))
+    for square, (piece, color) in zip(squares, [(chess.KING, True), (chess.KING, False), *pieces], strict=False):
+        board.set_piece_at(square, chess.Piece(piece, color))
     agree(board)
     board.turn = chess.BLACK
     agree(board)
@@ -81,7 +81,7 @@ def test_a_batch_is_its_games() -> None:
 
 
 def test_a_rook_on_a_corner() -> None:
-    """Worked out by hand: from a1 with a king on c1, along the first rank to it and up the file."""
+    """By hand: from a1, the rook attacks the first rank up to its own king on c1, and the whole a-file."""
     planes = Chess(backend="python-chess").start(["7k/8/8/8/8/8/8/R1K5 w - - 0 1"]).observe().planes
     attacked = Attacks()(torch.from_numpy(planes.view(np.int64)))[0, Attacks.names.index("attacked by own rook"), 0]
     assert chess.SquareSet(int(attacked) % 2**64) == chess.SquareSet(

@@ -1,4 +1,4 @@
-"""A checkpoint as data: what Lightning writes is read, whatever objects lie beside it, and no code runs."""
+"""A checkpoint read as data: the policy comes back whatever objects lie beside it, and no code runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def policy() -> Policy:
 
 
 def content(policy: Policy, **more: Any) -> dict[str, Any]:
-    """What a checkpoint of a module with this policy holds."""
+    """The content of a checkpoint of a module with this policy."""
     state = OrderedDict((f"{files.NETWORK}{name}", tensor) for name, tensor in policy.network.state_dict().items())
     return {"epoch": 3, "state_dict": state, files.HEADER: asdict(files.header_of(policy, {"games": 7})), **more}
 
@@ -48,7 +48,7 @@ def same(path: Path, policy: Policy) -> None:
 
 
 class Thing:
-    """An object as users keep among their hyperparameters."""
+    """An object like those that users keep among their hyperparameters."""
 
     def __init__(self, *numbers: int) -> None:
         self.numbers = numbers
@@ -71,7 +71,7 @@ THINGS: list[Any] = [
 
 @pytest.mark.parametrize("thing", THINGS, ids=lambda thing: type(thing).__name__)
 def test_objects_beside_the_policy_do_no_harm(thing: Any, policy: Policy, tmp_path: Path) -> None:
-    """As `save_hyperparameters()` in a user's module leaves them."""
+    """`save_hyperparameters()` in a user's module writes such objects."""
     torch.save(content(policy, hyper_parameters={"thing": thing, "lr": 0.1}, more=[thing]), tmp_path / "a.ckpt")
     same(tmp_path / "a.ckpt", policy)
 
@@ -90,7 +90,7 @@ def test_layouts_and_dtypes(tmp_path: Path) -> None:
 
 
 class Call:
-    """Unpickled, it calls."""
+    """An object whose unpickling calls a function."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = function, arguments
@@ -126,19 +126,19 @@ def test_code_never_runs(
     monkeypatch.chdir(tmp_path)
     proof = str(tmp_path / "proof")
     thing = PAYLOADS[payload](proof)
-    told: Any = {files.HEADER: asdict(files.header_of(policy)), "state_dict": {}}
+    saved: Any = {files.HEADER: asdict(files.header_of(policy)), "state_dict": {}}
     if place == "weight":
-        told["state_dict"][f"{files.NETWORK}policy_head.bias"] = thing
+        saved["state_dict"][f"{files.NETWORK}policy_head.bias"] = thing
     else:
-        told = thing if place == "all" else told | {place: thing}
-    pickled = pickle.dumps(told, protocol)
+        saved = thing if place == "all" else saved | {place: thing}
+    pickled = pickle.dumps(saved, protocol)
     (tmp_path / "a.ckpt").write_bytes(packed(pickled, policy))
     with pytest.raises(PolicyFileError, match=r"a\.ckpt"):
         files.load(tmp_path / "a.ckpt")  # its weights are missing in any case
     with pytest.raises(PolicyFileError, match=r"a\.ckpt is damaged or not a checkpoint"):
         files.read_checkpoint(tmp_path / "a.ckpt")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ckpt"]
-    pickle.loads(pickled)  # else the test would prove nothing
+    pickle.loads(pickled)  # proof that the payload works
     assert Path(proof).is_dir()
 
 
@@ -153,7 +153,7 @@ def test_code_beside_a_policy_leaves_it_alone(payload: str, policy: Policy, tmp_
 
 
 def header_of_lists(depth: int) -> bytes:
-    """Each list holds the one before twice: nothing to write, and endless to walk through."""
+    """Each list holds the one before it twice: this is short to write, and a walk through it never ends."""
     lists = b"".join(
         b"]" + b"q" + bytes([k]) + b"(h" + bytes([k - 1]) + b"h" + bytes([k - 1]) + b"e" for k in range(1, depth)
     )
@@ -168,7 +168,7 @@ def header_of_lists(depth: int) -> bytes:
         b"",
         b".",
         b"\x80\x02.",
-        b"\x80\x02]r\xff\xff\xff\x7f.",  # a place in the memo that a table would need gigabytes for
+        b"\x80\x02]r\xff\xff\xff\x7f.",  # an index of the memo for which a table needs gigabytes
         b"\x80\x02" + b"(" * 10_000 + b".",
         b"\x80\x02" + b"]" * 10_000 + b".",
         b"\x80\x02}(" + b")" + b"q\x00h\x00\x86" * 60 + b"Nu.",  # a key whose hash takes 2^60 steps
@@ -229,10 +229,10 @@ def test_archives_that_grow_are_refused(tmp_path: Path) -> None:
 
 
 def test_sizes_beyond_what_is_stored(policy: Policy, tmp_path: Path) -> None:
-    """Views that make much of little, and storages said to be larger than their record."""
-    told = content(policy)
-    told["state_dict"][f"{files.NETWORK}body.0.weight"] = torch.ones(1).expand(10**6, 10**6)
-    torch.save(told, tmp_path / "a.ckpt")
+    """Large views of one number, and storages whose size is given as larger than their record."""
+    large = content(policy)
+    large["state_dict"][f"{files.NETWORK}body.0.weight"] = torch.ones(1).expand(10**6, 10**6)
+    torch.save(large, tmp_path / "a.ckpt")
     with pytest.raises(PolicyFileError, match="larger than the file"):
         files.load(tmp_path / "a.ckpt")
     whole = io.BytesIO()
@@ -241,7 +241,7 @@ def test_sizes_beyond_what_is_stored(policy: Policy, tmp_path: Path) -> None:
         pickled = archive.read(next(name for name in archive.namelist() if name.endswith("/data.pkl")))
     shapes = [at for op, value, at in pickletools.genops(pickled) if op.name == "BININT1" and value == 18]
     assert shapes
-    for at in shapes:  # the first layer's inputs, which its sizes and its storage's follow from
+    for at in shapes:  # the number of inputs of the first layer, in its shape and in the size of its storage
         assert at is not None
         larger = pickled[:at] + b"J\xff\xff\xff\x7f" + pickled[at + 2 :]
         (tmp_path / "a.ckpt").write_bytes(packed(larger, policy))

@@ -29,12 +29,12 @@ def test_every_policy_that_ships_loads_and_plays(name: str) -> None:
     distribution = policy.observe(policy.game.start(["startpos moves e2e4 d7d5"]).observe())
     probabilities = distribution.log_probs.exp()
     assert probabilities.sum().item() == pytest.approx(1, abs=1e-4)
-    assert probabilities.max() > 2 / 31  # of 31 legal moves: it has learned something
+    assert probabilities.max() > 2 / 31  # there are 31 legal moves: it has learned something
 
 
 @pytest.mark.parametrize("name", shipped_policies())
 def test_a_policy_that_ships_is_written_again_as_it_is(name: str, tmp_path: Path) -> None:
-    """A ladder knows a policy by its file's content."""
+    """A ladder recognizes a policy by the content of its file."""
     files.write(tmp_path / "again.safetensors", *files.read(name))
     assert (tmp_path / "again.safetensors").read_bytes() == shipped_policies()[name].read_bytes()
 

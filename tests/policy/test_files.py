@@ -1,4 +1,4 @@
-"""The policy file: what is written comes back, and whatever else comes is refused in one line."""
+"""The policy file: a policy that is written comes back, and any other content is refused with one line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def path(tmp_path: Path, policy: Policy) -> Path:
 
 
 def refused(path: Path, *words: str, game: Any = None) -> None:
-    """Loading fails with one line that names the file and says these words."""
+    """Loading fails with a one-line message that contains the path and these words."""
     with pytest.raises(PolicyFileError) as caught:
         files.load(path, game)
     message = str(caught.value)
@@ -85,7 +85,7 @@ def test_channels_last_weights_and_variants_come_back(tmp_path: Path) -> None:
         assert torch.equal(loaded.network.state_dict()[name], tensor)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="file modes exist on POSIX only")
 def test_who_may_read_it_is_the_umask_s_to_say(tmp_path: Path, policy: Policy) -> None:
     before = os.umask(0o027)
     try:
@@ -106,7 +106,7 @@ def test_a_checkpoint_and_a_run_folder_name_the_file_beside(path: Path) -> None:
 
 
 def test_a_checkpoint_without_a_file_beside_it_is_read_itself(tmp_path: Path, path: Path, policy: Policy) -> None:
-    """As a Trainer of one's own writes it."""
+    """A user's Trainer writes such a checkpoint."""
     lone = tmp_path / "lone.ckpt"
     weights = {f"{files.NETWORK}{name}": tensor for name, tensor in policy.network.state_dict().items()}
     header = files.read_header(path)
@@ -125,7 +125,7 @@ def test_a_checkpoint_without_a_file_beside_it_is_read_itself(tmp_path: Path, pa
     torch.save([1, 2], lone)
     refused(lone, "lone.ckpt is not a checkpoint of a policy")
     torch.save({files.HEADER: asdict(header) | {"temperature": 0}, "state_dict": weights}, lone)
-    refused(lone, "lone.ckpt has a temperature of 0")
+    refused(lone, "lone.ckpt has a temperature that must be above 0 and finite, got 0")
     torch.save({files.HEADER: {"game": {}}, "state_dict": weights}, lone)
     refused(lone, "lone.ckpt has a header this version can't read")
     refused(tmp_path / "none.ckpt", "no policy file at")
@@ -143,7 +143,7 @@ def test_the_bare_name_of_one_that_ships(
     ours.write_bytes(ours.read_bytes()[:-1])
     with pytest.raises(PolicyFileError, match=rf"{ours} is truncated"):
         files.load("ours")
-    Path("ours").mkdir()  # what is here goes before what ships
+    Path("ours").mkdir()  # a path that exists goes before a policy that ships
     refused(Path("ours"), "no policy file at ours/last.safetensors")
 
 
@@ -229,7 +229,7 @@ def test_sizes_that_do_not_fit(path: Path, policy: Policy) -> None:
     network = files.header_of(policy).network
     rewrite(path, policy, network=network | {"init_args": {"hidden": [5, 5], "value": True}})
     refused(path, "does not fit", "size mismatch")
-    rewrite(path, policy, network=network | {"init_args": {"hidden": [5, 4]}})  # weights of a head that isn't there
+    rewrite(path, policy, network=network | {"init_args": {"hidden": [5, 4]}})  # there are weights of a missing head
     refused(path, "does not fit", "value_head")
     rewrite(path, policy, network=network | {"init_args": {"hidden": [5, 4], "depth": 3}})
     refused(path, "depth")
@@ -238,7 +238,7 @@ def test_sizes_that_do_not_fit(path: Path, policy: Policy) -> None:
 
 
 class Bomb:
-    """Unpickled, it writes a file."""
+    """An object whose unpickling writes a file."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -260,7 +260,7 @@ def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path, path: Path) -> None
     torch.save({files.HEADER: {}, "state_dict": Bomb(target)}, lone)
     refused(lone, "lone.ckpt is not a checkpoint of a policy")
     assert not target.exists()
-    pickle.loads(bomb)  # else the test would prove nothing
+    pickle.loads(bomb)  # proof that the payload works
     assert target.exists()
 
 
@@ -328,7 +328,7 @@ def test_the_header_is_readable_json(path: Path) -> None:
 
 
 def test_every_flipped_bit_is_found(path: Path, policy: Policy) -> None:
-    """Or is without effect: where the checksum's own name is damaged, the rest is whole."""
+    """Every flip is found or harmless: if the name `sha256` itself is damaged, the rest is undamaged."""
     good = path.read_bytes()
     end = 8 + struct.unpack("<Q", good[:8])[0]
     for at in [*range(0, end, 3), *range(end, len(good), 7)]:
@@ -338,19 +338,19 @@ def test_every_flipped_bit_is_found(path: Path, policy: Policy) -> None:
         try:
             header = files.read_header(path)
         except PolicyFileError as error:
-            told = str(error)
+            message = str(error)
         else:
-            told = ""
+            message = ""
             assert at < end
             assert header == files.header_of(policy, {"updates": 7})
             for name, tensor in policy.network.state_dict().items():
                 assert torch.equal(files.load(path).network.state_dict()[name], tensor)
-        assert not told or (str(path) in told and "\n" not in told)
+        assert not message or (str(path) in message and "\n" not in message)
 
 
 @pytest.mark.slow
 def test_equal_policies_are_equal_files(tmp_path: Path, path: Path, policy: Policy) -> None:
-    """A ladder knows a policy by its file's content."""
+    """A ladder recognizes a policy by the content of its file."""
     code = "import sys; from chesspg.policy import files; files.write(sys.argv[1], *files.read(sys.argv[2]))"
     for name in ("a", "b", "c"):
         copy = tmp_path / f"{name}.safetensors"
@@ -359,7 +359,7 @@ def test_equal_policies_are_equal_files(tmp_path: Path, path: Path, policy: Poli
 
 
 def without_checksum(path: Path, policy: Policy) -> None:
-    """As the first version wrote it."""
+    """Write the file as the first version of chesspg did."""
     tensors = {name: tensor.contiguous() for name, tensor in policy.network.state_dict().items()}
     fields = asdict(files.header_of(policy, {"updates": 7}))
     path.write_bytes(safetensors.torch.save(tensors, {"chesspg": json.dumps(fields)}))
@@ -418,7 +418,7 @@ SIZES: list[tuple[str, dict[str, Any]]] = [
 def test_sizes_take_no_memory_unless_the_weights_have_them(
     network: str, sizes: dict[str, Any], old: bool, tmp_path: Path
 ) -> None:
-    """Within a gigabyte more than the process has already."""
+    """The process may take one gigabyte more than it has."""
     path = tmp_path / "p.safetensors"
     policy = Policy(Chess(), ResidualNet(Chess(), channels=2, blocks=1))
     spec = {"class_path": f"chesspg.policy.networks.{network}", "init_args": sizes}
@@ -475,8 +475,8 @@ def test_lengths_of_the_header(length: int, path: Path) -> None:
 
 def test_a_file_of_more_than_any_policy_has(path: Path) -> None:
     with path.open("r+b") as file:
-        file.truncate(1 << 40)  # a hole, which takes no place
-    refused(path, "a policy file has at most")
+        file.truncate(1 << 40)  # a hole, which takes no space on the disk
+    refused(path, "a policy file must have at most")
 
 
 def test_a_run_is_played_from_its_checkpoint_where_the_policy_file_is_lost(path: Path, policy: Policy) -> None:

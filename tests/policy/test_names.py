@@ -1,4 +1,4 @@
-"""Games and networks by name: the package's own wherever they lie, a program's own, and nothing else."""
+"""Games and networks by name: those of chesspg wherever they lie, those of the program, and nothing else."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_game_and_network_of_the_package_has_a_name() -> None:
 
 
 def test_the_names_in_files_stay_as_they_are() -> None:
-    """Whatever else changes: files of the first version have these."""
+    """Files of the first version hold these names, so they must never change."""
     assert {
         "chesspg.games.chess.Chess",
         "chesspg.games.tic_tac_toe.TicTacToe",
@@ -102,7 +102,7 @@ def test_classes_of_the_program_come_back(tmp_path: Path) -> None:
 
 
 def test_of_two_of_one_name_the_latest_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a notebook, when a cell runs again."""
+    """As in a notebook after a cell ran again."""
 
     def define() -> type[MLP]:
         class Cell(MLP):
@@ -172,8 +172,8 @@ def test_nothing_is_imported_because_a_file_says_so(
     ("base", "spec", "words"),
     [
         (Game, {"class_path": "chesspg.Chess", "init_args": {"variant": "losing"}}, "losing"),
-        (Game, {"class_path": "chesspg.Chess", "init_args": {"threads": 10**9}}, "from a file with threads"),
-        (Game, {"class_path": "chesspg.Chess", "init_args": {"backend": "auto"}}, "from a file with backend"),
+        (Game, {"class_path": "chesspg.Chess", "init_args": {"threads": 10**9}}, "from a file that sets threads"),
+        (Game, {"class_path": "chesspg.Chess", "init_args": {"backend": "auto"}}, "from a file that sets backend"),
         (Game, {"class_path": "chesspg.TicTacToe", "init_args": {"size": 4}}, "size"),
         (Game, {"class_path": "chesspg.Chess", "init_args": []}, "is not a class_path with init_args"),
         (Game, {"class_path": 3, "init_args": {}}, "is not a class_path with init_args"),
@@ -187,7 +187,7 @@ def test_arguments_that_a_class_does_not_take(base: type, spec: Any, words: str)
 
 
 def test_a_network_that_needs_numbers_while_it_is_built(tmp_path: Path) -> None:
-    """It can't be tried without memory first, and plays all the same."""
+    """It can't be built without memory first, but it still loads and plays."""
 
     class Needy(Network):
         def __init__(self, game: Game, width: int = 2) -> None:

@@ -1,4 +1,4 @@
-"""Networks: planes to floats, shapes, and which number is whose logit."""
+"""Networks: planes to floats, shapes, and which output is the logit of which action."""
 
 from __future__ import annotations
 
@@ -140,14 +140,14 @@ def test_shapes(value: bool) -> None:
 
 
 def test_a_network_of_nothing_is_refused() -> None:
-    for sizes, said in (
+    for sizes, message in (
         ({"channels": 0}, "channels must be at least 1, got 0"),
         ({"channels": -3}, "channels must be at least 1, got -3"),
         ({"blocks": -1}, "blocks must be at least 0, got -1"),
     ):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             ResidualNet(CHESS, **sizes)
-    with pytest.raises(ValueError, match=r"the widths in hidden must be at least 1, got \[8, 0\]"):
+    with pytest.raises(ValueError, match=r"each width in hidden must be at least 1, got \[8, 0\]"):
         MLP(TicTacToe(), hidden=(8, 0))
 
 
@@ -181,7 +181,7 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
 
 
 def test_a_square_is_seen_where_it_is() -> None:
-    """Without blocks a stone on e4 that attacks nothing reaches e4's eight neighbours and no further."""
+    """Without blocks, a mark on e4 that attacks nothing reaches the eight neighbors of e4 and no other square."""
     network = ResidualNet(CHESS, channels=8, blocks=0)
     seen: list[Tensor] = []
     network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
@@ -205,7 +205,7 @@ def test_a_block_begins_as_the_identity() -> None:
 
 
 def test_no_state_but_parameters_and_no_chance() -> None:
-    """Batch norm or dropout would make the policy that samples another than the one that learns."""
+    """With batch norm or dropout, the policy that samples is not the one that learns."""
     network = ResidualNet(CHESS, channels=8, blocks=2, value=True).train()
     seen = see(POSITIONS)
     together = network(*seen).logits

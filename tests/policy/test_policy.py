@@ -1,4 +1,4 @@
-"""Network scores to probabilities of legal actions alone, against a reference a line long."""
+"""From logits to probabilities of the legal actions alone, against a reference of one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA devi
 
 
 class Fixed(Network):
-    """The same logits whatever it sees: a table that learns."""
+    """A table that learns: its logits are the same for every position."""
 
     def __init__(self, game: Game, logits: Tensor) -> None:
         super().__init__(game)
@@ -66,7 +66,7 @@ def test_probabilities_log_probabilities_and_entropy(temperature: float) -> None
 
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e4, 1e8])
 def test_everything_stays_finite(scale: float) -> None:
-    """−∞ or NaN anywhere, forward or backward, would poison a whole update."""
+    """−∞ or NaN anywhere, forward or backward, spoils a whole update."""
     policy, _, distribution = fixed(scale * torch.linspace(-1, 1, 9))
     assert torch.isfinite(distribution.log_probs).all()
     assert torch.isfinite(distribution.entropy()).all()
@@ -116,16 +116,16 @@ def test_sampling_inverts_the_cumulative_probabilities() -> None:
 
 
 def test_sampling_at_the_ends_never_leaves_the_legal_actions() -> None:
-    # The last legal action has a probability of e^−100: even the largest draw must choose an action that is there.
+    # The last legal action has a probability of e^−100: even the largest uniform must choose an existing action.
     distribution = fixed(torch.tensor([0.0] * 8 + [-100.0]))[2]
     counts = distribution.mask.sum(dim=1)
-    for uniform in (0.0, float(np.nextafter(1.0, 0.0)), 1.0):  # 1 is what float32 would make of the largest
+    for uniform in (0.0, float(np.nextafter(1.0, 0.0)), 1.0):  # float32 rounds the largest one up to 1
         choice = distribution.sample(torch.full((len(POSITIONS),), uniform, dtype=torch.float64))
         assert ((choice >= 0) & (choice < counts)).all()
 
 
-def test_a_position_and_its_colour_flip_get_the_same_policy() -> None:
-    """The board turned upside down with the colours swapped is the same to its mover."""
+def test_a_position_and_its_color_flip_get_the_same_policy() -> None:
+    """The board turned upside down with the colors swapped looks the same to its mover."""
     torch.manual_seed(5)
     game = Chess()
     policy = Policy(game, ResidualNet(game, channels=8, blocks=1))
@@ -142,16 +142,16 @@ def test_a_position_and_its_colour_flip_get_the_same_policy() -> None:
 
 
 def test_what_fills_a_batch_up_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on an accelerator, whose networks see batches of a few sizes only."""
+    """On an accelerator, networks see batches of only a few sizes."""
     torch.manual_seed(5)
     game, sizes = Chess(), []
     policy = Policy(game, ResidualNet(game, channels=8, blocks=1, value=True)).double()
     policy.network.register_forward_hook(lambda network, seen, answer: sizes.append(len(seen[0])))
     games = game.start(5)
     games.play(games.observe().legal.take(np.arange(5)))
-    told = []
+    seen = []
     for multiple in (1, 8):
-        monkeypatch.setattr("chesspg.policy.policy._MULTIPLES", {"cpu": multiple})
+        monkeypatch.setattr("chesspg.policy.policy.MULTIPLES", {"cpu": multiple})
         policy.zero_grad()
         distribution = policy.observe(games.observe())
         assert distribution.value is not None
@@ -159,9 +159,9 @@ def test_what_fills_a_batch_up_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
             distribution.log_prob(torch.arange(5)).sum() + distribution.value.sum() + distribution.entropy().sum()
         ).backward()
         gradients = [p.grad for p in policy.parameters() if p.grad is not None]
-        told.append([distribution.log_probs.detach(), distribution.mask, distribution.value.detach(), *gradients])
+        seen.append([distribution.log_probs.detach(), distribution.mask, distribution.value.detach(), *gradients])
     assert sizes == [5, 8]
-    torch.testing.assert_close(told[0], told[1])
+    torch.testing.assert_close(seen[0], seen[1])
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, math.nan, math.inf])

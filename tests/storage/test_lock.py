@@ -1,4 +1,4 @@
-"""A run's folder: one training at a time, begun anew only if nothing is lost by that."""
+"""The folder of a run: one training at a time, and a new run begins there only if nothing is lost by it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_what_was_ended_before_its_first_checkpoint_is_begun_anew(tmp_path: Path
 def test_what_would_be_lost_is_kept(name: str, tmp_path: Path) -> None:
     for known in ("config.yaml", name):
         (tmp_path / known).touch()
-    said = "exists already; name another folder, or go on with it by --resume"
-    with pytest.raises(ValueError, match=said), new_run(tmp_path):
+    message = "exists already; name another folder, or continue it with --resume"
+    with pytest.raises(ValueError, match=message), new_run(tmp_path):
         pass
     assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", name}
 
@@ -41,7 +41,7 @@ def test_what_would_be_lost_is_kept(name: str, tmp_path: Path) -> None:
 def test_a_file_is_no_folder_to_begin_in(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with (
-        pytest.raises(ValueError, match=r"--run must name a folder to make, got .*/run, which is something else"),
+        pytest.raises(ValueError, match=r"--run must name a new folder, got .*/run, which is something else"),
         new_run(tmp_path / "run"),
     ):
         pass

@@ -1,4 +1,4 @@
-"""YAML that somebody else wrote: what is out of bounds or damaged is refused at once, by the name of its file."""
+"""YAML of unknown origin: a text that is out of bounds or damaged is refused at once, with the name of its file."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_what_is_out_of_bounds_is_refused_at_once(case: str, tmp_path: Path) -> None:
-    content, said = BAD[case]
+    content, message = BAD[case]
     path = tmp_path / "config.yaml"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     begun = time.process_time()
-    with pytest.raises(ValueError, match=rf"config\.yaml can't be read as YAML: .*{said}") as caught:
+    with pytest.raises(ValueError, match=rf"config\.yaml can't be read as YAML: .*{message}") as caught:
         read_mapping(path)
     assert time.process_time() - begun < 5
     assert "\n" not in str(caught.value)

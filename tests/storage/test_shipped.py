@@ -1,4 +1,4 @@
-"""What ships: found in a checkout and in a wheel, and nothing else with it."""
+"""The files that ship are found in a checkout and in a wheel, and no other file counts as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trial leaves, without the training; results made up for tables and pictures."""
+"""Run folders of trials without the training, and made-up results for tables and pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from studies.estimators.plan import Trial
 
 @pytest.fixture
 def finish() -> Callable[[Trial], None]:
-    """Leaves the folder of a tic-tac-toe trial as if it had been trained to its end; of one seed the same policy."""
+    """Makes the folder of a finished tic-tac-toe trial, with the same policy for the same seed."""
 
     def make(trial: Trial) -> None:
         trial.command()  # writes its settings

@@ -1,4 +1,4 @@
-"""How the openings that ship were chosen, with an engine that thinks as it is told."""
+"""How the shipped openings were chosen, with a fake engine whose scores are known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studies import balanced_openings as module
 
 
 class Judge:
-    """Finds every third move as good as the best, the others worse; and a position with a pawn on e4 lopsided."""
+    """Scores every third move as equal to the best and the others as worse; and a pawn on e4 as an advantage."""
 
     def analyse(self, board: chess.Board, limit: Limit, *, multipv: int, game: Any) -> list[dict[str, Any]]:
         if multipv == 1:

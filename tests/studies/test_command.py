@@ -1,4 +1,4 @@
-"""`python -m studies.estimators`: what it trains, keeps, prints, writes, goes on with and refuses."""
+"""`python -m studies.estimators`: what it trains, keeps, prints, writes, resumes and refuses."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def test_a_comparison_as_people_run_it(
 ) -> None:
     line = [*BOTH, "--plies", "3000", "--json", "all.json", "--pictures", "."]
     assert estimators.main(line) == 0
-    told = json.loads(Path("all.json").read_text())
-    table = told["tasks"]["tic_tac_toe"]
+    reported = json.loads(Path("all.json").read_text())
+    table = reported["tasks"]["tic_tac_toe"]
     for name, updates in (("plain", 1), ("clipped", 8)):
         (run,) = table["estimators"][name]["runs"]
         assert 3000 <= run["plies"] < 3000 + 9 * 128  # no rollout too many
@@ -50,9 +50,9 @@ def test_a_comparison_as_people_run_it(
         assert table["gradient"]["estimators"][name]["variance"] > 0
     assert table["gradient"]["policy"] == "tic_tac_toe clipped-1"
     assert table["gradient"]["estimators"]["plain"]["variance_ratio"]["value"] == 1
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert "### tic_tac_toe: 3,000 plies per run" in said.out
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "### tic_tac_toe: 3,000 plies per run" in printed.out
     for picture in ("estimators.svg", "gradient.svg"):
         assert {"plain", "clipped"} <= {
             node.text for node in ET.parse(picture).iter("{http://www.w3.org/2000/svg}text")
@@ -63,9 +63,9 @@ def test_a_comparison_as_people_run_it(
 
     monkeypatch.setattr(running, "start", start)
     assert estimators.main([*line, "--at-once", "1"]) == 0
-    assert json.loads(Path("all.json").read_text()) == told
+    assert json.loads(Path("all.json").read_text()) == reported
     again = capsys.readouterr().out
-    assert again[again.index("###") :] == said.out[said.out.index("###") :]
+    assert again[again.index("###") :] == printed.out[printed.out.index("###") :]
 
 
 def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
@@ -76,7 +76,7 @@ def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
     while not run.facts.get("plies") and killed.poll() is None:
         time.sleep(0.05)
     killed.send_signal(signal.SIGTERM)
-    assert "the same command goes on" in killed.communicate()[1]
+    assert "the same command continues" in killed.communicate()[1]
     assert killed.returncode == 143
     before = read_header(run.folder).facts["plies"]
     assert 0 < before < 60000
@@ -96,13 +96,13 @@ def test_functions_of_the_user_s_own_and_one_that_fails(
     )
     estimators_ = ["plain", "mine.constant", "advantages=mine.broken"]
     assert estimators.main([*SMALL, "--estimators", *estimators_, "--plies", "500"]) == 1
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     failed = "tic_tac_toe advantages=mine.broken-1"
-    assert f"{failed} failed; runs/tic_tac_toe/advantages=mine.broken-1.log says why" in said.out
+    assert f"{failed} failed; runs/tic_tac_toe/advantages=mine.broken-1.log says why" in printed.out
     assert "my baseline is broken" in Path("runs/tic_tac_toe/advantages=mine.broken-1.log").read_text()
-    assert said.err == f"error: 1 runs failed: {failed}\n"
-    assert said.out.count("| `plain` |") == said.out.count("| `mine.constant` |") == 2
-    assert "| `advantages=mine.broken` |" not in said.out
+    assert printed.err == f"error: 1 runs failed: {failed}\n"
+    assert printed.out.count("| `plain` |") == printed.out.count("| `mine.constant` |") == 2
+    assert "| `advantages=mine.broken` |" not in printed.out
 
 
 @pytest.mark.parametrize(
@@ -130,11 +130,11 @@ def test_a_mistake_is_one_line(
     Path("other/tic_tac_toe/plain-1").mkdir(parents=True)
     with pytest.raises(SystemExit) as ended:
         estimators.main(arguments)
-    told = capsys.readouterr()
+    reported = capsys.readouterr()
     assert ended.value.code == 2
-    assert told.err.count("\n") == 1
-    assert words in told.err
-    assert told.out == ""
+    assert reported.err.count("\n") == 1
+    assert words in reported.err
+    assert reported.out == ""
 
 
 @pytest.mark.parametrize("option", [["--json", "notes"], ["--pictures", "."]])

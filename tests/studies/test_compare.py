@@ -1,4 +1,4 @@
-"""The comparison as a whole: who goes on, figures over several seeds, which policy the gradients are of."""
+"""The whole comparison: which estimators go on, figures over several seeds, and the policy for gradients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def comparison(home: Path, **given: Any) -> Comparison:
 
 
 def test_a_small_comparison_for_real(tmp_path: Path, finish: Callable[[Trial], None]) -> None:
-    """Of policies that learned nothing: whom they meet, how they score and how noisy their gradients are is real."""
+    """The policies are untrained, but their opponents, scores and gradients are real."""
     asked = comparison(tmp_path, estimators=["plain", "gae_0.8"], plies=10)
     for trial in asked.trials("tic_tac_toe", ["plain", "gae_0.8"]):
         finish(trial)
@@ -37,9 +37,9 @@ def test_a_small_comparison_for_real(tmp_path: Path, finish: Callable[[Trial], N
         assert row["rating"] == over_seeds([one["rating"]["rating"] for one in row["runs"]])
         for opponent, score in row["scores"].items():
             assert score == score_over_seeds([one["scores"][opponent]["score"] for one in row["runs"]], 4)
-    # One seed has the same policy whatever the estimator, and the same opponents on the same openings.
+    # All estimators have the same policy for one seed, and the same opponents on the same openings.
     assert table["estimators"]["plain"]["rating"] == table["estimators"]["gae_0.8"]["rating"]
-    assert table["gradient"]["policy"] == "tic_tac_toe gae_0.8-1"  # whose value head has learned
+    assert table["gradient"]["policy"] == "tic_tac_toe gae_0.8-1"  # the first one that trained its value head
     assert list(table["gradient"]["estimators"]) == ["plain", "gae_0.8"]
     assert table["gradient"]["estimators"]["plain"]["variance_ratio"]["value"] == 1
     elo = table["estimators"]["plain"]["runs"][1]["rating"]
@@ -66,12 +66,12 @@ def test_over_seeds_by_hand() -> None:
 
 
 def test_scores_over_seeds_stay_scores() -> None:
-    """As of a trial in three that learned nothing: by Student's t alone 0.45 had an interval of -0.07 to 0.96."""
-    told = score_over_seeds([0.55, 0.58, 0.21], 400)
-    assert told["mean"] == pytest.approx(0.4467, abs=1e-4)
-    assert told["low"] is not None
-    assert told["high"] is not None
-    assert 0 < told["low"] < told["mean"] < told["high"] < 1
+    """One of three trials learned nothing: Student's t alone gives the mean 0.45 an interval of -0.07 to 0.96."""
+    reported = score_over_seeds([0.55, 0.58, 0.21], 400)
+    assert reported["mean"] == pytest.approx(0.4467, abs=1e-4)
+    assert reported["low"] is not None
+    assert reported["high"] is not None
+    assert 0 < reported["low"] < reported["mean"] < reported["high"] < 1
     assert score_over_seeds([0.5], 400) == {"mean": 0.5, "low": None, "high": None}
 
 

@@ -35,7 +35,7 @@ def policy(tmp_path: Path) -> Path:
 
 
 def samples(rollouts: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """[R, 5] gradients of mean (2, 0, 0, 0, 0) and covariance 0.09·1; the plain ones have one of 0.36·1 more."""
+    """[R, 5] gradients with mean (2, 0, 0, 0, 0) and covariance 0.09·1; that of the plain ones is larger by 0.36·1."""
     rng = np.random.default_rng(seed)
     own = np.array([2.0, 0, 0, 0, 0]) + 0.3 * rng.standard_normal((rollouts, 5))
     return own, own + 0.6 * rng.standard_normal((rollouts, 5))
@@ -47,33 +47,35 @@ def test_figures_by_their_definitions() -> None:
     def product(a: np.ndarray, b: np.ndarray) -> float:
         return float(np.mean([a[r] @ b[s] for r, s in permutations(range(len(a)), 2)]))
 
-    told = figures(own, plain)
+    reported = figures(own, plain)
     variance = [float(np.trace(np.cov(g.T))) for g in (own, plain)]
-    assert told["variance"] == pytest.approx(variance[0])
-    assert told["squared_mean"] == pytest.approx(product(own, own))
-    assert told["variance_ratio"]["value"] == pytest.approx(variance[0] / variance[1])
-    assert told["signal_to_noise"]["value"] == pytest.approx(product(own, own) / variance[0])
+    assert reported["variance"] == pytest.approx(variance[0])
+    assert reported["squared_mean"] == pytest.approx(product(own, own))
+    assert reported["variance_ratio"]["value"] == pytest.approx(variance[0] / variance[1])
+    assert reported["signal_to_noise"]["value"] == pytest.approx(product(own, own) / variance[0])
     cosine = product(own, plain) / (product(own, own) * product(plain, plain)) ** 0.5
-    assert told["cosine"]["value"] == pytest.approx(min(cosine, 1))
+    assert reported["cosine"]["value"] == pytest.approx(min(cosine, 1))
     assert cosine > 0.9
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
     numbers = np.random.default_rng(3).standard_normal(12)
-    told = jackknife(lambda rows: float(numbers[rows].mean()), 12)
+    reported = jackknife(lambda rows: float(numbers[rows].mean()), 12)
     half = student(11) * numbers.std(ddof=1) / 12**0.5
-    assert told == pytest.approx({"value": numbers.mean(), "low": numbers.mean() - half, "high": numbers.mean() + half})
+    assert reported == pytest.approx(
+        {"value": numbers.mean(), "low": numbers.mean() - half, "high": numbers.mean() + half}
+    )
     assert jackknife(lambda rows: float("nan"), 4) == {"value": None, "low": None, "high": None}
 
 
 @given(value=st.floats(-3, 3), below=st.floats(0, 5), above=st.floats(0, 5), truth=st.floats(-1, 1))
 def test_a_cosine_stays_a_cosine_and_loses_no_truth(value: float, below: float, above: float, truth: float) -> None:
-    told = projected({"value": value, "low": value - below, "high": value + above})
-    assert -1 <= told["low"] <= told["value"] <= told["high"] <= 1
+    reported = projected({"value": value, "low": value - below, "high": value + above})
+    assert -1 <= reported["low"] <= reported["value"] <= reported["high"] <= 1
     if value - below <= truth <= value + above and abs(below - above) < 1e-9:
-        assert told["low"] - 1e-9 <= truth <= told["high"] + 1e-9
+        assert reported["low"] - 1e-9 <= truth <= reported["high"] + 1e-9
     if -1 <= value - below <= value + above <= 1:
-        assert told == pytest.approx({"value": value, "low": value - below, "high": value + above})
+        assert reported == pytest.approx({"value": value, "low": value - below, "high": value + above})
 
 
 @pytest.mark.slow
@@ -82,9 +84,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     truth = {"variance_ratio": 0.2, "signal_to_noise": 4 / 0.45, "cosine": 1.0}
     held = dict.fromkeys(truth, 0)
     for seed in range(200):
-        told = figures(*samples(30, seed))
+        reported = figures(*samples(30, seed))
         for name, value in truth.items():
-            held[name] += told[name]["low"] <= value <= told[name]["high"]
+            held[name] += reported[name]["low"] <= value <= reported[name]["high"]
     assert all(count >= 0.88 * 200 for count in held.values()), held
     assert all(held[name] <= 0.99 * 200 for name in ("variance_ratio", "signal_to_noise")), (
         held
@@ -93,10 +95,10 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 
 def test_a_signal_lost_in_the_noise_is_not_told() -> None:
     own = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])  # the mean is 0, its estimate less
-    told = figures(own, own)
-    assert told["squared_mean"] == pytest.approx(-1 / 3)
-    assert told["variance"] == pytest.approx(4 / 3)
-    assert told["cosine"] == {"value": None, "low": None, "high": None}
+    reported = figures(own, own)
+    assert reported["squared_mean"] == pytest.approx(-1 / 3)
+    assert reported["variance"] == pytest.approx(4 / 3)
+    assert reported["cosine"] == {"value": None, "low": None, "high": None}
 
 
 def test_the_plain_gradient_is_that_of_the_formula(policy: Path) -> None:
@@ -117,7 +119,7 @@ def test_the_plain_gradient_is_that_of_the_formula(policy: Path) -> None:
 
 @pytest.mark.slow
 def test_estimators_see_the_same_games_and_nothing_but_their_gradient(policy: Path) -> None:
-    """Of the clipped ratio that of its first update, which is its generalised advantages'."""
+    """For the clipped ratio this is the gradient of the first update, which is that of its generalized advantages."""
     wanted = gradients("tic_tac_toe", "gae_0.95", policy, 3)
     assert gradients("tic_tac_toe", "clipped", policy, 3) == pytest.approx(wanted, abs=1e-6)
     others = {name: gradients("tic_tac_toe", name, policy, 3) for name in ("plain", "running_mean", "leave_one_out")}
@@ -139,10 +141,10 @@ def test_measured_once_and_again_for_another_policy(
     monkeypatch.setattr("studies.estimators.gradients.gradients", fake)
     measured = Measured(tmp_path, "tic_tac_toe", policy, 5)
     assert measured.games == 128
-    told = {name: measured(name) for name in ("value", "plain", "clipped")}
+    reported = {name: measured(name) for name in ("value", "plain", "clipped")}
     assert asked == ["plain", "value", "clipped"]
     again = Measured(tmp_path, "tic_tac_toe", policy, 5)
-    assert {name: again(name) for name in told} == told
+    assert {name: again(name) for name in reported} == reported
     assert len(asked) == 3
     files.save(policy, Policy(TicTacToe(), MLP(TicTacToe(), hidden=(4,), value=True)))
     Measured(tmp_path, "tic_tac_toe", policy, 5)("plain")

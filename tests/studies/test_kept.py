@@ -1,4 +1,4 @@
-"""What is kept is made once for the same settings, and again for others or when it is damaged."""
+"""A kept result is computed once for the same settings, and again for other settings or if the file is damaged."""
 
 from __future__ import annotations
 

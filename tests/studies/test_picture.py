@@ -1,4 +1,4 @@
-"""Pictures of results made up for it: what they show and where; and those of the README."""
+"""Pictures of made-up results, what they show and where, and the pictures of the README."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def group(root: ET.Element, name: str) -> ET.Element:
 
 
 def place(root: ET.Element, name: str) -> tuple[float, float]:
-    """Where the mark of a group stands: a dot, or the tick of a number."""
+    """The position of a mark, such as a dot or a tick, in its group."""
     mark = next(group(root, name).iter(f"{SVG}use"))
     return float(mark.attrib["x"]), float(mark.attrib["y"])
 
 
 def ticks(root: ET.Element) -> list[tuple[float, float]]:
-    """The number at each tick of the first panel, and where it stands."""
+    """The number at each tick of the first panel, and its position."""
     found = []
     for node in group(root, "axes_1").iter(f"{SVG}g"):
         number = next(node.iter(f"{SVG}text"), None)

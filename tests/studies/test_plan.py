@@ -1,4 +1,4 @@
-"""The plan: every estimator can be run on every task, from the same weights; folders of other settings are refused."""
+"""The plan: every estimator runs on every task, from the same weights; folders with other settings are refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ number = 3
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file of a user's own, in the working directory."""
+    """A user's file in the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "mine", raising=False)
@@ -127,11 +127,11 @@ def test_a_run_of_other_settings_is_refused(run: Trial, finish: Callable[[Trial]
     with pytest.raises(ValueError, match=r"plain-1 was run with plies 1000, not 1001; choose another --folder"):
         Trial(run.home, run.task, run.estimator, run.seed, 1001).check()
     settings = run.folder.with_name("plain-1.json")
-    told = json.loads(settings.read_text())
-    settings.write_text(json.dumps({**told, "data.games": 7}))
+    reported = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**reported, "data.games": 7}))
     with pytest.raises(ValueError, match=r"data\.games 7, not 128"):
         run.check()
-    settings.write_text(json.dumps({**told, "recipe": {"seed_everything": 2}}))
+    settings.write_text(json.dumps({**reported, "recipe": {"seed_everything": 2}}))
     with pytest.raises(ValueError, match=r'recipe \{"seed_everything": 2\}'):
         run.check()
     for damage in ("", "[", "3", '"word"'):

@@ -1,4 +1,4 @@
-"""Trials as processes: a number of them at once, each reported when it ends, none left behind."""
+"""Trials as processes: several at once, each reported when it ends, and none left over."""
 
 from __future__ import annotations
 

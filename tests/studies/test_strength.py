@@ -1,4 +1,4 @@
-"""Strength after training: on which openings, against whom, on whose scale; played once."""
+"""Strength after training: the openings, the opponents, the scale of ratings; and each match is played once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_chess_is_rated_by_the_ladder_that_ships(tmp_path: Path, starts: list[li
 
 def test_opponents_of_other_games_are_rated_by_their_own(tmp_path: Path, starts: list[list[str]]) -> None:
     known = opponent_ratings("tic_tac_toe", tmp_path, 40)
-    assert len(starts) == 3  # each of three against each
+    assert len(starts) == 3  # three opponents make three pairs
     assert list(known) == list(TASKS["tic_tac_toe"].opponents)
     assert known["random"] == 0
     assert known["minimax?depth=3"] > known["greedy"] > 0
@@ -55,18 +55,18 @@ def test_the_policy_meets_each_opponent_once(
     trial = Trial(tmp_path, "tic_tac_toe", "plain", 1, 1000)
     finish(trial)
     known = {"random": 0.0, "minimax?depth=3": 300.0}
-    told = strength(trial, known, 40)
+    reported = strength(trial, known, 40)
     assert [len(openings) for openings in starts] == [20, 20]
     assert starts[0] == starts[1]
     for name in known:
-        score = told["scores"][name]
+        score = reported["scores"][name]
         assert score["wins"] + score["draws"] + score["losses"] == 40
         assert score["score"] == (score["wins"] + score["draws"] / 2) / 40
         assert score["low"] <= score["score"] <= score["high"]
-    assert 0.3 < told["scores"]["random"]["score"] < 0.7  # of an untrained policy
-    rating = told["rating"]
+    assert 0.3 < reported["scores"]["random"]["score"] < 0.7  # the policy is untrained
+    rating = reported["rating"]
     assert rating["low"] < rating["rating"] < rating["high"]
-    assert strength(trial, known, 40) == told
+    assert strength(trial, known, 40) == reported
     assert len(starts) == 2
 
 

@@ -1,4 +1,4 @@
-"""Tables of results made up for it, and those in the README."""
+"""Tables of made-up results, and the tables in the README."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_tables(results: dict[str, Any]) -> None:
 
 
 def test_the_tables_of_this_checkout_are_those_of_its_figures() -> None:
-    """And no interval of a score or of a cosine leaves its range."""
+    """Also, no interval of a score or of a cosine leaves its range."""
     docs = Path(__file__).parents[2] / "studies" / "estimators"
     figures = json.loads((docs / "results.json").read_text(encoding="utf-8"))
     assert markdown(figures) in (docs / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The board as cells: marks, colours of squares, and the view of either side."""
+"""The board as cells: marks, colors of squares, and the view of either side."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_game_that_draws_otherwise_is_left_as_it_is() -> None:
     assert plain(Odd(), "3/3/3 x", from_black=True) == "x|o\n-+-"
 
 
-def test_in_colours() -> None:
+def test_in_colors() -> None:
     console = Console(force_terminal=True, color_system="truecolor", file=io.StringIO())
     text = draw(Chess(), "startpos moves f2f3 e7e5 g2g4 d8h4", True, console)
     lines = text.plain.splitlines()

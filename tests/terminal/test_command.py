@@ -1,8 +1,9 @@
-"""Mistakes in one line, and files known to be writable before the work."""
+"""What commands share: mistakes in one line, interrupts, options, help, and checks of files before the work."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import signal
 import sys
@@ -170,13 +171,13 @@ def test_a_module_of_ones_own_is_imported_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", [one for one in sys.path if one])  # as of a console script
+    monkeypatch.setattr("sys.path", [one for one in sys.path if one])  # as in a console script
     (tmp_path / "my_own_game.py").write_text("")
     (tmp_path / "my_broken_game.py").write_text("1 / 0")
     assert Parser("x").parse_args(["--import", "my_own_game"]).imported == ("my_own_game",)
     assert Parser("x").parse_args([]).imported == ()
     assert "my_own_game" in sys.modules
-    for name, said in (
+    for name, message in (
         ("my_missing_game", "No module named 'my_missing_game'; modules are searched in the current folder"),
         ("my_broken_game", "the module raised ZeroDivisionError: division by zero"),
     ):
@@ -184,7 +185,7 @@ def test_a_module_of_ones_own_is_imported_first(
             Parser("x").parse_args(["--import", name])
         assert caught.value.code == 2
         error = capsys.readouterr().err
-        assert error.startswith(f"error: --import {name}: {said}")
+        assert error.startswith(f"error: --import {name}: {message}")
         assert error.count("\n") == 1
 
 
@@ -269,3 +270,11 @@ def test_the_help_of_every_command_fits_eighty_and_sixty_columns(
         texts.append(capsys.readouterr().out)
         assert max(map(len, texts[-1].splitlines())) <= width
     assert texts[0].split() == texts[1].split()  # no word is cut
+
+
+@pytest.mark.parametrize("command", ["train", "pretrain"])
+def test_the_help_of_commands_with_a_configuration_fits_eighty_columns(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert importlib.import_module(f"chesspg.{command}").main(["--help"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

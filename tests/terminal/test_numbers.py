@@ -1,4 +1,4 @@
-"""Numbers as people write them: inside their range they are read, and all else is refused with the range."""
+"""Numbers that people write: those inside the range are read, everything else is refused with the range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A screen without a terminal: what comes out of a pipe is shown as if it were typed."""
+"""A screen without a terminal: lines from a pipe are shown as if they were typed."""
 
 from __future__ import annotations
 

@@ -285,7 +285,7 @@ BAD = {
     "a missing argument": ("--config bare.yaml --model.lr_scheduler torch.optim.lr_scheduler.StepLR",
                            "--model.lr_scheduler must set step_size"),
     "a folder that can't be made": ("--run /proc/foo", "--run: the folder /proc/foo can't be made: No such file"),
-    "a device for a folder": ("--run /dev/null", "--run must name a folder to make, got /dev/null"),
+    "a device for a folder": ("--run /dev/null", "--run must name a new folder, got /dev/null"),
     "a typo": ("--data.gmaes 12", "unknown option --data.gmaes; did you mean --data.games?"),
     "a typo of a part": ("--modle.clip 1", "unknown option --modle.clip; did you mean --model.loss.clip?"),
     "a typo in a class": ("--model.network.hiddne [3]", "unknown argument hiddne; did you mean hidden?"),

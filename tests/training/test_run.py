@@ -73,7 +73,7 @@ def test_two_trainings_begun_at_once_in_one_folder(folder: Path, start: Start) -
         if code:
             assert error in (
                 "error: a training is at work in run; wait for its end, or stop it\n",
-                "error: run exists already; name another folder, or go on with it by --resume run\n",
+                "error: run exists already; name another folder, or continue it with --resume run\n",
             )
     assert len(rollouts(folder / "run")) == 1
 

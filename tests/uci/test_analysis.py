@@ -1,4 +1,4 @@
-"""What a policy makes of one position: the choice against PolicyPlayer, scores against closed forms."""
+"""The analysis of one position: the choice against PolicyPlayer, scores against closed forms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chesspg.players.player import Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
-from chesspg.uci.analysis import analyse, centipawns, win_draw_loss
+from chesspg.uci.analysis import analyze, centipawns, win_draw_loss
 
 GAME = Chess(backend="python-chess")
 LONG = "startpos moves g1f3 g8f6 f3g1 f6g8 b1c3 b8c6 e2e4 e7e5 f1b5 f8b4"
@@ -36,20 +36,20 @@ def test_chooses_as_the_policy_player_does(policy: Policy, position: str, temper
     turn = Turn(games.observe(), np.array([uniform]), games, np.array([0]))
     index = PolicyPlayer(policy, temperature).choose(turn).index[0]
     move = action_to_move(int(turn.observation.legal.actions[index]), board)
-    found = analyse(policy, board, list(board.legal_moves), temperature=temperature, uniform=uniform)
+    found = analyze(policy, board, list(board.legal_moves), temperature=temperature, uniform=uniform)
     assert found.lines[0].moves[0] == move
 
 
 def test_top_p_draws_from_the_likeliest_alone(policy: Policy) -> None:
     board = chess.Board()
-    every = analyse(policy, board, list(board.legal_moves), temperature=1.0, lines=20, look_ahead=False).lines
+    every = analyze(policy, board, list(board.legal_moves), temperature=1.0, lines=20, look_ahead=False).lines
     probability = {line.moves[0]: line.probability for line in every}
     assert sum(probability.values()) == pytest.approx(1)
     likeliest = sorted(probability, key=lambda move: -probability[move])
     enough = probability[likeliest[0]] + probability[likeliest[1]] - 1e-6
     uniforms = np.linspace(0, 0.999, 200)
     drawn = [
-        analyse(policy, board, probability, temperature=1.0, top_p=enough, uniform=u, look_ahead=False)
+        analyze(policy, board, probability, temperature=1.0, top_p=enough, uniform=u, look_ahead=False)
         .lines[0]
         .moves[0]
         for u in uniforms
@@ -62,17 +62,17 @@ def test_top_p_draws_from_the_likeliest_alone(policy: Policy) -> None:
 def test_lines_are_the_move_played_then_the_likeliest(policy: Policy) -> None:
     board = GAME.to_board(LONG)
     moves = list(board.legal_moves)
-    lines = analyse(policy, board, moves, lines=len(moves)).lines
+    lines = analyze(policy, board, moves, lines=len(moves)).lines
     assert [line.probability for line in lines] == sorted((line.probability for line in lines), reverse=True)
     assert {line.moves[0] for line in lines} == set(moves)
-    drawn = analyse(policy, board, moves, temperature=2.0, uniform=0.99, lines=4).lines
+    drawn = analyze(policy, board, moves, temperature=2.0, uniform=0.99, lines=4).lines
     likeliest = [line.moves[0] for line in lines if line.moves[0] != drawn[0].moves[0]]
     assert [line.moves[0] for line in drawn[1:]] == likeliest[:3]
 
 
 def test_a_move_is_scored_by_what_the_network_says_after_it(policy: Policy) -> None:
     board = GAME.to_board("r3k3/8/8/8/8/8/4P3/4K2R w K - 0 1")
-    found = analyse(policy, board, list(board.legal_moves), lines=3)
+    found = analyze(policy, board, list(board.legal_moves), lines=3)
     assert found.nodes == 4
     for line in found.lines:
         child = board.copy()
@@ -89,7 +89,7 @@ def test_a_move_is_scored_by_what_the_network_says_after_it(policy: Policy) -> N
 
 def test_without_a_look_ahead_all_lines_have_the_score_of_the_position(policy: Policy) -> None:
     board = chess.Board("4k3/p7/8/8/8/8/8/4K2R b K - 0 1")
-    found = analyse(policy, board, list(board.legal_moves), lines=3, look_ahead=False)
+    found = analyze(policy, board, list(board.legal_moves), lines=3, look_ahead=False)
     assert found.nodes == 1
     value = policy.observe(GAME.start([board.fen()]).observe()).value
     assert {line.centipawns for line in found.lines} == {-400 if value is None else centipawns(float(value[0]))}
@@ -99,7 +99,7 @@ def test_without_a_look_ahead_all_lines_have_the_score_of_the_position(policy: P
 def test_a_move_that_mates_wins_and_one_that_draws_is_even(policy: Policy) -> None:
     board = chess.Board("7k/8/5KQ1/8/8/8/8/8 w - - 0 1")
     mate, stalemate = chess.Move.from_uci("g6g7"), chess.Move.from_uci("f6f7")
-    found = analyse(policy, board, [mate, stalemate], lines=2)
+    found = analyze(policy, board, [mate, stalemate], lines=2)
     by_move = {line.moves[0]: line for line in found.lines}
     assert by_move[mate].wins
     assert not by_move[stalemate].wins
@@ -111,23 +111,23 @@ def test_a_move_that_mates_wins_and_one_that_draws_is_even(policy: Policy) -> No
 @pytest.mark.parametrize(
     "position",
     [
-        "startpos moves g1f3 g8f6 f3g1 f6g8 g1f3 g8f6 f3g1 f6g8",  # a threefold repetition nobody claimed
+        "startpos moves g1f3 g8f6 f3g1 f6g8 g1f3 g8f6 f3g1 f6g8",  # a threefold repetition that was not claimed
         "4k3/8/8/8/8/8/8/R3K3 w Q - 100 80",  # fifty moves
         "4k3/8/8/8/8/8/8/4K3 w - - 0 1",  # nobody can mate
     ],
 )
 def test_plays_on_where_a_draw_was_not_claimed(policy: Policy, position: str) -> None:
     board = GAME.to_board(position)
-    found = analyse(policy, board, list(board.legal_moves))
+    found = analyze(policy, board, list(board.legal_moves))
     assert found.lines[0].moves[0] in board.legal_moves
 
 
 def test_repetitions_of_a_long_game_are_seen(policy: Policy) -> None:
-    """A move that repeats the position a third time is a draw, wherever in the game that is."""
+    """A move that repeats the position a third time is a draw, wherever it happens in the game."""
     position = f"{LONG} a2a3 a7a6 c3b1 c6b8 b1c3 b8c6 c3b1 c6b8 b1c3"
     board = GAME.to_board(position)
     repeats = chess.Move.from_uci("b8c6")
-    found = analyse(policy, board, [repeats])
+    found = analyze(policy, board, [repeats])
     assert found.nodes == 1
     assert found.lines[0].centipawns == 0
 

@@ -1,4 +1,4 @@
-"""`python -m chesspg.uci` as GUIs run it: a process of its own behind pipes."""
+"""`python -m chesspg.uci` as GUIs run it: a process that is connected by pipes."""
 
 from __future__ import annotations
 
@@ -57,20 +57,20 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def say(engine: subprocess.Popen[str], *lines: str, until: str = "") -> list[str]:
-    """What the engine says from then on, up to a line that begins with `until`."""
+    """The lines that the engine writes next, up to one that begins with `until`."""
     assert engine.stdin
     assert engine.stdout
     engine.stdin.write("".join(f"{line}\n" for line in lines))
     engine.stdin.flush()
-    said: list[str] = []
-    while until and not (said and said[-1].startswith(until)):
-        said.append(engine.stdout.readline().rstrip("\n"))
-        assert said[-1], f"ended before {until}: {said}"
-    return said
+    output: list[str] = []
+    while until and not (output and output[-1].startswith(until)):
+        output.append(engine.stdout.readline().rstrip("\n"))
+        assert output[-1], f"ended before {until}: {output}"
+    return output
 
 
 def test_nothing_slow_is_imported_before_uciok() -> None:
-    """uciok is due in 150 ms; torch takes seconds, numpy and chess a tenth of one each."""
+    """uciok is due in 150 ms; torch takes seconds to import, numpy and chess a tenth of a second each."""
     code = (
         "import io, sys, chesspg.uci; from chesspg.uci.protocol import Engine; out = io.StringIO(); "
         "Engine(out, 'nowhere').run(['uci', 'setoption name MultiPV value 2']); assert 'uciok' in out.getvalue(); "
@@ -107,10 +107,10 @@ def test_the_console_script_is_this_command() -> None:
 
 
 def test_the_end_of_the_input_is_the_end(start: Callable[..., subprocess.Popen[str]], weights: str) -> None:
-    """All that was asked is answered first, a search without end too."""
+    """All earlier commands are answered first, even an infinite search."""
     engine = start(weights)
-    told, complaints = engine.communicate("uci\nisready\nposition startpos moves e2e4\ngo infinite\n", timeout=60)
-    assert told.splitlines()[-1].startswith("bestmove ")
+    output, complaints = engine.communicate("uci\nisready\nposition startpos moves e2e4\ngo infinite\n", timeout=60)
+    assert output.splitlines()[-1].startswith("bestmove ")
     assert (engine.returncode, complaints) == (0, "")
 
 
@@ -120,18 +120,18 @@ def test_quit_while_thinking_and_while_loading(start: Callable[..., subprocess.P
     say(engine, "quit")
     assert engine.wait(timeout=10) == 0
     engine = start(weights)
-    said, complaints = engine.communicate("uci\nisready\nposition startpos\ngo\nquit\n", timeout=60)
-    assert [line.split()[0] for line in said.splitlines() if not line.startswith(("id", "option"))] == [
+    output, complaints = engine.communicate("uci\nisready\nposition startpos\ngo\nquit\n", timeout=60)
+    assert [line.split()[0] for line in output.splitlines() if not line.startswith(("id", "option"))] == [
         "uciok", "info", "readyok", "info", "info", "bestmove"
     ]  # fmt: skip
     assert (engine.returncode, complaints) == (0, "")
 
 
 def test_quit_waits_for_nothing_that_needs_no_answer(start: Callable[..., subprocess.Popen[str]], weights: str) -> None:
-    """`position` loads the policy, for which torch is imported; what plays is said when that is done."""
+    """`position` loads the policy, for which torch is imported; the policy is announced after that."""
     engine = start(weights)
-    said, complaints = engine.communicate("uci\nposition startpos\nquit\n", timeout=60)
-    assert said.splitlines()[-1] == "uciok"
+    output, complaints = engine.communicate("uci\nposition startpos\nquit\n", timeout=60)
+    assert output.splitlines()[-1] == "uciok"
     assert (engine.returncode, complaints) == (0, "")
 
 
@@ -150,9 +150,9 @@ def test_whatever_ends_a_line(weights: str, end: bytes) -> None:
     done = subprocess.run(
         [*COMMAND, weights], env=ENVIRONMENT, timeout=60, capture_output=True, input=end.join(lines)
     )  # fmt: skip
-    said = done.stdout.decode().split()
-    assert [word for word in said if word in ("uciok", "readyok", "bestmove")] == ["uciok", "readyok", "bestmove"]
-    assert said[said.index("bestmove") + 1] == "e7e5"
+    output = done.stdout.decode().split()
+    assert [word for word in output if word in ("uciok", "readyok", "bestmove")] == ["uciok", "readyok", "bestmove"]
+    assert output[output.index("bestmove") + 1] == "e7e5"
     assert (done.returncode, done.stderr) == (0, b"")
 
 

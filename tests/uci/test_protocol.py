@@ -1,4 +1,4 @@
-"""The protocol, spoken inside this process: what a GUI says, and what it may count on hearing."""
+"""The protocol inside this process: the commands of a GUI, and the answers that it relies on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MATED = "position fen 7k/6Q1/6K1/8/8/8/8/8 b - - 0 1"
 
 @pytest.fixture(scope="session")
 def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run folders named after what plays in them; `plain` has no value head."""
+    """Run folders named after their policies; `plain` has no value head."""
     torch.manual_seed(2)
     folder = tmp_path_factory.mktemp("nets")
     for name, variant in (
@@ -52,8 +52,8 @@ def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def talk(nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Says lines to an engine of its own, and returns what it said when all was answered."""
-    monkeypatch.chdir(tmp_path)  # where no run is
+    """Send lines to a new engine, and return its output when all of them are answered."""
+    monkeypatch.chdir(tmp_path)  # a folder without runs
 
     def say(*lines: str, weights: str = "standard") -> list[str]:
         out = io.StringIO()
@@ -63,28 +63,28 @@ def talk(nets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     return say
 
 
-def best(said: list[str]) -> list[str]:
+def best(output: list[str]) -> list[str]:
     """The moves played."""
-    return [line.split()[1] for line in said if line.startswith("bestmove ")]
+    return [line.split()[1] for line in output if line.startswith("bestmove ")]
 
 
-def errors(said: list[str]) -> list[str]:
-    return [line.removeprefix("info string error: ") for line in said if line.startswith("info string error: ")]
+def errors(output: list[str]) -> list[str]:
+    return [line.removeprefix("info string error: ") for line in output if line.startswith("info string error: ")]
 
 
-def pvs(said: list[str]) -> list[str]:
-    return [line for line in said if re.match(r"info depth [1-9]", line)]
+def pvs(output: list[str]) -> list[str]:
+    return [line for line in output if re.match(r"info depth [1-9]", line)]
 
 
 def test_uci_declares_every_option_with_its_default(talk: Callable[..., list[str]]) -> None:
-    said = talk("uci")
-    assert said[0].startswith("id name ")
-    assert said[1].startswith("id author ")
-    assert said[-1] == "uciok"
-    declared = {re.sub(r"option name (.*) type .*", r"\1", line) for line in said[2:-1]}
+    output = talk("uci")
+    assert output[0].startswith("id name ")
+    assert output[1].startswith("id author ")
+    assert output[-1] == "uciok"
+    declared = {re.sub(r"option name (.*) type .*", r"\1", line) for line in output[2:-1]}
     assert declared == set(OPTIONS) - {"UCI_Chess960", "UCI_Variant"}
-    assert "option name UCI_ShowWDL type check default false" in said
-    assert "option name WeightsFile type string default <empty>" in said
+    assert "option name UCI_ShowWDL type check default false" in output
+    assert "option name WeightsFile type string default <empty>" in output
 
 
 def test_what_is_declared_follows_from_the_policy_file(talk: Callable[..., list[str]], nets: Path) -> None:
@@ -104,12 +104,12 @@ def test_what_is_declared_follows_from_the_policy_file(talk: Callable[..., list[
      "depth", "nodes many", "depth -1", "searchmoves", "searchmoves h1h8 fish", "fish chips", "wtime wtime infinite"],
 )  # fmt: skip
 def test_every_go_is_answered_with_a_legal_move(talk: Callable[..., list[str]], go: str) -> None:
-    said = talk("position startpos moves e2e4", f"go {go}")
-    (move,) = best(said)
+    output = talk("position startpos moves e2e4", f"go {go}")
+    (move,) = best(output)
     board = chess.Board()
     board.push_uci("e2e4")
     assert chess.Move.from_uci(move) in board.legal_moves
-    (line,) = pvs(said)
+    (line,) = pvs(output)
     found = re.fullmatch(r"info depth (\d) multipv 1 score cp -?\d+ nodes (\d) time \d+ pv (\S+)( \S+)?", line)
     assert found
     assert found[1] == found[2] == ("1" if go in ("depth 1", "nodes 1") else "2")
@@ -117,7 +117,7 @@ def test_every_go_is_answered_with_a_legal_move(talk: Callable[..., list[str]], 
     if found[4]:
         board.push_uci(move)
         assert chess.Move.from_uci(found[4].strip()) in board.legal_moves
-        assert said[-1] == f"bestmove {move} ponder{found[4]}"
+        assert output[-1] == f"bestmove {move} ponder{found[4]}"
 
 
 def test_go_before_position_plays_from_the_start(talk: Callable[..., list[str]]) -> None:
@@ -137,12 +137,12 @@ def test_without_a_legal_move(talk: Callable[..., list[str]], position: str, sco
 
 
 def test_atomic_is_lost_when_the_king_is_gone(talk: Callable[..., list[str]]) -> None:
-    said = talk("position startpos moves g1f3 f7f6 f3e5 a7a6 e5d7", "go", weights="atomic")
-    assert said[-2:] == ["info depth 0 score mate 0", "bestmove 0000"]
+    output = talk("position startpos moves g1f3 f7f6 f3e5 a7a6 e5d7", "go", weights="atomic")
+    assert output[-2:] == ["info depth 0 score mate 0", "bestmove 0000"]
 
 
 class Conversation:
-    """Says a line when what was said before has been answered."""
+    """Sends a line after the lines before were answered."""
 
     def __init__(self, weights: Path) -> None:
         self.out = io.StringIO()
@@ -150,13 +150,13 @@ class Conversation:
 
     def until(self, start: str) -> list[str]:
         for _ in range(3000):
-            said = self.out.getvalue().splitlines()
-            if any(line.startswith(start) for line in said):
+            output = self.out.getvalue().splitlines()
+            if any(line.startswith(start) for line in output):
                 self.out.seek(0)
                 self.out.truncate()
-                return said
+                return output
             time.sleep(0.005)
-        raise AssertionError(f"no {start} in {said}")
+        raise AssertionError(f"no {start} in {output}")
 
     def has(self, script: Callable[[], Iterator[str]]) -> None:
         self.engine.run(script())
@@ -190,7 +190,7 @@ def test_an_answer_is_held_back_until_it_may_be_told(nets: Path, go: str, releas
 
 
 def test_stop_comes_as_early_as_it_likes(nets: Path) -> None:
-    """Before the thinking thread has begun, and for all that is waiting."""
+    """This holds before the thinking thread has begun, and for all waiting commands."""
     conversation = Conversation(nets / "standard")
 
     def script() -> Iterator[str]:
@@ -232,16 +232,16 @@ def test_quit_waits_for_nothing(nets: Path) -> None:
 def test_a_broken_position_is_told_and_no_move_is_played(
     talk: Callable[..., list[str]], position: str, why: str
 ) -> None:
-    """Least of all one in the last good position, in which the other side may be to move."""
+    """In particular no move in the last good position, in which the other side may be to move."""
     good = "position startpos moves d2d4"
-    said = talk(
+    output = talk(
         good, f"position {position}", "ucinewgame", "go searchmoves d7d5 g1f3", "go", good, "go searchmoves d7d5"
     )
-    assert len(errors(said)) == 3  # where it came, and before each answer without a move
-    for error in errors(said):
+    assert len(errors(output)) == 3  # after the position, and before each answer without a move
+    for error in errors(output):
         assert why in error
-        assert error.endswith("; there is no move to play until another position comes")
-    assert best(said) == ["0000", "0000", "d7d5"]
+        assert error.endswith("; no move is played until another position is sent")
+    assert best(output) == ["0000", "0000", "d7d5"]
     assert best(talk(f"position {position}", "go")) == ["0000"]  # nor is it the initial position
 
 
@@ -256,9 +256,9 @@ def test_a_broken_position_is_told_and_no_move_is_played(
     ],
 )
 def test_a_position_that_can_mean_only_one_thing(talk: Callable[..., list[str]], position: str, move: str) -> None:
-    said = talk("position startpos moves d2d4", f"position {position}", f"go searchmoves {move}")
-    assert not errors(said)
-    assert best(said) == [move]
+    output = talk("position startpos moves d2d4", f"position {position}", f"go searchmoves {move}")
+    assert not errors(output)
+    assert best(output) == [move]
 
 
 @pytest.mark.parametrize(
@@ -268,35 +268,35 @@ def test_a_position_that_can_mean_only_one_thing(talk: Callable[..., list[str]],
 def test_searchmoves_are_read_as_the_moves_of_a_position(
     talk: Callable[..., list[str]], searchmoves: str, move: str
 ) -> None:
-    said = talk("position fen r3k2r/8/8/8/8/8/p7/4K3 b kq - 0 1", f"go searchmoves {searchmoves}")
-    assert best(said) == [move] if move else "none of the searchmoves is legal" in errors(said)[0]
+    output = talk("position fen r3k2r/8/8/8/8/8/p7/4K3 b kq - 0 1", f"go searchmoves {searchmoves}")
+    assert best(output) == [move] if move else "none of the searchmoves is legal" in errors(output)[0]
 
 
 @pytest.mark.parametrize("before", ["joho ", "\ufeff", " fish \t chips ", "positoin startpos ", "isready? ", "\x0b"])
 def test_words_before_a_command_are_ignored(talk: Callable[..., list[str]], before: str) -> None:
     plain = ["setoption name MultiPV value 2", "debug on", "isready", "position startpos moves e2e4",
              "go depth 1 searchmoves e7e5 d7d5"]  # fmt: skip
-    said = talk(*(f"{before}{line}" for line in plain), f"{before}quit", "go")
-    unknown = [line for line in said if line.startswith("info string unknown command ")]
+    output = talk(*(f"{before}{line}" for line in plain), f"{before}quit", "go")
+    unknown = [line for line in output if line.startswith("info string unknown command ")]
     assert len(unknown) == (6 if before.strip(" \ufeff\x0b") else 0)
-    assert "readyok" in said
-    assert not errors(said)
-    assert len(pvs(said)) == 2
-    assert len(best(said)) == 1  # and quit is obeyed
+    assert "readyok" in output
+    assert not errors(output)
+    assert len(pvs(output)) == 2
+    assert len(best(output)) == 1  # and quit is obeyed
 
 
 def test_a_word_that_holds_a_command_is_none(talk: Callable[..., list[str]]) -> None:
-    said = talk("quitter", "go-go", "ucinewgames", "isready\u00a0go")
-    assert [line.split()[-1] for line in said[:3]] == ["'quitter'", "'go-go'", "'ucinewgames'"]
-    assert not best(said)
-    assert said[-1] == "readyok"
+    output = talk("quitter", "go-go", "ucinewgames", "isready\u00a0go")
+    assert [line.split()[-1] for line in output[:3]] == ["'quitter'", "'go-go'", "'ucinewgames'"]
+    assert not best(output)
+    assert output[-1] == "readyok"
 
 
 def test_words_before_the_name_of_an_option_are_ignored(talk: Callable[..., list[str]]) -> None:
     for line in ("setoption joho name MultiPV value 2", "setoption MultiPV value 2", "setoption NAME multipv VALUE 2"):
-        said = talk(line, "go")
-        assert not errors(said)
-        assert len(pvs(said)) == 2
+        output = talk(line, "go")
+        assert not errors(output)
+        assert len(pvs(output)) == 2
 
 
 @pytest.mark.parametrize(
@@ -316,10 +316,10 @@ def test_words_before_the_name_of_an_option_are_ignored(talk: Callable[..., list
     ],
 )
 def test_bad_options(talk: Callable[..., list[str]], option: str, why: str) -> None:
-    said = talk(f"setoption {option}", "go")
-    (error,) = errors(said)
+    output = talk(f"setoption {option}", "go")
+    (error,) = errors(output)
     assert error.startswith(why)
-    assert len(best(said)) == 1
+    assert len(best(output)) == 1
 
 
 @pytest.mark.parametrize("name", ["Threads", "MultiPV", "Seed", "Hash", "Move Overhead", "Temperature", "TopP"])
@@ -338,18 +338,18 @@ def test_odd_numbers_are_refused_and_the_old_one_stays(nets: Path, name: str, te
 @pytest.mark.parametrize("name", ["depth", "nodes", "movetime", "wtime", "movestogo"])
 @pytest.mark.parametrize("text", ["1_0", "١", "+1", "1.5", "many", "9" * 5000])
 def test_odd_numbers_of_go_are_refused_and_left_out(talk: Callable[..., list[str]], name: str, text: str) -> None:
-    said = talk(f"go {name} {text} searchmoves e2e4")
-    (error,) = errors(said)
+    output = talk(f"go {name} {text} searchmoves e2e4")
+    (error,) = errors(output)
     assert error.startswith(f"the {name} of go must be a whole number from ")
     assert error.endswith("; it is ignored")
     assert len(error) < 200
-    assert best(said) == ["e2e4"]
-    assert "info depth 2" in "".join(said)  # as without a limit
+    assert best(output) == ["e2e4"]
+    assert "info depth 2" in "".join(output)  # as without a limit
 
 
 def test_no_line_is_repeated_whole(talk: Callable[..., list[str]]) -> None:
     long = "x" * 1_000_000
-    said = talk(
+    output = talk(
         "position startpos moves d2d4",
         *(f"position {rest}" for rest in (long, f"fen {long}", f"startpos moves {long}")),
         f"position startpos moves e2e4 {'e7e5 ' * 100_000}",
@@ -357,31 +357,31 @@ def test_no_line_is_repeated_whole(talk: Callable[..., list[str]]) -> None:
         f"setoption {'x ' * 500_000}", f"go searchmoves {'x ' * 500_000}", "position startpos moves d2d4",
         "isready", long, "x " * 500_000, f"go depth {long} searchmoves d7d5",
     )  # fmt: skip
-    assert len(errors(said)) >= 9
-    assert all(len(line) < 600 for line in said)
-    assert best(said) == ["0000", "d7d5"]
+    assert len(errors(output)) >= 9
+    assert all(len(line) < 600 for line in output)
+    assert best(output) == ["0000", "d7d5"]
 
 
 def test_names_of_options_in_any_case_and_those_without_effect(talk: Callable[..., list[str]]) -> None:
-    said = talk("setoption name multipv value 2", "setoption name move overhead value 100",
+    output = talk("setoption name multipv value 2", "setoption name move overhead value 100",
                 "setoption name Hash value 512", "setoption name SyzygyPath value ./syzygy/",
                 "setoption name Threads value 1", "setoption name Ponder value true", "go")  # fmt: skip
-    assert [line.split()[2:-8] for line in said if "no effect" in line] == [
+    assert [line.split()[2:-8] for line in output if "no effect" in line] == [
         ["Move", "Overhead"],
         ["Hash"],
         ["SyzygyPath"],
     ]
-    assert len(pvs(said)) == 2
-    assert not errors(said)
+    assert len(pvs(output)) == 2
+    assert not errors(output)
 
 
 def test_multipv_is_sorted_and_no_longer_than_the_legal_moves(talk: Callable[..., list[str]]) -> None:
-    said = talk("setoption name MultiPV value 100", "setoption name UCI_ShowWDL value true", "go")
-    lines = pvs(said)
+    output = talk("setoption name MultiPV value 100", "setoption name UCI_ShowWDL value true", "go")
+    lines = pvs(output)
     assert len(lines) == 20
     assert [line.split()[4] for line in lines] == [str(k) for k in range(1, 21)]
     assert len({line.split(" pv ")[1].split()[0] for line in lines}) == 20
-    (policy,) = (line.split()[3:] for line in said if line.startswith("info string policy "))
+    (policy,) = (line.split()[3:] for line in output if line.startswith("info string policy "))
     shares = [float(share.rstrip("%")) for share in policy[1::2]]
     assert shares == sorted(shares, reverse=True)
     assert policy[::2] == [line.split(" pv ")[1].split()[0] for line in lines]
@@ -392,10 +392,10 @@ def test_multipv_is_sorted_and_no_longer_than_the_legal_moves(talk: Callable[...
 
 
 def test_a_mate_in_one_is_announced(talk: Callable[..., list[str]]) -> None:
-    said = talk("setoption name UCI_ShowWDL value true", "position fen 7k/8/5KQ1/8/8/8/8/8 w - - 0 1",
+    output = talk("setoption name UCI_ShowWDL value true", "position fen 7k/8/5KQ1/8/8/8/8/8 w - - 0 1",
                 "go searchmoves g6g7")  # fmt: skip
-    assert " score mate 1 wdl 1000 0 0 nodes 1 " in pvs(said)[0]
-    assert said[-1] == "bestmove g6g7"
+    assert " score mate 1 wdl 1000 0 0 nodes 1 " in pvs(output)[0]
+    assert output[-1] == "bestmove g6g7"
 
 
 def play(talk: Callable[..., list[str]], *options: str, plies: int = 12) -> list[str]:
@@ -436,10 +436,10 @@ def test_castling_is_written_as_the_gui_wants_it(talk: Callable[..., list[str]])
 
 
 def test_without_a_policy(talk: Callable[..., list[str]], ships: Path) -> None:
-    said = talk("isready", "position startpos moves e2e4", "go", weights="")
-    assert said[-1] == "bestmove 0000"
-    assert "readyok" in said
-    assert set(errors(said)) == {
+    output = talk("isready", "position startpos moves e2e4", "go", weights="")
+    assert output[-1] == "bestmove 0000"
+    assert "readyok" in output
+    assert set(errors(output)) == {
         "no policy to play: no run of chess under ./checkpoints and no rated policy that ships; set WeightsFile to a "
         "policy file, .ckpt or run folder, or name one on the command line"
     }
@@ -451,18 +451,18 @@ def test_a_policy_that_can_t_be_had_is_complained_of_once(talk: Callable[..., li
     assert len(errors(talk(f"{set_to}nowhere", *game, weights=""))) == 1
     assert len(errors(talk(f"{set_to}nowhere", *game[1:], weights=""))) == 1
     assert len(errors(talk(*game, "setoption name Seed value 3", "go", weights="nowhere"))) == 1
-    said = talk(f"{set_to}nowhere", *game, f"{set_to}nobody", *game, f"{set_to}nobody", "go", weights="")
-    assert [error.split()[2] for error in errors(said)] == ["'nowhere':", "'nobody':", "'nobody':"]
-    said = talk(*game[:2], "isready", weights="nowhere")  # who asks hears it again
-    assert len(errors(said)) == 2
+    output = talk(f"{set_to}nowhere", *game, f"{set_to}nobody", *game, f"{set_to}nobody", "go", weights="")
+    assert [error.split()[2] for error in errors(output)] == ["'nowhere':", "'nobody':", "'nobody':"]
+    output = talk(*game[:2], "isready", weights="nowhere")  # `isready` reports it again
+    assert len(errors(output)) == 2
 
 
 def test_the_newest_run_plays_if_none_is_named(talk: Callable[..., list[str]], nets: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "run").symlink_to(nets / "standard")
-    said = talk("go", weights="")
-    assert "info string playing checkpoints/run (the newest run of chess under ./checkpoints)" in said
-    assert best(said) == best(talk("go"))
+    output = talk("go", weights="")
+    assert "info string playing checkpoints/run (the newest run of chess under ./checkpoints)" in output
+    assert best(output) == best(talk("go"))
 
 
 def test_what_ships_plays_by_name_and_if_there_is_no_run(
@@ -472,10 +472,10 @@ def test_what_ships_plays_by_name_and_if_there_is_no_run(
         shutil.copy(nets / name / "last.safetensors", ships / "checkpoints" / f"{name}.safetensors")
     rows = {"players": [{"player": "standard", "rating": 99.6, "low": 80.0, "high": 120.0}]}
     (ships / "checkpoints" / "ratings.json").write_text(json.dumps(rows))
-    said = talk("go", weights="")
+    output = talk("go", weights="")
     why = "no run of chess under ./checkpoints, so the strongest policy that ships, 100 Elo on the ladder"
-    assert f"info string playing standard ({why})" in said
-    assert best(said) == best(talk("go"))
+    assert f"info string playing standard ({why})" in output
+    assert best(output) == best(talk("go"))
     assert "info string playing standard" in talk("setoption name WeightsFile value standard", "isready", weights="")
     assert errors(talk("setoption name WeightsFile value standrd", "isready", weights="")) == [
         "unknown policy 'standrd': there is no file 'standrd'; expected a policy file, .ckpt, run folder or name of a "
@@ -487,38 +487,42 @@ def test_what_ships_plays_by_name_and_if_there_is_no_run(
 
 
 def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) -> None:
-    """Set before anything is loaded, changed between games, broken, of another game or variant."""
+    """It is set before anything is loaded, changed between games, damaged, or for another game or variant."""
     set_to = "setoption name WeightsFile value "
-    said = talk(f"{set_to}{nets / 'plain'}", "isready", weights="")
-    assert said == [f"info string playing {nets / 'plain'}, which has no value head: scores are of material", "readyok"]
+    output = talk(f"{set_to}{nets / 'plain'}", "isready", weights="")
+    assert output == [
+        f"info string playing {nets / 'plain'}, which has no value head: scores are of material",
+        "readyok",
+    ]
 
-    said = talk("isready", f"{set_to}{nets / 'nowhere'}", "go", "isready", "go")
-    (error,) = errors(said)
+    output = talk("isready", f"{set_to}{nets / 'nowhere'}", "go", "isready", "go")
+    (error,) = errors(output)
     assert error.startswith(f"unknown policy '{nets / 'nowhere'}'")
     assert error.endswith(f"; still playing {nets / 'standard'}")
-    assert best(said) == best(talk("go")) * 2
+    assert best(output) == best(talk("go")) * 2
 
     assert (
-        "plays tic-tac-toe; expected a policy of chess" in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
+        "plays tic-tac-toe; expected a policy for chess"
+        in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
     )
     assert "bestmove 0000" in talk("go", weights="nowhere")
 
-    said = talk("position startpos moves e2e4", f"{set_to}{nets / 'atomic'}", "go searchmoves e7e5")
-    assert best(said) == ["e7e5"]  # the rules changed, so the position is read anew
+    output = talk("position startpos moves e2e4", f"{set_to}{nets / 'atomic'}", "go searchmoves e7e5")
+    assert best(output) == ["e7e5"]  # the rules changed, so the position is read anew
     exploded = "position startpos moves g1f3 f7f6 f3e5 f6e5"  # Black's pawn is gone
-    said = talk(exploded, f"{set_to}{nets / 'atomic'}", "go searchmoves d2d4", f"{exploded} d2d4 e5d4", "go")
-    assert best(said) == ["d2d4", "0000"]
-    assert all("move 6, 'e5d4', is illegal" in error for error in errors(said))
-    said = talk(
+    output = talk(exploded, f"{set_to}{nets / 'atomic'}", "go searchmoves d2d4", f"{exploded} d2d4 e5d4", "go")
+    assert best(output) == ["d2d4", "0000"]
+    assert all("move 6, 'e5d4', is illegal" in error for error in errors(output))
+    output = talk(
         "position startpos moves e2e4", f"{set_to}{nets / 'plain'}", "go searchmoves e7e5", f"{set_to}<empty>", "go"
     )
-    assert best(said)[0] == "e7e5"
-    assert len(best(said)) == 2
+    assert best(output)[0] == "e7e5"
+    assert len(best(output)) == 2
 
 
 @pytest.mark.parametrize("options", ["?temperature=1", "?temperature=0.5&random=0.5", "?random=1"])
 def test_a_player_string_has_its_options_here_too(nets: Path, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the command line and as WeightsFile, it plays as the player of that string does elsewhere."""
+    """On the command line and as WeightsFile, it plays as the same player string does elsewhere."""
     text = f"{nets / 'standard'}{options}"
     player = player_from_string(text, Chess(backend="python-chess"))
     games = Chess(backend="python-chess").start(1)
@@ -553,8 +557,8 @@ def test_a_temperature_that_is_set_goes_before_the_strings(nets: Path) -> None:
 
 @pytest.mark.parametrize("weights", ["greedy", "random?random=0.5", "uci:stockfish", "minimax?depth=2"])
 def test_a_player_without_a_policy_is_refused(talk: Callable[..., list[str]], weights: str) -> None:
-    said = talk(f"setoption name WeightsFile value {weights}", "isready", weights="")
-    (error,) = errors(said)
+    output = talk(f"setoption name WeightsFile value {weights}", "isready", weights="")
+    (error,) = errors(output)
     assert error.startswith(f"'{weights}' is a player without a policy; expected a policy file")
 
 
@@ -584,14 +588,14 @@ def test_white_space_between_words_and_letter_case_of_names(nets: Path, line: st
     ],
 )  # fmt: skip
 def test_white_space_in_positions(talk: Callable[..., list[str]], line: str) -> None:
-    said = talk(line, " go\tsearchmoves  d1h5\r\n")
-    assert (best(said), errors(said)) == (["d1h5"], [])
+    output = talk(line, " go\tsearchmoves  d1h5\r\n")
+    assert (best(output), errors(output)) == (["d1h5"], [])
 
 
 def test_a_promotion_in_capitals(talk: Callable[..., list[str]]) -> None:
-    said = talk("position fen 7k/P7/8/8/8/8/8/K7 w - - 0 1 moves a7a8Q", "go")
-    assert errors(said) == []
-    assert best(said)[0] in ("h8g7", "h8h7")
+    output = talk("position fen 7k/P7/8/8/8/8/8/K7 w - - 0 1 moves a7a8Q", "go")
+    assert errors(output) == []
+    assert best(output)[0] in ("h8g7", "h8h7")
 
 
 def test_blanks_inside_a_value_stay(nets: Path) -> None:
@@ -612,9 +616,9 @@ def test_a_failure_of_our_own_is_told_and_the_game_goes_on(
         raise RuntimeError("out of\nmemory")
 
     monkeypatch.setattr(analysis, "win_draw_loss", fail)
-    said = talk("setoption name UCI_ShowWDL value true", "go", "setoption name UCI_ShowWDL value false", "go")
-    assert errors(said)[-1] == "RuntimeError: out of memory"
-    assert best(said)[-1] != "0000"
+    output = talk("setoption name UCI_ShowWDL value true", "go", "setoption name UCI_ShowWDL value false", "go")
+    assert errors(output)[-1] == "RuntimeError: out of memory"
+    assert best(output)[-1] != "0000"
 
 
 def test_nobody_listens(nets: Path) -> None:
@@ -626,7 +630,7 @@ def test_nobody_listens(nets: Path) -> None:
 
 
 def test_ten_thousand_random_lines(nets: Path) -> None:
-    """Words of the protocol in any order, moves legal and not, bytes without sense; then it still answers."""
+    """After words of the protocol in any order, legal and illegal moves, and random bytes, it still answers."""
     dice = random.Random(7)
     words = [
         "uci", "isready", "ucinewgame", "position", "setoption", "stop", "ponderhit", "debug", "register", "startpos",
@@ -652,12 +656,12 @@ def test_ten_thousand_random_lines(nets: Path) -> None:
     lines = [line() for _ in range(10_000)]
     out = io.StringIO()
     Engine(out, str(nets / "standard")).run([*lines, "stop", "position startpos", "go nodes 1", "isready"])
-    said = out.getvalue().split("\n")
+    output = out.getvalue().split("\n")
     commands = {*words[:9], "go"}
     heard = [next((word for word in text.split() if word in commands), "") for text in lines]
-    assert said.count("readyok") == heard.count("isready") + 1
-    moves = best(said)
+    assert output.count("readyok") == heard.count("isready") + 1
+    moves = best(output)
     assert len(moves) == heard.count("go") + 1
     assert 0 < moves.count("0000") < len(moves)  # after a position that was refused
     assert chess.Move.from_uci(moves[-1]) in chess.Board().legal_moves
-    assert not any("Error: " in text for text in errors(said))  # nothing that was not foreseen
+    assert not any("Error: " in text for text in errors(output))  # no unexpected exception

@@ -1,4 +1,4 @@
-"""Chess and some of its variants."""
+"""Chess and some of its variants: rules in two backends, encoding, notation and capabilities."""
 
 from chesspg.games.chess.game import BACKENDS as BACKENDS
 from chesspg.games.chess.game import Chess as Chess

@@ -1,4 +1,4 @@
-"""Standard chess on bitboards: thousands of games in lockstep, the same games as on python-chess."""
+"""Standard chess on bitboards: thousands of games in lockstep, which are the same games as on python-chess."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ from chesspg.games.game import IllegalAction, Indices, Legal, Observation, Outco
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """Where games began: the first link of a history."""
+    """The first link of a history: the starts of the games."""
 
     starts: list[str]  # [N] FEN
 
 
 @dataclass(frozen=True, slots=True)
 class _Played:
-    """One ply in each game, after what went before."""
+    """A link for one ply in each game."""
 
     before: _History
-    actions: NDArray[np.int16]  # [N] as kernels.advance records them; −1 where nothing was played
+    actions: NDArray[np.int16]  # [N] as recorded by kernels.advance; −1 if nothing was played
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """Some of the games before, in some order."""
+    """A link for a choice of the games before, in some order."""
 
     before: _History
-    rows: NDArray[np.integer[Any]]  # [N] which
+    rows: NDArray[np.integer[Any]]  # [N] indices of the games
 
 
-# Links are shared by every batch that comes from them, so that choosing games copies no moves.
+# Batches share the links they come from, so that choosing games copies no moves.
 _History = _Begun | _Played | _Chosen
 
-GAMES_A_THREAD = 512  # two threads wake up in 40 µs, the time of 200 plies
+GAMES_PER_THREAD = 512  # to wake two threads takes 40 µs, in which one thread plays 200 plies
 
 
 class BitboardGames:
-    """N games in the arrays of kernels.Rows, played on up to `threads` threads where that is worth it."""
+    """N games in the arrays of kernels.Rows, played on up to `threads` threads where there are enough games."""
 
     def __init__(self, rows: Rows, history: _History, threads: int = 1) -> None:
         self._rows = rows
@@ -63,11 +63,16 @@ class BitboardGames:
 
     @classmethod
     def from_boards(cls, boards: Sequence[chess.Board], threads: int = 1) -> BitboardGames:
-        """Games that start as each board did, with the moves on its stack played. The boards must be legal ones."""
+        """Games with the start of each board, in which the moves on its stack are played.
+
+        Args:
+            boards: Boards of standard chess in legal positions.
+            threads: The most threads to use.
+        """
         kernels.ready()
         roots = [board.root() for board in boards]
         rows = Rows.empty(len(roots))
-        # Any square behind a pawn that has just gone two; whether it can be captured is found out by begin().
+        # The square behind any pawn that has just moved two squares; begin() checks whether a capture there is legal.
         behind = [chess.BB_SQUARES[root.ep_square] if root.ep_square else 0 for root in roots]
         rows.planes[:] = encoding.encode_planes(roots, behind)[:, :, 0]
         rows.counters[:, kernels.CLOCK] = [root.halfmove_clock for root in roots]
@@ -75,7 +80,7 @@ class BitboardGames:
         rows.player[:] = [0 if root.turn else 1 for root in roots]
         kernels.begin(rows, kernels.room())
         games = cls(rows, _Begun([root.fen() for root in roots]), threads)
-        # The moves are known to be legal, and may go on after a draw that nobody noticed.
+        # The moves are known to be legal, and may go on after a draw by rule.
         for ply in range(max((len(board.move_stack) for board in boards), default=0)):
             actions = [
                 encoding.move_to_action(board.move_stack[ply], root.turn ^ bool(ply & 1))
@@ -128,33 +133,33 @@ class BitboardGames:
         return [_uci(action, white ^ bool(ply & 1)) for ply, action in enumerate(actions)]
 
     def board(self, index: int) -> chess.Board:
-        """The game as a python-chess board, its moves on the stack."""
+        """The game as a python-chess board with its moves on the stack."""
         board = chess.Board(self._story(index)[0])
         for move in self.moves(index):
             board.push(chess.Move.from_uci(move))
         return board
 
     def fen(self, index: int) -> str:
-        """The position as it is now, without what went before."""
+        """The current position as a FEN, without the moves that led to it."""
         return self._bare_board(index).fen()
 
     def _advance(self, actions: NDArray[np.int64], checked: bool = True) -> int:
-        """Play, or return the first game whose action is not legal; otherwise −1."""
+        """Play one ply. Returns −1, or the first game whose action is not legal; then nothing is played."""
         count = len(actions)
         rows, record = Rows.empty(count), np.empty(count, dtype=np.int16)
 
         def advance(first: int, last: int) -> int:
             return int(kernels.advance(self._rows, actions, rows, record, checked, kernels.room(), first, last))
 
-        # Only this is spread over threads: it is most of a ply, and the other kernels do little more than copy.
-        parts = min(self._threads, count // GAMES_A_THREAD)
+        # Only this kernel uses threads: it takes most of the time of a ply, the others do little more than copy.
+        parts = min(self._threads, count // GAMES_PER_THREAD)
         edges = [count * part // parts for part in range(parts + 1)] if parts > 1 else [0, count]
         run = _pool(self._threads).map if parts > 1 else map
         illegal = [game for game in run(advance, edges, edges[1:]) if game >= 0]
         if illegal:
             return illegal[0]
         ragged = (kernels.LEGAL, rows.actions, kernels.ACTIONS), (kernels.KNOWN, rows.keys, kernels.KEYS)
-        for first, last in pairwise(edges[1:]):  # close the gap before what each further thread wrote
+        for first, last in pairwise(edges[1:]):  # close the gap before the part that each further thread wrote
             for column, array, room in ragged:
                 end, start = rows.offsets[first, column], first * room
                 part = array[start : rows.offsets[last, column]]
@@ -164,7 +169,7 @@ class BitboardGames:
         return -1
 
     def _story(self, index: int) -> tuple[str, list[int]]:
-        """The FEN a game began with and its recorded actions."""
+        """The FEN of a game's start and its recorded actions."""
         index = range(len(self))[index]
         actions = []
         link = self._history
@@ -197,13 +202,13 @@ class BitboardGames:
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Shared by all games: the kernels do without the interpreter's lock."""
+    """Threads shared by all games; the kernels release the interpreter's lock."""
     return ThreadPoolExecutor(threads, "chesspg-rules")
 
 
 @cache
 def _initial() -> BitboardGames:
-    """One game not yet begun, never played on: fresh games are copies of it."""
+    """One game in the initial position, of which fresh games are copies. It is never played."""
     return BitboardGames.from_boards([chess.Board()])
 
 
@@ -211,7 +216,7 @@ def _initial() -> BitboardGames:
 def _uci(recorded: int, white: bool) -> str:
     """The move of a recorded action (see kernels.QUEENING)."""
     action = recorded & ~kernels.QUEENING
-    board = chess.Board(None)  # of which only the mover and the pawns are looked at
+    board = chess.Board(None)  # action_to_move looks only at the mover and the pawns
     board.turn = white
     if recorded & kernels.QUEENING:
         board.pawns = chess.BB_ALL
@@ -219,7 +224,18 @@ def _uci(recorded: int, white: bool) -> str:
 
 
 def perft(position: chess.Board, depth: int) -> int:
-    """How many games of `depth` plies there are from a position, draws by rule not looked at."""
+    """Count the games of `depth` plies from a position, ignoring draws by rule.
+
+    Args:
+        position: The position.
+        depth: The number of plies.
+
+    Returns:
+        The number of games; 1 for a depth below 1.
+
+    Raises:
+        ValueError: The position is not legal.
+    """
     if not position.is_valid():
         raise ValueError(f"{position.fen()!r} is not a legal position of chess")
     if depth < 1:

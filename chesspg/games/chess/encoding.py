@@ -1,10 +1,10 @@
-"""Chess as numbers: planes, scalars and actions, all from the side of the mover, by arithmetic alone.
+"""Chess as numbers: planes, scalars and actions, all from the side of the mover, computed without search.
 
-For Black the board is turned upside down (square ^ 56), so both colours see their pawns go up.
+For Black the board is turned upside down (square ^ 56), so that both colors see their pawns move up.
 
-Actions:  64·from + to             every move, queen promotions and castling included
-          4096 + (3·file + d)·3 + p  underpromotions: from the file on the seventh rank, d = 0, 1, 2 one
-                                   file to the left, straight, to the right; p = knight, bishop, rook
+Actions:  64·from + to               all moves but underpromotions; castling and queen promotions included
+          4096 + (3·file + d)·3 + p  underpromotions from a file on the seventh rank: d = 0, 1, 2 is one file to the
+                                     left, straight, one to the right; p = 0, 1, 2 is knight, bishop, rook
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PIECES = ("pawn", "knight", "bishop", "rook", "queen", "king")
 PLANES = (
     *(f"own {piece}" for piece in PIECES),
     *(f"opponent {piece}" for piece in PIECES),
-    "castling rooks",  # the rooks, of both sides, that may still castle
+    "castling rooks",  # the rooks of both sides that may still castle
     "en passant",  # the square behind a pawn that can legally be captured in passing
 )
 SCALARS = {"fifty-move clock": 100, "repetitions": 2}
@@ -43,7 +43,7 @@ def move_to_action(move: chess.Move, turn: chess.Color) -> int:
 
 
 def action_to_move(action: int, board: chess.Board) -> chess.Move:
-    """The move that `action` in [0, 4168) means on `board`; whether it is legal is not looked at."""
+    """The move of an action in [0, 4168) on `board`, without a check that it is legal."""
     flip = 0 if board.turn else FLIP
     if action >= PLAIN_ACTIONS:
         lane, piece = divmod(action - PLAIN_ACTIONS, 3)
@@ -56,15 +56,23 @@ def action_to_move(action: int, board: chess.Board) -> chess.Move:
 
 
 def action_text(action: int, board: chess.Board) -> str:
-    """An action as UCI, for messages about one that may mean no move at all."""
+    """An action as UCI, or `no move` if no move has this number, for error messages."""
     if not 0 <= action < NUM_ACTIONS:
         return "no move"
-    move = action_to_move(action, board)  # an underpromotion to the right of the h-file has no square to go to
+    move = action_to_move(action, board)  # an underpromotion to the right of the h-file has no target square
     return move.uci() if move.to_square in chess.SQUARES else "no move"
 
 
 def encode_planes(boards: list[chess.Board], en_passant: list[int]) -> NDArray[np.uint64]:
-    """[N, 14, 1] the planes of N boards; en_passant: [N] words of legally capturable squares."""
+    """The planes of N boards.
+
+    Args:
+        boards: [N] boards.
+        en_passant: [N] words of the square where a capture en passant is legal, 0 if there is none.
+
+    Returns:
+        [N, 14, 1] words.
+    """
     words = np.array(
         [
             (b.pawns, b.knights, b.bishops, b.rooks, b.queens, b.kings, b.occupied_co[b.turn],
@@ -76,12 +84,20 @@ def encode_planes(boards: list[chess.Board], en_passant: list[int]) -> NDArray[n
     pieces = words[:, :6]
     planes = np.concatenate((pieces & words[:, 6:7], pieces & words[:, 7:8], words[:, 8:]), axis=1)
     black = np.array([not b.turn for b in boards], dtype=bool)
-    planes[black] = planes[black].byteswap()  # a rank is a byte: swapping them turns the board upside down
+    planes[black] = planes[black].byteswap()  # each byte is a rank, so this turns the board upside down
     return planes[:, :, None]
 
 
 def material(planes: NDArray[np.uint64], player: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-    """[N] material of player 0 minus player 1 in pawns, from planes [N, 14, 1] and movers [N]."""
+    """Material of player 0 minus that of player 1.
+
+    Args:
+        planes: [N, 14, 1] words.
+        player: [N] the players to move.
+
+    Returns:
+        [N] differences, in pawns.
+    """
     counts = np.bitwise_count(planes[:, :12, 0]).astype(np.float32)
     difference = counts[:, :6] @ PIECE_VALUES - counts[:, 6:] @ PIECE_VALUES
     return np.where(player == 0, difference, -difference).astype(np.float32)

@@ -15,7 +15,7 @@ from chesspg.games.chess.notation import ChessNotation
 
 @dataclass(frozen=True)
 class ChessEngineProtocol:
-    """Which option an engine needs for a variant, and what its moves mean."""
+    """The option that an engine needs for a variant, and the meaning of its moves."""
 
     notation: ChessNotation
 
@@ -35,7 +35,7 @@ class ChessEngineProtocol:
         text = move.lower()  # some engines write e7e8Q
         pawns = int(planes[0, 0])
         index = _index(chess.Move.from_uci(text), pawns, player, legal)
-        if index is None:  # castling may be written as the king's move or as king takes rook, in every variant
+        if index is None:  # in every variant, castling may be written as the king's move or as king takes rook
             index = _index(self.notation.to_board(position).parse_uci(text), pawns, player, legal)
         if index is None:
             raise ValueError(f"{move!r} is illegal")
@@ -43,10 +43,10 @@ class ChessEngineProtocol:
 
 
 def _index(move: chess.Move, pawns: int, player: int, legal: NDArray[np.integer[Any]]) -> int | None:
-    """Where a move stands among the legal actions [L] of a player whose pawns are a word from its side; maybe None."""
+    """The index of a move among the legal actions [L], or None. `pawns` is the plane of the mover's pawns."""
     action = encoding.move_to_action(move, player == 0)
     source, target = divmod(action, 64)
-    # An action leaves a queen unsaid, UCI does not.
+    # A queen promotion has the same action as a plain move, but UCI writes the queen.
     queens = action < encoding.PLAIN_ACTIONS and target >= 56 and bool(pawns >> source & 1)
     index = int(np.searchsorted(legal, action))
     if move.drop or queens != (move.promotion == chess.QUEEN) or action not in legal[index : index + 1]:

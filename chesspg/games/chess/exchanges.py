@@ -1,4 +1,4 @@
-"""Captures and recaptures: what minimax follows after its last ply."""
+"""Captures and recaptures, which minimax follows after its last ply."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from chesspg.games.chess import encoding
 
 
 class ChessExchanges:
-    """The captures of a position, by arithmetic on its planes."""
+    """Finds captures by arithmetic on the planes of a position."""
 
     def captures(self, seen: Observation, square: NDArray[np.int64] | None) -> Captures:
-        """See `Exchanges`. A promotion by capture wins the new queen too; one to less is no capture here."""
+        """See `Exchanges`. A capture that promotes gains the queen too; underpromotions are left out."""
         words = seen.planes[:, :, 0]
         theirs = np.bitwise_or.reduce(words[:, 6:11], axis=1) | words[:, 13]
         if square is not None:
@@ -28,6 +28,6 @@ class ChessExchanges:
         pawn = words[node, 0] >> source & 1
         gain = victims @ encoding.PIECE_VALUES[:5] + pawn * (words[node, 13] >> target & 1)
         gain += pawn * (target >= 56) * (encoding.PIECE_VALUES[4] - 1)
-        wins = gain > 0  # other pieces pass over the square behind a pawn as over any other
+        wins = gain > 0  # a piece other than a pawn captures nothing on the en passant square
         node, action = node[wins], action[wins]
         return Captures(node, action, gain[wins].astype(np.float32), action.astype(np.int64) % 64 ^ encoding.FLIP)

@@ -1,4 +1,4 @@
-"""Chess and the variants whose whole state the encoding holds."""
+"""Chess, and those variants whose whole state fits the encoding."""
 
 from __future__ import annotations
 
@@ -17,23 +17,28 @@ from chesspg.games.chess.notation import VARIANTS, ChessNotation, parse_move
 from chesspg.games.chess.starts import UnevenArmies
 from chesspg.games.game import Game
 
-if TYPE_CHECKING:  # numba costs 0.3 s, which a GUI waiting for an engine should not pay
+if TYPE_CHECKING:  # numba takes 0.3 s to import, and a GUI waits for its engine
     from chesspg.games.chess.bitboards import BitboardGames
 
 BACKENDS = ("auto", "python-chess", "bitboards")
-INSTALL = "install it by `pip install numba`"
+INSTALL = "install it with `pip install numba`"
 
 
 class Chess(Game):
-    """Chess by the rules as they bind: mate, stalemate, insufficient material, and threefold repetition and
-    the fifty-move rule when they occur (not when a player could claim them with the next move).
+    """Chess, or one of its variants.
+
+    A game ends by checkmate, stalemate or insufficient material, and by threefold repetition or the fifty-move rule as
+    soon as they occur (not when a player could claim them with the next move).
 
     Args:
         variant: One of standard, chess960, atomic, kingofthehill.
-        backend: bitboards (standard only, compiled by numba), python-chess, or auto for the fastest that plays the
-            variant. Both play the same games: legal actions, planes, scalars, verdicts.
-        threads: How many the bitboards may use. None leaves it to SelfPlay: one beside a network on the CPU, with an
-            accelerator the cores of the machine, shared by its ranks. No game depends on it.
+        backend: bitboards (standard chess only, compiled by numba), python-chess, or auto for the fastest that plays
+            the variant. Both have the same legal actions, planes, scalars and verdicts.
+        threads: The number of threads that the bitboards may use; games do not depend on it. With None, SelfPlay
+            decides: one beside a network on the CPU; with an accelerator, all cores, shared by the ranks.
+
+    Raises:
+        ValueError: An argument is unknown or out of range, or the backend does not play the variant.
     """
 
     encoding_version = encoding.ENCODING_VERSION
@@ -72,7 +77,7 @@ class Chess(Game):
         return Chess(self.variant, backend="python-chess")
 
     def start(self, positions: int | Sequence[str]) -> python_chess.PythonChessGames | BitboardGames:
-        """New games from the initial position, or one from each FEN, `moves` and UCI moves after it if any."""
+        """Start new games from the initial position, or one from each FEN; ` moves ` and UCI moves may follow it."""
         fast = self._bitboards()
         if isinstance(positions, int):
             if fast:
@@ -84,11 +89,11 @@ class Chess(Game):
         return python_chess.PythonChessGames.from_boards(boards)
 
     def to_board(self, position: str) -> chess.Board:
-        """The position as a python-chess board with its moves on the stack, see `ChessNotation.to_board`."""
+        """The position as a python-chess board with the moves on its stack, see `ChessNotation.to_board`."""
         return self.notation.to_board(position)
 
     def render(self, position: str) -> str:
-        """Unicode pieces; the squares of the last move in (parentheses), a king in check between !marks!."""
+        """The board in Unicode pieces, with the last move in (parentheses) and a king in check between !marks!."""
         board = self.to_board(position)
         last = {board.peek().from_square, board.peek().to_square} if board.move_stack else set()
         checked = board.king(board.turn) if board.is_check() else None
@@ -104,7 +109,7 @@ class Chess(Game):
         return "\n".join([*lines, "   a  b  c  d  e  f  g  h"])
 
     def parse_move(self, position: str, text: str) -> int:
-        """SAN or UCI."""
+        """The action of a move in SAN or UCI."""
         board = self.to_board(position)
         return encoding.move_to_action(parse_move(board, text), board.turn)
 
@@ -113,7 +118,7 @@ class Chess(Game):
         return board.san(encoding.action_to_move(action, board))
 
     def _bitboards(self) -> type[BitboardGames] | None:
-        """The compiled rules where they are wanted and to be had; None means python-chess."""
+        """The class of games on bitboards if they are wanted and available; None means python-chess."""
         if self.backend == "python-chess" or self.variant != "standard":
             return None
         games, problem = _compiled_rules()
@@ -126,7 +131,7 @@ class Chess(Game):
 
 @cache
 def _compiled_rules() -> tuple[type[BitboardGames] | None, str]:
-    """The games on bitboards, or why there are none."""
+    """The class of games on bitboards, or None and the reason why they are not available."""
     try:
         from chesspg.games.chess.bitboards import BitboardGames  # see TYPE_CHECKING above
     except ModuleNotFoundError:

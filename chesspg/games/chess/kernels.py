@@ -1,12 +1,12 @@
-"""The rules of standard chess, compiled by numba: a row of arrays a game, always seen from its mover's side.
+"""The rules of standard chess, compiled by numba: one row of arrays per game, always seen from the mover's side.
 
-Every board is the 14 words of encoding.PLANES. A move is made in the mover's frame and then the board is turned
-over, so there is one direction of pawns and no branch on colour. All jitted code is in this file, because numba's
-cache looks only at the file a function is in when it decides whether to compile again.
+Every board is the 14 words of encoding.PLANES. A move is made from the mover's side and then the board is turned
+upside down, so that pawns have one direction and no branch depends on the color. All jitted code is in this file,
+because numba's cache looks only at the file of a function when it decides whether to compile it again.
 """
 
 # mypy: allow-untyped-defs
-# numba infers the types of what is compiled; hints would be read by nobody and could say anything.
+# numba infers the types of compiled functions; type hints would not be checked by anything.
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import ONGOING
 
-ACTIONS = 432  # room for those of a game: 15 pieces of 27 moves and a king's 8, and what is written beyond
-KEYS = 132  # room for those of a game: the last 128, which the fifty-move rule makes enough, and likewise
-QUEENING = 1 << 13  # set in a remembered action that makes a queen, which the action alone does not tell
+ACTIONS = 432  # most actions of a game: 15 pieces with 27 moves, a king with 8, and room for writing in blocks of 8
+KEYS = 132  # most keys of a game: the last 128, enough because of the fifty-move rule, and room for blocks of 4
+QUEENING = 1 << 13  # set in a recorded action that promotes to a queen, because the action alone does not show it
 LEGAL, KNOWN = range(2)  # columns of Rows.offsets
 CLOCK, FULLMOVE = range(2)  # columns of Rows.counters
 CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
 
 
 class Rows(NamedTuple):
-    """N games. A ply reads some rows and writes others, where all that is ragged lies game by game without a gap."""
+    """N games. A ply reads one set of rows and writes another. Ragged arrays hold game after game without gaps."""
 
     planes: NDArray[np.uint64]  # [N, 14] see encoding.PLANES
     offsets: NDArray[np.int64]  # [N + 1, 2] game i has actions[offsets[i, 0]:offsets[i + 1, 0]], and keys likewise
-    actions: NDArray[np.int16]  # [N · ACTIONS] the legal ones, ascending
+    actions: NDArray[np.int16]  # [N · ACTIONS] the legal actions, ascending within a game
     keys: NDArray[np.uint64]  # [N · KEYS] hashes of the positions since the last capture or pawn move
     counters: NDArray[np.int64]  # [N, 2] halfmoves without progress, move number
     scalars: NDArray[np.uint8]  # [N, 2] see encoding.SCALARS
     outcome: NDArray[np.int8]  # [N] for player 0
-    reason: NDArray[np.uint8]  # [N] why the game is over
-    player: NDArray[np.int8]  # [N] who moves
+    reason: NDArray[np.uint8]  # [N] why the game is over, an index into Chess.reasons
+    player: NDArray[np.int8]  # [N] the player to move
 
     @staticmethod
     def empty(count: int) -> Rows:
@@ -65,7 +65,7 @@ class Rows(NamedTuple):
         return rows
 
 
-# numba turns uint64 with a signed number into a float, so every number that meets a word is one of these.
+# numba turns uint64 combined with a signed number into a float, so numbers that are combined with words have type U.
 U = np.uint64
 ZERO, ONE, TWO, THREE, FIVE, SIX, SEVEN, EIGHT, NINE = map(U, (0, 1, 2, 3, 5, 6, 7, 8, 9))
 QUEEN, SIXTEEN, FLIP, SQUARES, PLAIN = U(4), U(16), U(56), U(63), U(4096)
@@ -94,25 +94,25 @@ KNIGHT, KING = _table(chess.BB_KNIGHT_ATTACKS), _table(chess.BB_KING_ATTACKS)
 FILES = _table([chess.BB_FILE_ATTACKS[s][0] for s in chess.SQUARES])
 DIAGONALS = _table([_slanted(s, rising=True) for s in chess.SQUARES])
 ANTIDIAGONALS = _table([_slanted(s, rising=False) for s in chess.SQUARES])
-RANKS = _table(  # [which of the six squares between the edges are taken, file] attacks along the first rank
+RANKS = _table(  # [occupancy of the six squares between the edges, file] attacks along the first rank
     [[chess.BB_RANK_ATTACKS[file][inner << 1 & chess.BB_RANK_MASKS[file]] for file in range(8)] for inner in range(64)]
 )
 STRAIGHT = _table([chess.BB_RANK_ATTACKS[s][0] | chess.BB_FILE_ATTACKS[s][0] for s in chess.SQUARES])
 SLANTED = DIAGONALS | ANTIDIAGONALS
 THROUGH = _table(chess.BB_RAYS)  # [a, b] the whole line through both, or 0
 BETWEEN = _table([[chess.between(a, b) for b in chess.SQUARES] for a in chess.SQUARES])
-# [piece + 6·colour, castling, en passant; square as White sees it]
+# [piece + 6·color, or 12 for castling, or 13 for en passant; square as White sees it]
 ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
-BLACK = U(0x9E3779B97F4A7C15)  # to move
+BLACK = U(0x9E3779B97F4A7C15)  # Black to move
 
 
-# No reference counts: two atomic instructions for each array of each call were a fifth of a ply. What is compiled
-# may then create no array; and forceinline spares the calls themselves.
+# Reference counting is off: its two atomic instructions per array and call took a fifth of the time of a ply. Compiled
+# code therefore can't create arrays. forceinline also saves the calls themselves.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile at first call and keep the result on disk, or in memory where no folder can be written."""
+    """Compile at the first call, and cache the result on disk, or only in memory if no folder is writable."""
     try:
         return njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # no locator: neither __pycache__ nor the user's cache folder is writable
@@ -120,12 +120,12 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile as a part of each function that calls it."""
+    """Compile as a part of each calling function."""
     return njit(forceinline=True, **OPTIONS)(function)
 
 
 def _instruction(emit: Callable[[Any, Any], Any]) -> Any:
-    """A function from one word to one word that is a single instruction of the processor."""
+    """A function from word to word that compiles to a single instruction of the processor."""
 
     def typing(_: Any, word: Any) -> Any:
         return types.uint64(types.uint64), lambda context, builder, signature, words: emit(builder, words[0])
@@ -134,19 +134,22 @@ def _instruction(emit: Callable[[Any, Any], Any]) -> Any:
 
 
 popcount = _instruction(lambda builder, word: builder.ctpop(word))
-lowest = _instruction(lambda builder, word: builder.cttz(word, ir.Constant(ir.IntType(1), 1)))  # of a word that isn't 0
-turned = _instruction(lambda builder, word: builder.bswap(word))  # a rank is a byte: the board upside down
+lowest = _instruction(lambda builder, word: builder.cttz(word, ir.Constant(ir.IntType(1), 1)))  # the word must not be 0
+turned = _instruction(lambda builder, word: builder.bswap(word))  # the board upside down, because each byte is a rank
 
 
 @inlined
 def span(stop, step=1):
-    """range(0, stop, step) of unsigned numbers: numba guards signed indices against being negative, at each use."""
+    """range(0, stop, step) of unsigned numbers: at each use of a signed index, numba checks whether it is negative."""
     return range(U(0), U(stop), U(step))
 
 
 @inlined
 def ray(occupied, line, bit):
-    """Hyperbola quintessence: subtracting the slider from the blockers on its line, from both ends."""
+    """Attacks along a line by hyperbola quintessence: subtract the slider from the blockers, from both ends.
+
+    See chessprogramming.org/Hyperbola_Quintessence.
+    """
     forward = occupied & line
     backward = turned(forward) - turned(bit)
     return ((forward - bit) ^ turned(backward)) & line
@@ -167,7 +170,10 @@ def bishop_attacks(square, occupied):
 
 @inlined
 def rising(sliders, free, shift):
-    """What all sliders together attack in one direction (Kogge and Stone): no loop whose end must be foreseen."""
+    """The squares that all sliders attack in one direction, shifting left, by Kogge and Stone.
+
+    It has no loop, so the processor has no branch to predict.
+    """
     sliders |= free & (sliders << shift)
     free &= free << shift
     sliders |= free & (sliders << (shift + shift))
@@ -177,6 +183,7 @@ def rising(sliders, free, shift):
 
 @inlined
 def falling(sliders, free, shift):
+    """The squares that all sliders attack in one direction, shifting right."""
     sliders |= free & (sliders >> shift)
     free &= free >> shift
     sliders |= free & (sliders >> (shift + shift))
@@ -186,7 +193,7 @@ def falling(sliders, free, shift):
 
 @inlined
 def danger(planes, row, occupied):
-    """The squares the opponent attacks."""
+    """The squares that the opponent attacks."""
     pawns, knights = planes[row, 6], planes[row, 7]
     bishops, rooks = planes[row, 8] | planes[row, 10], planes[row, 9] | planes[row, 10]
     near = ((knights >> ONE) & NOT_H) | ((knights << ONE) & NOT_A)
@@ -204,10 +211,11 @@ def danger(planes, row, occupied):
 
 @inlined
 def generate(planes, row, targets):
-    """Fill targets [64] with the words of squares that a piece on each square may legally go to.
+    """Find the legal moves of one game.
 
-    Returns the word of squares with a piece that can move (targets elsewhere is left as it was) and that of the
-    pieces giving check. The en passant plane is cleared where no capture is legal.
+    Writes to targets [64] the words of the squares that the piece on each square may go to; targets of squares without
+    a movable piece are left as they were. Clears the en passant plane unless a capture there is legal. Returns the word
+    of pieces that can move, and the word of pieces that give check.
     """
     own = planes[row, 0] | planes[row, 1] | planes[row, 2] | planes[row, 3] | planes[row, 4] | planes[row, 5]
     their = planes[row, 6] | planes[row, 7] | planes[row, 8] | planes[row, 9] | planes[row, 10] | planes[row, 11]
@@ -296,7 +304,7 @@ def generate(planes, row, targets):
     if en_passant:
         pieces = planes[row, 0] & (((en_passant & NOT_A) >> NINE) | ((en_passant & NOT_H) >> SEVEN))
         captured = en_passant >> EIGHT
-        while pieces:  # rare enough to look at the board as it would be
+        while pieces:  # rare enough to examine the board after each capture
             square = lowest(pieces)
             bit = ONE << square
             pieces ^= bit
@@ -311,7 +319,7 @@ def generate(planes, row, targets):
 
 @inlined
 def emit(planes, row, targets, movers, actions, count):
-    """Write the actions, ascending, to actions[count] and after, and return where they end."""
+    """Write the actions, ascending, from actions[count] on, and return the index after the last."""
     promoting = movers & planes[row, 0] & RANK_7
     while movers:
         square = lowest(movers)
@@ -319,7 +327,7 @@ def emit(planes, row, targets, movers, actions, count):
         reach = targets[square]
         base = square << SIX
         end = count + popcount(reach)
-        while count < end:  # eight at a time: most pieces have no more, so that the loop's end is foreseen
+        while count < end:  # in blocks of eight: few pieces have more moves, so the end of the loop is predicted well
             for _ in range(8):
                 actions[count] = base | lowest(reach)
                 reach &= reach - ONE
@@ -341,10 +349,10 @@ def emit(planes, row, targets, movers, actions, count):
 
 @inlined
 def make(before, index, action, player, key, planes, row):
-    """Write to planes[row] what before[index] is after a legal move, turned over.
+    """Write to planes[row] the board before[index] after a legal move, turned upside down.
 
-    Returns the key without en passant, and whether the fifty-move clock starts again. planes[row, 13] is then where a
-    capture in passing may be legal, which generate() finds out.
+    planes[row, 13] is then the square of a possible capture en passant; generate() checks whether it is legal. Returns
+    the key without en passant, and whether the fifty-move clock starts again.
     """
     flip = FLIP if player else ZERO
     own, their = (SIX, ZERO) if player else (ZERO, SIX)
@@ -358,7 +366,7 @@ def make(before, index, action, player, key, planes, row):
     else:
         source, target = choice >> SIX, choice & SQUARES
     leaves, enters = ONE << source, ONE << target
-    kind, victim = ZERO, ZERO  # pawn is 0; what is captured counts from 1
+    kind, victim = ZERO, ZERO  # kinds count from 0, a pawn; victims from 1, with 0 for none
     for piece in span(6):
         mine, theirs = before[index, piece], before[index, SIX + piece]
         kind += piece * ((mine >> source) & ONE)
@@ -367,7 +375,7 @@ def make(before, index, action, player, key, planes, row):
 
     planes[row, SIX + kind] ^= turned(leaves | enters)
     key ^= BLACK ^ ZOBRIST[own + kind, source ^ flip] ^ ZOBRIST[own + kind, target ^ flip]
-    hit = U(victim != ZERO)  # without a branch, as nobody can foresee a capture
+    hit = U(victim != ZERO)  # computed without a branch, because captures can't be predicted
     planes[row, victim - hit] ^= turned(hit << target)
     key ^= ZOBRIST[their + victim - hit, target ^ flip] & (ZERO - hit)
     passing, castling = before[index, 13], before[index, 12]
@@ -405,7 +413,7 @@ def make(before, index, action, player, key, planes, row):
 
 @inlined
 def insufficient(planes, row):
-    """Whether neither side can mate, by python-chess's rule."""
+    """Whether neither side can mate, by the rule of python-chess."""
     if planes[row, 0] | planes[row, 3] | planes[row, 4] | planes[row, 6] | planes[row, 9] | planes[row, 10]:
         return False
     knights, bishops = planes[row, 1] | planes[row, 7], planes[row, 2] | planes[row, 8]
@@ -416,9 +424,9 @@ def insufficient(planes, row):
 
 @inlined
 def settle(rows, row, key, past, first, count, targets, at_action, at_key):
-    """After a move or a start: the legal actions, the keys, the scalars and the verdict of one game.
+    """Set the legal actions, the keys, the scalars and the verdict of one game after a move or at its start.
 
-    Its keys up to now are past[first:first + count]. Returns where the next game's actions and keys go.
+    past[first:first + count] are the keys of the game so far. Returns the places of the next game's actions and keys.
     """
     planes, clock = rows.planes, rows.counters[row, CLOCK]
     movers, checkers = generate(planes, row, targets)
@@ -459,13 +467,13 @@ def settle(rows, row, key, past, first, count, targets, at_action, at_key):
 
 
 def room() -> NDArray[np.uint64]:
-    """[64] where generate() leaves targets for emit()."""
+    """[64] an array in which generate() leaves targets for emit()."""
     return np.empty(64, np.uint64)
 
 
 @compiled
 def begin(rows, targets):
-    """Settle every game from its planes, player and clocks."""
+    """Settle every game from its planes, player and counters."""
     at_action, at_key = ZERO, ZERO
     for row in span(len(rows.player)):
         flip = FLIP if rows.player[row] else ZERO
@@ -482,7 +490,7 @@ def begin(rows, targets):
 
 @inlined
 def is_legal(rows, row, action):
-    """Whether an action is among a game's. All are compared, many at once: quicker than a search."""
+    """Whether an action is legal. It is compared with all of them, many at once, which is faster than a search."""
     small, found = np.int16(action), False
     for place in range(U(rows.offsets[row, LEGAL]), U(rows.offsets[row + ONE, LEGAL])):
         found |= rows.actions[place] == small
@@ -491,13 +499,14 @@ def is_legal(rows, row, action):
 
 @inlined
 def moved(source, first, count, target, place):
+    """target[place:place + count] = source[first:first + count]."""
     for step in span(count):
         target[place + step] = source[first + step]
 
 
 @inlined
 def keep(before, index, count, after, row, at_action, at_key):
-    """Copy so many games that follow one another. Returns where the next game's actions and keys go."""
+    """Copy `count` consecutive games. Returns the places of the next game's actions and keys."""
     actions, keys = U(before.offsets[index, LEGAL]), U(before.offsets[index, KNOWN])
     for game in span(count):
         for plane in span(14):
@@ -520,7 +529,7 @@ def keep(before, index, count, after, row, at_action, at_key):
 
 @compiled
 def copy(before, indices, after):
-    """after[i] = before[indices[i]], of neighbours that stay neighbours all at once."""
+    """after[i] = before[indices[i]]. Runs of consecutive indices are copied as a whole."""
     row = at_action = at_key = ZERO
     while row < U(len(indices)):
         index, count = U(indices[row]), ONE
@@ -532,10 +541,10 @@ def copy(before, indices, after):
 
 @compiled
 def advance(before, actions, after, record, checked, targets, first, last):
-    """Write to `after` the games from `first` to `last` − 1 after their actions, and record those; −1 plays nothing.
+    """Play one action in each game from `first` to `last` − 1; an action of −1 plays nothing.
 
-    The ragged parts begin where those of `first` would if all games filled their room. Returns the first game whose
-    action is not legal, if that is checked, or −1.
+    Writes the games to `after` and the actions to `record`. The ragged parts begin at first · ACTIONS and first · KEYS.
+    Returns −1, or the first game whose action is not legal if `checked`.
     """
     at_action, at_key = U(first) * U(ACTIONS), U(first) * U(KEYS)
     for row in range(U(first), U(last)):
@@ -560,13 +569,13 @@ def advance(before, actions, after, record, checked, targets, first, last):
 
 @compiled
 def leaves(boards, actions, counts, played, depth, targets):
-    """Perft: the number of games of `depth` >= 1 plies from boards[0]; all else is room to work in."""
+    """Perft: the number of games of `depth` >= 1 plies from boards[0]; the other arrays are scratch space."""
     total, ply = ZERO, 0
     entering = True
     while ply >= 0:
         if entering:
             movers, _ = generate(boards, ply, targets)
-            if ply == depth - 1:  # the last ply need only be counted
+            if ply == depth - 1:  # moves of the last ply are only counted
                 promoting = boards[ply, 0] & RANK_7
                 while movers:
                     square = lowest(movers)
@@ -589,7 +598,7 @@ def leaves(boards, actions, counts, played, depth, targets):
 
 
 class _Announcer(event.Listener):
-    """Says once, on stderr, that this start is a slow one."""
+    """Prints once, on standard error, that compiling takes some seconds."""
 
     def __init__(self) -> None:
         self.silent = True
@@ -604,13 +613,13 @@ class _Announcer(event.Listener):
 
 
 def announced() -> AbstractContextManager[Any]:
-    """Where compiling, as opposed to loading from the cache, is announced."""
+    """A block in which compiling, but not loading from the cache, is announced."""
     return event.install_listener("numba:compile", _Announcer())
 
 
 @cache
 def ready() -> None:
-    """Compile, or load from the cache, all that plays; so that it happens in one place and is announced."""
+    """Compile all kernels for playing, or load them from the cache, so that this happens once and is announced."""
     with announced():
         rows, twin = Rows.empty(1), Rows.empty(1)
         rows.planes[:], rows.counters[:], rows.player[:] = 0, 0, 0

@@ -1,4 +1,4 @@
-"""Chess as it is written: FEN, SAN and UCI, read loosely where a text can mean only one thing."""
+"""Reading FEN, SAN and UCI. Small departures from the formats are accepted if the meaning is unambiguous."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import chess.variant
 from chesspg.games.chess import encoding
 from chesspg.games.game import split_position
 
-# Variants in which nothing but the encoding's planes and scalars matters (no pockets, no counted checks).
+# Variants whose whole state is in the planes and scalars of the encoding (no pockets, no counted checks).
 VARIANTS: dict[str, type[chess.Board]] = {
     "standard": chess.Board,
     "chess960": chess.Board,
@@ -19,7 +19,7 @@ VARIANTS: dict[str, type[chess.Board]] = {
     "kingofthehill": chess.variant.KingOfTheHillBoard,
 }
 WRITTEN = "moves are written as in Nf3 or g1f3"
-# What python-chess says of a FEN that it can't read begins with one of these; beside it what a FEN must be.
+# By the beginning of a message of python-chess for a bad FEN: what the FEN must be.
 FEN_FAULTS = {
     "empty fen": "it must not be empty",
     "expected 8 rows": "its first part must be 8 ranks with a / between them",
@@ -46,6 +46,7 @@ class ChessNotation:
 
     @property
     def name(self) -> str:
+        """The name of the game."""
         return "chess" if self.variant == "standard" else f"chess ({self.variant})"
 
     def initial(self) -> chess.Board:
@@ -53,12 +54,12 @@ class ChessNotation:
         return VARIANTS[self.variant](chess960=self.variant == "chess960")
 
     def to_board(self, position: str) -> chess.Board:
-        """The position as a python-chess board with its moves on the stack.
+        """The position as a python-chess board with the moves on its stack.
 
-        A FEN may be written loosely where it can mean only one thing: castling letters in any order, any dash for `-`,
-        a `;` at its end. Fields that are missing at its end are those of `w - - 0 1`. Castling rights without their
-        king or rook, and an en passant square that no pawn has just passed, are left out, as Stockfish does. Castling
-        may be written as the king's move or as king takes rook.
+        A FEN may have its castling letters in any order, any dash for `-`, and a `;` at its end. Fields that are
+        missing at its end are filled from `w - - 0 1`. As in Stockfish, castling rights without their king or rook are
+        ignored, and so is an en passant square that no pawn has just passed. Castling may be written as the king's
+        move or as king takes rook.
 
         Args:
             position: `startpos` or a FEN; ` moves ` and moves in UCI notation may follow.
@@ -67,7 +68,7 @@ class ChessNotation:
             The board.
 
         Raises:
-            ValueError: Something else is wrong with the FEN, or a move is illegal. The message names the position.
+            ValueError: The FEN is wrong in any other way, or a move is illegal. The message names the position.
         """
         start, moves = split_position(position)
         board = self.initial()
@@ -93,14 +94,16 @@ class ChessNotation:
         return board
 
     def to_action(self, move: chess.Move, turn: chess.Color) -> int:
+        """The action in [0, 4168) of a move by `turn`, without a check that it is legal."""
         return encoding.move_to_action(move, turn)
 
     def to_move(self, action: int, board: chess.Board) -> chess.Move:
+        """The move of an action in [0, 4168), without a check that it is legal."""
         return encoding.action_to_move(action, board)
 
 
 def parse_move(board: chess.Board, text: str) -> chess.Move:
-    """The legal move that a person means by `text`, in SAN or UCI.
+    """Read a legal move that a person typed, in SAN or UCI.
 
     Raises:
         ValueError: The text is not a move, or the move is illegal or ambiguous.
@@ -124,7 +127,7 @@ def parse_move(board: chess.Board, text: str) -> chess.Move:
 
 
 def _read_fen(board: chess.Board, fen: str) -> None:
-    """Set up a FEN that may be written loosely. Raises ValueError that says what a FEN must be."""
+    """Set up the board from a FEN. Raises ValueError with a message that states what a FEN must be."""
     try:
         board.set_fen(_usual(fen))
     except ValueError as error:
@@ -135,32 +138,32 @@ def _read_fen(board: chess.Board, fen: str) -> None:
 
 
 def _read_uci(board: chess.Board, text: str) -> chess.Move:
-    """A legal move in UCI notation. Raises ValueError that says what is wrong with it."""
+    """Read a legal move in UCI notation. Raises ValueError with the end of a sentence about the move."""
     try:
         move = board.parse_uci(text)
     except chess.InvalidMoveError:
         raise ValueError("can't be read; expected one such as e2e4 or e7e8q") from None
     except ValueError:
         move = chess.Move.null()
-    if not move:  # python-chess reads 0000 as a pass, which no rule allows
+    if not move:  # python-chess reads 0000 as a pass, which is never legal
         raise ValueError("is illegal")
     return move
 
 
 def _usual(fen: str) -> str:
-    """A FEN as python-chess reads it, from one that is written loosely. Raises ValueError for a number that is none."""
+    """A FEN in the exact form that python-chess reads. Raises ValueError if a counter is not a number."""
     fields = re.sub("[‐‑‒–—―−]", "-", fen).rstrip("; ").split()
     if len(fields) > 2:
         fields[2] = "".join(sorted(fields[2], key=str.islower))
     parts = ("fifth part, the halfmove clock", "sixth part, the number of the move")
     for name, field in zip(parts, fields[4:6], strict=False):
-        if not re.fullmatch("[0-9]{1,6}", field):  # int() takes more than that
+        if not re.fullmatch("[0-9]{1,6}", field):  # int() accepts more than that
             raise ValueError(f"its {name}, must be a whole number from 0 to 999,999, got {field[:40]!r}")
     return " ".join(fields)
 
 
 def _readings(board: chess.Board, text: str) -> list[str]:
-    """The legal moves that an ambiguous SAN could mean: those that differ from it by a letter or two."""
+    """The legal moves that an ambiguous SAN may mean: those of the same piece to the same square."""
     letters = [c for c in text if c not in "x+#="]
     piece, target = letters[0], "".join(letters[-2:])
     sans = map(board.san, board.legal_moves)
@@ -168,7 +171,7 @@ def _readings(board: chess.Board, text: str) -> list[str]:
 
 
 def _promotions(board: chess.Board, text: str) -> str:
-    """The promotions that a move could mean which does not say to which piece, or to one that can't be; maybe none."""
+    """The promotions that a move may mean if its piece is missing or impossible; empty if it is not a promotion."""
     meant = text.partition("=")[0].rstrip("+#!?")
     for read, queen in ((board.parse_san, f"{meant}=Q"), (board.parse_uci, f"{meant.lower()}q")):
         try:

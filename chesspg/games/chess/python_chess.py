@@ -1,4 +1,4 @@
-"""Chess on python-chess: the reference for the rules, and the backend that plays variants."""
+"""Chess on python-chess: the reference for the rules, and the backend for variants."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ REASONS = (
 )
 _ONGOING, _CHECKMATE, _STALEMATE, _MATERIAL, _THREEFOLD, _FIFTY, _VARIANT = range(7)
 
-_Key = tuple[int, ...]  # what must be equal for a position to count as repeated
+_Key = tuple[int, ...]  # equal for two positions if the second repeats the first
 
 
 class _Game:
-    """One game: its board, how it began, what was played, and what the rules remember."""
+    """One game: its board, its start, its moves, and the earlier positions that the rules need."""
 
     __slots__ = ("actions", "board", "keys", "moves", "passing", "start")
 
@@ -35,9 +35,9 @@ class _Game:
         self.board = board
         self.start = start
         self.moves: list[chess.Move] = []
-        self.passing = 0  # word of the square on which a pawn can legally be captured in passing
-        self.keys: list[_Key] = []  # the positions since the last capture or pawn move, this one included
-        self.actions: list[int] | None = None  # ascending; None until somebody asks
+        self.passing = 0  # word of the square on which a capture en passant is legal
+        self.keys: list[_Key] = []  # the positions since the last capture or pawn move, including the current one
+        self.actions: list[int] | None = None  # ascending; None until they are needed
         self._remember()
 
     def copy(self) -> _Game:
@@ -70,18 +70,18 @@ class _Game:
                 self.actions = []
             elif board.pawns & board.occupied_co[board.turn] & (chess.BB_RANK_7 if board.turn else chess.BB_RANK_2):
                 self.actions = [encoding.move_to_action(move, board.turn) for move in board.generate_legal_moves()]
-            else:  # no pawn can promote: the same without a call a move, on the hot path
+            else:  # without promotions the same is computed faster, without one call per move
                 flip = 0 if board.turn else 65 * encoding.FLIP
                 self.actions = [(64 * m.from_square + m.to_square) ^ flip for m in board.generate_legal_moves()]
             self.actions.sort()
         return self.actions
 
     def repetitions(self) -> int:
-        """How often this position occurred before; a repetition takes four plies, so it can't be sooner."""
+        """How often this position has occurred before; it takes four plies at least to repeat one."""
         return self.keys.count(self.keys[-1]) - 1 if len(self.keys) > 4 else 0
 
     def _drawn(self) -> int:
-        """The reason the rules end this game although moves remain, or 0."""
+        """The reason for which the rules end this game although there are moves, or 0."""
         board = self.board
         if board.is_insufficient_material():
             return _MATERIAL
@@ -90,7 +90,7 @@ class _Game:
         return _THREEFOLD if self.repetitions() >= 2 else 0
 
     def verdict(self) -> tuple[int, int]:
-        """(outcome for player 0, reason) in python-chess's order of precedence."""
+        """(outcome for player 0, reason), with the order of precedence of python-chess."""
         board = self.board
         mover = 1 if board.turn else -1
         if board.is_variant_end():
@@ -112,7 +112,7 @@ class PythonChessGames:
 
     @classmethod
     def from_boards(cls, boards: Sequence[chess.Board]) -> PythonChessGames:
-        """Games that start as each board did, with the moves on its stack played."""
+        """Games with the start of each board, in which the moves on its stack are played."""
         records = []
         for board in boards:
             root = board.root()
@@ -165,7 +165,7 @@ class PythonChessGames:
         return [move.uci() for move in self._records[index].moves]
 
     def board(self, index: int) -> chess.Board:
-        """The game as a python-chess board of its own, its moves on the stack."""
+        """A copy of the game as a python-chess board with the moves on its stack."""
         record = self._records[index]
         board = type(record.board)(record.start, chess960=record.board.chess960)
         for move in record.moves:
@@ -173,7 +173,7 @@ class PythonChessGames:
         return board
 
     def fen(self, index: int) -> str:
-        """The position as it is now, without what went before."""
+        """The current position as a FEN, without the moves that led to it."""
         return self._records[index].board.fen()
 
     def _planes(self) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""Where games start, drawn anew for each rollout: positions that self-play hardly visits and has to learn to finish."""
+"""Start positions sampled anew for each rollout, which self-play must learn to win but rarely reaches by itself."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from chesspg.games.chess.notation import ChessNotation
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 
-_STREAM = 2  # of those that derive from (seed, rollout): 1 is the order of plies
+_STREAM = 2  # number of this random stream among those of (seed, rollout); 1 is the order of plies
 _ARMY = [piece for piece, count in zip(chess.PIECE_TYPES, (8, 2, 2, 2, 1), strict=False) for _ in range(count)]
 
 
 class UnevenArmies:
-    """Some of the games start from what two armies have left, scattered over the board, one side far ahead.
+    """Starts some of the games with a random part of each army, placed at random, with one side far ahead.
 
-    A policy that plays itself seldom sees itself far ahead: it knows no mate, and gives stalemate. Each position is
-    sampled by rejection: choose the side that is ahead and the side to move, draw u, v ~ U[0, 1], keep each of the
-    fifteen pieces beside the king with probability u (the side ahead) or u·v² (the other side), place them at random,
-    and repeat all of it until the position is legal and not over. Small armies pass more often: four pieces against one
-    on average, besides the kings.
+    In self-play a policy is rarely far ahead, so it does not learn to mate and allows stalemate. Each position is
+    sampled by rejection: choose the side that is ahead and the side to move, sample u, v ~ U[0, 1], keep each of the
+    fifteen pieces besides the king with probability u (the side ahead) or u·v² (the other side), place them at random,
+    and repeat all of it until the position is legal and not over. Small armies are accepted more often: on average
+    there are four pieces against one, besides the kings.
 
     Args:
-        share: Fraction of the games that start so; the others start from the initial position.
-        alike: Number of games in a row that start from one position. leave_one_out needs at least two, and fewer
+        share: Fraction of the games that start this way; the others start from the initial position.
+        alike: Number of games in a row that share a start. leave_one_out needs at least two; with more, fewer
             positions have to be sampled.
 
     Raises:
@@ -43,9 +43,11 @@ class UnevenArmies:
         self.alike = alike
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
-        """[n] FENs of this chess, '' for the initial position. Raises ValueError if the game is none."""
+        """[n] FENs for the variant, '' for the initial position. Raises ValueError if the game is not chess."""
         if not isinstance(game.notation, ChessNotation):
-            raise ValueError(f"UnevenArmies are of chess, not of {game.name}; expected starts: null, or a list")
+            raise ValueError(
+                f"UnevenArmies needs chess or a variant of it, got {game.name}; use starts: null, or a list"
+            )
         rules = type(game.notation.initial())
         start, which = np.unique(index // self.alike, return_inverse=True)
         streams = (np.random.default_rng((rng.seed % 2**64, rng.rollout, _STREAM, i)) for i in start)

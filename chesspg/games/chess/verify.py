@@ -1,4 +1,4 @@
-"""The two backends side by side: the same games, ply by ply, down to the last bit."""
+"""A comparison of the two backends: the same games on both, equal after every ply to the last bit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chesspg.games.chess import Chess
 from chesspg.games.chess.bitboards import BitboardGames
 from chesspg.games.chess.python_chess import PythonChessGames
 
-# Rich in promotions, pins, captures in passing, castling, and draws.
+# Positions with many promotions, pins, captures en passant, castling moves and draws.
 POSITIONS = (
     "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1",
     "r3k2r/8/8/8/8/8/8/R3K2R b KQkq - 0 1",
@@ -34,19 +34,19 @@ POSITIONS = (
 def verify(
     plies: int, seed: int = 0, games: int = 64, report: Callable[[int], None] | None = None
 ) -> tuple[int, list[str]]:
-    """Play random plies on both backends at once, comparing everything after each.
+    """Play random games on both backends and compare all arrays after each ply.
 
-    Half the games begin at the initial position, the others at POSITIONS and at positions met on the way. Games that
-    differ are dropped.
+    Half of the games start from the initial position, the others from POSITIONS and from positions of earlier games.
+    Games that differ are dropped.
 
     Args:
-        plies: At least this number is played.
-        seed: What the games derive from.
-        games: Games in progress at once.
+        plies: The least number of plies to play.
+        seed: Seed of the games.
+        games: Number of games in progress at once.
         report: Called with the number of plies played so far.
 
     Returns:
-        The number of plies played, and the differences found, each with the position that shows it.
+        The number of plies played, and the differences found, each with its position.
     """
     rules, rng = Chess(), np.random.default_rng(seed)
     starts = [chess.STARTING_FEN, *POSITIONS]
@@ -61,11 +61,11 @@ def verify(
             over = reference.outcomes().over
             for game in np.flatnonzero(over).tolist():
                 if reference.position(game) != fast.position(game) or reference.fen(game) != fast.fen(game):
-                    wrong[game] = f"what was played: {reference.position(game)}"
+                    wrong[game] = f"position: {reference.position(game)}"
                     differences.append(wrong[game])
             live = ~over
             live[list(wrong)] = False
-            # Once few are left a ply of all costs more than it shows: begin anew, some from where these are now.
+            # A ply of few games costs almost as much as one of many, so start new ones, some where these are now.
             if done >= plies or live.sum() <= games // 8:
                 starts[1 + len(POSITIONS) :] = [reference.fen(game) for game in np.flatnonzero(live).tolist()]
                 break
@@ -82,7 +82,7 @@ def verify(
 
 
 def _differences(reference: PythonChessGames, fast: BitboardGames) -> dict[int, str]:
-    """What differs in which games: {game: names of the arrays, and the position}."""
+    """The differences, by game: the names of the arrays that differ, and the position."""
     seen, other = reference.observe(), fast.observe()
     verdict, judged = reference.outcomes(), fast.outcomes()
     pairs: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
@@ -105,7 +105,7 @@ def _differences(reference: PythonChessGames, fast: BitboardGames) -> dict[int, 
 
 
 def _one_width(left: NDArray[np.int16], right: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """Two tables padded with −1 to the wider one's columns."""
+    """Both tables, padded with −1 to the width of the wider one."""
     width = max(left.shape[1], right.shape[1])
     one, other = (np.pad(t, ((0, 0), (0, width - t.shape[1])), constant_values=-1) for t in (left, right))
     return one, other

@@ -1,4 +1,4 @@
-"""A check of the contract in `game.py`: whether a game keeps it and, if not, which rule it breaks and where."""
+"""A check of the contract in `game.py`, which reports the first rule that a game breaks, and where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chesspg.games.contract.sample import BrokenContract as BrokenContract
 from chesspg.games.contract.sample import Rule, Sample, name_of
 from chesspg.games.game import Game
 
-# In this order, since a broken rule mostly breaks some of those after it as well.
+# The order matters: a game that breaks one rule usually breaks some of the later ones too.
 RULES: tuple[Rule, ...] = (
     arrays.sizes, arrays.types, arrays.fresh, playing.random_games, playing.many_games, playing.known_positions,
     playing.outcomes, playing.two_players, playing.copies, playing.children, playing.kept, playing.alone,
@@ -33,20 +33,20 @@ def check(
 ) -> str:
     """Play a game at random and check that it keeps the contract of `chesspg.games.game`.
 
-    Whether the rules are those of the game that is meant, nobody but its author can say: the known positions are for
-    that. At least one that player 0 has won and one that player 1 has won should be given, and where games can be drawn
-    one that is: endings that random games seldom come to are looked at in known positions alone.
+    Random play can't show that these are the rules the author meant; known positions can. Give at least one position
+    that player 0 has won, one that player 1 has won and, if games can be drawn, one that is drawn. Endings that random
+    games rarely reach are checked only in known positions.
 
     Args:
         game: The game to check.
         won_by_first: Positions, as text, that are over and won by player 0.
         won_by_second: Positions that are over and won by player 1.
         drawn: Positions that are over and drawn.
-        starts: Positions that are not over, to be checked besides the initial one, such as one in which player 1 moves.
+        starts: Positions that are not over, to be checked as starts too, such as one in which player 1 moves.
         unreadable: Texts that are not positions of the game.
 
     Returns:
-        One sentence: that the game keeps the contract, and which of its reasons to end were not met.
+        One sentence, which says that the game keeps the contract and names the reasons to end that never occurred.
 
     Raises:
         BrokenContract: The game breaks a rule.
@@ -61,13 +61,13 @@ def check(
         except Exception as error:
             did = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
             raise BrokenContract(
-                f"{name_of(game)}: {_first_line(rule)} The check met {did}{sample.trying}{_place(error)}"
+                f"{name_of(game)}: {_first_line(rule)} Checking this raised {did}{sample.trying}{_place(error)}"
             ) from None
     return sample.found()
 
 
 def _place(error: BaseException) -> str:
-    """Where an exception was raised by a game: the innermost line that is not of numpy or other libraries."""
+    """The place where a game raised an exception: the innermost line outside of numpy and other libraries."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
     own = [
         frame

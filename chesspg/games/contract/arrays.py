@@ -1,4 +1,4 @@
-"""What a game declares of itself, and the arrays of its batches."""
+"""Rules about the attributes of a game and the arrays of its batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sizes(sample: Sample) -> None:
     game = sample.game
     require(isinstance(game, Game), "a game must be an instance of a subclass of chesspg.games.game.Game", type(game))
     for name in ("name", "encoding_version", "board", "planes", "scalars", "num_actions", "reasons"):
-        require(hasattr(game, name), f"the class attribute {name} is missing; game.py says what it holds")
+        require(hasattr(game, name), f"the class attribute {name} is missing; game.py describes it")
     require(isinstance(game.name, str) and game.name.strip(), "name must be a text that is not empty", repr(game.name))
     require(_whole(game.encoding_version, 0), "encoding_version must be a whole number", repr(game.encoding_version))
     require(
@@ -55,7 +55,7 @@ def _whole(value: object, low: int, high: float = float("inf")) -> bool:
 
 
 def rebuilt(sample: Sample) -> None:
-    """A policy file holds init_args, from which the class must build the same game again."""
+    """The class must build the same game again from init_args, which policy files hold."""
     game = sample.game
     try:
         arguments = json.loads(json.dumps(game.init_args))
@@ -81,7 +81,7 @@ def rebuilt(sample: Sample) -> None:
 
 
 def types(sample: Sample) -> None:
-    """Arrays have the types and shapes of the contract, whatever the number of games."""
+    """Arrays have the types and shapes of the contract, for any number of games."""
     game = sample.game
     batches: list[int | list[str]] = [2, 1, 0, [], [sample.initial, *sample.starts]]
     for positions in batches:
@@ -91,7 +91,7 @@ def types(sample: Sample) -> None:
 
 
 def require_arrays(game: Game, games: Games, count: int) -> None:
-    """The types and shapes of what a batch of `count` games shows."""
+    """Require the types and shapes of all arrays of a batch of `count` games."""
     require(len(games) == count, f"a batch of {count} games must have that length", len(games))
     seen, outcomes = games.observe(), games.outcomes()
     words = words_of(game.board)
@@ -114,7 +114,7 @@ def require_arrays(game: Game, games: Games, count: int) -> None:
 
 
 def fresh(sample: Sample) -> None:
-    """New games are all alike, have not ended, and have no moves."""
+    """New games are all the same, are not over, and have no moves."""
     game = sample.game
     require(isinstance(sample.initial, str) and sample.initial.strip(), "position() must be a text", sample.initial)
     games = game.start(3)
@@ -131,7 +131,7 @@ def fresh(sample: Sample) -> None:
 
 
 def require_consistent(game: Game, games: Games) -> None:
-    """What holds at every ply: ranges, ascending lists, and an action in each game that goes on."""
+    """Require what holds at every ply: ranges, ascending lists, and a legal action in each game that is not over."""
     require_arrays(game, games, len(games))
     seen, outcomes = games.observe(), games.outcomes()
 
@@ -156,7 +156,7 @@ def require_consistent(game: Game, games: Games) -> None:
     if squares % 64 and (beyond := seen.planes[:, :, -1] >> np.uint64(squares % 64)).any():
         i, p = np.argwhere(beyond)[0]
         raise BrokenContract(
-            f"{at(i)} the plane {game.planes[p]!r} must have no bits but those of the {squares} squares, bits 0 to "
+            f"{at(i)} the plane {game.planes[p]!r} must have only the bits of its {squares} squares, 0 to "
             f"{squares - 1}; got bit {squares // 64 * 64 + squares % 64 + int(beyond[i, p]).bit_length() - 1}"
         )
     _require_lists(game, games, seen, outcomes)
@@ -171,7 +171,7 @@ def require_consistent(game: Game, games: Games) -> None:
 
 
 def _require_lists(game: Game, games: Games, seen: Observation, outcomes: Outcomes) -> None:
-    """The legal actions of each game ascend within their range; there are some if and only if it goes on."""
+    """Require legal actions that ascend within their range, and at least one if and only if a game is not over."""
 
     def at(i: int) -> str:
         return f"game {i}, {games.position(i)!r}:"
@@ -189,10 +189,10 @@ def _require_lists(game: Game, games: Games, seen: Observation, outcomes: Outcom
             why = game.reasons[outcomes.reason[i]]
             raise BrokenContract(f"{at(i)} is over ({why}), so it must have no legal actions, got {actions}")
         if not over and not actions:
-            raise BrokenContract(f"{at(i)} goes on, so it must have a legal action, if nothing else a pass; got none")
+            raise BrokenContract(f"{at(i)} is not over, so it must have a legal action, such as a pass; got none")
         if actions != sorted(set(actions)):
-            raise BrokenContract(f"{at(i)} legal actions must ascend, each once, got {actions}")
+            raise BrokenContract(f"{at(i)} legal actions must ascend without duplicates, got {actions}")
         if actions and not (actions[0] >= 0 and actions[-1] < game.num_actions):
             raise BrokenContract(f"{at(i)} legal actions must be from 0 to {game.num_actions - 1}, got {actions}")
         if not over and outcomes.outcome[i]:
-            raise BrokenContract(f"{at(i)} goes on, so its outcome must be 0, got {outcomes.outcome[i]}")
+            raise BrokenContract(f"{at(i)} is not over, so its outcome must be 0, got {outcomes.outcome[i]}")

@@ -1,4 +1,4 @@
-"""What a game offers besides its rules, see `chesspg.games.capabilities`: each capability must agree with the rules."""
+"""Rules about capabilities, see `chesspg.games.capabilities`: each must agree with the rules of the game."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chesspg.games.contract.text import NONSENSE
 from chesspg.games.game import Games
 from chesspg.games.randomness import Randomness
 
-STARTS = 20  # positions sampled from a game's own starts
+STARTS = 20  # number of positions sampled from the starts of a game
 
 
 def notation(sample: Sample) -> None:
@@ -32,7 +32,7 @@ def notation(sample: Sample) -> None:
 
 
 def _require_board(sample: Sample, given: Notation, games: Games, i: int, legal: list[int], *, over: bool) -> None:
-    """What holds of the board of game i."""
+    """Require that the board of game i agrees with the game."""
     position, player = games.position(i), int(games.observe().player[i])
     where = f"notation.to_board({position!r})"
     board = given.to_board(position)
@@ -58,7 +58,7 @@ def exchanges(sample: Sample) -> None:
         return
     require(
         isinstance(sample.game.start(0), Heuristic),
-        "a game with exchanges must have a heuristic by which captures gain: a method heuristic() of its games",
+        "a game with exchanges must have a heuristic, which captures increase: a method heuristic() of its games",
     )
     for games in sample.running[:: max(1, len(sample.running) // 8)]:
         seen = games.observe()
@@ -114,7 +114,7 @@ def _require_found(given: EngineProtocol, games: Games, i: int, legal: list[int]
 
 
 def starts(sample: Sample) -> None:
-    """The starts that a game offers can be played, and depend on nothing but game, index and random numbers."""
+    """The starts of a game can be played, and depend on nothing but game, index and random numbers."""
     game = sample.game
     if game.starts is None:
         return
@@ -129,11 +129,11 @@ def starts(sample: Sample) -> None:
 
 
 def openings(sample: Sample) -> None:
-    """The file of openings that a game offers is there, and the game has the notation to read it."""
+    """The file of openings of a game exists, and the game has a notation, which is needed to read it."""
     path = sample.game.openings
     if path is not None:
         require(isinstance(path, Path) and path.is_file(), "openings must be the path of a file", path)
-        require(sample.game.notation, "a game with openings must have a notation, by which the file is read")
+        require(sample.game.notation, "a game with openings must have a notation, which is needed to read the file")
 
 
 def for_few_games(sample: Sample) -> None:

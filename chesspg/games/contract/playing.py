@@ -1,4 +1,4 @@
-"""How games are played, end, and are copied."""
+"""Rules about playing, ending and copying games."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from chesspg.games.contract.sample import (
 )
 from chesspg.games.game import Game, Games, IllegalAction, Indices, join_position, split_position
 
-GAMES = 24  # played at random for the check
-PLIES = 200  # after which a random game is left as it is
-MORE_PLIES = 10_000  # played at random besides, to see how games end, where that makes many more games
-WRAPPED = 1 << 16  # added to an action, it is the same action in sixteen bits
+GAMES = 24  # number of random games for the rules to look at
+PLIES = 200  # after which a random game is stopped
+MORE_PLIES = 10_000  # further random plies, of short games, to see rare endings
+WRAPPED = 1 << 16  # adding it to an action gives the same action in sixteen bits
 
 
 def random_games(sample: Sample) -> None:
     """Games can be played at random to their end, or for very long.
 
-    What is met on the way is what the other rules look at.
+    The other rules look at the positions of these games.
     """
     game, rng = sample.game, np.random.default_rng(0)
     starts = [sample.initial, *sample.starts]
@@ -46,7 +46,7 @@ def random_games(sample: Sample) -> None:
         if not len(games):
             return
         sample.running.append(games[np.arange(len(games))])
-        # The first game's moves are looked at throughout, those of all games while they are short.
+        # The moves of the first game are checked after every ply, those of all games only while they are short.
         before = [games.moves(i) for i in range(len(games) if len(sample.running) < 20 else 1)]
         games.play(random_actions(games, rng).astype((np.int16, np.int64)[len(sample.running) % 2]))
         for i, moves in enumerate(before):
@@ -59,7 +59,7 @@ def random_games(sample: Sample) -> None:
 
 
 def many_games(sample: Sample) -> None:
-    """Games can be played at random to their end, many of them, since some endings are rare."""
+    """Many games can be played at random to their end, since some endings are rare."""
     game, rng = sample.game, np.random.default_rng(6)
     if len(sample.running) == PLIES:
         return
@@ -71,7 +71,7 @@ def many_games(sample: Sample) -> None:
         legal, outcomes = games.observe().legal, games.outcomes()
         stuck, nameless = (legal.counts == 0) != outcomes.over, outcomes.reason >= len(game.reasons)
         if stuck.any() or nameless.any():
-            require_consistent(game, games)  # which says it; it takes longer
+            require_consistent(game, games)  # raises an error that describes it, but takes longer
         sample.met.update(outcomes.reason[outcomes.over].tolist())
         games, legal = games[~outcomes.over], legal[~outcomes.over]
         if not len(games):
@@ -80,7 +80,7 @@ def many_games(sample: Sample) -> None:
 
 
 def known_positions(sample: Sample) -> None:
-    """Known positions have the outcome that is known, for player 0."""
+    """Known positions are over, with the known outcome for player 0."""
     for outcome, texts in sample.known.items():
         for text in texts:
             games = sample.game.start([text])
@@ -88,17 +88,17 @@ def known_positions(sample: Sample) -> None:
             sample.note_endings(games)
             found = games.outcomes()
             what = {1: "won by player 0", -1: "won by player 1", 0: "drawn"}[outcome]
-            require(found.over[0], f"{text!r} must be over, {what}, but it goes on")
+            require(found.over[0], f"{text!r} must be over and {what}, but it is not over")
             require(found.outcome[0] == outcome, f"{text!r} must be {what}: outcome {outcome}", found.outcome[0])
     for text in sample.starts:
         require(not sample.game.start([text]).outcomes().over[0], f"{text!r} must not be over")
 
 
 def outcomes(sample: Sample) -> None:
-    """An outcome is player 0's, whoever moved last or would move next.
+    """An outcome is that of player 0, whoever moved last or moves next.
 
-    Known positions settle it. Without any it shows in random games: seen from the mover, who has mostly just lost,
-    outcomes would all be the same, whoever moved last.
+    Known positions show it. Without any, random games show it: if outcomes were those of the mover, who has usually
+    just lost, they would all be the same, whoever moved last.
     """
     if sample.known[1] or sample.known[-1]:
         return
@@ -113,8 +113,8 @@ def outcomes(sample: Sample) -> None:
         require(
             len(movers) < 2,
             "the outcome must be seen from player 0: 1 if that player has won, -1 if player 1 has; in all random games "
-            f"that were won it is {outcome}, whoever made the last move. If player {winner} does win all of them, name "
-            f"a position in which that is known: check(game, won_by_{('first', 'second')[winner]}=[…])",
+            f"that were won it is {outcome}, whoever made the last move. If player {winner} really wins all of them, "
+            f"pass a position that this player has won: check(game, won_by_{('first', 'second')[winner]}=[…])",
         )
 
 
@@ -124,12 +124,12 @@ def _last_mover(game: Game, games: Games, i: int) -> int:
 
 
 def two_players(sample: Sample) -> None:
-    """There are two players. One may move several times in a row, but not through all games."""
+    """There are two players. One may move several times in a row, but each must move at some time."""
     movers = {int(player) for games in sample.running for player in games.observe().player}
     long = len(sample.running) > 2
     require(
         movers == {0, 1} or not long,
-        f"both players must get to move: in {GAMES} random games player says {movers} at every ply",
+        f"both players must move at some time: in {GAMES} random games player is {movers} at every ply",
     )
 
 
@@ -156,7 +156,7 @@ def illegal(sample: Sample) -> None:
 
 
 def ended(sample: Sample) -> None:
-    """A game that is over stays so, and takes no action."""
+    """A game that is over stays over and accepts no action."""
     for games in sample.over[:3]:
         state = state_of(games)
         require_same(state, state_of(games[np.arange(len(games))]), "a copy of a game that is over must be the same")
@@ -170,7 +170,7 @@ def ended(sample: Sample) -> None:
 
 
 def children(sample: Sample) -> None:
-    """Every legal action can be played, and each leads to a position of its own."""
+    """Every legal action can be played, and each leads to a different position."""
     for games in sample.running[:4]:
         for i in sorted({0, len(games) - 1}):
             actions = games[[i]].observe().legal.actions
@@ -179,7 +179,7 @@ def children(sample: Sample) -> None:
             texts = [children.position(k) for k in range(len(actions))]
             require(
                 len(set(texts)) == len(texts),
-                f"after each of the legal actions of {games.position(i)!r} position() must be another text",
+                f"position() must be different after each of the legal actions of {games.position(i)!r}",
                 texts,
             )
 
@@ -215,11 +215,11 @@ def _check_copy(games: Games, before: Mapping[str, Any], indices: Indices, rng: 
         first = state_of(twins)
         chosen.play(random_actions(chosen, rng))
         require_same(first, state_of(twins), f"{what} must be a copy: playing another copy must not change it")
-    require_same(before, state_of(games), f"{what} must be a copy: playing it must not change the games it was made of")
+    require_same(before, state_of(games), f"{what} must be a copy: playing it must not change the original games")
 
 
 def alone(sample: Sample) -> None:
-    """A game goes the same way alone as in a batch, and the same actions give the same game again."""
+    """A game is the same alone as in a batch, and the same actions give the same game again."""
     rng = np.random.default_rng(3)
     for begun in sample.running[:6:2]:
         games, again = begun[:], begun[:]
@@ -229,15 +229,13 @@ def alone(sample: Sample) -> None:
         again.play(actions)
         for one, action in zip(alone, actions, strict=True):
             one.play(np.array([action]))
-        require_same(
-            state_of(games), state_of(again), "the same actions must give the same games; there is no chance in them"
-        )
+        require_same(state_of(games), state_of(again), "the same actions must give the same games, without any chance")
         for i, one in enumerate(alone):
             require_same(state_of(games[[i]]), state_of(one), f"game {i} must be the same if it is played alone")
 
 
 def kept(sample: Sample) -> None:
-    """What observe() and outcomes() returned stays as it was while the games go on."""
+    """Arrays that observe() and outcomes() returned do not change when the games go on."""
     rng = np.random.default_rng(4)
     for begun in sample.running[:4]:
         games = begun[:]

@@ -1,4 +1,4 @@
-"""How positions and moves are written and shown."""
+"""Rules about positions, moves and boards as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NONSENSE = "no such text"
 
 
 def positions(sample: Sample) -> None:
-    """position() is text that start() reads back as the same game: its start, then ` moves ` and the moves, if any."""
+    """start() reads the text of position() as the same game: its start, then ` moves ` and the moves, if any."""
     for games in sample.batches():
         state = state_of(games)
         texts = state["position"]
@@ -55,7 +55,7 @@ def unreadable(sample: Sample) -> None:
 
 
 def names(sample: Sample) -> None:
-    """move_name() and parse_move() are each other's inverse, and parse_move() reads what moves() writes."""
+    """parse_move() reads what move_name() and moves() write, as the same action."""
     game = sample.game
     rng = np.random.default_rng(5)
     for begun in sample.running[:: max(1, len(sample.running) // 6)]:
@@ -68,7 +68,7 @@ def names(sample: Sample) -> None:
                 f"{position!r}: move_name must be a text without white space",
                 names,
             )
-            require(len(set(names)) == len(names), f"{position!r}: each action must have a name of its own", names)
+            require(len(set(names)) == len(names), f"{position!r}: each action must have a different name", names)
             some = np.sort(rng.permutation(len(actions))[:12])
             children = begun[np.full(len(some), i)]
             children.play(actions[some])
@@ -87,7 +87,7 @@ def names(sample: Sample) -> None:
 
 
 def _names_legal(game: Game, position: str, text: str) -> None:
-    """parse_move gives a legal action, or refuses."""
+    """Require that parse_move returns a legal action or refuses the text."""
     try:
         action = game.parse_move(position, text)
     except ValueError:
@@ -97,7 +97,7 @@ def _names_legal(game: Game, position: str, text: str) -> None:
 
 
 def rendered(sample: Sample) -> None:
-    """render() draws the board as text, and what a move changes can be seen."""
+    """render() draws the board as text, and shows what a move changes."""
     game = sample.game
     for games in list(sample.batches())[:6]:
         position = games.position(0)
@@ -114,5 +114,5 @@ def rendered(sample: Sample) -> None:
     drawn = {game.render(children.position(i)) for i in range(min(len(actions), 50))}
     require(
         drawn != {game.render(sample.initial)},
-        "render() must show what a move changes; all legal first moves leave it the same",
+        "render() must show what a move changes; its text is the same after all legal first moves",
     )

@@ -1,4 +1,4 @@
-"""The compiled rules: the same games as on python-chess, known totals, and the ways a cache can fail."""
+"""The compiled rules: the same games as on python-chess, known totals, and failures of the cache."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_difference_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def blind(self: BitboardGames) -> object:
         seen = observe(self)
-        seen.planes[seen.planes[:, 13, 0] != 0, 13] = 0  # as if nothing could be captured in passing
+        seen.planes[seen.planes[:, 13, 0] != 0, 13] = 0  # as if no capture en passant were legal
         return seen
 
     monkeypatch.setattr(BitboardGames, "observe", blind)
@@ -116,7 +116,7 @@ def test_a_difference_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_random_fens() -> None:
-    """Positions no game leads to: pieces strewn about, whatever python-chess calls legal."""
+    """Positions that no game reaches: pieces anywhere on the board, if python-chess calls the position legal."""
     rng = np.random.default_rng(5)
     fens = []
     while len(fens) < 400:
@@ -200,12 +200,12 @@ def test_a_long_history_is_let_go_of() -> None:
     for _ in range(100_000):
         games = games[[0]]
     assert games.moves(0) == []
-    del games  # a chain this long would overflow the stack if it were freed link by link in C
+    del games  # freed link by link in C, a chain of this length would overflow the stack
 
 
 def test_threads_play_the_same_games(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(threads: int) -> Any:
-        monkeypatch.setattr(bitboards, "GAMES_A_THREAD", 7)
+        monkeypatch.setattr(bitboards, "GAMES_PER_THREAD", 7)
         return Chess(backend="bitboards", threads=threads).start([*POSITIONS] * 2)
 
     one, three = start(1), start(3)
@@ -214,7 +214,7 @@ def test_threads_play_the_same_games(monkeypatch: pytest.MonkeyPatch) -> None:
         goes_on = ~one.outcomes().over
         assert (goes_on == ~three.outcomes().over).all()
         one, three = one[goes_on], three[goes_on]
-        if len(one) < 14:  # by then one thread is left
+        if len(one) < 14:  # from here on there is one thread
             break
         seen, twin = one.observe(), three.observe()
         for name in ("planes", "scalars", "player"):
@@ -229,7 +229,7 @@ def test_threads_play_the_same_games(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each thread gets its share of the games, and no fewer than are worth waking it up for."""
+    """Each thread gets an equal share of the games, and there are only threads for which there is enough work."""
     shares: list[int] = []
     advance = kernels.advance
 
@@ -238,10 +238,10 @@ def test_threads_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
         shares.append(last - first)
         return advance(*arguments)
 
-    games = Chess(threads=3).start(2 * bitboards.GAMES_A_THREAD + 2)
+    games = Chess(threads=3).start(2 * bitboards.GAMES_PER_THREAD + 2)
     monkeypatch.setattr(kernels, "advance", counted)
     games.play(games.observe().legal.take(np.zeros(len(games), np.int64)))
-    assert shares == [bitboards.GAMES_A_THREAD + 1] * 2
+    assert shares == [bitboards.GAMES_PER_THREAD + 1] * 2
     games[:5].play(games[:5].observe().legal.take(np.zeros(5, np.int64)))
     assert shares[2:] == [5]
 
@@ -278,7 +278,7 @@ print(type(games).__name__)
 
 @pytest.fixture
 def unwritable(tmp_path: Path) -> str:
-    """A folder nobody can write to, root included: it would have to be inside a file."""
+    """A folder that even root can't make, because its parent is a file."""
     file = tmp_path / "file"
     file.touch()
     return str(file / "folder")
@@ -286,7 +286,7 @@ def unwritable(tmp_path: Path) -> str:
 
 @pytest.mark.slow
 def test_a_read_only_cache_is_no_error(unwritable: str) -> None:
-    """Where one folder cannot be written numba takes another; where none can, nothing is kept."""
+    """If a folder is not writable, numba uses another one; if none is, nothing is cached."""
     code = FIRST_PLY.format(backend="bitboards")
     assert run(code, NUMBA_CACHE_DIR=unwritable).stdout == "BitboardGames\n"
     only = {"NUMBA_CACHE_DIR": unwritable, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
@@ -329,8 +329,8 @@ except ValueError as error:
     broken = run(BROKEN.format(error="OSError('no libllvm here')") + code)
     missing = run(BROKEN.format(error="ModuleNotFoundError('no llvmlite here')") + code)
     needs = "backend 'bitboards' needs numba, but numba"
-    assert broken.stdout == f"{needs} can't be used (OSError: no libllvm here); install it by `pip install numba`\n"
-    assert missing.stdout == f"{needs} is not installed; install it by `pip install numba`\n"
+    assert broken.stdout == f"{needs} can't be used (OSError: no libllvm here); install it with `pip install numba`\n"
+    assert missing.stdout == f"{needs} is not installed; install it with `pip install numba`\n"
 
 
 def test_numba_is_imported_by_who_plays_and_nobody_else() -> None:

@@ -1,4 +1,4 @@
-"""Actions and planes: every move comes back, and the two colours see the same."""
+"""Actions and planes: every move is read back from its action, and both colors see the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RICH = [
 
 @st.composite
 def boards(draw: st.DrawFn) -> chess.Board:
-    """A position some random moves after a rich one."""
+    """A position after some random moves from a varied start."""
     board = chess.Board(draw(st.sampled_from(RICH)))
     for _ in range(draw(st.integers(0, 40))):
         moves = sorted(board.legal_moves, key=str)
@@ -49,7 +49,7 @@ def test_every_legal_move_comes_back(board: chess.Board) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(boards())
-def test_a_position_and_its_colour_flip_look_alike(board: chess.Board) -> None:
+def test_a_position_and_its_color_flip_look_alike(board: chess.Board) -> None:
     fens = [board.fen(), board.mirror().fen()]
     games = Chess(backend="python-chess").start(fens)
     seen = games.observe()
@@ -85,7 +85,7 @@ def test_actions_by_hand() -> None:
     )
     e2, d8, e8 = 12, 59, 60
     assert move_to_action(chess.Move.from_uci("e2e4"), chess.WHITE) == 64 * e2 + 28
-    assert move_to_action(chess.Move.from_uci("e7e5"), chess.BLACK) == 64 * e2 + 28  # Black's e7 is its e2
+    assert move_to_action(chess.Move.from_uci("e7e5"), chess.BLACK) == 64 * e2 + 28  # for Black, e7 is e2
     assert move_to_action(chess.Move.from_uci("e7d8q"), chess.WHITE) == 64 * 52 + d8
     assert move_to_action(chess.Move.from_uci("e2e1q"), chess.BLACK) == 64 * 52 + e8
     for text, direction, piece in [("d8n", 0, 0), ("e8b", 1, 1), ("f8r", 2, 2)]:
@@ -96,7 +96,7 @@ def test_actions_by_hand() -> None:
 
 
 def test_planes_by_hand() -> None:
-    """A position with every plane in use, seen by Black: ranks turned upside down, the rest as it is."""
+    """A position that uses every plane, as Black sees it: turned upside down, with nothing else changed."""
     seen = Chess(backend="python-chess").start(["r3k2r/8/8/8/3pP3/8/8/NBRQK2R b Kq e3 7 20"]).observe()
     square = {name: 1 << (index ^ 56) for index, name in enumerate(chess.SQUARE_NAMES)}
     expected = {
@@ -114,7 +114,7 @@ def test_planes_by_hand() -> None:
     }
     game = Chess()
     words = dict(zip(game.planes, seen.planes[0, :, 0].tolist(), strict=True))
-    # The d-file is open once the pawn leaves it, but d1 looks at no king: the capture is legal.
+    # The pawn's capture opens the d-file, but no king stands on it, so the capture is legal.
     expected["en passant"] = square["e3"]
     assert {name: word for name, word in words.items() if word} == expected
     np.testing.assert_array_equal(seen.scalars, [[7, 0]])

@@ -1,4 +1,4 @@
-"""The rules of chess as they end games, for every backend that plays standard chess."""
+"""How the rules of chess end games, in every backend that plays standard chess."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def verdict(game: Chess, position: str) -> tuple[int, str]:
         ("6k1/5ppp/8/8/8/8/8/R5K1 w - - 0 1 moves a1a8", 1),
         ("r6k/8/8/8/8/8/5PPP/6K1 b - - 0 1 moves a8a1", -1),
         ("7k/5P2/6K1/8/8/8/8/8 w - - 0 1 moves f7f8q", 1),
-        ("k7/8/1K6/8/8/8/8/7R w - - 99 80 moves h1h8", 1),  # mate on the 100th halfmove is mate
+        ("k7/8/1K6/8/8/8/8/7R w - - 99 80 moves h1h8", 1),  # mate goes before the fifty-move rule
         ("k6R/8/1K6/8/8/8/8/8 b - - 130 100", 1),
     ],
 )
@@ -46,7 +46,7 @@ def test_checkmate(game: Chess, position: str, outcome: int) -> None:
         "7k/5Q2/6K1/8/8/8/8/8 b - - 0 1",
         "8/8/8/8/8/6k1/5q2/7K w - - 0 1",
         "k7/P7/K7/8/8/8/8/8 b - - 0 1",
-        "7k/5K2/8/6Q1/8/8/8/8 w - - 99 90 moves g5g6",  # nor is stalemate the fifty-move rule
+        "7k/5K2/8/6Q1/8/8/8/8 w - - 99 90 moves g5g6",  # stalemate goes before the fifty-move rule
     ],
 )
 def test_stalemate(game: Chess, position: str) -> None:
@@ -66,17 +66,17 @@ def test_threefold_when_it_occurs_and_not_a_move_ahead(game: Chess) -> None:
 
 
 def test_repetition_counts_rights_and_en_passant(game: Chess) -> None:
-    # The first time the pawn on d4 may capture in passing, so the position of move 4 is another one.
+    # The first time the pawn on d4 may capture en passant, so the position at move 4 is a different one.
     passing = f"4k1n1/8/8/8/3p4/8/4P3/4K1N1 w - - 0 1 moves e2e4 {' '.join(['g8f6 g1f3 f6g8 f3g1'] * 2)}"
     assert verdict(game, passing) == (0, "ongoing")
     assert verdict(game, passing + " g8f6 g1f3 f6g8 f3g1")[1] == "threefold repetition"
-    # A double push that nobody can capture leaves no trace.
+    # A double push that can't be captured makes no difference.
     silent = f"4k1n1/8/8/8/7p/8/4P3/4K1N1 w - - 0 1 moves e2e4 {' '.join(['g8f6 g1f3 f6g8 f3g1'] * 2)}"
     assert verdict(game, silent) == (0, "threefold repetition")
     # Nor does one whose capture would expose the king: rank 4 has king, two pawns and rook.
     pinned = f"6n1/8/8/8/k2p3R/8/4P3/4K1N1 w - - 0 1 moves e2e4 {' '.join(['g8f6 g1f3 f6g8 f3g1'] * 2)}"
     assert verdict(game, pinned) == (0, "threefold repetition")
-    # The king comes back to e1 with its rights gone.
+    # The king comes back to e1 without its castling rights.
     rights = f"4k3/8/8/8/8/8/8/4K2R w K - 0 1 moves {' '.join(['e1e2 e8e7 e2e1 e7e8'] * 2)}"
     assert verdict(game, rights) == (0, "ongoing")
     assert verdict(game, rights + " e1e2")[1] == "threefold repetition"
@@ -98,7 +98,7 @@ def test_fifty_moves_when_they_have_been_played(game: Chess) -> None:
         ("", True),
         ("N", True),
         ("b", True),
-        ("BB", False),  # on both colours, see below
+        ("BB", False),  # on both colors, see below
         ("NN", False),
         ("Nn", False),
         ("Bn", False),
@@ -119,7 +119,7 @@ def test_insufficient_material(game: Chess, pieces: str, insufficient: bool) -> 
             assert verdict(game, fen) == (0, "insufficient material" if insufficient else "ongoing")
 
 
-def test_bishops_of_one_colour_are_insufficient_however_many(game: Chess) -> None:
+def test_bishops_of_one_color_are_insufficient_however_many(game: Chess) -> None:
     assert verdict(game, "4k3/8/3b1b2/8/8/2B1B3/8/4K3 w - - 0 1") == (0, "insufficient material")
     assert verdict(game, "4k3/8/4bb2/8/8/2B1B3/8/4K3 w - - 0 1") == (0, "ongoing")
 
@@ -148,7 +148,7 @@ def test_black_may_be_to_move(game: Chess) -> None:
         "4k2P/8/8/8/8/8/8/4K3 w - - 0 1",  # a pawn on the last rank
         "4k3/8/8/8/8/8/8/4K3 w - e9 0 1",
         "4k3/8/8/8/8/8/8/4K3 w - - ? ?",
-        "4k3/8/8/8/8/8/8/4K3 w - - 1_0 1",  # which int() takes, as it does the next two
+        "4k3/8/8/8/8/8/8/4K3 w - - 1_0 1",  # int() accepts this one and the next two
         "4k3/8/8/8/8/8/8/4K3 w - - ٣ 1",
         "4k3/8/8/8/8/8/8/4K3 w - - +3 1",
         "4k3/8/8/8/8/8/8/4K3 w - - -1 1",
@@ -190,9 +190,9 @@ PAWN = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR"
         (f"{ROOKS} w – — 0 1", f"{ROOKS} w - - 0 1"),
         (f"{ROOKS} w KQkq − 0 0", f"{ROOKS} w KQkq - 0 1"),
         (ROOKS, f"{ROOKS} w - - 0 1"),
-        (f"{PAWN} b KQkq e6 0 1", f"{PAWN} b KQkq - 0 1"),  # of the other side
+        (f"{PAWN} b KQkq e6 0 1", f"{PAWN} b KQkq - 0 1"),  # the square is behind a pawn of the mover
         (f"{PAWN} b KQkq e4 0 1", f"{PAWN} b KQkq - 0 1"),  # where the pawn stands
-        (f"{PAWN} b KQkq d3 0 1", f"{PAWN} b KQkq - 0 1"),  # no pawn has gone there
+        (f"{PAWN} b KQkq d3 0 1", f"{PAWN} b KQkq - 0 1"),  # there is no pawn in front of it
         (f"{PAWN} w KQkq e3 0 1", f"{PAWN} w KQkq - 0 1"),
         (f"{PAWN} b KQkq a1 0 1", f"{PAWN} b KQkq - 0 1"),
         (f"{PAWN} b KQkq e3 0 1", f"{PAWN} b KQkq e3 0 1"),
@@ -246,7 +246,7 @@ def test_an_illegal_action_names_move_and_position(game: Chess) -> None:
 
 
 def reference(board: chess.Board) -> tuple[int, str]:
-    """The verdict in python-chess's own words and order, for rules that bind when they occur."""
+    """The verdict by functions of python-chess, in its order of precedence."""
     if board.is_checkmate():
         return (-1 if board.turn else 1), "checkmate"
     if board.is_insufficient_material():

@@ -1,4 +1,4 @@
-"""Uneven armies: positions that can be played, of the share asked for, the same from the same seed on any rank."""
+"""Uneven armies: playable positions, with the share that is set, and the same on every rank for the same seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_positions_can_be_played_and_are_uneven() -> None:
     boards = [chess.Board(text) for text in texts]
     assert all(board.is_valid() and not board.is_game_over() for board in boards)
     assert not Chess().start(texts).outcomes().over.any()
-    sizes = np.array([[chess.popcount(board.occupied_co[colour]) for colour in chess.COLORS] for board in boards])
+    sizes = np.array([[chess.popcount(board.occupied_co[color]) for color in chess.COLORS] for board in boards])
     assert sizes.min() == 1  # a bare king
     assert sizes.max() > 10
     more, fewer = sizes.max(axis=1), sizes.min(axis=1)
@@ -67,7 +67,9 @@ def test_positions_are_of_the_rules_that_are_played(variant: str) -> None:
 
 
 def test_another_game_has_no_armies() -> None:
-    with pytest.raises(ValueError, match="UnevenArmies are of chess, not of tic-tac-toe; expected starts: null"):
+    with pytest.raises(
+        ValueError, match="UnevenArmies needs chess or a variant of it, got tic-tac-toe; use starts: null"
+    ):
         SelfPlay(TicTacToe(), games=4, starts=UnevenArmies())
 
 
