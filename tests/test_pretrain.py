@@ -1,4 +1,4 @@
-"""`python -m chesspg.pretrain`: from PGN to a policy file, stopped, killed and gone on with, and what it refuses."""
+"""`python -m chesspg.pretrain`: from PGN to a policy file, stopped, killed and resumed, and what it refuses."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
         if module.global_step == 21:
             if by == "Ctrl-C":
                 raise KeyboardInterrupt
-            module.trainer.should_stop = True  # as a Timer does, in the middle of a pass
+            module.trainer.should_stop = True  # as a Timer does, in the middle of an epoch
         return step(module, batch, index)
 
     monkeypatch.setattr(Imitation, "training_step", stops)
@@ -150,7 +150,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(
     if by == "its time":  # its end was validated, too
         assert parts.pop("21")["total_plies"]
     assert parts.keys() == whole.keys()
-    for step, row in whole.items():  # of the rows after the stop, the means begin at another update
+    for step, row in whole.items():  # in rows after the stop, the means begin at another update
         same = row.keys() - {"total_seconds"} - (set() if by == "Ctrl-C" else {"loss", "value_error"})
         assert {name: row[name] for name in same} == {name: parts[step][name] for name in same}
     assert pretrain("--resume stopped") == 2
@@ -357,7 +357,7 @@ def test_a_resumed_run_keeps_its_data(here: Path, games: list[str], capsys: pyte
 
 
 def test_fields_of_the_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All fields may be given, by their names or in a file, and a run that goes on has them again."""
+    """All fields may be given, by their names or in a file, and a resumed run keeps them."""
     (here / "mine.yaml").write_text("trainer: {max_epochs: 1, gradient_clip_val: null}\ndata: {batch: 64}")
     line = "games.pgn --config mine.yaml --recipe small.yaml --data.shards shards --run one"
     match = "--trainer.callbacks+=chesspg.EvaluationMatch --trainer.callbacks.games 2 --trainer.precision 32-true"

@@ -1,4 +1,4 @@
-"""The train command: what a run is called and writes, that every recipe trains, that it learns."""
+"""The train command: the names and files of a run, that every recipe trains, that it learns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert config["trainer"]["precision"] in (
         "32-true",
         "bf16-mixed",
-    )  # chosen once: it goes on with the same elsewhere
+    )  # chosen once: a run resumed elsewhere keeps it
     assert config["data"]["games"] == 4  # the command line's
     assert config["model"]["network"]["init_args"] == {"channels": 8, "blocks": 1, "value": False}
     assert config["trainer"]["callbacks"][0]["init_args"]["games"] == 2  # the second --config's
@@ -128,7 +128,7 @@ def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, f
     text = (CONFIGS / f"{recipe}.yaml").read_text()
     if "EvaluationMatch" in text:
         line += " --trainer.callbacks.init_args.games 2"
-    if "kl_weight" in text:  # it stays near a policy that another run left
+    if "kl_weight" in text:  # it stays near the policy of another run
         assert train(line.replace("--run run", "--run first") + " --model.loss.kl_weight 0") == 0
         line += " --init first"
     assert train(line) == 0

@@ -1,4 +1,4 @@
-"""RecordedGames: in Python as any data module, where a run is in its epoch, what it refuses."""
+"""RecordedGames: its use in Python like any data module, the position in an epoch, what it refuses."""
 
 from __future__ import annotations
 

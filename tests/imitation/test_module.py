@@ -1,4 +1,4 @@
-"""Imitation: its losses against closed forms, that it learns, when it validates, how far a run is."""
+"""Imitation: its losses against closed forms, that it learns, when it validates, its learning rate."""
 
 from __future__ import annotations
 

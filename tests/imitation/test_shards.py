@@ -1,4 +1,4 @@
-"""Shards: what is in them, that they are made once, and what a full disk, a kill or a broken game leaves."""
+"""Shards: what they hold, that games are parsed once, and what a full disk, a kill or a broken game leaves."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_two_at_once_do_not_parse_the_same(pgn: Path, tmp_path: Path) -> None:
     assert not one.sizes
     other.parse()
     before = {path: path.stat().st_mtime_ns for path in other.paths}
-    one.parse()  # it finds what the other has done since
+    one.parse()  # it finds what the other has written since
     assert one.complete
     assert (one.sizes, one.tally) == (other.sizes, other.tally)
     assert {path: path.stat().st_mtime_ns for path in one.paths} == before

@@ -1,4 +1,4 @@
-"""The opponent pool: who meets whom, what is learned from it, which policies it keeps, what of it survives."""
+"""The opponent pool: who plays whom, what is learned from it, which policies it keeps, how it is saved."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def weights(policy: Policy) -> Tensor:
 
 
 def pool_of(members: int, **arguments: Any) -> OpponentPool:
-    """A pool of so many policies of different weights, and of no others before rollout 1000."""
+    """A pool of this number of policies with different weights, which gets no others before rollout 1000."""
     pool = OpponentPool(every=1, size=members, **arguments)
     for number in range(members):
         pool.snapshot(fresh(number + 1).policy, number)
@@ -96,7 +96,7 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
     def data() -> SelfPlay:
         pool = pool_of(2, players={"random": 0.25}, share=0.5)
         made = SelfPlay(GAME, games=48, seed=5, starts=["3/3/3 x", "x2/1o1/3 x"], opponents=pool)
-        made.rollouts = 1  # whose snapshot is there
+        made.rollouts = 1  # after the rollout for which there is a snapshot
         return made
 
     whole, groups = data().sample(player), Counter[int]()
@@ -106,11 +106,11 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
             assert share.position(i) == whole.position(i * ranks + rank)
             assert share.group[i] == whole.group[i * ranks + rank]
         groups.update(share.group.tolist())
-    assert min(groups.values()) >= 2  # leave_one_out finds others alike, whatever was drawn
+    assert min(groups.values()) >= 2  # leave_one_out finds other games alike, whatever was sampled
     assert len(groups) == 2 * (1 + 2 * 2) - 1  # starts, seats; of one start no game happens to be self-play
 
 
-def test_every_rollout_draws_anew_and_again_alike(player: PolicyPlayer) -> None:
+def test_every_rollout_samples_anew_and_reproducibly(player: PolicyPlayer) -> None:
     pool = pool_of(2, players={"random": 0.25}, share=0.5)
     first, second = (pool.seats(player, 64, 1, Randomness(3, rollout))[1] for rollout in (0, 1))
     assert not np.array_equal(first, second)
@@ -118,13 +118,13 @@ def test_every_rollout_draws_anew_and_again_alike(player: PolicyPlayer) -> None:
 
 
 def shares_of_games(pool: OpponentPool, rollout: int) -> NDArray[np.float64]:
-    """[1 + opponents] the share of 40 games in which nobody, or each of the opponents, sits opposite the learner."""
+    """[1 + opponents] the share of 40 games in which the learner plays itself, or each of the opponents."""
     _, pair = pool.seats(fresh(0), 40, 1, Randomness(0, rollout))
     return np.bincount((pair + 1) // 2, minlength=1 + len(pool.players) + len(pool.members)) / 40
 
 
 @pytest.mark.slow
-def test_harder_ones_are_drawn_more_often() -> None:
+def test_harder_ones_are_sampled_more_often() -> None:
     pool = pool_of(3, players={"random": 0.2}, share=0.5, priority=2)
     for member, points in zip(pool.members, (9.0, 4.0, 0.0), strict=True):
         member.tally.add(8.0, points)
@@ -137,11 +137,11 @@ def test_harder_ones_are_drawn_more_often() -> None:
     assert pool.probabilities() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
 
 
-def test_one_earlier_policy_is_drawn_a_rollout() -> None:
+def test_one_earlier_policy_is_sampled_per_rollout() -> None:
     pool = pool_of(8, share=0.5)
-    drawn = np.array([shares_of_games(pool, rollout)[1:] for rollout in range(100)])  # without self-play
-    assert {tuple(shares[shares > 0]) for shares in drawn} == {(0.5,)}
-    assert (drawn.sum(axis=0) > 0).all()  # each in its turn
+    sampled = np.array([shares_of_games(pool, rollout)[1:] for rollout in range(100)])  # without self-play
+    assert {tuple(shares[shares > 0]) for shares in sampled} == {(0.5,)}
+    assert (sampled.sum(axis=0) > 0).all()  # each of them at some time
 
 
 # --- What is learned from --------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_a_stored_policy_never_aliases_the_live_one(trainer: MakeTrainer, module
 
     trainer(max_epochs=4, callbacks=[Watch()]).fit(learned, SelfPlay(GAME, games=16, opponents=pool))
     assert len({tuple(one.tolist()) for one in live}) == 4  # it learned each time
-    for rollout, members in enumerate(played_with):  # and who was stored is to the last bit what it was
+    for rollout, members in enumerate(played_with):  # and each stored policy is unchanged to the last bit
         assert len(members) == rollout + 1
         for member, then in zip(members, live, strict=False):
             assert torch.equal(member, then)
@@ -322,7 +322,7 @@ def test_nothing_is_written_without_a_checkpoint(trainer: MakeTrainer, module: M
 
 
 def kept(folder: Path) -> dict[str, set[str]]:
-    """Of each checkpoint in a folder, the members that it names."""
+    """By checkpoint in a folder, the members that it names."""
     states = {path.name: read_checkpoint(path)["SelfPlay"] for path in folder.glob("*.ckpt")}
     return {name: {m["file"] for m in state["opponents"]["members"]} for name, state in states.items()}
 

@@ -127,7 +127,7 @@ def test_a_file_has_them_all_again(tmp_path: Path, missing: tuple[str, ...]) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["plies.npz"]  # nothing temporary stays
     with np.load(tmp_path / "plies.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    assert arrays["length"].tolist() == [7, 8]  # what else was to be in it
+    assert arrays["length"].tolist() == [7, 8]  # the array that was added
     assert same(Plies.of_arrays(arrays), plies)
 
 

@@ -1,4 +1,4 @@
-"""A budget of plies: training ends with the rollout that reaches it, and does not begin again."""
+"""A budget of plies: training ends with the rollout that reaches it, and a resumed run ends at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of a run's configuration: any can be given, and what can't be is refused in one line."""
+"""The fields of a run's configuration: each can be given, and a bad value is refused in one line."""
 
 from __future__ import annotations
 

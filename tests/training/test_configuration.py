@@ -1,4 +1,4 @@
-"""A stranger's configuration: bounded, and it names no program that is not a part of a training."""
+"""A configuration from a stranger: it is bounded, and can name no class that is not for training."""
 
 from __future__ import annotations
 

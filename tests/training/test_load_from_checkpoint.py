@@ -118,7 +118,7 @@ def test_an_optimizer_that_a_file_can_not_name_must_be_given(
 
 
 def named_as_torchs(parameters: Any) -> torch.optim.Optimizer:
-    """A function of one's own by the name of an optimizer of torch."""
+    """The user's own function with the name of an optimizer of torch."""
     return torch.optim.SGD(parameters, lr=0.5)
 
 
@@ -219,7 +219,7 @@ def test_a_checkpoint_of_version_0_1_is_trained_on(trainer: MakeTrainer) -> None
 
 
 class Fixed(PolicyGradient):
-    """Primitives alone in its constructor."""
+    """Takes only primitives in its constructor."""
 
     def __init__(self, width: int = 16, rate: float = 0.01) -> None:
         network, optimizer = partial(MLP, hidden=(width,)), partial(torch.optim.SGD, lr=rate)
@@ -228,7 +228,7 @@ class Fixed(PolicyGradient):
 
 
 class Passing(PolicyGradient):
-    """Hands everything on, and saves all of it, objects too."""
+    """Passes all arguments on, and saves them all, including objects."""
 
     def __init__(self, game: Any, network: Any, extra: float = 1.0, **arguments: Any) -> None:
         super().__init__(game, network, **arguments)
@@ -244,7 +244,7 @@ def test_a_subclass_that_saves_its_hyperparameters(
     torch.manual_seed(0)
     learned = make()
     path = saved(learned, trainer, tmp_path)
-    torch.load(path, weights_only=True)  # primitives and tensors, whatever the constructor was given
+    torch.load(path, weights_only=True)  # primitives and tensors only, whatever the constructor got
     policy = files.load(path)
     assert torch.equal(torch.cat([p.flatten() for p in policy.parameters()]), flat(learned))
     again = type(learned).load_from_checkpoint(path)
@@ -256,7 +256,7 @@ def test_a_subclass_that_saves_its_hyperparameters(
 
 
 class Inside(PolicyGradient):
-    """Builds its optimizer inside, by a function that no file can describe."""
+    """Builds its optimizer by a function that no file can describe."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__(GAME, partial(MLP, hidden=(width,)), lambda parameters: torch.optim.SGD(parameters, lr=0.5))

@@ -1,4 +1,4 @@
-"""PolicyGradient in Lightning's hands: micro-batches, clipping, on-policy games, what is logged."""
+"""PolicyGradient in a Trainer: micro-batches, clipping, on-policy games, what is logged."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a_temperature_is_that_of_sampling_and_of_learning(trainer: MakeTrainer,
 def run_with(
     trainer: MakeTrainer, learned: PolicyGradient, rollouts: int = 1, starts: list[str] | None = None
 ) -> list[tuple[Rollout, Tensor]]:
-    """Each rollout, and what its plies [N] were weighed by."""
+    """Each rollout, and the weights of its plies [N]."""
     spy = Spy()
     data = SelfPlay(TicTacToe(), games=30, seed=4, starts=starts)
     trainer(max_epochs=rollouts, callbacks=[spy]).fit(learned, data)
@@ -211,7 +211,7 @@ def run_with(
 def test_no_baseline(trainer: MakeTrainer, module: MakeModule) -> None:
     ((rollout, advantage),) = run_with(trainer, module())
     plies = rollout.plies
-    for ply in range(len(plies)):  # the reward of the game for who moved
+    for ply in range(len(plies)):  # the reward of the game for the mover
         sign = 1 if plies.player[ply] == 0 else -1
         assert advantage[ply] == sign * rollout.reward[plies.game[ply]]
 
@@ -219,7 +219,7 @@ def test_no_baseline(trainer: MakeTrainer, module: MakeModule) -> None:
 def test_running_mean(trainer: MakeTrainer, module: MakeModule) -> None:
     learned = module(baseline="running_mean")
     (first, of_first), (second, _), (third, of_third) = run_with(trainer, learned, rollouts=3)
-    assert torch.equal(of_first, returns_of(first))  # nothing known yet
+    assert torch.equal(of_first, returns_of(first))  # there are no earlier rewards yet
     mean = (first.reward.sum() + second.reward.sum()) / 60
     plies = third.plies
     for ply in range(len(plies)):
@@ -251,7 +251,7 @@ def test_value_baseline(lambda_: float | None, trainer: MakeTrainer, module: Mak
 
 
 def own_baseline(sample: Sample) -> Tensor:
-    """A function of one's own: half of the return."""
+    """The user's own function: half of the return."""
     return sample.return_ / 2
 
 
@@ -384,7 +384,7 @@ def test_lightnings_own_parts(tmp_path: Path, trainer: MakeTrainer, module: Make
     best = max(rewards, key=lambda epoch: rewards[epoch])
     assert checkpoints.best_model_path == str(tmp_path / f"epoch={best}.ckpt")
     assert len(list(tmp_path.glob("*.ckpt"))) == 2
-    policy = files.load(checkpoints.best_model_path)  # a player, with no policy file beside it
+    policy = files.load(checkpoints.best_model_path)  # loaded from the checkpoint, with no policy file beside it
     assert policy.game.name == TicTacToe().name
     assert not list(tmp_path.glob("*.safetensors"))
 
@@ -399,7 +399,7 @@ def test_lightnings_own_parts(tmp_path: Path, trainer: MakeTrainer, module: Make
 def test_early_stopping(trainer: MakeTrainer, module: MakeModule) -> None:
     fit = trainer(max_epochs=50, callbacks=[EarlyStopping("total_games", mode="min", patience=3)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=4))
-    assert fit.current_epoch == 4  # the first is the best there will be, then three worse ones
+    assert fit.current_epoch == 4  # the first is the best, then come three worse ones
 
 
 def test_the_module_learns_from_a_loader_of_ones_own(trainer: MakeTrainer, module: MakeModule) -> None:
@@ -413,7 +413,7 @@ def test_the_module_learns_from_a_loader_of_ones_own(trainer: MakeTrainer, modul
     fit = trainer(max_epochs=3)
     fit.fit(learned, loader)
     assert fit.global_step == 3
-    assert reference_loss(learned, rollout, ones).item() < before  # all rewarded, so likelier
+    assert reference_loss(learned, rollout, ones).item() < before  # all are rewarded, so they become more likely
 
 
 def test_the_module_stands_without_a_trainer(module: MakeModule) -> None:
@@ -453,7 +453,7 @@ PUBLIC = {one for name in chesspg.__all__ if isinstance(one := getattr(chesspg, 
 
 @pytest.mark.parametrize("cls", sorted(PUBLIC, key=lambda cls: cls.__name__))
 def test_no_choice_is_taken_that_an_annotation_does_not_name(cls: type) -> None:
-    """Of any public class: a misspelt one would train as if nothing had been said."""
+    """In every public class: with a misspelled choice, training would silently use another one."""
     hints = get_type_hints(vars(cls).get("__init__", object))
     chosen = {
         name: get_args(one)
@@ -502,7 +502,7 @@ def test_a_policy_file_of_another_size_or_game_is_refused(module: MakeModule, tr
 def test_the_kl_penalty_is_the_divergence_from_the_start(
     module: MakeModule, trained: Path, trainer: MakeTrainer
 ) -> None:
-    """With no reward to learn from, a step along −∇ KL(π‖π_init) is all there is, and at π = π_init there is none."""
+    """With no reward to learn from, a step along −∇ KL(π‖π_init) is the only one, and at π = π_init it is zero."""
     one = module(init=str(trained), value=True, value_weight=0.0, kl_weight=2.0, optimizer=SGD)
     begin = flat(one)
     data = SelfPlay(TicTacToe(), games=16, max_plies=1)  # truncated: every reward is 0

@@ -1,4 +1,4 @@
-"""A subclass of PolicyGradient from a file of one's own, by configuration, and what is no such class."""
+"""A subclass of PolicyGradient from the user's own file, by configuration; other classes are refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def train(line: str) -> int:
 
 @pytest.fixture
 def own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The module in the working directory that has the classes of OWN; each test has one of another name."""
+    """The module in the working directory with the classes of OWN; its name differs from test to test."""
     name = f"own_{abs(hash(str(folder))) % 10**8}"
     (folder / f"{name}.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(folder))  # as with python -m

@@ -1,4 +1,4 @@
-"""A run that was killed, stopped or finished goes on as if nothing had been, or says why it can't."""
+"""A run that was killed, stopped or finished continues as if it had not ended, or reports why it can't."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_power_cut_behind_a_checkpoint_keeps_its_row(
             train("--config small.yaml --run cut")
     assert train("--resume cut") == 0
     assert metrics(folder / "cut") == metrics(straight)
-    assert len(metrics(folder / "cut")) == 1 + 4  # the evaluation before training has a row of its own
+    assert len(metrics(folder / "cut")) == 1 + 4  # the evaluation before training has a separate row
 
 
 def test_resume_drops_the_rows_of_what_was_lost(folder: Path) -> None:
@@ -179,7 +179,7 @@ def test_what_is_changed_as_a_run_goes_on_stays_so(folder: Path) -> None:
 def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lightning's own max_steps has a run that goes on take one batch of its next rollout."""
+    """With Lightning's own max_steps, a resumed run would take one batch of its next rollout."""
     line = "--config small.yaml --data.updates 3 --data.passes 1 --trainer.max_epochs null --trainer.max_steps"
     assert train(f"{line} 6 --run parts") == 0
     capsys.readouterr()
@@ -194,7 +194,7 @@ def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
 
 
 def test_resume_keeps_the_optimizer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its state is the checkpoint's, learning rate and all: another is refused and not passed over in silence."""
+    """Its state, with the learning rate, is the checkpoint's: another one is refused, not silently ignored."""
     assert train("--config small.yaml --run run --trainer.max_epochs 1") == 0
     before = contents(folder)
     for field in ("--model.optimizer.lr 0.5", "--model.lr_scheduler torch.optim.lr_scheduler.ExponentialLR"):
@@ -214,7 +214,7 @@ def test_resume_keeps_the_optimizer(folder: Path, capsys: pytest.CaptureFixture[
     assert message in capsys.readouterr().err
     (folder / "run/config.yaml").write_text(own)
     rate = read_checkpoint(folder / "run/last.ckpt")["optimizer_states"][0]["param_groups"][0]["lr"]
-    assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # what it is anyway
+    assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # the rate of the run
     assert train("--config run/config.yaml --init run --run other --model.optimizer.lr 0.5 --trainer.max_epochs 1") == 0
 
 
@@ -224,7 +224,7 @@ def test_a_run_without_its_last_policy_file_is_resumed(folder: Path, straight: P
     halves = [
         folder / "run" / name for name in (".last.ckpt.9.tmp", "games/.rollout-000000.pgn.9.tmp", "pool/.x.9.tmp")
     ]
-    for half in halves:  # as a kill in the middle of a write leaves them
+    for half in halves:  # as a kill in the middle of a write leaves it
         half.touch()
     assert train("--resume run --trainer.max_epochs 4") == 0
     assert not any(half.exists() for half in halves)

@@ -35,7 +35,7 @@ SGD = partial(torch.optim.SGD, lr=1.0)  # one step moves the weights by minus th
 
 
 class Wrapper(pl.LightningDataModule):
-    """A data module of a user's own, which hands on the loader of SelfPlay."""
+    """The user's own data module, which passes the loader of SelfPlay on."""
 
     def __init__(self, games: SelfPlay) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Wrapper(pl.LightningDataModule):
 
 
 class Combined(Wrapper):
-    """Beside it another loader, of `other` batches."""
+    """Has another loader of `other` batches beside that of SelfPlay."""
 
     def __init__(self, games: SelfPlay, other: int, mode: Any = "max_size_cycle") -> None:
         super().__init__(games)
@@ -424,7 +424,7 @@ def fit_quietly(fit: pl.Trainer, module: pl.LightningModule, loader: Any) -> Non
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the number of workers is not what this is about
+        warnings.simplefilter("ignore")  # the warning about the number of workers does not matter here
         fit.fit(module, loader)
 
 
@@ -503,11 +503,11 @@ def test_seed_everything_reaches_the_games(trainer: MakeTrainer, module: MakeMod
     assert unset == positions(None, seed=0)
     assert positions(5) == positions(5) == positions(None, seed=5)
     assert positions(5) != positions(6)
-    assert positions(6, seed=5) == positions(5)  # its own seed goes first
+    assert positions(6, seed=5) == positions(5)  # its own seed takes precedence
 
 
 class Generated(Wrapper):
-    """Hands on the batches by a generator of its own."""
+    """Passes the batches on through its own generator."""
 
     def train_dataloader(self) -> Any:
         loader = self.games.train_dataloader()
