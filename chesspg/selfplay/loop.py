@@ -61,16 +61,11 @@ def play(
     """
     began = time.perf_counter()
     total = len(games)
-    pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
-    if len(pairs) != total:
-        raise ValueError(f"seats must be one pair of players, or one for each of {total} games, got {len(pairs)} pairs")
-    players = list({id(player): player for pair in pairs for player in pair}.values())
+    players, seated = _seating(seats, total)
     if in_flight is None:
         in_flight = 2 if any(isinstance(player, Launching) and player.is_async for player in players) else 1
     if in_flight < 1:
         raise ValueError(f"in_flight must be at least 1, got {in_flight}")
-    number = {id(player): k for k, player in enumerate(players)}
-    seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
     table = _Table(players, seated, np.arange(total) if index is None else index, rng, learner, max_plies, _Ends(total))
     parts = np.array_split(np.arange(total), in_flight)
     running = [table.play(games if len(part) == total else games[part], part) for part in parts]
@@ -91,6 +86,17 @@ def play(
         values=table.values(),
         seconds=time.perf_counter() - began,
     )
+
+
+def _seating(seats: Seats | Sequence[Seats], total: int) -> tuple[list[Player], NDArray[np.int64]]:
+    """The players, and [games, 2] which of them sits on each seat. Raises ValueError if a game has no pair."""
+    pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
+    if len(pairs) != total:
+        raise ValueError(f"seats must be one pair of players, or one for each of {total} games, got {len(pairs)} pairs")
+    players = list({id(player): player for pair in pairs for player in pair}.values())
+    number = {id(player): k for k, player in enumerate(players)}
+    seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
+    return players, seated
 
 
 class _Ends:
