@@ -29,8 +29,9 @@ def pgn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data(pgn: Path) -> Callable[..., RecordedGames]:
+def data(pgn: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RecordedGames]:
     """The games of the file; arguments as those of RecordedGames."""
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)  # which a training in an earlier test has set
 
     def make(**arguments: Any) -> RecordedGames:
         return RecordedGames([str(pgn)], **{"shards": str(pgn.parent / "shards"), "batch": 64, **arguments})

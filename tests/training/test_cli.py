@@ -196,7 +196,7 @@ BAD = {
     "reuse without a ratio": ("--model.loss.clip null", "model.loss.clip"),
     "half of everything": ("--trainer.precision bf16-true", "bf16-true"),
     "an end inside a rollout": ("--data.updates 4 --model.loss.clip 0.2 --trainer.max_steps 6",
-                                "--trainer.max_steps must be a multiple of 4, the updates per rollout, got 6"),
+                                "--trainer.max_steps must be a multiple of 8, the updates per rollout, got 6"),
     "a start that is over": ('--data.starts ["xxx/oo1/3 o"]', "'xxx/oo1/3 o'"),
     "clipping to nothing": ("--model.loss.clip -1", "--model.loss.clip must be above 0 and at most 1,000, got -1"),
     "more than all of what follows": ("--model.advantages.gae_lambda 1.5",

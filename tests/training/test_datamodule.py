@@ -239,7 +239,7 @@ def test_a_module_without_a_policy(trainer: MakeTrainer) -> None:
             super().__init__()
             self.policy = nn.Linear(1, 1)  # type: ignore[assignment]
 
-    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got none"):
+    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got a Linear"):
         trainer().fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
 
 

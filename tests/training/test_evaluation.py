@@ -229,7 +229,7 @@ def test_a_module_without_a_policy_is_named(trainer: MakeTrainer) -> None:
             super().__init__()
             self.policy = torch.nn.Linear(1, 1)  # type: ignore[assignment]
 
-    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got none"):
+    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got a Linear"):
         trainer(callbacks=[EvaluationMatch(["random"], games=2)]).fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
 
 
