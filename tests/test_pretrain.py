@@ -267,7 +267,7 @@ def test_ctrl_c_while_parsing_is_one_line(
         ("games.pgn --run shards", ("shards exists already",)),
         ("--resume shards", ("nothing to resume in shards",)),
         ("games.pgn --resume shards", ("leave files out",)),
-        ("--resume damaged --lr 0.1 --run other", ("leave --config, --init and --run out",)),
+        ("--resume damaged --lr 0.1 --run other", ("leave out --config, --init and --run",)),
         ("--resume damaged --recipe chess_quick", ("leave --recipe out",)),
         ("--resume damaged", ("damaged",)),
     ],

@@ -27,11 +27,11 @@ from chesspg.selfplay.rollout import Rollout
 
 POOL = "pool"  # the folder of the members' policy files, beside the checkpoints that name them
 BLOCK = 4  # games with one start that share an opponent, two per seat: leave_one_out needs two that are alike
-KEPT = 0.9  # the factor by which a tally shrinks each time games are added, since the learner changes
+KEPT = 0.9  # the factor by which older games count less each time games are added, since the learner changes
 
 
 @dataclass
-class Tally:
+class RecentGames:
     """The learner's recent games and points against one opponent; older games count less."""
 
     games: float = 0.0
@@ -49,7 +49,7 @@ class Member:
     rollout: int
     policy: Policy
     facts: dict[str, Any]  # about its training, for its policy file
-    tally: Tally = field(default_factory=Tally)
+    recent: RecentGames = field(default_factory=RecentGames)
     file: str = ""  # its name in the pool's folder, once it is written
 
 
@@ -101,7 +101,7 @@ class OpponentPool:
         self.priority = priority
         self.members: list[Member] = []  # the oldest first
         self.reward: float | None = None  # the learner's mean reward in the newest rollout's games against others
-        self._tallies = {text: Tally() for text in self.players}
+        self._recent = {text: RecentGames() for text in self.players}
         self._opened: list[Player] = []
         self._open = ExitStack()
         # [games] the number of the pair of seats of each game of the newest rollout, as `seats` returns it.
@@ -112,7 +112,7 @@ class OpponentPool:
 
         Args:
             policy: The policy.
-            rollout: The number of rollouts before this call.
+            rollout: The number of rollouts so far.
             facts: Facts about its training, for its policy file.
         """
         newest = self.members[-1].rollout if self.members else -1
@@ -173,14 +173,14 @@ class OpponentPool:
 
     def probabilities(self) -> NDArray[np.float64]:
         """[members] the probability with which each earlier policy is sampled for a rollout."""
-        # One game won and one lost are added to each tally, so that every member has a score and a chance.
-        scores = [(member.tally.points + 1) / (member.tally.games + 2) for member in self.members]
+        # One game won and one lost are added to each, so that every member has a score and a chance.
+        scores = [(member.recent.points + 1) / (member.recent.games + 2) for member in self.members]
         weights = (1 - np.array(scores)) ** self.priority
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
 
     def record(self, rollout: Rollout, index: NDArray[np.integer[Any]], total: Callable[[Tensor], Tensor]) -> None:
-        """Add the results of the newest rollout to the tallies.
+        """Add the results of the newest rollout to the learner's recent games.
 
         Args:
             rollout: This rank's games.
@@ -196,14 +196,14 @@ class OpponentPool:
         sums = np.stack([np.bincount(opponent, each, opponents) for each in (np.ones(len(opponent)), points, rewards)])
         totals = total(torch.tensor(sums, dtype=torch.float32))
         self.reward = float(totals[2].sum() / totals[0].sum()) if totals[0].any() else None
-        for one, more_games, more_points in zip(self._all_tallies(), *totals[:2].tolist(), strict=True):
+        for one, more_games, more_points in zip(self._all_recent(), *totals[:2].tolist(), strict=True):
             one.add(more_games, more_points)
 
     def scores(self) -> dict[str, float]:
         """The learner's recent score against each opponent, in [0, 1]; `earlier_1` is the newest earlier policy."""
         names = [*self.players, *(f"earlier_{age}" for age in range(len(self.members), 0, -1))]
-        tallies = zip(names, self._all_tallies(), strict=True)
-        return {name: tally.points / tally.games for name, tally in tallies if tally.games}
+        everyone = zip(names, self._all_recent(), strict=True)
+        return {name: recent.points / recent.games for name, recent in everyone if recent.games}
 
     def state_dict(self) -> dict[str, Any]:
         """The state as primitives for a checkpoint; it names the members' files.
@@ -213,10 +213,10 @@ class OpponentPool:
         for member in self.members:
             member.file = member.file or f"{member.rollout:06}-{_digest(member.policy)}{files.SUFFIX}"
         members = [
-            {"file": m.file, "rollout": m.rollout, "games": m.tally.games, "points": m.tally.points}
+            {"file": m.file, "rollout": m.rollout, "games": m.recent.games, "points": m.recent.points}
             for m in self.members
         ]
-        return {"members": members, "players": {k: [r.games, r.points] for k, r in self._tallies.items()}}
+        return {"members": members, "players": {k: [r.games, r.points] for k, r in self._recent.items()}}
 
     def write(self, folder: Path) -> set[str]:
         """Write the policy files of members that are not in a folder yet.
@@ -258,12 +258,12 @@ class OpponentPool:
                     f"a member of the opponent pool is lost: {error}; to continue without the pool, set SelfPlay's "
                     "opponents to None (--data.opponents null)"
                 ) from None
-            tally = Tally(saved["games"], saved["points"])
-            members.append(Member(saved["rollout"], policy, facts, tally, saved["file"]))
+            recent = RecentGames(saved["games"], saved["points"])
+            members.append(Member(saved["rollout"], policy, facts, recent, saved["file"]))
         self.members = members
         for text, (games, points) in state["players"].items():
-            if text in self._tallies:
-                self._tallies[text] = Tally(games, points)
+            if text in self._recent:
+                self._recent[text] = RecentGames(games, points)
 
     def close(self) -> None:
         """End the processes of players, such as engines."""
@@ -275,8 +275,8 @@ class OpponentPool:
             self._opened = self._open.enter_context(roster.players(self.players, game))
         return self._opened
 
-    def _all_tallies(self) -> list[Tally]:
-        return [*self._tallies.values(), *(member.tally for member in self.members)]
+    def _all_recent(self) -> list[RecentGames]:
+        return [*self._recent.values(), *(member.recent for member in self.members)]
 
     def _shares(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """[opponents] the share of a rollout's games against each."""

@@ -62,7 +62,7 @@ class Plies(Generic[A]):
         """The plies as tensors on a device, with the legal actions padded. Lightning calls this to move a batch.
 
         Args:
-            device: The device; None for the CPU, or for where tensors are already.
+            device: The device; None leaves tensors where they are, and puts arrays on the CPU.
         """
         import torch
 

@@ -59,7 +59,7 @@ def read_request(command: type[RunCLI], arguments: Sequence[str]) -> Request:
     run = Path(known.run) if known.run is not None else _unused(f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     if is_rank_zero():
         check_new(run)
-    rest = configuration.logger(known.logger, run) + rest
+    rest = configuration.logger_arguments(known.logger, run) + rest
     configs = [argument for path in recipes for argument in ("--config", str(path))]
     return Request(None, model, [*configs, "--run", str(run), *rest])
 
@@ -76,7 +76,7 @@ def _resumed(command: type[RunCLI], known: argparse.Namespace, rest: list[str]) 
     model, rest = _model(command, [config], rest, run=folder)
     if (folder / "last.safetensors").is_file():  # else the next checkpoint writes it
         files.read_header(folder)  # a damaged run is refused before anything is built
-    rest = configuration.logger(known.logger, folder) + rest
+    rest = configuration.logger_arguments(known.logger, folder) + rest
     init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
     return Request(folder, model, ["--config", str(config), "--resume", str(folder), *init, *rest])
 

@@ -197,7 +197,7 @@ def seed(value: int) -> int:
     return int(value)
 
 
-def logger(name: str | None, folder: Path) -> list[str]:
+def logger_arguments(name: str | None, folder: Path) -> list[str]:
     """The arguments for a logger that was chosen by name; those of Lightning get the run's folder if they take one."""
     if name is None:
         return []

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from chesspg.training.budget import PlyBudget, share_done
-from chesspg.training.table import fitting, head, terminal_width
+from chesspg.training.table import fit_width, head, terminal_width
 
 # What is shown of the last rollout or validation: of each group, the first metric that is logged.
 SHOWN = {
@@ -86,10 +86,10 @@ class RolloutProgress(ProgressBar):
         if not self._bar.disable:
             room = self._console.width - (WHAT + 1) - BAR - 2
             more = [] if games is None else [f"{games:,} games"]
-            self._bar.update(self._task, completed=share_done(trainer), done=fitting([*parts, *more], room))
+            self._bar.update(self._task, completed=share_done(trainer), done=fit_width([*parts, *more], room))
         first = head(trainer.global_step, games)
         # A little early, so that this line is printed rather than one during the next rollout.
-        self._line(f"{first} {fitting(parts, terminal_width() - len(first) - 1)}", self.every * 2 / 3)
+        self._line(f"{first} {fit_width(parts, terminal_width() - len(first) - 1)}", self.every * 2 / 3)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._stop()

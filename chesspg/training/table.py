@@ -22,7 +22,7 @@ def head(updates: int | None, games: int | None) -> str:
     return f"{'' if updates is None else updates:>6} {'' if games is None else f'{games:,}':>9}"
 
 
-def fitting(parts: Sequence[str], width: int) -> str:
+def fit_width(parts: Sequence[str], width: int) -> str:
     """The first parts that fit into the width, with dots between them."""
     line = ""
     for part in parts:

@@ -127,8 +127,8 @@ def shares_of_games(pool: OpponentPool, rollout: int) -> NDArray[np.float64]:
 def test_harder_ones_are_sampled_more_often() -> None:
     pool = pool_of(3, players={"random": 0.2}, share=0.5, priority=2)
     for member, points in zip(pool.members, (9.0, 4.0, 0.0), strict=True):
-        member.tally.add(8.0, points)
-        member.tally.games, member.tally.points = 8.0, points
+        member.recent.add(8.0, points)
+        member.recent.games, member.recent.points = 8.0, points
     # Scores with a game won and one lost added: 10/10, 5/10, 1/10.
     assert pool.probabilities() == pytest.approx([0.0, 25 / 106, 81 / 106])
     shares = np.mean([shares_of_games(pool, rollout) for rollout in range(2000)], axis=0)
@@ -306,7 +306,7 @@ def test_a_resumed_pool_is_the_same(trainer: MakeTrainer, module: MakeModule, tm
     assert other.opponents
     assert one.opponents.scores() == other.opponents.scores()
     for a, b in zip(one.opponents.members, other.opponents.members, strict=True):
-        assert (a.rollout, a.file, a.tally) == (b.rollout, b.file, b.tally)
+        assert (a.rollout, a.file, a.recent) == (b.rollout, b.file, b.recent)
         assert torch.equal(weights(a.policy), weights(b.policy))
         policy = files.load(tmp_path / "parts/pool" / b.file)  # a policy file like any other
         assert torch.equal(weights(policy), weights(a.policy))
