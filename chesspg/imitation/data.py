@@ -136,7 +136,7 @@ class RecordedGames(pl.LightningDataModule):
 class TrainingLoader:
     """The batches of an epoch.
 
-    A plain iterable with a length, for which Lightning fetches nothing ahead: its state counts what was learned from.
+    A plain iterable with a length, from which Lightning prefetches nothing: its state counts what was learned from.
     """
 
     def __init__(self, data: RecordedGames) -> None:

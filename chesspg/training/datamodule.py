@@ -311,7 +311,7 @@ def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
 
 
 class _RolloutLoader:
-    """A plain iterable with a length, for which Lightning fetches nothing ahead: such games would be an update old."""
+    """A plain iterable with a length, from which Lightning prefetches nothing: such games would be one update old."""
 
     def __init__(self, data: SelfPlay) -> None:
         self.data = data

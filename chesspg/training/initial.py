@@ -52,7 +52,6 @@ def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_val
         found, wanted = (spec["class_path"].rpartition(".")[2] for spec in (theirs, ours))
         differ = f"its network is {found}, the training's is {wanted}"
     if needs_value and not new.get("value"):
-        add.append(
-            "--model.advantages.baseline running_mean"
-        )  # the value baseline needs a value head, which the file lacks
+        # The value baseline needs a value head, which the file lacks.
+        add.append("--model.advantages.baseline running_mean")
     return f"{differ}; add {' '.join(add)}"

@@ -14,7 +14,7 @@ LINKED = {"data.seed": "seed_everything", "model.game": "data.game", "model.init
 
 
 def readable(error: Exception, options: Sequence[str]) -> str:
-    """A short message for an error of jsonargparse, whose own mostly lists the types that the value could have had.
+    """A short message for an error of jsonargparse, whose own message mostly lists types that the value could have.
 
     Args:
         error: The error as jsonargparse raises it.

@@ -123,8 +123,8 @@ class PolicyGradient(pl.LightningModule):
             **arguments: Settings that replace those in the file, such as `loss=Loss(entropy_weight=0.0)`.
 
         Raises:
-            ValueError: The file is not such a checkpoint; or it names a game, a network or an optimizer of your own,
-                which must be passed as an argument, since no code is imported because a file names it.
+            ValueError: The file is not such a checkpoint; or it names your own game, network or optimizer, which must
+                be passed as an argument, since a checkpoint can name code but not contain it.
         """
         given = settings.from_checkpoint(checkpoint_path, cls, arguments)
         return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **given})

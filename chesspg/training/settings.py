@@ -117,7 +117,7 @@ def _of_torch(path: Any, name: str, spec: Mapping[str, Any]) -> Any:
 def _must_be_given(path: Any, name: str, saved: str) -> ValueError:
     """The error for a setting that was the user's own class or function."""
     return ValueError(
-        f"{path} was trained with the {name} {saved!r}, which is not imported because a file names it; pass it: "
+        f"{path} was trained with the {name} {saved!r}, which a checkpoint can name but not contain; pass it: "
         f"load_from_checkpoint(path, {name}=…)"
     )
 

@@ -143,7 +143,7 @@ def test_a_file_names_no_other_callable(
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["hyper_parameters"]["optimizer"] = {"class_path": class_path, "init_args": {"command": "touch PWNED"}}
     torch.save(checkpoint, path)
-    with pytest.raises(ValueError, match="is not imported because a file names it"):
+    with pytest.raises(ValueError, match="a checkpoint can name but not contain"):
         PolicyGradient.load_from_checkpoint(path)
 
 
@@ -181,7 +181,7 @@ def test_a_function_of_ones_own_must_be_given(
 ) -> None:
     path = saved(module(advantages=advantages), trainer, tmp_path)
     with pytest.raises(
-        ValueError, match=rf"{named}'.* is not imported because a file names it; .*\(path, advantages=…\)"
+        ValueError, match=rf"{named}'.* a checkpoint can name but not contain; .*\(path, advantages=…\)"
     ):
         PolicyGradient.load_from_checkpoint(path)
     again = PolicyGradient.load_from_checkpoint(path, advantages=Advantages("running_mean"))
