@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-__version__ = "0.2.0"  # the one source of it: pyproject.toml reads it here
+__version__ = "0.2.0"  # the only place with the version: pyproject.toml reads it here
 
-# On the way to a command, whose imports take seconds, Ctrl-C is one line from here on: for `python -m chesspg.…`, of
-# which sys.argv has no more than `-m` by now, and for the scripts that an installation makes.
+# The imports of a command take seconds. From here on, Ctrl-C during them prints one line instead of a traceback. This
+# holds for `python -m chesspg.…`, for which sys.argv[0] is still `-m` here, and for the installed scripts.
 if sys.argv[:1] and (
     sys.orig_argv[-len(sys.argv)].removeprefix("-m").split(".")[0] == __name__
     if sys.argv[0] == "-m"
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
     from chesspg.games.game import Game as Game
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
+    from chesspg.imitation.data import RecordedGames as RecordedGames
+    from chesspg.imitation.module import Imitation as Imitation
     from chesspg.learning.advantages import Advantages as Advantages
     from chesspg.learning.losses import Loss as Loss
     from chesspg.players.player import Player as Player
@@ -42,12 +44,13 @@ if TYPE_CHECKING:
 
     load_policy = load  # `import load as load_policy` would not be exported under mypy --strict
 
-# Imported when first named (PEP 562): all of it takes seconds, of which a player of chess needs few.
+# Imported on first use (PEP 562): importing everything takes seconds, and playing needs little of it.
 _HOMES = {
     "Advantages": "chesspg.learning.advantages.Advantages",
     "Chess": "chesspg.games.chess.Chess",
     "EvaluationMatch": "chesspg.training.evaluation.EvaluationMatch",
     "Game": "chesspg.games.game.Game",
+    "Imitation": "chesspg.imitation.module.Imitation",
     "Loss": "chesspg.learning.losses.Loss",
     "MLP": "chesspg.policy.networks.MLP",
     "OpponentPool": "chesspg.selfplay.opponents.OpponentPool",
@@ -55,6 +58,7 @@ _HOMES = {
     "Policy": "chesspg.policy.policy.Policy",
     "PolicyGradient": "chesspg.training.module.PolicyGradient",
     "PolicyPlayer": "chesspg.players.policy_player.PolicyPlayer",
+    "RecordedGames": "chesspg.imitation.data.RecordedGames",
     "ResidualNet": "chesspg.policy.networks.ResidualNet",
     "Rollout": "chesspg.selfplay.rollout.Rollout",
     "SelfPlay": "chesspg.training.datamodule.SelfPlay",
@@ -63,7 +67,7 @@ _HOMES = {
     "load_policy": "chesspg.policy.files.load",
     "play_match": "chesspg.arena.matches.play_match",
 }
-__all__ = list(_HOMES)  # kept in one place
+__all__ = list(_HOMES)  # so that names are listed in one place
 
 
 def __getattr__(name: str) -> Any:

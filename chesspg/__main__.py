@@ -1,4 +1,4 @@
-"""`chesspg` and `python -m chesspg`: all commands by one name, each the same as `python -m chesspg.COMMAND`."""
+"""`chesspg` and `python -m chesspg`: all commands; `chesspg COMMAND` is the same as `python -m chesspg.COMMAND`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from chesspg.terminal.command import fail, run
 COMMANDS = {
     "train": "learn a game by policy gradients (default: ten minutes of chess)",
     "play": "play against a policy in the terminal",
-    "report": "show runs as one page: curves, and games to step through",
+    "report": "show runs on one page: curves, and games to step through",
     "match": "play two players against each other",
     "ladder": "rate players on one scale of Elo",
     "uci": "let a policy play in any chess program",
-    "pretrain": "learn to imitate the games of PGN files first",
-    "generate": "play games between any players and keep them as PGN",
+    "pretrain": "learn the moves of recorded games before training",
+    "generate": "play games between any players and write them as PGN",
     "bench": "measure where the time goes",
 }
-MOVED = {"estimators": "a study since version 0.2: run `python -m studies.estimators` in a clone of the repository"}
+MOVED = {"estimators": "a study since version 0.2; run `python -m studies.estimators` in a clone of the repository"}
 USAGE = f"""\
 usage: chesspg COMMAND [OPTION …]
 
@@ -30,13 +30,20 @@ Policy-gradient learning for two-player board games, chess first.
 commands:
 {chr(10).join(f"  {name:<12}{what}" for name, what in COMMANDS.items())}
 
-`chesspg COMMAND --help` describes a command. Begin with
+`chesspg COMMAND --help` describes a command. To begin, run
 `chesspg train --config tic_tac_toe_plain`, which takes a minute.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the first argument names; list them all if there is none."""
+    """Run the command that the first argument names, or list all commands if there is no argument.
+
+    Args:
+        arguments: The command and its arguments; those of the process by default.
+
+    Returns:
+        The exit code. A command that runs ends the process instead.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
@@ -57,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command() -> None:
-    """What the script `chesspg` runs."""
+    """The entry point of the script `chesspg`."""
     run(main)
 
 

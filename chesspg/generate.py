@@ -1,4 +1,4 @@
-"""python -m chesspg.generate: games between any players, engines included, as PGN to learn from."""
+"""`python -m chesspg.generate`: play games between any players, including engines, as PGN to learn from."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, run, 
 from chesspg.terminal.progress import Rate, progress
 
 DESCRIPTION = f"""\
-Play games and write them as PGN, as `python -m chesspg.pretrain` reads them. Each two of the players meet, and each
-meets itself, with colors swapped in turn. A game begins after an opening, which is not part of its moves.
+Play games and write them as PGN, which `python -m chesspg.pretrain` can read. Every player meets every player,
+including itself, with alternating colors. A game begins after an opening, which is not part of its moves.
 
 A player is one of: {roster.KNOWN}. The game is that of the policy files, else that of a module given by --import, else
 chess.
@@ -29,6 +29,7 @@ chess.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Play games and append them to a file; returns the exit code."""
     given = _parser().parse_args(arguments)
     path: Path = given.pgn
     done = 0
@@ -37,17 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with one_line_errors():
                 _check(given)
                 game = roster.game_of(given.player, given.imported)
-                written(path, given.player, game)  # before there is a lock, which a refused command leaves nowhere
+                written(path, given.player, game)  # before the lock, so that a command that is refused leaves no file
                 if given.openings:
                     openings = openings_from_string(given.openings, game, given.games, given.seed)
                 else:
                     openings = varied_openings(game, given.games, default_plies(game), given.seed)
                 players = stack.enter_context(roster.players(given.player, game, concurrency=given.concurrency))
-                busy = f"another process writes games to {path}; wait for its end, or name another file"
+                busy = f"another process is writing games to {path}; wait until it ends, or name another file"
                 stack.enter_context(only_one(path.with_name(f".{path.name}.lock"), busy))
                 done, size = written(path, given.player, game)
                 if path.exists():
-                    os.truncate(path, size)  # a game that a kill cut off
+                    os.truncate(path, size)  # removes a game that was cut off when the process was killed
             bar = stack.enter_context(_progress())
             task = bar.add_task("", total=given.games, completed=done, before=done)
             chunks = generate(
@@ -60,17 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     append(path, texts)
                     done += len(texts)
     except KeyboardInterrupt:
-        say(f"\ninterrupted: {done:,} games are in {path}; with --resume the same command goes on")
+        say(f"\ninterrupted: {done:,} games are in {path}; the same command with --resume continues")
         return INTERRUPTED
     print(f"{done:,} games are in {path}")
     return 0
 
 
 def _check(given: argparse.Namespace) -> None:
-    """Raise ValueError or OSError if the file can't be written."""
+    """Raise ValueError or OSError if the file can't be written or must not be replaced."""
     check_writable(given.pgn)
     if given.pgn.exists() and not given.resume:
-        raise ValueError(f"{given.pgn} exists and is not overwritten; name another, or add --resume to go on with it")
+        raise ValueError(
+            f"{given.pgn} exists and is not overwritten; name another file, or add --resume to continue it"
+        )
 
 
 def _progress() -> Progress:
@@ -81,21 +84,25 @@ def _progress() -> Progress:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.generate", description=DESCRIPTION)
-    parser.add_argument("--player", action="append", required=True, metavar="P", help="a player; give several for more")
+    parser.add_argument(
+        "--player", action="append", required=True, metavar="P", help="a player; repeat the option for more players"
+    )
     parser.add_argument(
         "--games",
         type=numbers.whole(1, numbers.GAMES),
         required=True,
         metavar="N",
-        help="how many, those of before included",
+        help="number of games in FILE, including those that it already has",
     )
-    parser.add_argument("--pgn", type=Path, required=True, metavar="FILE", help="to write; never over one that exists")
-    parser.add_argument("--resume", action="store_true", help="go on with FILE")
-    parser.add_argument("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
+    parser.add_argument(
+        "--pgn", type=Path, required=True, metavar="FILE", help="the file to write; a file that exists is not replaced"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue FILE")
+    parser.add_argument("--seed", type=numbers.seed, default=0, help="seed of openings and moves (default: 0)")
     parser.add_argument(
         "--openings",
         metavar="O",
-        help=f"{FORMS} (default: random ones of different lengths, at most 8 plies in chess)",
+        help=f"{FORMS} (default: random openings of different lengths, at most 8 plies in chess)",
     )
     parser.add_argument(
         "--max-plies",
@@ -108,14 +115,14 @@ def _parser() -> argparse.ArgumentParser:
         type=numbers.whole(1, 65_536),
         default=128,
         metavar="N",
-        help="games played together, then written (default: 128)",
+        help="number of games that are played together and then written (default: 128)",
     )
     parser.add_argument(
         "--concurrency",
         type=numbers.processes,
         default=1,
         metavar="N",
-        help="processes an engine runs side by side (default: 1)",
+        help="processes per engine (default: 1)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""`python -m chesspg.ladder PLAYER…`: everybody's Elo on one scale, from the games that narrow it most."""
+"""`python -m chesspg.ladder PLAYER…`: rate players on one scale of Elo."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from chesspg.arena.ladder.pairings import Rating
 from chesspg.arena.ladder.picture import AXES, is_ladder_picture, points, svg
 from chesspg.arena.ladder.printing import print_ladder
 from chesspg.arena.ladder.results import Results, results_path
-from chesspg.arena.matches import Unplayable, play_in_parts
-from chesspg.arena.openings import FORMS, default_plies, openings_from_string
+from chesspg.arena.matches import play_in_parts
+from chesspg.arena.openings import FORMS, Unplayable, default_plies, openings_from_string
 from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.players.player import Player
@@ -34,61 +34,67 @@ from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, 
 from chesspg.terminal.progress import progress
 
 DESCRIPTION = f"""\
-Rate players on one scale of Elo. The two whose games narrow the intervals most meet next, a few paired games at a
-time, until every 95% interval is narrow enough or the games are used up. Results are kept in one file for each game:
-Ctrl-C loses no more than the games in progress, the same command goes on, and a new player plays only what is missing.
+Rate players on one scale of Elo. In each step, the two players whose games narrow the intervals most play a few pairs
+of games, until every 95% interval is narrow enough or the games are used up. Results are kept in one file per game.
+Ctrl-C loses only the games in progress; the same command continues, and a new player plays only the games that are
+missing.
 
 A player is one of: {roster.KNOWN};
-or a folder, which stands for all policy files in it and below. A policy file is known by its content.
+or a folder, which stands for all policy files in it and below it. A policy file is identified by its content.
 The game is that of the policy files, else that of a module given by --import, else chess.
 
-Players on the ladder that ships (checkpoints/ratings.json) keep their ratings there, and the others are rated on that
-scale.
-With --fixed every player named is a newcomer, whose opponents are chosen from that ladder. With --own-scale, or where
-games or openings differ from that ladder's, all are rated by their own games alone, with random at 0 if it has played
-and else the first player. A 95% interval is the sampling error of the games: against other opponents a player may have
-another rating.
+Players on the ladder that ships (checkpoints/ratings.json) keep their ratings, and the others are rated on that scale.
+With --fixed every given player is a newcomer, and the opponents are chosen from that ladder. With --own-scale, or if
+the game or the openings differ from that ladder's, all players are rated by their own games alone; the rating 0 is then
+that of random if it has played, else that of the first player. 95% intervals cover the sampling error of the games;
+against other opponents a player may have another rating.
 """
 UNCONNECTED = "no games connect these players with the ladder that ships"
-WIDTH = 120  # columns of what is printed into a file or pipe
+WIDTH = 120  # columns of output into a file or pipe
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for, known to be possible."""
+    """The ladder to compute, after all options have been checked."""
 
     given: argparse.Namespace
     players: list[str]
     game: Game
     results: Results
-    ships: dict[str, Rating]  # with --fixed whom the newcomers may meet, by name, else empty
+    ships: dict[str, Rating]  # with --fixed the opponents of the newcomers, by name; else empty
 
     @property
     def openings(self) -> str:
         return str(self.results.conditions["openings"])
 
     def next_match(self, entries: Sequence[Entry]) -> tuple[str, str, int] | None:
-        """The keys of the two who meet next, or of one and the name of another, and for how many games."""
+        """The keys of the two players who meet next (with --fixed a key and a name) and the number of games."""
         with one_line_errors():
-            self.results.refresh()  # another ladder may be adding to the same file
+            self.results.refresh()  # another process may have added to the file
         games, within = self.given.games, self.given.within
         if self.ships:
             return newcomers.next_match(self.results, entries, self.ships, games, within)
         return standings.next_match(self.results, entries, games, within, self._fixed(entries))
 
     def table(self, entries: Sequence[Entry]) -> dict[str, Any]:
-        """The whole ladder, for JSON."""
+        """The whole ladder as JSON values."""
         if self.ships:
             return newcomers.standings(self.results, entries, self.ships, self.given.json)
         return standings.standings(self.results, entries, self._fixed(entries)) | {"seed": self.given.seed}
 
     def _fixed(self, entries: Sequence[Entry]) -> dict[str, Rating]:
-        """Whose ratings stay, by key: also of players in the file, to which another ladder may be adding."""
+        """The ratings that stay, by key, including those of players whom another process has added to the file."""
         return {} if self.given.own_scale else newcomers.fixed_ratings(self.results, entries)
 
 
 class Seats:
-    """Players by key, each opened when it is first needed, all closed with the stack."""
+    """Open players by key, each when it is first needed.
+
+    Args:
+        stack: Closes the players at its end.
+        game: The game they play.
+        concurrency: Processes per engine.
+    """
 
     def __init__(self, stack: ExitStack, game: Game, concurrency: int) -> None:
         self._stack = stack
@@ -97,6 +103,7 @@ class Seats:
         self._seated: dict[str, tuple[Entry, Player]] = {}
 
     def open(self, text: str) -> tuple[Entry, Player]:
+        """Open the player that a string describes; a mistake in it ends the command."""
         with one_line_errors():
             players = roster.players([text], self._game, concurrency=self._concurrency)
             (player,) = self._stack.enter_context(players)
@@ -105,8 +112,10 @@ class Seats:
         return one, player
 
     def find(self, key: str) -> tuple[Entry, Player]:
-        """The player of this key, or who is named so: an engine of the ladder that ships, which need not be there
-        until it is met.
+        """Return the player with this key, or open the player with this name.
+
+        A name is that of an opponent on the ladder that ships, such as an engine, which need not be installed unless
+        it is met.
         """
         if key not in self._seated:
             self._seated[key] = self.open(key)
@@ -114,14 +123,16 @@ class Seats:
 
     @property
     def entries(self) -> list[Entry]:
+        """All players opened so far."""
         return list({one.key: one for one, _ in self._seated.values()}.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Play what is missing and print the ladder; returns the exit code."""
     given = _parser().parse_args(arguments)
     with one_line_errors():
         plan = _plan(given)
-    resumable = f"interrupted: {plan.results.path} keeps what was played; the same command goes on"
+    resumable = f"interrupted: {plan.results.path} has the games so far; the same command continues"
     with polite_interrupt(resumable), ExitStack() as stack:
         seats = Seats(stack, plan.game, given.concurrency)
         for text in plan.players:
@@ -139,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plan(given: argparse.Namespace) -> Plan:
-    """Raises OSError or ValueError for anything that can't be done."""
+    """Check all options. Raises OSError or ValueError for anything that can't be done."""
     players = expand(given.players, least=1 if given.fixed else 2)
     game = roster.game_of(players, given.imported)
     path = given.results or results_path(runs.RUNS, game)
@@ -149,14 +160,14 @@ def _plan(given: argparse.Namespace) -> Plan:
     conditions = {"openings": openings, "max_plies": given.max_plies}
     ships = newcomers.opponents(players, game, conditions) if given.fixed else {}
     if ships:
-        newcomers.base(given.json, players)  # before the work: what else the file may hold
+        newcomers.base(given.json, players)  # reports before the first game whether the file can be used
     path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path)
     return Plan(given, players, game, Results(path, game, conditions), ships)
 
 
 def _check_files(given: argparse.Namespace, players: Sequence[str], path: Path) -> None:
-    """Raise OSError or ValueError if the ladder or its picture can't be written or would replace anything else."""
+    """Raise OSError or ValueError if the ladder or its picture can't be written or would replace another file."""
     outputs = []
     if given.json:
         outputs.append(Output("--json", given.json, standings.is_ladder))
@@ -169,7 +180,7 @@ def _check_files(given: argparse.Namespace, players: Sequence[str], path: Path) 
 
 
 def _play(plan: Plan, seats: Seats, match: tuple[str, str, int], bar: Progress) -> None:
-    """Play one match and add it to the file."""
+    """Play one match and add it to the results."""
     a, b, count = match
     (first, one), (second, other) = seats.find(a), seats.find(b)
     task = bar.add_task(f"{first.player} – {second.player}", total=count)
@@ -187,11 +198,12 @@ def _play(plan: Plan, seats: Seats, match: tuple[str, str, int], bar: Progress) 
 
 
 def _write(given: argparse.Namespace, table: dict[str, Any]) -> None:
+    """Write the files of --json and --picture. Raises OSError or ValueError."""
     unrated = [row["player"] for row in table["players"] if row["rating"] is None]
     if given.fixed and given.json and unrated:
         raise ValueError(
-            f"without games, {', '.join(unrated)} can't be added to {given.json}, which is left as it is; "
-            f"--games must be at least 2, got {given.games}"
+            f"--games must be at least 2 to add {', '.join(unrated)} to {given.json}, got {given.games}; "
+            "the file is left as it is"
         )
     if given.json:
         write_text(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
@@ -223,27 +235,30 @@ def _progress() -> Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.ladder", description=DESCRIPTION)
     add: Callable[..., Any] = parser.add_argument
-    add("players", metavar="PLAYER", nargs="+", help="a player or a folder of policy files; at least "
-        "two players in all, with --fixed at least one")  # fmt: skip
+    add("players", metavar="PLAYER", nargs="+", help="a player, or a folder of policy files; at least "
+        "two players in all, or one with --fixed")  # fmt: skip
     add("--games", type=numbers.whole(0, numbers.GAMES), default=1000, metavar="N",
-        help="games of each player, earlier ones included; a player that has "
-        "them still meets those that have not (default: 1000; 0 plays none)")  # fmt: skip
+        help="most games of each player, including earlier ones; a player that has played them still meets players "
+        "that have not (default: 1000; 0 plays none)")  # fmt: skip
     add(
         "--within",
         type=numbers.number(0, 10_000, above=True),
         default=40,
         metavar="ELO",
-        help="stop at intervals of ± ELO (default: 40)",
+        help="stop when all intervals are within ± ELO (default: 40)",
     )
     scale: Callable[..., Any] = parser.add_mutually_exclusive_group().add_argument
     scale("--fixed", action="store_true", help="rate newcomers by their games against opponents chosen from "
         "the ladder that ships; --json then adds their rows to it")  # fmt: skip
-    scale("--own-scale", action="store_true", help="rate all players by their own games alone, also those that are "
-        "on the ladder that ships")  # fmt: skip
+    scale("--own-scale", action="store_true", help="rate all players by their own games alone, even those on the "
+        "ladder that ships")  # fmt: skip
     add("--results", type=Path, metavar="FILE",
-        help=f"where results are kept and added to (default: {runs.RUNS / 'ladder-GAME.json'})")  # fmt: skip
-    add("--seed", type=numbers.seed, default=0, metavar="N", help="of openings and of all moves (default: 0)")
-    add("--openings", help=f"each played twice: {FORMS} (default: an eighth of the squares, random:8 in chess)")
+        help=f"the file with the results, which is added to (default: {runs.RUNS / 'ladder-GAME.json'})")  # fmt: skip
+    add("--seed", type=numbers.seed, default=0, metavar="N", help="seed of openings and moves (default: 0)")
+    add(
+        "--openings",
+        help=f"{FORMS}; each is played twice (default: random plies, an eighth of the squares, random:8 in chess)",
+    )
     add(
         "--max-plies",
         type=numbers.plies,
@@ -255,21 +270,21 @@ def _parser() -> argparse.ArgumentParser:
         type=numbers.processes,
         default=1,
         metavar="N",
-        help="processes of each engine (default: 1)",
+        help="processes per engine (default: 1)",
     )
     add(
         "--json",
         type=Path,
         metavar="FILE",
-        help="write the ladder there; a file that holds anything but a ladder is not replaced",
+        help="write the ladder to FILE; a file that holds anything but a ladder is not replaced",
     )
     add(
         "--picture",
         type=Path,
         metavar="FILE",
-        help="draw the ladder there, as SVG; a file that holds anything but such a picture is not replaced",
+        help="draw the ladder to FILE as SVG with matplotlib; a file that holds anything else is not replaced",
     )
-    add("--against", choices=list(AXES), default="updates", help="the picture's other axis (default: updates)")
+    add("--against", choices=list(AXES), default="updates", help="horizontal axis of the picture (default: updates)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`python -m chesspg.match A B`: two players meet, colors swapped, and the Elo between them with its interval."""
+"""`python -m chesspg.match A B`: play two players against each other and estimate the Elo difference."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 
 from chesspg.arena import elo
 from chesspg.arena.ladder.entries import entry, policy_path
 from chesspg.arena.match_file import is_match, load_match, save_match
-from chesspg.arena.matches import TRUNCATED, MatchResult, Record, Unplayable, play_in_parts
-from chesspg.arena.openings import FORMS, openings_from_string, usual_openings
+from chesspg.arena.match_printing import print_result
+from chesspg.arena.match_result import TRUNCATED, MatchResult
+from chesspg.arena.matches import play_in_parts
+from chesspg.arena.openings import FORMS, Unplayable, openings_from_string, usual_openings
 from chesspg.games.game import Game
 from chesspg.pgn.writing import RESULTS, all_of_event, save_pgn, to_pgn
 from chesspg.players import roster
@@ -24,27 +25,27 @@ from chesspg.players.player import Player
 from chesspg.selfplay.rollout import Values
 from chesspg.storage.outputs import Output, check_outputs, check_writable
 from chesspg.terminal import numbers
-from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, polite_interrupt, run, say, wrapped
+from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, polite_interrupt, run, say
 from chesspg.terminal.progress import Rate, progress
 
-GAMES, MOST = 100, 10_000  # of a match if not given; the latter with --sprt, which stops early
-AT_ONCE = 1000  # pairs of games in progress; when they are over the result is saved and the test is evaluated
-SLOW = 25  # pairs of games in progress with an engine or a test …
-FOR_A_PROCESS = 4  # … but at least this many for each process, so that none is idle
+GAMES, MOST = 100, 10_000  # games of a match by default; MOST with --sprt, which stops early
+AT_ONCE = 1000  # pairs of games played at once; after them the result is saved and the test is evaluated
+SLOW = 25  # pairs of games played at once with an engine or a test …
+FOR_A_PROCESS = 4  # … but at least this many per process, so that none is idle
 EVENT = "chesspg match"
-COLUMN = 18  # where the figures stand beside their names
 
 DESCRIPTION = f"""\
 Play a match between two players: each opening twice with colors swapped, all games at once.
 
-A player is one of: {roster.KNOWN}. A file may carry options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0
-always plays the likeliest move. Any player can be weakened: 'greedy?random=0.3' moves at random three times in ten.
+A player is one of: {roster.KNOWN}. A file may have options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0
+always plays the most likely move. Any player can be weakened: 'greedy?random=0.3' plays 30% of its moves at random.
 
 Games are never adjudicated. The game is that of the policy files, else that of a module given by --import, else chess.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Play a match and print its result; returns the exit code."""
     given = _parser().parse_args(arguments)
     games = given.games if given.games is not None else MOST if given.sprt else GAMES
     kept = given.json or given.resume
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = load_match(given.resume, settings, openings, game) if given.resume else None
         different = len(set(openings))
         if different < len(openings):
-            say(f"note: {source} has {different} openings for {len(openings)} pairs of games, so openings repeat")
+            say(f"note: {source} has {different} openings for {len(openings)} pairs of games, so openings are repeated")
         bar = stack.enter_context(_progress())
         before = result.games if result else 0
         task = bar.add_task(f"{given.a} – {given.b}", total=games, completed=before, plies=0)
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )  # fmt: skip
         try:
             while not _decided(result, given.sprt):
-                # Numbers that make no match are reported before its first move; any other error is a bug.
+                # Unplayable is raised before the first move, because of the options; any other error is a bug.
                 with one_line_errors(Unplayable):
                     played = next(parts, None)
                 if played is None:
@@ -89,22 +90,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if result is None:
                 raise
             interrupted = True
-    assert result is not None  # there is an opening, and each gives a part
+    assert result is not None  # there is at least one opening, so at least one part
     with one_line_errors():
         if given.json:
-            save_match(given.json, settings, result)  # also if there was nothing left to play
+            save_match(given.json, settings, result)  # even if there was nothing left to play
         if given.pgn:
             save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
     print_result(Console(highlight=False), result, given.a, given.b, given.sprt, game)
     if interrupted:
-        goes_on = f"the same command with --resume {kept} goes on" if kept else "with --json it could be resumed"
-        say(f"interrupted after {result.games} of {games} games; {goes_on}")
+        remedy = f"the same command with --resume {kept} continues" if kept else "with --json it could be resumed"
+        say(f"interrupted after {result.games} of {games} games; {remedy}")
     return INTERRUPTED if interrupted else 0
 
 
 def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
-    """[games] the games of a match as PGN; round 3.2 is the second game of the third pair."""
-    date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+    """shape [games] the games of a match as PGN.
+
+    Args:
+        game: The game that was played.
+        result: The match.
+        a: Name of A.
+        b: Name of B.
+
+    Returns:
+        The PGN of each game; round 3.2 is the second game of the third pair.
+    """
+    date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
     texts = []
     for index, (position, reason) in enumerate(zip(result.positions, result.reasons, strict=True)):
         white, black = (b, a) if index % 2 else (a, b)
@@ -118,6 +129,7 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
 
 
 def _centipawns(values: Values) -> list[int | None]:
+    """shape [plies] what the movers expected, in centipawns; None where a player gave no value."""
     if not values:
         return []
     from chesspg.uci.analysis import centipawns
@@ -125,76 +137,16 @@ def _centipawns(values: Values) -> list[int | None]:
     return [value if value is None else centipawns(value) for value in values]
 
 
-def print_result(
-    console: Console,
-    result: MatchResult,
-    a: str,
-    b: str,
-    sprt: Sequence[float] | None = None,
-    game: Game | None = None,
-) -> None:
-    """Print the result of a match, from A's side; lines are wrapped only on a terminal."""
-    score, difference = result.score_interval, result.elo_interval
-    ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
-    rows = {
-        "won, drawn, lost": _slashed(result.record),
-        "score": f"{result.score:.1%}   95% interval {score.low:.1%} to {score.high:.1%}",
-        "Elo difference": f"{result.elo:+.0f}   95% interval {difference.low:+.0f} to {difference.high:+.0f}",
-        "normalized Elo": f"{result.normalized_elo:+.0f}",
-        "stronger": f"with a likelihood of {result.los:.1%}",
-        "pairs": f"{_slashed(elo.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
-        "as White": _slashed(result.as_white),
-        "as Black": _slashed(result.as_black),
-        "games": f"{result.games}, {result.distinct_games} of them distinct, {result.draw_rate:.1%} drawn by the rules",
-        "mean length": f"{result.mean_length:.1f} plies, openings included",
-        "ended by": ends,
-    }
-    if result.truncated:
-        rows["truncated"] = f"{result.truncated} at the ply cap, counted as draws"
-    if result.forfeits:
-        by_a, by_b = result.forfeited
-        rows["forfeits"] = f"{by_a} by {a}, {by_b} by {b}, counted as losses"
-    if sprt:
-        rows["SPRT"] = _sprt_row(result.sprt(*sprt), *sprt)
-
-    def show(name: str, value: str, style: str = "") -> None:
-        line = f"{name:<{COLUMN}}{value}" if name else value
-        text = Text(
-            wrapped(line, console.width, " " * len(name and " " * COLUMN)) if console.is_terminal else line, style
-        )
-        text.stylize("bold", 0, len(name))
-        console.print(text, soft_wrap=True)
-
-    show("", f"{a} against {b}{f', {game.name}' if game else ''}", "bold")
-    for name, value in rows.items():
-        show(name, value)
-    if abs(result.elo) == max(map(abs, difference)):
-        show("", "An Elo of ±1200 stands for anything beyond it.", "dim")
-
-
-def _sprt_row(test: elo.Sprt, elo0: float, elo1: float) -> str:
-    verdict = {
-        "accept": f"{elo1:+g} Elo rather than {elo0:+g}",
-        "reject": f"{elo0:+g} Elo rather than {elo1:+g}",
-        None: f"undecided between {elo0:+g} and {elo1:+g} Elo",
-    }[test.decision]
-    return f"{verdict}   log-likelihood ratio {test.llr:+.2f}, bounds {test.lower:+.2f} and {test.upper:+.2f}"
-
-
 def _decided(result: MatchResult | None, sprt: Sequence[float] | None) -> bool:
     return bool(result and sprt and result.sprt(*sprt).decision)
 
 
 def _runs_processes(player: Player) -> bool:
-    return hasattr(getattr(player, "player", player), "close")  # a mixture holds another player
-
-
-def _slashed(counts: Record | elo.Pentanomial) -> str:
-    return " / ".join(map(str, counts))
+    return hasattr(getattr(player, "player", player), "close")  # a mixture contains another player
 
 
 def _check(given: argparse.Namespace) -> None:
-    """Raise OSError or ValueError for mistakes that do not depend on the players."""
+    """Raise OSError or ValueError for options that are wrong whatever the players are."""
     if given.sprt:
         try:
             elo.sprt((), *given.sprt)
@@ -219,58 +171,58 @@ def _progress() -> Progress:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.match", description=DESCRIPTION)
-    parser.add_argument("a", metavar="A", help="a player; results are from its side")
-    parser.add_argument("b", metavar="B", help="its opponent")
+    parser.add_argument("a", metavar="A", help="a player; the result is from its side")
+    parser.add_argument("b", metavar="B", help="the opponent")
     parser.add_argument(
         "--games",
         type=numbers.whole(2, numbers.GAMES, even=True),
         metavar="N",
-        help=f"an even number of games (default: {GAMES}; with --sprt {MOST:,} at most)",
+        help=f"number of games, which must be even (default: {GAMES}; with --sprt at most {MOST:,})",
     )
     parser.add_argument(
         "--openings",
         metavar="FROM",
-        help=f"{FORMS} (default: balanced, which ships with chesspg, in chess, and else random plies)",
+        help=f"{FORMS} (default: balanced, which ships with chesspg, for chess; random plies for other games)",
     )
     parser.add_argument(
         "--sprt",
         type=numbers.number(-elo.BOUND, elo.BOUND),
         nargs=2,
         metavar=("ELO0", "ELO1"),
-        help="stop when a sequential test with 5%% errors decides whether A is ELO1 stronger than B or only ELO0",
+        help="stop as soon as a sequential test with 5%% errors decides whether A is ELO1 stronger than B or only ELO0",
     )
-    parser.add_argument("--seed", type=numbers.seed, default=0, help="of openings and of all moves (default: 0)")
+    parser.add_argument("--seed", type=numbers.seed, default=0, help="seed of openings and moves (default: 0)")
     parser.add_argument(
         "--max-plies",
         type=numbers.plies,
         metavar="P",
-        help="stop longer games and count them as draws, reported separately (default: never)",
+        help="stop longer games; they count as draws and are reported separately (default: never)",
     )
     parser.add_argument(
         "--concurrency",
         type=numbers.processes,
         default=1,
         metavar="N",
-        help="processes of an engine side by side (default: 1)",
+        help="processes per engine (default: 1)",
     )
     parser.add_argument(
         "--pgn",
         metavar="FILE",
         type=Path,
-        help="write the games there; a file that match wrote is replaced at the end, any other is not",
+        help="write the games to FILE; a file that match wrote is replaced at the end, any other file is not",
     )
     parser.add_argument(
         "--json",
         metavar="FILE",
         type=Path,
-        help="write the result there, also during the match; a file that match wrote is replaced after the first "
-        "games, any other is not",
+        help="write the result to FILE, also during the match; a file that match wrote is replaced after the first "
+        "games, any other file is not",
     )
     parser.add_argument(
         "--resume",
         metavar="FILE",
         type=Path,
-        help="go on with the match in that --json file; players and settings must be the same, --games may be larger",
+        help="continue the match in a --json file; players and settings must be the same, --games may be larger",
     )
     return parser
 

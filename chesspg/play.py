@@ -1,4 +1,4 @@
-"""`python -m chesspg.play [PLAYER]`: a person plays a policy in the terminal."""
+"""`python -m chesspg.play [PLAYER]`: play against a policy in the terminal."""
 
 from __future__ import annotations
 
@@ -25,27 +25,29 @@ from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, 
 from chesspg.terminal.screen import Screen
 
 DESCRIPTION = f"""\
-Play against a policy, or any other player, by typing moves as in Nf3 or g1f3; help lists the other commands.
+Play against a policy, or any other player, by typing moves such as Nf3 or g1f3. Type help for the other commands.
 
 PLAYER is one of:
 {roster.TABLE}
 ({shipped_names()}).
 
-If none is named, it is the newest run under ./{runs.RUNS}, or else the strongest policy that ships.
+By default it is the newest run under ./{runs.RUNS}, or else the strongest policy that ships.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Play; returns the exit code."""
     given = _parser().parse_args(arguments)
     for stream in (sys.stdin, sys.stdout):
-        with contextlib.suppress(AttributeError):  # another stream has been put in its place
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # terminals without pieces, bytes that are no text
+        with contextlib.suppress(AttributeError):  # somebody replaced the stream by one of another kind
+            # Some terminals can't show pieces, and what is typed may not be valid text.
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     with polite_interrupt("goodbye"), contextlib.ExitStack() as stack:
         loader = ThreadPoolExecutor(1)
-        stack.callback(loader.shutdown, wait=False)  # whoever leaves does not wait for an import
+        stack.callback(loader.shutdown, wait=False)  # a person who quits need not wait for an import
         with one_line_errors():
             text = given.player or _default()
-            game = roster.game_of([text], given.imported)  # reads the header: a bad file is reported at once
+            game = roster.game_of([text], given.imported)  # reads the header, so a bad file is reported at once
             is_policy = _is_policy(text)
             if given.temperature is not None:
                 text = _with_temperature(text, given.temperature, is_policy)
@@ -53,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rng = Randomness(secrets.randbits(32) if given.seed is None else given.seed)
             seat = int(rng.generator().integers(2)) if given.color == "random" else NAMES.index(given.color.title())
             session = _first_session(game, seat, rng, given.fen)
-        # torch takes seconds to import and the person longer to think: both at once.
+        # Importing torch takes seconds; meanwhile the person thinks about the first move.
         opponent = loader.submit(roster.player_from_string, text, game)
         if not is_policy:
             with waiting(f"starting {text}…"), one_line_errors():
-                opponent.result()  # the others are there at once, or, as an engine that can't start, not at all
+                opponent.result()  # others load at once, or fail, such as an engine that can't start
         _line_editing()
         screen = Screen(Console(highlight=False, soft_wrap=True))
         Commands(Table(session, opponent, text, screen)).run()
@@ -77,7 +79,7 @@ def _default() -> str:
 
 
 def _is_policy(text: str) -> bool:
-    """Whether a player is a policy. The player must be one that can be read."""
+    """Whether a player, whose string has been checked, is a policy."""
     try:
         roster.policy_of(text)
     except ValueError:
@@ -86,18 +88,18 @@ def _is_policy(text: str) -> bool:
 
 
 def _with_temperature(text: str, temperature: float, is_policy: bool) -> str:
-    """A player with a temperature. Raises ValueError if it can't have one, or has one already."""
+    """The string of a player with a temperature. Raises ValueError if the player can't have one or has one already."""
     if not is_policy:
-        raise ValueError(f"--temperature {temperature:.15g} is for policies, but {text!r} is a player without a policy")
+        raise ValueError(f"--temperature {temperature:.15g} needs a policy, but {text!r} is a player without one")
     if "temperature" in roster.policy_of(text)[1]:
         raise ValueError(
-            f"--temperature {temperature:.15g} is given, but {text!r} has a temperature; give one of the two"
+            f"--temperature {temperature:.15g} is given, but {text!r} has a temperature too; give only one of them"
         )
     return f"{text}{'&' if '?' in text else '?'}temperature={temperature:.15g}"
 
 
 def _first_session(game: Game, seat: int, rng: Randomness, start: str | None) -> Session:
-    """The first game, from the position of --fen if there is one. Raises ValueError, naming --fen, if that is none."""
+    """The first game, from the position of --fen if it is given. Raises ValueError that names --fen."""
     if start is None:
         return Session(game, seat, rng, game.start(1).position(0))
     try:
@@ -107,25 +109,27 @@ def _first_session(game: Game, seat: int, rng: Randomness, start: str | None) ->
 
 
 def _line_editing() -> None:
-    """Give input() the arrow keys and a history, as importing readline does where there is one (not on Windows)."""
+    """Give input() arrow keys and a history by importing readline, which Windows does not have."""
     with contextlib.suppress(ImportError):
         importlib.import_module("readline")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.play", description=DESCRIPTION)
-    parser.add_argument("player", metavar="PLAYER", nargs="?", help="whom to play against")
-    parser.add_argument("--color", choices=("white", "black", "random"), default="white", help="yours (default: white)")
+    parser.add_argument("player", metavar="PLAYER", nargs="?", help="the player to play against")
+    parser.add_argument(
+        "--color", choices=("white", "black", "random"), default="white", help="your color (default: white)"
+    )
     parser.add_argument(
         "--temperature",
         metavar="T",
         type=numbers.temperature,
-        help="0 always plays the likeliest move (default: the policy's)",
+        help="sampling temperature of the policy; 0 always plays the most likely move (default: the policy's own)",
     )
     parser.add_argument(
         "--seed",
         type=numbers.seed,
-        help="the same number gives the same replies again (default: other replies each time)",
+        help="the same seed gives the same replies again (default: a new one each time)",
     )
     parser.add_argument("--fen", metavar="FEN", help="the position to start from")
     return parser

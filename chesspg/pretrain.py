@@ -1,4 +1,4 @@
-"""`python -m chesspg.pretrain`: a policy learns the moves of recorded games; `train --init` goes on from it."""
+"""`python -m chesspg.pretrain`: learn the moves of recorded games; `train --init` can start from the policy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from chesspg.terminal.command import fail, one_line_errors, run, waiting
+from chesspg.terminal.command import fail, one_line_errors, print_help, run, waiting
 
-# Short options, and the fields of the configuration that they stand for.
+# Short options and the fields of the configuration that they set.
 SHORT = {
     "--min-rating": "--data.min_rating",
     "--min-seconds": "--data.min_seconds",
@@ -29,54 +29,54 @@ DESCRIPTION = """\
 usage: python -m chesspg.pretrain GAMES.pgn [GAMES.pgn …] [--FIELD VALUE …]
        python -m chesspg.pretrain --resume FOLDER [--FIELD VALUE …]
 
-Learn the moves of recorded games, and with the value head their results. One
-game in twenty is held out to measure how well. Ctrl-C stops a run, which
---resume goes on with, bit for bit.
+Learn the moves of recorded games, and their results if the network has a value
+head. One game in twenty is held out for validation. Ctrl-C stops a run;
+--resume continues it bit for bit.
 
   python -m chesspg.pretrain games.pgn                 ten minutes
   python -m chesspg.pretrain a.pgn.zst b.pgn --min-rating 2000 --epochs 3
   python -m chesspg.train --config chess_quick --init checkpoints/pretrain-…
 
-which games, of files that may be .gz, .bz2, .xz or .zst; they are parsed once,
-into a folder of shards that the same files and options find again:
-  --min-rating R      lowest rating of both players
-  --min-seconds S     least time per player for 40 moves
+games to learn from (files may be .gz, .bz2, .xz or .zst; they are parsed once,
+and the same files and options use the parsed games again):
+  --min-rating R      lowest rating that both players must have
+  --min-seconds S     shortest time per player for 40 moves
   --results R,R       results to learn from (default: 1-0,1/2-1/2,0-1)
-  --games N           most games to learn from
-  --shards FOLDER     where parsed games are kept (default: checkpoints/shards)
+  --games N           greatest number of games to learn from
+  --shards FOLDER     folder of the parsed games (default: checkpoints/shards)
 
-how to learn:
-  --recipe NAME       recipe of train whose network is used, which can then go
-                      on with the policy (default: {recipe})
-  --channels C        channels of the network, instead of the recipe's
-  --blocks B          blocks of the network, instead of the recipe's
+learning:
+  --recipe NAME       use the network of this recipe of train, which can then
+                      start from the policy (default: {recipe})
+  --channels C        channels of the network (default: the recipe's)
+  --blocks B          blocks of the network (default: the recipe's)
   --lr X              peak learning rate (default: 0.002)
   --batch N           plies per update (default: 512)
   --epochs N          epochs over the games
   --max-time DD:HH:MM:SS
-                      when to stop (default: {time}, never with --epochs)
+                      when to stop (default: {time}; none with --epochs)
   --seed N            seed of weights, order and held-out games (default: 0)
 
 the run:
-  --run FOLDER        the folder to write (default: a new one in checkpoints/)
-  --resume FOLDER     go on with the run in this folder, by its own settings
+  --run FOLDER        folder to write to (default: a new one in checkpoints/)
+  --resume FOLDER     continue the run in this folder with its settings
   --config FILE       a YAML file with fields of the configuration
-  --print_config      print the whole configuration, as such a file, and stop
-  --help-all          list all fields, those of Lightning's Trainer included
+  --print_config      print the whole configuration as such a file, and stop
+  --help-all          list all fields, including those of Lightning's Trainer
 
-The run writes what train --init and whatever plays take: last.safetensors, or
-best.safetensors by name. The short options stand for fields, and all others
-may be given, too, such as --trainer.val_check_interval N, the updates between
-validations, --trainer.precision NAME, or evaluation matches:
---trainer.callbacks+=chesspg.EvaluationMatch. docs/pretrain.md says more.
+The run writes last.safetensors and best.safetensors, which train --init and all
+commands that play can read. The short options set fields of the configuration;
+all other fields can be set too, such as --trainer.val_check_interval N (updates
+between validations) and --trainer.precision NAME. To add evaluation matches:
+--trainer.callbacks+=chesspg.EvaluationMatch. See docs/pretrain.md.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse and learn; the exit code is that of `chesspg.training.run.run`."""
+    """Parse games and learn from them; returns the exit code of `chesspg.training.run.run`."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(arguments):
-        print(DESCRIPTION.format(recipe=RECIPE, time=MAX_TIME), end="")
+        print_help(DESCRIPTION.format(recipe=RECIPE, time=MAX_TIME))
         return 0
     given = list(_options(arguments))
     names = {name for name, _ in given}
@@ -88,13 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--resume" in names:
         if files or recipes:
             what = "files" if files else "--recipe"
-            fail(f"--resume goes on with all that is the run's own; leave {what} out")
+            fail(f"--resume uses the settings of the run and can't be combined with {what}; leave {what} out")
     elif not names & {"", "--data.files", "--config", "-c", *FLAGS}:
         fail("no games given; expected a PGN file, or --resume FOLDER")
     elif not names & {"--config", "-c", "--trainer.max_epochs", "--trainer.max_time"}:
         fields.append(("--trainer.max_time", MAX_TIME))
     with waiting("loading PyTorch and Lightning …"):
-        from chesspg.imitation.cli import PretrainCLI, network_of  # takes seconds
+        from chesspg.imitation.cli import PretrainCLI, network_of  # importing takes seconds
         from chesspg.training.run import run as train
 
     with one_line_errors():
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """(name of a field's option, value) of each argument; a file has the name '', a flag the value None."""
+    """The (option, value) pairs of the arguments; a file has the option '', a flag the value None."""
     words = iter(arguments)
     for word in words:
         name, given, value = word.partition("=")

@@ -71,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--without-numba"):
         sys.modules["numba"] = None  # type: ignore[assignment]  # `import numba` then raises ModuleNotFoundError
+        config.addinivalue_line("filterwarnings", "ignore:numba is not installed")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -110,6 +111,12 @@ def ships(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def one_thread() -> None:
     """The same sums in the same order here and in the processes that tests start."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the seed that an earlier test of this process left in the environment by Lightning's seed_everything."""
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
 
 
 @pytest.fixture

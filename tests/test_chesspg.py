@@ -1,4 +1,4 @@
-"""`chesspg` and `python -m chesspg`: all commands by one name; and what `train --help` says."""
+"""`chesspg` and `python -m chesspg` run all commands; and the text of `train --help`."""
 
 from __future__ import annotations
 
@@ -104,9 +104,9 @@ def test_help_of_train_fits_a_screen_and_names_what_exists(capsys: pytest.Captur
         train.main(["--help-all"])
     everything = capsys.readouterr().out
     options = set(re.findall(r"--[\w.]+", out)) - {"--help", "--FIELD"}
-    # Arguments of a class that a recipe names are options, too, though no help can list those of all classes.
+    # Arguments of classes that a recipe names are options too, but help can't list those of all classes.
     options = {option for option in options if ".init_args." not in option and option != "--help-all"}
-    # Nor those of advantages, which a function of the user's own may replace.
+    # The same holds for advantages, which the user's own function may replace.
     options -= {f"--model.advantages.{field.name}" for field in fields(Advantages)}
     assert all(option in everything for option in options)
     assert "--trainer.gradient_clip_val" in everything

@@ -1,4 +1,4 @@
-"""`python -m chesspg.generate`: what it writes, how it is stopped and gone on with, what it refuses."""
+"""`python -m chesspg.generate`: what it writes, how it is stopped and continued, what it refuses."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def test_ctrl_c_keeps_what_is_over_and_resume_goes_on_with_the_same_games(
     command += ["--pgn", str(path)]
     monkeypatch.setattr(generate, "append", interrupted)
     assert generate.main([*command, "--at-once", "2"]) == 130
-    assert f"interrupted: 4 games are in {path}; with --resume" in capsys.readouterr().err
+    assert f"interrupted: 4 games are in {path}; the same command with --resume" in capsys.readouterr().err
     monkeypatch.undo()
     with path.open("a") as file:
-        file.write('[Event "chesspg generate"]\n[Round "5"]\n\n1. e4')  # as a kill leaves it
+        file.write('[Event "chesspg generate"]\n[Round "5"]\n\n1. e4')  # as a killed process leaves it
     assert generate.main([*command, "--resume"]) == 0
     assert path.read_bytes() == whole.read_bytes()
     assert generate.main([*command, "--resume"]) == 0  # nothing left to do
@@ -115,7 +115,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
 def test_an_imported_game_without_a_policy(
     tmp_path: Path, refused: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whose games do not get into a file with games of chess, nor chess into theirs."""
+    """Its games are not added to a file with games of chess, nor games of chess to its file."""
     path, other = tmp_path / "tic_tac_toe.pgn", tmp_path / "chess.pgn"
     command = ["--player", "random", "--games", "3", "--max-plies", "20"]
     module = ["--import", "chesspg.games.tic_tac_toe"]
@@ -126,7 +126,7 @@ def test_an_imported_game_without_a_policy(
     before = path.read_bytes(), other.read_bytes()
     more = ["--player", "random", "--games", "6", "--resume", "--pgn"]
     refused(generate.main, [*more, str(path)], ('have [Variant "tic-tac-toe"]; expected games of chess',))
-    refused(generate.main, [*more, str(other), *module], ("so they are of chess; expected games of tic-tac-toe",))
+    refused(generate.main, [*more, str(other), *module], ("which means chess; expected games of tic-tac-toe",))
     assert (path.read_bytes(), other.read_bytes()) == before
     assert generate.main([*more, str(path), *module]) == 0
     assert path.read_text().count('[Variant "tic-tac-toe"]\n') == 6
@@ -139,7 +139,10 @@ def test_a_file_of_other_players_names_them(tmp_path: Path, refused: Callable[..
         assert generate.main([*two, "--games", "5"]) == 0
         lock = path.with_name(".games.pgn.lock")
         lock.unlink(missing_ok=True)
-        wanted = ("expected 'random'", "go on with --player greedy --player 'greedy?random=0.5', or name another file")
+        wanted = (
+            "expected 'random'",
+            "continue with --player greedy --player 'greedy?random=0.5', or name another file",
+        )
         refused(generate.main, ["--player", "random", "--games", "9", "--resume", "--pgn", str(path)], wanted)
         assert not lock.exists()
         assert generate.main([*two, "--games", "6", "--resume"]) == 0
@@ -152,7 +155,7 @@ def test_two_at_once_do_not_write_the_same_games(tmp_path: Path, capsys: pytest.
         generate.main(command)
     assert caught.value.code == 2
     assert capsys.readouterr().err == (
-        f"error: another process writes games to {path}; wait for its end, or name another file\n"
+        f"error: another process is writing games to {path}; wait until it ends, or name another file\n"
     )
     assert not path.exists()
     assert generate.main(command) == 0

@@ -19,7 +19,8 @@ import torch
 
 from chesspg import ladder
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult, play_in_parts
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_in_parts
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
@@ -28,7 +29,7 @@ from chesspg.policy.policy import Policy
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run of tic-tac-toe with a checkpoint of two moments, in the working directory."""
+    """A run of tic-tac-toe with two checkpoints, in the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     for seed, name in enumerate(("first", "last")):
@@ -40,7 +41,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many games each match of the command had."""
+    """The number of games of each match of the command."""
     counts: list[int] = []
 
     def counted(*arguments: Any, **options: Any) -> Iterator[MatchResult]:
@@ -61,7 +62,7 @@ def test_a_ladder_as_people_run_it(run: Path) -> None:
     names = [row["player"] for row in table["players"]]
     assert sorted(names) == ["greedy", "random", "run/first.safetensors", "run/last.safetensors"]
     assert names[0] == "greedy"
-    # In every game one of the two had fewer than 100 before.
+    # In every game, one of the players had played fewer than 100 games before.
     assert sum(row["games"] for row in table["players"]) <= 2 * 100 * len(names)
     for row in table["players"]:
         assert row["low"] <= row["rating"] <= row["high"]
@@ -105,11 +106,11 @@ def test_a_new_player_plays_only_what_is_missing(
 
 
 def test_the_same_seed_plays_the_same_ladder(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = []
+    printed = []
     for name in ("a.json", "b.json"):
         assert ladder.main(["greedy", "random", str(run), "--games", "80", "--seed", "5", "--results", name]) == 0
-        told.append(capsys.readouterr().out)
-    assert told[0] == told[1]
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
 
 
 def test_no_games_show_what_is_known(run: Path, played: list[int], capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,13 +118,16 @@ def test_no_games_show_what_is_known(run: Path, played: list[int], capsys: pytes
     capsys.readouterr()
     assert ladder.main(["random", "greedy", str(run), "--games", "0", "--results", "r.json"]) == 0
     assert played == [40]
-    told = capsys.readouterr().out
-    assert "No games connect these with random, so they have no rating: greedy, run/last.safetensors." in told
-    assert "wider than ± 40" in told
+    printed = capsys.readouterr().out
+    assert (
+        "These players have no rating, since no games connect them with random: greedy, run/last.safetensors."
+        in printed
+    )
+    assert "wider than ± 40" in printed
 
 
 def test_an_earlier_random_is_the_scale_if_games_connect_it(run: Path, tmp_path: Path) -> None:
-    """Else the first player: nothing measured among the others could ever narrow their distance from random."""
+    """Otherwise the first player has 0: games among the others can't narrow their distance from random."""
     first, last = "run/first.safetensors", "run/last.safetensors"
     quick = ["--games", "400", "--within", "90", "--json", "l.json"]
     assert ladder.main(["random", first, *quick]) == 0
@@ -158,9 +162,9 @@ def test_ctrl_c_keeps_what_was_played(
     with pytest.raises(SystemExit) as caught:
         ladder.main(["random", "greedy", str(run)])
     assert caught.value.code == 130
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "checkpoints/ladder-tic-tac-toe.json keeps what was played" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "checkpoints/ladder-tic-tac-toe.json has the games so far" in printed.err
     assert len(json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())["chunks"]) == 2
     assert [path.name for path in Path("checkpoints").glob("[!.]*")] == ["ladder-tic-tac-toe.json"]
 
@@ -186,7 +190,7 @@ def test_no_file_of_anything_else_is_replaced(
     Path("notes").write_text("my notes")
     Path("other.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>')
     command = [str(run), "random", "--games", "2"]
-    for _ in range(2):  # what it wrote itself is replaced
+    for _ in range(2):  # its own file is replaced
         assert ladder.main([*command, "--json", "l.json", "--picture", "l.svg"]) == 0
     capsys.readouterr()
     before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
@@ -198,7 +202,7 @@ def test_a_picture_without_matplotlib_is_refused_before_anything_is_played(
     run: Path, played: list[int], refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chesspg.storage.pictures.find_spec", lambda name: None)
-    words = ("--picture needs matplotlib", "pip install 'chesspg[plots]'")
+    words = ("--picture needs matplotlib", "pip install 'matplotlib>=3.10'")
     refused(ladder.main, ["random", str(run), "--picture", "l.svg"], words)
     assert played == []
     assert sorted(path.name for path in Path().iterdir()) == ["run"]
@@ -219,7 +223,7 @@ def test_an_imported_game_without_a_policy(run: Path, capsys: pytest.CaptureFixt
 
 
 def test_each_row_accounts_for_all_games(on_the_ladder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also for those with opponents that --fixed chose, who are not named afterwards."""
+    """This includes games against opponents that --fixed chose and later commands do not name."""
     assert ladder.main(["run/last.safetensors", "--fixed", "--games", "80", "--within", "1"]) == 0
     kept = json.loads(Path("checkpoints/ladder-tic-tac-toe.json").read_text())
     names = {one["key"]: one["player"] for one in kept["players"]}
@@ -233,10 +237,10 @@ def test_each_row_accounts_for_all_games(on_the_ladder: Path, capsys: pytest.Cap
     table = json.loads(Path("l.json").read_text())
     rank = 1 + [row["player"] for row in table["players"]].index("run/last.safetensors")
     score = shown.partition("score of the row")[2]
-    assert score.startswith(" in % / number of games (others: earlier games with players who are not listed):")
+    assert score.startswith(" in % / number of games (others: earlier games against players who are not listed):")
     cells = score.splitlines()[1 + rank].split()[1:]
     assert [int(cell.partition("/")[2] or 0) for cell in cells] == [40 * (rank == 2), 40 * (rank == 1), 40]
-    assert f"Earlier games with players who are not listed count too: {met[1]}.\n" in shown
+    assert f"Earlier games against players who are not listed count too: {met[1]}.\n" in shown
     assert ladder.main(["run/last.safetensors", *met, *own]) == 0
     assert "not listed" not in capsys.readouterr().out
 
@@ -256,7 +260,7 @@ def test_results_that_can_not_be_kept_are_one_line(
 
 @pytest.fixture
 def on_the_ladder(run: Path, ships: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """checkpoints/ratings.json of a package that ships: tic-tac-toe's, with one policy on it."""
+    """A shipped ladder of tic-tac-toe, checkpoints/ratings.json, with one policy on it."""
     path = ships / "checkpoints" / "ratings.json"
     players = ["random", "greedy", "greedy?random=0.5", "run/first.safetensors"]
     assert ladder.main([*players, "--games", "400", "--within", "90", "--json", str(path)]) == 0
@@ -272,12 +276,12 @@ def test_newcomers_meet_the_ladder_that_ships(
     command = ["run", "--fixed", "--within", "60", "--json", str(on_the_ladder)]
     assert ladder.main([*command, "--games", "80"]) == 0
     assert sum(played) == 160  # eighty are too few
-    told = capsys.readouterr().out
-    assert "wider than ± 60, which more --games may narrow: " in told
+    printed = capsys.readouterr().out
+    assert re.search(r"wider than ± 60: [\d, and]+; more --games may narrow these intervals\n", printed)
     assert ladder.main([*command, "--games", "5000"]) == 0
-    count, told = sum(played), capsys.readouterr().out
+    count, printed = sum(played), capsys.readouterr().out
     assert count > 160
-    assert "wider" not in told
+    assert "wider" not in printed
     after = json.loads(on_the_ladder.read_text())
     new = {"run/first.safetensors", "run/last.safetensors"}
     rows = {row["player"]: row for row in after["players"]}
@@ -293,9 +297,9 @@ def test_newcomers_meet_the_ladder_that_ships(
         assert {met["a"] for met in mine} == {name}
         assert {met["b"] for met in mine} <= {"random", "greedy", "greedy?random=0.5"}
         assert sum(met["games"] for met in mine) == rows[name]["games"]
-        assert name in told
+        assert name in printed
     assert sum(rows[name]["games"] for name in new) == count
-    # Nothing is left to play; alone, each gets the row that it got in company.
+    # Nothing is left to play; each gets the same row alone as together with the other.
     text = on_the_ladder.read_text()
     assert ladder.main([*command, "--games", "5000"]) == 0
     assert on_the_ladder.read_text() == text
@@ -307,11 +311,11 @@ def test_newcomers_meet_the_ladder_that_ships(
 def test_an_engine_of_the_ladder_is_started_when_it_is_met(
     on_the_ladder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So that who never meets one need not have it."""
+    """An engine that no player meets need not be installed."""
     table = json.loads(on_the_ladder.read_text())
     mean = (
         sum(row["rating"] for row in table["players"] if "run" not in row["player"]) / 3
-    )  # whom a newcomer meets first
+    )  # the first opponent of a newcomer
     engine = table["players"][0] | {"player": "uci:no-such-engine", "rating": mean, "low": mean, "high": mean}
     on_the_ladder.write_text(json.dumps(table | {"players": [engine, *table["players"]]}))
     with pytest.raises(SystemExit) as caught:
@@ -327,14 +331,17 @@ def test_an_engine_of_the_ladder_is_started_when_it_is_met(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "greedy", "--fixed"], ("greedy is on the ladder that ships",)),
+        (
+            ["run", "greedy", "--fixed"],
+            ("players that are not on the ladder that ships, got greedy, whose rating there stays",),
+        ),
         (["minimax", "--fixed"], ("no ladder of chess ships",)),
         (["run", "--fixed", "--openings", "random:2"], ("random:1", "random:2")),
         (["run", "--fixed", "--max-plies", "5"], ("no --max-plies", "--max-plies 5")),
         (["run", "--fixed", "--json", "other.json"], ("other.json holds something other", "left as it is")),
         (
             ["run", "--fixed", "--json", "new.json", "--games", "0"],
-            ("run/first.safetensors, run/last", "without games"),
+            ("--games must be at least 2 to add run/first.safetensors, run/last", "to new.json, got 0"),
         ),
     ],
 )
@@ -351,7 +358,7 @@ def test_bad_newcomers_are_one_line_and_exit_code_two(
 def test_players_of_the_ladder_that_ships_keep_their_ratings(
     on_the_ladder: Path, played: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So that a rating is the same number whichever command it comes from; a policy is known by its content."""
+    """A rating does not depend on the command that prints it; a policy is identified by its content."""
     ships = {row["player"]: row for row in json.loads(on_the_ladder.read_text())["players"]}
     Path("copy.safetensors").write_bytes(Path("run/first.safetensors").read_bytes())
     command = ["random", "greedy", "copy.safetensors", "run/last.safetensors", "--json", "l.json"]
@@ -361,7 +368,7 @@ def test_players_of_the_ladder_that_ships_keep_their_ratings(
     for name, first in (("random", "random"), ("greedy", "greedy"), ("copy.safetensors", "run/first.safetensors")):
         assert [rows[name][key] for key in Rating._fields] == [ships[first][key] for key in Rating._fields]
         assert rows[name]["against"] is None
-    assert rows["greedy"]["games"] < 400  # those of this file alone
+    assert rows["greedy"]["games"] < 400  # only those of this file
     new = rows["run/last.safetensors"]
     assert new["low"] < new["rating"] < new["high"]
     assert sum(new["against"].values()) == new["games"] == sum(played) == 80
@@ -373,18 +380,18 @@ def test_players_of_the_ladder_that_ships_keep_their_ratings(
     assert "sampling error" in shown
     for name, games in new["against"].items():
         assert re.search(rf"[ ,]{ranks.get(name, re.escape(name))} \({games}( games)?\)", shown)
-    # What --fixed plays goes into the same file and counts; nobody whose rating stays has to be named.
+    # Games of --fixed go into the same file and count; players whose ratings stay need not be named.
     assert ladder.main(["run/last.safetensors", "--fixed", "--games", "160"]) == 0
     assert ladder.main(["run/last.safetensors", "copy.safetensors", "--games", "0", "--json", "l.json"]) == 0
     [again] = [row for row in json.loads(Path("l.json").read_text())["players"] if row["against"]]
     assert again["games"] == 160
-    # On a scale of its own the same ladder fits everybody to these games.
+    # With --own-scale the ladder rates all players by these games.
     assert ladder.main([*command, "--own-scale", "--games", "0"]) == 0
     table = json.loads(Path("l.json").read_text())
     assert table["scale"] == "own"
     assert all(row["against"] is not None for row in table["players"])
     assert "Elo with random at 0, on a scale of these games alone.\n" in capsys.readouterr().out
-    # As does one whose players games connect with nobody on that ladder.
+    # So does a ladder whose players have met nobody on the ladder that ships.
     Path("checkpoints/ladder-tic-tac-toe.json").unlink()
     assert ladder.main(["run/last.safetensors", "greedy?random=0.9", "--games", "40"]) == 0
     shown = capsys.readouterr().out
@@ -445,7 +452,7 @@ def test_the_file_of_an_earlier_version_goes_on(run: Path, played: list[int]) ->
 
 
 def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Greedy beats the first, the first the last, the last greedy: as a file, for no such players are at hand."""
+    """A file in which greedy beats the first policy, the first the last, and the last greedy."""
     assert ladder.main(["greedy", "run/first.safetensors", "run/last.safetensors", "--games", "80"]) == 0
     path = Path("checkpoints/ladder-tic-tac-toe.json")
     kept = json.loads(path.read_text())
@@ -455,7 +462,7 @@ def test_a_ring_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_text(json.dumps(kept))
     capsys.readouterr()
     assert ladder.main(["greedy", str(run), "--games", "0"]) == 0
-    assert "No ladder can show this: " in capsys.readouterr().out
+    assert "Ratings can't express that " in capsys.readouterr().out
 
 
 def test_games_given_up_are_told(
@@ -468,21 +475,21 @@ def test_games_given_up_are_told(
 
     monkeypatch.setattr(ladder, "play_in_parts", gave_up)
     assert ladder.main(["random", str(run), "--games", "40", "--json", "l.json"]) == 0
-    told = [row["player"] for row in json.loads(Path("l.json").read_text())["players"] if row["forfeits"] == 2]
-    assert told
-    assert f"{told[0]} forfeited 2 games." in capsys.readouterr().out
+    forfeited = [row["player"] for row in json.loads(Path("l.json").read_text())["players"] if row["forfeits"] == 2]
+    assert forfeited
+    assert f"{forfeited[0]} forfeited 2 games." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ([], ("PLAYER",)),
-        (["greedy"], ("needs at least 2 players, got only greedy",)),
-        (["random", "greedy", "random"], ("random is named twice",)),
-        (["random", "run", "run/last.safetensors"], ("run/last.safetensors is named twice",)),
+        (["greedy"], ("needs at least 2 players, got 1: greedy",)),
+        (["random", "greedy", "random"], ("random is given twice",)),
+        (["random", "run", "run/last.safetensors"], ("run/last.safetensors is given twice",)),
         (["random", "randm"], ("randm", "greedy")),
         (["random", "run?heat=3"], ("heat",)),
-        (["random", "empty"], ("empty holds no policy file",)),
+        (["random", "empty"], ("empty has no policy file",)),
         (["random", "greedy", "--results", "damaged.json"], ("damaged.json is damaged", "left as it is")),
         (["random", "greedy", "run", "--results", "chess.json"], ("chess.json", "Chess", "TicTacToe", "left as it is")),
         (
@@ -522,7 +529,7 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         ladder.main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     options = "--games --within --fixed --own-scale --results --seed --openings --max-plies --concurrency --json"
     for word in (
         *options.split(),
@@ -535,4 +542,4 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "plies",
         "seconds",
     ):
-        assert word in told
+        assert word in printed

@@ -15,9 +15,12 @@ from typing import Any
 import chess.pgn
 import pytest
 import torch
+from rich.console import Console
 
 from chesspg import match
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_in_parts
+from chesspg.arena.match_printing import print_result
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.matches import play_in_parts
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
@@ -37,29 +40,29 @@ def run(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     pgn, result = tmp_path / "games.pgn", tmp_path / "result.json"
-    pgn.touch()  # as of mktemp
+    pgn.touch()  # an empty file, as mktemp makes it
     command = [sys.executable, "-m", "chesspg.match", "greedy", "random", "--games", "4", "--seed", "3"]
     done = subprocess.run([*command, "--pgn", str(pgn), "--json", str(result)], capture_output=True, text=True)
     assert done.returncode == 0
     assert "plies/s" not in done.stderr  # no bar where nobody sees it
-    told = json.loads(result.read_text())
+    saved = json.loads(result.read_text())
     wanted = {"wins", "draws", "losses", "games", "distinct_games", "score", "elo", "elo_low", "elo_high", "los"}
-    assert wanted <= told.keys()
-    assert told["wins"] + told["draws"] + told["losses"] == told["games"] == 4
-    assert told["elo_low"] <= told["elo"] <= told["elo_high"]
-    assert (told["a"], told["b"], told["seed"], told["openings"]) == ("greedy", "random", 3, "balanced")
-    assert f"{told['normalized_elo']:+.0f}" in done.stdout
-    assert " / ".join(map(str, told["pentanomial"])) in done.stdout
-    assert f"{told['wins']} / {told['draws']} / {told['losses']}" in done.stdout
-    assert f"{told['score']:.1%}" in done.stdout
-    assert f"{told['elo']:+.0f}   95% interval {told['elo_low']:+.0f} to {told['elo_high']:+.0f}" in done.stdout
+    assert wanted <= saved.keys()
+    assert saved["wins"] + saved["draws"] + saved["losses"] == saved["games"] == 4
+    assert saved["elo_low"] <= saved["elo"] <= saved["elo_high"]
+    assert (saved["a"], saved["b"], saved["seed"], saved["openings"]) == ("greedy", "random", 3, "balanced")
+    assert f"{saved['normalized_elo']:+.0f}" in done.stdout
+    assert " / ".join(map(str, saved["pentanomial"])) in done.stdout
+    assert f"{saved['wins']} / {saved['draws']} / {saved['losses']}" in done.stdout
+    assert f"{saved['score']:.1%}" in done.stdout
+    assert f"{saved['elo']:+.0f}   95% interval {saved['elo_low']:+.0f} to {saved['elo_high']:+.0f}" in done.stdout
     with pgn.open() as file:
         games = list(iter(lambda: chess.pgn.read_game(file), None))
     assert [game.headers["White"] for game in games] == ["greedy", "random"] * 2
     assert [game.headers["Round"] for game in games] == ["1.1", "1.2", "2.1", "2.2"]
     points = {"1-0": 1.0, "1/2-1/2": 0.5, "0-1": 0.0}
     scores = [points[game.headers["Result"]] for game in games]
-    assert (scores[0] + scores[2] + 2 - scores[1] - scores[3]) / 4 == told["score"]
+    assert (scores[0] + scores[2] + 2 - scores[1] - scores[3]) / 4 == saved["score"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["games.pgn", "result.json"]
 
 
@@ -107,15 +110,15 @@ def test_on_a_terminal_lines_end_between_words(width: int) -> None:
     result = MatchResult((0.0,) * 4, ("startpos",) * 4, (TRUNCATED, *["checkmate"] * 3), 1.0)
     texts = []
     for console in (
-        match.Console(highlight=False, file=io.StringIO(), width=width, force_terminal=True, color_system=None),
-        match.Console(highlight=False, file=io.StringIO(), width=width),
+        Console(highlight=False, file=io.StringIO(), width=width, force_terminal=True, color_system=None),
+        Console(highlight=False, file=io.StringIO(), width=width),
     ):
-        match.print_result(console, result, "x", "y", game=Chess())
+        print_result(console, result, "x", "y", game=Chess())
         texts.append(console.file.getvalue())  # type: ignore[attr-defined]
     plain = re.sub(r"\x1b\[[0-9;]*m", "", texts[0])
     assert max(map(len, plain.splitlines())) <= width
     assert plain.split() == texts[1].split()
-    assert "0.0% drawn by the rules\n" in texts[1]  # whole lines where no terminal wraps them
+    assert "0.0% drawn by the rules\n" in texts[1]  # lines are not wrapped without a terminal
 
 
 def test_a_policy_at_two_temperatures(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +133,7 @@ def test_games_at_the_cap_are_said_to_be(tmp_path: Path, capsys: pytest.CaptureF
     arguments = ["random", "random", "--games", "2", "--max-plies", "10", "--openings", "random:8", "--pgn", str(path)]
     assert match.main(arguments) == 0
     assert "2 at the ply cap, counted as draws" in capsys.readouterr().out
-    assert path.read_text().count('[Result "*"]') == 2  # a file of games says what happened: nothing was decided
+    assert path.read_text().count('[Result "*"]') == 2  # the PGN records that nothing was decided
     assert path.read_text().count('[Termination "truncated"]') == 2
 
 
@@ -180,7 +183,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
     arguments: list[str],
     words: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("chesspg.arena.matches.play", None)  # said before the games, not after
+    monkeypatch.setattr("chesspg.arena.matches.play", None)  # reported before the games
     files = {"RUN": run, "EMPTY": run / "empty.epd", "ILLEGAL": run / "illegal.pgn"}
     files["EMPTY"].write_text("\n")
     files["ILLEGAL"].write_text("1. e4 e5 2. Ke3 *\n")
@@ -204,7 +207,7 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         match.main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in (
         "--games",
         "--seed",
@@ -220,11 +223,11 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "temperature",
         "replaced",
     ):
-        assert word in told
+        assert word in printed
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Two pairs at once, and Ctrl-C in the part behind so many."""
+    """Two pairs at once, and Ctrl-C in a part after some others."""
 
     def stopped(*arguments: Any, **options: Any) -> Iterator[MatchResult]:
         parts = play_in_parts(*arguments, **options)
@@ -249,9 +252,9 @@ def test_ctrl_c_at_once_overwrites_nothing(
     with pytest.raises(SystemExit) as caught:
         match.main(command)
     assert caught.value.code == 130
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.strip().splitlines() == ["interrupted: no result, nothing written"]
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.strip().splitlines() == ["interrupted: no result, nothing written"]
     assert (pgn.read_text(), result.read_text()) == before
     assert sorted(tmp_path.iterdir()) == [pgn, result]
 
@@ -269,11 +272,12 @@ def test_a_stopped_match_goes_on(
     with monkeypatch.context() as patch:
         interrupted(patch, 2)
         assert match.main([*arguments, "--json", str(part), "--pgn", str(pgn)]) == 130
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert (
-        told.err.splitlines()[-1] == f"interrupted after 8 of 10 games; the same command with --resume {part} goes on"
+        printed.err.splitlines()[-1]
+        == f"interrupted after 8 of 10 games; the same command with --resume {part} continues"
     )
-    assert "8, 8 of them distinct" in told.out
+    assert "8, 8 of them distinct" in printed.out
     assert pgn.read_text().count("[Round") == 8
     assert comparable(part)["games"] == 8
     assert match.main([*arguments, "--resume", str(part)]) == 0
@@ -297,7 +301,7 @@ def test_a_stopped_match_goes_on(
         (["random", "greedy", "--openings", "random:4"], "openings 'random:2', not 'random:4'"),
         (["random", "greedy", "--max-plies", "50"], "max_plies 20, not 50"),
         (["random", "greedy", "--sprt", "0", "9"], "sprt None, not [0.0, 9.0]"),
-        (["random", "greedy", "--games", "2"], "4 games already"),
+        (["random", "greedy", "--games", "2"], "--games must be at least 4"),
     ],
 )
 def test_resuming_another_match(
@@ -327,11 +331,11 @@ def test_sprt_stops_when_it_is_clear(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = tmp_path / "result.json"
     arguments = ["greedy", "random", "--sprt", "0", "100", "--openings", "random:4", "--json", str(path)]
     assert match.main(arguments) == 0
-    told = comparable(path)
-    assert (told["games"], told["sprt_result"]["decision"]) == (2 * match.SLOW, "accept")
+    decided = comparable(path)
+    assert (decided["games"], decided["sprt_result"]["decision"]) == (2 * match.SLOW, "accept")
     assert "+100 Elo rather than +0" in capsys.readouterr().out
     assert match.main([*arguments[:-2], "--resume", str(path)]) == 0  # decided already
-    assert comparable(path) == told
+    assert comparable(path) == decided
     assert match.main(["random", "random", "--sprt", "-5", "5", "--games", "2", "--max-plies", "20"]) == 0
     assert "undecided between -5 and +5 Elo" in capsys.readouterr().out
 
@@ -341,14 +345,14 @@ def test_openings_that_repeat_are_said_to(tmp_path: Path, capsys: pytest.Capture
     path.write_text("1. e4 e5 *\n\n1. d4 d5 *\n")
     arguments = ["random", "random", "--openings", str(path), "--games", "6", "--max-plies", "9"]
     assert match.main(arguments) == 0
-    assert capsys.readouterr().err == f"note: {path} has 2 openings for 3 pairs of games, so openings repeat\n"
+    assert capsys.readouterr().err == f"note: {path} has 2 openings for 3 pairs of games, so openings are repeated\n"
     arguments[5] = "4"
     assert match.main(arguments) == 0
     assert capsys.readouterr().err == ""
 
 
 def test_what_a_pgn_tells() -> None:
-    """Results and reasons that the rules know nothing of, and what players thought."""
+    """Results and reasons that the rules do not know, and the values of players."""
     fool = "startpos moves f2f3 e7e5 g2g4"
     result = MatchResult(
         (0.0, 0.0, 0.5, 1.0),
@@ -374,10 +378,10 @@ def test_what_a_pgn_tells() -> None:
 
 def test_forfeits_and_the_bound_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     result = MatchResult((0.0,) * 4, ("startpos",) * 4, (FORFEITED, *["checkmate"] * 3), 1.0, {0: "it crashed"})
-    match.print_result(match.Console(highlight=False, soft_wrap=True), result, "x", "y")
+    print_result(Console(highlight=False, soft_wrap=True), result, "x", "y")
     printed = capsys.readouterr().out
     assert "1 by x, 0 by y, counted as losses" in printed
     assert "-1200" in printed
-    assert "stands for anything beyond" in printed
+    assert "stands for any larger difference" in printed
     assert "inf" not in printed
     assert "nan" not in printed

@@ -59,12 +59,12 @@ class Person:
         except SystemExit as error:
             left_with = error.code
         assert left_with == code
-        told = self.capsys.readouterr()
+        printed = self.capsys.readouterr()
         if code:
-            assert re.fullmatch(r"error: .*\n", told.err)
-            return told.err
-        assert told.err == ""
-        return told.out
+            assert re.fullmatch(r"error: .*\n", printed.err)
+            return printed.err
+        assert printed.err == ""
+        return printed.out
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def person(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.slow
 def test_a_game_as_people_play_it_without_lightning(here: Path) -> None:
-    """In a process of its own, which says at its end what it had imported."""
+    """A separate process prints at its end which modules it has imported."""
     code = "import sys; from chesspg.play import main; main(sys.argv[1:]); "
     code += "print('torch' in sys.modules, 'pytorch_lightning' in sys.modules, 'lightning' in sys.modules)"
     done = subprocess.run(
@@ -88,13 +88,13 @@ def test_a_game_as_people_play_it_without_lightning(here: Path) -> None:
 
 
 def test_san_uci_and_mistakes(here: Path, person: Person) -> None:
-    told = person.types("e4\nfish\nKe3\nd2d4\nE2E4\n\nmoves\n", "--seed", "1")
-    assert "unknown move 'fish'; moves are written as in Nf3 or g1f3; commands are help, board" in told
-    assert "Ke3 is illegal here" in told
-    assert "E2E4 is illegal here" in told
-    assert told.count(" plays ") == 2
-    assert " Nf3 " in told.splitlines()[-1] or " Nf3 " in told
-    assert "(♟)" in told  # the reply is marked
+    printed = person.types("e4\nfish\nKe3\nd2d4\nE2E4\n\nmoves\n", "--seed", "1")
+    assert "unknown move 'fish'; moves are written as in Nf3 or g1f3; commands are help, board" in printed
+    assert "Ke3 is illegal here" in printed
+    assert "E2E4 is illegal here" in printed
+    assert printed.count(" plays ") == 2
+    assert " Nf3 " in printed.splitlines()[-1] or " Nf3 " in printed
+    assert "(♟)" in printed  # the reply is marked
 
 
 @pytest.mark.parametrize("text", ["fish", "help!", "?", "please move", "Ke"])
@@ -105,29 +105,29 @@ def test_words_that_are_no_command_are_answered_with_those_that_are(here: Path, 
 
 
 def test_ambiguous_moves_are_explained(here: Path, person: Person) -> None:
-    told = person.types("Rd1\n", "--fen", "1k6/8/8/8/8/8/4K3/R6R w - - 0 1")
-    assert re.search("Rd1 is ambiguous: (Rad1 or Rhd1|Rhd1 or Rad1)", told)
+    printed = person.types("Rd1\n", "--fen", "1k6/8/8/8/8/8/4K3/R6R w - - 0 1")
+    assert re.search("Rd1 is ambiguous: (Rad1 or Rhd1|Rhd1 or Rad1)", printed)
 
 
 def test_hint_undo_board_and_help(here: Path, person: Person) -> None:
-    told = person.types("hint\nundo\ne4\nundo\nboard\nHELP\nquit\nnever read\n")
-    assert len(re.findall(r"^\S* ?\S+ \(\d+\.\d%\)$", told, re.MULTILINE)) == 5
-    assert "no move of yours to take back" in told
-    first, *_, last = re.findall(r"8 [^a-h]*   a  b  c", told)
+    printed = person.types("hint\nundo\ne4\nundo\nboard\nHELP\nquit\nnever read\n")
+    assert len(re.findall(r"^\S* ?\S+ \(\d+\.\d%\)$", printed, re.MULTILINE)) == 5
+    assert "no move of yours to take back" in printed
+    first, *_, last = re.findall(r"8 [^a-h]*   a  b  c", printed)
     assert first == last  # back at the beginning
     for word in ("a move", "eval", "flip", "new [FEN]", "resign", "save FILE", "switch"):
-        assert re.search(rf"^(1\. )?{re.escape(word)} +[a-z]", told, re.MULTILINE)
-    assert "never read" not in told
+        assert re.search(rf"^(1\. )?{re.escape(word)} +[a-z]", printed, re.MULTILINE)
+    assert "never read" not in printed
 
 
 def test_as_black_the_policy_begins_and_the_board_is_turned(here: Path, person: Person) -> None:
-    told = person.types("quit\n", "--color", "black")
-    assert "You have Black against checkpoints/chess" in told
-    assert re.search(r"plays 1\. \S+ \(", told)
-    assert "   h  g  f  e  d  c  b  a" in told
+    printed = person.types("quit\n", "--color", "black")
+    assert "You have Black against checkpoints/chess" in printed
+    assert re.search(r"plays 1\. \S+ \(", printed)
+    assert "   h  g  f  e  d  c  b  a" in printed
 
 
-def test_colour_and_replies_follow_from_the_seed(here: Path, person: Person) -> None:
+def test_color_and_replies_follow_from_the_seed(here: Path, person: Person) -> None:
     games = [person.types("e4\ne5\n", "--color", "random", "--seed", str(seed)) for seed in (1, 1, 2, 3, 4, 5, 6)]
     assert games[0] == games[1]
     assert {"You have White" in game for game in games} == {True, False}
@@ -135,8 +135,8 @@ def test_colour_and_replies_follow_from_the_seed(here: Path, person: Person) -> 
 
 def test_temperature_zero_plays_the_first_hint(here: Path, person: Person) -> None:
     for seed in ("1", "2"):
-        told = person.types("hint\n", "--color", "black", "--temperature", "0", "--seed", seed)
-        best = re.search(r"plays 1\. (\S+) \((\S+)%\)", told)
+        printed = person.types("hint\n", "--color", "black", "--temperature", "0", "--seed", seed)
+        best = re.search(r"plays 1\. (\S+) \((\S+)%\)", printed)
         assert best
         white = person.types("hint\n", "--temperature", "0")
         assert f"{best[1]} ({best[2]}%)" == re.findall(r"\S+ \(\d+\.\d%\)", white)[0]
@@ -148,19 +148,19 @@ def read_games(path: Path) -> list[chess.pgn.Game]:
 
 
 def test_resigning_saving_and_the_end(here: Path, person: Person) -> None:
-    told = person.types(
+    printed = person.types(
         "e4\nresign\nresign\nd4\nhint\nsave\nsave game.pgn\nsave no/game.pgn\nsave .\nsave ~nobody-here/g.pgn\n",
         "--seed",
         "1",
     )
-    assert "Black wins: resignation – you lost. 0-1" in told
-    assert "no resignation: the game is over" in told
-    assert "the game is over, got 'd4'; expected new, undo, save FILE or quit" in told
-    assert "no hint: the game is over" in told
-    assert "the name of a file is missing" in told
-    assert "no/game.pgn can't be written" in told
-    assert "~nobody-here/g.pgn can't be written" in told
-    assert ". exists and is not overwritten" in told
+    assert "Black wins: resignation – you lost. 0-1" in printed
+    assert "no resignation: the game is over" in printed
+    assert "the game is over, got 'd4'; expected new, undo, save FILE or quit" in printed
+    assert "no hint: the game is over" in printed
+    assert "save needs the name of a file" in printed
+    assert "no/game.pgn can't be written" in printed
+    assert "~nobody-here/g.pgn can't be written" in printed
+    assert ". exists and is not overwritten" in printed
     (game,) = read_games(here / "game.pgn")
     assert (game.headers["Result"], game.headers["Termination"]) == ("0-1", "resignation")
     assert (game.headers["White"], game.headers["Black"]) == ("you", "checkpoints/chess")
@@ -168,12 +168,12 @@ def test_resigning_saving_and_the_end(here: Path, person: Person) -> None:
 
 
 def test_a_file_of_this_session_is_saved_again(here: Path, person: Person) -> None:
-    """As the game goes on; a new game is added to it, and one that was taken back to is replaced."""
-    told = person.types(
+    """The same game is replaced, also after undo, and a new game is added."""
+    printed = person.types(
         "e4\nsave g.pgn\nd4\nsave ./g.pgn\nnew\nc4\nsave g.pgn\nundo\nb3\nresign\nsave g.pgn\n", "--seed", "1"
     )
-    assert told.count("saved to g.pgn") == 3
-    assert told.count("which holds 2 games now") == 2
+    assert printed.count("saved to g.pgn") == 3
+    assert printed.count("which now has 2 games") == 2
     first, second = read_games(here / "g.pgn")
     assert [move.uci() for move in first.mainline_moves()][::2] == ["e2e4", "d2d4"]
     assert [move.uci() for move in second.mainline_moves()][::2] == ["b2b3"]
@@ -197,7 +197,7 @@ def test_a_file_that_is_not_this_sessions_is_not_overwritten(
     with monkeypatch.context() as patch:
         patch.setattr("builtins.input", edited)
         assert play.main([]) == 0
-    assert "(it was changed since it was saved here)" in person.capsys.readouterr().out
+    assert "(it has changed since it was saved here)" in person.capsys.readouterr().out
     assert (here / "g.pgn").read_text() == "annotated"
 
 
@@ -206,9 +206,9 @@ PROMOTING = "3n3k/4P3/8/8/8/8/8/4K3 w - - 0 1"
 
 @pytest.mark.parametrize("text", ["e8", "e7e8", "E7E8", "e8+", "e8=K", "e7-e8", "e8="])
 def test_a_promotion_asks_for_the_piece(here: Path, person: Person, text: str) -> None:
-    told = person.types(f"{text}\nfen\n", "--fen", PROMOTING)
-    assert f"{text} needs a piece to promote to: e8=Q, e8=R, e8=B or e8=N\n" in told
-    assert PROMOTING in told
+    printed = person.types(f"{text}\nfen\n", "--fen", PROMOTING)
+    assert f"{text} needs a piece to promote to: e8=Q, e8=R, e8=B or e8=N\n" in printed
+    assert PROMOTING in printed
     assert "exd8=Q, exd8=R, exd8=B or exd8=N" in person.types("exd8\n", "--fen", PROMOTING)
     assert "exf8 is illegal here" in person.types("exf8\n", "--fen", PROMOTING)
 
@@ -225,12 +225,12 @@ def test_eval_is_of_white_and_says_who_that_is(here: Path, person: Person) -> No
         assert abs(float(expected[0])) > 0.01
         return f"{float(expected[0]):+.2f}"
 
-    told = person.types("eval\n", "value.safetensors")
-    assert f"{value('startpos')} for White (you): an expected score of" in told
+    printed = person.types("eval\n", "value.safetensors")
+    assert f"{value('startpos')} for White (you): an expected score of" in printed
     fen = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"
-    told = person.types("eval\n", "value.safetensors?random=0.5", "--color", "black", "--fen", fen)
+    printed = person.types("eval\n", "value.safetensors?random=0.5", "--color", "black", "--fen", fen)
     turned = f"{-float(value(fen)):+.2f}"
-    assert f"{turned} for White (value.safetensors?random=0.5): an expected score of" in told
+    assert f"{turned} for White (value.safetensors?random=0.5): an expected score of" in printed
     assert "no evaluation: this policy's network has no value head" in person.types("eval\n")
     assert "no evaluation: this player has no policy" in person.types("eval\n", "greedy")
     assert "no evaluation: the game is over" in person.types("resign\neval\n")
@@ -238,42 +238,42 @@ def test_eval_is_of_white_and_says_who_that_is(here: Path, person: Person) -> No
 
 def test_fen_and_new(here: Path, person: Person) -> None:
     fen = "4k3/8/8/8/8/8/4P3/4K3 w - - 0 1"
-    told = person.types(f"e4\nnew {fen}\nfen\ne4\nnew\nfen\nnew rubbish\nfen\n", "--seed", "1")
-    assert told.count(f"fen\n{fen}\n") == 3  # a bad position leaves the game as it is
-    assert "'rubbish' is not a position of chess: as a FEN, its first part must be 8 ranks" in told
-    assert told.count("You have White") == 3
+    printed = person.types(f"e4\nnew {fen}\nfen\ne4\nnew\nfen\nnew rubbish\nfen\n", "--seed", "1")
+    assert printed.count(f"fen\n{fen}\n") == 3  # a bad position does not change the game
+    assert "'rubbish' is not a position of chess: as a FEN, its first part must be 8 ranks" in printed
+    assert printed.count("You have White") == 3
 
 
 def test_new_games_of_one_seed_differ_and_come_again(here: Path, person: Person) -> None:
-    told = person.types("e4\n" + "new\ne4\n" * 5, "random", "--seed", "3")
-    replies = re.findall(r"plays 1\.\.\. (\S+)", told)
+    printed = person.types("e4\n" + "new\ne4\n" * 5, "random", "--seed", "3")
+    replies = re.findall(r"plays 1\.\.\. (\S+)", printed)
     assert len(set(replies)) > 2
-    assert told == person.types("e4\n" + "new\ne4\n" * 5, "random", "--seed", "3")
+    assert printed == person.types("e4\n" + "new\ne4\n" * 5, "random", "--seed", "3")
 
 
 def test_flip(here: Path, person: Person) -> None:
-    told = person.types("flip\nflip\nflip\nswitch\n")
-    files_below = re.findall(r"^   ([a-h])  .*$", told, re.MULTILINE)
-    assert files_below == ["a", "h", "a", "h", "a"]  # after a change of sides one's own side is above still
+    printed = person.types("flip\nflip\nflip\nswitch\n")
+    files_below = re.findall(r"^   ([a-h])  .*$", printed, re.MULTILINE)
+    assert files_below == ["a", "h", "a", "h", "a"]  # after a change of sides the person's side is still at the top
 
 
 def test_switch_and_go_are_in_the_pgn(here: Path, person: Person) -> None:
-    told = person.types("e4\ngo\nswitch\ne6\nsave g.pgn\nundo\nmoves\n", "greedy", "--seed", "1")
-    assert "For you it plays 2. " in told
-    assert "saved to g.pgn; White: you and greedy, Black: greedy and you\n" in told
-    assert "You have Black against greedy" in told
+    printed = person.types("e4\ngo\nswitch\ne6\nsave g.pgn\nundo\nmoves\n", "greedy", "--seed", "1")
+    assert "For you it plays 2. " in printed
+    assert "saved to g.pgn; White: you and greedy, Black: greedy and you\n" in printed
+    assert "You have Black against greedy" in printed
     (game,) = read_games(here / "g.pgn")
     assert (game.headers["White"], game.headers["Black"]) == ("you and greedy", "greedy and you")
-    told = person.types("switch\nsave h.pgn\nresign\nswitch\ngo\n", "greedy", "--seed", "1")
+    printed = person.types("switch\nsave h.pgn\nresign\nswitch\ngo\n", "greedy", "--seed", "1")
     (game,) = read_games(here / "h.pgn")
     assert (game.headers["White"], game.headers["Black"]) == ("greedy", "you")
-    assert "White wins: resignation – you lost" in told
-    assert "no change of sides: the game is over" in told
-    assert "no move: the game is over" in told
+    assert "White wins: resignation – you lost" in printed
+    assert "no change of sides: the game is over" in printed
+    assert "no move: the game is over" in printed
 
 
 def test_draws_are_explained(here: Path, person: Person) -> None:
-    assert "In chess these are checkmate, stalemate, insufficient material" in person.types("draw\n")
+    assert "In chess the rules that end it are checkmate, stalemate, insufficient material" in person.types("draw\n")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict", "cp1252"])
@@ -289,9 +289,9 @@ def test_bytes_that_are_no_text_and_terminals_without_pieces(here: Path, encodin
 
 
 def test_commands_that_take_nothing(here: Path, person: Person) -> None:
-    told = person.types("board now\nquit  please\n")
-    assert "board takes nothing after it, got 'now'" in told
-    assert "quit takes nothing after it, got 'please'" in told
+    printed = person.types("board now\nquit  please\n")
+    assert "board takes no argument, got 'now'" in printed
+    assert "quit takes no argument, got 'please'" in printed
 
 
 @pytest.mark.parametrize("text", ["O-O", "0-0", "o-o", "e1g1"])
@@ -300,36 +300,36 @@ def test_castling_as_people_write_it(here: Path, person: Person, text: str) -> N
 
 
 def test_mating_the_policy(here: Path, person: Person) -> None:
-    told = person.types("Qh5xf7#\n", "--fen", "r1bqkb1r/pppp1ppp/2n2n2/4p2Q/2B1P3/8/PPPP1PPP/RNB1K1NR w KQkq - 4 4")
-    assert "White wins: checkmate – you won. 1-0" in told
-    assert "!♚!" in told
+    printed = person.types("Qh5xf7#\n", "--fen", "r1bqkb1r/pppp1ppp/2n2n2/4p2Q/2B1P3/8/PPPP1PPP/RNB1K1NR w KQkq - 4 4")
+    assert "White wins: checkmate – you won. 1-0" in printed
+    assert "!♚!" in printed
 
 
 def test_tic_tac_toe(here: Path, person: Person) -> None:
-    told = person.types("b2\nb2\nz9\nmoves\nhint\n", "checkpoints/tic_tac_toe", "--seed", "2")
-    assert "b2 is not free" in told
-    assert "'z9'" in told
-    assert "   a  b  c" in told
-    assert re.search(r"plays 1\.\.\. [abc][123] \(", told)
+    printed = person.types("b2\nb2\nz9\nmoves\nhint\n", "checkpoints/tic_tac_toe", "--seed", "2")
+    assert "b2 is not free" in printed
+    assert "'z9'" in printed
+    assert "   a  b  c" in printed
+    assert re.search(r"plays 1\.\.\. [abc][123] \(", printed)
 
 
 def test_all_commands_in_a_game_without_fen(here: Path, person: Person) -> None:
-    told = person.types(
+    printed = person.types(
         "b2\nfen\neval\nflip\ngo\nswitch\nsave t.pgn\nnew\ndraw\nnew x2/1o1/3 x\nfen\nnew x\nwhat\nnew xx1/oo1/3 x\n"
         "c3\nnew\n",
         "checkpoints/tic_tac_toe", "--seed", "2",
     )  # fmt: skip
-    assert re.search(r"tic-tac-toe has no FEN; as text, the position is 3/3/3 x moves b2 [abc][123]\n", told)
-    assert "has no value head" in told
-    assert "In tic-tac-toe these are three in a row, full board" in told
-    assert "position is x2/1o1/3 x" in told
-    assert "'x' is not a position of tic-tac-toe" in told
-    assert "commands are help" in told
+    assert re.search(r"tic-tac-toe has no FEN; the position as text is 3/3/3 x moves b2 [abc][123]\n", printed)
+    assert "has no value head" in printed
+    assert "In tic-tac-toe the rules that end it are three in a row, full board" in printed
+    assert "position as text is x2/1o1/3 x" in printed
+    assert "'x' is not a position of tic-tac-toe" in printed
+    assert "commands are help" in printed
     assert '[White "you and checkpoints/tic_tac_toe"]' in (here / "t.pgn").read_text()
 
 
 class Twice(TicTacToe):
-    """Each player takes two squares in a row, and a move is called `fen`."""
+    """A game in which each player takes two squares in a row, and a move has the name `fen`."""
 
     name = "twice"
 
@@ -348,16 +348,16 @@ class Twice(TicTacToe):
 
 def test_a_game_in_which_a_player_moves_twice(monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
     monkeypatch.setattr("chesspg.players.roster.game_of", lambda texts, imported: Twice())
-    told = person.types("fen\na1\n", "random", "--seed", "1")
-    assert told.count("random plays") == 2
-    assert "has no FEN" not in told  # a legal move comes before a command of that name
-    assert "(x)" in told or " x " in told
+    printed = person.types("fen\na1\n", "random", "--seed", "1")
+    assert printed.count("random plays") == 2
+    assert "has no FEN" not in printed  # a legal move has priority over a command of the same name
+    assert "(x)" in printed or " x " in printed
 
 
 def test_players_without_a_network(here: Path, person: Person) -> None:
-    told = person.types("e4\nhint\n", "greedy")
-    assert "greedy plays 1... " in told
-    assert "no hint: this player has no policy" in told
+    printed = person.types("e4\nhint\n", "greedy")
+    assert "greedy plays 1... " in printed
+    assert "no hint: this player has no policy" in printed
 
 
 @pytest.mark.parametrize(
@@ -380,21 +380,21 @@ def test_players_without_a_network(here: Path, person: Person) -> None:
         (["checkpoints/chess?temperature=-1"], ("error: temperature in 'checkpoints/chess?temperature=-1' must be",)),
         (
             ["checkpoints/chess?temperature=2", "--temperature", "1"],
-            ("--temperature 1 is given", "give one of the two"),
+            ("--temperature 1 is given", "give only one of them"),
         ),
-        (["uci:nosuchengine", "--temperature", "1"], ("error: --temperature 1 is for policies", "without a policy")),
+        (["uci:nosuchengine", "--temperature", "1"], ("error: --temperature 1 needs a policy", "player without one")),
         (["--color", "green"], ("green",)),
         (
             ["random", "--temperature", "1"],
-            ("error: --temperature 1 is for policies, but 'random' is a player without",),
+            ("error: --temperature 1 needs a policy, but 'random' is a player without",),
         ),
         (["checkpoints"], ("no policy file",)),
     ],
 )
 def test_bad_input(here: Path, person: Person, arguments: list[str], words: tuple[str, ...]) -> None:
-    told = person.types("e4\n", *arguments, code=2)
+    printed = person.types("e4\n", *arguments, code=2)
     for word in words:
-        assert word in told
+        assert word in printed
 
 
 @pytest.mark.parametrize("lines", ["", "e4\n", "quit\n"])
@@ -413,23 +413,23 @@ def test_an_engine_that_can_not_start_is_reported_before_the_game(
     with pytest.raises(SystemExit) as caught:
         play.main([engine])
     assert caught.value.code == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert re.fullmatch(r"error: .*\n", told.err)
-    assert why in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"error: .*\n", printed.err)
+    assert why in printed.err
 
 
 def test_lines_of_a_pipe_are_shown_as_a_terminal_shows_them(here: Path, person: Person) -> None:
-    """Each after its prompt and in a line of its own, so that no answer is taken for a part of it."""
-    told = person.types("fen\nresign\n\nfen\n", "random", "--seed", "1").splitlines()
+    """Each line is printed after its prompt on a line by itself, so that answers are not taken for a part of it."""
+    printed = person.types("fen\nresign\n\nfen\n", "random", "--seed", "1").splitlines()
     fen = chess.STARTING_FEN
-    assert told[-7:] == ["1. fen", fen, "1. resign", "Black wins: resignation – you lost. 0-1", ">", "> fen", fen]
-    assert told[0] == "You have White against random. Type a move, or help."
-    assert told[1].startswith("8  ♜ ")
+    assert printed[-7:] == ["1. fen", fen, "1. resign", "Black wins: resignation – you lost. 0-1", ">", "> fen", fen]
+    assert printed[0] == "You have White against random. Type a move, or help."
+    assert printed[1].startswith("8  ♜ ")
 
 
 def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
-    """Then the strongest policy that ships plays, by its name; if none does, that is said."""
+    """Then the strongest policy that ships plays under its name; without one, an error is reported."""
     monkeypatch.chdir(tmp_path)
     assert "python -m chesspg.train" in person.types("", code=2)
     game = Chess(backend="python-chess")
@@ -437,9 +437,9 @@ def test_nothing_trained_yet(ships: Path, tmp_path: Path, monkeypatch: pytest.Mo
     files.save(path, Policy(game, MLP(game, hidden=(4,))))
     rows = '[{"player": "ours", "rating": 812, "low": 780, "high": 845}]'
     (ships / "checkpoints" / "ratings.json").write_text(f'{{"players": {rows}}}')
-    told = person.types("e4\n", "--temperature", "0").splitlines()
-    assert told[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder"
-    assert told[1].startswith("You have White against ours?temperature=0.")
+    printed = person.types("e4\n", "--temperature", "0").splitlines()
+    assert printed[0] == "ours: no run under ./checkpoints, so the strongest policy that ships, 812 Elo on the ladder"
+    assert printed[1].startswith("You have White against ours?temperature=0.")
     path.write_bytes(path.read_bytes()[:-1])
     for arguments in ([], ["ours"]):
         with pytest.raises(SystemExit):
@@ -452,7 +452,7 @@ def test_the_newest_run_is_named(here: Path, person: Person) -> None:
 
 
 def test_a_file_whose_weights_do_not_fit_is_told_while_playing(here: Path, person: Person) -> None:
-    """Its header is good, so that the person may think already; the weights fail when they are read."""
+    """The header is valid, so the person can start to think; reading the weights fails later."""
     path = Path("checkpoints/chess/last.safetensors")
     policy = files.load(path)
     header = files.header_of(policy)
@@ -467,15 +467,17 @@ def test_a_network_that_is_not_known_is_reported_before_the_game(here: Path, per
     files.write(path, replace(header, network={"class_path": "theirs.Net", "init_args": {}}), {})
     with pytest.raises(SystemExit):
         play.main([])
-    told = person.capsys.readouterr()
-    assert "You have" not in told.out
-    assert re.fullmatch(rf"error: {path.parent} needs the network theirs.Net, which is not a class of .*\n", told.err)
+    printed = person.capsys.readouterr()
+    assert "You have" not in printed.out
+    assert re.fullmatch(
+        rf"error: {path.parent} needs the network theirs.Net, which is not a class of .*\n", printed.err
+    )
 
 
 def test_help_lists_every_kind_of_player(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         play.main(["--help"])
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in (
         "random ",
         "greedy ",
@@ -484,11 +486,11 @@ def test_help_lists_every_kind_of_player(capsys: pytest.CaptureFixture[str]) -> 
         "RUN?temperature=0.5",
         "…?random=0.3",
     ):
-        assert f"\n  {word}" in told
-    assert all(len(line) <= 120 for line in told.splitlines())
+        assert f"\n  {word}" in printed
+    assert all(len(line) <= 120 for line in printed.splitlines())
     for kind in roster.KINDS.values():
-        assert f"  {kind.example} " in told
-        assert kind.about in told
+        assert f"  {kind.example} " in printed
+        assert kind.about in printed
 
 
 def test_what_went_wrong_in_loading_is_told_at_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:

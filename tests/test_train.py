@@ -1,4 +1,4 @@
-"""The train command: what a run is called and writes, that every recipe trains, that it learns."""
+"""The train command: the names and files of a run, that every recipe trains, that it learns."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def test_a_run_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert config["trainer"]["precision"] in (
         "32-true",
         "bf16-mixed",
-    )  # chosen once: it goes on with the same elsewhere
+    )  # chosen once: a run resumed elsewhere keeps it
     assert config["data"]["games"] == 4  # the command line's
     assert config["model"]["network"]["init_args"] == {"channels": 8, "blocks": 1, "value": False}
-    assert config["trainer"]["callbacks"][0]["init_args"]["games"] == 2  # the second --config's
+    assert config["trainer"]["callbacks"][0]["init_args"]["games"] == 2  # from the second --config
 
     checkpoint = torch.load(run / "last.ckpt", weights_only=True)
     assert checkpoint["chesspg"]["played"]["games"] == 8  # 2 rollouts of 4
@@ -128,7 +128,7 @@ def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, f
     text = (CONFIGS / f"{recipe}.yaml").read_text()
     if "EvaluationMatch" in text:
         line += " --trainer.callbacks.init_args.games 2"
-    if "kl_weight" in text:  # it stays near a policy that another run left
+    if "kl_weight" in text:  # it stays near the policy of another run
         assert train(line.replace("--run run", "--run first") + " --model.loss.kl_weight 0") == 0
         line += " --init first"
     assert train(line) == 0
@@ -136,11 +136,11 @@ def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, f
     assert before["chesspg"]["played"]["games"] == 4
     assert len(after) == 1
     assert before["global_step"] >= 1
-    assert np.isfinite(float(after[0]["gradient_norm"]))  # 0 where no game was decided in so few plies
+    assert np.isfinite(float(after[0]["gradient_norm"]))  # 0 if no game was decided within the few plies
 
 
 def lost_games(policy: Policy, seat: int) -> int:
-    """How many of all ways to play against the policy at temperature 0 on `seat` beat it."""
+    """The number of ways to play against the policy, at temperature 0 on `seat`, that beat it."""
     games, player, lost = policy.game.start(1), PolicyPlayer(policy, temperature=0), 0
     while len(games):
         observation = games.observe()

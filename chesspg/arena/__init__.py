@@ -1,1 +1,1 @@
-"""Floor 4: players meet: rosters, openings, matches, ratings and PGN."""
+"""Games between players: openings, matches, Elo and the ladder."""

@@ -1,4 +1,4 @@
-"""Who plays if nobody is named."""
+"""The player that a command takes when none is named."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from chesspg.storage.shipped import shipped_policies
 
 
 def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None = None) -> Path | None:
-    """The run folder whose last policy was saved last.
+    """Find the run whose policy was saved most recently.
 
-    A policy file that can't be read counts as wanted, so that whoever plays it learns of it.
+    A policy file that can't be read counts as wanted, so that the command which opens it reports the damage.
 
     Args:
-        folder: Where run folders are.
-        wanted: Which games its policy may play; any by default.
+        folder: The folder with the run folders.
+        wanted: Whether the policy's game is acceptable; every game is by default.
 
     Returns:
-        The run folder, None if there is none.
+        The run folder, or None if there is none.
     """
     saved = [path for path in Path(folder).glob(f"*/last{files.SUFFIX}") if path.is_file()]
     newest_first = sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True)
@@ -30,14 +30,14 @@ def newest_run(folder: str | Path = RUNS, wanted: Callable[[Game], bool] | None 
 
 
 def default_player(wanted: Callable[[Game], bool] | None = None, of: str = "") -> tuple[str, str] | None:
-    """Who plays if nobody is named: the newest run, else the policy that is highest on the ladder of those that ship.
+    """Choose a player: the newest run, or else the shipped policy with the highest rating.
 
     Args:
-        wanted: Which games it may play; any by default.
-        of: The name of these games, for the explanation.
+        wanted: Whether a policy's game is acceptable; every game is by default.
+        of: Name of the acceptable games, for the explanation.
 
     Returns:
-        The player's string, and why it is that one; None if there is none.
+        The player's string and the reason for the choice, or None if there is no such player.
     """
     runs = f"run{f' of {of}' if of else ''} under ./{RUNS}"
     run = newest_run(wanted=wanted)
@@ -58,5 +58,5 @@ def _plays(path: Path, wanted: Callable[[Game], bool] | None) -> bool:
         return True
     try:
         return wanted is None or wanted(files.header_game(header, path))
-    except files.PolicyFileError:  # of a game that this process can't import, or of another version's encoding
+    except files.PolicyFileError:  # its game can't be imported here, or another version encoded it
         return False

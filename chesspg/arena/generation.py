@@ -1,4 +1,4 @@
-"""Games between any players, as many as one likes, as PGN."""
+"""Generate games between any players and keep them in a PGN file that can be continued."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chesspg.arena.matches import TRUNCATED
+from chesspg.arena.match_result import TRUNCATED
 from chesspg.arena.openings import random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
@@ -33,28 +33,29 @@ def generate(
     seed: int = 0,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> Iterator[list[str]]:
-    """Play a game from each opening.
+    """Play one game from each opening.
 
-    What happens in a game does not depend on how many were played before or are played at once.
+    A game depends neither on the number of games before it nor on the games played together with it.
 
     Args:
-        game: What is played.
-        players: With their names. All ordered pairs of them, a player with itself included, take the seats in turn, so
-            each has either color equally often.
-        openings: A game with a notation begins at the position after them, without their moves, so that nobody who
-            learns from the games learns these.
-        first: How many openings are left out at the beginning.
-        at_once: How many games are played together.
-        max_plies: A longer game is stopped; its result is `*`.
-        seed: What the random numbers of the games derive from.
-        on_ply: Called after each ply with the games over and plies played of those in progress.
+        game: The game to play.
+        players: Names and players. All ordered pairs, each player with itself included, take the seats in turn, so that
+            every player has each color equally often.
+        openings: One per game. In a game with a notation the record begins at the position after the opening, without
+            its moves, so that a network which learns from the games does not learn the opening moves.
+        first: Index of the first opening to play from; those before it are skipped.
+        at_once: Number of games to play together.
+        max_plies: A longer game is stopped with the result `*`; None never stops a game.
+        seed: Seed of all random numbers in the games.
+        on_ply: Called after each ply with the number of finished games and of plies played, both of the games that are
+            played together.
 
     Yields:
-        The PGN of the games that were played together.
+        The PGN of each game that was played together, in order.
     """
     pairs = list(product(players, repeat=2))
     names = (TRUNCATED, *game.reasons[1:])
-    date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+    date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
     numbers = iter(range(first, len(openings)))
     while chunk := list(islice(numbers, at_once)):
         seated = [pairs[number % len(pairs)] for number in chunk]
@@ -79,18 +80,19 @@ def generate(
 
 
 def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
-    """Read how far this command has written a file.
+    """Count the complete games in a file that an earlier call of this command wrote.
 
     Args:
         path: The file, which may not exist yet.
-        names: The players.
-        game: What they play.
+        names: Names of the players, in the order of the command line.
+        game: The game they play.
 
     Returns:
-        How many whole games of these players the file has, and their bytes.
+        The number of complete games, and the number of bytes they occupy at the start of the file.
 
     Raises:
-        ValueError: The file was not written by this command, or has games of other players or of another game.
+        OSError: The file can't be read.
+        ValueError: Another program wrote the file, or its games are of other players or of another game.
     """
     if not path.exists():
         return 0, 0
@@ -102,22 +104,22 @@ def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
     with path.open("rb") as file:
         for line in file:
             if not at and line != f'[Event "{EVENT}"]\n'.encode():
-                raise ValueError(f"{path} was not written by this command; expected another file")
+                raise ValueError(f"{path} was not written by this command; expected a file that it wrote, or a new one")
             for seat, name in zip(("White", "Black"), pairs[games % len(pairs)], strict=True):
                 whole = line.startswith(f"[{seat} ".encode()) and line.endswith(b"\n")
                 if whole and line != f'[{seat} "{name}"]\n'.encode():
                     tag = line.decode(errors="replace").strip()
                     own = " ".join(f"--player {shlex.quote(player)}" for player in _players(path))
                     raise ValueError(
-                        f"game {games + 1} of {path} has {tag}; expected {name!r}, as on the command line; go on with "
-                        f"{own}, or name another file"
+                        f"game {games + 1} of {path} has {tag}; expected {name!r}, as on the command line; continue "
+                        f"with {own}, or name another file"
                     )
             if line.startswith(b"[Variant "):
                 variant = line.decode(errors="replace").strip()
             at += len(line)
             if moves and line == b"\n":
                 if variant != wanted:
-                    theirs = variant or "no [Variant …], so they are of chess"
+                    theirs = variant or "no [Variant …], which means chess"
                     raise ValueError(f"the games of {path} have {theirs}; expected games of {game.name}")
                 games, size, variant = games + 1, at, ""
             moves = not line.startswith(b"[") and line != b"\n"
@@ -125,7 +127,7 @@ def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
 
 
 def _players(path: Path) -> list[str]:
-    """Players of a file of this command with whom it can go on: all whom the first one met as White."""
+    """The players with whom a file of this command can be continued: all opponents of the first one as White."""
     with path.open(encoding="utf-8", errors="replace") as file:
         tags = [line.strip() for line in file if line.startswith(("[White ", "[Black "))]
     seats = [tag.partition('"')[2].removesuffix('"]') for tag in tags]
@@ -134,13 +136,21 @@ def _players(path: Path) -> list[str]:
 
 
 def _variant(game: Game) -> str:
-    """The tag that names the game in its records; empty for chess, which needs none."""
+    """The PGN tag that names the game; empty for chess, which needs none."""
     lines = to_pgn(game, game.start(1).position(0)).splitlines()
     return next((line for line in lines if line.startswith("[Variant ")), "")
 
 
 def append(path: Path, games: Sequence[str]) -> None:
-    """Append games to those of a file: all of them or, if the disk is full, none. Raises OSError."""
+    """Append games to a file: all of them or, for example if the disk is full, none.
+
+    Args:
+        path: The file, which is created if it does not exist.
+        games: PGN of each game.
+
+    Raises:
+        OSError: The games can't be written; the file is as it was before.
+    """
     left = "".join(f"{game}\n\n" for game in games).encode()
     with path.open("ab", buffering=0) as file:
         before = file.tell()
@@ -156,7 +166,16 @@ def append(path: Path, games: Sequence[str]) -> None:
 
 
 def varied_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
-    """[count] openings of 0 to `plies` random plies, each number about equally often.
+    """shape [count] openings of 0 to `plies` random plies, each length about equally often.
+
+    Args:
+        game: The game to play.
+        count: Number of openings.
+        plies: Greatest length of an opening.
+        seed: Seed of the lengths and the moves.
+
+    Returns:
+        The openings.
 
     Raises:
         Unplayable: Hardly any game lasts that long.
@@ -171,7 +190,7 @@ def varied_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
 
 
 def _position_after(game: Game, opening: str) -> str:
-    """The position to which an opening leads, without its moves, in a game with a notation; else the opening."""
+    """In a game with a notation the position after an opening, without its moves; else the opening itself."""
     if game.notation is None or not split_position(opening)[1]:
         return opening
     return game.notation.to_board(opening).fen()

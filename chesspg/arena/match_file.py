@@ -1,4 +1,4 @@
-"""A match as a JSON file: who met how, what came of it, and every game, so that a stopped match can go on."""
+"""A match as a JSON file: its settings, its figures and every game, so that a stopped match can be continued."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import chess
 import numpy as np
 
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
 from chesspg.games.game import Game, Games, split_position
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import json_has
@@ -19,11 +19,11 @@ from chesspg.storage.parsing import parse_json
 
 
 def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResult) -> None:
-    """Write settings, figures and games in one step.
+    """Write the settings, figures and games of a match atomically.
 
     Args:
         path: The file.
-        settings: Players and conditions of the match, for JSON; under `sprt` the two Elos of a test, if there is one.
+        settings: Players and conditions of the match, as JSON values; `sprt` holds elo0 and elo1 of a test or None.
         result: The games so far.
 
     Raises:
@@ -42,35 +42,37 @@ def save_match(path: str | Path, settings: Mapping[str, Any], result: MatchResul
     sprt = settings.get("sprt")
     test = {"sprt_result": result.sprt(*sprt)._asdict()} if sprt else {}
     head = json.dumps({**settings, **result.as_dict(), **test}, indent=2, ensure_ascii=False).removesuffix("\n}")
-    lines = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in played)  # a game a line
+    lines = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in played)  # one game per line
     text = f'{head},\n  "played": [\n    {lines}\n  ]\n}}\n'
     write_text(path, text)
 
 
 def is_match(path: Path) -> bool:
-    """Whether a file is one that `save_match` wrote."""
+    """Return whether `save_match` wrote this file."""
     return json_has(path, {"a", "b", "game", "seed", "pentanomial", "played"})
 
 
 def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence[str], game: Game) -> MatchResult:
-    """The games of a match that was saved, to go on from.
+    """Load the games of a saved match in order to continue it.
+
+    Every game is played again, so that a file with illegal moves or wrong results is refused.
 
     Args:
         path: The file.
-        settings: Those of the match that is to go on; the file's must be the same.
-        openings: That match's; the file's games must be of the first of them.
-        game: Whose rules the games must keep.
+        settings: Settings of the match to continue; those in the file must be equal.
+        openings: Openings of the match to continue; the games in the file must begin with the first of them.
+        game: The game that is played.
 
     Returns:
-        The games.
+        The games in the file.
 
     Raises:
         OSError: The file can't be read.
-        ValueError: The file is of another match, which the message says, or damaged, or says what can't have happened.
+        ValueError: The file is damaged, belongs to another match, or holds games that the rules don't allow.
     """
     path = Path(path)
     try:
-        saved = parse_json(path.read_bytes())  # in whatever Unicode an editor wrote it
+        saved = parse_json(path.read_bytes())  # in any Unicode encoding that an editor may have used
         theirs = {name: saved[name] for name in settings}
         played = saved["played"]
         result = MatchResult(
@@ -86,24 +88,24 @@ def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence
         if not all(isinstance(position, str) for position in result.positions):
             raise TypeError
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise ValueError(
-            f"{path} is damaged or not a match that was saved as JSON; no match can go on from it"
-        ) from None
+        raise ValueError(f"{path} is damaged or not a match; expected a file that `match --json` wrote") from None
     for name, ours in settings.items():
         if theirs[name] != ours:
             raise ValueError(
-                f"{path} is of a match with {name} {theirs[name]!r:.200}, not {ours!r}; they must be the same"
+                f"{path} has a match with {name} {theirs[name]!r:.200}, not {ours!r}; the two must be the same"
             )
     if result.games > 2 * len(openings):
         raise ValueError(
-            f"{path} has {result.games} games already; --games must be at least that, got {2 * len(openings)}"
+            f"--games must be at least {result.games}, the number of games in {path}, got {2 * len(openings)}"
         )
     for number, position in enumerate(result.positions):
         opening = openings[number // 2]
         if position != opening and not position.startswith(f"{opening} "):
-            raise ValueError(f"{path} has other openings from game {number + 1} on: {opening!r} was not played there")
+            raise ValueError(f"{path} has other openings: game {number + 1} does not begin with {opening!r}")
     if not _is_number(result.seconds, 0, math.inf):
-        raise ValueError(f"{path} is damaged: it has {result.seconds!r:.40} seconds")
+        raise ValueError(
+            f"{path} is damaged: seconds must be a finite number of at least 0, got {result.seconds!r:.40}"
+        )
     verdicts = _verdicts(path, result.positions, openings, game)
     for number, (verdict, opening) in enumerate(zip(verdicts, (o for o in openings for _ in range(2)), strict=False)):
         problem = _impossible(result, number, verdict, len(split_position(opening)[1]), settings.get("max_plies"))
@@ -113,15 +115,15 @@ def load_match(path: str | Path, settings: Mapping[str, Any], openings: Sequence
 
 
 class _Verdict(NamedTuple):
-    """What the rules say of a game as it was played."""
+    """The state of a game after its last move, according to the rules."""
 
-    outcome: int  # 1 player 0 won, −1 player 1 won, 0 drawn or not over
-    reason: str | None  # None if it is not over
-    mover: int
+    outcome: int  # 1 player 0 won, −1 player 1 won, 0 draw or not over
+    reason: str | None  # None if the game is not over
+    mover: int  # the player to move, 0 or 1
 
 
 def _verdicts(path: Path, positions: Sequence[str], openings: Sequence[str], game: Game) -> list[_Verdict]:
-    """[games] of games that are played again, two from each opening. Raises ValueError where one breaks the rules."""
+    """shape [games] play the games again, two from each opening. Raises ValueError if one of them breaks the rules."""
     starts = [openings[number // 2] for number in range(len(positions))]
     moves = [
         split_position(position)[1][len(split_position(start)[1]) :]
@@ -137,7 +139,9 @@ def _verdicts(path: Path, positions: Sequence[str], openings: Sequence[str], gam
             final, movers = ended.outcomes(), ended.observe().player.tolist()
             for row, number in enumerate(numbers):
                 if ended.moves(row) != split_position(positions[number])[1]:
-                    raise ValueError(f"{path} is damaged: game {number + 1} has moves in another notation")
+                    raise ValueError(
+                        f"{path} is damaged: game {number + 1} has moves in another notation than {game.name}'s"
+                    )
                 reason = game.reasons[final.reason[row]] if final.over[row] else None
                 verdicts[number] = _Verdict(int(final.outcome[row]), reason, movers[row])
             games, live = games[~done], live[~done]
@@ -151,7 +155,7 @@ def _verdicts(path: Path, positions: Sequence[str], openings: Sequence[str], gam
         legal = np.bincount(owner[seen.legal.actions == np.repeat(actions, counts)], minlength=len(live)) > 0
         if not legal.all():
             row = int(np.argmin(legal))
-            what = "illegal" if counts[row] else "after its end"
+            what = "illegal" if counts[row] else "played after the end of the game"
             raise ValueError(
                 f"{path} is damaged: game {live[row] + 1} has the move {texts[row]!r:.40}, which is {what}"
             )
@@ -160,9 +164,9 @@ def _verdicts(path: Path, positions: Sequence[str], openings: Sequence[str], gam
 
 
 def _action(game: Game, games: Games, row: int, player: int, text: str) -> int:
-    """The action of a move in the game's own notation, −1 if it is none."""
+    """The action of a move in the notation of the game, or −1 if the text is not a move."""
     try:
-        if game.notation:  # without setting up the position anew, as parse_move does
+        if game.notation:  # faster than parse_move, which sets up the position again
             return game.notation.to_action(chess.Move.from_uci(text), player == 0)
         return game.parse_move(games.position(row), text)
     except ValueError:
@@ -170,7 +174,7 @@ def _action(game: Game, games: Games, row: int, player: int, text: str) -> int:
 
 
 def _impossible(result: MatchResult, number: int, verdict: _Verdict, opening: int, max_plies: int | None) -> str:
-    """What is wrong with a game of the file, empty if nothing is. opening: its plies."""
+    """What is wrong with a game in a file; empty if nothing is. The opening has `opening` plies."""
     points, reason = result.results[number], result.reasons[number]
     outcome, plies = verdict.outcome, result.lengths[number]
     if verdict.reason is not None:
@@ -186,7 +190,9 @@ def _impossible(result: MatchResult, number: int, verdict: _Verdict, opening: in
     if number in result.forfeits and wanted != FORFEITED:
         return "has a forfeit and was played to its end"
     forfeit = result.forfeits.get(number, "")
-    if not isinstance(forfeit, str) or forfeit.encode(errors="ignore").decode() != forfeit:  # half a surrogate pair
+    if (
+        not isinstance(forfeit, str) or forfeit.encode(errors="ignore").decode() != forfeit
+    ):  # false for half a surrogate pair
         return "has a forfeit that is not a text"
     expected = (1 + (outcome if number % 2 == 0 else -outcome)) / 2
     if isinstance(points, bool) or points != expected:

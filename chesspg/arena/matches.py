@@ -1,206 +1,19 @@
-"""A match: two players, paired openings, colors swapped, all games in progress at once."""
+"""A match between two players: each opening is played twice with colors swapped, and all games run at once."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
-from chesspg.arena.elo import (
-    Interval,
-    Sprt,
-    elo,
-    likelihood_of_superiority,
-    normalized_elo,
-    pentanomial,
-    score_interval,
-    sprt,
-)
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
 from chesspg.arena.openings import Unplayable, default_plies, random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.players.player import Player
 from chesspg.selfplay.loop import play
-from chesspg.selfplay.rollout import FORFEIT, Rollout, Values
-
-__all__ = ["FORFEITED", "TRUNCATED", "MatchResult", "Record", "Unplayable", "play_in_parts", "play_match"]
-
-
-TRUNCATED = "truncated"  # the reason of a game at the ply cap
-FORFEITED = "forfeit"  # the reason of a game that a player gave up, such as an engine that crashed
-
-
-class Record(NamedTuple):
-    """Numbers of games won, drawn and lost."""
-
-    wins: int
-    draws: int
-    losses: int
-
-
-@dataclass(frozen=True)
-class MatchResult:
-    """The result of a match of A against B. Games 2k and 2k + 1 are a pair: one opening, A first on seat 0."""
-
-    results: tuple[float, ...]  # [games] for A: 1 won, 0.5 drawn or truncated, 0 lost
-    positions: tuple[str, ...]  # [games] each game as text, its opening included
-    reasons: tuple[str, ...]  # [games] how the rules ended it; or TRUNCATED, or FORFEITED
-    seconds: float  # wall time of the games
-    forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its loser gave it up
-    values: Mapping[int, Values] = field(
-        default_factory=dict
-    )  # game -> [plies after the opening], if a player evaluates
-
-    @property
-    def games(self) -> int:
-        return len(self.results)
-
-    @property
-    def record(self) -> Record:
-        """A's record over all games."""
-        return _record(self.results)
-
-    @property
-    def wins(self) -> int:
-        return self.record.wins
-
-    @property
-    def draws(self) -> int:
-        """Truncated games among them."""
-        return self.record.draws
-
-    @property
-    def losses(self) -> int:
-        return self.record.losses
-
-    @property
-    def as_white(self) -> Record:
-        """A's record on seat 0, which is White in chess."""
-        return _record(self.results[::2])
-
-    @property
-    def as_black(self) -> Record:
-        """A's record on seat 1."""
-        return _record(self.results[1::2])
-
-    @cached_property
-    def distinct_games(self) -> int:
-        """How many games differ in start or moves from all before them."""
-        return len(set(self.positions))
-
-    @property
-    def score(self) -> float:
-        """(wins + draws / 2) / games."""
-        return sum(self.results) / self.games
-
-    @property
-    def pairs(self) -> tuple[float, ...]:
-        """[games / 2] A's mean score in each pair."""
-        return tuple((a + b) / 2 for a, b in zip(self.results[::2], self.results[1::2], strict=True))
-
-    @property
-    def score_interval(self) -> Interval:
-        """95%, from the pairs."""
-        return score_interval(self.pairs, self._distinct)
-
-    @property
-    def elo(self) -> float:
-        """How much stronger A is, in Elo."""
-        return elo(self.score)
-
-    @property
-    def elo_interval(self) -> Interval:
-        """95%: the Elo of the score's interval."""
-        return Interval(*map(elo, self.score_interval))
-
-    @property
-    def normalized_elo(self) -> float:
-        """How far the score is from ½ in units of a game's own spread."""
-        return normalized_elo(self.pairs)
-
-    @property
-    def los(self) -> float:
-        """The likelihood that A is the stronger."""
-        return likelihood_of_superiority(self.pairs, self._distinct)
-
-    def sprt(self, elo0: float, elo1: float) -> Sprt:
-        """How the question stands whether A is elo1 stronger, or rather elo0."""
-        return sprt(self.pairs, elo0, elo1, distinct=self._distinct)
-
-    @property
-    def draw_rate(self) -> float:
-        """The share of games drawn by the rules, which truncated ones are not."""
-        drawn = zip(self.results, self.reasons, strict=True)
-        return sum(result == 0.5 and reason != TRUNCATED for result, reason in drawn) / self.games
-
-    @cached_property
-    def lengths(self) -> tuple[int, ...]:
-        """[games] plies, the opening's included."""
-        return tuple(len(split_position(position)[1]) for position in self.positions)
-
-    @property
-    def mean_length(self) -> float:
-        return sum(self.lengths) / self.games
-
-    @property
-    def reason_counts(self) -> dict[str, int]:
-        """How games ended, the commonest first."""
-        return dict(Counter(self.reasons).most_common())
-
-    @property
-    def truncated(self) -> int:
-        """Games stopped at the ply cap: counted as draws, because matches are not adjudicated."""
-        return self.reasons.count(TRUNCATED)
-
-    @property
-    def forfeited(self) -> tuple[int, int]:
-        """Games that A gave up and that B gave up: lost, and counted as such."""
-        by_a = sum(self.results[game] == 0 for game in self.forfeits)
-        return by_a, len(self.forfeits) - by_a
-
-    @property
-    def _distinct(self) -> float:
-        return self.distinct_games / self.games
-
-    def __add__(self, other: MatchResult) -> MatchResult:
-        """This match, continued with another part."""
-        return MatchResult(
-            self.results + other.results,
-            self.positions + other.positions,
-            self.reasons + other.reasons,
-            self.seconds + other.seconds,
-            {**self.forfeits, **{self.games + game: why for game, why in other.forfeits.items()}},
-            {**self.values, **{self.games + game: some for game, some in other.values.items()}},
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON, from A's side."""
-        return {
-            **self.record._asdict(),
-            "games": self.games,
-            "distinct_games": self.distinct_games,
-            "truncated": self.truncated,
-            "forfeits": dict(zip("ab", self.forfeited, strict=True)),
-            "score": self.score,
-            "score_low": self.score_interval.low,
-            "score_high": self.score_interval.high,
-            "elo": self.elo,
-            "elo_low": self.elo_interval.low,
-            "elo_high": self.elo_interval.high,
-            "normalized_elo": self.normalized_elo,
-            "los": self.los,
-            "draw_rate": self.draw_rate,
-            "pentanomial": pentanomial(self.pairs),
-            "as_white": self.as_white._asdict(),
-            "as_black": self.as_black._asdict(),
-            "mean_length": self.mean_length,
-            "reasons": self.reason_counts,
-            "seconds": self.seconds,
-        }
+from chesspg.selfplay.rollout import FORFEIT, Rollout
 
 
 def play_match(
@@ -214,27 +27,27 @@ def play_match(
     max_plies: int | None = None,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> MatchResult:
-    """Play games on random openings, each opening with both colors.
+    """Play a match on random openings, each opening once with either color.
 
     Args:
-        game: What is played.
-        a: The player whose side the result is seen from.
-        b: Its opponent.
-        games: How many games, an even number, on half as many openings.
-        opening_plies: Random plies at the start; an eighth of the board's squares if not given, 8 for chess.
-        seed: Of the openings and of the moves.
-        max_plies: As of `play_in_parts`.
-        on_ply: As of `play_in_parts`.
+        game: The game to play.
+        a: The player from whose side the result is seen.
+        b: The opponent.
+        games: Number of games, even; half as many openings are played.
+        opening_plies: Random plies in an opening; by default an eighth of the squares of the board, 8 in chess.
+        seed: Seed of the openings and of all moves.
+        max_plies: See `play_in_parts`.
+        on_ply: See `play_in_parts`.
 
     Returns:
         The result.
 
     Raises:
-        Unplayable: The numbers make no match; raised before the first move.
+        Unplayable: No match can be played with these numbers; raised before the first move.
     """
     plies = default_plies(game) if opening_plies is None else opening_plies
     if games <= 0 or games % 2:
-        raise Unplayable(f"games must be even and at least 2, as each opening is played twice, got {games}")
+        raise Unplayable(f"games must be an even number of at least 2, since each opening is played twice, got {games}")
     if plies < 0:
         raise Unplayable(f"opening_plies must be at least 0, got {plies}")
     openings = random_openings(game, games // 2, plies, seed)
@@ -254,31 +67,31 @@ def play_in_parts(
     before: MatchResult | None = None,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> Iterator[MatchResult]:
-    """Play each opening twice, colors swapped, and yield the result so far after each part.
+    """Play each opening twice with colors swapped, and yield the result so far after each part of the match.
 
     Args:
-        game: What is played.
-        a: The player whose side the result is seen from.
-        b: Its opponent.
+        game: The game to play.
+        a: The player from whose side the result is seen.
+        b: The opponent.
         openings: Positions to start from.
-        seed: Of the moves.
-        max_plies: A game of this length, the longest opening included, is stopped and counted as a draw and as
-            truncated. None: never, and random players may take hundreds of plies per game.
-        part: How many pairs of games are in progress at once; all if not given. No game depends on it, except that a
-            network may round differently in a batch of another size.
-        before: The result of the pairs of the first openings, which are not played again.
-        on_ply: Called after each ply with the number of games over and of plies played so far, without those of
-            `before`.
+        seed: Seed of all moves.
+        max_plies: A game of this length, including the longest opening, is stopped and counted as a draw and as
+            truncated. None never stops a game; random players may need hundreds of plies per game.
+        part: Number of pairs of games that are played at once; all pairs by default. The games don't depend on it,
+            except that a network may round differently in a batch of another size.
+        before: Result of the first pairs, which are not played again.
+        on_ply: Called after each ply with the number of finished games and of plies played so far, both without those
+            of `before`.
 
     Yields:
-        The result so far.
+        The result so far, `before` included.
 
     Raises:
-        Unplayable: max_plies leaves nothing to play; raised before the first move.
+        Unplayable: max_plies leaves no ply to play after the opening; raised before the first move.
     """
     longest = max(len(split_position(opening)[1]) for opening in openings)
     if max_plies is not None and max_plies <= longest:
-        raise Unplayable(f"max_plies must be more than the {longest} plies of the longest opening, got {max_plies}")
+        raise Unplayable(f"max_plies must be greater than {longest}, the plies of the longest opening, got {max_plies}")
     first = before.games // 2 if before else 0
     rng, seats = Randomness(seed), (a, b)
     over = plies = 0
@@ -315,7 +128,3 @@ def _result(game: Game, rollout: Rollout) -> MatchResult:
         forfeits=rollout.forfeits,
         values=rollout.values,
     )
-
-
-def _record(results: tuple[float, ...]) -> Record:
-    return Record(results.count(1.0), results.count(0.5), results.count(0.0))

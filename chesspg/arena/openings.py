@@ -1,4 +1,4 @@
-"""Openings, so that two players that never roll dice still play many different games."""
+"""Openings, which make two deterministic players play many different games."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ from chesspg.selfplay.loop import play
 from chesspg.terminal.command import say
 from chesspg.terminal.numbers import BadValue, whole
 
-DISTINCT_ATTEMPTS = 20  # so often is an opening drawn again because another is equal to it …
-ATTEMPTS = 100  # … and so often because the game was over
-FIRST_ROLLOUT = 1  # rollout 0 of the same seed is the match itself
-MOST = 1000  # plies of a random opening
+DISTINCT_ATTEMPTS = 20  # most tries for an opening that no other slot has
+ATTEMPTS = 100  # most tries for an opening in which the game is not over
+FIRST_ROLLOUT = 1  # rollout 0 with the same seed is the match itself
+MOST = 1000  # greatest number of plies of a random opening
 FORMS = "balanced, random:PLIES, an EPD file or a PGN file"
 
 
 class Unplayable(ValueError):
-    """Numbers that make no match."""
+    """No match can be played with these numbers."""
 
 
 def default_plies(game: Game) -> int:
-    """An eighth of the squares: 8 plies in chess; 1 in tic-tac-toe, where 8 would leave nothing to play.
+    """The number of plies of a random opening: an eighth of the squares of the board.
 
-    Fewer where most random games would be over by then, whatever the size of the board.
+    That is 8 in chess, and 1 in tic-tac-toe, where 8 plies would leave nothing to play. A game in which most random
+    games are over by then gets half the median length of random games instead.
+
+    Args:
+        game: The game to play.
+
+    Returns:
+        The number of plies.
     """
     plies = game.board[0] * game.board[1] // 8
     if not plies:
@@ -41,42 +48,42 @@ def default_plies(game: Game) -> int:
 
 
 def usual_openings(game: Game) -> str:
-    """Those of a match if nobody says which: the balanced ones that a game offers, and else random ones."""
+    """The default openings of a match: the balanced ones that the game offers, or else random ones."""
     return "balanced" if game.openings else f"random:{default_plies(game)}"
 
 
 def openings_from_string(text: str, game: Game, count: int, seed: int) -> list[str]:
     """Openings from `balanced`, `random:PLIES`, an EPD file or a PGN file.
 
-    Those of a file come in an order drawn from the seed, and again in that order where it has fewer than count. What is
-    left out of it is said on standard error, once.
+    The openings of a file are shuffled, and repeated in the same order if there are fewer than `count`. Lines of a file
+    that can't be used are reported once on standard error.
 
     Args:
-        text: Which openings.
-        game: What is played.
-        count: How many.
-        seed: What the order, or the random plies, derive from.
+        text: The source of the openings.
+        game: The game to play.
+        count: Number of openings.
+        seed: Seed of the order, or of the random plies.
 
     Returns:
         [count] positions.
 
     Raises:
         OSError: A file can't be read.
-        ValueError: There is no such source, or no opening in the file; names what was given and what is accepted.
+        ValueError: The source is unknown, or the file has no opening.
     """
     kind, colon, plies = text.partition(":")
     if kind == "random" and colon:
         try:
             return random_openings(game, count, whole(0, MOST)(plies), seed)
         except BadValue as error:
-            raise Unplayable(f"the plies in {text[:40]!r} {error}") from None
+            raise Unplayable(f"PLIES in {text[:40]!r} {error}") from None
     path = game.openings if text == "balanced" else Path(text)
     if game.notation is None or path is None:
         raise ValueError(
-            f"openings {text!r} are not of {game.name}; expected random:PLIES, as in {usual_openings(game)}"
+            f"openings {text!r} can't be used with {game.name}; expected random:PLIES, such as {usual_openings(game)}"
         )
     if not path.is_file():
-        raise ValueError(f"unknown openings {text!r}: there is no such file; expected {FORMS}")
+        raise ValueError(f"unknown openings {text!r}: no such file; expected {FORMS}")
     known = read_openings(path, game, _warn)
     order = Randomness(seed, FIRST_ROLLOUT).generator().permutation(len(known))
     return [known[order[k % len(known)]] for k in range(count)]
@@ -84,41 +91,54 @@ def openings_from_string(text: str, game: Game, count: int, seed: int) -> list[s
 
 @cache
 def _warn(line: str) -> None:
-    """Say it once, however often a file is read."""
+    """Print each warning once, even if a file is read several times."""
     say(f"warning: {line}")
 
 
 def random_openings(game: Game, count: int, plies: int, seed: int) -> list[str]:
-    """[count] positions after `plies` random plies, none over, all different while the game has that many.
+    """shape [count] positions after `plies` random plies, in none of which the game is over.
 
-    Raises Unplayable if hardly any game lasts that long.
+    They are all different unless the game has too few such positions.
+
+    Args:
+        game: The game to play.
+        count: Number of openings.
+        plies: Plies in each opening.
+        seed: Seed of the moves.
+
+    Returns:
+        The positions.
+
+    Raises:
+        Unplayable: Hardly any game lasts that long.
     """
-    distinct = DISTINCT_ATTEMPTS if plies else 0  # of no plies there is one opening
-    drawn: list[list[str | None]] = [[] for _ in range(count)]  # of each slot; None where the game was over
+    distinct = DISTINCT_ATTEMPTS if plies else 0  # there is only one opening of 0 plies
+    tries: list[list[str | None]] = [[] for _ in range(count)]  # tries of each slot; None where the game was over
     for attempt in range(ATTEMPTS):
-        openings = _settle(drawn, distinct)
+        openings = _settle(tries, distinct)
         missing = np.array([i for i, opening in enumerate(openings) if opening is None], dtype=np.int64)
         if not len(missing):
             break
-        # One draw for each slot and attempt: what one slot needs changes no other.
+        # The random numbers depend on slot and attempt alone, so a slot that needs another attempt changes no other.
         rng = Randomness(seed, FIRST_ROLLOUT + attempt)
         rollout = play(game.start(len(missing)), (Random(), Random()), rng, max_plies=plies, index=missing)
         for slot, text, lasts in zip(missing, rollout.positions(), rollout.truncated, strict=True):
-            drawn[slot].append(text if lasts else None)
-    found = [opening for opening in _settle(drawn, distinct) if opening is not None]
+            tries[slot].append(text if lasts else None)
+    found = [opening for opening in _settle(tries, distinct) if opening is not None]
     if len(found) < count:
-        raise Unplayable(f"{game.name} hardly ever lasts {plies} random plies; expected fewer opening plies")
+        raise Unplayable(f"hardly any game of {game.name} lasts {plies} random plies; expected fewer opening plies")
     return found
 
 
-def _settle(drawn: Sequence[Sequence[str | None]], distinct: int) -> list[str | None]:
-    """The first of each slot's tries that no slot before it has, or any from the `distinct`-th on, or None.
+def _settle(tries: Sequence[Sequence[str | None]], distinct: int) -> list[str | None]:
+    """shape [slots] the first try of each slot that no earlier slot has; None if there is none yet.
 
-    So more slots change nothing in those before them.
+    From try number `distinct` on, a try that an earlier slot has is accepted too. A slot depends only on those before
+    it, so that asking for more openings does not change the first ones.
     """
     openings: list[str | None] = []
     seen: set[str] = set()
-    for texts in drawn:
+    for texts in tries:
         fit = (text for k, text in enumerate(texts) if text is not None and (text not in seen or k >= distinct))
         openings.append(next(fit, None))
         if openings[-1] is not None:

@@ -1,4 +1,4 @@
-"""Games that a person saves one by one: several may go to one file, and nothing else is ever overwritten."""
+"""Save games one by one, several to one file, without ever overwriting another file."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from chesspg.pgn.writing import save_pgn
 
 
 class _File(NamedTuple):
-    games: dict[int, str]  # PGN by number of the game
+    games: dict[int, str]  # game number -> PGN
     content: bytes
 
 
 class SavedGames:
-    """The files that were written, each with its games."""
+    """The files written so far, each with its games."""
 
     def __init__(self) -> None:
         self._files: dict[Path, _File] = {}
 
     def save(self, name: str, number: int, pgn: str) -> int:
-        """Write a game to a file, with the other games that were saved there before.
+        """Write a game to a file, together with the games that were saved there before.
 
         Args:
             name: The file.
-            number: The game's own number; a game saved before under the same number is replaced.
-            pgn: The game.
+            number: The number of the game; it replaces a game that was saved under the same number.
+            pgn: The game as PGN.
 
         Returns:
-            How many games the file has now.
+            The number of games that the file has now.
 
         Raises:
-            ValueError: No name is given, or the file can't be written, or exists and was not written here.
+            ValueError: The name is empty, the file can't be written, or it exists and was not written here.
         """
         if not name:
-            raise ValueError("the name of a file is missing; expected one, as in save game.pgn")
+            raise ValueError("save needs the name of a file, as in save game.pgn")
         path = Path(os.path.expanduser(name)).absolute()
         earlier = self._files.get(path)
         games = {**(earlier.games if earlier else {}), number: pgn}
@@ -44,7 +44,7 @@ class SavedGames:
             save_pgn(path, games.values(), replace=ours)
             self._files[path] = _File(games, path.read_bytes())
         except FileExistsError:
-            changed = " (it was changed since it was saved here)" if earlier else ""
+            changed = " (it has changed since it was saved here)" if earlier else ""
             raise ValueError(f"{name} exists and is not overwritten{changed}; choose another name") from None
         except OSError as error:
             raise ValueError(f"{name} can't be written: {error.strerror}") from None

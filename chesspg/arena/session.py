@@ -1,4 +1,4 @@
-"""One game between a person and a player: what was played, what may be, taking back, hints. Prints nothing."""
+"""One game between a person and a player: moves, legal moves, undo and hints. Prints nothing."""
 
 from __future__ import annotations
 
@@ -14,36 +14,40 @@ from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import RESULTS, to_pgn
 from chesspg.players.player import Mixture, Player, Turn
 
-NAMES = ("White", "Black")  # of seats 0 and 1; PGN has no others
+NAMES = ("White", "Black")  # of seats 0 and 1, as PGN calls them in every game
 
 
 @dataclass(frozen=True)
 class Likely:
-    """A move and how probable its player finds it, None if that player does not say."""
+    """A move and its probability; the probability is None if the player has no policy."""
 
     name: str
     probability: float | None
 
 
 class Ply(NamedTuple):
-    """A move that was made."""
+    """A move that was played."""
 
-    before: str  # the position
-    seat: int
-    by_person: bool
+    before: str  # the position before it
+    seat: int  # of its mover, 0 or 1
+    by_person: bool  # whether the person chose it
 
 
 @dataclass
 class Session:
-    """A game in progress; the person sits on `seat`."""
+    """A game in progress.
+
+    Raises:
+        ValueError: The start is not a position of the game, or the game is over in it.
+    """
 
     game: Game
-    seat: int
+    seat: int  # the person's, 0 or 1
     rng: Randomness
-    start: str  # the position it began from
-    number_of_game: int = 0  # of a series with one seed, so that the player's moves differ from game to game
+    start: str  # the position the game begins from
+    number_of_game: int = 0  # index in a series with one seed, so that the player's moves differ from game to game
     resigned: bool = False
-    forfeit: str = ""  # why the player gave the game up, as an engine that crashed does
+    forfeit: str = ""  # why the player gave up, for example because an engine crashed
     plies: list[Ply] = field(init=False, default_factory=list)
     position: str = field(init=False)
 
@@ -51,16 +55,26 @@ class Session:
         self.position = self.game.start([self.start]).position(0)
         if self.result:
             raise ValueError(
-                f"{self.start!r} is a position in which the game is over ({self.ending}); "
-                "expected one with a legal move"
+                f"the game is over in {self.start!r} ({self.ending}); expected a position with a legal move"
             )
 
     def new(self, start: str = "") -> Session:
-        """The next game, with the same seats, from the same start or another. Raises ValueError if that is none."""
+        """The next game of the series, with the same seats.
+
+        Args:
+            start: The position to begin from; that of this game if empty.
+
+        Returns:
+            The game.
+
+        Raises:
+            ValueError: The start is not a position of the game, or the game is over in it.
+        """
         return Session(self.game, self.seat, self.rng, start or self.start, self.number_of_game + 1)
 
     @property
     def mover(self) -> int:
+        """The seat to move, 0 or 1."""
         return int(self._games().observe().player[0])
 
     @property
@@ -70,7 +84,7 @@ class Session:
 
     @property
     def result(self) -> str:
-        """As in PGN; empty while the game goes on."""
+        """The result as in PGN; empty while the game is not over."""
         if self.resigned:
             return RESULTS[-1 if self.seat == 0 else 1]
         if self.forfeit:
@@ -80,6 +94,7 @@ class Session:
 
     @property
     def reason(self) -> str:
+        """How the game ended, or that it is ongoing."""
         if self.resigned:
             return "resignation"
         if self.forfeit:
@@ -88,31 +103,39 @@ class Session:
 
     @property
     def ending(self) -> str:
-        """Result and reason in words, such as `White wins: checkmate`."""
+        """Result and reason in words, such as `White wins: checkmate`; for a game that is over."""
         who = {"1-0": f"{NAMES[0]} wins", "0-1": f"{NAMES[1]} wins", "1/2-1/2": "a draw"}[self.result]
         return f"{who}: {self.reason}"
 
     @property
     def verdict(self) -> str:
-        """The ending with what it means for the person."""
+        """The ending, and whether the person won or lost."""
         won = {"1-0": 0, "0-1": 1}.get(self.result)
         return self.ending if won is None else f"{self.ending} – you {'won' if won == self.seat else 'lost'}"
 
     @property
     def number(self) -> str:
-        """The next move's number, `12.` or `12...`, counted from the start of this game."""
+        """Number of the next move, `12.` or `12...`, counted from the start of this game."""
         plies = len(split_position(self.position)[1]) + self._first_mover()
         return f"{plies // 2 + 1}{'...' if plies % 2 else '.'}"
 
     @property
     def fen(self) -> str:
-        """The position in one line, without what went before. Raises ValueError if the game has no such form."""
+        """The position as a FEN. Raises ValueError if the game has no FEN."""
         if self.game.notation is None:
-            raise ValueError(f"{self.game.name} has no FEN; as text, the position is {self.position}")
+            raise ValueError(f"{self.game.name} has no FEN; the position as text is {self.position}")
         return self.game.notation.to_board(self.position).fen()
 
     def authors(self, person: str, player: str) -> dict[str, str]:
-        """Who had which side, in the order in which they came to it, as in `you and random` after a change of sides."""
+        """Name who played each side, such as `you and random` after a change of sides.
+
+        Args:
+            person: Name of the person.
+            player: Name of the player.
+
+        Returns:
+            The names by side, in the order in which they took it.
+        """
         authors = {}
         for seat, side in enumerate(NAMES):
             had = [ply.by_person for ply in self.plies if ply.seat == seat]
@@ -120,23 +143,49 @@ class Session:
         return authors
 
     def pgn(self, event: str, person: str, player: str) -> str:
-        """The game as PGN, under the names of the person and the player."""
-        date = datetime.date.today().strftime("%Y.%m.%d")  # a PGN's date is local
+        """The game as PGN.
+
+        Args:
+            event: The Event tag.
+            person: Name of the person.
+            player: Name of the player.
+
+        Returns:
+            The PGN.
+        """
+        date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
         headers = {"Event": event, "Date": date, **self.authors(person, player)}
         if self.result:
             headers |= {"Result": self.result, "Termination": self.reason}
         return to_pgn(self.game, self.position, headers)
 
     def switch(self) -> None:
-        """Have the person and the player change sides."""
+        """Let the person and the player change sides."""
         self.seat = 1 - self.seat
 
     def move(self, text: str) -> str:
-        """Play what the person means by `text`, and name it. Raises ValueError if that is illegal or ambiguous."""
+        """Play a move of the person.
+
+        Args:
+            text: The move, in any notation that the game reads.
+
+        Returns:
+            The name of the move.
+
+        Raises:
+            ValueError: The move is illegal or ambiguous.
+        """
         return self._push(self.game.parse_move(self.position, text), by_person=True)
 
     def reply(self, player: Player) -> Likely | None:
-        """Let the player move, whoever's turn it is, and say how probable that was; None if it gives the game up."""
+        """Let the player make the next move, whosever turn it is.
+
+        Args:
+            player: The player.
+
+        Returns:
+            The move with its probability; None if the player gave up.
+        """
         turn = self._turn()
         choice = player.choose(turn)
         if choice.forfeits:
@@ -151,7 +200,18 @@ class Session:
         return Likely(self._push(action, by_person=False), probability)
 
     def hint(self, player: Player, count: int = 5) -> list[Likely]:
-        """The player's likeliest moves. Raises ValueError if the player has no policy."""
+        """The most likely moves of a player in this position.
+
+        Args:
+            player: The player.
+            count: Greatest number of moves.
+
+        Returns:
+            The moves, the most likely first.
+
+        Raises:
+            ValueError: The player has no policy.
+        """
         turn = self._turn()
         opinion = _opinion(player, turn)
         if opinion is None:
@@ -161,7 +221,17 @@ class Session:
         return [Likely(name, float(opinion.probabilities[k])) for name, k in zip(names, best, strict=True)]
 
     def value(self, player: Player) -> float:
-        """What the player expects for White (seat 0), from −1 to 1. Raises ValueError if it has no value head."""
+        """The return that a player expects for White (seat 0) in this position.
+
+        Args:
+            player: The player.
+
+        Returns:
+            The return, from −1 to 1.
+
+        Raises:
+            ValueError: The player has no policy, or its network has no value head.
+        """
         turn = self._turn()
         opinion = _opinion(player, turn)
         if opinion is None:
@@ -171,10 +241,15 @@ class Session:
         return opinion.value * (1 - 2 * int(turn.observation.player[0]))
 
     def legal_moves(self) -> list[str]:
+        """The names of all legal moves."""
         return [self.game.move_name(self.position, int(a)) for a in self._games().observe().legal.actions]
 
     def undo(self) -> None:
-        """Take back a resignation, or else the person's last move and the reply. Raises ValueError if there is none."""
+        """Take back a resignation, or else the person's last move with everything after it.
+
+        Raises:
+            ValueError: The person has not moved.
+        """
         if self.resigned:
             self.resigned = False
             return
@@ -183,7 +258,7 @@ class Session:
                 self.position, self.forfeit = self.plies[index].before, ""
                 del self.plies[index:]
                 return
-        raise ValueError("no move of yours to take back")
+        raise ValueError("there is no move of yours to take back")
 
     def _push(self, action: int, *, by_person: bool) -> str:
         name = self.game.move_name(self.position, action)
@@ -196,7 +271,7 @@ class Session:
 
     def _turn(self) -> Turn:
         games, row = self._games(), np.zeros(1, np.int64)
-        # The ply of this game, so that the same position is answered alike however one came back to it.
+        # They depend on game and ply alone, so that a position which undo comes back to gets the same reply again.
         uniforms = self.rng.uniforms(row + self.number_of_game, len(self.plies))
         return Turn(games.observe(), uniforms, games, row)
 
@@ -208,14 +283,14 @@ class Session:
 
 
 class _Opinion(NamedTuple):
-    """What a policy makes of one position."""
+    """The output of a policy for one position."""
 
     probabilities: NDArray[np.float64]  # [legal actions]
-    value: float | None  # the return that the mover expects; None without a value head
+    value: float | None  # expected return of the mover; None without a value head
 
 
 def _opinion(player: Player, turn: Turn) -> _Opinion | None:
-    """None for players that have no policy."""
+    """The output of a player's policy for the position of a turn; None if the player has no policy."""
     if isinstance(player, Mixture):
         own = _opinion(player.player, turn)
         if own is None:

@@ -1,4 +1,4 @@
-"""A person plays a player in a terminal: what the person may type, and what is shown."""
+"""A person plays against a player in a terminal: the commands to type, and what they print."""
 
 from __future__ import annotations
 
@@ -15,71 +15,75 @@ from chesspg.terminal.command import one_line_errors
 from chesspg.terminal.screen import Screen
 
 PERSON = "you"
-MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; or as another game writes them"
+MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; in another game in its own notation"
 EVENT = "chesspg play"
 
 
 class Table:
-    """The person at the screen, the session, and the player, who may still be on the way.
+    """A person and a player at one game; the player may still be loading.
 
     Args:
         session: The game.
-        opponent: The player, as soon as it is there.
-        name: The player's.
-        screen: Where the person types and reads.
+        opponent: The player, once it is loaded.
+        name: Name of the player.
+        screen: The terminal of the person.
     """
 
     def __init__(self, session: Session, opponent: Future[Player], name: str, screen: Screen) -> None:
         self.session, self.opponent, self.name, self.screen = session, opponent, name, screen
-        self.flipped = False  # whether the person's side is above
+        self.flipped = False  # whether the person's side is at the top of the board
 
     def begin(self) -> None:
+        """Introduce the game, and let the player move if it has the first move."""
         seat = self.session.seat
         self.screen.say(f"You have {NAMES[seat]} against {self.name}. Type a move, or help.")
         self.advance()
 
     def move(self, text: str) -> None:
-        """Play the person's move, and have the player reply."""
+        """Play a move of the person and let the player reply. Raises ValueError if the move is illegal or ambiguous."""
         self.session.move(text)
         self.advance()
 
     def advance(self) -> None:
-        """Let the player reply while it is its turn, show the board, and say how the game ended if it has."""
+        """Let the player move while it is its turn, then show the board and, if the game is over, its result."""
         while not self.session.result and not self.session.to_move:
             self.reply(f"{self.name} plays")
         self.show()
         self.say_end()
 
     def reply(self, who: str) -> None:
+        """Let the player make a move and print it after `who`."""
         player, number = self.player(), self.session.number
         reply = self.session.reply(player)
         if reply:
             self.screen.say(f"{who} {number} {_likely(reply)}")
 
     def say_end(self) -> None:
+        """Print the result if the game is over."""
         if self.session.result:
             self.screen.say(f"{self.session.verdict}. {self.session.result}")
 
     def show(self) -> None:
+        """Print the board."""
         from_black = (self.session.seat == 1) != self.flipped
         self.screen.say(board.draw(self.session.game, self.session.position, from_black, self.screen.console))
 
     def player(self) -> Player:
-        """Waits for the player. A policy that can't be read ends the command."""
+        """Wait until the player is loaded. A policy that can't be read ends the command."""
         with one_line_errors():
             return self.opponent.result()
 
 
 class Command(NamedTuple):
-    """What the person may type instead of a move."""
+    """A command that the person may type instead of a move."""
 
-    form: str  # with a word in capitals if something may follow
-    about: str
-    do: Callable[[str], None]  # with what follows
+    form: str  # how to type it; a word in capitals stands for an argument
+    about: str  # what it does
+    do: Callable[[str], None]  # called with the argument, empty if there is none
 
 
 class Commands:
-    """What the person may type, and what then happens at the table."""
+    """All commands that the person may type at a table."""
 
     def __init__(self, table: Table) -> None:
         self.table, self.say, self.saved = table, table.screen.say, SavedGames()
@@ -87,17 +91,17 @@ class Commands:
             Command("help", "show this list", self.help),
             Command("board", "show the board again", lambda _: table.show()),
             Command("flip", "turn the board around", self.flip),
-            Command("moves", "all legal moves", self.moves),
-            Command("hint", "the moves that the policy finds likeliest", self.hint),
-            Command("eval", "the result that the policy expects", self.eval),
-            Command("fen", "the position as a FEN", lambda _: self.say(self.session.fen)),
+            Command("moves", "list all legal moves", self.moves),
+            Command("hint", "show the most likely moves of the policy", self.hint),
+            Command("eval", "show the result that the policy expects", self.eval),
+            Command("fen", "show the position as a FEN", lambda _: self.say(self.session.fen)),
             Command("undo", "take back your last move and the reply", self.undo),
-            Command("go", "have the policy make this move for you", self.go),
+            Command("go", "let the policy make this move for you", self.go),
             Command("switch", "change sides: the policy plays yours from now on", self.switch),
-            Command("draw", "how a game is drawn", self.draws),
+            Command("draw", "explain how a game is drawn", self.draws),
             Command("resign", "give up", self.resign),
-            Command("new [FEN]", "a new game, from the same start or from a FEN", self.new),
-            Command("save FILE", "write the game as PGN", self.save),
+            Command("new [FEN]", "start a new game, from the same position or from a FEN", self.new),
+            Command("save FILE", "save the game as PGN", self.save),
             Command("quit", "leave", lambda _: None),
         )
         self.commands = {command.form.split()[0]: command for command in commands}
@@ -111,7 +115,7 @@ class Commands:
         self.table.begin()
         while (line := self.table.screen.ask("> " if self.session.result else f"{self.session.number} ")) is not None:
             if self.table.opponent.done():
-                self.table.player()  # a policy that could not be read is reported now, not a move later
+                self.table.player()  # a policy that can't be read is reported now, not after another move
             if line.lower() in ("quit", "exit"):
                 return
             if line:
@@ -121,12 +125,12 @@ class Commands:
                     self.say(str(error))
 
     def obey(self, line: str) -> None:
-        """Carry out a command or play a move. Raises ValueError for what is neither."""
+        """Carry out a command or play a move. Raises ValueError for anything else."""
         word, argument = (*line.split(maxsplit=1), "")[:2]
         command = self.commands.get(word.lower())
-        if command and line not in self.session.legal_moves():  # a game may have a move of that name
+        if command and line not in self.session.legal_moves():  # a move may have the name of a command
             if argument and " " not in command.form:
-                raise ValueError(f"{word} takes nothing after it, got {argument!r}")
+                raise ValueError(f"{word} takes no argument, got {argument!r}")
             command.do(argument)
         elif self.session.result:
             raise ValueError(f"the game is over, got {line[:40]!r}; expected new, undo, save FILE or quit")
@@ -139,10 +143,11 @@ class Commands:
         except ValueError as error:
             if re.search(r"\d|\A[oO]-[oO]", text):
                 raise
-            raise ValueError(f"{error}; commands are {', '.join(self.commands)}") from None  # it may be meant for one
+            # The text may be a mistyped command.
+            raise ValueError(f"{error}; commands are {', '.join(self.commands)}") from None
 
-    def going_on(self, what: str) -> None:
-        """Raise ValueError if the game is over."""
+    def require_unfinished(self, what: str) -> None:
+        """Raise ValueError if the game is over; `what` says what is impossible then."""
         if self.session.result:
             raise ValueError(f"{what}: the game is over")
 
@@ -159,12 +164,12 @@ class Commands:
         self.say(" ".join(self.session.legal_moves()) or "no legal moves: the game is over")
 
     def hint(self, _: str) -> None:
-        self.going_on("no hint")
+        self.require_unfinished("no hint")
         for likely in self.session.hint(self.table.player()):
             self.say(_likely(likely))
 
     def eval(self, _: str) -> None:
-        self.going_on("no evaluation")
+        self.require_unfinished("no evaluation")
         value = self.session.value(self.table.player())
         side = f"{NAMES[0]} ({PERSON if self.session.seat == 0 else self.table.name})"
         self.say(
@@ -177,12 +182,12 @@ class Commands:
         self.table.show()
 
     def go(self, _: str) -> None:
-        self.going_on("no move")
+        self.require_unfinished("no move")
         self.table.reply("For you it plays")
         self.table.advance()
 
     def switch(self, _: str) -> None:
-        self.going_on("no change of sides")
+        self.require_unfinished("no change of sides")
         self.session.switch()
         self.table.begin()
 
@@ -190,12 +195,12 @@ class Commands:
         game = self.session.game
         ends = ", ".join(reason for reason in game.reasons[1:] if reason != "variant rule")
         self.say(
-            "There is nothing to claim, since the game ends by itself as soon as a rule ends it. "
-            f"In {game.name} these are {ends}. {self.table.name} accepts no offers."
+            "You need not claim a draw: the game ends by itself as soon as a rule ends it. "
+            f"In {game.name} the rules that end it are {ends}. {self.table.name} accepts no draw offers."
         )
 
     def resign(self, _: str) -> None:
-        self.going_on("no resignation")
+        self.require_unfinished("no resignation")
         self.session.resigned = True
         self.table.say_end()
 
@@ -206,7 +211,7 @@ class Commands:
     def save(self, name: str) -> None:
         names = (PERSON, self.table.name)
         count = self.saved.save(name, self.session.number_of_game, self.session.pgn(EVENT, *names))
-        held = f", which holds {count} games now" if count > 1 else ""
+        held = f", which now has {count} games" if count > 1 else ""
         who = ", ".join(f"{side}: {who}" for side, who in self.session.authors(*names).items())
         self.say(f"saved to {name}{held}; {who}")
 

@@ -1,4 +1,4 @@
-"""Runs of `pretrain`: Imitation learns from RecordedGames, an epoch being every ply of the games once."""
+"""Runs of `pretrain`: Imitation learns from RecordedGames; an epoch has every ply of the games once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chesspg.training.cli import RunCLI, recipe
 from chesspg.training.evaluation import EvaluationMatch
 
 CHESS = "chesspg.games.chess.Chess"  # the game of RecordedGames
-UPDATES = 500  # between validations
+UPDATES = 500  # from one validation to the next
 
 
 class PretrainCLI(RunCLI):
@@ -45,11 +45,11 @@ class PretrainCLI(RunCLI):
         return Namespace(class_path=CHESS)  # type: ignore[no-untyped-call]  # jsonargparse gives it no hints
 
     def epochs(self, config: Any) -> int:
-        # A run that goes on under Lightning's max_steps would not begin where its data were.
+        # A run that is resumed under Lightning's max_steps would not continue at its position in the data.
         if config["max_steps"] > 0:
             raise ValueError(
-                f"trainer.max_steps is not for recorded games, got {config['max_steps']}; set trainer.max_epochs or "
-                "trainer.max_time"
+                f"--trainer.max_steps must be left out for recorded games, got {config['max_steps']}; set "
+                "--trainer.max_epochs or --trainer.max_time"
             )
         return super().epochs(config)
 
@@ -67,33 +67,39 @@ class PretrainCLI(RunCLI):
         return [*super().about(), f"{self.datamodule.examples.plies:,} plies to learn from"]
 
     def prepare(self) -> None:
-        with polite_interrupt("interrupted; the same command goes on after the last shard"):
+        with polite_interrupt("interrupted; the same command continues after the last shard"):
             self.datamodule.prepare_data()
-        self.datamodule.examples  # noqa: B018  # shards that are damaged are found now
+        self.datamodule.examples  # noqa: B018  # so that damaged shards are found now
 
     def keep(self, config: Any) -> None:
-        config.data.shards = str(self.datamodule.shards.folder)  # so that the run does not need the files any more
+        config.data.shards = str(self.datamodule.shards.folder)  # so that the run no longer needs the files
 
 
 def network_of(name: str) -> dict[str, Any]:
-    """class_path and init_args of the network in a recipe of `train`, which can go on with it.
+    """The network in a recipe of `train`, with which `train` can continue from the policy.
+
+    Args:
+        name: The recipe: a path to a YAML file, or the bare name of one that ships.
+
+    Returns:
+        Its class_path and init_args.
 
     Raises:
         OSError: The recipe can't be read.
-        ValueError: There is no such recipe, no network in it, or it is a recipe of another game than chess.
+        ValueError: There is no such recipe, it has no network, or it is for another game than chess.
     """
     path = recipe(name)
     tree = parsing.read_mapping(path)
     data, model = tree.get("data"), tree.get("model")
     game = data.get("game") if isinstance(data, dict) else None
     game = {"class_path": game} if isinstance(game, str) else game
-    if isinstance(game, dict):  # a recipe without a game is of whatever it is used for
+    if isinstance(game, dict):  # a recipe without a game can be used for any game
         kind = str(game.get("class_path")).rpartition(".")[2]
         arguments = game.get("init_args")
         variant = arguments.get("variant", "standard") if isinstance(arguments, dict) else "standard"
         if kind != CHESS.rpartition(".")[2] or variant != "standard":
             named = f"chess ({variant})" if kind == CHESS.rpartition(".")[2] else kind
-            raise ValueError(f"{path} is a recipe of {named}; expected one of chess, whose games are learned from")
+            raise ValueError(f"{path} is a recipe for {named}; expected one for chess, the game of the PGN files")
     network = model.get("network") if isinstance(model, dict) else None
     network = {"class_path": network} if isinstance(network, str) else network
     if not (isinstance(network, dict) and isinstance(network.get("class_path"), str)):

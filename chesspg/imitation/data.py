@@ -1,4 +1,4 @@
-"""Recorded games as training data: each epoch is every ply once, in an order of its own."""
+"""Recorded games as training data: each epoch has every ply once, in a new random order."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ from chesspg.training.ranges import require
 class RecordedGames(pl.LightningDataModule):
     """Chess games of PGN files, whose moves and results are learned; one game in twenty is held out for validation.
 
-    Games are parsed once, in `prepare_data`, into shards that the same files and filters find again. An epoch is every
-    ply that is not held out once, in an order that depends on the seed and the number of the epoch alone. A checkpoint
-    within an epoch says where in it the run is. `Trainer(val_check_interval=500, check_val_every_n_epoch=None)`
-    validates, and lets a run be resumed from, every 500 batches.
+    Games are parsed once, in `prepare_data`, into shards that are used again for the same files and filters. An epoch
+    has every ply that is not held out once, in an order that depends only on the seed and the number of the epoch. A
+    checkpoint within an epoch holds the position in it. `Trainer(val_check_interval=500, check_val_every_n_epoch=None)`
+    validates every 500 batches; a run can be resumed from each of these points.
 
     Args:
         files: PGN files, also compressed. They need not exist any more if `shards` is the folder of their shards.
-        min_rating: Lowest rating of both players; games that do not say are left out if it is not 0.
-        min_seconds: Least time per player for 40 moves, as the time control says, in the same way.
+        min_rating: The lowest rating that both players must have. Unless it is 0, games without ratings are left out.
+        min_seconds: The least time per player for 40 moves, by the time control. Unless it is 0, games without a time
+            control are left out.
         results: Results of the games to use.
-        games: Most games to use; None uses all.
-        shards: The folder below which parsed games are kept, or the folder of these files' shards itself.
+        games: The most games to use; None uses all.
+        shards: The folder in which a folder of shards is kept for these files, or that folder of shards itself.
         batch: Plies per batch.
         seed: Seed of the order and of the held-out games; if not given, that of `pl.seed_everything`, else 0.
 
@@ -80,7 +81,7 @@ class RecordedGames(pl.LightningDataModule):
 
     @property
     def examples(self) -> Examples:
-        """The plies of the shards, once they are all there."""
+        """The plies of the shards. What is not parsed yet is parsed first."""
         if self._examples is None:
             if not self.shards.complete:
                 self.shards.parse()
@@ -88,7 +89,12 @@ class RecordedGames(pl.LightningDataModule):
         return self._examples
 
     def prepare_data(self) -> None:
-        """Parse what is not parsed yet, with a bar, and print what became of the games."""
+        """Parse what is not parsed yet, with a progress bar, and print how many games are used and why others are not.
+
+        Raises:
+            OSError: A shard can't be written.
+            ValueError: There is no game to learn from.
+        """
         if self.shards.complete:
             if self._examples is None:
                 print(f"parsed before: {self.shards.folder}", flush=True)
@@ -117,21 +123,26 @@ class RecordedGames(pl.LightningDataModule):
         return {"batch": self.batch, "seed": self.seed, "plies": self.examples.plies}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the data of a checkpoint. Raises ValueError if they are not these."""
+        """Raise ValueError if a run is resumed from a checkpoint of other data."""
         if self.trainer and self.trainer.state.fn not in (None, TrainerFn.FITTING):
             return
         for name, value in self.state_dict().items():
             if state_dict[name] != value:
-                raise ValueError(f"a resumed run keeps its data: {name} must be {state_dict[name]:,}, got {value:,}")
+                raise ValueError(
+                    f"a resumed run must keep its data: {name} must be {state_dict[name]:,}, got {value:,}"
+                )
 
 
 class TrainingLoader:
-    """The batches of an epoch. A plain sized iterable: nothing is fetched ahead, so it knows what was learned from."""
+    """The batches of an epoch.
+
+    A plain iterable with a length, from which Lightning prefetches nothing: its state counts what was learned from.
+    """
 
     def __init__(self, data: RecordedGames) -> None:
         self.data = data
-        self._epochs = 0  # iterated over so far, for want of a Trainer that counts them
-        self._first = 0  # batch with which the next epoch begins, of a run that goes on within one
+        self._epochs = 0  # epochs so far, which count if there is no Trainer
+        self._first = 0  # the batch with which the next epoch begins, if a run is resumed within one
         self._done = 0  # batches of this epoch that were handed out
 
     def __len__(self) -> int:
@@ -149,7 +160,7 @@ class TrainingLoader:
         return {"batches": self._done}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Begin the next epoch where that of a checkpoint was."""
+        """Begin the next epoch at a checkpoint's position in it."""
         self._first = self._done = state_dict["batches"] % len(self)
 
 

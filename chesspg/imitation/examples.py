@@ -14,18 +14,18 @@ from torch import Tensor
 from chesspg.games.randomness import Randomness
 from chesspg.imitation.recorded import Recorded, read_arrays
 
-HELD_OUT = 0.05  # share of the games
-MOST_HELD_OUT = 32_768  # plies that a validation looks at
+HELD_OUT = 0.05  # share of the games that are held out
+MOST_HELD_OUT = 32_768  # the most plies of a validation
 TOGETHER = 8  # shards that are shuffled together: 100 MB
 
 
 class Examples:
-    """Batches of the plies in some shards: of those to learn from, and of those of the games that are held out.
+    """Batches of the plies in shards: of plies to learn from, and of plies of held-out games.
 
     Args:
         paths: Shards, as `Recorded.save` writes them.
         batch: Plies per batch.
-        seed: Of the order, and of which games are held out.
+        seed: Seed of the order, and of the choice of held-out games.
 
     Raises:
         ValueError: There are fewer than two games, or a shard is damaged.
@@ -37,7 +37,7 @@ class Examples:
         apart = max(1, math.ceil(len(paths) / TOGETHER))
         self._groups = [list(paths[first::apart]) for first in range(apart)]  # from all parts of the data
         games = [[read_arrays(path, "game")["game"] for path in group] for group in self._groups]
-        # One game at least, however few there are.
+        # At least one game is held out, however few there are.
         self._share = max(HELD_OUT, min(float(self._uniforms(one).min()) for group in games for one in group))
         self.held_out = self._held_out(paths)
         sizes = [sum(int((~self.is_held_out(one)).sum()) for one in group) for group in games]
@@ -47,9 +47,13 @@ class Examples:
         self.batches = sum(math.ceil(size / batch) for size in sizes)  # per epoch
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Recorded[Tensor]]:
-        """The batches of an epoch, each ply to learn from in one of them, from batch `first` on.
+        """The batches of an epoch. Each ply to learn from is in one of them.
 
-        The order is that of the seed and the number of the epoch.
+        The order depends on the seed and the number of the epoch alone.
+
+        Args:
+            number: The number of the epoch.
+            first: The number of the batch to begin with.
         """
         rng = Randomness(self.seed, number).generator()
         for group in rng.permutation(len(self._groups)):
@@ -62,7 +66,7 @@ class Examples:
                     yield recorded[part].to()
 
     def validation(self) -> list[NDArray[np.int64]]:
-        """Rows of `held_out`, a batch each."""
+        """The rows of `held_out` in each batch of a validation."""
         return np.array_split(np.arange(len(self.held_out)), math.ceil(len(self.held_out) / self.batch))
 
     def is_held_out(self, games: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -74,7 +78,7 @@ class Examples:
         return Randomness(self.seed).uniforms(games, 0)
 
     def _held_out(self, paths: Sequence[Path]) -> Recorded[NDArray[Any]]:
-        """Plies of held-out games, from shards all over the data, as many as a validation looks at."""
+        """Plies of held-out games from random shards, at most MOST_HELD_OUT."""
         parts: list[Recorded[NDArray[Any]]] = []
         for shard in Randomness(self.seed).generator().permutation(len(paths)):
             if sum(map(len, parts)) >= MOST_HELD_OUT:

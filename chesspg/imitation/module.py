@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
@@ -17,9 +18,10 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from chesspg.games.game import Game
 from chesspg.imitation.recorded import Recorded
-from chesspg.policy.files import HEADER, header_of
+from chesspg.policy import files
 from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
+from chesspg.training import settings
 from chesspg.training.budget import share_done
 from chesspg.training.module import NotFinite
 from chesspg.training.packages import check_package
@@ -28,7 +30,7 @@ from chesspg.training.ranges import require
 
 WARMUP = 100  # updates in which the learning rate rises
 OPTIMIZER = partial(torch.optim.AdamW, lr=0.002)
-MONITOR = "held_out/log_prob"  # of the best policy; what is sampled from is more than its likeliest move
+MONITOR = "held_out/log_prob"  # chooses the best policy; not accuracy, since moves are sampled from all probabilities
 
 
 class Imitation(pl.LightningModule):
@@ -39,9 +41,12 @@ class Imitation(pl.LightningModule):
         network: Builds the network from the game.
         optimizer: Builds the optimizer from the parameters; AdamW with a learning rate of 0.002 if not given.
         lr_scheduler: Builds a schedule from the optimizer; it advances once per update. If not given, the learning rate
-            rises over 100 updates, then falls along a cosine to 0 at the end of the run: that of the Trainer's
-            max_epochs or the limit of a Timer, whichever comes first.
+            rises over 100 updates, then falls along a cosine to 0 at the end of the run, which the Trainer's max_epochs
+            or a Timer sets, whichever comes first.
         value_weight: Weight of the value head's squared error, as in `Loss`.
+
+    Raises:
+        ValueError: `value_weight` is out of its range.
     """
 
     def __init__(
@@ -58,11 +63,37 @@ class Imitation(pl.LightningModule):
         self.policy = Policy(game, network(game))
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
-        self.value_weight = value_weight
-        # Learned from, each epoch counted, and how long that took.
+        self.value_weight = float(value_weight)
+        # What was learned from, counted in each epoch, and the time that took.
         self.played: dict[str, float] = {"plies": 0, "seconds": 0.0}
         self._means = _Means()  # since the last validation
         self._clock = 0.0
+        # In an empty context: in LightningCLI's, Lightning would save the whole configuration instead.
+        contextvars.Context().run(
+            self.save_hyperparameters,
+            {
+                "game": files.describe(game),
+                "network": files.describe(self.policy.network),
+                "optimizer": settings.describe(optimizer),
+                "lr_scheduler": settings.describe(lr_scheduler),
+                "value_weight": self.value_weight,
+            },
+        )
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **arguments: Any) -> Self:
+        """Load a module as it was saved, with its game, its network, its optimizer and all other settings.
+
+        Args:
+            checkpoint_path: A checkpoint file of this class, or of a subclass that takes the same arguments.
+            *args: As for `LightningModule.load_from_checkpoint`.
+            **arguments: Settings that replace those in the file, such as `value_weight=0.0`.
+
+        Raises:
+            ValueError: The file is not such a checkpoint, or names a class that must be passed as an argument.
+        """
+        given = settings.from_checkpoint(checkpoint_path, cls, arguments)
+        return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **given})
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
@@ -81,7 +112,7 @@ class Imitation(pl.LightningModule):
         self.check(self.trainer)
 
     def check(self, trainer: pl.Trainer) -> None:
-        """Raise ValueError for a Trainer of several devices, each of which would learn from the same batches."""
+        """Raise ValueError for a Trainer with several devices, all of which would learn from the same batches."""
         if trainer.world_size > 1:
             raise ValueError(f"Imitation learns on one device, got {trainer.world_size}; set Trainer(devices=1)")
 
@@ -124,7 +155,7 @@ class Imitation(pl.LightningModule):
         )
         if "held_out/value_error" in held_out:
             line += f", value error {held_out['held_out/value_error']:.3f}"
-        if not self._means.plies:  # validated alone
+        if not self._means.plies:  # a validation without training
             self.print(line)
             return
         self.print(f"{line} · {self._means.plies / max(1e-9, self._means.seconds):,.0f} plies/s")
@@ -137,7 +168,7 @@ class Imitation(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["chesspg"] = {"played": self.played}
         facts = {"pretrained": True, "updates": self.trainer.global_step, **self.played}
-        checkpoint[HEADER] = asdict(header_of(self.policy, facts))
+        checkpoint[files.HEADER] = asdict(files.header_of(self.policy, facts))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.played |= checkpoint["chesspg"]["played"]
@@ -167,7 +198,7 @@ class _Means:
             self._sums[name] = self._sums.get(name, 0.0) + plies * mean.detach()
 
     def take(self) -> dict[str, float]:
-        """The means; then they begin anew."""
+        """The means, which then start again."""
         means = {name: float(total) / self.plies for name, total in self._sums.items()}
         self.__init__()  # type: ignore[misc]
         return means

@@ -1,4 +1,4 @@
-"""Plies of recorded games with the results of their games, as they are kept in a shard and as a batch to learn from."""
+"""Plies of recorded games with the games' results: as a shard keeps them, and as a batch to learn from."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ COLUMNS: dict[str, tuple[type[np.integer[Any]], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Generic[A]):
-    """N plies of recorded games, in any order: in numpy as they are kept, in torch, by `to`, as a batch."""
+    """N plies of recorded games, in any order: in numpy as a shard keeps them; in torch, by `to`, as a batch."""
 
     plies: Plies[A]  # N plies; `game` is the number of the game over all shards
-    result: A  # [N] of the game, for the mover: int8; in torch float32
+    result: A  # [N] the game's result for the mover: int8; in torch float32
 
     def __len__(self) -> int:
         return len(self.plies)
@@ -45,14 +45,18 @@ class Recorded(Generic[A]):
         return Recorded(plies, np.concatenate([part.result for part in parts]))
 
     def to(self, device: torch.device | str | None = None, **_: Any) -> Recorded[Tensor]:
-        """The plies as tensors on a device; Lightning moves batches by it."""
+        """The plies as tensors on a device. Lightning calls this to move a batch.
+
+        Args:
+            device: The device; None for the CPU.
+        """
         import torch
 
         result = torch.as_tensor(self.result, dtype=torch.float32, device=device)
         return Recorded(self.plies.to(device), result)
 
     def save(self, path: Path) -> None:
-        """Write plies in numpy, about 180 bytes each for chess, in one step."""
+        """Write plies in numpy to a file, in one step; about 180 bytes per ply of chess."""
         assert isinstance(self.result, np.ndarray)
         self.plies.save(path, result=self.result)
 
@@ -83,7 +87,14 @@ class Damaged(ValueError):
 
 
 def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
-    """Some of a shard's arrays by name; what is read is checked by the CRC-32 in the file.
+    """Read some of a shard's arrays, each of which is checked against the CRC-32 in the file.
+
+    Args:
+        path: The shard.
+        *names: The names of the arrays.
+
+    Returns:
+        The arrays by name.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -94,7 +105,7 @@ def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
             found = {name: arrays[name] for name in names}
     except FileNotFoundError:
         raise
-    except Exception as error:  # numpy and zipfile have a dozen kinds of error for it
+    except Exception as error:  # numpy and zipfile raise a dozen kinds of error for damaged files
         raise Damaged(path, error) from None
     for name, array in found.items():
         if (array.dtype, array.ndim) != COLUMNS[name]:

@@ -1,4 +1,4 @@
-"""Games of PGN files as plies to learn from, parsed once into compact files that training reads again and again."""
+"""Games of PGN files as plies to learn from: parsed once, into compact files that training reads many times."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from chesspg.storage.lock import only_one
 from chesspg.storage.parsing import parse_json
 
 SHARD_PLIES = 65_536  # 12 MB
-FORMAT = 4  # raised when the files or what is taken from a game change
+FORMAT = 4  # increased when the format of the files, or what is taken from a game, changes
 MANIFEST = "manifest.json"
 EVERY = 64  # games between two calls of on_progress
 OnProgress = Callable[[int, Tally], None]  # called with the bytes read and what became of the games so far
 
 
 class Shards:
-    """The plies of some PGN files under some filters, in a folder of their own.
+    """The plies of PGN files under filters, in a folder of shards.
 
-    The folder is named after what is in it, so the same files and filters find it again: what is there is not parsed
-    again, and a parse that was stopped goes on after its last shard.
+    The name of the folder is a hash of the files and filters, so that the same ones find it again: nothing is parsed
+    twice, and a parse that was stopped continues after its last shard.
 
     Args:
-        files: PGN files. They need not exist any more where `home` is the folder of their shards.
-        home: The folder below which that folder lies, or that folder itself.
-        wanted: Which games to use; all with a result if not given.
-        games: Stop after this number of games that are used; None takes all.
+        files: PGN files. They need not exist any more if `home` is the folder of their shards.
+        home: The folder in which the folder of shards lies, or the folder of shards itself.
+        wanted: Which games to use; by default all with a result.
+        games: The most games to use; None uses all.
 
     Raises:
         OSError: A file can't be opened.
@@ -56,7 +56,7 @@ class Shards:
         self.wanted = wanted or Wanted()
         self.games = games
         self.complete = False
-        self.read = [0, 0]  # the file that is being read, and how many of its games were
+        self.read = [0, 0]  # the number of the file that is being read, and how many of its games have been read
         self.sizes: list[int] = []  # [shards] plies of each
         self.tally = Tally()
         about = {
@@ -89,18 +89,18 @@ class Shards:
         """Parse what is not parsed yet.
 
         Args:
-            on_progress: Called after every 64 games or so.
+            on_progress: Called after every 64 games with the bytes read and the tally of the games so far.
 
         Raises:
-            OSError: A shard can't be written; those before it are good.
-            ValueError: There is no game, or another process is parsing the same.
+            OSError: A shard can't be written; those before it stay valid.
+            ValueError: There is no game to learn from, or another process is parsing the same files.
         """
         if not self.complete:
             self.folder.mkdir(parents=True, exist_ok=True)
             busy = f"another process is parsing these files into {self.folder}; wait for its end"
             with only_one(self.folder / ".lock", busy):
                 if self._manifest.is_file():
-                    self._restore()  # another may have come to its end since
+                    self._restore()  # another process may have finished since
                 if not self.complete:
                     self._parse(on_progress)
         if not self.sizes:
@@ -119,10 +119,10 @@ class Shards:
         self._save()
 
     def _batches(self, on_progress: OnProgress | None) -> Iterator[tuple[list[Archived], list[int]]]:
-        """Games enough for a shard, and where to read on after them."""
+        """The games of each shard, and the position (as in `read`) after them."""
         batch: list[Archived] = []
         plies = 0
-        before = 0  # bytes of the files that were read
+        before = 0  # bytes of the files that have been read
         for number, file in enumerate(self.files):
             source = Source(file, self.wanted)
             if number < self.read[0]:
@@ -151,7 +151,7 @@ class Shards:
             yield batch, [len(self.files), 0]
 
     def _write(self, game: Chess, batch: list[Archived]) -> None:
-        """Write one shard of the games that keep the rules."""
+        """Write one shard of those games that follow the rules."""
         recorded, games, broken = _replayed(game, batch, first=self.tally.used)
         for skipped in broken:
             self.tally.skip(skipped)
@@ -161,7 +161,7 @@ class Shards:
         try:
             recorded.save(path)
         except OSError as error:
-            state = f"{error.strerror}; the same command goes on after the {len(self.sizes)} shards that are good"
+            state = f"{error.strerror}; the same command continues after the {len(self.sizes)} shards that are written"
             raise OSError(error.errno, state, str(path)) from None
         self.sizes.append(len(recorded))
         for one in games:
@@ -179,7 +179,7 @@ class Shards:
         write_text(self._manifest, text)
 
     def _kept_sources(self, about: dict[str, Any]) -> list[dict[str, Any]]:
-        """The files whose games are in the folder. Raises ValueError if they are not `files`, or other games."""
+        """The files whose games are in the folder. Raises ValueError if they are not `files`, or the filters differ."""
         try:
             kept = parse_json(self._manifest.read_text(encoding="utf-8"))
             names = [source["file"] for source in kept["sources"]]
@@ -188,10 +188,13 @@ class Shards:
         except (ValueError, KeyError, TypeError):
             raise self._damaged() from None
         if self.files and [str(file.resolve()) for file in self.files] != names:
-            raise ValueError(f"{self.folder} holds the games of {', '.join(map(str, names))}; expected those as files")
+            given = ", ".join(map(str, self.files))
+            raise ValueError(
+                f"files must be {', '.join(map(str, names))}, as for the shards in {self.folder}, got {given}"
+            )
         for name, value in about.items():
             if values[name] != value:
-                raise ValueError(f"{self.folder} holds games by {name} {values[name]}, got {value}")
+                raise ValueError(f"{name} must be {values[name]}, as for the shards in {self.folder}, got {value}")
         return sources
 
     def _restore(self) -> None:
@@ -218,24 +221,27 @@ class Shards:
 
 
 def _source(file: Path) -> dict[str, Any]:
-    """What identifies a PGN file. Raises OSError or ValueError now, and not after an hour, if it can't be read."""
+    """What identifies a PGN file. Raises OSError or ValueError now, not an hour later, if it can't be read."""
     with file.open("rb"):
         about = file.stat()
     if about.st_size == 0:
         raise ValueError(f"{file} is empty; expected a PGN file with games")
-    next(iter(TextFile(file)), None)  # what is not text is refused here too
+    next(iter(TextFile(file)), None)  # refuses what is not text, too
     return {"file": str(file.resolve()), "bytes": about.st_size, "changed": about.st_mtime_ns}
 
 
 def _replayed(
     game: Chess, batch: Sequence[Archived], first: int
 ) -> tuple[Recorded[NDArray[Any]], list[Archived], list[Skipped]]:
-    """Games played again: the plies and the games that keep the rules, and those that break them.
+    """Play recorded games again, to find their plies and which games follow the rules.
 
     Args:
-        game: Whose rules are played by.
-        batch: The games.
-        first: The number of the first of them that keeps the rules.
+        game: The game, whose rules are used.
+        batch: The recorded games.
+        first: The number of the first game that follows the rules.
+
+    Returns:
+        The plies and the games that follow the rules, and those that break them.
     """
     broken: dict[int, str] = {}
     ended: dict[int, int] = {}  # row -> outcome by mate or stalemate
@@ -253,11 +259,11 @@ def _replayed(
 
 
 def _by_the_board(game: Archived, outcome: int | None) -> Archived:
-    """The game with its outcome on the board, and a note, if mate or stalemate contradict its result."""
+    """The game; if mate or stalemate contradict its result, with the outcome on the board and a note."""
     if outcome is None or game.outcome == outcome:
         return game
-    said = RESULTS[game.outcome or 0]
-    note = f"the result is {said} and the game ends on the board with {RESULTS[outcome]}"
+    result = RESULTS[game.outcome or 0]
+    note = f"the result is {result} and the game ends on the board with {RESULTS[outcome]}"
     return game._replace(outcome=outcome, note=note)
 
 

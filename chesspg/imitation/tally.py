@@ -1,4 +1,4 @@
-"""What became of the games that were read: how many are used, and why the others are not."""
+"""Counts the games that were read: how many are used, and why the others are not."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ NAMED = 10  # games that are named; the others are counted
 
 @dataclass
 class Tally:
-    """What became of the games that were read."""
+    """The games that were read, by what was done with them."""
 
     used: int = 0
     plies: int = 0
     unwanted: int = 0  # left out by the filters
     unfinished: int = 0
-    noted: int = 0  # used, though something is odd about them
+    noted: int = 0  # used, although their result contradicts the board
     skipped: dict[str, int] = field(default_factory=dict)  # kind of damage -> games
     named: list[str] = field(default_factory=list)  # the first NAMED of those that were skipped or noted
     damage: list[str] = field(default_factory=list)  # files that end early
 
     def skip(self, game: Skipped) -> None:
+        """Count a game that is not used; name it if it is damaged."""
         if game.why == UNWANTED:
             self.unwanted += 1
         elif game.why == UNFINISHED:
@@ -33,7 +34,7 @@ class Tally:
             self._name(f"{game.where}: {game.why}" + (f", {game.detail}" if game.detail else ""))
 
     def note(self, game: Archived) -> None:
-        """Count a game that is used, if there is something to say of it."""
+        """Count a game that is used, if it has a note."""
         if game.note:
             self.noted += 1
             self._name(f"{game.where}: used, though {game.note}")
@@ -44,7 +45,7 @@ class Tally:
 
     @property
     def lines(self) -> list[str]:
-        """For a person."""
+        """The counts and the named games, as lines to print."""
         broken = sum(self.skipped.values())
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in Counter(self.skipped).most_common())
         counts = [

@@ -1,6 +1,6 @@
 """From the rewards of games to Âₜ, which weighs the log-probability of each ply.
 
-An advantage is the return of a ply's mover minus a baseline, what that mover could expect anyway. A baseline that does
+An advantage is the return of a ply's mover minus a baseline: what that mover could expect anyway. A baseline that does
 not depend on the ply's own action leaves the gradient unbiased and its variance smaller.
 """
 
@@ -34,7 +34,7 @@ class Sample:
 
 
 class WrongShape(ValueError):
-    """A baseline or an advantage function of a user's own that does not return one number for each ply."""
+    """The user's own baseline or advantage function does not return one number for each ply."""
 
     def __init__(self, function: str, sample: Sample, result: Any) -> None:
         got = f"a tensor of shape {list(result.shape)}" if isinstance(result, Tensor) else f"a {type(result).__name__}"
@@ -43,7 +43,7 @@ class WrongShape(ValueError):
         )
 
 
-# To [N], what the mover of each ply could expect; Any, so that a function of a user's need not be annotated.
+# To [N], what the mover of each ply could expect; Any, so that the user's own function need not be annotated.
 Baseline = Callable[[Sample], Any]
 
 
@@ -123,7 +123,7 @@ def leave_one_out(reward: Tensor, group: Tensor) -> Tensor:
 
 
 def generalized_advantages(value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float) -> Tensor:
-    """[N] Σₖ λᵏ δₜ₊ₖ with δₜ = ±v(sₜ₊₁) − v(sₜ), and Gₜ − v(sₜ) at a game's last ply, Schulman et al. (2016), γ = 1.
+    """[N] Σₖ ±λᵏ δₜ₊ₖ with δₜ = ±v(sₜ₊₁) − v(sₜ), and Gₜ − v(sₜ) at a game's last ply, Schulman et al. (2016), γ = 1.
 
     Two players share a game, so what follows counts with + where the next stored ply has the same mover and with −
     where it has the other. λ = 1 is Gₜ − v(sₜ), unbiased if v does not depend on what was sampled; below 1 it is biased
@@ -158,7 +158,8 @@ def generalized_advantages(value: Tensor, reward: Tensor, game: Tensor, player: 
 
 def moments(advantage: Tensor, gather: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """The mean and the variance [] float64 of the advantages [N] of all ranks."""
-    sums = torch.stack((torch.ones_like(advantage), advantage, advantage.square())).double().sum(dim=1)
+    exact = advantage.double()
+    sums = torch.stack((torch.ones_like(exact), exact, exact.square())).sum(dim=1)
     count, total, squares = gather(sums[None]).sum(dim=0)
     mean = total / count
     return mean, squares / count - mean.square()
@@ -179,14 +180,29 @@ class Advantages:
     Args:
         baseline: What is subtracted from the return, without bias. `running_mean`: the mean reward over earlier
             rollouts; `leave_one_out`: the mean of the other games of the same start and seats; `value`: the value head,
-            as sampled; or a function (sample) -> [N] of one's own, in a configuration by its import path.
+            as sampled; or your own function (sample) -> [N], which a configuration names by its import path.
         gae_lambda: λ of generalized advantages with the value baseline. Biased below 1.
         normalize: Normalize to mean 0 and deviation 1 over the rollout. Biased.
+
+    Raises:
+        ValueError: There is no such baseline, or gae_lambda is given with another baseline than `value`.
     """
 
     baseline: Literal["none", "running_mean", "leave_one_out", "value"] | Baseline = "none"
     gae_lambda: float | None = None
     normalize: bool = False
+
+    def __post_init__(self) -> None:
+        if not callable(self.baseline) and not (isinstance(self.baseline, str) and self.baseline in BASELINES):
+            *others, last = BASELINES
+            raise ValueError(f"baseline must be {', '.join(others)} or {last}, got {self.baseline!r:.40}")
+        if self.gae_lambda is not None and self.baseline != "value":
+            raise ValueError(f"gae_lambda needs the value baseline, got {self.baseline}")
+
+    @property
+    def needs_value(self) -> bool:
+        """Whether the network must have a value head."""
+        return self.baseline == "value"
 
     def __call__(self, sample: Sample) -> Tensor:
         """[N] the advantages, before they are normalized."""
@@ -202,7 +218,7 @@ class Advantages:
 
 
 def weigh(sample: Sample, advantages: Callable[[Sample], Tensor]) -> tuple[Tensor, float]:
-    """What weighs each ply, and the variance of the advantages.
+    """The weight of each ply, and the variance of the advantages.
 
     Args:
         sample: The games.

@@ -16,7 +16,7 @@ def norm(gradients: Sequence[Tensor]) -> Tensor:
 
 
 class SignalToNoise:
-    """|E g|² / tr Cov g of one update's gradient g, McCandlish et al. (2018), 2.2.
+    """|E g|² / tr Cov g of one update's gradient g: the inverse of the noise scale of McCandlish et al. (2018), 2.2.
 
     Numerator and denominator are unbiased, their ratio is not. Gradients are collected over several updates.
     """
@@ -29,16 +29,16 @@ class SignalToNoise:
         self.count = 0  # the number of gradients
 
     def add(self, gradients: Sequence[Tensor]) -> None:
-        """Collect one gradient; one of another size, as of other parameters, begins anew."""
+        """Collect one gradient. One of another size, such as of other parameters, discards those before it."""
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         if self.sum is not None and len(self.sum) != len(flat):
             self.sum, self.squares, self.count = None, 0.0, 0
-        self.sum = flat if self.sum is None else self.sum.to(flat.device) + flat  # a checkpoint's comes on the CPU
+        self.sum = flat if self.sum is None else self.sum.to(flat.device) + flat  # a checkpoint's is on the CPU
         self.squares += float(flat.square().sum())
         self.count += 1
 
     def take(self) -> float | None:
-        """The ratio over the gradients collected, which are then forgotten; None while there are too few."""
+        """The ratio over the gradients collected, which are then discarded; None while there are too few."""
         if self.sum is None or self.count < self.ENOUGH:
             return None
         mean = float(self.sum.square().sum()) / self.count

@@ -1,4 +1,4 @@
-"""From log-probabilities and what weighs them to the loss, whose gradient estimates that of the expected reward."""
+"""From log-probabilities and what weighs them to the loss: minus its gradient estimates that of the expected reward."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def log_likelihood_loss(log_prob: Tensor, advantage: Tensor) -> Tensor:
-    """−Σₜ log π(aₜ|sₜ) · Âₜ, the log-likelihood-weighted reward, Williams (1992).
+    """−Σₜ log π(aₜ|sₜ) · Âₜ, the log-likelihood weighted by the reward, Williams (1992).
 
     Divided by the number of games it is minus the surrogate whose gradient estimates that of the expected reward.
 
@@ -81,7 +81,7 @@ class Terms(NamedTuple):
     """The terms of a loss, each summed over N plies."""
 
     total: Tensor  # [] what is minimized, before the division by games or plies
-    policy: Tensor  # [] the term whose gradient is that of the expected reward
+    policy: Tensor  # [] −Σₜ log π(aₜ|sₜ) · Âₜ, or the clipped ratio's loss
     entropy: Tensor  # [] Σₜ H(π(·|sₜ))
     value_error: Tensor | None  # [] Σₜ (v(sₜ) − Gₜ)²; None without a value head
     kl: Tensor | None  # [] Σₜ KL(π ‖ π_init); None without a policy to stay near
@@ -89,16 +89,20 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True)
 class Loss:
-    """The policy gradient's loss and what is added to it. The defaults are the formula itself.
+    """The policy gradient's loss and what is added to it. Without a value head the defaults are the formula itself.
 
     Args:
         clip: ε of the clipped ratio (PPO), for rollouts that are used more than once. Biased. None is the formula.
         average: Divide by the number of games (unbiased), or by the number of plies (biased: then each ply of a long
             game weighs less).
         entropy_weight: Weight of the entropy bonus per ply. Biased above 0.
-        value_weight: Weight of the value head's squared error per ply.
+        value_weight: Weight of the value head's squared error per ply. The value head shares its body with the
+            policy, so that its error also changes the policy's step. Without a value head there is no such term.
         kl_weight: Weight of KL(π ‖ π_init) per ply, in nats: it keeps the policy near the one it started from. Biased
             above 0.
+
+    Raises:
+        ValueError: `average` is neither.
     """
 
     clip: float | None = None
@@ -106,6 +110,10 @@ class Loss:
     entropy_weight: float = 0.0
     value_weight: float = 0.5
     kl_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.average not in ("games", "plies"):
+            raise ValueError(f"average must be games or plies, got {self.average!r:.40}")
 
     def __call__(
         self,
@@ -130,6 +138,9 @@ class Loss:
 
         Returns:
             The terms. `total` is to be multiplied by `weight`.
+
+        Raises:
+            ValueError: There is a value without a return.
         """
         if self.clip is None:
             policy = log_likelihood_loss(log_prob, advantage)
@@ -138,7 +149,9 @@ class Loss:
         entropy_sum = entropy.sum()
         total = policy - self.entropy_weight * entropy_sum
         error = divergence = None
-        if value is not None and return_ is not None:
+        if value is not None:
+            if return_ is None:
+                raise ValueError("return_ must be given with a value, which learns from it")
             error = value_loss(value, return_)
             total = total + self.value_weight * error
         if kl is not None:
@@ -149,12 +162,14 @@ class Loss:
     def weight(self, games: int, plies: int, parts: int) -> float:
         """What the terms of one micro-batch are multiplied by.
 
-        Lightning divides by the `parts` micro-batches of a rollout (it averages over an update's micro-batches and over
-        ranks), so that Σ total / games is left.
+        A rollout is handed out in parts = U·K·R micro-batches: U updates of K micro-batches on each of R ranks.
+        Lightning averages an update's gradient over its K·R micro-batches, so that the update gets U / games · Σ total
+        over the plies that it sees, which are a U-th of all. For U = 1 this is the formula's Σ total / games; for more
+        updates it is an estimate of it by a random part of the plies.
 
         Args:
             games: The number of games in the rollout.
             plies: The number of stored plies in the rollout.
-            parts: The number of micro-batches in which the rollout is handed out.
+            parts: The number of micro-batches in which the rollout is handed out once, over all ranks.
         """
         return parts / (games if self.average == "games" else plies)

@@ -8,17 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+
+class BadReward(ValueError):
+    """A reward function of the user's that does not return one finite number for each game."""
+
+
 Array = Any  # of numpy or torch, whose operators are the same
 Reward = Callable[[Array, Array, Array], Array]
 """A function (outcome, truncated, ahead) -> reward, each [games] and of player 0:
 
-outcome: 1 for a game won, -1 for a game lost, 0 for one that was drawn or truncated.
+outcome: 1 for a game won, -1 for a game lost, 0 for one that was drawn or truncated. Who gives a game up, as an engine
+    that crashes does, has lost it.
 truncated: whether the game was stopped at the ply cap, before the rules ended it.
 ahead: the game's heuristic where it was truncated (for chess, player 0's material minus player 1's), elsewhere 0.
 """
 
 
-def outcome(outcome: Array, truncated: Array, ahead: Array) -> Array:
+def by_outcome(outcome: Array, truncated: Array, ahead: Array) -> Array:
     """[games] f(x) = the outcome; a game stopped at the ply cap is worth 0."""
     return outcome
 

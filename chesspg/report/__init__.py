@@ -1,1 +1,1 @@
-"""A run, or a file of games, as one page."""
+"""Runs and files of games as one HTML page."""

@@ -1,4 +1,4 @@
-"""`python -m chesspg.report [RUN | GAMES.pgn]…`: how runs went, and games to step through, as an HTML page."""
+"""`python -m chesspg.report [RUN | GAMES.pgn]…`: make an HTML page of runs and games."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from chesspg.terminal.progress import progress
 
 PAGE = "report.html"
 DESCRIPTION = f"""\
-Make an HTML page of runs, of games or of both, which opens from disk in any browser.
+Make an HTML page of runs, of games or of both, which any browser can open from disk.
 
-RUN is the folder of a run that is done or still going. The page shows rating and score with intervals, how games end,
-what the learner does, throughput, and sample games to step through with what the policy makes of each position. Several
-runs are drawn over each other. If nothing is named, it is the newest run under ./{runs.RUNS}.
+RUN is the folder of a run, which may still be in progress. The page shows ratings and scores with intervals, how games
+end, learning curves, throughput, and sample games to step through with the policy's moves and values. Several runs are
+drawn on the same axes. By default the page shows the newest run under ./{runs.RUNS}.
 
-GAMES.pgn is a file of anybody's games, compressed or not, or one that match, generate or play wrote. The page has the
-first of its games to step through; those that can't be read are left out, counted and named.
+GAMES.pgn is any file of games, compressed or not, or one that match, generate or play wrote. The page shows the first
+of its games to step through. Games that can't be read are left out and reported.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page; returns the exit code."""
     given = _parser().parse_args(arguments)
     with polite_interrupt("interrupted: nothing written"):
         with one_line_errors():
@@ -44,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_writable(out)
             if out.exists() and not _is_page(out):
                 raise ValueError(f"{out} exists and is not a page of chesspg; name another file with --out")
-            runs = [read_run(path) for path in paths if not path.is_file()]
+            opened = [read_run(path) for path in paths if not path.is_file()]
             files = [path for path in paths if path.is_file()]
             for path in files:
                 check_is_pgn(path)
             chosen = {path: policy_for(path, given.policy) for path in files}
             if given.policy and not chosen:
                 raise ValueError(f"--policy {given.policy} is for PGN files, but no PGN file is given")
-        # Not before: torch takes seconds to import, and mistakes are reported at once.
+        # Importing torch takes seconds; the mistakes above are reported before that.
         from chesspg.report.collection import read_collection
         from chesspg.report.page import write_page
 
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 show = partial(_show, bar, bar.add_task(str(path)))
                 collections.append(read_collection(path, policy, why, show))
         with one_line_errors(OSError):
-            write_page(out, runs, collections)
+            write_page(out, opened, collections)
     for one in collections:
         for line in one.skipped:
             say(line)
@@ -78,7 +79,7 @@ def _newest() -> Path:
 
 
 def _place(paths: Sequence[Path]) -> Path:
-    """Where the page goes by default: with one run or file where that is, so that each has its own."""
+    """The default path of the page: beside the run or file if there is only one, so that each has its own page."""
     if len(paths) > 1:
         return Path(PAGE)
     if not paths[0].is_file():
@@ -98,7 +99,7 @@ def _show(bar: Progress, task: TaskID, games: int) -> None:
 
 
 def _is_page(path: Path) -> bool:
-    """Whether a file is a page that this command made."""
+    """Whether this command wrote a file."""
     with path.open("rb") as file:
         return b"<title>chesspg report</title>" in file.read(2000)
 
@@ -108,13 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("paths", metavar="RUN|GAMES.pgn", nargs="*", type=Path, help="a run folder or a file of games")
     parser.add_argument(
         "--policy", metavar="POLICY", default="",
-        help="which policy looks at the games of PGN files: a policy file, .ckpt, run folder or name of a policy that "
-        "ships (default: the newest run of that game under ./checkpoints, or else the strongest that ships)",
+        help="the policy whose moves and values are shown for the games of PGN files: a policy file, .ckpt, run folder "
+        "or name of a policy that ships (default: the newest run of the same game under ./checkpoints, or else the "
+        "strongest policy that ships)",
     )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FILE", type=Path,
-        help="where the page goes; a page that is there is replaced, any other file is not (default: RUN/report.html "
-        "for a run, GAMES.html beside a PGN file, ./report.html for several)",
+        help="the page to write; an earlier page is replaced, any other file is not (default: RUN/report.html for a "
+        "run, GAMES.html beside a PGN file, ./report.html for several)",
     )  # fmt: skip
     return parser
 

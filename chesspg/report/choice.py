@@ -1,4 +1,4 @@
-"""Which policy looks at the games of a PGN file. Imports no torch, so that mistakes are reported at once."""
+"""Choose the policy that evaluates the games of a PGN file, without importing torch, which takes seconds."""
 
 from __future__ import annotations
 
@@ -18,14 +18,24 @@ from chesspg.policy import files, names
 from chesspg.report.runs import is_run
 from chesspg.storage import runs
 
-IMPORTED = re.compile(r"(?!(chesspg|__main__)(\.|\Z))[A-Za-z_][\w.]{0,79}", re.ASCII)  # a module, as for --import
+IMPORTED = re.compile(r"(?!(chesspg|__main__)(\.|\Z))[A-Za-z_][\w.]{0,79}", re.ASCII)  # a module name for --import
 
 
 def policy_for(path: Path, named: str = "") -> tuple[str, str]:
-    """The policy that looks at the games of a file, and why that one; the reason is empty for one that was named.
+    """Choose the policy that evaluates the games of a file.
 
-    By default it is the one that `play` takes, of those that play the game of the file's first game.
-    Raises ValueError if there is none, or if what was named is not a policy; OSError if the file can't be read.
+    By default it is the policy that `play` takes among those that play the same game as the first game in the file.
+
+    Args:
+        path: The PGN file.
+        named: The string of the policy that the user named; empty if there is none.
+
+    Returns:
+        The policy's string and the reason for the choice, which is empty for a named policy.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: No policy plays the game, or the named player is not a policy without random moves.
     """
     if named:
         _, options = roster.policy_of(named)
@@ -42,7 +52,15 @@ def policy_for(path: Path, named: str = "") -> tuple[str, str]:
 
 
 def check_is_pgn(path: Path) -> None:
-    """Raise ValueError, saying what a report can show, for a file that is not a text file or has no games in it."""
+    """Check that a file can be shown in a report.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: The file is not a text file or has no games in it.
+    """
     try:
         if _first_game(path) is None:
             raise ValueError(f"{path} has no games in it; {_expected(path)}")
@@ -51,33 +69,33 @@ def check_is_pgn(path: Path) -> None:
 
 
 def _first_game(path: Path) -> GameText | None:
-    """The first game of a file, None if there is nothing that looks like one."""
+    """The first game of a file; None if nothing in it looks like a game."""
     return next((text for text in split(TextFile(path)) if text.tags or begins_with_moves(text.moves)), None)
 
 
 def _expected(path: Path) -> str:
-    """What a report can show, in place of a file that it can't."""
-    folder = f", here {path.parent}," if is_run(path.parent) else ""
-    return f"report takes a run folder{folder} or a PGN file"
+    """What the command accepts instead of a file that it can't show."""
+    folder = f", such as {path.parent}," if is_run(path.parent) else ""
+    return f"expected a run folder{folder} or a PGN file"
 
 
 def _remedy(wanted: str) -> str:
-    """What a person can do who has no policy that plays a game."""
+    """What the user can do if no policy plays a game."""
     if wanted in (TicTacToe.name, *NAMES) or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
         return "name one with --policy"
     if modules := _modules_to_import():
         imports = " or ".join(f"--import {module}" for module in modules)
-        return f"runs under ./{runs.RUNS} are of games that this command does not know; add {imports}"
+        return f"the games of some runs under ./{runs.RUNS} must be imported; add {imports}"
     return "name one with --policy, and with --import the module that defines the game"
 
 
 def _kinds(base: Any) -> list[Any]:
-    """All classes of games that this process has."""
+    """A class and all its subclasses in this process."""
     return [base, *(kind for below in base.__subclasses__() for kind in _kinds(below))]
 
 
 def _modules_to_import() -> list[str]:
-    """The modules of the games that runs are of and this process does not know, that of the newest run first."""
+    """Modules with the games of runs that this process does not know, that of the newest run first."""
     saved = [path for path in runs.RUNS.glob(f"*/last{files.SUFFIX}") if path.is_file()]
     modules = []
     for path in sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True):
@@ -86,7 +104,7 @@ def _modules_to_import() -> list[str]:
             names.find(name, Game)
         except names.Unknown:
             modules.append(name.rpartition(".")[0])
-        except files.PolicyFileError:  # a damaged file says nothing
+        except files.PolicyFileError:  # a damaged file has no usable game
             continue
-    # They come out of files: only what can be the name of a module to import is shown.
+    # The names are from files that anybody may have written: only valid names of modules are shown.
     return [module for module in dict.fromkeys(modules) if IMPORTED.fullmatch(module)]

@@ -1,9 +1,9 @@
-"""The games of a PGN file as a page shows them: which policy looks at them, and what it makes of each."""
+"""The games of a PGN file as a page shows them, with the moves and values of a policy."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +20,12 @@ from chesspg.players.policy_player import PolicyPlayer
 from chesspg.report.runs import CAPPED, own_moves
 from chesspg.report.samples import Sample, read_sample
 
-GAMES, PLIES = 50, 6_000  # of a file on a page
-LONGEST = 2_000  # plies of one game
-COUNTED = 20_000  # games that are counted one by one; more are estimated by the size of the file
-NAMED = 5  # skipped games that are named
-TEXT = 60  # characters of a name in a tag
-# In other words, or in none where the result says it all.
+GAMES, PLIES = 50, 6_000  # a page shows games of a file until it has this many games or more plies
+LONGEST = 2_000  # most plies of a game
+COUNTED = 20_000  # most games that are counted; beyond that the number is estimated from the size of the file
+NAMED = 5  # most skipped games that are reported one by one
+TEXT = 60  # most characters of a tag's value
+# PGN terminations in the words of the page; empty if they add nothing to the result.
 TERMINATIONS = {"normal": "", "unterminated": "", "unknown": "", "truncated": CAPPED}
 
 
@@ -33,28 +33,28 @@ class Shown(NamedTuple):
     """A game on the page."""
 
     sample: Sample
-    tags: dict[str, str]  # event, players, date, result, termination: those that are known
+    tags: dict[str, str]  # those that are known of event, players, date, result, termination
 
 
 @dataclass(frozen=True)
 class Collection:
-    """The games of a file that a page shows."""
+    """The games of a file that a page shows, with what it says of the file."""
 
     path: Path
     game: Game
-    policy: str  # by which policy, and why by that one
-    network: str
+    policy: str  # the policy that evaluated the games, with the reason for its choice
+    network: str  # its network in words
     games: list[Shown]
-    count: str  # how many there are in the file
-    full: bool  # whether there are more than a page holds
-    unfit: int  # how many can't be shown
-    skipped: list[str]  # what was left out because it can't be shown, in a few lines
+    count: str  # number of games in the file, in words
+    full: bool  # whether the file has more games than a page shows
+    unfit: int  # number of games that can't be shown
+    skipped: list[str]  # lines about games that can't be shown
 
     @property
     def share(self) -> str:
-        """How many of how many games it has, and why not all."""
+        """How many of the games are shown, and why not all, in words."""
         of = f"{self.count} game{'s' * (self.count != '1')}"
-        why = [f"{self.unfit:,} can't be shown"] * bool(self.unfit) + ["a page holds no more"] * self.full
+        why = [f"{self.unfit:,} can't be shown"] * bool(self.unfit) + ["a page shows no more"] * self.full
         if not why:
             return of
         first = "the first " if not self.unfit else ""
@@ -62,16 +62,20 @@ class Collection:
 
 
 def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[int], None] | None = None) -> Collection:
-    """The first games of a file as a policy sees them.
+    """Read the first games of a file and evaluate them with a policy.
 
     Args:
-        path: The file.
+        path: The PGN file.
         policy: The policy, as a player's string.
-        why: Why it is that one, as `policy_for` says.
-        on_game: Called with the number of games so far that will be shown.
+        why: The reason for its choice, as returned by `policy_for`.
+        on_game: Called after each game with the number of games to show so far.
+
+    Returns:
+        The games.
 
     Raises:
-        ValueError: There is no game in the file that the policy can look at.
+        OSError: The file can't be read.
+        ValueError: The file has no game that can be shown as a game of the policy.
     """
     own = roster.game_of([policy])
     game = own.for_few_games()
@@ -81,7 +85,7 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
     shown: list[Shown] = []
     skipped: list[Skipped] = []
     plies = seen = 0
-    more = False  # whether there are games for which the page has no room
+    more = False  # whether the file has more games than the page shows
     for one in reading:
         if seen == COUNTED:
             more = True
@@ -100,18 +104,7 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
     else:
         reading.whole = True
     if not shown:
-        count = reading.count(seen)
-        none = f"none of the {count} games in {path}" if count != "1" else f"the one game in {path}"
-        faults = [f"{one.where.removeprefix(f'{path.name}, ')}: {one.detail or one.why}" for one in skipped[:NAMED]]
-        faults += [f"and {len(skipped) - NAMED:,} more"] * (len(skipped) > NAMED)
-        faults += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
-        can = "can't" if count == "1" else "can"
-        raise ValueError(f"{none} {can} be shown as a game of {game.name}: {'; '.join(faults)}")
-    left_out = [f"{one.where} is left out: {one.detail or one.why}" for one in skipped[:NAMED]]
-    if len(skipped) > NAMED:
-        left_out.append(f"{len(skipped) - NAMED:,} more games are left out")
-    if reading.damage:
-        left_out.append(f"the file ends early: {reading.damage}")
+        raise ValueError(_nothing_to_show(reading, seen, skipped))
     network = player.policy.network
     size = sum(parameter.numel() for parameter in network.parameters())
     return Collection(
@@ -123,25 +116,25 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
         count=reading.count(seen),
         full=more,
         unfit=len(skipped),
-        skipped=left_out,
+        skipped=_left_out(reading, skipped),
     )
 
 
 class _Reading:
-    """Reads the games of a file, whatever they are games of."""
+    """Iterates over the games of a file, in any game's notation."""
 
     def __init__(self, path: Path, game: Game) -> None:
         self.path, self.game = path, game
         self.source = Source(path, EVERY, game) if game.notation else TextFile(path)
-        self.whole = False  # whether it was read to its end
-        self.share = 1.0  # of the file that was read
+        self.whole = False  # whether the file was read to its end
+        self.share = 1.0  # fraction of the file that was read
 
     @property
     def damage(self) -> str:
         return self.source.damage
 
     def count(self, seen: int) -> str:
-        """How many games there are in the file, after `seen` of them were read."""
+        """The number of games in the file, in words, after `seen` of them were read."""
         return f"{seen:,}" if self.whole else f"about {float(f'{seen / self.share:.1e}'):,.0f}"
 
     def __iter__(self) -> Iterator[Archived | Skipped]:
@@ -150,7 +143,7 @@ class _Reading:
             yield one
 
     def _of_another_game(self, lines: TextFile) -> Iterator[Archived | Skipped]:
-        """The games of a file as to_pgn writes them."""
+        """The games of a file of a game without a notation, as `to_pgn` writes them."""
         for text in split(lines):
             where, headers = f"{self.path.name}, line {text.line}", headers_of(text.tags)
             if text.too_long:
@@ -162,11 +155,30 @@ class _Reading:
                 yield Archived(where, headers.get("FEN", ""), own_moves(text.moves), outcome, headers)
 
 
+def _nothing_to_show(reading: _Reading, seen: int, skipped: Sequence[Skipped]) -> str:
+    """The message for a file with `seen` games, none of which can be shown."""
+    path, count = reading.path, reading.count(seen)
+    games = f"none of the {count} games in {path} can" if count != "1" else f"the one game in {path} can't"
+    faults = [f"{one.where.removeprefix(f'{path.name}, ')}: {one.detail or one.why}" for one in skipped[:NAMED]]
+    faults += [f"and {len(skipped) - NAMED:,} more"] * (len(skipped) > NAMED)
+    faults += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
+    return f"{games} be shown as a game of {reading.game.name}: {'; '.join(faults)}"
+
+
+def _left_out(reading: _Reading, skipped: Sequence[Skipped]) -> list[str]:
+    """Lines about the games of a file that are not shown."""
+    lines = [f"{one.where} is left out: {one.detail or one.why}" for one in skipped[:NAMED]]
+    lines += [f"{len(skipped) - NAMED:,} more games are left out"] * (len(skipped) > NAMED)
+    lines += [f"the file ends early: {reading.damage}"] * bool(reading.damage)
+    return lines
+
+
 def _show(one: Archived, player: PolicyPlayer) -> Shown | Skipped:
+    """A game evaluated by a policy, or the reason why it can't be shown."""
     if not one.moves:
-        return Skipped(one.where, "no moves", "it has no moves that can be read, as in 1. e4 e5 2. Nf3")
+        return Skipped(one.where, "no moves", "it has no moves that can be read; expected moves as in 1. e4 e5 2. Nf3")
     if len(one.moves) > LONGEST:
-        return Skipped(one.where, "too long", f"it has {len(one.moves):,} plies; at most {LONGEST:,} are shown")
+        return Skipped(one.where, "too long", f"it has {len(one.moves):,} plies; expected at most {LONGEST:,}")
     try:
         sample = read_sample(one.start, one.moves, player.policy)
     except ValueError as error:
@@ -175,6 +187,7 @@ def _show(one: Archived, player: PolicyPlayer) -> Shown | Skipped:
 
 
 def _tags(one: Archived, sample: Sample) -> dict[str, str]:
+    """The tags of a game that are known, see `Shown`."""
     said = {name: value.strip()[:TEXT] for name, value in one.headers.items() if value.strip() not in ("", "?", "-")}
     names = [
         said.get(seat, "?") + (f" ({said[f'{seat}Elo']})" if f"{seat}Elo" in said else "")

@@ -1,4 +1,4 @@
-"""Runs and games as one HTML page that needs nothing else: page.html with their figures and games written into it."""
+"""Runs and games as one self-contained HTML page: page.html with the data of the runs and games inserted."""
 
 from __future__ import annotations
 
@@ -21,22 +21,44 @@ from chesspg.report.samples import Sample, read_sample
 from chesspg.storage import atomic
 
 TEMPLATE = Path(__file__).with_name("page.html")
-LAST = ("epoch", "total_games", "total_plies", "total_seconds")  # columns of which a run's card has the last value
-GAMES = 24  # sample games on a page, shared by its runs
+LAST = (
+    "epoch",
+    "total_games",
+    "total_plies",
+    "total_seconds",
+)  # columns whose last value is shown on the card of a run
+GAMES = 24  # most sample games on a page, of all runs together
 
 
 def write_page(path: str | Path, runs: Sequence[Run], collections: Sequence[Collection] = ()) -> None:
-    """Write the page of these runs and games in one step, over what is there. Raises OSError if it can't be written."""
+    """Write a page atomically, replacing an earlier one.
+
+    Args:
+        path: The file.
+        runs: Runs to show.
+        collections: Files of games to show.
+
+    Raises:
+        OSError: The file can't be written.
+    """
     html = page(runs, collections)
     atomic.write_text(path, html)
 
 
 def page(runs: Sequence[Run], collections: Sequence[Collection] = ()) -> str:
-    """The page of these runs and of the games of these files.
+    """Make a page.
 
-    What comes out of folders and files is in one block of JSON, which the page's script shows as text, never as HTML.
+    Everything that comes from folders and files is in one block of JSON, which the script of the page inserts as text,
+    never as HTML.
+
+    Args:
+        runs: Runs to show.
+        collections: Files of games to show.
+
+    Returns:
+        The page as HTML.
     """
-    # Within a script element only this character could begin what ends it.
+    # Only this character can begin the end tag of a script element.
     data = json.dumps(_data(runs, collections), separators=(",", ":")).replace("<", "\\u003c")
     html = TEMPLATE.read_text(encoding="utf-8").replace("{{pieces}}", _pieces())
     [script] = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
@@ -59,13 +81,13 @@ def _data(runs: Sequence[Run], collections: Sequence[Collection]) -> dict[str, A
 
 
 def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What the page says of a run, and its sample games."""
+    """The card of a run and its sample games, as JSON values."""
     notes: list[str] = []
     games: list[dict[str, Any]] = []
     facts: dict[str, Any] = {"game": "", "network": ""}
-    if run.going:
+    if run.in_progress:
         notes.append(
-            f"still going, or stopped a moment ago: its last row came {run.idle:.0f} s before this page was made"
+            f"in progress, or stopped a moment ago: the last row was written {run.idle:.0f} s before this page was made"
         )
     if not run.rows:
         notes.append("nothing logged yet")
@@ -73,7 +95,7 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         notes.append("no evaluations yet")
     unlogged = [name for name, column in CLOCKS.items() if not run.latest(column)] if run.rows else []
     if unlogged:
-        notes.append(f"its metrics count no {' and no '.join(unlogged)}: it is left out of curves over them")
+        notes.append(f"its metrics do not count {' or '.join(unlogged)}, so it is left out of curves over them")
     try:
         policy = files.load(run.folder)
     except ValueError as error:
@@ -83,7 +105,7 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         facts = {"game": policy.game.name, "network": f"{type(policy.network).__name__} of {size:,} parameters"}
         games, unread = _games(run.folder, policy, limit)
         if unread:
-            notes.append(f"{unread} sample games left out: their moves can't be read")
+            notes.append(f"{unread} sample games are left out because their moves can't be read")
     tables = [
         {
             "clocks": {name: _short(column) for name, column in table.clocks.items()},
@@ -96,7 +118,7 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _collection(one: Collection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What the page says of a file of games, and the games."""
+    """The card of a file of games and the games, as JSON values."""
     facts = {
         "game": one.game.name,
         "policy": one.policy,
@@ -111,7 +133,7 @@ def _collection(one: Collection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """The sample games of a run, and how many more could not be read."""
+    """The sample games of a run as JSON values, and the number of games that could not be read."""
     games, unread = [], 0
     for pgn in sample_games(folder, limit):
         headers = headers_of(pgn)
@@ -134,14 +156,14 @@ def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any
 
 
 def _bounded(column: str, numbers: list[float]) -> list[float]:
-    """The bounds of a score within [0, 1], which no score leaves."""
+    """The values of a column; the bounds of a score are limited to [0, 1]."""
     if not column.startswith(("score_low/", "score_high/")):
         return numbers
     return [min(1.0, max(0.0, number)) for number in numbers]
 
 
 def _sample(sample: Sample) -> dict[str, Any]:
-    """A sample as the page reads it: positions as what changes from one to the next, probabilities in per mille."""
+    """A sample as JSON values: positions as changes from the position before, probabilities in per mille."""
     on_board = any(one.squares for one in sample.likely[0])
     boards = [_changes(*pair) for pair in zip(sample.boards, sample.boards[1:], strict=False)]
     likely = [[[one.name, round(1000 * one.probability), *(one.squares or ())] for one in ply] for ply in sample.likely]
@@ -160,18 +182,18 @@ def _sample(sample: Sample) -> dict[str, Any]:
 
 
 def _changes(before: str, after: str) -> str:
-    """What differs, three characters a square: its number and what stands there, as in `12.28P`."""
+    """The squares that changed, with three characters per square: its number and its new content, as in `12.28P`."""
     return "".join(f"{i:02}{b}" for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """What runs and files are called: by their own names, or by whole paths where those are the same."""
+    """The names of runs and files on the page: that of the folder or file, or its path if several have that name."""
     names = [folder.resolve().name for folder in folders]
     return [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
 
 
 def _pieces() -> str:
-    """The drawings of the pieces, each once, to be used by letter."""
+    """The drawings of the pieces as SVG symbols, which the page uses by letter."""
     drawings = [(letter, re.sub(r' (id|class)="[^"]*"', "", drawing)) for letter, drawing in PIECES.items()]
     return "".join(
         f'<symbol id="piece-{letter}" viewBox="0 0 45 45">{drawing}</symbol>' for letter, drawing in drawings
@@ -179,6 +201,6 @@ def _pieces() -> str:
 
 
 def _short(numbers: list[float]) -> list[float]:
-    """Five digits each, which no screen shows more of."""
+    """The numbers with five significant digits, the most that a screen can show."""
     rounded = (float(f"{number:.5g}") for number in numbers)
     return [int(number) if number.is_integer() else number for number in rounded]

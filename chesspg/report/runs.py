@@ -1,4 +1,4 @@
-"""What a run folder holds: its settings, its metrics as tables, whether it is still going, its sample games as PGN."""
+"""Read a run folder: its settings, its metrics as tables, whether it is in progress, and its sample games as PGN."""
 
 from __future__ import annotations
 
@@ -17,40 +17,44 @@ import chess.pgn
 from chesspg.storage import parsing
 from chesspg.storage.runs import CONFIG, GAMES, METRICS
 
-CAPPED = "stopped at the ply cap"  # what a game is called that the rules did not end
-POINTS = 400  # of a curve; more rows are averaged in groups, which no screen shows apart
-CLOCKS = {"plies": "total_plies", "seconds": "total_seconds"}  # what curves run over, and the columns that count it
-INDICES = ("step", "epoch", *CLOCKS.values())  # columns that are no curves
+CAPPED = "stopped at the ply cap"  # the termination of a game that the rules did not end
+POINTS = 400  # most points of a curve; more rows are averaged in groups, as a screen can't show them all
+CLOCKS = {
+    "plies": "total_plies",
+    "seconds": "total_seconds",
+}  # horizontal axes of the curves, and the columns that count them
+INDICES = ("step", "epoch", *CLOCKS.values())  # columns that are not drawn as curves
 
 Metrics = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of metrics.csv that are filled in the same rows, such as all of an evaluation; thinned to POINTS."""
+    """Columns of metrics.csv that have values in the same rows, such as those of an evaluation; at most POINTS rows."""
 
-    clocks: dict[str, list[float]]  # by name of CLOCKS, [rows]; without those that the run does not log
-    columns: dict[str, list[float]]  # by name, [rows]
+    clocks: dict[str, list[float]]  # name in CLOCKS -> [rows]; without those that the run does not log
+    columns: dict[str, list[float]]  # name -> [rows]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder as it stood when it was read."""
+    """The content of a run folder when it was read."""
 
     folder: Path
-    rows: list[Metrics]  # of metrics.csv: the numbers that are there and finite
-    config: str  # config.yaml as it is; empty if there is none
-    settings: dict[str, str]  # what it holds, with a dotted name for each field
-    idle: float | None  # seconds since the last row; None without rows
-    pace: float  # seconds per row, by the times of the files; 0 if these are no help
+    rows: list[Metrics]  # rows of metrics.csv, with the finite numbers in them
+    config: str  # text of config.yaml; empty if there is none
+    settings: dict[str, str]  # dotted name of each field in config.yaml -> value
+    idle: float | None  # seconds since the last row was written; None if there are no rows
+    pace: float  # seconds per row, from the times of the files; 0 if unknown
 
     @property
-    def going(self) -> bool:
-        """Whether rows came so lately that the next may be on its way: nothing in a folder says that it is done."""
+    def in_progress(self) -> bool:
+        """Whether the last row is so recent that another may follow; no file says that a run has ended."""
         return self.idle is not None and self.idle < max(60, 3 * self.pace)
 
     @property
     def tables(self) -> list[Table]:
+        """The metrics, with a table per set of columns that have values in the same rows."""
         filled: dict[str, list[int]] = {}
         for index, row in enumerate(self.rows):
             for name in row.keys() - INDICES:
@@ -68,10 +72,11 @@ class Run:
         ]
 
     def latest(self, column: str) -> float | None:
+        """The last value of a column; None if it has none."""
         return next((row[column] for row in reversed(self.rows) if column in row), None)
 
     def _clock(self, column: str) -> list[float]:
-        """[rows] what the column counts, which an evaluation before training leaves out; empty if no row has it."""
+        """shape [rows] a counting column, with gaps filled by the value before, 0 at first; empty if no row has it."""
         if not any(column in row for row in self.rows):
             return []
         times = [0.0]
@@ -81,18 +86,29 @@ class Run:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether training wrote into a folder."""
+    """Return whether a folder is a run folder."""
     return (folder / METRICS).is_file() or (folder / CONFIG).is_file()
 
 
 def read_run(folder: str | Path) -> Run:
-    """The run in a folder that training wrote, be it done or not. Raises ValueError if it is none, or damaged."""
+    """Read a run folder, whether the run has ended or not.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The run.
+
+    Raises:
+        OSError: A file can't be read.
+        ValueError: The folder is not a run folder, or a file in it is damaged.
+    """
     folder = Path(folder)
     metrics, config = folder / METRICS, folder / CONFIG
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder; expected a run folder, such as training makes under checkpoints/")
+        raise ValueError(f"{folder} is not a folder; expected a run folder, such as those in checkpoints/")
     if not is_run(folder):
-        raise ValueError(f"{folder} is not a run folder: it has neither {METRICS} nor {CONFIG}")
+        raise ValueError(f"{folder} is not a run folder; expected a folder with {METRICS} or {CONFIG} in it")
     try:
         rows = _read_rows(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.is_file() else []
     except csv.Error as error:
@@ -110,10 +126,19 @@ def read_run(folder: str | Path) -> Run:
 
 
 def sample_games(folder: Path, limit: int) -> list[str]:
-    """At most `limit` games of a run as PGN: of its last evaluations one won and one not won against each opponent,
-    then of its last and its first rollout.
+    """Choose sample games of a run.
+
+    They are one game that was won and one that was not from the last evaluation against each opponent, then a game of
+    the last rollout and a game of the first.
+
+    Args:
+        folder: The run folder.
+        limit: Greatest number of games.
+
+    Returns:
+        The games as PGN.
     """
-    evaluations: dict[str, Path] = {}  # of each opponent the last
+    evaluations: dict[str, Path] = {}  # opponent -> its last evaluation
     for path in sorted((folder / GAMES).glob("against-*.pgn")):
         evaluations[path.stem.rpartition("-")[0]] = path
     rollouts = sorted((folder / GAMES).glob("rollout-*.pgn"))
@@ -123,21 +148,22 @@ def sample_games(folder: Path, limit: int) -> list[str]:
 
 
 def headers_of(pgn: str) -> Mapping[str, str]:
+    """The tags of a PGN."""
     return chess.pgn.read_headers(io.StringIO(pgn)) or {}
 
 
 def moves_of(pgn: str) -> list[str]:
-    """The moves in a PGN that to_pgn wrote, of whatever game."""
+    """The moves in a PGN that `to_pgn` wrote, for any game."""
     return own_moves(pgn.rpartition("]\n")[2])
 
 
 def own_moves(text: str) -> list[str]:
-    """The words of a game's text that are neither numbers of moves nor results."""
+    """The moves in a movetext that `to_pgn` wrote: all words but move numbers and results."""
     return [word for word in text.split() if not re.fullmatch(r"\d+\.+|1-0|0-1|1/2-1/2|\*", word)]
 
 
 def _won_and_not(games: list[str]) -> Iterator[str]:
-    """The first game that the policy won and the first that it did not."""
+    """The first game that the policy won and the first that it did not win."""
     by_success: dict[bool, str] = {}
     for game in games:
         headers = headers_of(game)
@@ -147,13 +173,13 @@ def _won_and_not(games: list[str]) -> Iterator[str]:
 
 
 def _split(path: Path) -> list[str]:
-    """The games of a file that to_pgn wrote, one text each."""
+    """The games of a file that `to_pgn` wrote, as one text per game."""
     text = path.read_text(encoding="utf-8", errors="replace")
     return [f"[Event {part}" for part in ("\n" + text).split("\n[Event ")[1:]]
 
 
 def _read_rows(text: str) -> list[Metrics]:
-    """The rows with the numbers that are there and finite. A last line without its end is still being written."""
+    """The rows with their finite numbers. A last line without a line break is still being written and left out."""
     whole = text[: text.rfind("\n") + 1]
     rows: list[Metrics] = []
     for cells in csv.DictReader(io.StringIO(whole)):
@@ -172,14 +198,14 @@ def _number(cell: Any) -> float | None:
 
 
 def _thinned(values: list[float]) -> list[float]:
-    """At most POINTS values: the means of neighbours, as many each."""
+    """shape [at most POINTS] means of groups of neighboring values, all groups but the last of the same size."""
     size = math.ceil(len(values) / POINTS)
     groups = (values[i : i + size] for i in range(0, len(values), size)) if values else ()
     return [sum(group) / len(group) for group in groups]
 
 
 def _flat(tree: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted name, value as text) of each leaf of a YAML tree."""
+    """The (dotted name, value as text) of each leaf of a YAML tree."""
     if isinstance(tree, dict) and tree:
         for key, branch in tree.items():
             yield from _flat(branch, f"{name}.{key}".lstrip("."))

@@ -1,4 +1,4 @@
-"""A game as a page can step through it: each position, and what a policy makes of it."""
+"""A game to step through on a page: its positions, with the moves and values of a policy."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from chesspg.games.capabilities import Notation
 from chesspg.games.game import Game, Games, Legal, Observation
 from chesspg.policy.policy import Policy
 
-LIKELY = 3  # moves shown of each position
-BATCH = 256  # positions a call of the network
-KEYS = 4  # positions marked for each of two reasons: the policy is least sure, its value has changed most
+LIKELY = 3  # most moves of the policy shown in a position
+BATCH = 256  # positions per call of the network
+KEYS = 4  # key positions per criterion: highest entropy, and largest change of the value
 
 
 @dataclass(frozen=True)
 class Considered:
-    """A move that the policy considers."""
+    """A move with its probability under the policy."""
 
     name: str
     probability: float
-    squares: tuple[int, int] | None  # from and to, a1 = 0, in games with a notation; None in other games
+    squares: tuple[int, int] | None  # from and to square, a1 = 0; None in games without a notation
 
 
 @dataclass(frozen=True)
 class Sample:
     """A game of T plies."""
 
-    mover: int  # who makes the first move, 0 or 1
-    number: int  # of the first move
+    mover: int  # the player of the first move, 0 or 1
+    number: int  # number of the first move
     names: list[str]  # [T] the moves
-    boards: list[str]  # [T + 1] with a notation 64 letters from a1 to h8, a dot for an empty square; else Game.render
-    likely: list[list[Considered]]  # [T] the policy's moves before each ply, likeliest first
-    chances: list[float]  # [T] the probability of the move played
-    values: list[float]  # [T] what the policy expects for player 0; empty if its network has no value
-    reason: str  # why the rules ended it; empty if they did not
-    left: int  # moves after that, which are left out: people play on after a third repetition that nobody claims
-    keys: list[int]  # by plies played, the positions in which the policy is least sure or its value has changed most
+    boards: list[str]  # [T + 1] 64 letters from a1 to h8, a dot for an empty square; without a notation Game.render
+    likely: list[list[Considered]]  # [T] the policy's most likely moves before each ply, the most likely first
+    chances: list[float]  # [T] probability of the move that was played
+    values: list[float]  # [T] return that the policy expects for player 0; empty without a value head
+    reason: str  # how the rules ended the game; empty if they did not
+    left: int  # number of moves left out after that: people may play on after a third repetition
+    keys: list[int]  # key positions, by plies played: highest entropy or largest change of the value
 
 
 def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
-    """The game of these moves, as people write them, and what a policy makes of each position.
+    """Play the moves of a game and evaluate each position with a policy.
 
     Args:
-        start: Where the game begins, as in Game.start; empty for the initial position.
-        moves: Its moves.
-        policy: A policy of that game.
+        start: The position to start from, as for `Game.start`; empty for the initial position.
+        moves: The moves, in any notation that the game reads.
+        policy: A policy for the game.
 
     Returns:
         The game.
 
     Raises:
-        ValueError: The moves are not a game of policy.game.
+        ValueError: There are no moves, or one of them is not legal in `policy.game`.
     """
     game = policy.game
     games = game.start([start]) if start else game.start(1)
@@ -84,7 +84,7 @@ def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
     )
     probs, entropies, values = _opinions(policy, together)
     ending = games.outcomes()
-    # From one turn of a side to its next: a network's view of both sides seldom adds up to zero.
+    # Changes are over two plies, from one turn of a side to its next: values for the two sides seldom sum to zero.
     course: NDArray[np.float64] = np.append(values, ending.outcome[ending.over]) if len(values) else values
     changes = np.abs(course[2:] - course[:-2])
     return Sample(
@@ -104,10 +104,11 @@ def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
 def _opinions(
     policy: Policy, seen: Observation
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64], NDArray[np.float64]]:
-    """What the policy makes of T positions.
+    """Evaluate T positions with a policy.
 
-    Returns: of each position the probabilities of its legal actions; [T] entropies; [T] values for player 0, or [0]
-    without a value head.
+    Returns:
+        [T] × [legal actions] probabilities; [T] entropies in nats; [T] expected returns of player 0, or [0] without a
+        value head.
     """
     probs: list[NDArray[np.float64]] = []
     entropies: list[NDArray[np.float64]] = []
@@ -120,15 +121,15 @@ def _opinions(
         probs += [row[:count] for row, count in zip(padded, part.legal.counts, strict=True)]
         entropies.append(distribution.entropy().double().cpu().numpy())
         if distribution.value is not None:
-            sign = 1 - 2 * part.player.astype(np.float64)  # the network speaks for the mover, a sample for player 0
+            sign = 1 - 2 * part.player.astype(np.float64)  # from the mover's return to that of player 0
             values.append(sign * distribution.value.double().cpu().numpy())
     return probs, np.concatenate(entropies), np.concatenate(values) if values else np.empty(0)
 
 
 class _Text:
-    """A position of any game, as text."""
+    """A position of any game, given as text."""
 
-    number = 1  # of the next move
+    number = 1  # number of the next move
 
     def __init__(self, game: Game, position: str) -> None:
         self.game, self.position = game, position
@@ -146,12 +147,12 @@ class _Text:
         return self.game.render(self.position)
 
     def after(self, action: int, games: Games) -> _Text:
-        """The position after an action, which has been played in `games`."""
+        """The position after an action that has been played in `games`."""
         return _Text(self.game, games.position(0))
 
 
 class _Board:
-    """A position of a game with a notation, as a board: reading texts of all moves takes long in a long game."""
+    """A position of a game with a notation, given as a board: text of all moves is slow to read in a long game."""
 
     def __init__(self, game: Game, notation: Notation, board: chess.Board) -> None:
         self.game, self.notation, self.board = game, notation, board
@@ -161,7 +162,9 @@ class _Board:
         try:
             return self.notation.to_action(self.board.parse_san(move), self.board.turn)
         except ValueError:
-            return self.game.parse_move(self.board.fen(), move)  # in another notation, or wrong: it says how
+            return self.game.parse_move(
+                self.board.fen(), move
+            )  # reads other notations, and its error says what is wrong
 
     def name(self, action: int) -> str:
         return self.board.san(self.notation.to_move(action, self.board))
@@ -189,12 +192,12 @@ def _first(game: Game, games: Games) -> _Position:
 
 
 def _considered(at: _Position, seen: Observation, probs: NDArray[np.float64]) -> list[Considered]:
-    """The likeliest moves of a position whose legal actions have the probabilities `probs`."""
+    """The most likely moves of a position whose legal actions have the probabilities `probs` [legal actions]."""
     best = np.argsort(-probs, kind="stable")[:LIKELY]
     moves = [(int(seen.legal.actions[index]), float(probs[index])) for index in best]
     return [Considered(at.name(action), chance, at.squares(action)) for action, chance in moves]
 
 
 def _largest(numbers: NDArray[np.float64]) -> list[int]:
-    """Where the KEYS largest stand, the first of equals."""
+    """Indices of the KEYS largest numbers; of equal numbers the first."""
     return [int(index) for index in np.argsort(-numbers, kind="stable")[:KEYS]]

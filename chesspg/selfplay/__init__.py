@@ -1,1 +1,1 @@
-"""Games played in lockstep, what they record, and opponents for the learner."""
+"""Games that are played in lockstep, the plies that they record, and opponents for the learner."""

@@ -28,7 +28,7 @@ def play(
     *,
     learner: Player | None = None,
     max_plies: int | None = None,
-    reward: rewards.Reward = rewards.outcome,
+    reward: rewards.Reward = rewards.by_outcome,
     index: NDArray[np.integer[Any]] | None = None,
     on_ply: Callable[[int, int], None] | None = None,
     in_flight: int | None = None,
@@ -39,7 +39,7 @@ def play(
 
     Args:
         games: The games, at their starts.
-        seats: One pair of players for all games, or a pair for each.
+        seats: One pair of players for all games, or a pair for each game.
         rng: The random numbers of this rollout.
         learner: The player whose plies are stored. Without one no plies are stored, and the returns that the players
             expected are kept instead.
@@ -57,20 +57,16 @@ def play(
 
     Raises:
         BrokenContract: The game leaves no action to choose, or refuses one that it called legal.
-        ValueError: The pairs of seats are not as many as the games, or in_flight is below 1.
+        BadReward: The reward is not one finite number for each game.
+        ValueError: There is not one pair of seats for each game, or in_flight is below 1.
     """
     began = time.perf_counter()
     total = len(games)
-    pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
-    if len(pairs) != total:
-        raise ValueError(f"seats must be one pair of players, or one for each of {total} games, got {len(pairs)} pairs")
-    players = list({id(player): player for pair in pairs for player in pair}.values())
+    players, seated = _seating(seats, total)
     if in_flight is None:
         in_flight = 2 if any(isinstance(player, Launching) and player.is_async for player in players) else 1
     if in_flight < 1:
         raise ValueError(f"in_flight must be at least 1, got {in_flight}")
-    number = {id(player): k for k, player in enumerate(players)}
-    seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
     table = _Table(players, seated, np.arange(total) if index is None else index, rng, learner, max_plies, _Ends(total))
     parts = np.array_split(np.arange(total), in_flight)
     running = [table.play(games if len(part) == total else games[part], part) for part in parts]
@@ -79,11 +75,15 @@ def play(
         if on_ply:
             on_ply(table.ends.over, table.plies)
     ends = table.ends
+    f = np.asarray(reward(ends.outcome, ends.reason == 0, ends.ahead), np.float32)
+    if f.shape != (total,) or not np.isfinite(f).all():
+        got = f"shape {list(f.shape)}" if f.shape != (total,) else f"{f[~np.isfinite(f)][0]} for one of them"
+        raise rewards.BadReward(f"a reward must be one finite number for each of {total} games, got {got}")
     return Rollout(
         plies=table.recorder.plies(),
         outcome=ends.outcome,
         reason=ends.reason,
-        reward=np.asarray(reward(ends.outcome, ends.reason == 0, ends.ahead), np.float32),
+        reward=f,
         length=ends.length,
         finished=ends.finished,
         group=np.zeros(total, np.int32),
@@ -91,6 +91,17 @@ def play(
         values=table.values(),
         seconds=time.perf_counter() - began,
     )
+
+
+def _seating(seats: Seats | Sequence[Seats], total: int) -> tuple[list[Player], NDArray[np.int64]]:
+    """The players, and [games, 2] which of them sits on each seat. Raises ValueError if a game has no pair."""
+    pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
+    if len(pairs) != total:
+        raise ValueError(f"seats must be one pair of players, or one for each of {total} games, got {len(pairs)} pairs")
+    players = list({id(player): player for pair in pairs for player in pair}.values())
+    number = {id(player): k for k, player in enumerate(players)}
+    seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
+    return players, seated
 
 
 class _Ends:
@@ -105,7 +116,7 @@ class _Ends:
         self.over = 0
 
     def finish(self, games: Games, live: NDArray[np.int64], ply: int, max_plies: int | None) -> NDArray[np.bool_]:
-        """Note which of the games [n] with indices `live` end at this ply; [n] whether each goes on."""
+        """Record which of the games [n] with indices `live` [n] end at this ply. Returns [n] whether each goes on."""
         outcomes = games.outcomes()
         done = outcomes.over | (ply == max_plies)
         if done.any():
@@ -120,14 +131,14 @@ class _Ends:
         return ~done
 
     def give_up(self, games: Games, player: NDArray[np.int8], live: NDArray[np.int64], ply: int) -> None:
-        """Note that the movers `player` [n] of the games with indices `live` [n] give them up."""
+        """Record that the movers `player` [n] of the games with indices `live` [n] give them up."""
         self.outcome[live], self.reason[live], self.length[live] = 2 * player - 1, FORFEIT, ply
         self.finished.append((live, games))
         self.over += len(live)
 
 
 class _Asked(NamedTuple):
-    """A player, what it was asked, and what waits for its answer."""
+    """A player, what it was asked, and a function that waits for its answer."""
 
     player: Player
     turn: Turn
@@ -136,7 +147,7 @@ class _Asked(NamedTuple):
 
 @dataclass
 class _Table:
-    """Players at many games."""
+    """The players at all games, and what they have played so far."""
 
     players: Sequence[Player]
     seated: NDArray[np.int64]  # [games, 2] which player sits on each seat
@@ -159,7 +170,7 @@ class _Table:
             goes_on = self.ends.finish(games, live, ply, self.max_plies)
             if not goes_on.all():
                 # No new game takes the place of one that is over: each that starts is finished and counted. A quota of
-                # finished games, or of plies, would have more of the short ones than the policy plays.
+                # finished games, or of plies, would contain more short games than the policy plays.
                 games, live = games[goes_on], live[goes_on]
             if not len(live):
                 return
@@ -179,18 +190,18 @@ class _Table:
                 games.play(actions)
             except IllegalAction as error:
                 if ((chosen < 0) | (chosen >= observation.legal.counts)).any():
-                    raise  # a player that chose what it was not offered
+                    raise  # the player is at fault: it chose what it was not offered
                 raise BrokenContract(f"the game refuses an action that it called legal: {error}") from None
             ply += 1
             self.plies += len(live)
 
     def values(self) -> dict[int, Values]:
-        """Of each game in which a player gave some, the returns that its movers expected, ply by ply."""
+        """By game, the returns that its movers expected, ply by ply; without games in which no player gave any."""
         found: dict[int, list[float | None]] = {}
         for games, ply, values in self._expected:
             for game, value in zip(games.tolist(), values.tolist(), strict=True):
                 found.setdefault(game, [None] * int(self.ends.length[game]))
-                if ply < self.ends.length[game]:  # a move that was not played, since the other side gave up, has none
+                if ply < self.ends.length[game]:  # else the game was given up before this move was played
                     found[game][ply] = value
         return {game: tuple(values) for game, values in sorted(found.items()) if values != [None] * len(values)}
 
@@ -210,7 +221,7 @@ class _Table:
     def _answers(
         self, asked: Sequence[_Asked], live: NDArray[np.int64], ply: int
     ) -> tuple[NDArray[np.int64], dict[int, str]]:
-        """[n] which legal action was chosen in each game, and the reasons for which rows were given up."""
+        """[n] which legal action was chosen in each game; and by row that was given up, the reason."""
         chosen = np.empty(len(live), np.int64)
         given_up: dict[int, str] = {}
         for player, turn, answer in asked:

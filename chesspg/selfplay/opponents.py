@@ -1,4 +1,4 @@
-"""The opponent pool: weak players and earlier policies, who sit opposite the learner in a share of the games."""
+"""The opponent pool: players and earlier policies, which play against the learner in a share of the games."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from chesspg.selfplay.rollout import Rollout
 
 POOL = "pool"  # the folder of the members' policy files, beside the checkpoints that name them
 BLOCK = 4  # games with one start that share an opponent, two per seat: leave_one_out needs two that are alike
-KEPT = 0.9  # factor of what a tally holds, each time games are added: the learner moves on
+KEPT = 0.9  # the factor by which older games count less each time games are added, since the learner changes
 
 
 @dataclass
-class Tally:
+class RecentGames:
     """The learner's recent games and points against one opponent; older games count less."""
 
     games: float = 0.0
@@ -49,23 +49,23 @@ class Member:
     rollout: int
     policy: Policy
     facts: dict[str, Any]  # about its training, for its policy file
-    tally: Tally = field(default_factory=Tally)
+    recent: RecentGames = field(default_factory=RecentGames)
     file: str = ""  # its name in the pool's folder, once it is written
 
 
 class OpponentPool:
     """The opponents of the learner in a share of each rollout's games; all other games are self-play.
 
-    Opponents are sampled anew for each rollout. Only one earlier policy plays per rollout, since each is one more
+    Opponents are sampled again for each rollout. Only one earlier policy plays per rollout, since each is one more
     network to call per ply. An opponent stays to the end of its games, and the learner has either seat equally often.
     Only the learner's plies are stored and learned from.
 
     Args:
         players: Player strings, each with the share of the games against it, such as `{random: 0.3}`.
         share: Share of the games that are against an earlier policy.
-        every: Number of rollouts between two copies of the policy; the first is taken before the first rollout.
-        size: Number of earlier policies kept, spread over the training: when there are more, the one is dropped whose
-            neighbors in time are nearest to each other.
+        every: Number of rollouts from one copy of the policy to the next; the first is made before the first rollout.
+        size: Number of earlier policies kept, spread over the training: if there are more, the one whose neighbors in
+            time are nearest to each other is dropped.
         priority: p of the weight (1 − score)^p with which an earlier policy is sampled, where score is the learner's
             against it (prioritized fictitious self-play, Vinyals et al., 2019). With 0 all are equally likely, with 2
             mostly those that still win are sampled.
@@ -86,30 +86,35 @@ class OpponentPool:
         shares = {**self.players, "earlier policies": share}
         for name, number in shares.items():
             if not 0 <= number <= 1:
-                raise ValueError(f"the share of games against {name} is {number}; it must be from 0 to 1")
+                raise ValueError(f"the share of games against {name} must be between 0 and 1, got {number}")
         if sum(shares.values()) > 1 + 1e-9:
-            told = " + ".join(f"{number:g} ({name})" for name, number in shares.items())
-            raise ValueError(f"the shares of the opponent pool add up to more than 1: {told}")
+            summands = " + ".join(f"{number:g} ({name})" for name, number in shares.items())
+            raise ValueError(f"the shares of the opponent pool must add up to at most 1, got {summands}")
         for name, whole in {"every": every, "size": size}.items():
             if whole < 1:
-                raise ValueError(f"{name} of the opponent pool is {whole}; it must be 1 or more")
+                raise ValueError(f"{name} of the opponent pool must be at least 1, got {whole}")
         if not 0 <= priority < float("inf"):
-            raise ValueError(f"priority of the opponent pool is {priority}; it must be 0 or more")
+            raise ValueError(f"priority of the opponent pool must be at least 0 and finite, got {priority}")
         self.share = share
         self.every = every
         self.size = size
         self.priority = priority
         self.members: list[Member] = []  # the oldest first
         self.reward: float | None = None  # the learner's mean reward in the newest rollout's games against others
-        self._tallies = {text: Tally() for text in self.players}
+        self._recent = {text: RecentGames() for text in self.players}
         self._opened: list[Player] = []
         self._open = ExitStack()
-        self._pair: NDArray[np.int64] = np.zeros(
-            0, np.int64
-        )  # of each game of the newest rollout, as `seats` returns it
+        # [games] the number of the pair of seats of each game of the newest rollout, as `seats` returns it.
+        self._pair: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def snapshot(self, policy: Policy, rollout: int, facts: Mapping[str, Any] | None = None) -> None:
-        """Keep a copy of the policy if one is due before this rollout, and drop one if there are too many."""
+        """Keep a copy of the policy if one is due, and drop one if there are too many.
+
+        Args:
+            policy: The policy.
+            rollout: The number of rollouts so far.
+            facts: Facts about its training, for its policy file.
+        """
         newest = self.members[-1].rollout if self.members else -1
         if not self.share or rollout % self.every or rollout == newest:
             return
@@ -121,14 +126,15 @@ class OpponentPool:
 
     @staticmethod
     def blocks(games: int, starts: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Who belongs together in a rollout.
+        """Which games of a rollout have the same opponent.
 
         Args:
             games: The number of games, on all ranks.
             starts: The number of positions from which the games start in turn; each is played from both seats.
 
         Returns:
-            [games] the block of each game, whose games have one opponent, and [games] the learner's seat.
+            [games] the number of each game's block, in which all games have one opponent, and [games] the learner's
+            seat.
         """
         turn, start = np.divmod(np.arange(games), starts)
         return turn // BLOCK * starts + start, (turn + start) % 2
@@ -136,7 +142,18 @@ class OpponentPool:
     def seats(
         self, learner: PolicyPlayer, games: int, starts: int, rng: Randomness
     ) -> tuple[list[Seats], NDArray[np.int64]]:
-        """[games] the players of each game of a rollout, on all ranks, and [games] the number of that pair of seats."""
+        """Choose the opponents of a rollout.
+
+        Args:
+            learner: The learner.
+            games: The number of games, on all ranks.
+            starts: The number of positions from which the games start in turn.
+            rng: Random numbers of the rollout.
+
+        Returns:
+            [games] the players of each game, and [games] the number of that pair of players: 0 for self-play, 1 + 2k +
+            seat for the k-th opponent and the learner's seat.
+        """
         policies = [
             PolicyPlayer(member.policy.to(learner.policy.device), forward_context=learner.forward_context)
             for member in self.members
@@ -146,56 +163,70 @@ class OpponentPool:
         for opponent in opponents:
             pairs += [(learner, opponent), (opponent, learner)]
         block, seat = self.blocks(games, starts)
-        # Systematic sampling: blocks in random order, spread evenly over [0, 1), of which each opponent has its share.
+        # Systematic sampling: the blocks, in random order, are spread evenly over [0, 1), and each opponent gets those
+        # in an interval as long as its share.
         generator, count = rng.generator(), int(block.max()) + 1
         place = (generator.permutation(count) + generator.random()) / count
-        drawn = np.searchsorted(np.cumsum(self._shares(generator)), place, side="right")[block]
-        self._pair = np.where(drawn < len(opponents), 1 + 2 * drawn + seat, 0)
+        sampled = np.searchsorted(np.cumsum(self._shares(generator)), place, side="right")[block]
+        self._pair = np.where(sampled < len(opponents), 1 + 2 * sampled + seat, 0)
         return [pairs[number] for number in self._pair.tolist()], self._pair
 
     def probabilities(self) -> NDArray[np.float64]:
         """[members] the probability with which each earlier policy is sampled for a rollout."""
-        # One game won and one lost are added to each tally, so that every member has a score and a chance.
-        scores = [(member.tally.points + 1) / (member.tally.games + 2) for member in self.members]
+        # One game won and one lost are added to each, so that every member has a score and a chance.
+        scores = [(member.recent.points + 1) / (member.recent.games + 2) for member in self.members]
         weights = (1 - np.array(scores)) ** self.priority
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
 
     def record(self, rollout: Rollout, index: NDArray[np.integer[Any]], total: Callable[[Tensor], Tensor]) -> None:
-        """Note how the learner did in the newest rollout's games with these global indices; `total` sums over ranks."""
+        """Add the results of the newest rollout to the learner's recent games.
+
+        Args:
+            rollout: This rank's games.
+            index: [n] their global indices.
+            total: Sums a tensor over all ranks.
+        """
         pair, opponents = self._pair[index], len(self.players) + len(self.members)
         against = pair > 0
-        drawn, seat = np.divmod(pair[against] - 1, 2)
+        opponent, seat = np.divmod(pair[against] - 1, 2)
         points = (1 + (1 - 2 * seat) * rollout.outcome[against]) / 2
         rewards = (1 - 2 * seat) * rollout.reward[against]
         # [3, opponents] games, points and rewards
-        sums = np.stack([np.bincount(drawn, each, opponents) for each in (np.ones(len(drawn)), points, rewards)])
+        sums = np.stack([np.bincount(opponent, each, opponents) for each in (np.ones(len(opponent)), points, rewards)])
         totals = total(torch.tensor(sums, dtype=torch.float32))
         self.reward = float(totals[2].sum() / totals[0].sum()) if totals[0].any() else None
-        for one, more_games, more_points in zip(self._all_tallies(), *totals[:2].tolist(), strict=True):
+        for one, more_games, more_points in zip(self._all_recent(), *totals[:2].tolist(), strict=True):
             one.add(more_games, more_points)
 
     def scores(self) -> dict[str, float]:
-        """The learner's recent score against each, in [0, 1]; `earlier_1` is the newest of the earlier policies."""
+        """The learner's recent score against each opponent, in [0, 1]; `earlier_1` is the newest earlier policy."""
         names = [*self.players, *(f"earlier_{age}" for age in range(len(self.members), 0, -1))]
-        tallies = zip(names, self._all_tallies(), strict=True)
-        return {name: tally.points / tally.games for name, tally in tallies if tally.games}
+        everyone = zip(names, self._all_recent(), strict=True)
+        return {name: recent.points / recent.games for name, recent in everyone if recent.games}
 
     def state_dict(self) -> dict[str, Any]:
-        """Primitives for a checkpoint, which name the members' files.
+        """The state as primitives for a checkpoint; it names the members' files.
 
         A file's name holds a hash of the weights, so that runs that share a folder can't mistake each other's.
         """
         for member in self.members:
             member.file = member.file or f"{member.rollout:06}-{_digest(member.policy)}{files.SUFFIX}"
         members = [
-            {"file": m.file, "rollout": m.rollout, "games": m.tally.games, "points": m.tally.points}
+            {"file": m.file, "rollout": m.rollout, "games": m.recent.games, "points": m.recent.points}
             for m in self.members
         ]
-        return {"members": members, "players": {k: [r.games, r.points] for k, r in self._tallies.items()}}
+        return {"members": members, "players": {k: [r.games, r.points] for k, r in self._recent.items()}}
 
     def write(self, folder: Path) -> set[str]:
-        """Write the policy files of the members that are not there yet, and return the names of all of them."""
+        """Write the policy files of members that are not in a folder yet.
+
+        Args:
+            folder: The pool's folder.
+
+        Returns:
+            The names of the files of all members.
+        """
         self.state_dict()  # names them
         for member in self.members:
             if not (folder / member.file).is_file():
@@ -204,7 +235,16 @@ class OpponentPool:
         return {member.file for member in self.members}
 
     def load_state_dict(self, state: Mapping[str, Any], folder: Path, game: Game) -> None:
-        """Restore the pool. Raises ValueError, and changes nothing, if a member's file is missing or damaged."""
+        """Restore the pool.
+
+        Args:
+            state: As `state_dict` returned it.
+            folder: The pool's folder, with the members' files.
+            game: The game that they play.
+
+        Raises:
+            ValueError: A member's file is missing or damaged; the pool is not changed.
+        """
         members = []
         for saved in state["members"]:
             path = folder / saved["file"]
@@ -215,18 +255,18 @@ class OpponentPool:
                 facts = files.read_header(path).facts
             except ValueError as error:
                 raise ValueError(
-                    f"a member of the opponent pool is lost: {error}; to go on without the pool, set SelfPlay's "
+                    f"a member of the opponent pool is lost: {error}; to continue without the pool, set SelfPlay's "
                     "opponents to None (--data.opponents null)"
                 ) from None
-            tally = Tally(saved["games"], saved["points"])
-            members.append(Member(saved["rollout"], policy, facts, tally, saved["file"]))
+            recent = RecentGames(saved["games"], saved["points"])
+            members.append(Member(saved["rollout"], policy, facts, recent, saved["file"]))
         self.members = members
         for text, (games, points) in state["players"].items():
-            if text in self._tallies:
-                self._tallies[text] = Tally(games, points)
+            if text in self._recent:
+                self._recent[text] = RecentGames(games, points)
 
     def close(self) -> None:
-        """End processes that the players run, such as engines."""
+        """End the processes of players, such as engines."""
         self._open.close()
         self._opened = []
 
@@ -235,8 +275,8 @@ class OpponentPool:
             self._opened = self._open.enter_context(roster.players(self.players, game))
         return self._opened
 
-    def _all_tallies(self) -> list[Tally]:
-        return [*self._tallies.values(), *(member.tally for member in self.members)]
+    def _all_recent(self) -> list[RecentGames]:
+        return [*self._recent.values(), *(member.recent for member in self.members)]
 
     def _shares(self, generator: np.random.Generator) -> NDArray[np.float64]:
         """[opponents] the share of a rollout's games against each."""

@@ -22,12 +22,12 @@ A = TypeVar("A", NDArray[Any], "Tensor")
 
 @dataclass(frozen=True, slots=True)
 class Plies(Generic[A]):
-    """N plies, in any order: what their movers saw and chose, and which game each is of.
+    """N plies, in any order: what their movers saw and chose, and to which game each belongs.
 
     In numpy as they are played and stored; in torch, by `to`, as a network takes them.
     """
 
-    planes: A  # [N, P, W] uint64 words; int64 ones of the same bits in torch
+    planes: A  # [N, P, W] uint64 words; in torch int64 words with the same bits
     scalars: A  # [N, S] uint8
     player: A  # [N] int8 who moved, 0 or 1
     legal: Legal | Tensor  # [N] ragged; in torch [N, M] int16, −1 after a ply's last legal action
@@ -40,7 +40,7 @@ class Plies(Generic[A]):
         return len(self.choice)
 
     def columns(self) -> dict[str, Any]:
-        """All columns that are there, by name, without `legal`."""
+        """All columns that are not None, by name, without `legal`."""
         every = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "legal"}
         return {name: column for name, column in every.items() if column is not None}
 
@@ -59,7 +59,11 @@ class Plies(Generic[A]):
         return Plies(legal=legal, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
     def to(self, device: torch.device | str | None = None, **_: Any) -> Plies[Tensor]:
-        """The plies as tensors on a device, with the legal actions padded; Lightning moves batches by it."""
+        """The plies as tensors on a device, with the legal actions padded. Lightning calls this to move a batch.
+
+        Args:
+            device: The device; None leaves tensors where they are, and puts arrays on the CPU.
+        """
         import torch
 
         from chesspg.policy.policy import send, words
@@ -77,11 +81,11 @@ class Plies(Generic[A]):
         return {**self.columns(), "actions": self.legal.actions, "counts": self.legal.counts.astype(np.int16)}
 
     def save(self, path: Path, **more: NDArray[Any]) -> None:
-        """Write plies in numpy, about 180 bytes each for chess, as an .npz file, in one step.
+        """Write plies in numpy to an .npz file, in one step; about 180 bytes per ply of chess.
 
         Args:
-            path: Of the file.
-            **more: Other arrays that the file is to hold.
+            path: The file.
+            **more: Other arrays for the file.
         """
         arrays = {**self.arrays(), **more}
 
@@ -93,7 +97,10 @@ class Plies(Generic[A]):
 
     @staticmethod
     def of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Plies[NDArray[Any]]:
-        """The inverse of `arrays`; other arrays beside the columns are left out.
+        """Build plies from their arrays, the inverse of `arrays`.
+
+        Args:
+            arrays: The columns by name. Other arrays are ignored.
 
         Raises:
             ValueError: A column is missing, or the columns do not fit together.
@@ -109,5 +116,5 @@ class Plies(Generic[A]):
             raise ValueError("its columns do not fit together")
         choice = columns["choice"]
         if not ((choice >= 0) & (choice < counts)).all():
-            raise ValueError("it has a choice that is none of the legal actions")
+            raise ValueError("it has a choice that is not one of the legal actions")
         return Plies(legal=Legal(actions, np.concatenate(([0], np.cumsum(counts)))), **columns)

@@ -21,17 +21,17 @@ Values = tuple[float | None, ...]  # the return that the mover of each ply expec
 
 @dataclass(frozen=True)
 class Rollout:
-    """Whole games, and the plies whose mover learns, in the order they were played. To be read, not changed."""
+    """Whole games, and the plies whose mover learns, in the order in which they were played. Do not change it."""
 
     plies: Plies[NDArray[Any]]  # N plies; their `game` is an index into the arrays below
-    outcome: NDArray[np.int8]  # [games] the verdict for player 0: the rules', or lost for who gave the game up
+    outcome: NDArray[np.int8]  # [games] for player 0, by the rules; whoever gives a game up loses it
     reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where it was truncated, FORFEIT where given up
     reward: NDArray[np.float32]  # [games] f(x) for player 0
     length: NDArray[np.int32]  # [games] plies played, whoever moved
     finished: Sequence[tuple[NDArray[np.int64], Games]] = field(repr=False)  # the games themselves, by when they ended
     group: NDArray[np.int32]  # [games] equal for games with the same start and the same seats
     forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its mover gave it up
-    values: Mapping[int, Values] = field(default_factory=dict)  # game -> of each ply; only where nobody learned
+    values: Mapping[int, Values] = field(default_factory=dict)  # game -> value of each ply; empty if a player learns
     seconds: float = 0.0  # wall time it took
 
     @property
@@ -45,7 +45,7 @@ class Rollout:
         return truncated
 
     def require_reasons(self, game: Game) -> None:
-        """Raise BrokenContract for a game that ended for a reason which `game` has no name for."""
+        """Raise BrokenContract for a game that ended for a reason without a name in `game.reasons`."""
         nameless = (self.reason >= len(game.reasons)) & (self.reason != FORFEIT)
         if nameless.any():
             at = int(nameless.argmax())
@@ -55,7 +55,7 @@ class Rollout:
             )
 
     def save(self, path: Path) -> None:
-        """Write all arrays, and each game as text in `positions`, as a numpy .npz file."""
+        """Write all arrays, and each game as text in `positions`, to a numpy .npz file."""
         arrays = {one.name: getattr(self, one.name) for one in fields(self)}
         per_game = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
         self.plies.save(path, positions=np.array(self.positions()), **per_game)
@@ -78,7 +78,7 @@ class Rollout:
 
 
 class Recorder:
-    """Collects the plies of the player that learns, each array in its final place: they are never held twice."""
+    """Collects the plies of the player that learns. Each array grows in place, so that no ply is held twice."""
 
     def __init__(self) -> None:
         self._columns = {
@@ -94,7 +94,12 @@ class Recorder:
         }
 
     def add(self, seen: Observation, choice: Choice, game: NDArray[np.integer[Any]]) -> None:
-        """Add N plies of the games with indices `game` [N].
+        """Add N plies.
+
+        Args:
+            seen: What their movers saw.
+            choice: What they chose.
+            game: [N] the indices of their games.
 
         Raises:
             ValueError: The player gave no log-probability, or gave a game up.
@@ -119,7 +124,7 @@ class Recorder:
                 self._columns[name].extend(array)
 
     def plies(self) -> Plies[NDArray[Any]]:
-        """The plies that were added. Nothing can be added afterwards."""
+        """The plies that have been added. No more can be added afterwards."""
         arrays: dict[str, Any] = {name: column.cut() for name, column in self._columns.items()}
         offsets = np.zeros(len(arrays["game"]) + 1, np.int64)
         np.cumsum(arrays.pop("counts"), out=offsets[1:])
@@ -129,7 +134,7 @@ class Recorder:
 
 
 class _Column:
-    """An array that grows at its end, where the system can do so without moving it."""
+    """An array that grows at its end, without being moved if the system allows it."""
 
     def __init__(self, dtype: Any, dimensions: int = 1) -> None:
         self.array = np.empty((0,) * dimensions, dtype)

@@ -21,7 +21,7 @@ GRAY, INK, GRID = "#888", "#333", "#ddd"
 def check_matplotlib(option: str) -> None:
     """Raise ValueError if matplotlib is missing. The message has this option and the command that installs it."""
     if find_spec("matplotlib") is None:
-        raise ValueError(f"{option} needs matplotlib, which is not installed: pip install 'chesspg[plots]'")
+        raise ValueError(f"{option} needs matplotlib, which is not installed: pip install 'matplotlib>=3.10'")
 
 
 @contextmanager

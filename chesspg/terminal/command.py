@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import os
 import re
+import shutil
 import signal
 import sys
 import textwrap
@@ -243,6 +244,12 @@ class _Help(argparse.HelpFormatter):
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return wrapped(" ".join(text.split()), width).split("\n")
+
+
+def print_help(text: str) -> None:
+    """Print a help text that is laid out for 80 columns; on a narrower terminal its lines are wrapped."""
+    columns = shutil.get_terminal_size().columns
+    print(text.rstrip("\n") if columns >= 80 else _Help("")._fill_text(text, columns, ""))
 
 
 def _wrapped_row(line: str, width: int) -> str:

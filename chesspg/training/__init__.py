@@ -1,1 +1,1 @@
-"""Floor 5: the Lightning parts: the module, the self-play data, the callbacks."""
+"""The Lightning parts: the module, the self-play data module, the callbacks, and a command's run."""

@@ -1,4 +1,4 @@
-"""The command line of a run, looked at before Lightning: recipes, the run's folder, a module of one's own."""
+"""Reads a run's command line before Lightning does: the recipes, the run's folder, the user's own module."""
 
 from __future__ import annotations
 
@@ -22,13 +22,25 @@ from chesspg.training.own_model import flattened, model_of
 class Request(NamedTuple):
     """What a command line asks for."""
 
-    resumed: Path | None  # the folder to resume in
-    model: type  # of the run's module
-    arguments: list[str]  # for RunCLI, the recipes or the run's own configuration first
+    resumed: Path | None  # the folder of the run to resume; None for a new run
+    model: type  # the class of the run's module
+    arguments: list[str]  # for RunCLI; the recipes, or the resumed run's configuration, come first
 
 
-def understood(command: type[RunCLI], arguments: Sequence[str]) -> Request:
-    """What a command line asks for. Raises OSError or ValueError if it can't be."""
+def read_request(command: type[RunCLI], arguments: Sequence[str]) -> Request:
+    """Read what a command line asks for.
+
+    Args:
+        command: The class of the command's runs.
+        arguments: The arguments of the command line.
+
+    Returns:
+        The request; the files that it names have been checked.
+
+    Raises:
+        OSError: A recipe or a configuration can't be read.
+        ValueError: The arguments contradict each other, or a recipe, a configuration or a run is not valid.
+    """
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
     early.add_argument("--resume")
     early.add_argument("-c", "--config", action="append", default=[])
@@ -43,28 +55,28 @@ def understood(command: type[RunCLI], arguments: Sequence[str]) -> Request:
     default = [command.DEFAULT_RECIPE] if command.DEFAULT_RECIPE else []
     recipes = [recipe(name) for name in known.config or default]
     model, rest = _model(command, recipes, rest)
-    stem = _title(recipes[-1], rest) if recipes else command.COMMAND
+    stem = _run_name(recipes[-1], rest) if recipes else command.COMMAND
     run = Path(known.run) if known.run is not None else _unused(f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     if is_rank_zero():
         check_new(run)
-    rest = configuration.logger(known.logger, run) + rest
+    rest = configuration.logger_arguments(known.logger, run) + rest
     configs = [argument for path in recipes for argument in ("--config", str(path))]
     return Request(None, model, [*configs, "--run", str(run), *rest])
 
 
 def _resumed(command: type[RunCLI], known: argparse.Namespace, rest: list[str]) -> Request:
     if known.config or known.run or any(argument.split("=")[0] == "--init" for argument in rest):
-        raise ValueError("--resume goes on with all that is the run's own; leave --config, --init and --run out")
+        raise ValueError("--resume continues a run with its own configuration; leave out --config, --init and --run")
     folder = Path(known.resume)
     config = folder / "config.yaml"
     for path in (config, folder / "last.ckpt"):
         if not path.is_file():
-            begin = f"; --config {folder}/config.yaml --run {folder} begins it anew" if is_unstarted(folder) else ""
+            begin = f"; --config {folder}/config.yaml --run {folder} starts it again" if is_unstarted(folder) else ""
             raise ValueError(f"there is nothing to resume in {folder}: it has no {path.name}{begin}")
     model, rest = _model(command, [config], rest, run=folder)
     if (folder / "last.safetensors").is_file():  # else the next checkpoint writes it
         files.read_header(folder)  # a damaged run is refused before anything is built
-    rest = configuration.logger(known.logger, folder) + rest
+    rest = configuration.logger_arguments(known.logger, folder) + rest
     init = ["--init", str(folder / files.INIT)] if (folder / files.INIT).is_file() else []
     return Request(folder, model, ["--config", str(config), "--resume", str(folder), *init, *rest])
 
@@ -72,7 +84,7 @@ def _resumed(command: type[RunCLI], known: argparse.Namespace, rest: list[str]) 
 def _model(
     command: type[RunCLI], configs: Sequence[Path], arguments: list[str], run: Path | None = None
 ) -> tuple[type, list[str]]:
-    """The class of the module, and the arguments without it; the configurations are looked at first."""
+    """The class of the module, and the arguments without it. The configurations are checked before it is imported."""
     own = command.sections(command.MODEL)
     trees = [(path, configuration.read(path, own, run)) for path in configs]
     if run is not None:
@@ -84,13 +96,13 @@ def _model(
 
 
 def _unused(name: str) -> Path:
-    """A folder for a run, with a number after its name where another run began in the same second."""
+    """A folder for a new run; its name ends with a number if another run started in the same second."""
     names = (name, *(f"{name}-{number}" for number in range(2, 100)))
     return next((RUNS / one for one in names if not (RUNS / one).exists()), RUNS / name)
 
 
-def _title(recipe: Path, options: list[str]) -> str:
-    """What a run's folder is named after: the recipe, or the game where the options choose another than the recipe's.
+def _run_name(recipe: Path, options: list[str]) -> str:
+    """The name of a run's folder: that of the recipe, or of the game if the options choose another game.
 
     Args:
         recipe: The last of the recipes.

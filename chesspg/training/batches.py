@@ -1,7 +1,8 @@
-"""What a training step takes: the plies of a rollout in micro-batches, on the device that learns from them."""
+"""The input of a training step: micro-batches of a rollout's plies, on the device that learns from them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,29 +10,30 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from chesspg.games.game import Game
 from chesspg.learning.advantages import returns
-from chesspg.policy.policy import send, words
+from chesspg.policy.policy import send, to_tensors, words
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
 
 
 class Batch(NamedTuple):
-    """A micro-batch: n of a rollout's plies, and how large the whole rollout is."""
+    """A micro-batch: n of a rollout's plies, and the size of the whole rollout."""
 
     plies: Plies[Tensor]  # n plies
-    advantage: Tensor  # [n] what weighs each ply
+    advantage: Tensor  # [n] the weight of each ply
     return_: Tensor  # [n] the reward of the game for the mover
-    games: int  # in the rollout, over all ranks
+    games: int  # games in the rollout, over all ranks
     stored: int  # plies in the rollout, over all ranks
-    parts: int  # micro-batches that the rollout is cut into, over all ranks
+    parts: int  # micro-batches into which the rollout is cut, over all ranks
 
 
 class StoredRollout:
-    """A rollout's plies on the device that learns from them, where each batch is gathered.
+    """A rollout's plies on the device that learns from them, where the batches are gathered.
 
     Args:
         rollout: The rollout of this rank.
-        advantage: [N] what weighs each ply.
+        advantage: [N] the weight of each ply.
         device: The device.
         games: The rollout's games over all ranks.
         stored: The rollout's plies over all ranks.
@@ -44,7 +46,7 @@ class StoredRollout:
         plies = rollout.plies
         self.device = device
         self._sizes = {"games": games, "stored": stored, "parts": parts}
-        self._counts = plies.legal.counts  # type: ignore[union-attr]  # on the host: the device need not be asked
+        self._counts = plies.legal.counts  # type: ignore[union-attr]  # on the host, so that no batch waits for the device
         self._columns = {
             name: words(column, device) if name == "planes" else send(column, device)
             for name, column in plies.columns().items()
@@ -54,6 +56,9 @@ class StoredRollout:
         self._advantage = advantage.to(device)
         reward = send(rollout.reward, device)
         self._return = returns(reward, self._columns["game"], self._columns["player"])
+
+    def __len__(self) -> int:
+        return len(self._counts)
 
     def batch(self, rows: NDArray[np.integer[Any]]) -> Batch:
         """The micro-batch of the plies at these rows [n]."""
@@ -69,3 +74,24 @@ class StoredRollout:
             return_=self._return.index_select(0, at),
             **self._sizes,
         )
+
+
+class OneBatch:
+    """A loader with one batch of the initial position, from which nothing is learned.
+
+    Args:
+        game: The rules.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Batch]:
+        zero = torch.zeros(1)
+        planes, scalars, legal = to_tensors(self.game.start(1).observe())
+        own = {"player": zero.char(), "choice": zero.short(), "game": zero.int(), "log_prob": zero}
+        plies = Plies(planes, scalars, legal=legal, **own)
+        yield Batch(plies, advantage=zero, return_=zero, games=1, stored=1, parts=1)

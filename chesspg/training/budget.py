@@ -1,4 +1,4 @@
-"""When a run is over: by plies, time or epochs, and how much of it is done."""
+"""When a run ends, by plies, time or epochs, and what fraction of it is done."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from pytorch_lightning.callbacks import Callback, Timer
 
 
 class PlyBudget(Callback):
-    """Ends training with the first rollout by which `plies` were played, those of opponents among them.
+    """Ends training after the rollout in which the number of plies played reaches `plies`.
 
-    A run that goes on after that ends before its next rollout. To be listed before callbacks that do something at the
-    end, as `EvaluationMatch` does.
+    A resumed run that has reached it ends before its next rollout. List this callback before those that act at the end
+    of a run, such as `EvaluationMatch`.
+
+    Args:
+        plies: The number of plies, those of opponents included.
+
+    Raises:
+        ValueError: `plies` is below 1.
+        TypeError: While fitting, the module does not count plies.
     """
 
     def __init__(self, plies: int) -> None:
@@ -29,13 +36,15 @@ class PlyBudget(Callback):
     def _end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         played = getattr(module, "played", None)
         if played is None:
-            raise TypeError(f"{type(module).__name__} does not count what it played; PlyBudget needs a PolicyGradient")
+            raise TypeError(
+                f"PlyBudget needs a module that counts plies, such as PolicyGradient, got {type(module).__name__}"
+            )
         if played["plies"] >= self.plies:
             trainer.should_stop = True
 
 
 def share_done(trainer: pl.Trainer) -> float:
-    """How much of a run is done, in [0, 1]: of its plies, its time or its updates, whichever is the most."""
+    """The fraction of a run that is done, in [0, 1]: of its plies, its time or its updates, whichever is largest."""
     played = getattr(trainer.lightning_module, "played", {})
     shares = [0.0]
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
@@ -43,7 +52,7 @@ def share_done(trainer: pl.Trainer) -> float:
             shares.append(played.get("plies", 0) / callback.plies)
         elif isinstance(callback, Timer) and (left := callback.time_remaining()) is not None:
             shares.append(callback.time_elapsed() / (callback.time_elapsed() + max(left, 1e-9)))
-    # Lightning would ask for the data before it has loaded where in them a resumed run is.
+    # Before there is a loader, Lightning would load the data without a resumed run's position in them.
     total = math.inf if trainer.train_dataloader is None else trainer.estimated_stepping_batches
     shares.append(trainer.global_step / total if total else 0.0)
     return min(1.0, max(shares))

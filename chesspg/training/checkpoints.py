@@ -24,20 +24,28 @@ from chesspg.training.module import NotFinite
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """A checkpoint that Lightning wrote for a PolicyGradient: tensors and primitives, no code.
+    """Read a checkpoint of a run: tensors and primitives, no code.
 
-    Raises ValueError if it is damaged or anything else.
+    Args:
+        path: The checkpoint file.
+
+    Returns:
+        The checkpoint, as Lightning wrote it.
+
+    Raises:
+        ValueError: The file is damaged, or is not a checkpoint of a run.
     """
     checkpoint = files.read_checkpoint(path)
     if not isinstance(checkpoint, dict) or not {"state_dict", "loops", "chesspg"} <= checkpoint.keys():
-        raise ValueError(f"{path} is not a checkpoint of a run")
+        raise ValueError(f"{path} is not a checkpoint of a run; expected a file such as last.ckpt in a run's folder")
     return checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, syncs, and replaces in one step; puts a policy file next to every checkpoint.
+    """Writes each checkpoint so that a kill leaves the old or the new one whole, and a policy file beside it.
 
-    Lightning's own writer goes through a temporary folder, which is not atomic across file systems.
+    The file is written beside its target, synced, and replaces it in one step. Lightning's own writer uses a temporary
+    folder elsewhere, which is not atomic across file systems.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
@@ -50,16 +58,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if files.HEADER in checkpoint:
             header, weights = files.of_checkpoint(checkpoint)
             writes.append(partial(files.write, path.with_suffix(files.SUFFIX), files.Header(**header), weights))
-        # A folder with a policy can be resumed, so the first checkpoint comes before its policy file. Later ones come
-        # after it, so that a resumed run writes the policy again if only that was written.
+        # A run with a policy file can be resumed, so the first checkpoint is written before its policy file. Later
+        # ones are written after it: if a kill leaves the new policy file alone, the resumed run writes it again.
         for write in writes if not path.exists() else reversed(writes):
             write()
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        if Path(path).is_file():  # and not somewhere in a network
+        if Path(path).is_file():  # else it is a remote file, which Lightning reads
             with verified(Path(path)):
                 pass
-        # Whatever the caller says: tensors and primitives are all that is in ours, and a pickle may hold code.
+        # Whatever the caller passes: our checkpoints hold tensors and primitives only, and a pickle may hold code.
         return super().load_checkpoint(path, *args, **{**kwargs, "weights_only": True})
 
     def remove_checkpoint(self, path: str | Path) -> None:
@@ -68,14 +76,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class RolloutCheckpoint(Checkpoint):
-    """`last.ckpt` before the first update and after each epoch, such as a rollout; `best.ckpt` when `monitor` rises.
+    """Writes `last.ckpt` before the first update and after each epoch, and `best.ckpt` when `monitor` rises.
 
-    Where the training data have a `state_dict`, and can thus go on within an epoch, both are also written after each
-    validation within one that is between two updates.
+    If the training data have a `state_dict`, and so can continue within an epoch, both are also written after each
+    validation between two updates of an epoch.
 
     Args:
-        folder: Where they are written.
-        monitor: A logged metric; higher is better.
+        folder: The folder to write to.
+        monitor: The name of a logged metric; higher is better. None for no best checkpoint.
     """
 
     def __init__(self, folder: str | Path, monitor: str | None = None) -> None:
@@ -83,13 +91,13 @@ class RolloutCheckpoint(Checkpoint):
         self.folder = Path(folder)
         self.monitor = monitor
         self.best: float | None = None
-        self._kept: dict[str, Tensor] = {}  # values logged before this epoch, which Lightning goes on to hold
-        self._made: tuple[int, int] | None = None  # which folder on disk that is
+        self._kept: dict[str, Tensor] = {}  # values logged before this epoch, which Lightning keeps
+        self._made: tuple[int, int] | None = None  # the device and inode of the folder
         self._within = -1  # the number of updates at the last checkpoint within an epoch
-        self._resumed_within = False  # whether the run goes on from one, and has learned from no batch since
+        self._resumed_within = False  # whether the run was resumed from one and has not learned from a batch since
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        self.folder = trainer.strategy.broadcast(self.folder)  # a rank started later may think of another name
+        self.folder = trainer.strategy.broadcast(self.folder)  # a rank that started later may have named it differently
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
@@ -106,14 +114,14 @@ class RolloutCheckpoint(Checkpoint):
         self._kept = dict(trainer.logged_metrics)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
-        if self._resumed_within:  # Lightning may then count one step less for its loggers
+        if self._resumed_within:  # Lightning may then count one step too few for its loggers
             trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
             self._resumed_within = False
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or trainer.is_last_batch:
             return
-        # Between updates; of one that is under way the gradients so far would be lost.
+        # Only between updates: the gradients accumulated for an unfinished update would be lost.
         due = trainer.should_stop or not trainer.fit_loop._should_accumulate()
         if due and hasattr(trainer.train_dataloader, "state_dict"):
             self._require_folder(trainer)
@@ -123,7 +131,7 @@ class RolloutCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._require_folder(trainer)
         self._log(trainer)
-        # An epoch that was stopped within ends all the same, and a run that goes on from there would not finish it.
+        # Lightning also ends an epoch that is stopped midway; a run resumed from such a checkpoint would skip its rest.
         if self._within != trainer.global_step:
             self._save(trainer)
 
@@ -146,7 +154,7 @@ class RolloutCheckpoint(Checkpoint):
         Lightning logs an epoch after its checkpoint callbacks, so a kill in between would lose the row. It logs the
         same values again, at the same step, which changes nothing.
         """
-        logged = trainer.logged_metrics  # on every rank, since it may sum over them
+        logged = trainer.logged_metrics  # on every rank, since reading it may sum over ranks
         metrics = {name: value for name, value in logged.items() if self._kept.get(name) is not value}
         for logger in trainer.loggers:
             if metrics and isinstance(logger, MetricsLogger):
@@ -166,7 +174,7 @@ class RolloutCheckpoint(Checkpoint):
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What identifies a folder on disk, whatever its name; None if there is none."""
+    """The device and inode of a folder, which identify it whatever its name; None if there is no such folder."""
     try:
         found = folder.stat()
     except OSError:

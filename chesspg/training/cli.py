@@ -1,4 +1,4 @@
-"""A run from its configuration: LightningCLI with a run folder, and with what every run has."""
+"""Builds a run from its configuration: LightningCLI with a run folder and the parts that every run has."""
 
 from __future__ import annotations
 
@@ -28,46 +28,49 @@ from chesspg.training.precision import check_precision, fastest_precision
 from chesspg.training.process import keep_memory, quiet
 from chesspg.training.progress import RolloutProgress
 
-# Of a user's making; an ImportError is of a library that Lightning needs for what was asked for.
+# Errors in what the user gave. An ImportError is one, too: Lightning lacks a library for an option that was set.
 MISTAKES = (argparse.ArgumentError, MisconfigurationException, ValueError, TypeError, OSError, ImportError)
 
 
 class RunCLI(LightningCLI):
-    """LightningCLI with a run folder, and with what every run has: checkpoints, logs, a progress bar, one writer.
+    """LightningCLI with a run folder and the parts of every run: checkpoints, logs, a progress bar, a lock.
 
-    A command that trains has a subclass: its module, its data module, and what else differs from command to command.
+    Each command that trains has a subclass, which names its module and data module and overrides what differs.
     """
 
-    COMMAND: ClassVar[str]  # of `python -m chesspg.COMMAND`
+    COMMAND: ClassVar[str]  # as in `python -m chesspg.COMMAND`
     MODEL: ClassVar[type[pl.LightningModule]]
     DATA: ClassVar[type[pl.LightningDataModule]]
-    GROUPS: ClassVar[Mapping[str, type]] = {}  # of options within a section, such as `model.loss`
-    EPOCHS: ClassVar[str] = "epochs"  # what an epoch of the data is called
-    STOPS_AT: ClassVar[Literal["epoch", "step"]] = "epoch"  # where a run may stop whose time is spent
-    DEFAULTS: ClassVar[Mapping[str, Any]] = {}  # of the Trainer's arguments
-    FIELDS: ClassVar[Mapping[str, Any]] = {}  # defaults of other fields, where the classes have none
+    GROUPS: ClassVar[Mapping[str, type]] = {}  # classes whose options form a group in a section, such as `model.loss`
+    EPOCHS: ClassVar[str] = "epochs"  # what messages call the epochs of the data
+    STOPS_AT: ClassVar[Literal["epoch", "step"]] = "epoch"  # where a run stops when its time is over
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}  # defaults of the Trainer's arguments
+    FIELDS: ClassVar[Mapping[str, Any]] = {}  # defaults of other fields, for which the classes have none
     DEFAULT_RECIPE: ClassVar[str | None] = None
-    REFUSALS: ClassVar[tuple[type[Exception], ...]] = ()  # errors within a run that are of a user's making
+    REFUSALS: ClassVar[tuple[type[Exception], ...]] = ()  # errors during a run that are due to what the user gave
 
     folder: Path
-    lock: ExitStack  # of a new run, which its folder is made with
-    settings: dict[str, Any]  # the configuration as it is kept with the run, primitives
-    checkpoint: dict[str, Any] | None  # what a resumed run goes on from
+    lock: ExitStack  # holds the lock of a new run's folder
+    settings: dict[str, Any]  # the configuration that is kept with the run, as primitives
+    checkpoint: dict[str, Any] | None  # the checkpoint from which a run is resumed
 
     @classmethod
     def build(
         cls, arguments: list[str], model: type | None = None, fields: Mapping[str, Any] | None = None, **parser: Any
     ) -> Self:
-        """The run that a command line asks for, known to be good before anything is written.
+        """Build the run that a command line asks for. Nothing is written before all of it is known to be valid.
 
         Args:
-            arguments: Of the command line.
-            model: The class of its module, if it is not the command's own.
-            fields: Defaults of fields, such as `model.network`, beside FIELDS.
+            arguments: The arguments of the command line.
+            model: The class of the module; by default MODEL.
+            fields: Defaults of fields, such as `model.network`, in addition to FIELDS.
             **parser: Arguments of the parser.
 
+        Returns:
+            The run, ready for `trainer.fit`.
+
         Raises:
-            MISTAKES: It can't be run.
+            ValueError: The run can't be built. Any other error in MISTAKES means the same.
         """
         quiet()
         keep_memory()
@@ -107,12 +110,14 @@ class RunCLI(LightningCLI):
 
     @classmethod
     def sections(cls, model: type) -> configuration.Sections:
-        """The classes whose arguments the fields of the configuration are; `model` is that of the module."""
+        """The classes whose arguments are the fields of the configuration; `model` is the class of the module."""
         return {"model": model, "data": cls.DATA, "trainer": pl.Trainer, **cls.GROUPS}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--run", type=str, default=None, help="the folder to make and write, checkpoints/… if none")
-        parser.add_argument("--resume", type=str, default=None, help="the folder of a run to go on with, by its config")
+        parser.add_argument(
+            "--run", type=str, default=None, help="the new folder to write to; by default in checkpoints/"
+        )
+        parser.add_argument("--resume", type=str, default=None, help="the folder of a run to continue as it was begun")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=configuration.seed)
         parser.link_arguments("data.game", "model.game", apply_on="instantiate")
         parser.set_defaults(self._fields)
@@ -135,27 +140,27 @@ class RunCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except ValueError as error:
-            # Where a field may be one thing or another, jsonargparse reports what each of them had against it.
+            # If a field accepts several types, jsonargparse reports why each of them failed; the cause is the real one.
             raise (error.__cause__ if isinstance(error.__cause__, MISTAKES) else error) from None
         self.check()
         self.prepare()
         if self.checkpoint is not None:
             resuming.check_model(self.model, self.checkpoint)
             self.restore(self.checkpoint[type(self.datamodule).__qualname__])
-            read_metrics(self.folder)  # another file of that name is said now
+            read_metrics(self.folder)  # reports a file of that name that is not ours now, not after the first rollout
             done = resuming.epochs_done(self.checkpoint)
             resuming.check_limits(self.config.trainer, self.limits(done), f"{done} {self.EPOCHS}")
             resuming.check_time(self.trainer, self.checkpoint)
         self.keep(self.config)
         text = self.parser.dump(_without_run(self.config))
         self.settings = parsing.parse_yaml(text)
-        if is_rank_zero():  # nothing is written before all is known to be good
+        if is_rank_zero():  # nothing is written before everything is known to be valid
             with ExitStack() as held:
                 if self.checkpoint is None:
                     held.enter_context(new_run(self.folder))
-                    if init := self.config.get("init"):  # a copy, so that the run can go on when that file is gone
+                    if init := self.config.get("init"):  # a copy, so that the run can be resumed without that file
                         files.write(self.folder / files.INIT, *files.read(init))
-                atomic.write_text(self.folder / "config.yaml", text)  # a resumed run keeps what was changed
+                atomic.write_text(self.folder / "config.yaml", text)  # options given with --resume are kept
                 self.lock = held.pop_all()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
@@ -165,7 +170,7 @@ class RunCLI(LightningCLI):
         config["max_steps"] = -1
         if config["precision"] is None:
             config["precision"] = fastest_precision(config["accelerator"])
-            self.config.trainer.precision = config["precision"]  # kept with the run, which may go on elsewhere
+            self.config.trainer.precision = config["precision"]  # kept, since the run may be resumed elsewhere
         self._set_loggers(config)
         self._set_plugins(config)
         config["default_root_dir"] = str(self.folder)
@@ -176,7 +181,7 @@ class RunCLI(LightningCLI):
         logger = config["logger"]
         if logger is False:
             return
-        # A user's own come first, since Lightning asks the first for a folder.
+        # The user's loggers come first, since Lightning takes its folder from the first one.
         others = [EventLogger(self.folder, name="", version="")] if logger in (None, True) else _listed(logger)
         updates = self.checkpoint["global_step"] if self.checkpoint else 0
         config["logger"] = [*others, MetricsLogger(self.folder, updates)]
@@ -186,7 +191,7 @@ class RunCLI(LightningCLI):
         for plugin in plugins:
             if isinstance(plugin, CheckpointIO):
                 raise ValueError(
-                    f"--trainer.plugins must be without {type(plugin).__name__}: a run writes its checkpoints by "
+                    f"--trainer.plugins must not contain {type(plugin).__name__}: a run writes its checkpoints with "
                     "AtomicCheckpointIO, so that none is lost"
                 )
         config["plugins"] = [AtomicCheckpointIO(), *plugins]
@@ -196,7 +201,7 @@ class RunCLI(LightningCLI):
         matches = [callback for callback in callbacks if isinstance(callback, EvaluationMatch)]
         for match in matches:
             match.folder = match.folder or self.folder / "games"
-        if max_time is not None:  # first, so that the others know of the end
+        if max_time is not None:  # first, so that the others see that the run ends
             callbacks.insert(0, Timer(max_time, interval=self.STOPS_AT))
         callbacks += self.more_callbacks()
         if config["enable_checkpointing"] is not False:
@@ -208,70 +213,81 @@ class RunCLI(LightningCLI):
 
     @classmethod
     def renewed(cls, tree: Mapping[str, Any]) -> dict[str, Any]:
-        """The configuration of a run, which an earlier version may have written, as this version writes it."""
+        """A run's configuration, which an earlier version may have written, in the form of this version."""
         return dict(tree)
 
     def game_of(self, config: Any) -> Any:
-        """class_path and, if any, init_args of the game that a configuration is of."""
+        """The class_path and, if given, init_args of a configuration's game."""
         return config.data.game
 
     def epochs(self, config: Any) -> int:
-        """The number of epochs after which the run ends, -1 for any; `config` is the Trainer's.
+        """The number of epochs after which the run ends; -1 for no limit.
 
-        Raises ValueError for limits that the command's data can't keep.
+        Args:
+            config: The configuration of the Trainer.
+
+        Raises:
+            ValueError: The configuration has a limit that does not suit the command's data.
         """
         return config["max_epochs"] or -1
 
     def limits(self, epochs: int) -> dict[str, int]:
-        """By the Trainer's argument, what it must be above for a run of this many epochs to go on."""
+        """By argument of the Trainer, the number that it must exceed for a run to continue after this many epochs."""
         return {"max_epochs": epochs}
 
     def more_callbacks(self) -> list[Callback]:
-        """Callbacks that every run of the command has, beside those of the configuration."""
+        """Callbacks that every run of the command has, in addition to those of the configuration."""
         return []
 
     def monitor(self, matches: list[EvaluationMatch]) -> str | None:
-        """The metric of the best checkpoint; `matches` are those of the configuration."""
+        """The metric that chooses the best checkpoint; `matches` are those of the configuration."""
         return matches[0].monitor if matches else None
 
     def check(self) -> None:
-        """Raise ValueError for what only the parts together show to be wrong."""
+        """Raise ValueError if the parts, each valid alone, don't work together."""
         check_precision(self.trainer)
-        self.model.configure_optimizers()  # a bad learning rate is said now
+        self.model.configure_optimizers()  # reports a bad learning rate now
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # untyped in Lightning
             if isinstance(callback, EvaluationMatch):
                 callback.find_opponents(self.datamodule.game)
                 callback.refuse_others(self.trainer)
 
     def about(self) -> list[str]:
-        """What is said of a run before it begins."""
+        """The lines that are printed before a run begins."""
         policy = self.model.policy
         size = sum(p.numel() for p in self.model.parameters())
         network = type(policy.network).__name__
         return [f"{policy.game.name} · {network} of {size:,} parameters · {self.trainer.precision}"]
 
     def after_not_finite(self) -> str:
-        """What is said of a loss that is not finite, such as `… is saved in FOLDER, `; empty if there is nothing."""
+        """Text for the message about a loss that is not finite, such as `its rollout is saved in FOLDER, `."""
         return ""
 
     def prepare(self) -> None:
-        """Have the data there, which may take long; the run folder is made after it."""
+        """Prepare the data, which may take long; the run folder is made afterwards."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Give the data of a checkpoint to the data module. Raises ValueError if they can't go on."""
+        """Restore the data module from its state in a checkpoint. Raises ValueError if its data are others."""
         self.datamodule.load_state_dict(state)
 
     def keep(self, config: Any) -> None:
-        """Put into the configuration, before it is written, what a run that goes on will need."""
+        """Put into the configuration, before it is written, what a resumed run will need."""
 
 
 def _listed(value: Any) -> list[Any]:
-    """What Lightning takes as one thing, several or none, as a list."""
+    """A list of what Lightning accepts as one thing, several, or None."""
     return [] if value is None else list(value) if isinstance(value, Iterable) else [value]
 
 
 def recipe(name: str) -> Path:
-    """A path to a YAML file, or the bare name of a recipe that ships."""
+    """The path of a recipe.
+
+    Args:
+        name: The path to a YAML file, or the bare name of a recipe that ships.
+
+    Raises:
+        ValueError: There is no such recipe.
+    """
     if Path(name).is_file():
         return Path(name)
     ships = shipped_files("configs", ".yaml")
@@ -282,7 +298,7 @@ def recipe(name: str) -> Path:
 
 
 def _without_run(config: Any) -> Any:
-    """The config as it is kept with the run: all but the folder's own name."""
+    """The configuration that is kept with the run: without its folder and the policy it starts from."""
     kept = config.clone()
     kept.run = kept.resume = None
     if "init" in kept:

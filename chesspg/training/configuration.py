@@ -1,4 +1,4 @@
-"""What a run's configuration may hold: values within their ranges, classes of the right kind, not from its folder."""
+"""Checks of a run's configuration: values in their ranges, classes of the right kind, no code from a run's folder."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from chesspg.training.messages import hint
 from chesspg.training.precision import PRECISIONS
 from chesspg.training.ranges import SEEDS, require
 
-PARAMETERS = 1 << 30  # of a network
-# The classes whose arguments the fields of a configuration are, by section, such as `model`, and by group of options
+PARAMETERS = 1 << 30  # the most that a network may have
+# The classes whose arguments are the fields of a configuration, by section, such as `model`, or by group of options
 # within a section, such as `model.loss`.
 Sections = Mapping[str, type]
 KINDS = {"model.optimizer": Optimizer, "model.lr_scheduler": LRScheduler, "model.network": Network}
-# Fields whose value may name a class, as `class_path` does in them.
+# Fields whose value may name a class: `class_path`, and those that contain it.
 CLASSES = {"class_path", "optimizer", "lr_scheduler", "network", "game", "starts", "callbacks", "logger", "plugins",
            "profiler", "strategy", "accelerator"}  # fmt: skip
 
 
 def bound_yaml() -> None:
-    """Have jsonargparse read no YAML that is out of bounds, wherever it comes from."""
+    """Make jsonargparse refuse YAML that exceeds the bounds of `storage.parsing`, wherever it comes from."""
     if get_loader("yaml") is not _load:
         set_loader("yaml", _load, exceptions=(YAMLError,))
 
@@ -53,16 +53,19 @@ _unbounded = get_loader("yaml")
 
 
 def read(path: Path, sections: Sections, run: Path | None = None) -> dict[str, Any]:
-    """A configuration, looked at before anything that it names is imported.
+    """Read a configuration, and check it before anything that it names is imported.
 
     Args:
-        path: Of the file.
-        sections: Of the configuration.
-        run: The folder of the run that is to be resumed, whose files are data and no modules.
+        path: The file.
+        sections: The sections of the configuration.
+        run: The folder of the run to resume, from which no module may be imported; None for a recipe.
+
+    Returns:
+        The configuration.
 
     Raises:
         OSError: The file can't be read.
-        ValueError: It is out of bounds or damaged, or names as a class what can't be one.
+        ValueError: It exceeds the bounds, is damaged, or names something as a class that may not be one.
     """
     tree = parsing.read_mapping(path)
     if not tree:
@@ -79,17 +82,23 @@ def read(path: Path, sections: Sections, run: Path | None = None) -> dict[str, A
         modules = value.split(".")[:-1]
         is_class = field[-1] == "class_path" or (field[-1] in CLASSES and "init_args" not in field)
         if is_class and (modules[0] in sys.stdlib_module_names or "__main__" in modules):
-            raise ValueError(f"{path}: {'.'.join(field)} is {value!r:.200}, which can't be a part of a training")
+            raise ValueError(f"{path}: {'.'.join(field)} must name a class for training, got {value!r:.200}")
         if run is not None and _lies_in(run.resolve(), modules):
             raise ValueError(
-                f"{path}: {'.'.join(field)} is {value!r:.200}, whose module lies in the run's folder; a run is resumed "
-                "with classes from elsewhere only"
+                f"{path}: {'.'.join(field)} is {value!r:.200}, whose module lies in the run's folder; a run can be "
+                "resumed only with classes from elsewhere"
             )
     return tree
 
 
 def check_names(path: Path, tree: Mapping[str, Any], sections: Sections) -> None:
-    """Raise ValueError for a field in a configuration that is none of its sections'."""
+    """Raise ValueError for a field of a configuration that no section has.
+
+    Args:
+        path: The file, for the message.
+        tree: The configuration.
+        sections: The sections of the configuration.
+    """
     known = options(sections)
     for name in _names(tree, sections):
         if name not in known:
@@ -97,7 +106,12 @@ def check_names(path: Path, tree: Mapping[str, Any], sections: Sections) -> None
 
 
 def bound(text: str, where: str) -> None:
-    """Raise ValueError if a text, which jsonargparse may take for YAML, or a text in it, is out of bounds."""
+    """Raise ValueError if a text that jsonargparse may read as YAML, or a text within it, exceeds the bounds.
+
+    Args:
+        text: The text.
+        where: Where it was given, for the message.
+    """
     try:
         tree = parsing.parse_yaml(text)
     except OutOfBounds as error:
@@ -111,12 +125,15 @@ def bound(text: str, where: str) -> None:
 
 
 def check(config: Any, sections: Sections, game: Any) -> None:
-    """Raise ValueError for a value out of its range, or a class of the wrong kind, before it is instantiated.
+    """Check a configuration before anything in it is instantiated.
 
     Args:
         config: The whole configuration.
-        sections: Of the configuration.
-        game: class_path and, if any, init_args of the game.
+        sections: The sections of the configuration.
+        game: The class_path and, if given, init_args of the game.
+
+    Raises:
+        ValueError: A value is out of its range, or a class is of the wrong kind.
     """
     tree = config.as_dict()
     devices = tree["trainer"]["devices"]
@@ -125,7 +142,7 @@ def check(config: Any, sections: Sections, game: Any) -> None:
     for prefix, cls in sorted(sections.items(), key=lambda one: "." not in one[0]):  # groups first
         section, _, group = prefix.partition(".")
         arguments = tree[section][group] if group else tree[section]
-        if isinstance(arguments, dict):  # else a function of the user's own in place of a group
+        if isinstance(arguments, dict):  # else the user's own function in place of a group
             _check_numbers(f"--{prefix}.", cls, arguments)
     for name, kind in KINDS.items():
         spec = config.get(name)
@@ -146,14 +163,14 @@ def check(config: Any, sections: Sections, game: Any) -> None:
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...], also: tuple[str, ...]) -> None:
-    """Raise ValueError for a text or number that is none of the choices, of which `also` go without saying."""
+    """Raise ValueError for a text or number that is not one of the choices; `also` are accepted, but not listed."""
     if isinstance(value, str | int) and str(value) not in (*choices, *also):
         *others, last = choices
         raise ValueError(f"--{name} must be {', '.join(others)} or {last}, got {value!s:.80}")
 
 
 def _check_numbers(prefix: str, cls: type, arguments: dict[str, Any]) -> None:
-    """Raise ValueError for a number out of its range among a class's arguments, and among those of classes in them."""
+    """Raise ValueError for a number out of its range among the arguments of a class, or of the classes in them."""
     require(cls, arguments, prefix)
     for name, value in arguments.items():
         for spec in value if isinstance(value, list) else [value]:
@@ -167,14 +184,21 @@ def _check_numbers(prefix: str, cls: type, arguments: dict[str, Any]) -> None:
 
 
 def seed(value: int) -> int:
-    """The seed of a run's games. Raises ValueError for one that numpy and Lightning don't accept."""
+    """The seed of a run's games.
+
+    Args:
+        value: The seed as given.
+
+    Raises:
+        ValueError: numpy and Lightning don't accept it.
+    """
     if not 0 <= value <= SEEDS:
         raise ValueError(f"--seed_everything must be between 0 and {SEEDS:,}, got {value}")
     return int(value)
 
 
-def logger(name: str | None, folder: Path) -> list[str]:
-    """The arguments that choose a logger by name, those of Lightning with a folder, which some of them ask for."""
+def logger_arguments(name: str | None, folder: Path) -> list[str]:
+    """The arguments for a logger that was chosen by name; those of Lightning get the run's folder if they take one."""
     if name is None:
         return []
     kind = getattr(loggers, name.rpartition(".")[2], None)
@@ -189,13 +213,13 @@ def programs(config: Any) -> list[str]:
 
 
 def options(sections: Sections) -> list[str]:
-    """The names of all fields of a configuration, but those of classes in it."""
+    """The names of all fields of a configuration, except those of classes in it."""
     fields = [f"{prefix}.{name}" for prefix, cls in sections.items() for name in _parameters(cls)]
     return ["seed_everything", "run", "resume", "init", *(name for name in sections if "." not in name), *fields]
 
 
 def _parameters(cls: type) -> list[str]:
-    """What a class is called with; for one that passes any argument on to its base, what that one is, too."""
+    """The names of a class's arguments, including those of its base if it accepts any keyword."""
     names: dict[str, None] = {}
     for kind in cls.__mro__:
         if "__init__" in vars(kind):
@@ -223,7 +247,7 @@ def _names(tree: Mapping[str, Any], sections: Sections) -> Iterator[str]:
 
 
 def _leaves(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """(names of the mappings' keys that lead to it, value) of each leaf; entries of a list have its name."""
+    """(keys that lead to it, value) of each leaf; the entries of a list have the keys of the list."""
     if isinstance(tree, dict):
         for name, value in tree.items():
             yield from _leaves(value, (*field, str(name)))
@@ -246,22 +270,22 @@ def _lies_in(folder: Path, modules: list[str]) -> bool:
 
 
 def _class(path: str) -> Any:
-    """What a dotted name that jsonargparse has imported before stands for."""
+    """The object with a dotted name, whose module jsonargparse has imported before."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name, None)
 
 
 def _check_size(game: Any, network: Any) -> None:
-    """Raise ValueError for a network of more than PARAMETERS, which is counted without memory for them."""
+    """Raise ValueError for a network of more than PARAMETERS; they are counted without being allocated."""
     with torch.device("meta"):
         try:
             built = _class(network.class_path)(
                 _class(game.class_path)(**game.get("init_args", {})), **network.init_args
             )
             size = sum(parameter.numel() for parameter in built.parameters())
-        except Exception:  # a network that can't be built there, or at all, which is said when it is
+        except Exception:  # it can't be built there; if it can't be built at all, that is reported when it is tried
             return
     if size > PARAMETERS:
         raise ValueError(
-            f"--model.network must have at most {PARAMETERS:,} parameters, got {size:,} by {dict(network.init_args)}"
+            f"--model.network must have at most {PARAMETERS:,} parameters, got {size:,} with {dict(network.init_args)}"
         )

@@ -16,28 +16,24 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
-from torch import Tensor
 
 from chesspg.games.capabilities import Heuristic
 from chesspg.games.game import Game, Games, Starts
 from chesspg.games.randomness import Randomness
-from chesspg.learning.advantages import returns
-from chesspg.learning.rewards import adjudicated
+from chesspg.learning.rewards import Reward, adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
-from chesspg.policy.policy import to_tensors
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.opponents import POOL, OpponentPool
-from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
-from chesspg.training.batches import Batch, StoredRollout
+from chesspg.training.batches import Batch, OneBatch, StoredRollout
 from chesspg.training.counters import Counters
 from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require
-from chesspg.training.requirements import RolloutListener, Weigher, require_hook, require_whole_rollouts
+from chesspg.training.requirements import RolloutListener, require_hook, require_whole_rollouts, weights_of
 
 
 class SelfPlay(pl.LightningDataModule):
@@ -47,11 +43,11 @@ class SelfPlay(pl.LightningDataModule):
     that has it (`RolloutListener`). Then the module weighs the plies (`Weigher`), and they are handed out.
 
     Each update is computed in `Trainer(accumulate_grad_batches=K)` micro-batches, and every ply of a rollout is used: a
-    Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU also holds the
-    rollout, about 190 bytes per ply.
+    Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU holds the plies
+    of a rollout, about 190 bytes each.
 
-    Works as the Trainer's data module, inside another data module, and by `train_dataloader()` alone. The validation
-    loader has one element, so that `EvaluationMatch` plays in Lightning's validation loop.
+    Works as the Trainer's data module, inside another data module, and through `train_dataloader()` alone. The
+    validation loader has one element, so that `EvaluationMatch` plays in Lightning's validation loop.
 
     Args:
         game: The rules.
@@ -59,10 +55,13 @@ class SelfPlay(pl.LightningDataModule):
         updates: Optimizer steps per pass over the rollout. 1 is the unbiased estimator; more need `Loss.clip`.
         passes: Number of times that each ply is learned from (PPO calls them epochs; Lightning's epoch is a rollout).
         max_plies: The ply cap; a game that reaches it is truncated.
-        material_weight: f(x) of a truncated game for the side that is ahead in material; minus that for the other.
+        material_weight: f(x) of a truncated game for the side that is ahead by the game's heuristic (in chess,
+            material); minus that for the other side.
+        reward: f(x) in place of the outcome: a function (outcome, truncated, ahead) -> [games] as in
+            `learning.rewards`, in a configuration by its import path.
         starts: Positions to start from, in turn, or a `Starts` that samples one for each game; '' and None stand for
             the initial position.
-        opponents: The opponents of the policy in a share of the games; None means that it plays itself in all of them.
+        opponents: The opponents of the policy in a share of the games; if None, it plays itself in all games.
         seed: Seed of all random numbers of the games; by default that of `pl.seed_everything`, else 0.
 
     Raises:
@@ -77,6 +76,7 @@ class SelfPlay(pl.LightningDataModule):
         passes: int = 1,
         max_plies: int | None = None,
         material_weight: float = 0.0,
+        reward: Reward | None = None,
         starts: Starts | Sequence[str] | None = None,
         opponents: OpponentPool | None = None,
         seed: int | None = None,
@@ -93,9 +93,10 @@ class SelfPlay(pl.LightningDataModule):
         self.passes = operator.index(passes)
         self.max_plies = None if max_plies is None else operator.index(max_plies)
         self.material_weight = material_weight
+        self.reward = reward
         self.starts = list(starts) if isinstance(starts, Sequence) else starts
         self.opponents = opponents
-        self._seed = None if seed is None else operator.index(seed)  # a sweep's may be numpy's
+        self._seed = None if seed is None else operator.index(seed)  # a sweep may pass numpy's
         self._counters = Counters(rollouts=0)
         self.accumulated = 1  # the K for which the newest rollout is cut
         self.rollout: Rollout | None = None  # the newest, for inspection
@@ -106,9 +107,12 @@ class SelfPlay(pl.LightningDataModule):
             raise ValueError(
                 f"material_weight must be 0 for {game.name}, which has no heuristic, got {material_weight:g}"
             )
+        if reward and material_weight:
+            raise ValueError(f"material_weight must be 0 with a reward of your own, got {material_weight:g}")
         over = started.outcomes().over
         if over.any():
-            raise ValueError(f"the game is over in starts: {positions[int(over.argmax())]!r}")
+            position = positions[int(over.argmax())]
+            raise ValueError(f"starts must be positions from which the game goes on, got {position!r}")
 
     @property
     def seed(self) -> int:
@@ -124,7 +128,20 @@ class SelfPlay(pl.LightningDataModule):
         self._counters.latest()["rollouts"] = rollouts
 
     def sample(self, player: PolicyPlayer, rank: int = 0, ranks: int = 1) -> Rollout:
-        """Play this rank's share of the next rollout, with `player` on every seat that the pool leaves to it."""
+        """Play this rank's share of the next rollout.
+
+        Args:
+            player: The learner, which has every seat that is not an opponent's.
+            rank: The rank.
+            ranks: The number of ranks.
+
+        Returns:
+            The rollout.
+
+        Raises:
+            BrokenContract: The game breaks its contract.
+            ValueError: The ranks can't share the games evenly.
+        """
         index, group = self.share(rank, ranks)
         seats: Seats | list[Seats] = (player, player)
         if self.opponents:
@@ -140,7 +157,7 @@ class SelfPlay(pl.LightningDataModule):
                 Randomness(self.seed, self.rollouts),
                 learner=player,
                 max_plies=self.max_plies,
-                reward=partial(adjudicated, weight=self.material_weight),
+                reward=self.reward or partial(adjudicated, weight=self.material_weight),
                 index=index,
                 on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
             )
@@ -153,15 +170,21 @@ class SelfPlay(pl.LightningDataModule):
         return len(self.starts) if isinstance(self.starts, list) else 1
 
     def share(self, rank: int = 0, ranks: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The games of one rank in every rollout: [n] their global indices, and [n] the number of each one's start.
+        """The games of one rank in every rollout.
 
-        Starts that are sampled count as different, except those of games that are `alike`.
+        Args:
+            rank: The rank.
+            ranks: The number of ranks.
+
+        Returns:
+            [n] their global indices, and [n] the number of each one's start. Starts that are sampled count as
+            different, except those of games that are `alike`.
 
         Raises:
             ValueError: The ranks can't share the games evenly.
         """
         if self.games % ranks:
-            raise ValueError(f"games is {self.games}, which {ranks} ranks can't share evenly")
+            raise ValueError(f"games must be a multiple of {ranks}, the number of ranks, got {self.games}")
         index = np.arange(rank, self.games, ranks)
         starts = self.starts
         start = (
@@ -178,7 +201,7 @@ class SelfPlay(pl.LightningDataModule):
         return (start * (self.games + 1) + block) * 2 + seat
 
     def _positions(self, index: NDArray[np.int64]) -> list[str]:
-        """[n] where the games with these global indices start in the next rollout."""
+        """[n] the starts of the games with these global indices [n] in the next rollout."""
         if self.starts is None:
             return [""] * len(index)
         if isinstance(self.starts, list):
@@ -187,7 +210,7 @@ class SelfPlay(pl.LightningDataModule):
 
     @property
     def _apart(self) -> Randomness:
-        """Random numbers of the next rollout, other ones than those of its plies."""
+        """Random numbers for the next rollout that its plies do not use."""
         return Randomness(~self.seed, self.rollouts)
 
     def _start(self, positions: list[str]) -> Games:
@@ -197,7 +220,7 @@ class SelfPlay(pl.LightningDataModule):
         return self.game.start([position or initial for position in positions])
 
     def setup(self, stage: str) -> None:
-        # Beside a network on the CPU the rules keep to one thread: it has the cores to itself.
+        # If the network runs on the CPU, the rules keep to one thread and leave it the cores.
         if self.game.threads is None and self.trainer and self.trainer.strategy.root_device.type != "cpu":
             self.game.threads = cores(self.trainer)
 
@@ -205,19 +228,24 @@ class SelfPlay(pl.LightningDataModule):
         return _RolloutLoader(self)
 
     def val_dataloader(self) -> Any:
-        """One batch of one position, whose only use is that the validation loop runs."""
-        return _OneBatch(self.game)
+        """One batch of one position, which is there only so that the validation loop runs."""
+        return OneBatch(self.game)
 
     @property
     def fitting(self) -> pl.Trainer | None:
-        """The Trainer that learns from these games, be they its data module or inside of it."""
+        """The Trainer that learns from these games, whether this is its data module or a part of it."""
         own = self.trainer
         if own and is_running(own) and getattr(own, "datamodule", None) is self:
             return own
         return innermost() or own
 
     def check(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Raise ValueError if with these the gradient would not be that of the module's loss over whole rollouts."""
+        """Raise ValueError if the gradient would not be that of the module's loss over whole rollouts.
+
+        Args:
+            trainer: The Trainer that is to fit.
+            module: Its module.
+        """
         require_whole_rollouts(trainer, self.updates * self.passes)
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
@@ -232,11 +260,11 @@ class SelfPlay(pl.LightningDataModule):
             check(self)
 
     def check_factor(self, trainer: pl.Trainer) -> None:
-        """Raise ValueError if Lightning would divide by another K than that for which the rollout was cut."""
+        """Raise ValueError if Lightning would divide by another K than the one for which the rollout was cut."""
         if trainer.accumulate_grad_batches != self.accumulated:
             raise ValueError(
                 f"accumulate_grad_batches changed from {self.accumulated} to {trainer.accumulate_grad_batches} while "
-                "training; rollouts are cut for the former, so it must stay the same"
+                "training; rollouts are cut into parts by the former, so it must stay the same"
             )
 
     def teardown(self, stage: str) -> None:
@@ -255,9 +283,17 @@ class SelfPlay(pl.LightningDataModule):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any], folder: Path | None = None) -> None:
-        """folder: of the checkpoint, beside which the opponent pool lies; that of the Trainer's if not given."""
+        """Continue with the games after a checkpoint.
+
+        Args:
+            state_dict: As `state_dict` returned it.
+            folder: The folder of the checkpoint, in which the opponent pool lies; by default that of the Trainer's.
+
+        Raises:
+            ValueError: A policy file of the opponent pool is missing or damaged.
+        """
         trainer = self.fitting
-        to_fit = trainer is None or trainer.state.fn in (None, TrainerFn.FITTING)  # else nobody plays with the pool
+        to_fit = trainer is None or trainer.state.fn in (None, TrainerFn.FITTING)  # else the pool is not needed
         if self.opponents and "opponents" in state_dict and to_fit:
             folders = [folder] if folder else [Path(trainer.default_root_dir)] if trainer else [Path()]
             if not folder and trainer and trainer.ckpt_path:
@@ -269,7 +305,7 @@ class SelfPlay(pl.LightningDataModule):
 
 
 def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
-    """The SelfPlay whose games this Trainer learns from, wherever it is; None if there is none."""
+    """The SelfPlay whose games a Trainer learns from, whether it is its data module or not; None if there is none."""
     data = getattr(trainer, "datamodule", None)
     if isinstance(data, SelfPlay):
         return data
@@ -282,68 +318,71 @@ def self_play_of(trainer: pl.Trainer) -> SelfPlay | None:
 
 
 class _RolloutLoader:
-    """A plain sized iterable, so that Lightning fetches nothing ahead: games would be an update stale."""
+    """A plain iterable with a length, from which Lightning prefetches nothing: such games would be one update old."""
 
     def __init__(self, data: SelfPlay) -> None:
         self.data = data
-        self._met: tuple[pl.Trainer, pl.LightningModule] | None = None  # for whom all is known to be right
+        self._met: tuple[pl.Trainer, pl.LightningModule] | None = None  # the two that have been checked
 
     def __len__(self) -> int:
         self._meet()
         return self.data.updates * self.data.accumulated * self.data.passes
 
     def __iter__(self) -> Iterator[Batch]:
-        # A generator: nothing is played before the first batch is asked for.
-        data, trainer, factor, batches = self.data, self._meet(), self.data.accumulated, len(self)
+        # A generator: nothing is played before the first batch is requested.
+        data, trainer, batches = self.data, self._meet(), len(self)
         if trainer is None:
             raise ValueError(
-                "SelfPlay knows no Trainer: give it to Trainer.fit as the data module or, where another data module "
-                "wraps it and the module is not a PolicyGradient, set its attribute `trainer` first"
+                "SelfPlay has no Trainer: pass it to Trainer.fit as the data module or, if another data module wraps "
+                "it and the module is not a PolicyGradient, set its attribute `trainer` first"
             )
         data.check_factor(trainer)
         if trainer.fit_loop.restarting and (begun := trainer.fit_loop.epoch_loop.batch_progress.current.ready):
             rank_zero_warn(
-                f"{trainer.ckpt_path} was saved after {begun} batches of a rollout, whose games are gone; training "
-                "goes on with the next rollout"
+                f"{trainer.ckpt_path} was saved after {begun} batches of a rollout, whose games it does not hold; "
+                "training continues with the next rollout"
             )
             return
         if not in_fast_dev_run(trainer) and trainer.num_training_batches != batches:
             raise ValueError(
                 f"the Trainer takes {trainer.num_training_batches} batches per epoch, but a rollout of SelfPlay has "
-                f"{batches}; an epoch must be one whole rollout, so other loaders beside it need as many batches"
+                f"{batches}; an epoch must be one whole rollout, so all other loaders need as many batches"
             )
-        module = trainer.lightning_module
-        player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
-        ranks = trainer.world_size
-        # As they are now: a callback may change them for the next rollout.
-        games, updates, passes, parts = data.games, data.updates, data.passes, data.updates * factor
-        data.rollout = None  # two rollouts need not fit in memory
-        rollout = data.sample(player, trainer.global_rank, ranks)
-        data.rollout = rollout
+        # Read once per rollout: a callback may change them for the next one.
+        updates, passes, parts = data.updates, data.passes, data.updates * data.accumulated
         order = Randomness(data.seed, data.rollouts).generator()
+        stored = self._play(trainer, parts)
+        for _ in range(passes):
+            # A single update sees every ply in any order; then neighbors go together, since lists of legal actions of
+            # similar length need the least padding.
+            rows = np.arange(len(stored)) if updates == 1 else order.permutation(len(stored))
+            for part in np.array_split(rows, parts):
+                data.check_factor(trainer)
+                yield stored.batch(part)
+
+    def _play(self, trainer: pl.Trainer, parts: int) -> StoredRollout:
+        """Play the next rollout, show it to the listeners, and weigh its plies for `parts` micro-batches per rank."""
+        data, module, rank, ranks = self.data, trainer.lightning_module, trainer.global_rank, trainer.world_size
+        games = data.games
+        data.rollout = None  # two rollouts need not fit in memory
+        player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
+        rollout = data.rollout = data.sample(player, rank, ranks)
         data.rollouts += 1
         total = partial(trainer.strategy.reduce, reduce_op="sum")
         if rollout.forfeits:
             why = next(iter(rollout.forfeits.values()))
             rank_zero_warn(f"opponents gave up {len(rollout.forfeits)} of {rollout.games} games ({why})")
         if data.opponents:
-            index = np.arange(trainer.global_rank, games, ranks)
+            index = np.arange(rank, games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        count = len(rollout.plies)
-        stored = int(total(torch.tensor(float(count), device=module.device)))
+        stored = int(total(torch.tensor(float(len(rollout.plies)), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if isinstance(listener, RolloutListener):
                 listener.on_rollout(trainer, module, rollout)
-        weighed = StoredRollout(rollout, _weights(module, rollout), module.device, games, stored, parts * ranks)
-        for _ in range(passes):
-            # One update sees every ply whatever their order; then neighbours, alike in length, make the best parts.
-            rows = np.arange(count) if updates == 1 else order.permutation(count)
-            for part in np.array_split(rows, parts):
-                data.check_factor(trainer)
-                yield weighed.batch(part)
+        return StoredRollout(rollout, weights_of(module, rollout), module.device, games, stored, parts * ranks)
 
     def _meet(self) -> pl.Trainer | None:
-        """The Trainer that learns from the games. Raises ValueError if its gradient would not be the right one."""
+        """The Trainer that learns from the games, checked once. Raises ValueError if its gradient would be wrong."""
         before = self._met[0] if self._met else None
         trainer = before if before and is_running(before) else self.data.fitting
         if trainer and self._met != (trainer, trainer.lightning_module):
@@ -358,28 +397,3 @@ class _RolloutLoader:
             if meet := getattr(module, "meet", None):
                 meet(self.data)
         return trainer
-
-
-def _weights(module: pl.LightningModule, rollout: Rollout) -> Tensor:
-    """[N] what weighs each stored ply."""
-    if isinstance(module, Weigher):
-        return module.weigh(rollout)
-    plies = rollout.plies
-    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
-
-
-class _OneBatch:
-    """The loader of a batch of the initial position, from which nothing is learned."""
-
-    def __init__(self, game: Game) -> None:
-        self.game = game
-
-    def __len__(self) -> int:
-        return 1
-
-    def __iter__(self) -> Iterator[Batch]:
-        zero = torch.zeros(1)
-        planes, scalars, legal = to_tensors(self.game.start(1).observe())
-        own = {"player": zero.char(), "choice": zero.short(), "game": zero.int(), "log_prob": zero}
-        plies = Plies(planes, scalars, legal=legal, **own)
-        yield Batch(plies, advantage=zero, return_=zero, games=1, stored=1, parts=1)

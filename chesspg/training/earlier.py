@@ -1,11 +1,11 @@
-"""What version 0.1 wrote, under the names of this version: settings in checkpoints and configurations, and classes."""
+"""Translates what version 0.1 wrote: the names of settings in checkpoints and configurations, and of classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# A setting of PolicyGradient, and the group and name that it has now.
+# By the old name of a setting of PolicyGradient, its group and its name now.
 MOVED = {
     "baseline": ("advantages", "baseline"),
     "gae_lambda": ("advantages", "gae_lambda"),
@@ -16,7 +16,7 @@ MOVED = {
     "value_weight": ("loss", "value_weight"),
     "kl_weight": ("loss", "kl_weight"),
 }
-# Where classes that a recipe may name were, and where they are.
+# By the old module of classes that a recipe may name, their module now.
 CLASSES = {
     "chesspg.training.callbacks.": "chesspg.training.evaluation.",
     "chesspg.training.opponents.": "chesspg.selfplay.opponents.",
@@ -25,7 +25,7 @@ CLASSES = {
 
 
 def settings(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a PolicyGradient, those of version 0.1 put into their groups."""
+    """The settings of a PolicyGradient; those of version 0.1 are put into their groups."""
     found = {name: value for name, value in model.items() if name not in MOVED}
     for name in model.keys() & MOVED.keys():
         group, new = MOVED[name]
@@ -34,7 +34,7 @@ def settings(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def configuration(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's whole configuration, as `settings` has its model, and with the classes where they are now."""
+    """A run's whole configuration, with the settings of its model in their groups and the classes under new names."""
     found = dict(tree)
     if isinstance(model := found.get("model"), Mapping):
         found["model"] = settings(model)
@@ -51,7 +51,7 @@ def _renamed(value: Any) -> Any:
 
 
 def renamed(path: str) -> str:
-    """The class path that this version has for one of version 0.1; any other text as it is."""
+    """The class path in this version for one of version 0.1; any other text unchanged."""
     for old, new in CLASSES.items():
         if path.startswith(old):
             return new + path.removeprefix(old)

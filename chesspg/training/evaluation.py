@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import rank_zero_info
 
 from chesspg.arena import elo
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.policy import files
@@ -32,38 +32,40 @@ from chesspg.training.table import REPEAT, ScoreTable
 class EvaluationMatch(Callback):
     """Plays matches against `opponents` before training, in each validation loop, and at the end of training.
 
-    Each match is logged as `score/OPPONENT` in [0, 1] with `score_low` and `score_high`, its 95% interval; with a
-    temperature of its own, as `score/OPPONENT@TEMPERATURE`. From the opponents whose rating is known (random's is 0; in
-    chess also those of the ladder that ships) follows the policy's own, logged as `rating` with `rating_low` and
-    `rating_high`, the sampling error of these games given these opponents; of several matches in one Trainer the first
-    logs it. One row of a table is printed for each evaluation. Works with any module that has a `policy`.
+    Each match is logged as `score/OPPONENT`, in [0, 1], with `score_low/OPPONENT` and `score_high/OPPONENT`, its 95%
+    interval; if `temperature` is given, the names end with `@TEMPERATURE`. The games against opponents of known rating
+    (random moves, which count as 0; in chess also the players of the ladder that ships) give the rating of the policy,
+    logged as `rating`, with the sampling error of these games against these opponents as `rating_low` and
+    `rating_high`. If a Trainer has several such callbacks, the first one logs the rating. Each evaluation prints one
+    row of a table. Works with any module that has a `policy`.
 
-    `Trainer(check_val_every_n_epoch=…)` sets how often: `SelfPlay` and `PolicyGradient` have a validation loop for
-    this. So EarlyStopping, ModelCheckpoint and schedulers see a score when there is a new one, averaged weights play
-    where averages are saved, and `trainer.validate(module, data, ckpt_path="best")` plays a match. The match before
-    training goes to the loggers alone; the one at the end is left out if it was just played. Where there is no
-    validation loop (a data module without `val_dataloader`, a module without `validation_step`) matches are played at
-    the ends of epochs.
+    `Trainer(check_val_every_n_epoch=…)` sets how often matches are played; `SelfPlay` and `PolicyGradient` have a
+    validation loop for this. So EarlyStopping, ModelCheckpoint and schedulers see each score when it is new, averaged
+    weights play where averages are saved, and `trainer.validate(module, data, ckpt_path="best")` plays a match. Only
+    the loggers get the match before training. The match at the end is skipped if the same weights have just played.
+    Without a validation loop (a data module without `val_dataloader`, or a module without `validation_step`) matches
+    are played at the ends of epochs.
 
-    An opponent that fails, such as an engine that crashes, is named in a warning; its match is left out.
+    If an opponent fails, such as an engine that crashes, a warning names it and its match is left out.
 
     Args:
-        opponents: Player strings, or `previous`: the policy as it was at the evaluation before.
-        games: Games per match at most, an even number: each opening is played with both colors. Two under
+        opponents: Player strings, or `previous`: the policy as it was at the previous evaluation.
+        games: The most games per match, an even number, since each opening is played with both colors. Two under
             `fast_dev_run`.
-        every_n_rollouts: Play only in validation loops that follow a multiple of this number of rollouts, for data that
+        every_n_rollouts: Play only in the validation loops after a multiple of this number of rollouts, for data that
             are validated more often than matches are played.
-        temperature: Temperature of the policy that is evaluated; by default its own, 0 for its likeliest action.
+        temperature: Temperature of the policy that is evaluated; by default its own. 0 plays its most likely action.
         seed: Seed of the openings and of the moves.
-        folder: Where the games are saved as PGN, if given.
-        within: A match ends early, after a multiple of 100 games, once its score is known to ± this; 0 plays them all.
-        gate: [elo0, elo1]. The policy then also meets the best so far, at first the one before training, and replaces
-            it if an SPRT accepts elo1 against elo0; `gate`, the number of times it happened, is logged then and is the
-            monitor.
+        folder: The folder in which the games are saved as PGN, if given.
+        within: A match ends early, after a multiple of 100 games, if the 95% interval of its score is at most ± this.
+            0 plays all games.
+        gate: [elo0, elo1]. If given, the policy also plays against the best one so far (at first the one before
+            training), and replaces it if an SPRT accepts elo1 against elo0. `gate`, the number of replacements, is then
+            logged and is the monitor.
 
     Raises:
-        ValueError: An argument is out of range; or EarlyStopping, ModelCheckpoint or ReduceLROnPlateau monitors a score
-            that is not new each time they look.
+        ValueError: An argument is out of its range; or, at the start of a run, EarlyStopping, ModelCheckpoint or
+            ReduceLROnPlateau monitors a score that is not new each time they look.
     """
 
     def __init__(
@@ -79,13 +81,13 @@ class EvaluationMatch(Callback):
     ) -> None:
         check_package()
         if not 2 <= games <= MOST or games % 2:
-            raise ValueError(f"games is {games}; a match needs an even number from 2 to {MOST:,}, half per color")
+            raise ValueError(f"games must be an even number between 2 and {MOST:,}, got {games}")
         if not opponents and gate is None:
-            raise ValueError("the opponents of EvaluationMatch must be at least one player, such as random, got none")
+            raise ValueError("opponents must name at least one player, such as random, got none")
         if every_n_rollouts < 1:
-            raise ValueError(f"every_n_rollouts is {every_n_rollouts}; it must be at least 1")
+            raise ValueError(f"every_n_rollouts must be at least 1, got {every_n_rollouts}")
         if not 0 <= within < 0.5:
-            raise ValueError(f"within is {within}; it must be from 0 to 0.5, a score's distance")
+            raise ValueError(f"within must be at least 0 and below 0.5, got {within}")
         if gate is not None:
             elo.sprt([0.5], *gate)  # elo0 < elo1
         self.matches = PolicyMatches(list(opponents), games, temperature, seed, within, gate)
@@ -94,14 +96,14 @@ class EvaluationMatch(Callback):
         self.beaten = 0  # number of times the best policy so far has been beaten
         self.earlier: dict[str, dict[str, torch.Tensor]] = {}  # weights of the previous policy and the best so far
         self._stage: str | None = None
-        self._rates = True  # of several only the first logs a rating
+        self._rates = True  # whether this one logs the rating: of several, only the first does
         self._table: ScoreTable | None = None
         self._played_at = -1  # the number of updates at the last evaluation
-        self._interval: int | None = None  # of validation, while the last epoch is validated whatever it is
+        self._interval: int | None = None  # the Trainer's own, while the last epoch is validated regardless of it
 
     @property
     def monitor(self) -> str:
-        """The metric that chooses the best checkpoint: the gate, or else the score against the first opponent."""
+        """The metric that chooses the best checkpoint: the gate if there is one, else the first opponent's score."""
         return "gate" if self.matches.gate else f"score/{self.matches.logged(self.matches.opponents[0])}"
 
     @property
@@ -109,15 +111,15 @@ class EvaluationMatch(Callback):
         return self._generate_state_key(opponents=self.matches.opponents, temperature=self.matches.temperature)
 
     def find_opponents(self, game: Game) -> None:
-        """Raise ValueError if an opponent can't be had now."""
+        """Raise ValueError if an opponent is not available, such as an engine that does not start."""
         with roster.players([name for name in self.matches.opponents if name != PREVIOUS], game):
             pass
 
     def refuse_others(self, trainer: pl.Trainer, alone: bool = False) -> None:
-        """Raise ValueError for a callback of the Trainer that does not go with this one.
+        """Raise ValueError for another callback of the Trainer that can't work together with this one.
 
         Args:
-            trainer: Which is to fit.
+            trainer: The Trainer that is to fit.
             alone: Whether there is no validation loop, so that matches are played at the ends of epochs.
         """
         self._refuse_doubles(trainer)
@@ -132,8 +134,8 @@ class EvaluationMatch(Callback):
             theirs = other.matches.metric_names(ratings=False) if isinstance(other, EvaluationMatch) else set()
             if other is not self and (shared := sorted(own & theirs)):
                 raise ValueError(
-                    f"two EvaluationMatch would both log {shared[0]}; give them different opponents, or one of them a "
-                    "temperature"
+                    f"two EvaluationMatch callbacks would both log {shared[0]}; give them different opponents, or one "
+                    "of them a temperature"
                 )
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
@@ -147,7 +149,7 @@ class EvaluationMatch(Callback):
         interval = (trainer.check_val_every_n_epoch or 1) * self.every_n_rollouts
         if alone and any(isinstance(callback, WeightAveraging) for callback in callbacks_of(trainer)):
             raise ValueError(
-                "EvaluationMatch beside averaged weights needs a validation loop, into which Lightning puts them; "
+                "EvaluationMatch needs a validation loop to play with averaged weights; "
                 f"{type(module).__name__} must have a validation_step and its data a val_dataloader"
             )
         self.refuse_others(trainer, alone)
@@ -156,8 +158,8 @@ class EvaluationMatch(Callback):
             isinstance(one, EvaluationMatch) and one.matches.temperature == self.matches.temperature for one in before
         )
         self._rates = not any(alike)
-        # Without a validation loop a match comes before those that look at its score. With one, the last match comes
-        # after those that may end the run and before those that save.
+        # Without a validation loop, this callback comes before those that read its score. With one, the last match is
+        # played after the callbacks that may end the run and before those that save.
         others = [one for one in callbacks_of(trainer) if self not in (one, getattr(one, "match", None))]
         saving = [one for one in others if isinstance(one, Checkpoint)]
         others = [one for one in others if one not in saving]
@@ -173,11 +175,11 @@ class EvaluationMatch(Callback):
         elif not trainer.enable_validation:
             rank_zero_info(
                 "EvaluationMatch plays at the ends of epochs: there is no validation loop, for which the module needs "
-                "a validation_step and the data a val_dataloader"
+                "a validation_step and the data need a val_dataloader"
             )
-        if trainer.global_step == 0 and not trainer.ckpt_path:  # what was met in another run is of no concern
+        if trainer.global_step == 0 and not trainer.ckpt_path:  # a new run forgets the weights of another one
             self.earlier, self.beaten = {}, 0
-        if not self.earlier and trainer.limit_val_batches != 0:  # else a run goes on that was evaluated before
+        if not self.earlier and trainer.limit_val_batches != 0:  # else a resumed run, which was evaluated before
             metrics = self.evaluate(trainer, module)
             for logger in trainer.loggers:
                 logger.log_metrics(metrics, step=trainer.global_step)
@@ -210,19 +212,22 @@ class EvaluationMatch(Callback):
             self._final(trainer, module, log=True)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._final(trainer, module, log=False)  # of a run that was stopped behind our back
+        self._final(trainer, module, log=False)  # if something stopped the run after this callback's epoch end
         self._restore_interval(trainer)
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         self._restore_interval(trainer)
 
     def evaluate(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool = True) -> dict[str, float]:
-        """Play all matches on rank 0, print how they went, and return what is to be logged.
+        """Play all matches on rank 0 and print their results.
 
         Args:
-            trainer: Whose precision and ranks are used.
-            module: Whose policy plays.
-            remember: Whether this is the evaluation that the next one's `previous` and `gate` follow.
+            trainer: The Trainer whose precision and ranks are used.
+            module: The module whose policy plays.
+            remember: Whether `previous` and `gate` of the next evaluation refer to this one.
+
+        Returns:
+            The metrics to log.
         """
         # Within validation Lightning may be in inference mode, whose tensors can't be used in training afterwards.
         policy = policy_of(module)
@@ -242,7 +247,7 @@ class EvaluationMatch(Callback):
         for name in self.matches.names:
             if name in (PREVIOUS, BEST) and name not in self.earlier:
                 continue
-            # Rank 0 plays; everybody gets the result, so that what monitors it decides alike on every rank.
+            # Rank 0 plays; all ranks get the result, so that callbacks that monitor it decide alike on every rank.
             mine = self.matches.play(trainer, policy, name, self.earlier) if trainer.is_global_zero else ""
             result = trainer.strategy.broadcast(mine)
             if isinstance(result, MatchResult):
@@ -284,7 +289,7 @@ class EvaluationMatch(Callback):
         played = getattr(module, "played", {})
         games = int(played["games"]) if "games" in played else None
         fitting = trainer.state.fn == TrainerFn.FITTING
-        # A Trainer that validates a checkpoint knows of no steps but its own.
+        # A Trainer that validates a checkpoint knows only its own steps.
         updates = trainer.global_step if fitting else getattr(module, "updates", trainer.global_step)
         for line in self._table.row(updates, games, {logged(name): one for name, one in results.items()}, rating, note):
             _print(trainer, line)
@@ -297,7 +302,7 @@ class EvaluationMatch(Callback):
         return ScoreTable(
             [self.matches.logged(name) for name in names],
             [name for name in names if name in known],
-            repeat=1 if several else REPEAT,  # rows of other columns stand between them
+            repeat=1 if several else REPEAT,  # the rows of the other callbacks' tables are in between
         )
 
     def _log(self, trainer: pl.Trainer, module: pl.LightningModule, remember: bool) -> None:
@@ -307,7 +312,7 @@ class EvaluationMatch(Callback):
             )
 
     def _final(self, trainer: pl.Trainer, module: pl.LightningModule, log: bool) -> None:
-        """Play outside the validation loop, unless it was just played, with the weights that validation would have."""
+        """Play outside the validation loop, with the weights that it would use, unless these have just played."""
         if self._played_at == trainer.global_step or trainer.limit_val_batches == 0:
             return
         averages = [callback for callback in callbacks_of(trainer) if isinstance(callback, WeightAveraging)]
@@ -347,24 +352,24 @@ class EvaluationMatch(Callback):
             trainer.check_val_every_n_epoch, self._interval = self._interval, None
 
     def _forget_scores(self, trainer: pl.Trainer) -> None:
-        """Take away the scores of an earlier rollout, which a monitor would take for this one's."""
+        """Remove the scores of an earlier rollout, which a monitor would take for this one's."""
         for name in self.matches.metric_names():
             trainer.callback_metrics.pop(name, None)
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
-        # Not in `state_dict`: of two that have one Lightning itself would say that they are alike, not how to mend it.
+        # Not in `state_dict`: with it, Lightning would refuse two such callbacks before `_refuse_doubles` can advise.
         checkpoint["callbacks"][self.state_key] = {"earlier": self.earlier, "beaten": self.beaten}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if self._stage in (None, "fit") or not self.earlier:  # to validate a checkpoint is not to go on from it
+        if self._stage in (None, "fit") or not self.earlier:  # validating a checkpoint does not resume from it
             self.earlier, self.beaten = state_dict["earlier"], state_dict["beaten"]
 
 
 class _AfterEarlyStopping(EarlyStopping):
     """Plays the last match of a run that EarlyStopping ends.
 
-    Lightning calls each EarlyStopping when all other callbacks are done but for those that save. It knows the two by
-    their class alone, hence the base.
+    Lightning calls EarlyStopping callbacks after all others except those that save. It recognizes both by their class,
+    hence the base class.
     """
 
     def __init__(self, match: EvaluationMatch) -> None:
@@ -385,7 +390,7 @@ class _AfterEarlyStopping(EarlyStopping):
 
 
 def _print(trainer: pl.Trainer, line: str) -> None:
-    """On rank 0, above the progress bar if there is one."""
+    """Print a line on rank 0, above the progress bar if there is one."""
     bar = trainer.progress_bar_callback
     if trainer.is_global_zero:
         (bar.print if bar and bar.is_enabled else print)(line)  # type: ignore[attr-defined]  # untyped in Lightning

@@ -16,7 +16,7 @@ def start_from(policy: Policy, init: str, needs_value: bool) -> None:
 
     Args:
         policy: The policy of the training.
-        init: The policy file, or what stands for one.
+        init: The policy file, or a checkpoint, a run folder or the name of a policy that ships.
         needs_value: Whether the training needs a value head.
 
     Raises:
@@ -30,7 +30,7 @@ def start_from(policy: Policy, init: str, needs_value: bool) -> None:
 
 
 def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:
-    """What differs between the networks of a training and of the policy file that it is to start from, and what to do.
+    """How the networks of a training and of its initial policy differ, and which options make them the same.
 
     Args:
         ours: class_path and init_args of the training's network.
@@ -52,5 +52,6 @@ def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_val
         found, wanted = (spec["class_path"].rpartition(".")[2] for spec in (theirs, ours))
         differ = f"its network is {found}, the training's is {wanted}"
     if needs_value and not new.get("value"):
-        add.append("--model.advantages.baseline running_mean")  # the value baseline needs a value head, which it lacks
+        # The value baseline needs a value head, which the file lacks.
+        add.append("--model.advantages.baseline running_mean")
     return f"{differ}; add {' '.join(add)}"

@@ -1,4 +1,4 @@
-"""What is logged, on disk: metrics.csv, whole at any moment and continued by a resumed run, and TensorBoard's files."""
+"""Loggers: metrics.csv, which is whole at any moment and which a resumed run continues, and TensorBoard's files."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class MetricsLogger(Logger):
     """Writes metrics.csv: one row per step and epoch, on disk as soon as it is logged.
 
     Metrics of the same step and epoch are merged into one row. Metrics without an epoch, such as those of an
-    evaluation before training, have rows of their own.
+    evaluation before training, get a separate row.
 
     Args:
-        folder: of the run.
-        updates: optimizer steps of the checkpoint that the run resumes from. Later rows are dropped, since the run
-            logs them again.
+        folder: The run's folder.
+        updates: The optimizer steps of the checkpoint from which the run is resumed. Later rows are dropped, since the
+            run logs them again.
     """
 
     def __init__(self, folder: str | Path, updates: int = 0) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.updates = updates
-        self._columns: list[str] = []  # of the file
-        self._keys: set[tuple[int, str]] = set()  # of its rows
+        self._columns: list[str] = []  # the file's
+        self._keys: set[tuple[int, str]] = set()  # those of its rows
         self._last: Row = {}  # the row written last
-        self._size: int | None = None  # of the file as it was last written; None before that
+        self._size: int | None = None  # bytes of the file as it was last written; None before that
 
     @property
     def name(self) -> str:
@@ -57,11 +57,15 @@ class MetricsLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Merge `metrics` into the row of `step`, by default the step after the last, and write it.
+        """Merge metrics into the row of a step and write it.
+
+        Args:
+            metrics: The metrics by name.
+            step: The step; by default the one after the last.
 
         Raises:
-            OSError: the file can't be written; the rows in it stay.
-            ValueError: the file is not one of ours, or a metric is not a number.
+            OSError: The file can't be written; the rows in it stay.
+            ValueError: No run wrote the file, or a metric is not a number.
         """
         with interrupt_later():
             if self._size is None:
@@ -81,12 +85,12 @@ class MetricsLogger(Logger):
         """Write nothing: a run folder has its config.yaml."""
 
     def _is_kept(self, row: Row) -> bool:
-        """Whether the row is part of the checkpoint: logged of an update in it, or before the rollout after it."""
+        """Whether the row belongs to the checkpoint: logged at one of its updates, or before the rollout after it."""
         step = int(row["step"])
         return step < self.updates or (step == self.updates and not row.get("epoch"))
 
     def _is_as_written(self) -> bool:
-        """Whether the file ends with the last row: not after a full disk, or if somebody else has touched it."""
+        """Whether the file is as it was last written: not after a full disk, or if another program has changed it."""
         path = self.folder / METRICS
         return path.is_file() and path.stat().st_size == self._size
 
@@ -110,7 +114,7 @@ class MetricsLogger(Logger):
 
 
 class EventLogger(TensorBoardLogger):
-    """TensorBoard's files, whose writer is a thread: Ctrl-C while the two exchange would leave them waiting forever."""
+    """Writes TensorBoard's files. Ctrl-C is delayed meanwhile: it could block this thread and the writer's forever."""
 
     def log_metrics(self, *args: Any, **kwargs: Any) -> None:
         with self._writing():
@@ -133,14 +137,21 @@ class EventLogger(TensorBoardLogger):
         with interrupt_later(), atomic.naming(Path(self.log_dir) / EVENTS):
             try:
                 yield
-            except ValueError as error:  # which Lightning makes of whatever goes wrong
+            except ValueError as error:  # into which Lightning turns any error
                 raise error.__cause__ if isinstance(error.__cause__, OSError) else error from None
 
 
 def read_metrics(folder: str | Path) -> list[Row]:
-    """The whole rows of a run's metrics.csv, if there is one; half a row, as a kill leaves it, is none.
+    """Read a run's metrics.csv.
 
-    Raises ValueError if it is another file or damaged.
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The complete rows: half a row, as a kill leaves it, is left out. Empty if there is no such file.
+
+    Raises:
+        ValueError: The file is damaged, or no run wrote it.
     """
     path = Path(folder) / METRICS
     if not path.is_file():
@@ -149,10 +160,10 @@ def read_metrics(folder: str | Path) -> list[Row]:
     reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
     try:
         if reader.fieldnames and "step" not in reader.fieldnames:
-            raise ValueError(f"{path} has no column `step`, so no training wrote it; move it away to begin a new one")
+            raise ValueError(f"{path} has no column `step`, so no training wrote it; move it away to start a new one")
         return [row for row in reader if None not in row and None not in row.values() and _is_step(row["step"])]
     except csv.Error as error:
-        raise ValueError(f"{path} is damaged: {error}; move it away to begin a new one") from None
+        raise ValueError(f"{path} is damaged: {error}; move it away to start a new one") from None
 
 
 def _is_step(text: str) -> bool:
@@ -160,12 +171,12 @@ def _is_step(text: str) -> bool:
 
 
 def _key(row: Row) -> tuple[int, str]:
-    """What a row is of: its step and epoch, '' outside an epoch."""
+    """(step, epoch) of a row; the epoch is '' outside an epoch."""
     return int(row["step"]), row.get("epoch", "")
 
 
 def _text(name: str, value: Any) -> str:
-    """A number as metrics.csv has it. Raises ValueError for anything else."""
+    """A number as it is written in metrics.csv. Raises ValueError for anything else."""
     try:
         number = value.item() if hasattr(value, "item") else value  # of a tensor
         return str(int(number) if isinstance(number, int) else float(number))

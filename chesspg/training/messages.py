@@ -1,4 +1,4 @@
-"""What jsonargparse says of a mistake in ten lines, in one that a person can act on."""
+"""Turns jsonargparse's error messages of ten lines into one line that a user can act on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ LINKED = {"data.seed": "seed_everything", "model.game": "data.game", "model.init
 
 
 def readable(error: Exception, options: Sequence[str]) -> str:
-    """One short line of what jsonargparse says in ten, most of them about types that the value could have had.
+    """A short message for an error of jsonargparse, whose own message mostly lists types that the value could have.
 
     Args:
-        error: As jsonargparse raises it.
+        error: The error as jsonargparse raises it.
         options: The names of all fields of the configuration.
+
+    Returns:
+        One line of at most 300 characters.
     """
     whole = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", str(error)).replace("typing.Literal", "one of ")
     if found := re.search(r"unrecognized arguments: (.*)|Group '(\w+)' does not accept option '([^']*)'", whole):
@@ -28,13 +31,13 @@ def readable(error: Exception, options: Sequence[str]) -> str:
             return _short(f"unexpected argument {option!r}; options begin with --")
         return _short(f"unknown option {option}{hint(option, options)}")
     if found := re.search(r"\S+ --> ([\w.]+):", whole):
-        return f"--{found[1]} can't be set; it follows --{LINKED.get(found[1], 'another option')}"
-    if found := re.search(r"must be between .*", whole):  # of `seed`
+        return f"--{found[1]} can't be set; it takes the value of --{LINKED.get(found[1], 'another option')}"
+    if found := re.search(r"must be between .*", whole):  # raised by `configuration.seed`
         return _short(f"--seed_everything {found[0]}")
     if found := re.search(r"arguments are required: ([^\n]*?)(?:\. Got value: .*)?$", whole, re.MULTILINE):
         keys = re.findall(r'Parser key "([^"]*)":', whole)[:1]
         return _short(f"{f'--{keys[0]}' if keys else 'the recipe'} must set {found[1].replace(', ', ' and ')}")
-    # Where a field may be of several classes, the first is the one that was named.
+    # If a field accepts several classes, the first one in the message is the one that was named.
     text = "\n    - Problem with".join(whole.split("\n    - Problem with")[:2])
     keys = re.findall(r'Parser key "([^"]*)":', text)
     if not keys:
@@ -52,7 +55,7 @@ def readable(error: Exception, options: Sequence[str]) -> str:
     special = [reason for reason in reasons if not reason.startswith("Expected a ")]
     expected = dict.fromkeys(reason.removeprefix("Expected a ") for reason in reasons if reason not in special)
     reason = special[0] if special else f"expected {' or '.join(expected)}"
-    if not special and not expected:  # a class is wanted, and no other value will do
+    if not special and not expected:  # only a class is accepted
         value = next(iter(re.findall(r"Expected a dot import path string: (.*)", text)), value)
         reason = "expected the path of a class, such as my_module.MyClass"
     if reason.startswith("No module named"):
@@ -61,7 +64,7 @@ def readable(error: Exception, options: Sequence[str]) -> str:
     return _short(f"{field}: {reason}{got}")
 
 
-# Of jsonargparse's lines those, and the parts of lines, that say nothing a user can act on.
+# Lines of jsonargparse's messages, and parts of lines, that do not help a user.
 _NOISE = (
     r"Expected a (path but|dot import|NoneType|Iterable)|Does not validate|Subtypes|Errors|Problem with|Given value"
 )
@@ -74,7 +77,12 @@ def _short(text: str) -> str:
 
 
 def hint(name: str, known: Sequence[str]) -> str:
-    """What a person who gives an unknown option or setting may mean; `known` are those that there are."""
+    """What a user may have meant by an unknown option or setting, as the end of a message.
+
+    Args:
+        name: The unknown name, with or without dashes.
+        known: The known names, without dashes.
+    """
     dashes = "--" if name.startswith("--") else ""
     group, new = earlier.MOVED.get(name.removeprefix(dashes).removeprefix("model."), ("", ""))
     if new and name.removeprefix(dashes).startswith("model."):
@@ -83,6 +91,6 @@ def hint(name: str, known: Sequence[str]) -> str:
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:
-    """A question for the name that was meant, if one of the known ones is close."""
+    """A question whether a known name was meant; empty if none is similar."""
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""

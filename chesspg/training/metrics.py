@@ -1,4 +1,4 @@
-"""What is logged of a rollout and of the updates that learned from it."""
+"""The metrics of a rollout and of the updates that learned from it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chesspg.training.batches import Batch
 
 
 class RolloutMetrics:
-    """Collects the metrics of one rank between two reports. docs/metrics.md says what each one means."""
+    """Collects the metrics of one rank between two reports. docs/metrics.md explains each metric."""
 
     def __init__(self) -> None:
-        self._means: dict[str, tuple[Tensor | float, int]] = {}  # of what is noted per update: weighted sum and weight
-        self._facts: dict[str, tuple[float, str]] = {}  # of the rollout: each value, and how ranks are combined
+        self._means: dict[str, tuple[Tensor | float, int]] = {}  # for metrics of updates: weighted sum and weight
+        self._facts: dict[str, tuple[float, str]] = {}  # for metrics of the rollout: value, and how ranks are combined
         self._clock = time.perf_counter()
-        self._plies, self._seconds = 0, 0.0  # learned from since the rollout, each pass counted
+        self._plies, self._seconds = 0, 0.0  # of learning since the rollout; each pass counts
 
     @property
     def pending(self) -> bool:
@@ -29,11 +29,11 @@ class RolloutMetrics:
         return bool(self._facts)
 
     def clear(self) -> None:
-        """Forget all that is not reported yet."""
+        """Forget what has not been reported yet."""
         self._means, self._facts = {}, {}
 
     def begin(self, rollout: Rollout, reasons: tuple[str, ...], advantage_variance: float) -> None:
-        """Note a rollout, from which learning begins now.
+        """Record a rollout. Learning from it begins now.
 
         Args:
             rollout: The rollout.
@@ -44,12 +44,24 @@ class RolloutMetrics:
         self._clock, self._plies, self._seconds = time.perf_counter(), 0, 0.0
 
     def note(self, name: str, total: Tensor, count: int = 1) -> None:
-        """Add to a mean over the rollout's updates. Lightning's own would take a tenth of a small network's update."""
+        """Add to a mean over the rollout's updates.
+
+        Lightning's own means would take a tenth of the time of a small network's update.
+
+        Args:
+            name: The name of the metric.
+            total: [] the sum of the values to add.
+            count: The number of values.
+        """
         before, counted = self._means.get(name, (0.0, 0))
         self._means[name] = before + total.detach(), counted + count
 
     def learned(self, plies: int) -> float:
-        """Note that `plies` were learned from; the seconds since the last call."""
+        """Record that a number of plies were learned from.
+
+        Returns:
+            The seconds since the last call.
+        """
         seconds = time.perf_counter() - self._clock
         self._clock += seconds
         self._plies += plies
@@ -57,12 +69,12 @@ class RolloutMetrics:
         return seconds
 
     def take(self, gather: Callable[[Tensor], Tensor], ranks: int, exact: torch.dtype) -> dict[str, float]:
-        """All metrics over all ranks; empty where there is neither a rollout nor an update.
+        """All metrics over all ranks; empty if there was neither a rollout nor an update.
 
         Args:
             gather: From [n, …] of each rank to [ranks · n, …] of all.
             ranks: The number of ranks.
-            exact: The floating-point type to add in.
+            exact: The floating-point type of the sums.
         """
         weighted = {name: (float(total), float(count)) for name, (total, count) in self._means.items()}
         for name, (value, reduce) in self._facts.items():
@@ -76,7 +88,7 @@ class RolloutMetrics:
 
 
 def plies_in(batch: Any) -> int:
-    """The number of a rollout's plies in a batch, or in the batches that CombinedLoader puts together."""
+    """The number of a rollout's plies in a batch, or in several batches that CombinedLoader has put together."""
     if isinstance(batch, Batch):
         return len(batch.plies)
     parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
@@ -84,7 +96,7 @@ def plies_in(batch: Any) -> int:
 
 
 def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str]]:
-    """What is logged of a rollout: each value, and how ranks are combined."""
+    """The metrics of a rollout: each value, and how ranks are combined."""
     facts = {
         "seat_0_wins": (float((rollout.outcome == 1).mean()), "mean"),
         "seat_1_wins": (float((rollout.outcome == -1).mean()), "mean"),

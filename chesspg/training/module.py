@@ -37,15 +37,15 @@ from chesspg.training.ranges import require, require_choices
 
 
 class NotFinite(FloatingPointError):
-    """A loss or gradient is NaN or infinite; nothing was stepped."""
+    """A loss or a gradient is NaN or infinite."""
 
 
 class PolicyGradient(pl.LightningModule):
     """Maximizes the expected reward of games by the log-likelihood-weighted reward, Williams (1992).
 
     The defaults are the formula itself: each game's reward weighs its log-likelihood, summed over its plies, averaged
-    over games. In self-play each ply is weighed by the reward of its own mover (docs/derivation.md, two seats). What
-    departs from the formula is an option of `Advantages` or `Loss`, which say of each whether it is biased.
+    over games. In self-play each ply is weighed by the reward of its own mover (docs/derivation.md, two seats). Every
+    departure from the formula is an option of `Advantages` or `Loss`, whose docstrings say which of them are biased.
 
     The module is wiring: the mathematics is in `chesspg.learning`. A subclass may override `weigh` or `training_step`.
 
@@ -54,14 +54,15 @@ class PolicyGradient(pl.LightningModule):
         network: Builds the network from the game.
         optimizer: Builds the optimizer from the parameters.
         lr_scheduler: Builds a schedule from the optimizer; it advances once per rollout.
-        temperature: Temperature of the policy, in sampling and in learning alike.
-        advantages: What weighs each ply: `Advantages`, or a function of one's own from a `Sample` to [N] numbers, in a
-            configuration by its import path.
+        temperature: Temperature of the policy, both in sampling and in learning.
+        advantages: The weights of the plies: `Advantages`, or your own function from a `Sample` to [N] numbers, which
+            a configuration names by its import path.
         loss: The terms of the loss and their weights.
-        init: A policy file to start from, or what stands for one, with the same game and network.
+        init: The policy to start from, with the same game and network: a policy file, a checkpoint, a run folder, or
+            the name of a policy that ships.
 
     Raises:
-        ValueError: An argument is out of its range, or does not go with another one.
+        ValueError: An argument is out of its range, or contradicts another one.
     """
 
     def __init__(
@@ -80,24 +81,25 @@ class PolicyGradient(pl.LightningModule):
         require(PolicyGradient, {"temperature": temperature})
         self.advantages, self.loss = _checked(advantages), _checked(loss)
         self.policy = Policy(game, network(game), temperature)
+        needs_value = bool(getattr(self.advantages, "needs_value", False))
         if init is not None:
-            start_from(self.policy, init, self._needs_value)
+            start_from(self.policy, init, needs_value)
         elif loss.kl_weight:
-            raise ValueError(f"kl_weight is {loss.kl_weight}, but there is no init: name the policy to stay near")
-        if self._needs_value and not self.policy.network.value:
+            raise ValueError(f"kl_weight must be 0 unless init names the policy to stay near, got {loss.kl_weight}")
+        if needs_value and not self.policy.network.value:
             raise ValueError("the value baseline needs a network with a value head; set value: true")
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
-        # In a list, so that it is no part of the module: not of its parameters, its state, its checkpoints.
+        # In a list, so that torch does not register it among the module's parameters, in its state and checkpoints.
         self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if loss.kl_weight else []
-        # Over the whole training, all ranks: how much was played, and the running mean's sum of rewards.
+        # Totals over the whole training and all ranks, and the sum of rewards for the running mean.
         self._counters = Counters(rollouts=0, games=0, plies=0, seconds=0.0, reward_sum=0.0, updates=0)
         self._metrics = RolloutMetrics()
         self._signal = SignalToNoise()
         self._reported: set[str] = set()  # the names of the metrics of the last rollout
-        self._self_play: dict[str, Any] = {}  # from a checkpoint, of a SelfPlay that is not the Trainer's data module
+        self._self_play: dict[str, Any] = {}  # a checkpoint's, for a SelfPlay that is not the Trainer's data module
         self.example_input_array = to_tensors(game.start(1).observe())
-        # In an empty context, since in that of LightningCLI Lightning would take the whole configuration in its place.
+        # In an empty context: in LightningCLI's, Lightning would save the whole configuration instead.
         contextvars.Context().run(
             self.save_hyperparameters,
             {
@@ -114,16 +116,16 @@ class PolicyGradient(pl.LightningModule):
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **arguments: Any) -> Self:
-        """The module as it was saved, with its game, its network, its optimizer and all other settings.
+        """Load a module as it was saved, with its game, its network, its optimizer and all other settings.
 
         Args:
-            checkpoint_path: A checkpoint file of this class, or of a subclass that is called the same way.
+            checkpoint_path: A checkpoint file of this class, or of a subclass that takes the same arguments.
             *args: As for `LightningModule.load_from_checkpoint`.
             **arguments: Settings that replace those in the file, such as `loss=Loss(entropy_weight=0.0)`.
 
         Raises:
-            ValueError: The file is not such a checkpoint, or names a class that must be given: a game, a network or an
-                optimizer of the user's own, which a file can't be trusted with.
+            ValueError: The file is not such a checkpoint; or it names your own game, network or optimizer, which must
+                be passed as an argument, since a checkpoint can name code but not contain it.
         """
         given = settings.from_checkpoint(checkpoint_path, cls, arguments)
         return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **given})
@@ -148,23 +150,18 @@ class PolicyGradient(pl.LightningModule):
         return self(*batch[:3]) if plies is None else self(plies.planes, plies.scalars, plies.legal)
 
     @property
-    def _needs_value(self) -> bool:
-        """Whether the advantages need a value head."""
-        return getattr(self.advantages, "baseline", None) == "value"
-
-    @property
     def played(self) -> dict[str, float]:
-        """What was played so far, on all ranks: rollouts, games, plies; and the seconds of playing and learning."""
+        """The rollouts, games and plies played so far on all ranks, and the seconds of playing and learning."""
         counters = self._counters.latest()
         return {name: counters[name] for name in ("rollouts", "games", "plies", "seconds")}
 
     @property
     def updates(self) -> int:
-        """How many optimizer steps made the weights what they are, those before a checkpoint included."""
+        """The number of optimizer steps that led to these weights, including those before a checkpoint."""
         return int(self._counters.latest()["updates"])
 
     def check(self, data: SelfPlay) -> None:
-        """Raise ValueError if from rollouts as `data` plays and uses them the loss would not be what it says."""
+        """Raise ValueError if the loss would be wrong for rollouts as `data` plays and uses them."""
         if data.updates * data.passes > 1 and self.loss.clip is None:
             raise ValueError(
                 f"SelfPlay(updates={data.updates}, passes={data.passes}) learns from plies that other weights played; "
@@ -174,14 +171,14 @@ class PolicyGradient(pl.LightningModule):
             leave_one_out(torch.zeros(data.games), torch.from_numpy(data.groups()))
 
     def meet(self, data: SelfPlay) -> None:
-        """Let the games go on where those of a checkpoint ended; Lightning does so for its own data module alone."""
+        """Restore the state of `data` from a checkpoint; Lightning does so only for the Trainer's data module."""
         state, self._self_play = self._self_play, {}
         if state and data.rollouts != state["rollouts"]:
             data.load_state_dict(state)
 
     @property
     def hparams_initial(self) -> Any:
-        """The hyperparameters as loggers get them: a subclass may have saved objects among them."""
+        """The hyperparameters as loggers get them, as primitives, since a subclass may have saved objects."""
         initial = super().hparams_initial
         initial.update({name: settings.describe(value) for name, value in initial.items()})
         return initial
@@ -192,12 +189,12 @@ class PolicyGradient(pl.LightningModule):
             announce(self.trainer)
             data = self.trainer.datamodule  # type: ignore[attr-defined]  # Trainer.datamodule is untyped
             if isinstance(data, SelfPlay):
-                data.check(self.trainer, self)  # else as soon as its loader is known
+                data.check(self.trainer, self)  # another SelfPlay is checked as soon as its loader is known
 
     def teardown(self, stage: str) -> None:
         self._counters.publish(self.trainer)
         if stage == "fit" and (data := self_play_of(self.trainer)):
-            data.teardown(stage)  # Lightning does so for its own data module alone
+            data.teardown(stage)  # Lightning does so only for the Trainer's data module
 
     def on_fit_start(self) -> None:
         for policy in self._start:
@@ -205,15 +202,13 @@ class PolicyGradient(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
-        for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep's numbers may be numpy's
+        for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep may pass numpy's numbers
             group.update({name: value.item() for name, value in group.items() if isinstance(value, np.generic)})
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
         if isinstance(scheduler, ReduceLROnPlateau):
-            raise ValueError(
-                "lr_scheduler can't be ReduceLROnPlateau, which needs a metric to monitor; use another one"
-            )
+            raise ValueError("lr_scheduler must be a schedule that needs no metric to monitor, got ReduceLROnPlateau")
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -222,7 +217,7 @@ class PolicyGradient(pl.LightningModule):
         if self._trainer and (data := self_play_of(self.trainer)) and data.rollout:
             data.check_factor(self.trainer)
         plies, n = batch.plies, len(batch.plies)
-        if n == 0:  # a rollout with fewer plies than parts; no network need know what to do with nothing
+        if n == 0:  # the rollout has fewer plies than parts; a network need not accept an empty batch
             return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
         assert isinstance(plies.legal, Tensor)
         assert plies.log_prob is not None
@@ -245,23 +240,29 @@ class PolicyGradient(pl.LightningModule):
         return total
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Nothing: the validation loop is where `EvaluationMatch` plays. A subclass may validate here."""
+        """Do nothing: `EvaluationMatch` plays in the validation loop. A subclass may validate here."""
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         if not gradients:
-            return  # a training_step that returned None
+            return  # a subclass's training_step returned None
         length = norm(gradients)
         if not torch.isfinite(length):
             rollout = self.played["rollouts"]
-            raise NotFinite(f"the gradient is {length.item()} in rollout {rollout}; nothing was stepped")
+            raise NotFinite(f"the gradient is {length.item()} in rollout {rollout}; the weights were not changed")
         self._metrics.note("gradient_norm", length)
         self._signal.add(gradients)
 
     def weigh(self, rollout: Rollout) -> Tensor:
-        """[N] what weighs each ply of a rollout just played; what is to be logged of it is noted.
+        """Count a rollout that was just played, record its metrics, and weigh its plies.
 
-        A subclass that weighs otherwise calls this first, so that the rollout is counted and logged.
+        A subclass that weighs plies differently must call this first, so that the rollout is counted and logged.
+
+        Args:
+            rollout: This rank's games.
+
+        Returns:
+            [N] float32 the weight of each ply.
         """
         plies, counters = rollout.plies, self._counters.latest()
         sample = Sample(
@@ -290,7 +291,7 @@ class PolicyGradient(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._counters["seconds"] += self._metrics.learned(plies_in(batch))
         self._counters["updates"] = self.trainer.global_step
-        # Before validation and the epoch's end, so that whoever reads the metrics there finds those of this rollout.
+        # Before validation and the end of the epoch, so that callbacks there read the metrics of this rollout.
         if self.trainer.is_last_batch or self.trainer.global_step == self.trainer.max_steps:
             self._report()
 
@@ -299,16 +300,16 @@ class PolicyGradient(pl.LightningModule):
             taken = self.trainer.fit_loop.epoch_loop.batch_progress.current.ready
             raise ValueError(
                 f"the epoch ended after {taken} of the {self.trainer.num_training_batches} batches of a rollout, so "
-                "the gradient is not that of its games; whatever hands out the batches must hand out all of them"
+                "the gradient is not that of its games; the data must hand out all batches of a rollout"
             )
-        self._report()  # of a Trainer that was stopped inside a rollout
+        self._report()  # if the Trainer was stopped within a rollout
 
     def _report(self) -> None:
-        """Log what there is to say of a rollout and of what was learned from it, once, of all ranks together."""
+        """Log the metrics of a rollout and of its updates, once, over all ranks."""
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         metrics = self._metrics.take(self._gather, self.trainer.world_size, exact)
         if not metrics:
-            return  # other data than rollouts
+            return  # the data are no rollouts
         if self._metrics.pending:
             metrics |= {f"total_{name}": float(self.played[name]) for name in ("games", "plies", "seconds")}
             ratio = self._signal.take()
@@ -319,12 +320,12 @@ class PolicyGradient(pl.LightningModule):
                 metrics |= {f"pool/{name}": score for name, score in data.opponents.scores().items()}
                 if data.opponents.reward is not None:
                     metrics["learner_reward"] = data.opponents.reward
-        # The ranks agree already; without sync_dist Lightning would advise it.
+        # The values are the same on all ranks; without sync_dist Lightning would advise it.
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
-        # By itself Lightning has them there after validation only.
+        # Lightning itself puts them there only after validation.
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
         for name in self._reported - metrics.keys():
-            self.trainer.callback_metrics.pop(name, None)  # of an earlier rollout
+            self.trainer.callback_metrics.pop(name, None)  # from an earlier rollout
         self._reported = set(metrics)
         self._metrics.clear()
 
@@ -335,7 +336,7 @@ class PolicyGradient(pl.LightningModule):
             "reward_sum": self._counters["reward_sum"],
             "gradients": vars(self._signal),
         }
-        if data := self_play_of(self.trainer):  # again, since it need not be the Trainer's data module
+        if data := self_play_of(self.trainer):  # Lightning saves this only for the Trainer's data module
             checkpoint["chesspg"]["self_play"] = data.state_dict()
         checkpoint[files.HEADER] = asdict(files.header_of(self.policy, self.facts()))
         hyperparameters = checkpoint.get(self.CHECKPOINT_HYPER_PARAMS_KEY, {})
@@ -347,18 +348,19 @@ class PolicyGradient(pl.LightningModule):
         state = checkpoint.get("chesspg", {})
         if "reward_sum" not in state:
             raise ValueError(
-                "the checkpoint is not of a PolicyGradient; PolicyGradient(…, init=FILE) starts from its policy"
+                "the checkpoint must be of a PolicyGradient, got another one; PolicyGradient(…, init=FILE) starts from "
+                "its policy"
             )
         self._counters.latest().update(
             state["played"], reward_sum=state["reward_sum"], updates=checkpoint.get("global_step", 0)
         )
-        if self._trainer:  # a run goes on
+        if self._trainer:  # a run is resumed
             self._self_play = state.get("self_play", {"rollouts": state["played"]["rollouts"]})
         vars(self._signal).update(state["gradients"])
         checkpoint["state_dict"] = named_as_in(self, checkpoint["state_dict"])
 
     def facts(self) -> dict[str, Any]:
-        """What a policy file says about this training."""
+        """The facts about this training that its policy files hold."""
         return {"updates": self.updates, **self.played}
 
     def _gather(self, tensor: Tensor) -> Tensor:
@@ -379,13 +381,11 @@ def _check_batch(batch: Any) -> None:
 
 
 def _checked(options: Any) -> Any:
-    """Advantages or a loss, their numbers those of Python, as a sweep's may be numpy's. Raises ValueError if bad."""
+    """Advantages or a loss with Python's numbers, since a sweep may pass numpy's. Raises ValueError if not valid."""
     if not is_dataclass(options) or isinstance(options, type):
-        return options  # a function of the user's own
+        return options  # the user's own function
     given = {field.name: plain(getattr(options, field.name)) for field in fields(options)}
     require(type(options), given)
     choices = {"baseline", "normalize", "average"} & given.keys()
     require_choices(type(options), {name: given[name] for name in choices})
-    if isinstance(options, Advantages) and options.gae_lambda is not None and options.baseline != "value":
-        raise ValueError(f"gae_lambda needs the value baseline, not {options.baseline}")
     return replace(options, **given)

@@ -1,4 +1,4 @@
-"""Callbacks that decide by an evaluation's score: refused where they would look at one that is not new."""
+"""Refuses callbacks that monitor a score of an evaluation and would read it when it is not new."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def callbacks_of(trainer: pl.Trainer) -> list[Callback]:
 
 
 def refuse_stale_monitors(trainer: pl.Trainer, metrics: Set[str], stale: bool, interval: int) -> None:
-    """Raise ValueError for a callback that would look at a score more often than there is one.
+    """Raise ValueError for a callback that would read a score more often than there is a new one.
 
     Args:
-        trainer: Whose callbacks are looked at.
+        trainer: The Trainer that is to fit.
         metrics: The names of the scores.
         stale: Whether matches are rarer than validations, or than epochs where there is no validation.
         interval: Rollouts between matches.
     """
     for callback in callbacks_of(trainer):
         monitor = getattr(callback, "monitor", None)
-        # Whether they look at the ends of epochs whatever is validated; they have no public name for it.
+        # Whether they look at the end of each epoch, validated or not; the attributes have no public name.
         each = [getattr(callback, f"_{what}_on_train_epoch_end", None) for what in ("check", "save")]
         too_often = stale or (interval > 1 and True in each)
         if isinstance(callback, EarlyStopping | ModelCheckpoint) and monitor in metrics and too_often:
@@ -33,10 +33,15 @@ def refuse_stale_monitors(trainer: pl.Trainer, metrics: Set[str], stale: bool, i
 
 
 def slow_down_schedulers(trainer: pl.Trainer, metrics: Set[str], stale: bool) -> None:
-    """Have ReduceLROnPlateau look at a score only when there is a new one.
+    """Make ReduceLROnPlateau read a score only when there is a new one.
+
+    Args:
+        trainer: The Trainer that begins to fit.
+        metrics: The names of the scores.
+        stale: Whether matches are rarer than validations.
 
     Raises:
-        ValueError: Matches are rarer than validations (`stale`), which no scheduler can follow.
+        ValueError: Matches are rarer than validations, and a scheduler monitors their score.
     """
     for config in trainer.lr_scheduler_configs:
         if config.reduce_on_plateau and config.interval == "epoch" and config.monitor in metrics:

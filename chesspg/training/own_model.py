@@ -1,4 +1,4 @@
-"""A module of one's own in a configuration: `--model my_module.MyModule`, or `class_path` and `init_args` in YAML."""
+"""The user's own module in a configuration: `--model my_module.MyModule`, or `class_path` and `init_args` in YAML."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ Renewed = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 class RunParser(LightningArgumentParser):
-    """A parser for which `model: {class_path: …, init_args: {…}}` means the fields of that class.
+    """A parser that reads `model: {class_path: …, init_args: {…}}` as the arguments of that class.
 
-    The class itself is known beforehand, by `model_of`, so that its fields are fields of the configuration like those
-    of the package's own module. Whatever is written names the class again.
+    `model_of` has found the class before, so that its arguments are fields of the configuration like those of the
+    package's own module. A configuration that is written names the class again.
 
     Args:
+        *args: As for LightningArgumentParser.
         own_model: The class as a dotted path; None for the package's own.
-        renewed: What makes of a configuration that an earlier version wrote one of this version, if it may be one.
-        kept: Arguments of the Trainer that are written although they are None, since their defaults are not.
+        renewed: Translates a configuration of an earlier version; None if there can be none.
+        kept: Arguments of the Trainer that are written even if they are None, since that is not their default.
         **arguments: As for LightningArgumentParser.
     """
 
@@ -45,7 +46,7 @@ class RunParser(LightningArgumentParser):
         try:
             tree = parsing.parse_yaml(content)
         except YAMLError:
-            tree = None  # which is reported below
+            tree = None  # the error is reported below
         if isinstance(tree, dict) and (self._renewed or _class_path(tree) is not None):
             tree = self._renewed(tree) if self._renewed else tree
             content = yaml.safe_dump(flattened(tree), sort_keys=False)
@@ -66,7 +67,7 @@ class RunParser(LightningArgumentParser):
 
 
 def flattened(tree: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose model section has the fields of the class alone."""
+    """A configuration whose model section holds only the arguments of the class, without its name."""
     if _class_path(tree) is None:
         return tree
     arguments = tree["model"].get("init_args")
@@ -77,12 +78,15 @@ def flattened(tree: dict[str, Any]) -> dict[str, Any]:
 def model_of(
     trees: Iterable[tuple[str, dict[str, Any]]], arguments: Sequence[str], base: type
 ) -> tuple[type, list[str]]:
-    """The class that a run's module is of, and the arguments without its name.
+    """The class of a run's module.
 
     Args:
-        trees: Where a configuration comes from, for messages, and what it holds; the last one counts.
-        arguments: Of the command line, which count more.
-        base: The package's own module, which the class must derive from, and which it is if none is named.
+        trees: Configurations, each with its source for messages. If several name a class, the last one counts.
+        arguments: The arguments of the command line, which take precedence.
+        base: The package's own module: the class if none is named, and otherwise its base.
+
+    Returns:
+        The class, and the arguments without its name.
 
     Raises:
         ValueError: The class can't be imported, or does not derive from `base`.
@@ -107,13 +111,13 @@ def model_of(
 
 
 def _class_path(tree: Any) -> str | None:
-    """The class that a configuration's model section names, if it does."""
+    """The class that a configuration's model section names; None if it names none."""
     model = tree.get("model") if isinstance(tree, dict) else None
     return str(model["class_path"]) if isinstance(model, dict) and "class_path" in model else None
 
 
 def _mapping(text: str) -> dict[str, Any] | None:
-    """What a text stands for if it is a YAML mapping, such as JSON."""
+    """The mapping that a text is in YAML, of which JSON is a part; None if it is none."""
     try:
         tree = parsing.parse_yaml(text)
     except YAMLError:

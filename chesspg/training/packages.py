@@ -8,9 +8,9 @@ from pytorch_lightning.utilities import rank_zero_warn
 
 
 def check_package() -> None:
-    """Warn in a program that has imported `lightning.pytorch`, whose Trainer refuses what is made here.
+    """Warn in a program that has imported `lightning.pytorch`, whose Trainer refuses the classes of this package.
 
-    The packages `lightning` and `pytorch_lightning` hold the same code twice, and each knows its own classes alone.
+    The packages `lightning` and `pytorch_lightning` hold the same code twice, and each accepts only its own classes.
     """
     if "lightning.pytorch" in sys.modules:
         rank_zero_warn(

@@ -1,4 +1,4 @@
-"""Matches of a policy in training: against players, and against what it was earlier."""
+"""Matches of a policy in training: against players, and against its earlier weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from chesspg.arena.ladder import model as ladder
 from chesspg.arena.ladder import shipped
-from chesspg.arena.matches import MatchResult, play_in_parts
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.game import Game
 from chesspg.players import roster
@@ -24,8 +25,8 @@ from chesspg.training.fitting import cores, named_as_in
 from chesspg.training.progress import watching
 
 PREVIOUS, BEST = "previous", "best"
-SCORES = ("score", "score_low", "score_high")  # what is logged of a match,
-RATINGS = ("rating", "rating_low", "rating_high")  # and of all of them
+SCORES = ("score", "score_low", "score_high")  # the metrics of a match
+RATINGS = ("rating", "rating_low", "rating_high")  # the metrics of all matches together
 PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches
 
 
@@ -35,11 +36,11 @@ class PolicyMatches:
 
     Args:
         opponents: Player strings, and `previous`.
-        games: Games per match at most, even.
-        temperature: Of the policy; its own if None, 0 for its likeliest action.
-        seed: Of the openings and of the moves.
-        within: A match ends early once its score is known to ± this.
-        gate: [elo0, elo1] of the SPRT against the best policy so far, if there is such a match.
+        games: The most games per match, an even number.
+        temperature: Temperature of the policy; None for its own. 0 plays its most likely action.
+        seed: Seed of the openings and of the moves.
+        within: A match ends early if the 95% interval of its score is at most ± this.
+        gate: [elo0, elo1] of the SPRT against the best policy so far; None for no such match.
     """
 
     opponents: Sequence[str]
@@ -55,7 +56,7 @@ class PolicyMatches:
         return [*self.opponents, *([BEST] if self.gate else [])]
 
     def logged(self, name: str) -> str:
-        """The name of an opponent, or of the rating, as it is logged."""
+        """The name under which an opponent, or the rating, is logged."""
         return name if self.temperature is None else f"{name}@{self.temperature:g}"
 
     def metric_names(self, ratings: bool = True) -> set[str]:
@@ -69,8 +70,8 @@ class PolicyMatches:
         """Play one match.
 
         Args:
-            trainer: Whose precision is used, and whose progress bar shows the games.
-            policy: The policy.
+            trainer: The Trainer whose precision is used, and whose progress bar shows the games.
+            policy: The policy in training.
             name: The opponent.
             earlier: The weights of `previous` and `best`.
 
@@ -92,7 +93,7 @@ class PolicyMatches:
                     (b,) = stack.enter_context(roster.players([name], game, concurrency=cores(trainer)))
                 seen = watching(trainer, name, games, within="match with ")
                 for result in play_in_parts(game, a, b, openings, seed=self.seed, part=PART, on_ply=seen):
-                    if result.forfeits:  # won for nothing
+                    if result.forfeits:  # such a win says nothing of the policy
                         why = next(iter(result.forfeits.values()))
                         return f"it gave up {len(result.forfeits)} of {result.games} games ({why})"
                     if self._is_decided(name, result):
@@ -106,7 +107,7 @@ class PolicyMatches:
         return bool(self.gate and BEST in results and results[BEST].sprt(*self.gate).decision == "accept")
 
     def metrics(self, results: Mapping[str, MatchResult], rating: ladder.Rating | None) -> dict[str, float]:
-        """What is logged of the matches, and of the rating if there is one."""
+        """The metrics of the matches, and of the rating if there is one."""
         metrics: dict[str, float] = {}
         for opponent, result in results.items():
             values = zip(SCORES, (result.score, *result.score_interval), strict=True)
@@ -124,7 +125,7 @@ class PolicyMatches:
 
 
 def rating_of(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating | None:
-    """The policy's rating by these matches; None if no opponent has a known rating."""
+    """The policy's rating from the matches of a game, by opponent; None if no opponent has a known rating."""
     known = known_ratings(game)
     meetings = [
         ladder.Meeting("policy", name, result.pairs, result.distinct_games / result.games)
@@ -135,6 +136,6 @@ def rating_of(game: Game, results: Mapping[str, MatchResult]) -> ladder.Rating |
 
 
 def known_ratings(game: Game) -> Mapping[str, float | ladder.Rating]:
-    """Opponents with a known rating: random moves, and the players on the ladder that ships if it is of this game."""
+    """The known ratings of opponents: random moves and, if the ladder that ships is for this game, its players."""
     rated = files.describe(game) == shipped.shipped_table().get("game")
     return {"random": 0.0, **(shipped.shipped_ratings() if rated else {})}

@@ -18,16 +18,20 @@ class PoolFiles(CheckpointIO):
     A checkpoint names its members; their files lie in `pool/` in its folder, are written before it, and are deleted
     after the last checkpoint that names them is replaced or removed. So every checkpoint that is kept can be resumed,
     and a kill at any moment leaves no checkpoint without its members.
+
+    Args:
+        io: The plugin that writes the checkpoints.
+        pool: The pool.
     """
 
     def __init__(self, io: CheckpointIO, pool: OpponentPool) -> None:
         self.io = io
         self.pool = pool
-        self._named: dict[Path, set[str]] = {}  # by checkpoint, its members' files
+        self._named: dict[Path, set[str]] = {}  # by checkpoint, the files of its members
 
     @classmethod
     def install(cls, trainer: pl.Trainer, pool: OpponentPool) -> None:
-        """Put one around the way this Trainer saves its checkpoints."""
+        """Wrap the plugin with which a Trainer writes its checkpoints."""
         strategy = trainer.strategy
         if isinstance(strategy.checkpoint_io, cls):
             strategy.checkpoint_io.pool = pool
@@ -59,14 +63,14 @@ class PoolFiles(CheckpointIO):
         """Delete those of the files that no checkpoint in the folder names."""
         if not candidates or not (folder / POOL).is_dir():
             return
-        # What is being written in the background is not there yet.
+        # A checkpoint that is being written in the background is not in the folder yet.
         paths = {*folder.glob(f"*{files.CHECKPOINT}"), *(path for path in self._named if path.parent == folder)}
         kept = (self._named_by(path) for path in paths)
         for name in candidates.difference(*kept):
             (folder / POOL / name).unlink(missing_ok=True)
 
     def _named_by(self, path: Path) -> set[str]:
-        """The members that a checkpoint names, by its own word if another process wrote it."""
+        """The files of the members that a checkpoint names; it is read if another process wrote it."""
         if path not in self._named and path.is_file():
             try:
                 checkpoint = files.read_checkpoint(path)

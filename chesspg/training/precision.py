@@ -7,11 +7,9 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 import torch
 
-# float16 needs a scaler, whose infinite gradients are no mistake; a half precision of everything rounds the sampled
-# log-probabilities and the returns; policy files hold single precision.
+# float16 needs a loss scaler, with which infinite gradients are normal; half precision of all tensors rounds the
+# sampled log-probabilities and the returns; policy files hold single precision.
 PRECISIONS = ("32-true", "bf16-mixed")
-
-
 BF16_UNITS = ("amx_bf16", "avx512_bf16")  # of a CPU: Sapphire Rapids and later; Cooper Lake, Zen 4 and later
 
 
@@ -25,7 +23,11 @@ def check_precision(trainer: pl.Trainer) -> None:
 
 
 def fastest_precision(accelerator: Any = "auto") -> Literal["bf16-mixed", "32-true"]:
-    """bf16-mixed where the device has instructions for it; elsewhere 32-true, which is then far faster."""
+    """The precision for a device: bf16-mixed if it has instructions for it, else 32-true, which is far faster then.
+
+    Args:
+        accelerator: The Trainer's argument.
+    """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

@@ -1,4 +1,4 @@
-"""What a process that trains sets for itself: less chatter of Lightning, and memory that is kept."""
+"""Settings of a process that trains: fewer of Lightning's remarks, and memory that is kept."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import warnings
 
 
 def quiet() -> None:
-    """Leave out those of Lightning's remarks that are of no use to a user of a command."""
+    """Silence those of Lightning's remarks that do not help the user of a command."""
     for library in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(library).setLevel(logging.WARNING)  # unused accelerators, tips, the seed
     for message, category in (
-        ("LightningCLI's args parameter", UserWarning),  # ours are the command line
-        ("Experiment logs directory", UserWarning),  # ours holds config.yaml, and metrics.csv is carried over
+        ("LightningCLI's args parameter", UserWarning),  # they are those of the command line
+        ("Experiment logs directory", UserWarning),  # a run's holds config.yaml, and its metrics.csv is continued
         (r"`isinstance\(treespec, LeafSpec\)`", FutureWarning),  # between Lightning 2.6 and torch
     ):
         warnings.filterwarnings("ignore", message, category)
 
 
 def keep_memory() -> None:
-    """Have glibc, where it is the allocator, keep what torch gives back.
+    """Make glibc, where it is the allocator, keep the memory that torch frees.
 
-    Each update asks for the tensors that the last one freed. With pages that the system must clear anew it takes a
-    sixth longer, and self-play's forward pass half as long again.
+    Each update allocates the tensors that the last one freed. If the system must clear their pages again, an update
+    takes a sixth longer, and the forward pass of self-play takes half as long again.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -1,4 +1,4 @@
-"""The bar of a training: what is going on, how the learner does, what is left; without a terminal, lines by time."""
+"""The progress of a training: what is going on, how the learner does, what is left; on a bar or in lines."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from chesspg.training.budget import PlyBudget, share_done
-from chesspg.training.table import fitting, head, terminal_width
+from chesspg.training.table import fit_width, head, terminal_width
 
-# Of the last rollout or validation, each by the first of its metrics that is logged.
+# What is shown of the last rollout or validation: of each group, the first metric that is logged.
 SHOWN = {
     ("learner_reward", "reward"): "reward {:+.2f}",
     ("entropy",): "entropy {:.2f}",
@@ -24,26 +24,28 @@ SHOWN = {
     ("held_out/accuracy",): "accuracy {:.0%}",
     ("held_out/log_prob",): "log-probability {:.2f}",
 }
-BAR, WHAT = 8, 16  # columns of the bar, and of the words before it, which end with `1000/1000` at most
+BAR, WHAT = 8, 16  # columns of the bar, and of the text before it, which ends with `1000/1000` at most
 
 
 class RolloutProgress(ProgressBar):
-    """One bar for the whole run: what is under way, how the learner does, what is left of the run.
+    """One bar for the whole run: what is going on, how the learner does, what is left of the run.
 
-    How the learner does: reward, entropy and length of the last rollout, or what the last validation says of held-out
-    games. The reward is the learner's against the opponents of its pool or, in games against itself alone, player 0's.
+    How the learner does is shown by the reward, entropy and length of the last rollout, or by the results of the last
+    validation on held-out games. The reward is that of the learner against the opponents of its pool or, if it plays
+    only itself, that of player 0.
 
-    Where the output is not a terminal there is no bar, but a line whenever `every` seconds have passed since the last
-    line, such as a row of evaluation scores: amid the games of a rollout or of a match, or amid the updates, too.
+    If the output is not a terminal, there is no bar. A line is printed instead, once `every` seconds have passed since
+    the last line of any kind, such as a row of evaluation scores. It can come at any time: during the games of a
+    rollout or a match, and between updates.
 
     Args:
-        every: Seconds between lines.
+        every: The least number of seconds between two lines.
     """
 
     def __init__(self, every: float = 30.0) -> None:
         super().__init__()
         self.every = every
-        self._said = time.monotonic()
+        self._printed_at = time.monotonic()
         self._enabled = True
         self._console = Console()
         self._bar: Progress | None = None
@@ -84,10 +86,10 @@ class RolloutProgress(ProgressBar):
         if not self._bar.disable:
             room = self._console.width - (WHAT + 1) - BAR - 2
             more = [] if games is None else [f"{games:,} games"]
-            self._bar.update(self._task, completed=share_done(trainer), done=fitting([*parts, *more], room))
+            self._bar.update(self._task, completed=share_done(trainer), done=fit_width([*parts, *more], room))
         first = head(trainer.global_step, games)
-        # A little early, so that it is rather this line than one from amid the next rollout.
-        self._line(f"{first} {fitting(parts, terminal_width() - len(first) - 1)}", self.every * 2 / 3)
+        # A little early, so that this line is printed rather than one during the next rollout.
+        self._line(f"{first} {fit_width(parts, terminal_width() - len(first) - 1)}", self.every * 2 / 3)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._stop()
@@ -96,14 +98,14 @@ class RolloutProgress(ProgressBar):
         self._stop()
 
     def show(self, what: str, count: int, total: float, within: str = "", done: float | None = None) -> None:
-        """Say what is going on and how far it is.
+        """Show what is going on and how much of it is done.
 
         Args:
-            what: What it is; of a longer one the bar shows the beginning.
+            what: What is going on; if it is too long for the bar, its beginning is shown.
             count: How much of it is done.
-            total: Of how much; infinite where nobody knows.
-            within: What comes before it in a line, where there is more room than on the bar.
-            done: How much of the whole run is done, in [0, 1], if that is known.
+            total: How much there is to do; infinite if unknown.
+            within: Text before `what` in a line, where there is more room than on the bar.
+            done: The fraction of the whole run that is done, in [0, 1], if known.
         """
         counted = f"{count}/{total}" if total < math.inf else f"{count}"
         if self._bar:
@@ -114,7 +116,7 @@ class RolloutProgress(ProgressBar):
         self._line(f"{head(None, None)} {within}{what} {counted}{share}", self.every)
 
     def print(self, *args: Any, **kwargs: Any) -> None:
-        self._said = time.monotonic()
+        self._printed_at = time.monotonic()
         self._console.print(*args, highlight=False, soft_wrap=True)
 
     @property
@@ -128,8 +130,8 @@ class RolloutProgress(ProgressBar):
         self._enabled = True
 
     def _line(self, text: str, after: float) -> None:
-        """Print a line where there is no bar and so many seconds have passed since the last one."""
-        if self._bar and self._bar.disable and self.is_enabled and time.monotonic() - self._said >= after:
+        """Print a line if there is no bar and this number of seconds has passed since the last line."""
+        if self._bar and self._bar.disable and self.is_enabled and time.monotonic() - self._printed_at >= after:
             self.print(text)
 
     def _stop(self) -> None:
@@ -139,13 +141,16 @@ class RolloutProgress(ProgressBar):
 
 
 def watching(trainer: pl.Trainer, what: str, games: int, within: str = "") -> Callable[[int, int], None] | None:
-    """What the Trainer's bar, if it is one of ours, is to hear after each ply: the games over and plies played so far.
+    """A function of the numbers of games over and plies played, which shows them on the Trainer's progress bar.
 
     Args:
-        trainer: Whose bar it is.
+        trainer: The Trainer.
         what: What the games are for, such as `playing`.
-        games: How many they are.
+        games: The number of games.
         within: As in `RolloutProgress.show`.
+
+    Returns:
+        The function, for `on_ply` of `play`; None if the bar is not a RolloutProgress.
     """
     bar = trainer.progress_bar_callback
     if not isinstance(bar, RolloutProgress):
@@ -154,7 +159,7 @@ def watching(trainer: pl.Trainer, what: str, games: int, within: str = "") -> Ca
 
 
 def _left(trainer: pl.Trainer, played: Mapping[str, float]) -> str:
-    """How much of the run is left, in words; empty if nothing limits it."""
+    """What is left of the run, in words; empty if nothing limits it."""
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # untyped in Lightning
     for callback in callbacks:
         if isinstance(callback, PlyBudget):

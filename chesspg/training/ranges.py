@@ -1,4 +1,4 @@
-"""What the arguments of a training may be: one table of the numbers' ranges, and the choices that annotations name."""
+"""The accepted arguments of a training: one table of ranges for numbers, and the choices in annotations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 from chesspg.policy.names import plain
 
 MOST = 1 << 20  # games, updates, passes or plies
-SEEDS = 2**32 - 1  # numpy's and Lightning's largest
+SEEDS = 2**32 - 1  # the largest seed of numpy and Lightning
 
 
 class Range(NamedTuple):
@@ -18,8 +18,8 @@ class Range(NamedTuple):
 
     low: float
     high: float
-    above: bool = False  # `low` itself is not one of them
-    also: float | None = None  # one more number, which stands for something else
+    above: bool = False  # whether `low` itself is left out
+    also: float | None = None  # one more number, which has a special meaning
 
     def holds(self, number: Any) -> bool:
         """Whether a number is within the range; nan never is."""
@@ -39,7 +39,7 @@ class Range(NamedTuple):
 
 _COUNT, _WEIGHT, _SHARE, _SEED = Range(1, MOST), Range(0, 1000), Range(0, 1), Range(0, SEEDS)
 _TEMPERATURE = Range(0.01, 100)
-# By a class, or one that it derives from, and its argument; each number of a list or mapping must be within the range.
+# By class and argument; subclasses inherit the ranges. Each number in a list or mapping must be within the range.
 RANGES: dict[str, Range] = {
     "SelfPlay.games": _COUNT,
     "SelfPlay.updates": _COUNT,
@@ -100,12 +100,12 @@ RANGES: dict[str, Range] = {
 
 
 def require(cls: type, arguments: Mapping[str, Any], prefix: str = "") -> None:
-    """Raise ValueError for a number out of its range, or one that is not finite where there is none.
+    """Raise ValueError for a number that is out of its range or, if it has no range, not finite.
 
     Args:
         cls: The class that takes the arguments.
-        arguments: Their values by name; what is no number, nor a list or mapping of them, is passed over.
-        prefix: What stands before a name in the message, such as `--data.`.
+        arguments: The values by name. Only numbers, and those in lists and mappings, are checked.
+        prefix: The text before a name in the message, such as `--data.`.
     """
     for name, value in arguments.items():
         accepted = _range(cls, name)
@@ -117,19 +117,19 @@ def require(cls: type, arguments: Mapping[str, Any], prefix: str = "") -> None:
 
 
 def require_choices(cls: type, arguments: Mapping[str, Any]) -> None:
-    """Raise ValueError for an argument that is none of the choices by which its class annotates it.
+    """Raise ValueError for an argument that is not one of the choices in its annotation.
 
     Args:
         cls: The class that takes the arguments, and annotates them with a Literal or with bool.
-        arguments: Their values by name.
+        arguments: The values by name.
     """
-    hints = get_type_hints(getattr(cls, "__init__"))  # noqa: B009  # which mypy would not have of a type
+    hints = get_type_hints(getattr(cls, "__init__"))  # noqa: B009  # mypy accepts no `__init__` of a type
     for name, value in arguments.items():
         literals = [one for one in (hints[name], *get_args(hints[name])) if get_origin(one) is Literal]
         choices = get_args(literals[0]) if literals else (True, False)
-        given = plain(value)  # a sweep's may be numpy's
+        given = plain(value)  # a sweep may pass numpy's
         if callable(given) and literals != [hints[name]]:
-            continue  # a function of the user's own, which the annotation allows
+            continue  # the user's own function, which the annotation allows
         if type(given) is not type(choices[0]) or given not in choices:
             *others, last = map(str, choices)
             raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {_short(repr(value))}")
@@ -141,7 +141,7 @@ def _range(cls: type, argument: str) -> Range | None:
 
 
 def _numbers(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):  # but the arguments of a class that it names are that class's
+    if isinstance(value, Mapping):  # if it names a class, the numbers in it are arguments of that class
         value = [] if "class_path" in value else list(value.values())
     if isinstance(value, list | tuple):
         for one in value:

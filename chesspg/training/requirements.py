@@ -1,4 +1,4 @@
-"""What self-play asks of a Trainer, of its callbacks and of its module."""
+"""What self-play requires of a Trainer, and the interfaces by which callbacks and modules take part in it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import inspect
 from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from torch import Tensor
 
+from chesspg.learning.advantages import returns
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training.fitting import in_fast_dev_run
 
 
 @runtime_checkable
 class RolloutListener(Protocol):
-    """A callback, or a module, that looks at each rollout before it is learned from. It reads, and changes nothing."""
+    """A callback or a module that reads each rollout before it is learned from. It must not change the rollout."""
 
     def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
         """Look at this rank's games of the rollout just played."""
@@ -29,7 +31,15 @@ class Weigher(Protocol):
     """
 
     def weigh(self, rollout: Rollout) -> Tensor:
-        """[N] what weighs each stored ply of this rank's games."""
+        """[N] the weight of each stored ply of this rank's games."""
+
+
+def weights_of(module: pl.LightningModule, rollout: Rollout) -> Tensor:
+    """[N] the weight of each stored ply of this rank's games: the module's own or, by default, the mover's return."""
+    if isinstance(module, Weigher):
+        return module.weigh(rollout)
+    plies = rollout.plies
+    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
 
 
 def require_hook(listener: Any) -> None:
@@ -39,20 +49,20 @@ def require_hook(listener: Any) -> None:
             inspect.signature(listener.on_rollout).bind(None, None, None)
     except TypeError:
         raise ValueError(
-            f"{type(listener).__name__}.on_rollout must take (trainer, pl_module, rollout), as since version 0.2"
+            f"{type(listener).__name__}.on_rollout must take (trainer, pl_module, rollout) since version 0.2"
         ) from None
 
 
 def require_whole_rollouts(trainer: pl.Trainer, updates: int) -> None:
-    """Raise ValueError for a Trainer that would not take every batch of a rollout, or divide by another number.
+    """Raise ValueError for a Trainer that would not take every batch of a rollout, or would divide by another number.
 
     Args:
-        trainer: Which is to fit.
+        trainer: The Trainer that is to fit.
         updates: Optimizer steps per rollout.
     """
     batches = updates * trainer.accumulate_grad_batches
     if batches < 1:
-        raise ValueError(f"Trainer(accumulate_grad_batches={trainer.accumulate_grad_batches}): it must be at least 1")
+        raise ValueError(f"accumulate_grad_batches must be at least 1, got {trainer.accumulate_grad_batches}")
     overfit: float = trainer.overfit_batches  # type: ignore[attr-defined]  # untyped in Lightning
     if overfit:
         raise ValueError(
@@ -62,8 +72,8 @@ def require_whole_rollouts(trainer: pl.Trainer, updates: int) -> None:
     limit = trainer.limit_train_batches
     if not in_fast_dev_run(trainer) and (limit if isinstance(limit, int) else int(limit * batches)) < batches:
         raise ValueError(
-            f"Trainer(limit_train_batches={limit}) would take a part of each rollout's {batches} batches, and the "
-            "gradient would be another one; leave it out, SelfPlay(games=…) sets the size of a rollout"
+            f"Trainer(limit_train_batches={limit}) would take only a part of each rollout's {batches} batches, which "
+            "changes the gradient; leave it out and set the size of a rollout by SelfPlay(games=…)"
         )
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
         if isinstance(callback, GradientAccumulationScheduler):

@@ -12,13 +12,13 @@ from typing import Any
 
 from chesspg.storage.lock import is_unstarted, sole_writer
 from chesspg.terminal.command import MISTAKE, one_line_errors, search_here
-from chesspg.training.arguments import understood
+from chesspg.training.arguments import read_request
 from chesspg.training.cli import MISTAKES, RunCLI
 from chesspg.training.module import NotFinite
 
 USAGE = "%(prog)s [--config RECIPE] [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE …]"
 DESCRIPTION = (
-    "All fields of a run's configuration, those of Lightning's Trainer included. --help lists those of most use."
+    "All fields of a run's configuration, those of Lightning's Trainer included. --help lists the most useful ones."
 )
 
 
@@ -26,19 +26,19 @@ def run(command: type[RunCLI], arguments: Sequence[str], fields: Mapping[str, An
     """Train as a command line asks.
 
     Args:
-        command: Which command's.
-        arguments: Of the command line, `--help-all` among them for all fields.
-        fields: Defaults of fields that the command line can't change by itself.
+        command: The class of the command's runs.
+        arguments: The arguments of the command line; `--help-all` lists all fields.
+        fields: Defaults of fields, in addition to those of the class.
 
     Returns:
         The exit code: 0; 1 for a loss that is not finite; 2 for bad input, and for a file that can't be read or
         written, such as on a full disk; 130 or 143 for a run that was stopped.
     """
     arguments = ["--help" if argument == "--help-all" else argument for argument in arguments]
-    search_here()  # for a game, network or module of one's own
+    search_here()  # for the user's own game, network or module
     with ExitStack() as stack:
         with one_line_errors(*MISTAKES):
-            request = understood(command, arguments)
+            request = read_request(command, arguments)
             if request.resumed:
                 stack.enter_context(sole_writer(request.resumed))
             prog = f"python -m chesspg.{command.COMMAND}"
@@ -65,13 +65,13 @@ def _train(cli: RunCLI) -> int:
         if trainer.is_global_zero:
             print(f"error: {error}", file=sys.stderr)
         return MISTAKE
-    except BrokenPipeError:  # nobody reads what is printed any more, which is no fault of the run's files
+    except BrokenPipeError:  # nobody reads the output any more; the run's files are not at fault
         raise
     except OSError as error:  # a full disk, a folder that is gone, a file that may no longer be written
         print(f"error: {error.filename or folder}: {error.strerror or error}{_go_on(cli)}", file=sys.stderr)
         return MISTAKE
     if trainer.is_global_zero:
-        # A command has a line of its own, which a terminal of 80 columns need not break.
+        # Each command is alone on its line, which a terminal of 80 columns then need not break.
         if code:
             print(f"stopped{_go_on(cli, between=chr(10))}")
         if (folder / "last.ckpt").is_file():
@@ -82,7 +82,7 @@ def _train(cli: RunCLI) -> int:
 
 
 def _fit(cli: RunCLI) -> int:
-    """Train; 0, or 128 + the signal that stopped it."""
+    """Train. Returns 0, or 128 + the signal that stopped the run."""
     checkpoint = cli.folder / "last.ckpt" if cli.checkpoint else None
     try:
         with _failed_writes_once():
@@ -97,24 +97,24 @@ def _fit(cli: RunCLI) -> int:
 
 
 def _own_modules(cli: RunCLI) -> list[str]:
-    """The modules of a game and a network that are not of this package, which whoever plays the policy must import."""
+    """The modules of the user's own game and network, which must be imported to play with the policy."""
     modules = (type(thing).__module__ for thing in (cli.datamodule.game, cli.model.policy.network))
     return [module for module in dict.fromkeys(modules) if module.split(".")[0] != __package__.split(".")[0]]
 
 
 def _go_on(cli: RunCLI, between: str = "  ") -> str:
-    """How to go on with a run that ended early, if it can be gone on with; `between` stands before the command."""
+    """How to resume a run that ended early, if that is possible; `between` is the text before the command."""
     folder: Path = cli.folder
     if (folder / "last.ckpt").is_file():
         return f"; go on with{between}python -m chesspg.{cli.COMMAND} --resume {folder}"
     if (folder / "config.yaml").is_file() and is_unstarted(folder):
-        return f"; there is no checkpoint yet, so the same command with --run {folder} begins anew"
+        return f"; there is no checkpoint yet, so the same command with --run {folder} starts it again"
     return ""
 
 
 @contextmanager
 def _failed_writes_once() -> Iterator[None]:
-    """Report no failed write in a thread of a logger, which raises it again in the main thread."""
+    """Silence failed writes in the threads of loggers, which raise them again in the main thread."""
     report = threading.excepthook
     threading.excepthook = lambda failure: None if isinstance(failure.exc_value, OSError) else report(failure)
     try:

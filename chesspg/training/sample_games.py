@@ -1,4 +1,4 @@
-"""Games of a training, kept as PGN: the first of some rollouts, and those of evaluation matches."""
+"""Saves games of a training as PGN: the first ones of some rollouts, and those of evaluation matches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.game import Game
 from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.selfplay.rollout import Rollout
@@ -39,7 +39,7 @@ class SampleGames(Callback):
         if not trainer.is_global_zero or number % self.every_n_rollouts:
             return
         game = policy_of(pl_module).game
-        self.folder.mkdir(exist_ok=True)  # not a run's folder that is gone
+        self.folder.mkdir(exist_ok=True)  # without its parents: a run's folder that was deleted stays so
         save_pgn(
             self.folder / f"rollout-{number:06}.pgn",
             [
@@ -59,9 +59,9 @@ def save_match_games(
         game: The game.
         updates: The optimizer steps after which the matches were played.
         results: The matches by opponent.
-        logged: The name of an opponent in metrics, and so in the names of files.
+        logged: From an opponent to its name in metrics, which the names of the files also contain.
     """
-    folder.mkdir(exist_ok=True)  # not a run's folder that is gone
+    folder.mkdir(exist_ok=True)  # without its parents: a run's folder that was deleted stays so
     for opponent, result in results.items():
         names = ("policy", opponent)
         texts = [
@@ -73,4 +73,4 @@ def save_match_games(
 
 
 def _slug(opponent: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.=-]+", "-", opponent).strip("-")  # with signs: Level=5 is not Level=-5
+    return re.sub(r"[^A-Za-z0-9.=-]+", "-", opponent).strip("-")  # it keeps signs: Level=5 is not Level=-5

@@ -7,23 +7,23 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 
 SCORE, ELO = 12, 18  # widths of a cell, enough for `100 (96–100)` and `-1200 (-1234–-999)`
-MEANINGS = {  # of opponents that no player string names
+MEANINGS = {  # of opponents that are not player strings
     "previous": "The opponent `previous` is the policy of the row before.",
     "best": "The opponent `best` is the best policy so far.",
 }
-REPEAT = 20  # rows after which the header comes again, as the first one has left the screen by then
+REPEAT = 20  # rows after which the header is printed again, since the first one may have left the screen
 
 
 def head(updates: int | None, games: int | None) -> str:
-    """The two cells with which each row begins, `   640     5,120`; blank where there is nothing to say."""
+    """The two cells with which each row begins, such as `   640     5,120`; None leaves a cell blank."""
     return f"{'' if updates is None else updates:>6} {'' if games is None else f'{games:,}':>9}"
 
 
-def fitting(parts: Sequence[str], width: int) -> str:
-    """As many of the parts, from the first on, as fit the width, with dots between them."""
+def fit_width(parts: Sequence[str], width: int) -> str:
+    """The first parts that fit into the width, with dots between them."""
     line = ""
     for part in parts:
         longer = f"{line} · {part}" if line else part
@@ -34,19 +34,19 @@ def fitting(parts: Sequence[str], width: int) -> str:
 
 
 def terminal_width() -> int:
-    """Columns of the terminal; 80 where there is none that says otherwise."""
+    """The columns of the terminal; 80 if unknown."""
     return shutil.get_terminal_size((80, 24)).columns
 
 
 class ScoreTable:
-    """Rows of scores against the same opponents, each as wide as the terminal at most.
+    """Rows of scores against the same opponents, at most as wide as the terminal.
 
-    A row that is wider goes on in another line, and never breaks within a cell.
+    A wider row continues in another line; it is never broken within a cell.
 
     Args:
-        opponents: The names of the columns.
-        rated: Those from whose games the rating follows; without any there is no column for it.
-        repeat: After how many rows the header is printed again.
+        opponents: The opponents, which are the names of the columns.
+        rated: The opponents whose games give the rating; without any there is no column for it.
+        repeat: The number of rows after which the header is printed again.
     """
 
     def __init__(self, opponents: Sequence[str], rated: Sequence[str], repeat: int = REPEAT) -> None:
@@ -63,14 +63,14 @@ class ScoreTable:
         rating: Rating | None,
         note: str = "",
     ) -> list[str]:
-        """The lines to print for one evaluation, after those of the header where it is due.
+        """The lines to print for one evaluation, including the header if it is due.
 
         Args:
             updates: Optimizer steps so far.
-            games: Games learned from so far; None if nobody counts them.
-            results: By opponent; one whose match did not take place has an empty cell.
-            rating: The policy's, if any opponent has one.
-            note: What else is to be said, at the end of the row.
+            games: Games learned from so far; None if they are not counted.
+            results: The results by opponent; the cell of an opponent without a result is empty.
+            rating: The policy's rating, if it has one.
+            note: Text at the end of the row.
         """
         cells = [_score(results.get(name)).ljust(self._width(name)) for name in self.opponents]
         if self.rated:
@@ -86,7 +86,7 @@ class ScoreTable:
                 f" Elo counts random moves as 0. It follows from the games against {' and '.join(self.rated)} alone, "
                 "and its interval is their sampling error; against other opponents the rating may differ by more."
             )
-        named = {name.split("@")[0] for name in self.opponents}  # one with a temperature has it behind its name
+        named = {name.split("@")[0] for name in self.opponents}  # a temperature follows the name
         text += "".join(f" {meaning}" for name, meaning in MEANINGS.items() if name in named)
         titles = [f"  {name}".ljust(self._width(name)) for name in self.opponents]
         explained = textwrap.wrap(text, terminal_width(), break_long_words=False) if not self._rows else []

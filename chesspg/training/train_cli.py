@@ -1,4 +1,4 @@
-"""Runs of `train`: PolicyGradient learns from the games of SelfPlay, an epoch being one rollout."""
+"""Runs of `train`: PolicyGradient learns from the games of SelfPlay; an epoch is one rollout."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chesspg.games.contract import check as check_contract
 from chesspg.games.game import Game
 from chesspg.learning.advantages import Advantages, WrongShape
 from chesspg.learning.losses import Loss
+from chesspg.learning.rewards import BadReward
 from chesspg.players import roster
 from chesspg.storage.lock import is_rank_zero
 from chesspg.training import earlier
@@ -32,7 +33,7 @@ class TrainCLI(RunCLI):
     GROUPS: ClassVar[Mapping[str, type]] = {"model.advantages": Advantages, "model.loss": Loss}
     EPOCHS = "rollouts"
     DEFAULT_RECIPE = "chess_quick"
-    REFUSALS = (BrokenContract, WrongShape)
+    REFUSALS = (BrokenContract, WrongShape, BadReward)
 
     model: PolicyGradient
     datamodule: SelfPlay
@@ -43,7 +44,7 @@ class TrainCLI(RunCLI):
             "--init",
             type=str | None,
             default=None,
-            help="a policy file, .ckpt, run folder or name of one that ships, to start from",
+            help="the policy to start from: a policy file, checkpoint, run folder, or name of a policy that ships",
         )
         parser.link_arguments("init", "model.init")
 
@@ -52,18 +53,19 @@ class TrainCLI(RunCLI):
         return earlier.configuration(tree)
 
     def epochs(self, config: Any) -> int:
-        # By epochs, which are rollouts: Lightning's own limits may stop between the micro-batches of an update, and a
-        # run that goes on under max_steps would take a single batch of its next rollout.
+        # All limits become epochs, which are rollouts: Lightning's own may stop between the micro-batches of an update,
+        # and a run that is resumed under max_steps would take a single batch of its next rollout.
         updates = self.datamodule.updates * self.datamodule.passes
         for name, whole in {"limit_train_batches": None, "overfit_batches": 0.0, "fast_dev_run": False}.items():
             if config[name] != whole:
                 raise ValueError(
-                    f"trainer.{name} is not for rollouts, which are learned from whole; data.games sizes them"
+                    f"--trainer.{name} must be left out, since each rollout is learned from as a whole, got "
+                    f"{config[name]}; --data.games sets its size"
                 )
         steps = config["max_steps"]
         if steps > 0 and steps % updates:
             raise ValueError(
-                f"trainer.max_steps {steps} ends inside a rollout of {updates} updates; take a multiple of them"
+                f"--trainer.max_steps must be a multiple of {updates}, the updates per rollout, got {steps}"
             )
         limits = [limit for limit in (config["max_epochs"], steps // updates) if limit is not None and limit > 0]
         return min(limits, default=-1)
@@ -79,7 +81,7 @@ class TrainCLI(RunCLI):
         self.datamodule.check(self.trainer, self.model)
         if self.datamodule.opponents:
             with roster.players(self.datamodule.opponents.players, self.datamodule.game):
-                pass  # they can all be had
+                pass  # all of them are available
         own = not type(self.datamodule.game).__module__.startswith("chesspg.")
         if self.checkpoint is None and own and is_rank_zero():
             _refuse_a_broken_game(self.datamodule.game)
@@ -92,7 +94,7 @@ class TrainCLI(RunCLI):
 
 
 def _refuse_a_broken_game(game: Game) -> None:
-    """Raise ValueError if a user's game breaks a rule of the contract, whose effect on a training is hard to see."""
+    """Raise ValueError if the user's game breaks its contract; in a training the effect would be hard to see."""
     try:
         check_contract(game)
     except BrokenContract as error:

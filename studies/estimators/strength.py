@@ -12,7 +12,8 @@ import numpy as np
 from chesspg.arena.ladder.model import performance, rate
 from chesspg.arena.ladder.pairings import Meeting
 from chesspg.arena.ladder.shipped import shipped_ratings
-from chesspg.arena.matches import MatchResult, play_in_parts
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster

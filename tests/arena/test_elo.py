@@ -74,12 +74,12 @@ def test_effective_games_worked_out() -> None:
     # 100 pairs won: mean 100.5/101, 1 − mean = 0.5/101, variance 0.375/101 − (0.5/101)²;
     # n = 101 · 0.00492599/0.00368836.
     assert effective_games([1.0] * 100) == pytest.approx(134.89, abs=0.01)
-    with pytest.raises(ValueError, match="no pair"):
+    with pytest.raises(ValueError, match="at least one pair of games, got none"):
         effective_games([])
 
 
 def test_coin_flips_are_worth_their_number() -> None:
-    """Won or lost games at random: 2P games, as Wilson would count them without any pairs."""
+    """Games won or lost at random count as 2P games, as Wilson's interval without pairs counts them."""
     pairs = np.random.default_rng(0).integers(0, 2, (20000, 2)).mean(axis=1)
     assert effective_games(pairs.tolist()) == pytest.approx(40000, rel=0.03)
 
@@ -102,7 +102,7 @@ def test_narrows_with_games_and_widens_with_copies() -> None:
     assert wider.low < low < high < wider.high
     copies = score_interval(pairs, distinct=0.05)
     assert copies.low < wider.low < wider.high < copies.high
-    two = score_interval([1.0] * 50, distinct=0.02)  # two games a hundred times over: not much is known
+    two = score_interval([1.0] * 50, distinct=0.02)  # two games repeated a hundred times: little is known
     assert two.low < 0.5
 
 
@@ -122,14 +122,14 @@ def independent(win: float, draw: float) -> np.ndarray:
         independent(0.8, 0.15),
         independent(0.95, 0.04),
         independent(0.6, 0.4),
-        np.array([0.1, 0, 0.8, 0, 0.1]),  # the opening decides: colours swapped, a game each
+        np.array([0.1, 0, 0.8, 0, 0.1]),  # the opening decides: each player wins one game of a pair
         np.array([0.05, 0.1, 0.6, 0.2, 0.05]),
     ],
     ids=["coins", "even", "drawish", "strong", "crushing", "never loses", "opening decides", "mixed"],
 )
 @pytest.mark.parametrize("count", [5, 20, 100])
 def test_the_truth_lies_inside_nineteen_times_of_twenty(likely: np.ndarray, count: int) -> None:
-    """95% is promised; 1500 simulated matches have a standard error of 0.6%, so 93% is the least."""
+    """The interval must cover 95%; 1500 simulated matches have a standard error of 0.6%, so 93% is required."""
     truth = float(HALVES @ likely)
     matches = np.random.default_rng(1).choice(HALVES, size=(1500, count), p=likely)
     inside = sum(low - 1e-12 <= truth <= high + 1e-12 for low, high in map(score_interval, matches.tolist()))
@@ -139,8 +139,8 @@ def test_the_truth_lies_inside_nineteen_times_of_twenty(likely: np.ndarray, coun
 @pytest.mark.parametrize("score", [0.1, 0.25, 0.5, 0.75, 0.9])
 @pytest.mark.parametrize("drawn", [0.1, 0.5, 0.9])
 def test_the_interval_is_no_wider_than_it_says(score: float, drawn: float) -> None:
-    """95% ± 2%, for 100 pairs and for 300, of 3000 simulated matches each (a standard error of 0.4%)."""
-    draw = drawn * 2 * min(score, 1 - score)  # as large as the score allows, and less
+    """The coverage is 95% ± 2% for 100 and for 300 pairs, in 3000 simulated matches each (standard error 0.4%)."""
+    draw = drawn * 2 * min(score, 1 - score)  # at most what the score allows
     likely = independent(score - draw / 2, draw)
     rng = np.random.default_rng(2)
     for count in (100, 300):
@@ -156,7 +156,7 @@ def test_the_interval_is_no_wider_than_it_says(score: float, drawn: float) -> No
 
 @pytest.mark.parametrize("score", [0.95, 0.98, 0.99])
 def test_near_the_ends(score: float) -> None:
-    """Where the normal interval falls to 92% and 78%, over 50 pairs: at least 93%."""
+    """The coverage is at least 93% with 50 pairs, where that of the normal interval falls to 92% and 78%."""
     for draw in (0.0, 2 * (1 - score)):
         likely = independent(score - draw / 2, draw)
         counts, times = np.unique(np.random.default_rng(3).multinomial(50, likely, 4000), axis=0, return_counts=True)
@@ -196,10 +196,10 @@ def test_a_mean_score_s_interval_stays_a_score(scores: list[float], games: int) 
 def test_a_mean_score_s_interval_by_hand() -> None:
     # 0.4, 0.5, 0.6: s²/K = 0.01/3, so n = ¼ / (0.01/3) = 75, and Wilson's with t of two degrees of freedom.
     assert mean_score_interval([0.4, 0.5, 0.6], 400) == pytest.approx(wilson(0.5, 75, student(2)))
-    # All alike, and all won: no more is known than by the games.
+    # All equal, and all won: the interval is that of the games.
     assert mean_score_interval([0.5, 0.5], 200) == pytest.approx(wilson(0.5, 400))
     assert mean_score_interval([1.0, 1.0, 1.0], 400) == pytest.approx(wilson(1.0, 1200))
-    # Differences that are small beside the distance from 0 and 1: Student's t.
+    # Differences much smaller than the distance from 0 and 1: Student's t.
     scores = np.random.default_rng(1).normal(0.6, 0.01, 200)
     half = student(199) * scores.std(ddof=1) / 200**0.5
     low, high = mean_score_interval(scores.tolist(), 10**9)
@@ -208,7 +208,7 @@ def test_a_mean_score_s_interval_by_hand() -> None:
 
 @pytest.mark.parametrize(("middle", "spread"), [(0.0, 0.1), (0.0, 0.5), (2.2, 0.5), (4.0, 0.5), (-6.0, 1.0)])
 def test_the_mean_of_seeds_lies_inside_nineteen_times_of_twenty(middle: float, spread: float) -> None:
-    """Three runs of 400 games each, their strengths normal in logits, as often as the tables have them."""
+    """The interval of three runs with 400 games each, whose strengths are normally distributed in logits."""
     rng = np.random.default_rng(6)
     strengths = 1 / (1 + np.exp(-rng.normal(middle, spread, (1000, 3))))
     truth = float((1 / (1 + np.exp(-rng.normal(middle, spread, 200_000)))).mean())
@@ -232,7 +232,7 @@ def test_pentanomial() -> None:
     ],
 )
 def test_what_fastchess_prints(counts: tuple[int, ...], normalized: str, plain: str, superior: str) -> None:
-    """The pentanomial examples of fastchess's own tests, to the printed digit."""
+    """The pentanomial examples in the tests of fastchess, to the printed digit."""
     pairs = expand(counts)
     assert f"{normalized_elo(pairs):.2f}" == normalized
     assert f"{elo(sum(pairs) / len(pairs)):.2f}" == plain
@@ -247,17 +247,17 @@ def test_what_fastchess_prints(counts: tuple[int, ...], normalized: str, plain: 
     ],
 )
 def test_fastchess_s_logistic_sprt(counts: tuple[int, ...], elo0: float, elo1: float, llr: str) -> None:
-    told = sprt(expand(counts), elo0, elo1)
-    assert f"{told.llr:.2f}" == llr
-    assert told.decision == "reject"
+    test = sprt(expand(counts), elo0, elo1)
+    assert f"{test.llr:.2f}" == llr
+    assert test.decision == "reject"
 
 
 def test_sprt_of_coins_is_wald_s() -> None:
-    """Pairs won or lost as a whole leave one distribution of mean s, and the ratio is the binomial one."""
+    """If every pair is won or lost as a whole, only one distribution has the mean s, and the ratio is binomial."""
     s0, s1 = expected_score(-20), expected_score(60)
-    told = sprt(expand((30, 0, 0, 0, 50)), -20, 60)
-    assert told.llr == pytest.approx(50 * math.log(s1 / s0) + 30 * math.log((1 - s1) / (1 - s0)), abs=1e-3)
-    assert (told.lower, told.upper) == pytest.approx((-math.log(19), math.log(19)))
+    test = sprt(expand((30, 0, 0, 0, 50)), -20, 60)
+    assert test.llr == pytest.approx(50 * math.log(s1 / s0) + 30 * math.log((1 - s1) / (1 - s0)), abs=1e-3)
+    assert (test.lower, test.upper) == pytest.approx((-math.log(19), math.log(19)))
     assert sprt([0.5], 0, 5, alpha=0.1, beta=0.2)[1:3] == pytest.approx((math.log(0.2 / 0.9), math.log(8)))
 
 
@@ -267,8 +267,8 @@ def test_sprt_against_a_search_over_all_distributions() -> None:
     best = []
     for difference in (-10, 40):
         s = expected_score(difference)
-        free = np.linalg.svd(np.stack((np.ones(5), HALVES)))[2][2:]  # directions that keep sum and mean
-        p = independent(s, 0.0) + np.array([0, 0.1, -0.2, 0.1, 0])  # one of them, with no zero
+        free = np.linalg.svd(np.stack((np.ones(5), HALVES)))[2][2:]  # directions that change neither sum nor mean
+        p = independent(s, 0.0) + np.array([0, 0.1, -0.2, 0.1, 0])  # one such distribution without zeros
         for _ in range(200):  # Newton's method with halving steps
             gradient, hessian = free @ (counts / p), -(free * (counts / p**2)) @ free.T
             step = -np.linalg.solve(hessian, gradient) @ free
@@ -281,7 +281,7 @@ def test_sprt_against_a_search_over_all_distributions() -> None:
 
 
 def test_sprt_decides_as_often_wrongly_as_it_may() -> None:
-    """Under either hypothesis 400 matches, looked at every 10 pairs: 5% may be wrong, and 2.2 standard errors."""
+    """Under either hypothesis, 400 matches tested every 10 pairs: at most 5% wrong plus 2.2 standard errors."""
     rng = np.random.default_rng(4)
     for difference, wrong in ((0, "accept"), (80, "reject")):
         score = expected_score(difference)
@@ -300,14 +300,14 @@ def test_sprt_decides_as_often_wrongly_as_it_may() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 2001])
 def test_pairs_all_alike_give_a_bound(score: float, count: int) -> None:
     pairs = [score] * count
-    superior, normalized, told = likelihood_of_superiority(pairs), normalized_elo(pairs), sprt(pairs, 0, 10)
+    superior, normalized, test = likelihood_of_superiority(pairs), normalized_elo(pairs), sprt(pairs, 0, 10)
     assert 0 <= superior <= 1
-    assert all(map(math.isfinite, (superior, normalized, told.llr)))
+    assert all(map(math.isfinite, (superior, normalized, test.llr)))
     sign = np.sign(score - 0.5)
     assert (np.sign(superior - 0.5), np.sign(normalized)) == (sign, sign)
-    if count <= 3:  # little is known, so little is claimed
+    if count <= 3:  # little is known, so nothing is decided
         assert 0.002 < superior < 0.998
-        assert told.decision is None
+        assert test.decision is None
 
 
 def test_of_few_pairs_worked_out() -> None:
@@ -315,13 +315,13 @@ def test_of_few_pairs_worked_out() -> None:
     assert likelihood_of_superiority([1, 0.5]) == pytest.approx(0.921350, abs=1e-6)
     # and ¼ / √(1/8) · 347.4356 = 245.674.
     assert normalized_elo([1, 0.5]) == pytest.approx(0.25 / math.sqrt(1 / 8) * 347.4355855)
-    # All-drawn pairs have no variance: with the pseudo pair the mean is ½ still.
+    # Pairs that are all drawn have no variance; with the pseudo pair the mean is still ½.
     assert (likelihood_of_superiority([0.5] * 9), normalized_elo([0.5] * 9)) == (0.5, 0)
-    # Two games a hundred times over are two games: σ² / 2 and not σ² / 200.
+    # Two games repeated a hundred times count as two: σ² / 2 instead of σ² / 200.
     assert likelihood_of_superiority([1, 0.5] * 100, distinct=0.01) == pytest.approx(0.921350, abs=1e-6)
     assert sprt([1, 0.5] * 100, 0, 10, distinct=0.01).llr == pytest.approx(sprt([1, 0.5] * 100, 0, 10).llr / 100)
     for figure in (likelihood_of_superiority, normalized_elo):
-        with pytest.raises(ValueError, match="no pair"):
+        with pytest.raises(ValueError, match="at least one pair of games, got none"):
             figure([])
 
 

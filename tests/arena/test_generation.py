@@ -1,4 +1,4 @@
-"""Generated games: the same however they are cut up, both seats for all, and a file that stays whole."""
+"""Generated games: independent of how they are divided, both seats for every player, and a file that stays whole."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def test_games_of_other_players_are_not_gone_on_with(others: list[str], tmp_path
     path = tmp_path / "games.pgn"
     [texts] = generate(Chess(), [("random", Random())], ["startpos"] * 2, max_plies=4)
     append(path, texts)
-    with pytest.raises(ValueError, match=r"game \d of .*random.*; expected 'greedy'.* go on with --player random, or"):
+    with pytest.raises(
+        ValueError, match=r"game \d of .*random.*; expected 'greedy'.* continue with --player random, or"
+    ):
         written(path, others, Chess())
 
 

@@ -1,4 +1,4 @@
-"""A match as a file: what was saved goes on, and what does not fit is refused and left alone."""
+"""A match as a file: a saved match can be continued, and a file that does not fit is refused and left alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from chesspg.arena.match_file import load_match, save_match
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_match
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.matches import play_match
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -39,12 +40,12 @@ def path(tmp_path: Path) -> Path:
 
 def test_it_comes_back(path: Path) -> None:
     assert load_match(path, SETTINGS, OPENINGS, Chess()) == RESULT
-    told = json.loads(path.read_text())
-    assert {name: told[name] for name in SETTINGS} == SETTINGS
-    assert (told["wins"], told["losses"], told["forfeits"]) == (1, 2, {"a": 1, "b": 0})
+    saved = json.loads(path.read_text())
+    assert {name: saved[name] for name in SETTINGS} == SETTINGS
+    assert (saved["wins"], saved["losses"], saved["forfeits"]) == (1, 2, {"a": 1, "b": 0})
     test = RESULT.sprt(0, 20)
-    assert told["sprt_result"] == {"llr": test.llr, "lower": test.lower, "upper": test.upper, "decision": None}
-    assert sum(line.lstrip().startswith('{"game"') for line in path.read_text().splitlines()) == 4  # a game a line
+    assert saved["sprt_result"] == {"llr": test.llr, "lower": test.lower, "upper": test.upper, "decision": None}
+    assert sum(line.lstrip().startswith('{"game"') for line in path.read_text().splitlines()) == 4  # one game per line
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
@@ -58,8 +59,8 @@ def test_in_what_an_editor_or_a_shell_made_of_it(path: Path, encoding: str) -> N
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("a", "z", "is of a match with a 'x', not 'z'"),
-        ("b", "z", "is of a match with b 'y', not 'z'"),
+        ("a", "z", "has a match with a 'x', not 'z'"),
+        ("b", "z", "has a match with b 'y', not 'z'"),
         ("seed", 4, "seed 3, not 4"),
         ("sprt", None, r"sprt \[0\.0, 20\.0\], not None"),
     ],
@@ -70,9 +71,9 @@ def test_other_matches_are_named(path: Path, name: str, value: Any, message: str
 
 
 def test_other_openings_and_fewer_games(path: Path) -> None:
-    with pytest.raises(ValueError, match="other openings from game 3 on: 'startpos moves d2d3'"):
+    with pytest.raises(ValueError, match="other openings: game 3 does not begin with 'startpos moves d2d3'"):
         load_match(path, SETTINGS, [OPENINGS[0], "startpos moves d2d3"], Chess())
-    with pytest.raises(ValueError, match="has 4 games already; --games must be at least that, got 2"):
+    with pytest.raises(ValueError, match=r"--games must be at least 4, the number of games in .*match\.json, got 2"):
         load_match(path, SETTINGS, OPENINGS[:1], Chess())
     assert load_match(path, SETTINGS, OPENINGS[:2], Chess()) == RESULT
 
@@ -94,12 +95,12 @@ def test_other_openings_and_fewer_games(path: Path) -> None:
     ],
 )
 def test_damaged_files(path: Path, text: str | None) -> None:
-    told = json.loads(path.read_text())
+    saved = json.loads(path.read_text())
     if text == "odd":
-        del told["played"][-1]
+        del saved["played"][-1]
     elif text == "games":
-        told["games"] = 6
-    whole = path.read_text()[:-20] if text is None else json.dumps(told) if text.isalpha() else text
+        saved["games"] = 6
+    whole = path.read_text()[:-20] if text is None else json.dumps(saved) if text.isalpha() else text
     path.write_text(whole)
     with pytest.raises(ValueError, match=r"match\.json is damaged or not a match"):
         load_match(path, SETTINGS, OPENINGS, Chess())
@@ -107,9 +108,9 @@ def test_damaged_files(path: Path, text: str | None) -> None:
 
 
 def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> str:
-    told = json.loads(path.read_text())
-    edit(told)
-    path.write_text(json.dumps(told))
+    saved = json.loads(path.read_text())
+    edit(saved)
+    path.write_text(json.dumps(saved))
     return path.read_text()
 
 
@@ -127,27 +128,27 @@ def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> str:
         (1, "reason", TRUNCATED, "has the reason 'truncated'"),
         (3, "reason", TRUNCATED, "has the reason 'truncated'; it must be 'forfeit'"),
         (4, "reason", "ongoing", "has the reason 'ongoing'; it must be 'truncated'"),
-        (1, "game", f"{MATE} e1f2", "has the move 'e1f2', which is after its end"),
+        (1, "game", f"{MATE} e1f2", "has the move 'e1f2', which is played after the end of the game"),
         (1, "game", "startpos moves f2f3 e7e5 e1e2 d8h4", "has the move 'e1e2', which is illegal"),
         (1, "game", "startpos moves f2f3 e7e5 nonsense", "has the move 'nonsense', which is illegal"),
         (1, "game", "startpos moves f2f3 e7e5 g2g4 d8h4q", "has moves in another notation"),
         (4, "game", "startpos moves e2e4 e7e5 g1f3 b8c6 f1b5", "is not over"),
         (1, "forfeit", "it crashed", "has a forfeit and was played to its end"),
         (3, "forfeit", 7, "has a forfeit that is not a text"),
-        (3, "forfeit", "half of \ud83d", "has a forfeit that is not a text"),  # which no file could hold
+        (3, "forfeit", "half of \ud83d", "has a forfeit that is not a text"),  # which can't be encoded in a file
         (1, "values", [0.1], "has 1 values for 3 plies"),
         (1, "values", [0.1, 1.5, 0.0], "has a value that is not a number from -1 to 1"),
         (1, "values", [0.1, float("nan"), 0.0], "has a value that is not a number from -1 to 1"),
         (1, "values", [0.1, "much", None], "has a value that is not a number from -1 to 1"),
-        (0, "seconds", -1, "it has -1 seconds"),
-        (0, "seconds", float("nan"), "it has nan seconds"),
-        (0, "seconds", float("inf"), "it has inf seconds"),
-        (0, "seconds", True, "it has True seconds"),
+        (0, "seconds", -1, "seconds must be a finite number of at least 0, got -1"),
+        (0, "seconds", float("nan"), "seconds must be a finite number of at least 0, got nan"),
+        (0, "seconds", float("inf"), "seconds must be a finite number of at least 0, got inf"),
+        (0, "seconds", True, "seconds must be a finite number of at least 0, got True"),
     ],
 )
 def test_what_cannot_have_happened(path: Path, game: int, field: str, value: Any, words: str) -> None:
-    def edit(told: dict[str, Any]) -> None:
-        (told["played"][game - 1] if game else told)[field] = value
+    def edit(saved: dict[str, Any]) -> None:
+        (saved["played"][game - 1] if game else saved)[field] = value
 
     before = edited(path, edit)
     with pytest.raises(ValueError, match=re.escape(words)) as caught:
@@ -157,8 +158,13 @@ def test_what_cannot_have_happened(path: Path, game: int, field: str, value: Any
     assert path.read_text() == before
 
 
+def test_a_file_of_version_0_1(path: Path) -> None:
+    edited(path, lambda saved: saved.update(normalised_elo=saved.pop("normalized_elo")))
+    assert load_match(path, SETTINGS, OPENINGS, Chess()) == RESULT
+
+
 def test_a_match_without_a_cap_has_no_truncated_games(path: Path) -> None:
-    edited(path, lambda told: told.update(max_plies=None))
+    edited(path, lambda saved: saved.update(max_plies=None))
     with pytest.raises(ValueError, match="game 4 is not over"):
         load_match(path, SETTINGS | {"max_plies": None}, OPENINGS, Chess())
 

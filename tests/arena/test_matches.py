@@ -1,4 +1,4 @@
-"""Matches: pairs, colours, counts, and that nobody adjudicates."""
+"""Matches: pairs, colors, counts, and that nobody adjudicates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from chesspg.arena import elo
-from chesspg.arena.matches import FORFEITED, TRUNCATED, MatchResult, play_in_parts, play_match
+from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
+from chesspg.arena.matches import play_in_parts, play_match
 from chesspg.arena.openings import random_openings
 from chesspg.games.chess import Chess
 from chesspg.games.game import split_position
@@ -18,7 +19,7 @@ from chesspg.players.player import Choice, Greedy, Random, Turn
 
 
 class First:
-    """Takes the first legal move: with x that is a row, from the empty board."""
+    """Takes the first legal move, which wins with x from the empty board."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -28,7 +29,7 @@ class First:
         return Choice(np.zeros(len(turn.rows), np.int64))
 
 
-def test_results_are_a_sides_and_colours_are_swapped() -> None:
+def test_results_are_a_sides_and_colors_are_swapped() -> None:
     """From the empty board First wins with x: a1 c1 b2 a3 against b1 a2 c2."""
     result = play_match(TicTacToe(), First(), First(), 6, opening_plies=0)
     assert result.results == (1, 0) * 3
@@ -40,7 +41,7 @@ def test_results_are_a_sides_and_colours_are_swapped() -> None:
     assert result.pairs == (0.5, 0.5, 0.5)
     assert result.reasons == ("three in a row",) * 6
     assert result.distinct_games == 1
-    # One game six times over: its interval is that of hardly a game, not of three certain pairs.
+    # The same game six times: the interval is that of about one game, not of three pairs without variance.
     assert result.score_interval.low < 0.15 < 0.85 < result.score_interval.high
 
 
@@ -55,7 +56,7 @@ def test_pairs_share_an_opening() -> None:
 def test_all_games_are_in_progress_at_once() -> None:
     a, b = First(), First()
     result = play_match(TicTacToe(), a, b, 10, opening_plies=1)
-    assert a.asked[0] == b.asked[0] == 5  # half of the games each, from the first ply on
+    assert a.asked[0] == b.asked[0] == 5  # each moves in half of the games, from the first ply on
     assert len(a.asked) <= max(result.lengths)
 
 
@@ -93,12 +94,12 @@ def test_reports_its_progress() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"games": 0}, "games must be even and at least 2, .*, got 0"),
+        ({"games": 0}, "games must be an even number of at least 2, .*, got 0"),
         ({"games": -2}, "games must be .*, got -2"),
-        ({"games": 3}, "games must be even .*, got 3"),
+        ({"games": 3}, "games must be an even number .*, got 3"),
         ({"games": 2, "opening_plies": -1}, "opening_plies must be at least 0, got -1"),
-        ({"games": 2, "opening_plies": 4, "max_plies": 4}, "more than the 4 plies of the longest opening, got 4"),
-        ({"games": 2, "opening_plies": 9}, "hardly ever lasts 9"),
+        ({"games": 2, "opening_plies": 4, "max_plies": 4}, "greater than 4, the plies of the longest opening, got 4"),
+        ({"games": 2, "opening_plies": 9}, "hardly any game of tic-tac-toe lasts 9"),
     ],
 )
 def test_numbers_that_make_no_match(arguments: dict[str, Any], message: str) -> None:
@@ -122,15 +123,21 @@ def test_figures_worked_out() -> None:
     assert result.elo == pytest.approx(400 * np.log10(5.5 / 2.5))
     low, high = elo.score_interval((1, 0.75, 0.5, 0.5), 5 / 8)
     assert result.elo_interval == (elo.elo(low), elo.elo(high))
-    told = json.loads(json.dumps(result.as_dict()))
-    assert (told["wins"], told["draws"], told["losses"], told["games"], told["distinct_games"]) == (5, 1, 2, 8, 5)
-    assert (told["score"], told["elo"]) == (result.score, result.elo)
-    assert (told["elo_low"], told["elo_high"]) == result.elo_interval
-    assert told["truncated"] == 1
-    assert (told["los"], told["normalized_elo"]) == (result.los, result.normalized_elo)
+    figures = json.loads(json.dumps(result.as_dict()))
+    assert (figures["wins"], figures["draws"], figures["losses"], figures["games"], figures["distinct_games"]) == (
+        5,
+        1,
+        2,
+        8,
+        5,
+    )
+    assert (figures["score"], figures["elo"]) == (result.score, result.elo)
+    assert (figures["elo_low"], figures["elo_high"]) == result.elo_interval
+    assert figures["truncated"] == 1
+    assert (figures["los"], figures["normalized_elo"]) == (result.los, result.normalized_elo)
     assert result.los == elo.likelihood_of_superiority((1, 0.75, 0.5, 0.5), 5 / 8)
-    assert told["pentanomial"] == [0, 0, 2, 1, 1]
-    assert told["draw_rate"] == 1 / 8  # the stalemate; the game at the cap is no draw by the rules
+    assert figures["pentanomial"] == [0, 0, 2, 1, 1]
+    assert figures["draw_rate"] == 1 / 8  # the stalemate; the game at the cap is not a draw by the rules
     assert result.sprt(0, 50) == elo.sprt((1, 0.75, 0.5, 0.5), 0, 50, distinct=5 / 8)
 
 
@@ -180,12 +187,12 @@ def test_openings_of_different_lengths_are_played_on_for_as_long() -> None:
     openings = ["startpos moves e2e4", "startpos moves e2e4 e7e5 g1f3"]
     (result,) = play_in_parts(Chess(), Random(), Random(), openings, max_plies=10)
     assert result.lengths == (8, 8, 10, 10)
-    with pytest.raises(ValueError, match="max_plies must be more than the 3 plies of the longest opening, got 3"):
+    with pytest.raises(ValueError, match="max_plies must be greater than 3, the plies of the longest opening, got 3"):
         next(play_in_parts(Chess(), Random(), Random(), openings, max_plies=3))
 
 
 class Confident(First):
-    """Expects more the longer a game goes on."""
+    """Expects a higher return the longer a game lasts."""
 
     def choose(self, turn: Turn) -> Choice:
         plies = [len(turn.games.moves(int(row))) for row in turn.rows]
@@ -194,8 +201,10 @@ class Confident(First):
 
 def test_what_players_expected() -> None:
     openings = random_openings(Chess(), 4, 2, seed=0)
-    told = (play_in_parts(Chess(), Confident(), Random(), openings, seed=1, max_plies=6, part=part) for part in (1, 4))
-    small, whole = (list(results)[-1] for results in told)
+    figures = (
+        play_in_parts(Chess(), Confident(), Random(), openings, seed=1, max_plies=6, part=part) for part in (1, 4)
+    )
+    small, whole = (list(results)[-1] for results in figures)
     assert small.values == whole.values
     assert set(whole.values) == set(range(8))
     for game, values in whole.values.items():
@@ -205,5 +214,5 @@ def test_what_players_expected() -> None:
     assert silent.values == {}
     alone = Confident()
     (same,) = play_in_parts(Chess(), alone, alone, openings, max_plies=6)
-    assert alone.asked == [8, 8, 8, 8]  # one call a ply for both seats
+    assert alone.asked == [8, 8, 8, 8]  # one call per ply for both seats
     assert same.values[0] == (2 / 128, 3 / 128, 4 / 128, 5 / 128)

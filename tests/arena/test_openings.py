@@ -24,7 +24,7 @@ def test_length_and_determinism() -> None:
     assert [len(split_position(opening)[1]) for opening in openings] == [8] * 20
     assert len(set(openings)) == 20
     assert random_openings(Chess(), 20, 8, seed=3) == openings
-    assert random_openings(Chess(), 5, 8, seed=3) == openings[:5]  # more games are the same games and more
+    assert random_openings(Chess(), 5, 8, seed=3) == openings[:5]  # more openings begin with the same ones
     assert not set(random_openings(Chess(), 20, 8, seed=4)) & set(openings)
 
 
@@ -34,7 +34,7 @@ def test_games_that_ended_are_drawn_again() -> None:
     outcomes = TicTacToe().start(openings).outcomes()
     assert not outcomes.over.any()
     assert {len(split_position(opening)[1]) for opening in openings} == {7}
-    assert random_openings(TicTacToe(), 20, 7, seed=0) == openings[:20]  # what one needs changes no other
+    assert random_openings(TicTacToe(), 20, 7, seed=0) == openings[:20]  # what one slot needs changes no other
 
 
 def test_all_different_while_there_are_enough() -> None:
@@ -47,7 +47,7 @@ def test_no_plies_no_opening() -> None:
 
 
 def test_a_length_no_game_reaches() -> None:
-    with pytest.raises(Unplayable, match="tic-tac-toe hardly ever lasts 9 random plies"):
+    with pytest.raises(Unplayable, match="hardly any game of tic-tac-toe lasts 9 random plies"):
         random_openings(TicTacToe(), 2, 9, seed=0)
 
 
@@ -66,7 +66,7 @@ def test_what_ships() -> None:
     assert len(openings) >= 500
     assert {len(split_position(opening)[1]) for opening in openings} == {8}
     boards = [Chess().to_board(opening) for opening in openings]
-    assert len({board.epd() for board in boards}) == len(openings)  # not only by another order of moves
+    assert len({board.epd() for board in boards}) == len(openings)  # they differ in more than the order of moves
     assert len({board.move_stack[0] for board in boards}) >= 10
     assert path.stat().st_size < 60_000
     assert "Stockfish 15.1" in path.read_text()
@@ -91,7 +91,7 @@ def test_random_ones_by_name() -> None:
 @pytest.mark.parametrize(
     ("text", "game", "message"),
     [
-        ("random:", Chess(), "the plies in 'random:' must be a whole number from 0 to 1,000, got ''"),
+        ("random:", Chess(), "PLIES in 'random:' must be a whole number from 0 to 1,000, got ''"),
         ("random:-2", Chess(), "random:-2"),
         ("random:few", TicTacToe(), "from 0 to 1,000, got 'few'"),
         ("random:1_0", Chess(), "from 0 to 1,000, got '1_0'"),
@@ -100,9 +100,9 @@ def test_random_ones_by_name() -> None:
         ("random", Chess(), "no such file; expected balanced, random:PLIES"),
         ("balansed", Chess(), "unknown openings 'balansed'"),
         ("", Chess(), "unknown openings ''"),
-        ("balanced", Chess("atomic"), "expected random:PLIES, as in random:8"),
-        ("balanced", TicTacToe(), "are not of tic-tac-toe; expected random:PLIES, as in random:1"),
-        ("book.epd", TicTacToe(), "as in random:1"),
+        ("balanced", Chess("atomic"), "expected random:PLIES, such as random:8"),
+        ("balanced", TicTacToe(), "can't be used with tic-tac-toe; expected random:PLIES, such as random:1"),
+        ("book.epd", TicTacToe(), "such as random:1"),
     ],
 )
 def test_names_that_won_t_do(text: str, game: Game, message: str) -> None:

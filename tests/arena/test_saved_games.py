@@ -26,12 +26,12 @@ def test_nothing_else_is_overwritten(tmp_path: Path) -> None:
     other = tmp_path / "other.pgn"
     saved.save(str(other), 0, "game")
     other.write_text("edited")
-    with pytest.raises(ValueError, match=r"is not overwritten \(it was changed since it was saved here\)"):
+    with pytest.raises(ValueError, match=r"is not overwritten \(it has changed since it was saved here\)"):
         saved.save(str(other), 1, "game")
 
 
 def test_names_that_can_t_be_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the name of a file is missing"):
+    with pytest.raises(ValueError, match="save needs the name of a file, as in save game"):
         SavedGames().save("", 0, "game")
     with pytest.raises(ValueError, match="can't be written: "):
         SavedGames().save(str(tmp_path / "none" / "game.pgn"), 0, "game")

@@ -116,7 +116,7 @@ def test_black_cannot_take_back_whites_first_move() -> None:
 
 
 def test_undo_after_a_change_of_sides() -> None:
-    """It goes back to the last move of the side that the person has now, whoever made it."""
+    """Undo goes back to the last move of the side that the person has now, whoever made it."""
     one = session()
     one.move("e4")
     one.reply(Random())
@@ -139,7 +139,7 @@ def test_a_new_game_keeps_seats_and_start() -> None:
     after = one.new()
     assert (after.seat, after.start, after.number) == (1, one.start, "1.")
     assert after.new("startpos").position.startswith("rnbq")
-    with pytest.raises(ValueError, match="in which the game is over"):
+    with pytest.raises(ValueError, match="the game is over in 'rnb1kbnr"):
         one.new("rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3")
     with pytest.raises(ValueError, match="not a position"):
         one.new("rubbish")
@@ -218,7 +218,7 @@ def test_a_draw_in_words() -> None:
 
 def test_a_start_that_is_over_or_unreadable() -> None:
     with pytest.raises(
-        ValueError, match=r"in which the game is over \(Black wins: checkmate\); expected one with a legal move"
+        ValueError, match=r"the game is over in .* \(Black wins: checkmate\); expected a position with a legal move"
     ):
         session(start="rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3")
     with pytest.raises(ValueError, match="not a position of chess"):
@@ -231,7 +231,7 @@ def test_legal_moves_have_their_names() -> None:
 
 
 def test_without_torch_state() -> None:
-    """Playing changes nothing in torch's own generator: chance comes from Randomness alone."""
+    """Playing does not change torch's generator: all random numbers come from Randomness."""
     before = torch.get_rng_state()
     one = session()
     one.move("e4")

@@ -55,7 +55,7 @@ GAMES: list[tuple[Game, dict[str, list[str]]]] = [
     (ConnectFour(), {"won_by_first": ["- moves a b a b a b a"], "won_by_second": ["- moves a b a b a b d b"],
                      "drawn": [FULL], "starts": ["abc"], "unreadable": ["h", "aaaaaaa", "- moves ab"]}),
     (Chess(backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
-    (Chess(backend="bitboards"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
+    (Chess(), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess("chess960", backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess("atomic", backend="python-chess"),  # a capture beside the king blows it up
      {"won_by_first": ["startpos moves g1f3 a7a6 f3e5 a6a5 e5d7"],
@@ -564,7 +564,7 @@ def test_the_check_says_what_it_has_not_met() -> None:
         check(Rare()),
     )
     end = "4k3/8/8/8/8/8/r7/4K2R w K - 99 80 moves h1h2"
-    chess = Chess(backend="bitboards")
+    chess = Chess()
     assert "fifty-move rule" in check(chess)
     assert "fifty-move rule" not in check(chess, drawn=[end])
 

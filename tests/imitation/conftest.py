@@ -1,4 +1,4 @@
-"""Recorded games for the tests of imitation: tic-tac-toe in which everybody plays the first free square."""
+"""Recorded games for the tests of imitation: tic-tac-toe in which both players take the first free square."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chesspg.players.player import Random
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.plies import Plies
 
-GAMES = 200  # in a shard
+GAMES = 200  # per shard
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""RecordedGames: in Python as any data module, where a run is in its epoch, what it refuses."""
+"""RecordedGames: its use in Python like any data module, the position in an epoch, what it refuses."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def pgn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data(pgn: Path) -> Callable[..., RecordedGames]:
+def data(pgn: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RecordedGames]:
     """The games of the file; arguments as those of RecordedGames."""
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)  # which a training in an earlier test has set
 
     def make(**arguments: Any) -> RecordedGames:
         return RecordedGames([str(pgn)], **{"shards": str(pgn.parent / "shards"), "batch": 64, **arguments})
@@ -99,9 +100,9 @@ def test_a_run_goes_on_within_an_epoch_bit_for_bit(
 def test_other_data_do_not_go_on(data: Callable[..., RecordedGames]) -> None:
     state = data().state_dict()
     data().load_state_dict(state)
-    with pytest.raises(ValueError, match="a resumed run keeps its data: batch must be 64, got 32"):
+    with pytest.raises(ValueError, match="a resumed run must keep its data: batch must be 64, got 32"):
         data(batch=32).load_state_dict(state)
-    with pytest.raises(ValueError, match="a resumed run keeps its data: seed must be 0, got 5"):
+    with pytest.raises(ValueError, match="a resumed run must keep its data: seed must be 0, got 5"):
         data(seed=5).load_state_dict(state)
 
 

@@ -19,7 +19,7 @@ GAMES = 3 * 200
 
 
 def keys(recorded: Any) -> list[tuple[Any, ...]]:
-    """What identifies each ply; in both numpy and torch, since words of so small a board are no negative numbers."""
+    """What identifies each ply; in both numpy and torch, since the words of such a small board are never negative."""
     return [tuple(row.flatten().tolist()) for row in recorded.plies.planes]
 
 

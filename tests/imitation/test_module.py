@@ -1,4 +1,4 @@
-"""Imitation: its losses against closed forms, that it learns, when it validates, how far a run is."""
+"""Imitation: its losses against closed forms, that it learns, when it validates, its learning rate."""
 
 from __future__ import annotations
 
@@ -162,3 +162,18 @@ def test_several_devices_are_refused(module: Module, trainer: Callable[..., pl.T
 def test_a_negative_weight_is_refused(module: Module) -> None:
     with pytest.raises(ValueError, match="value_weight must be between 0 and 1,000, got -1"):
         module(value_weight=-1.0)
+
+
+def test_the_module_comes_back_from_its_checkpoint(
+    module: Module, examples: Examples, trainer: Callable[..., pl.Trainer], tmp_path: Path
+) -> None:
+    ours = module(optimizer=partial(torch.optim.SGD, lr=0.5), value_weight=0.25)
+    run = trainer(max_epochs=1)
+    run.fit(ours, Loader(examples), ValidationLoader(examples))
+    run.save_checkpoint(tmp_path / "last.ckpt")
+    again = Imitation.load_from_checkpoint(tmp_path / "last.ckpt")
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor)
+    assert (again.value_weight, again.played["plies"]) == (0.25, ours.played["plies"])
+    assert again.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == 0.5
+    assert Imitation.load_from_checkpoint(tmp_path / "last.ckpt", value_weight=1.0).value_weight == 1.0

@@ -40,7 +40,7 @@ def test_a_batch_holds_the_same(paths: list[Path]) -> None:
 def test_every_flipped_bit_of_a_shard_is_found(paths: list[Path]) -> None:
     path = paths[0]
     good, whole = path.read_bytes(), Recorded.load(path)
-    told: list[str] = []
+    messages: list[str] = []
     for at in random.Random(1).sample(range(len(good)), 100):
         damaged = bytearray(good)
         damaged[at] ^= 1 << at % 8
@@ -48,13 +48,13 @@ def test_every_flipped_bit_of_a_shard_is_found(paths: list[Path]) -> None:
         try:
             read = Recorded.load(path)
         except Damaged as error:
-            told.append(str(error))
+            messages.append(str(error))
         else:
             assert np.array_equal(read.result, whole.result)
             for name, column in whole.plies.columns().items():
                 assert np.array_equal(getattr(read.plies, name), column)
-    assert len(told) > 90
-    assert all(str(path) in line and "\n" not in line for line in told)
+    assert len(messages) > 90
+    assert all(str(path) in line and "\n" not in line for line in messages)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Shards: what is in them, that they are made once, and what a full disk, a kill or a broken game leaves."""
+"""Shards: what they hold, that games are parsed once, and what a full disk, a kill or a broken game leaves."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_full_disk_leaves_the_shards_before_and_the_same_command_goes_on(
 
     monkeypatch.setattr("chesspg.selfplay.plies.write_atomically", full)
     with pytest.raises(
-        OSError, match="No space left on device; the same command goes on after the 2 shards that are good"
+        OSError, match="No space left on device; the same command continues after the 2 shards that are written"
     ) as caught:
         stopped.parse()
     assert caught.value.filename == str(stopped.folder / "00002.npz")
@@ -146,7 +146,7 @@ def test_two_at_once_do_not_parse_the_same(pgn: Path, tmp_path: Path) -> None:
     assert not one.sizes
     other.parse()
     before = {path: path.stat().st_mtime_ns for path in other.paths}
-    one.parse()  # it finds what the other has done since
+    one.parse()  # it finds what the other has written since
     assert one.complete
     assert (one.sizes, one.tally) == (other.sizes, other.tally)
     assert {path: path.stat().st_mtime_ns for path in one.paths} == before
@@ -242,11 +242,11 @@ def test_the_folder_of_the_shards_stands_for_files_that_are_gone(pgn: Path, tmp_
     pgn.unlink()
     again = Shards([pgn], made.folder, wanted, games=3)
     assert (again.folder, again.complete, again.paths, again.tally) == (made.folder, True, made.paths, made.tally)
-    with pytest.raises(ValueError, match=r"holds games by games 3, got 4"):
+    with pytest.raises(ValueError, match=r"^games must be 3, as for the shards in .*, got 4$"):
         Shards([pgn], made.folder, wanted, games=4)
-    with pytest.raises(ValueError, match=r"holds games by wanted .*'results': \['1-0'\].*, got .*'0-1'"):
+    with pytest.raises(ValueError, match=r"^wanted must be .*'results': \['1-0'\].*, got .*'0-1'"):
         Shards([pgn], made.folder, games=3)
-    with pytest.raises(ValueError, match=r"holds the games of .*games\.pgn; expected those as files"):
+    with pytest.raises(ValueError, match=r"^files must be .*games\.pgn, as for the shards in .*, got "):
         Shards([tmp_path / "other.pgn"], made.folder, wanted, games=3)
     (made.folder / "manifest.json").write_text("{}")
     with pytest.raises(ValueError, match="are damaged; remove that folder"):
@@ -254,7 +254,7 @@ def test_the_folder_of_the_shards_stands_for_files_that_are_gone(pgn: Path, tmp_
 
 
 @pytest.mark.parametrize("damage", ["manifest", "shard", "missing"])
-def test_damaged_shards_are_told(pgn: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_shards_are_reported(pgn: Path, tmp_path: Path, damage: str) -> None:
     made = Shards([pgn], tmp_path / "shards")
     made.parse()
     manifest = made.folder / "manifest.json"
@@ -271,38 +271,38 @@ def test_damaged_shards_are_told(pgn: Path, tmp_path: Path, damage: str) -> None
 def test_the_manifest_says_what_the_shards_are_from(pgn: Path, tmp_path: Path) -> None:
     made = Shards([pgn], tmp_path / "shards", Wanted(min_rating=0, results=("1-0", "0-1")))
     made.parse()
-    told = json.loads((made.folder / "manifest.json").read_text())
-    assert told["sources"][0]["file"] == str(pgn)
-    assert told["wanted"]["results"] == ["1-0", "0-1"]
-    assert told["complete"] is True
-    assert sum(told["sizes"]) == told["tally"]["plies"]
+    manifest = json.loads((made.folder / "manifest.json").read_text())
+    assert manifest["sources"][0]["file"] == str(pgn)
+    assert manifest["wanted"]["results"] == ["1-0", "0-1"]
+    assert manifest["complete"] is True
+    assert sum(manifest["sizes"]) == manifest["tally"]["plies"]
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda told: "[" * 100_000,
-        lambda told: "[]",
-        lambda told: told | {"sizes": ["many"]},
-        lambda told: told | {"sizes": 3},
-        lambda told: told | {"sizes": []},
-        lambda told: told | {"read": [0]},
-        lambda told: told | {"read": [0, -1]},
-        lambda told: told | {"complete": "yes"},
-        lambda told: told | {"tally": told["tally"] | {"used": "many"}},
-        lambda told: told | {"tally": told["tally"] | {"skipped": {"cut off": None}}},
-        lambda told: told | {"tally": told["tally"] | {"skipped": []}},
-        lambda told: told | {"tally": told["tally"] | {"noted": -1}},
-        lambda told: told | {"tally": told["tally"] | {"unfinished": None}},
-        lambda told: told | {"tally": told["tally"] | {"named": [3]}},
+        lambda manifest: "[" * 100_000,
+        lambda manifest: "[]",
+        lambda manifest: manifest | {"sizes": ["many"]},
+        lambda manifest: manifest | {"sizes": 3},
+        lambda manifest: manifest | {"sizes": []},
+        lambda manifest: manifest | {"read": [0]},
+        lambda manifest: manifest | {"read": [0, -1]},
+        lambda manifest: manifest | {"complete": "yes"},
+        lambda manifest: manifest | {"tally": manifest["tally"] | {"used": "many"}},
+        lambda manifest: manifest | {"tally": manifest["tally"] | {"skipped": {"cut off": None}}},
+        lambda manifest: manifest | {"tally": manifest["tally"] | {"skipped": []}},
+        lambda manifest: manifest | {"tally": manifest["tally"] | {"noted": -1}},
+        lambda manifest: manifest | {"tally": manifest["tally"] | {"unfinished": None}},
+        lambda manifest: manifest | {"tally": manifest["tally"] | {"named": [3]}},
     ],
 )
 def test_manifests_of_wrong_types(change: Any, pgn: Path, tmp_path: Path) -> None:
     made = Shards([pgn], tmp_path / "shards")
     made.parse()
     manifest = made.folder / "manifest.json"
-    told = change(json.loads(manifest.read_text()))
-    manifest.write_text(told if isinstance(told, str) else json.dumps(told))
+    changed = change(json.loads(manifest.read_text()))
+    manifest.write_text(changed if isinstance(changed, str) else json.dumps(changed))
     with pytest.raises(ValueError, match="are damaged; remove that folder"):
         Shards([pgn], tmp_path / "shards")
 

@@ -231,3 +231,17 @@ def test_the_weight_leaves_the_average_over_the_rollout(
     ]
     wanted = log_likelihood_loss(log_prob, advantage) / divisor
     assert torch.stack(totals).mean().item() == pytest.approx(wanted.item())
+
+
+def test_several_updates_have_the_weight_of_the_rollout_on_average() -> None:
+    """Each of U updates gets U / games times the sum over its own plies; their mean is the whole rollout's."""
+    updates, factor, plies = 3, 2, 24
+    loss, order = Loss(), torch.randperm(plies, generator=torch.Generator().manual_seed(1))
+    log_prob, advantage = torch.linspace(-3, -0.1, plies)[order], torch.linspace(-1, 3, plies)[order]
+    weight = loss.weight(games=4, plies=plies, parts=updates * factor)
+    pieces = zip(log_prob.chunk(updates * factor), advantage.chunk(updates * factor), strict=True)
+    totals = torch.stack([weight * loss(piece, piece, weights, torch.zeros(4)).total for piece, weights in pieces])
+    by_update = totals.view(updates, factor).mean(dim=1)  # as Lightning takes it
+    first = log_likelihood_loss(log_prob[:8], advantage[:8])
+    assert by_update[0].item() == pytest.approx(updates * first.item() / 4)
+    assert by_update.mean().item() == pytest.approx(log_likelihood_loss(log_prob, advantage).item() / 4)

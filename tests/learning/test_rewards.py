@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from chesspg.learning.rewards import Reward, adjudicated, outcome
+from chesspg.learning.rewards import Reward, adjudicated, by_outcome
 
 # Won, lost and drawn by the rules; then stopped at the ply cap with player 0 ahead, behind and neither.
 OUTCOME = np.array([1, -1, 0, 0, 0, 0], dtype=np.int8)
@@ -21,7 +21,7 @@ AHEAD = np.array([0, 0, 0, 9, -0.5, 0], dtype=np.float32)
 @pytest.mark.parametrize(
     ("reward", "expected"),
     [
-        (outcome, [1, -1, 0, 0, 0, 0]),
+        (by_outcome, [1, -1, 0, 0, 0, 0]),
         (partial(adjudicated, weight=0.0), [1, -1, 0, 0, 0, 0]),
         (partial(adjudicated, weight=0.25), [1, -1, 0, 0.25, -0.25, 0]),  # by how much it is ahead has no part in it
         (partial(adjudicated, weight=-0.5), [1, -1, 0, -0.5, 0.5, 0]),

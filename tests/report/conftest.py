@@ -38,13 +38,13 @@ HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=\
 
 @pytest.fixture(scope="session")
 def moves() -> str:
-    """The moves of the game that the run `chess` and the file `games.pgn` have."""
+    """The moves of the game in the run `chess` and in the file `games.pgn`."""
     return GAME
 
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Path:
-    """Run folders: `small` as training writes it, `chess` with all that a page can show, `new` with nothing yet."""
+    """Run folders: `small` as written by training, `chess` with everything that a page can show, and an empty `new`."""
     home = tmp_path_factory.mktemp("home")
     (home / "small.yaml").write_text(recipe)
     command = [sys.executable, "-m", "chesspg.train", "--config", "small.yaml", "--run", "small"]

@@ -1,4 +1,4 @@
-"""Games of PGN files on a page: which policy looks at them, which are shown, and what is said of the others."""
+"""Games of PGN files on a page: the policy that evaluates them, and which are shown or reported as left out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=\
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a run of each of three games; the newest is of tic-tac-toe."""
+    """The current folder with runs of three games; the newest is of tic-tac-toe."""
     torch.manual_seed(0)
     games: list[tuple[str, Game]] = [("chess", Chess()), ("atomic", Chess("atomic")), ("tic", TicTacToe())]
     for age, (name, game) in enumerate(games):
@@ -85,7 +85,7 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
 
 
 def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
-    """If there are runs of games that this process does not know, it says what to import."""
+    """If there are runs of games that this process does not know, the message lists the modules to import."""
     path = home / "checkpoints" / "tic" / "last.safetensors"
     header = files.read_header(path)
     weights = files.load(path).network.state_dict()
@@ -106,8 +106,8 @@ def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
         assert policy_for(saved(to_pgn(game, game.start(1).position(0))))
     with pytest.raises(
         ValueError,
-        match=r"no policy that plays fours, the game of games\.pgn; runs under \./checkpoints are of games that "
-        r"this command does not know; add --import my\.connect4 or --import nim$",
+        match=r"no policy that plays fours, the game of games\.pgn; the games of some runs under \./checkpoints "
+        r"must be imported; add --import my\.connect4 or --import nim$",
     ):
         policy_for(saved('[Variant "fours"]\n\n1. d *'))
     with pytest.raises(ValueError, match=r"no policy that plays chess \(chess960\), .*; name one with --policy$"):
@@ -166,30 +166,30 @@ def test_bad_games_are_named_and_counted(home: Path) -> None:
         collected(bad)
     with pytest.raises(ValueError, match=r"none of the 9 games in games\.pgn can .*: line 1: ply 2.*; and 4 more$"):
         collected(*[bad] * 9)
-    with pytest.raises(ValueError, match=r"line 1: it has no moves that can be read, as in 1\. e4 e5 2\. Nf3"):
+    with pytest.raises(
+        ValueError, match=r"line 1: it has no moves that can be read; expected moves as in 1\. e4 e5 2\. Nf3"
+    ):
         collected('[Event "a"]\n\n*')
     with pytest.raises(ValueError, match="line 1: ply 1: unknown move 'P-K4'; moves are written as in Nf3"):
         collected("1. P-K4 *")
     for text in ("", "\n\n", "no games here\n", "a: 1\nb: [2]\n"):
         Path("games.pgn").write_text(text)
-        with pytest.raises(
-            ValueError, match=r"games\.pgn has no games in it; report takes a run folder or a PGN file$"
-        ):
+        with pytest.raises(ValueError, match=r"games\.pgn has no games in it; expected a run folder or a PGN file$"):
             check_is_pgn(Path("games.pgn"))
 
 
 def test_a_page_has_so_many_games_and_says_how_many_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     games = [to_pgn(Chess(), FOOL, {"Round": str(i)}) for i in range(100)]
-    assert collected(*games).share == f"the first {collection.GAMES} of 100 games (a page holds no more)"
+    assert collected(*games).share == f"the first {collection.GAMES} of 100 games (a page shows no more)"
     assert collected(*games[: collection.GAMES]).share == f"{collection.GAMES} games"
     bad = '[Variant "Crazyhouse"]\n\n1. e4 *'
     assert collected(*games[: collection.GAMES], bad).share == "50 of 51 games (1 can't be shown)"
     monkeypatch.setattr(collection, "PLIES", 10)
-    assert collected(*games).share == "the first 3 of 100 games (a page holds no more)"
-    assert collected(games[0], bad, *games).share == "3 of 102 games (1 can't be shown, and a page holds no more)"
+    assert collected(*games).share == "the first 3 of 100 games (a page shows no more)"
+    assert collected(games[0], bad, *games).share == "3 of 102 games (1 can't be shown, and a page shows no more)"
     monkeypatch.setattr(collection, "COUNTED", 20)
     one = collected(*games)
-    found = re.fullmatch(r"the first 3 of about (\d+) games \(a page holds no more\)", one.share)
+    found = re.fullmatch(r"the first 3 of about (\d+) games \(a page shows no more\)", one.share)
     assert found
     assert 15 <= int(found[1]) <= 110  # small files are read in one piece
 
@@ -198,7 +198,7 @@ def test_a_long_file_is_not_read_to_its_end(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(collection, "COUNTED", 500)
     monkeypatch.setattr(collection, "GAMES", 2)
     one = collected(*[to_pgn(Chess(), FOOL)] * 5000)
-    found = re.fullmatch(r"the first 2 of about ([\d,]+) games \(a page holds no more\)", one.share)
+    found = re.fullmatch(r"the first 2 of about ([\d,]+) games \(a page shows no more\)", one.share)
     assert found
     assert 3500 < int(found[1].replace(",", "")) < 6500
 
@@ -206,7 +206,7 @@ def test_a_long_file_is_not_read_to_its_end(home: Path, monkeypatch: pytest.Monk
 def test_a_game_that_is_too_long(home: Path) -> None:
     shuffle = " ".join(["Nf3 Nf6 Ng1 Ng8"] * 501)
     one = collected(f'[Event "a"]\n\n{shuffle} *', to_pgn(Chess(), FOOL))
-    assert one.skipped == ["games.pgn, line 1 is left out: it has 2,004 plies; at most 2,000 are shown"]
+    assert one.skipped == ["games.pgn, line 1 is left out: it has 2,004 plies; expected at most 2,000"]
 
 
 def test_a_game_that_went_on_after_a_draw_is_shown_up_to_it(home: Path) -> None:

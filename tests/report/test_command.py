@@ -23,7 +23,7 @@ def test_the_newest_run_if_none_is_named(
     (tmp_path / "checkpoints" / "one").symlink_to(folders / "small")
     monkeypatch.chdir(tmp_path)
     assert report.main([]) == 0
-    assert report.main([]) == 0  # the page of before is replaced
+    assert report.main([]) == 0  # the earlier page is replaced
     line = "wrote checkpoints/one/report.html (from checkpoints/one); open it in a browser\n"
     assert capsys.readouterr().out == 2 * line
     assert (tmp_path / "checkpoints" / "one" / "report.html").read_text().startswith("<!doctype html>")
@@ -37,19 +37,19 @@ def test_the_newest_run_if_none_is_named(
         (["nowhere"], ("there is no nowhere; expected a run folder or a PGN file",)),
         (["/dev/null"], ("/dev/null is neither a folder nor a file; expected",)),
         (["."], ("is not a run folder", "metrics.csv", "config.yaml")),
-        (["HOME/small.yaml"], ("small.yaml has no games in it; report takes a run folder or a PGN file",)),
+        (["HOME/small.yaml"], ("small.yaml has no games in it; expected a run folder or a PGN file",)),
         (
             ["HOME/small/last.ckpt"],
-            ("last.ckpt is a zip archive; report takes a run folder, here HOME/small, or a PGN",),
+            ("last.ckpt is a zip archive; expected a run folder, such as HOME/small, or a PGN",),
         ),
-        (["HOME/small/last.safetensors"], ("is a policy file; report takes a run folder, here HOME/small, or a PGN",)),
-        (["HOME/small/metrics.csv"], ("metrics.csv has no games in it; report takes a run folder, here HOME/small,",)),
-        (["HOME/ours.safetensors"], ("ours.safetensors is a policy file; report takes a run folder or a PGN file",)),
-        (["HOME/theirs.safetensors"], ("is a safetensors file; report takes a run folder or a PGN file",)),
-        (["HOME/picture.png"], ("picture.png is an image; report takes a run folder or a PGN file",)),
+        (["HOME/small/last.safetensors"], ("is a policy file; expected a run folder, such as HOME/small, or a PGN",)),
+        (["HOME/small/metrics.csv"], ("metrics.csv has no games in it; expected a run folder, such as HOME/small,",)),
+        (["HOME/ours.safetensors"], ("ours.safetensors is a policy file; expected a run folder or a PGN file",)),
+        (["HOME/theirs.safetensors"], ("is a safetensors file; expected a run folder or a PGN file",)),
+        (["HOME/picture.png"], ("picture.png is an image; expected a run folder or a PGN file",)),
         (
             ["HOME/games.pgn", "HOME/empty.pgn"],
-            ("empty.pgn has no games in it; report takes a run folder or a PGN file",),
+            ("empty.pgn has no games in it; expected a run folder or a PGN file",),
         ),
         (
             ["HOME/bad.pgn", "--policy", "HOME/chess", "--out", "page.html"],
@@ -155,9 +155,9 @@ def test_games_that_are_left_out_are_named_and_counted(
     os.utime(tmp_path / "checkpoints" / "chess" / "last.safetensors", (1000, 1000))
     shutil.copy(folders / "games.pgn", tmp_path)
     assert report.main(["games.pgn"]) == 0
-    told = capsys.readouterr()
-    assert told.err == "games.pgn, line 14 is left out: ply 2: e4 is illegal here\n"
-    first, _ = told.out.splitlines()
+    printed = capsys.readouterr()
+    assert printed.err == "games.pgn, line 14 is left out: ply 2: e4 is illegal here\n"
+    first, _ = printed.out.splitlines()
     assert first.endswith("2 of 3 games (1 can't be shown), with the moves and values of checkpoints/chess "
                           "(the newest run of chess under ./checkpoints)")  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         report.main(["--help"])
     assert caught.value.code == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for word in (
         "RUN",
         "GAMES.pgn",
@@ -178,4 +178,4 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "replaced",
         "newest",
     ):
-        assert word in told
+        assert word in printed

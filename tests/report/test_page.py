@@ -1,4 +1,4 @@
-"""The page as text: what stands in it, and that nothing from a run folder can be more than text."""
+"""The page as text: its content, and that nothing from a run folder can be more than text."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def told(*folders: Path) -> tuple[str, dict[str, Any]]:
+def page_of(*folders: Path) -> tuple[str, dict[str, Any]]:
     """The page of these runs, and the data in it."""
     html = page.page([read_run(folder) for folder in folders])
     [block] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
@@ -46,7 +46,7 @@ def told(*folders: Path) -> tuple[str, dict[str, Any]]:
 
 
 def test_what_stands_in_it(folder: Path) -> None:
-    _, data = told(folder)
+    _, data = page_of(folder)
     [run], [game] = data["runs"], data["games"]
     assert run["name"] == "run"
     assert run["game"] == "chess"
@@ -59,13 +59,13 @@ def test_what_stands_in_it(folder: Path) -> None:
     assert game["changes"] == ["13.21P", "36p52.", "14.30P", "31q59."]
     assert game["board"] == "RNBQKBNR" + "P" * 8 + "." * 32 + "p" * 8 + "rnbqkbnr"
     assert (game["event"], game["result"], game["termination"]) == ("self-play, rollout 0", "0-1", "checkmate")
-    assert "players" not in game  # a ? is nobody's name
+    assert "players" not in game  # ? is not a name
 
 
 def test_nothing_comes_from_elsewhere_and_only_its_own_script_runs(folder: Path) -> None:
-    html, _ = told(folder)
+    html, _ = page_of(folder)
     urls = set(re.findall(r"\w+://[^\s\"'<>]+", html))
-    assert urls == {"http://www.w3.org/2000/svg"}  # a name, which nobody fetches
+    assert urls == {"http://www.w3.org/2000/svg"}  # an XML namespace, which no browser fetches
     assert not re.search(r"(src|href)=[\"']?(?!#)|@import|url\(", html.partition("<script type")[0])
     [script] = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -74,14 +74,14 @@ def test_nothing_comes_from_elsewhere_and_only_its_own_script_runs(folder: Path)
 
 def test_hostile_text_stays_text(folder: Path) -> None:
     hostile = "</script><script>alert(1)</script><!--<script>{{data}}\u2028"
-    harmless, _ = told(folder)
+    harmless, _ = page_of(folder)
     (folder / "config.yaml").write_text(f'a: "{hostile}"', encoding="utf-8")
     (folder / "metrics.csv").write_text(f'total_plies,"score/{hostile}"\n1,2\n', encoding="utf-8")
     headers = dict.fromkeys(("Event", "White", "Black", "Termination"), hostile)
     save_pgn(folder / "games" / "rollout-000000.pgn", [to_pgn(Chess(), FOOL, headers)])
     name = folder.with_name("<script>alert(1)<")
     folder.rename(name)
-    html, data = told(name)
+    html, data = page_of(name)
     assert html.count("<script") == harmless.count("<script") == 2
     assert html.count("<!--") == harmless.count("<!--")
     assert data["runs"][0]["name"] == name.name
@@ -93,19 +93,19 @@ def test_runs_of_the_same_name_and_the_settings_in_which_they_differ(folder: Pat
     other = tmp_path / "more" / "run"
     other.mkdir(parents=True)
     (other / "config.yaml").write_text("seed: 2\nclip: 0.2\n")
-    _, data = told(folder, other)
+    _, data = page_of(folder, other)
     assert [run["name"] for run in data["runs"]] == [str(folder), str(other)]
     assert data["settings"] == {"seed": ["1", "2"]}
 
 
 def test_what_is_missing_is_said(folder: Path) -> None:
     def notes() -> str:
-        return " · ".join(told(folder)[1]["runs"][0]["notes"])
+        return " · ".join(page_of(folder)[1]["runs"][0]["notes"])
 
-    assert "still going, or stopped a moment ago" in notes()
-    assert "its metrics count no seconds" in notes()
+    assert "in progress, or stopped a moment ago" in notes()
+    assert "its metrics do not count seconds" in notes()
     os.utime(folder / "metrics.csv", (1e9, 1e9))
-    assert "still going" not in notes()
+    assert "in progress" not in notes()
     (folder / "metrics.csv").write_text("total_plies,length\n1,2\n")
     assert "no evaluations yet" in notes()
     (folder / "metrics.csv").unlink()
@@ -113,7 +113,7 @@ def test_what_is_missing_is_said(folder: Path) -> None:
     with (folder / "games" / "rollout-000000.pgn").open("a") as file:
         file.write('[Event "of another game"]\n\n1. a9 *\n')
     (folder / "games" / "rollout-000010.pgn").write_text('[Event "of another game"]\n\n1. a9 *\n')
-    assert "1 sample games left out" in notes()
+    assert "1 sample games are left out" in notes()
     (folder / "last.safetensors").write_bytes(b"damaged")
     assert "no sample games: " in notes()
     assert "is not a policy file" in notes()
@@ -124,5 +124,5 @@ def test_runs_share_the_room_for_games(folder: Path, monkeypatch: pytest.MonkeyP
         pgn = folder / "games" / f"against-greedy{number}-000100.pgn"
         save_pgn(pgn, [to_pgn(Chess(), FOOL, {"White": white, "Black": "x"}) for white in ("policy", "x")])
     monkeypatch.setattr(page, "GAMES", 6)
-    _, data = told(folder, folder)
+    _, data = page_of(folder, folder)
     assert [game["run"] for game in data["games"]] == [0, 0, 0, 1, 1, 1]

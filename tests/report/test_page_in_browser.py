@@ -1,4 +1,4 @@
-"""The page of a report in a browser, on a phone and on a desk."""
+"""The page of a report in a browser, on a phone and on a desktop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PHONE, DESK = 360, 1200  # CSS pixels
 
 @pytest.fixture(scope="module")
 def pages(folders: Path) -> Path:
-    """A folder of pages, by what is on them."""
+    """A folder of pages, named after their content."""
     named = {"both": ["chess", "small"], "small": ["small"], "chess": ["chess"], "new": ["new"], "games": ["games.pgn"]}
     for name, paths in {**named, "mixed": ["games.pgn", "chess"]}.items():
         policy = ["--policy", str(folders / "chess")] if "games.pgn" in paths else []
@@ -43,7 +43,7 @@ class Tab:
         self.problems: list[str] = []
 
     def open(self, page: Path, width: int, fragment: str = "", *, dark: bool = False) -> None:
-        """Show a file on a screen of this width in CSS pixels, as a phone does if it is narrow."""
+        """Show a file on a screen of this width in CSS pixels; a narrow screen is a phone's."""
         for context in self.chromium.contexts:
             context.close()
         phone = width < 600
@@ -142,13 +142,13 @@ def test_what_a_negative_signal_to_noise_means_is_said(pages: Path, tab: Tab) ->
         "[...document.querySelectorAll('#learning > .grid figure')].map((figure) => figure.textContent)"
     )
     (text,) = (figure for figure in figures if "signal to noise" in figure)
-    assert text == figures[-1]  # not the first thing one sees
-    assert "Below 0, the updates of the rollout point against each other" in text
+    assert text == figures[-1]  # not the first figure
+    assert "Below 0, the gradients of a rollout's updates point against each other" in text
     assert "does not mean that nothing is learned" in text
 
 
 def test_the_numbers_of_curves_are_those_of_the_strong_lines(pages: Path, tab: Tab) -> None:
-    """The length is 0, 1, …, 89, the average of the last rollouts that of 87, 88 and 89."""
+    """The length is 0, 1, …, 89; the last average is that of 87, 88 and 89."""
     tab.open(pages / "chess.html", DESK)
     assert "the numbers called mean" in tab.evaluate("document.querySelector('#learning > p').textContent")
     length = "document.querySelector('#learning figure')"
@@ -159,19 +159,19 @@ def test_the_numbers_of_curves_are_those_of_the_strong_lines(pages: Path, tab: T
     y = f"+{length}.querySelector('.dot').getAttribute('cy')"
     line = f"{length}.querySelector('.curve:not(.raw)').getAttribute('points').split(/[ ,]/).map(Number).at(-1)"
     assert tab.evaluate(y) == pytest.approx(tab.evaluate(line), abs=0.1)
-    tab.open(pages / "small.html", DESK)  # a few rollouts, of which there is no average
+    tab.open(pages / "small.html", DESK)  # a few rollouts, too few for an average
     assert "mean" not in tab.evaluate(f"{length}.querySelector('.readout').textContent")
 
 
 def test_how_games_end_does_not_speak_of_self_play(pages: Path, tab: Tab) -> None:
-    """A learner may have met others only."""
+    """A learner may have had only other opponents."""
     tab.open(pages / "chess.html", DESK)
     assert tab.evaluate("document.querySelector('#ends h2').textContent") == "How the games of training end"
     assert "self-play" not in tab.evaluate("document.querySelector('main').innerText")
 
 
 def test_a_picked_game_is_stepped_through_with_the_arrow_keys(pages: Path, tab: Tab) -> None:
-    """The keys would else go to the list, where they choose the next game."""
+    """Otherwise the keys would go to the list, where they choose the next game."""
     for name, focus in (("games", "board"), ("small", "text")):
         tab.open(pages / f"{name}.html", DESK, fragment="#game=0&ply=0")
         tab.evaluate("$('game').focus()")
@@ -181,7 +181,7 @@ def test_a_picked_game_is_stepped_through_with_the_arrow_keys(pages: Path, tab: 
         before = tab.evaluate("state.ply")
         tab.press("ArrowLeft" if before else "ArrowRight")
         assert tab.evaluate("[state.game, state.ply]") == [1, before - 1 if before else 1]
-        tab.evaluate("$('game').focus(); go({ ply: 0 })")  # as where the same game was picked again
+        tab.evaluate("$('game').focus(); go({ ply: 0 })")  # as if the same game had been chosen again
         tab.press("ArrowRight")
         assert tab.evaluate("[state.game, state.ply, $('game').selectedIndex]") == [1, 1, 1]
 
@@ -218,7 +218,7 @@ def test_games_of_a_file(pages: Path, tab: Tab) -> None:
 
 
 def board_of(tab: Tab) -> str:
-    """The board as it is drawn, as the first part of a FEN."""
+    """The board on the page, as the first part of a FEN."""
     pieces = tab.evaluate(
         "[...document.querySelectorAll('#board use')].map((use) => [use.getAttribute('href').at(-1), "
         "+use.getAttribute('x'), +use.getAttribute('y')])"

@@ -1,4 +1,4 @@
-"""Run folders: what is read of them at any moment of a run's life."""
+"""Run folders are read at any moment of a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_columns_filled_in_the_same_rows_make_a_table(tmp_path: Path) -> None:
     assert evaluations.columns == {
         "score/random": [0.5, 0.7], "score_low/random": [0.4, 0.6], "score_high/random": [0.6, 0.8]
     }  # fmt: skip
-    assert evaluations.clocks == {"plies": [0, 220], "seconds": [0, 3]}  # of step 0 there is an evaluation
+    assert evaluations.clocks == {"plies": [0, 220], "seconds": [0, 3]}  # step 0 has an evaluation
     assert rollouts.columns == {"length": [7.5, 6.5]}
     assert rollouts.clocks == {"plies": [100, 220], "seconds": [1.5, 3]}
 
@@ -45,7 +45,7 @@ def test_a_clock_that_is_not_logged_is_left_out(tmp_path: Path) -> None:
 
 
 def test_many_rows_are_averaged_in_groups(tmp_path: Path) -> None:
-    count = 2 * runs.POINTS + 1  # so that three rows make a point
+    count = 2 * runs.POINTS + 1  # three rows per point
     metrics = "total_plies,length\n" + "".join(f"{i},{2 * i}\n" for i in range(count))
     [table] = read_run(run_folder(tmp_path, metrics)).tables
     assert table.clocks["plies"][:2] == [1, 4]
@@ -55,7 +55,7 @@ def test_many_rows_are_averaged_in_groups(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_still_being_written_is_left_out(tmp_path: Path) -> None:
-    run = read_run(run_folder(tmp_path, HEADER + ROWS + "5,2,,,,6.1,33"))  # of 330, who knows
+    run = read_run(run_folder(tmp_path, HEADER + ROWS + "5,2,,,,6.1,33"))  # the value may still become 330
     assert run.latest("total_plies") == 220
 
 
@@ -69,8 +69,8 @@ def test_a_run_whose_last_row_is_fresh_may_be_going_on(tmp_path: Path, seconds: 
     folder = run_folder(tmp_path)
     then = time.time() - seconds
     os.utime(folder / "metrics.csv", (then, then))
-    os.utime(folder / "config.yaml", (then - 3, then - 3))  # three rows, a second each
-    assert read_run(folder).going == going
+    os.utime(folder / "config.yaml", (then - 3, then - 3))  # three rows, one per second
+    assert read_run(folder).in_progress == going
 
 
 def test_a_slow_run_is_given_the_time_of_three_rows(tmp_path: Path) -> None:
@@ -78,12 +78,12 @@ def test_a_slow_run_is_given_the_time_of_three_rows(tmp_path: Path) -> None:
     then = time.time() - 1000
     os.utime(folder / "metrics.csv", (then, then))
     os.utime(folder / "config.yaml", (then - 3 * 400, then - 3 * 400))
-    assert read_run(folder).going
+    assert read_run(folder).in_progress
 
 
 def test_no_metrics_yet(tmp_path: Path) -> None:
     run = read_run(run_folder(tmp_path, metrics=None))
-    assert (run.rows, run.tables, run.idle, run.going) == ([], [], None, False)
+    assert (run.rows, run.tables, run.idle, run.in_progress) == ([], [], None, False)
     assert read_run(run_folder(tmp_path, metrics="")).tables == []
 
 
@@ -107,7 +107,7 @@ def test_a_damaged_config_is_refused_by_name(tmp_path: Path, config: str) -> Non
 
 
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"neither metrics\.csv nor config\.yaml"):
+    with pytest.raises(ValueError, match=r"not a run folder; expected a folder with metrics\.csv or config\.yaml"):
         read_run(tmp_path)
     with pytest.raises(ValueError, match="is not a folder; expected a run folder"):
         read_run(tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""Sample games: positions as python-chess has them, opinions as the policy has them one position at a time."""
+"""Sample games: positions as in python-chess, and the policy's output as for single positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one loop: who is asked when, what is recorded, and that nothing depends on the company a game is in."""
+"""The one loop: who is asked when, what is recorded, and that no game depends on the other games."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chesspg.games.game import Game, IllegalAction, Outcomes, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.learning.advantages import returns
-from chesspg.learning.rewards import adjudicated
+from chesspg.learning.rewards import BadReward, adjudicated
 from chesspg.players.player import Choice, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP, ResidualNet
@@ -32,14 +32,14 @@ class First:
     """Takes the first legal move, or the last; remembers how often and for how many games it was asked."""
 
     last: bool = False
-    tells: bool = True
+    reports: bool = True
     asked: list[int] = field(default_factory=list)
 
     def choose(self, turn: Turn) -> Choice:
         self.asked.append(len(turn.rows))
         counts = turn.observation.legal.counts
         index = counts - 1 if self.last else np.zeros_like(counts)
-        return Choice(index, np.zeros(len(index), np.float32) if self.tells else None)
+        return Choice(index, np.zeros(len(index), np.float32) if self.reports else None)
 
 
 def moves(position: str) -> list[str]:
@@ -115,7 +115,7 @@ def test_returns_are_the_rewards_of_the_movers() -> None:
 
 
 def test_a_learner_must_tell_its_log_probability() -> None:
-    silent = First(tells=False)
+    silent = First(reports=False)
     play(TicTacToe().start(1), (silent, silent), Randomness(0))
     with pytest.raises(ValueError, match="log-probability"):
         play(TicTacToe().start(1), (silent, silent), Randomness(0), learner=silent)
@@ -214,7 +214,7 @@ def test_games_keep_their_places_and_plies_their_order() -> None:
 
 
 def test_all_games_are_of_one_group() -> None:
-    """Which of them start alike is for those to say who chose the starts."""
+    """The caller sets the groups, since only it knows which games start alike."""
     rollout = play(TicTacToe().start(4), (Random(), Random()), Randomness(0))
     assert rollout.group.tolist() == [0] * 4
 
@@ -235,7 +235,7 @@ def test_no_games_at_all() -> None:
 
 @dataclass
 class Elsewhere(Random):
-    """Thinks as an engine does, and writes down when it is asked and when its answer is read."""
+    """Answers later, as an engine does, and logs when it is asked and when its answer is read."""
 
     is_async: bool = True
     log: list[tuple[str, int]] = field(default_factory=list)
@@ -252,7 +252,7 @@ class Elsewhere(Random):
 
 
 def test_while_one_half_is_thought_about_the_other_is_played() -> None:
-    """The halves are told apart by their first free square: a1 (0), and b1 (1) where a1 is taken."""
+    """The halves differ by their first free square: a1 (0), or b1 (1) where a1 is taken."""
     player = Elsewhere()
     starts = ["3/3/3 x"] * 2 + ["3/3/3 x moves a1"] * 2
     play(TicTacToe().start(starts), (player, player), Randomness(0), max_plies=1)
@@ -277,7 +277,7 @@ def test_one_part_unless_a_player_is_elsewhere() -> None:
 @pytest.mark.parametrize("parts", [2, 3, 50])
 @pytest.mark.parametrize(("game", "games", "cap"), [(TicTacToe(), 31, None), (Chess(), 11, 24)])
 def test_games_and_plies_do_not_depend_on_the_parts(game: Game, games: int, cap: int | None, parts: int) -> None:
-    """The same games, and the same plies in the same order: what learns from them can't tell."""
+    """The same games, and the same plies in the same order: a learner sees no difference."""
     torch.manual_seed(0)
     network = MLP(game, value=True) if isinstance(game, TicTacToe) else ResidualNet(game, 8, 1, value=True)
     learner, opponent = PolicyPlayer(Policy(game, network)), Random()
@@ -312,7 +312,7 @@ def test_games_and_plies_do_not_depend_on_the_parts(game: Game, games: int, cap:
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_every_game_that_starts_is_finished_and_counted_once(parts: int) -> None:
-    """Else short games, of which more fit into the same time, would have more weight than the policy gives them."""
+    """Otherwise short games, of which more fit into the same time, would have too much weight."""
     player, count = Random(), 40
     rollout = play(
         Chess().start(count), (player, player), Randomness(2), learner=player, max_plies=250, in_flight=parts
@@ -421,10 +421,23 @@ def test_a_reason_that_its_game_does_not_name() -> None:
     with pytest.raises(BrokenContract, match=f"^tic-tac-toe {said}$"):
         rollout.require_reasons(Short())
     given_up = play(TicTacToe().start(1), (Quits(at=("",)), First()), Randomness(0))
-    given_up.require_reasons(Short())  # which no rule did
+    given_up.require_reasons(Short())  # giving up needs no reason in the rules
 
 
 def test_a_learner_can_not_give_up() -> None:
     quits = Quits(at=("",))
     with pytest.raises(ValueError, match="can't give games up"):
         play(TicTacToe().start(1), (quits, First()), Randomness(0), learner=quits)
+
+
+@pytest.mark.parametrize(
+    ("reward", "got"),
+    [
+        (lambda outcome, truncated, ahead: 0.0, r"got shape \[\]"),
+        (lambda outcome, truncated, ahead: outcome[:1], r"got shape \[1\]"),
+        (lambda outcome, truncated, ahead: np.where(outcome == 1, np.nan, outcome), "got nan for one of them"),
+    ],
+)
+def test_a_reward_is_one_finite_number_for_each_game(reward: Any, got: str) -> None:
+    with pytest.raises(BadReward, match=f"^a reward must be one finite number for each of 20 games, {got}$"):
+        play(TicTacToe().start(20), (Random(), Random()), Randomness(3), reward=reward)

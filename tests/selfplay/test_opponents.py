@@ -1,4 +1,4 @@
-"""The opponent pool: who meets whom, what is learned from it, which policies it keeps, what of it survives."""
+"""The opponent pool: who plays whom, what is learned from it, which policies it keeps, how it is saved."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def weights(policy: Policy) -> Tensor:
 
 
 def pool_of(members: int, **arguments: Any) -> OpponentPool:
-    """A pool of so many policies of different weights, and of no others before rollout 1000."""
+    """A pool of this number of policies with different weights, which gets no others before rollout 1000."""
     pool = OpponentPool(every=1, size=members, **arguments)
     for number in range(members):
         pool.snapshot(fresh(number + 1).policy, number)
@@ -96,7 +96,7 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
     def data() -> SelfPlay:
         pool = pool_of(2, players={"random": 0.25}, share=0.5)
         made = SelfPlay(GAME, games=48, seed=5, starts=["3/3/3 x", "x2/1o1/3 x"], opponents=pool)
-        made.rollouts = 1  # whose snapshot is there
+        made.rollouts = 1  # after the rollout for which there is a snapshot
         return made
 
     whole, groups = data().sample(player), Counter[int]()
@@ -106,11 +106,11 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
             assert share.position(i) == whole.position(i * ranks + rank)
             assert share.group[i] == whole.group[i * ranks + rank]
         groups.update(share.group.tolist())
-    assert min(groups.values()) >= 2  # leave_one_out finds others alike, whatever was drawn
+    assert min(groups.values()) >= 2  # leave_one_out finds other games alike, whatever was sampled
     assert len(groups) == 2 * (1 + 2 * 2) - 1  # starts, seats; of one start no game happens to be self-play
 
 
-def test_every_rollout_draws_anew_and_again_alike(player: PolicyPlayer) -> None:
+def test_every_rollout_samples_anew_and_reproducibly(player: PolicyPlayer) -> None:
     pool = pool_of(2, players={"random": 0.25}, share=0.5)
     first, second = (pool.seats(player, 64, 1, Randomness(3, rollout))[1] for rollout in (0, 1))
     assert not np.array_equal(first, second)
@@ -118,17 +118,17 @@ def test_every_rollout_draws_anew_and_again_alike(player: PolicyPlayer) -> None:
 
 
 def shares_of_games(pool: OpponentPool, rollout: int) -> NDArray[np.float64]:
-    """[1 + opponents] the share of 40 games in which nobody, or each of the opponents, sits opposite the learner."""
+    """[1 + opponents] the share of 40 games in which the learner plays itself, or each of the opponents."""
     _, pair = pool.seats(fresh(0), 40, 1, Randomness(0, rollout))
     return np.bincount((pair + 1) // 2, minlength=1 + len(pool.players) + len(pool.members)) / 40
 
 
 @pytest.mark.slow
-def test_harder_ones_are_drawn_more_often() -> None:
+def test_harder_ones_are_sampled_more_often() -> None:
     pool = pool_of(3, players={"random": 0.2}, share=0.5, priority=2)
     for member, points in zip(pool.members, (9.0, 4.0, 0.0), strict=True):
-        member.tally.add(8.0, points)
-        member.tally.games, member.tally.points = 8.0, points
+        member.recent.add(8.0, points)
+        member.recent.games, member.recent.points = 8.0, points
     # Scores with a game won and one lost added: 10/10, 5/10, 1/10.
     assert pool.probabilities() == pytest.approx([0.0, 25 / 106, 81 / 106])
     shares = np.mean([shares_of_games(pool, rollout) for rollout in range(2000)], axis=0)
@@ -137,11 +137,11 @@ def test_harder_ones_are_drawn_more_often() -> None:
     assert pool.probabilities() == pytest.approx([1 / 3, 1 / 3, 1 / 3])
 
 
-def test_one_earlier_policy_is_drawn_a_rollout() -> None:
+def test_one_earlier_policy_is_sampled_per_rollout() -> None:
     pool = pool_of(8, share=0.5)
-    drawn = np.array([shares_of_games(pool, rollout)[1:] for rollout in range(100)])  # without self-play
-    assert {tuple(shares[shares > 0]) for shares in drawn} == {(0.5,)}
-    assert (drawn.sum(axis=0) > 0).all()  # each in its turn
+    sampled = np.array([shares_of_games(pool, rollout)[1:] for rollout in range(100)])  # without self-play
+    assert {tuple(shares[shares > 0]) for shares in sampled} == {(0.5,)}
+    assert (sampled.sum(axis=0) > 0).all()  # each of them at some time
 
 
 # --- What is learned from --------------------------------------------------------------------------------------------
@@ -214,14 +214,16 @@ def test_records_are_of_all_ranks(player: PolicyPlayer) -> None:
     def data() -> SelfPlay:
         return SelfPlay(GAME, games=64, opponents=OpponentPool({"random": 0.5}, share=0.0))
 
-    one, halves, told = data(), [data(), data()], []
+    one, halves, summands = data(), [data(), data()], []
     assert one.opponents
     one.opponents.record(one.sample(player), np.arange(64), lambda tensor: tensor)
     for rank, half in enumerate(halves):
         assert half.opponents
-        half.opponents.record(half.sample(player, rank, 2), half.share(rank, 2)[0], lambda t: (told.append(t), t)[1])
+        half.opponents.record(
+            half.sample(player, rank, 2), half.share(rank, 2)[0], lambda t: (summands.append(t), t)[1]
+        )
     games, points = one.opponents.state_dict()["players"]["random"]
-    totals = sum(told).tolist()  # type: ignore[union-attr]
+    totals = sum(summands).tolist()  # type: ignore[union-attr]
     assert totals[:2] == [[games], [points]]
     assert one.opponents.reward == pytest.approx(totals[2][0] / games)
 
@@ -241,7 +243,7 @@ def test_a_stored_policy_never_aliases_the_live_one(trainer: MakeTrainer, module
 
     trainer(max_epochs=4, callbacks=[Watch()]).fit(learned, SelfPlay(GAME, games=16, opponents=pool))
     assert len({tuple(one.tolist()) for one in live}) == 4  # it learned each time
-    for rollout, members in enumerate(played_with):  # and who was stored is to the last bit what it was
+    for rollout, members in enumerate(played_with):  # and each stored policy is unchanged to the last bit
         assert len(members) == rollout + 1
         for member, then in zip(members, live, strict=False):
             assert torch.equal(member, then)
@@ -304,7 +306,7 @@ def test_a_resumed_pool_is_the_same(trainer: MakeTrainer, module: MakeModule, tm
     assert other.opponents
     assert one.opponents.scores() == other.opponents.scores()
     for a, b in zip(one.opponents.members, other.opponents.members, strict=True):
-        assert (a.rollout, a.file, a.tally) == (b.rollout, b.file, b.tally)
+        assert (a.rollout, a.file, a.recent) == (b.rollout, b.file, b.recent)
         assert torch.equal(weights(a.policy), weights(b.policy))
         policy = files.load(tmp_path / "parts/pool" / b.file)  # a policy file like any other
         assert torch.equal(weights(policy), weights(a.policy))
@@ -320,7 +322,7 @@ def test_nothing_is_written_without_a_checkpoint(trainer: MakeTrainer, module: M
 
 
 def kept(folder: Path) -> dict[str, set[str]]:
-    """Of each checkpoint in a folder, the members that it names."""
+    """By checkpoint in a folder, the members that it names."""
     states = {path.name: read_checkpoint(path)["SelfPlay"] for path in folder.glob("*.ckpt")}
     return {name: {m["file"] for m in state["opponents"]["members"]} for name, state in states.items()}
 
@@ -490,13 +492,13 @@ def test_players_that_need_it_are_closed(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"players": {"random": 0.8}, "share": 0.3}, r"more than 1: 0\.8 \(random\) \+ 0\.3 \(earlier policies\)"),
-        ({"players": {"random": -0.1}}, "against random is -0.1"),
-        ({"share": 1.5}, "against earlier policies is 1.5"),
-        ({"share": float("nan")}, "is nan"),
-        ({"every": 0}, "every of the opponent pool is 0"),
-        ({"size": 0}, "size of the opponent pool is 0"),
-        ({"priority": -1.0}, "priority of the opponent pool is -1"),
+        ({"players": {"random": 0.8}, "share": 0.3}, r"at most 1, got 0\.8 \(random\) \+ 0\.3 \(earlier policies\)"),
+        ({"players": {"random": -0.1}}, r"against random must be between 0 and 1, got -0\.1"),
+        ({"share": 1.5}, r"against earlier policies must be between 0 and 1, got 1\.5"),
+        ({"share": float("nan")}, "must be between 0 and 1, got nan"),
+        ({"every": 0}, "every of the opponent pool must be at least 1, got 0"),
+        ({"size": 0}, "size of the opponent pool must be at least 1, got 0"),
+        ({"priority": -1.0}, "priority of the opponent pool must be at least 0 and finite, got -1"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:

@@ -127,7 +127,7 @@ def test_a_file_has_them_all_again(tmp_path: Path, missing: tuple[str, ...]) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["plies.npz"]  # nothing temporary stays
     with np.load(tmp_path / "plies.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    assert arrays["length"].tolist() == [7, 8]  # what else was to be in it
+    assert arrays["length"].tolist() == [7, 8]  # the array that was added
     assert same(Plies.of_arrays(arrays), plies)
 
 
@@ -137,12 +137,12 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "a column is shorter": (lambda one: one.update(game=one["game"][:-1]), "its columns do not fit together"),
     "a column is longer": (lambda one: one.update(value=np.zeros(11)), "its columns do not fit together"),
     "an action is missing": (lambda one: one.update(actions=one["actions"][:-1]), "its columns do not fit together"),
-    "a choice beyond the last": (lambda one: one["choice"].__setitem__(3, 4), "it has a choice that is none of"),
-    "a choice before the first": (lambda one: one["choice"].__setitem__(3, -1), "it has a choice that is none of"),
+    "a choice beyond the last": (lambda one: one["choice"].__setitem__(3, 4), "it has a choice that is not one of"),
+    "a choice before the first": (lambda one: one["choice"].__setitem__(3, -1), "it has a choice that is not one of"),
     "a ply without a legal action": (
         lambda one: one.update(counts=one["counts"] + np.eye(10, dtype=np.int16)[1] * one["counts"][0]
                                - np.eye(10, dtype=np.int16)[0] * one["counts"][0], choice=one["choice"] * 0),
-        "it has a choice that is none of",
+        "it has a choice that is not one of",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a rollout keeps: no more than it must, and never twice."""
+"""What a rollout holds: no more than it must, and nothing twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chesspg.selfplay.rollout import Recorder, Rollout
 
 
 class Valued:
-    """Moves at random, and tells a value as a learner does."""
+    """Moves at random, and gives a value as a learner does."""
 
     def choose(self, turn: Turn) -> Choice:
         counts = turn.observation.legal.counts

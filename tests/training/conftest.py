@@ -1,4 +1,4 @@
-"""Runs that tests of training compare with, damage or take over."""
+"""Finished runs, with which tests of training compare, or which they damage or resume."""
 
 from __future__ import annotations
 

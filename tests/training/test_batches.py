@@ -1,4 +1,4 @@
-"""Micro-batches: what is gathered on the device is what the rollout holds at those rows."""
+"""Micro-batches: they hold, on the device, the plies of the rollout at the given rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stored(rollout: Rollout, advantage: Tensor) -> StoredRollout:
 ROWS: dict[str, Callable[[int], NDArray[np.int64]]] = {
     "all": np.arange,
     "in another order": lambda n: np.random.default_rng(0).permutation(n),
-    "the last": lambda n: np.array([n - 1]),  # whose legal actions end where all of them end
+    "the last": lambda n: np.array([n - 1]),  # its legal actions end where the whole list ends
     "one twice": lambda n: np.array([3, 3]),
     "few legal actions": lambda n: np.arange(n - 3, n),
     "none": lambda n: np.arange(0),

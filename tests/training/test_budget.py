@@ -1,4 +1,4 @@
-"""A budget of plies: training ends with the rollout that reaches it, and does not begin again."""
+"""A budget of plies: training ends with the rollout that reaches it, and a resumed run ends at once."""
 
 from __future__ import annotations
 
@@ -60,5 +60,7 @@ def test_a_budget_of_nothing_is_refused() -> None:
 
 
 def test_a_module_that_counts_nothing_is_refused(trainer: Callable[..., pl.Trainer]) -> None:
-    with pytest.raises(TypeError, match="LightningModule does not count"):
+    with pytest.raises(
+        TypeError, match="PlyBudget needs a module that counts plies, such as PolicyGradient, got LightningModule"
+    ):
         PlyBudget(1).on_train_start(trainer(), pl.LightningModule())

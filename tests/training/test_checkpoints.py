@@ -24,11 +24,11 @@ MakeModule = Callable[..., PolicyGradient]
 
 
 class Scores(pl.Callback):
-    """Logs one score after each rollout; what is behind the last is not logged."""
+    """Logs one score after each rollout, as long as there are scores."""
 
     def __init__(self, *scores: float | None) -> None:
         self.scores = scores
-        self.best: list[int] = []  # rollouts behind best.ckpt, as each rollout begins
+        self.best: list[int] = []  # the rollouts before best.ckpt, as each rollout begins
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         path = Path(trainer.default_root_dir) / "best.ckpt"
@@ -136,7 +136,7 @@ def test_a_failure_in_mid_writing_leaves_the_old_file(
     def disk_full(path: Path, content: Any) -> int:
         if ".ckpt" in path.name:
             write_bytes(path, bytes(content)[:100])
-            assert (tmp_path / "last.ckpt").read_bytes() == before  # whoever looks now finds the old one
+            assert (tmp_path / "last.ckpt").read_bytes() == before  # the old file is there until it is replaced
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write_bytes(path, content)
 
@@ -146,7 +146,7 @@ def test_a_failure_in_mid_writing_leaves_the_old_file(
             trainer.save_checkpoint(tmp_path / "last.ckpt")
     assert (tmp_path / "last.ckpt").read_bytes() == before
     names = {"best.ckpt", "best.safetensors", "last.ckpt", "last.safetensors"}
-    assert {path.name for path in tmp_path.iterdir()} == names  # no temporary
+    assert {path.name for path in tmp_path.iterdir()} == names  # no temporary file
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     assert (tmp_path / "last.ckpt").read_bytes() != before
 
@@ -194,7 +194,7 @@ def test_a_checkpoint_with_code_is_refused_whatever_the_caller_says(tmp_path: Pa
     with pytest.raises(ValueError, match=r"last\.ckpt is damaged or not a checkpoint"):
         read_checkpoint(path)
     assert not hacked.exists()
-    torch.load(path, weights_only=False)  # what it would have done
+    torch.load(path, weights_only=False)  # without weights_only, the code in it runs
     assert hacked.exists()
 
 

@@ -1,4 +1,4 @@
-"""The fields of a run's configuration: any can be given, and what can't be is refused in one line."""
+"""The fields of a run's configuration: each can be given, and a bad value is refused in one line."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ BAD = {
     "opponents without others": (f"{LEAVE_ONE_OUT} --data.games 10", "2 of 6 groups"),
     "starts that never come again": (f"{LEAVE_ONE_OUT} --data.starts own_parts.Drawn", "leave_one_out"),
     "no policy to start from": ("--init nowhere", "nowhere"),
-    "nothing to stay near": ("--model.loss.kl_weight 0.1", "there is no init"),
+    "nothing to stay near": ("--model.loss.kl_weight 0.1", "kl_weight must be 0 unless init names the policy"),
     "unknown opponent in the pool": ("--data.opponents.players '{kasparov: 0.1}'", "unknown player 'kasparov'"),
     "more games than all": ("--data.opponents.players '{random: 0.8}'", "0.8 (random) + 0.3 (earlier policies)"),
     "no room in the pool": ("--data.opponents.size 0", "size must be between 1 and 1,024, got 0"),
@@ -195,7 +195,8 @@ BAD = {
     "value without a value head": ("--model.network.init_args.value false", "value head"),
     "reuse without a ratio": ("--model.loss.clip null", "model.loss.clip"),
     "half of everything": ("--trainer.precision bf16-true", "bf16-true"),
-    "an end inside a rollout": ("--data.updates 4 --model.loss.clip 0.2 --trainer.max_steps 6", "max_steps 6"),
+    "an end inside a rollout": ("--data.updates 4 --model.loss.clip 0.2 --trainer.max_steps 6",
+                                "--trainer.max_steps must be a multiple of 8, the updates per rollout, got 6"),
     "a start that is over": ('--data.starts ["xxx/oo1/3 o"]', "'xxx/oo1/3 o'"),
     "clipping to nothing": ("--model.loss.clip -1", "--model.loss.clip must be above 0 and at most 1,000, got -1"),
     "more than all of what follows": ("--model.advantages.gae_lambda 1.5",
@@ -206,7 +207,8 @@ BAD = {
     "network of another game": ("--model.network chesspg.policy.networks.ResidualNet", "use MLP instead"),
     "unknown opponent": ("--trainer.callbacks.init_args.opponents [kasparov]", "kasparov"),
     "a gate the wrong way round": ("--trainer.callbacks.init_args.gate [10,0]", "the lower first, got 10 and 0"),
-    "odd games of evaluation": ("--trainer.callbacks.init_args.games 3", "games is 3"),
+    "odd games of evaluation": ("--trainer.callbacks.init_args.games 3",
+                                "games must be an even number between 2 and 1,048,576, got 3"),
     "unknown recipe": ("--config nowhere", "chess_quick"),
     "an existing folder": ("--run there", "--resume there"),
     "a path below a file": ("--run small.yaml/run", "small.yaml/run"),
@@ -214,11 +216,13 @@ BAD = {
     "no folder to resume in": ("--resume ''", "there is nothing to resume in"),
     "no folder for a run": ("--run ''", "exists already"),
     "an empty run": ("--resume there", "no config.yaml"),
-    "resume with a config": ("--resume there --config small.yaml", "leave --config, --init and --run out"),
-    "resume from another policy": ("--resume there --init chess_quick", "leave --config, --init and --run out"),
-    "parts of rollouts": ("--trainer.limit_train_batches 2", "limit_train_batches is not for rollouts"),
-    "no part of rollouts": ("--trainer.limit_train_batches 0", "limit_train_batches is not for rollouts"),
-    "one batch of a rollout": ("--trainer.fast_dev_run true", "fast_dev_run is not for rollouts"),
+    "resume with a config": ("--resume there --config small.yaml", "leave out --config, --init and --run"),
+    "resume from another policy": ("--resume there --init chess_quick", "leave out --config, --init and --run"),
+    "parts of rollouts": ("--trainer.limit_train_batches 2",
+                          "--trainer.limit_train_batches must be left out, since each rollout is learned from as a "
+                          "whole, got 2; --data.games sets its size"),
+    "no part of rollouts": ("--trainer.limit_train_batches 0", "--trainer.limit_train_batches must be left out"),
+    "one batch of a rollout": ("--trainer.fast_dev_run true", "--trainer.fast_dev_run must be left out"),
     "no updates": ("--trainer.max_steps 0", "--trainer.max_steps must be at least 1 or -1, got 0"),
     "more games than memory": ("--data.games 1000000000", "--data.games must be between 1 and 1,048,576"),
     "more plies than memory": ("--data.max_plies 100000000000", "--data.max_plies must be between 1 and"),
@@ -288,13 +292,14 @@ BAD = {
     "a typo in a callback": ("--trainer.callbacks.gmaes 3",
                              "--trainer.callbacks: unknown argument gmaes; did you mean games?"),
     "no option": ("foo", "unexpected argument 'foo'; options begin with --"),
-    "a seed of its own": ("--data.seed 3", "--data.seed can't be set; it follows --seed_everything"),
-    "a start of its own": ("--model.init there", "--model.init can't be set; it follows --init"),
+    "a seed of its own": ("--data.seed 3", "--data.seed can't be set; it takes the value of --seed_everything"),
+    "a start of its own": ("--model.init there", "--model.init can't be set; it takes the value of --init"),
     "a negative seed": ("--seed_everything -1", "--seed_everything must be between 0 and 4,294,967,295, got -1"),
     "a module that is not there": ("--data.game nowhere_at_all.Game",
                                    "No module named 'nowhere_at_all'; modules are searched in the current folder and"),
     "a game without a module": ("--data.game nim", "--data.game: expected the path of a class, such as"),
-    "no opponents": ("--trainer.callbacks.init_args.opponents []", "must be at least one player, such as random"),
+    "no opponents": ("--trainer.callbacks.init_args.opponents []",
+                     "opponents must name at least one player, such as random, got none"),
     "a network of no kind": ("--model.network chesspg.policy.networks.Network", "must be a subclass of Network, got"),
     "a library that is not there": ("--trainer.strategy deepspeed", "deepspeed"),
     "a temperature too low": ("--model.temperature 1e-300",
@@ -332,7 +337,7 @@ BAD = {
     "two matches that differ in games alone": (
         "--trainer.callbacks '[{class_path: chesspg.EvaluationMatch, init_args: {opponents: [random], games: 2}}, "
         "{class_path: chesspg.EvaluationMatch, init_args: {opponents: [random], games: 4}}]'",
-        "two EvaluationMatch would both log score/random; give them different opponents"),
+        "two EvaluationMatch callbacks would both log score/random; give them different opponents"),
     "a look at scores that are not new": (
         "--trainer.callbacks '[{class_path: chesspg.EvaluationMatch, init_args: {games: 2, every_n_rollouts: 2}}, "
         "{class_path: pytorch_lightning.callbacks.EarlyStopping, init_args: {monitor: score/random}}]'",

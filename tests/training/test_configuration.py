@@ -1,4 +1,4 @@
-"""A stranger's configuration: bounded, and it names no program that is not a part of a training."""
+"""A configuration from a stranger: it is bounded, and can name no class that is not for training."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ HOSTILE = {
     "just words": ("hello", "must hold a mapping of settings, got str"),
     "a large file": ("#" * 2_000_000, "at most 1,048,576 bytes"),
     "a command": ("model: {optimizer: {class_path: os.system, init_args: {command: touch PWNED}}}",
-                  "model.optimizer.class_path is 'os.system', which can't be a part of a training"),
-    "a command by name": ("model: {optimizer: os.system}", "model.optimizer is 'os.system'"),
-    "a command in a list": ("trainer: {callbacks: [os.system]}", "trainer.callbacks is 'os.system'"),
+                  "model.optimizer.class_path must name a class for training, got 'os.system'"),
+    "a command by name": ("model: {optimizer: os.system}",
+                          "model.optimizer must name a class for training, got 'os.system'"),
+    "a command in a list": ("trainer: {callbacks: [os.system]}",
+                            "trainer.callbacks must name a class for training, got 'os.system'"),
     "a module that opens a browser": ("data: {game: {class_path: antigravity.Game}}", "'antigravity.Game'"),
     "a module that takes over the command line": ("data: {starts: {class_path: unittest.__main__.x}}", "unittest"),
     "a module that is a program": ("data: {starts: {class_path: pip.__main__.x}}", "'pip.__main__.x'"),

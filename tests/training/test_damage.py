@@ -1,4 +1,4 @@
-"""What becomes of a run whose files are damaged, gone or of another network."""
+"""Runs whose files are damaged, missing or of another network are refused in one line."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_damaged_run_is_not_resumed(
 def test_a_run_goes_on_without_its_policy_file(
     damage: Callable[[Path], object], finished: dict[str, bytes], folder: Path
 ) -> None:
-    """The checkpoint has all that is in it, and the next one writes it again."""
+    """The checkpoint holds all that the policy file does, and the next checkpoint writes it again."""
     for name, content in finished.items():
         (folder / "run" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "run" / name).write_bytes(content)

@@ -46,10 +46,12 @@ def player() -> PolicyPlayer:
 def test_games_depend_on_seed_rollout_and_index_alone(player: PolicyPlayer) -> None:
     data = SelfPlay(TicTacToe(), games=50, seed=3)
     first = data.sample(player).positions()
-    torch.rand(7)  # no generator's state has a part in it
+    torch.rand(7)  # the games do not depend on any generator's state
     np.random.default_rng().random(7)
     assert data.sample(player).positions() == first
-    assert SelfPlay(TicTacToe(), games=20, seed=3).sample(player).positions() == first[:20]  # nor do other games
+    assert (
+        SelfPlay(TicTacToe(), games=20, seed=3).sample(player).positions() == first[:20]
+    )  # nor on how many games there are
     assert SelfPlay(TicTacToe(), games=50, seed=4).sample(player).positions() != first
     data.rollouts = 1
     assert data.sample(player).positions() != first
@@ -62,7 +64,7 @@ def test_a_rollout_goes_on_where_the_state_says(player: PolicyPlayer) -> None:
     assert again.sample(player).positions() == data.sample(player).positions()
 
 
-def test_every_rollout_of_a_training_draws_anew(trainer: MakeTrainer) -> None:
+def test_every_rollout_of_a_training_samples_anew(trainer: MakeTrainer) -> None:
     class Keep(pl.Callback):
         def __init__(self) -> None:
             self.games: list[list[str]] = []
@@ -101,7 +103,7 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
 
 
 def test_what_ranks_cannot_share_evenly(player: PolicyPlayer) -> None:
-    with pytest.raises(ValueError, match="games is 7, which 2 ranks can't share evenly"):
+    with pytest.raises(ValueError, match="games must be a multiple of 2, the number of ranks, got 7"):
         SelfPlay(TicTacToe(), games=7).sample(player, 0, 2)
 
 
@@ -175,7 +177,7 @@ def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
 
 
 class Reader(pl.LightningModule):
-    """Another module than ours, with a policy: keeps the batches, and pulls every weight towards zero."""
+    """A module that is not a PolicyGradient: it keeps the batches, and pulls every weight towards zero."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -237,14 +239,14 @@ def test_a_module_without_a_policy(trainer: MakeTrainer) -> None:
             super().__init__()
             self.policy = nn.Linear(1, 1)  # type: ignore[assignment]
 
-    with pytest.raises(TypeError, match="NoPolicy has no `policy`"):
+    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got a Linear"):
         trainer().fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
 
 
 # --- Memory ----------------------------------------------------------------------------------------------------------
 
-# The rollout is made, not played, and five of its 64 parts are learned from, which a Trainer in fast_dev_run takes:
-# every part takes the same memory, and all of them would take half a minute.
+# The rollout is built, not played, and only five of its 64 parts are learned from, by a Trainer in fast_dev_run: every
+# part takes the same memory, and all of them would take half a minute.
 LARGE = """
 import resource, sys
 import numpy as np, pytorch_lightning as pl, torch
@@ -311,4 +313,4 @@ def test_the_rules_have_the_cores_that_an_accelerator_leaves(
     rules = TicTacToe()
     data.game = rules
     data.setup("fit")
-    assert rules.threads == 1  # has no use for them
+    assert rules.threads == 1  # it does not use more

@@ -1,4 +1,4 @@
-"""Two processes learn what one would: the real command under DDP on the CPU."""
+"""Two processes learn the same as one: the real command under DDP on the CPU."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
 ]
 
-# One update a rollout: with more of them, ranks shuffle the plies of their own games. Three starts for two ranks, so
-# that a start's games, which leave_one_out compares, are spread over both. Earlier policies sit in some, weights that
-# every rank has kept for itself.
+# One update per rollout: with more, each rank shuffles the plies of its own games. Three starts for two ranks, so that
+# the games of a start, which leave_one_out compares, are spread over both. Some games are against earlier policies,
+# whose weights each rank has kept for itself.
 LINE = (
     "--config small.yaml --model.advantages.baseline leave_one_out --model.advantages.gae_lambda null "
     "--model.loss.clip null --model.optimizer torch.optim.SGD --model.optimizer.lr 0.5 --model.lr_scheduler null "
@@ -40,14 +40,14 @@ def test_two_processes_learn_what_one_does(folder: Path, start: Callable[..., su
     out, error = process.communicate(timeout=200)
     assert process.returncode == 0, error
     assert "sync_dist" not in error  # Lightning's advice for metrics that differ between ranks
-    (run,) = (folder / "checkpoints").iterdir()  # one folder, though each process could think of its own
+    (run,) = (folder / "checkpoints").iterdir()  # one folder, although each process could choose another name
     assert main(shlex.split(f"{LINE} --run one")) == 0
 
     two, one = load_file(run / "last.safetensors"), load_file(folder / "one/last.safetensors")
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=0, atol=1e-5)
 
-    # The command is heard once: the line of the start, three evaluations (before, after 2 and 4), the line of the end.
+    # The command prints once: the line of the start, three evaluations (before, after 2 and 4), the line of the end.
     lines = out.splitlines()
     assert [line.split()[0] for line in lines if re.match(r" +\d+ +\d+ ", line)] == ["0", "2", "4"]
     assert sum(line.startswith("play it with") for line in lines) == 1
@@ -67,7 +67,7 @@ def test_two_processes_learn_what_one_does(folder: Path, start: Callable[..., su
     for a, b in zip(together, alone, strict=True):
         for name in a:
             if not name.endswith(("_per_s", "_seconds")) and b[name]:
-                # Means over plies are means of the ranks' means: the ranks have about as many plies, not as many.
+                # Means over plies are means of the ranks' means, whose numbers of plies are similar but not equal.
                 tolerance = 0.05 if name in ("entropy", "value_error", "log_prob_difference") else 1e-4
                 assert float(a[name]) == pytest.approx(float(b[name]), abs=tolerance), name
 
@@ -83,7 +83,7 @@ def main(strategy):
     torch.manual_seed(0)
     module = PolicyGradient(TicTacToe(), MLP, optimizer=Descent(), advantages=Advantages("running_mean"))
     data = SelfPlay(TicTacToe(), games=16, seed=1)
-    if strategy == "fork":  # a sweep of one's own: each process has its own numbers
+    if strategy == "fork":  # the user's own sweep: each process has other numbers
         queue = multiprocessing.get_context("fork").SimpleQueue()
         for seed in range(2):
             process = multiprocessing.get_context("fork").Process(target=sweep, args=(module, data, queue))
@@ -130,4 +130,4 @@ def test_a_second_fit_of_spawned_processes_goes_on_where_the_first_ended(folder:
     for strategy in ("ddp_spawn", "ddp_notebook"):
         *counted, together = run(strategy)
         assert counted == alone
-        assert float(together) == pytest.approx(float(weights), abs=1e-4)  # other games would give others
+        assert float(together) == pytest.approx(float(weights), abs=1e-4)  # other games would give other weights

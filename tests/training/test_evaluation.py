@@ -16,7 +16,8 @@ from torch import Tensor
 
 from chesspg.arena.elo import score_interval
 from chesspg.arena.ladder import model as ladder
-from chesspg.arena.matches import MatchResult, play_in_parts, play_match
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_in_parts, play_match
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players import roster
@@ -40,7 +41,7 @@ class Matches:
     """Stands in for play_in_parts and remembers who met with which weights."""
 
     def __init__(self) -> None:
-        self.met: list[tuple[Tensor, Tensor | None]] = []  # the weights of both, None of who has none
+        self.met: list[tuple[Tensor, Tensor | None]] = []  # the weights of both; None for a player without weights
         self.results: list[MatchResult] = []
         self.greedy: list[bool] = []
 
@@ -76,13 +77,13 @@ def test_when_and_against_whom(matches: Matches, trainer: MakeTrainer, module: M
     a, b = zip(*matches.met, strict=True)
     assert [other is None for other in b] == [True, True, False, True, False, True, False]
     assert torch.equal(a[0], start)
-    assert torch.equal(b[2], a[0])  # previous is the policy as it was at the evaluation before
+    assert torch.equal(b[2], a[0])  # previous is the policy as it was at the previous evaluation
     assert torch.equal(b[4], a[2])
     assert torch.equal(a[3], a[4])
-    assert not torch.equal(a[2], b[2])  # and no alias of the one that learns
+    assert not torch.equal(a[2], b[2])  # and not an alias of the one that learns
 
 
-def test_what_is_logged_and_told(
+def test_what_is_logged_and_printed(
     matches: Matches, trainer: MakeTrainer, module: MakeModule, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit = trainer(max_epochs=1, callbacks=[EvaluationMatch(["random", "greedy"], games=20, every_n_rollouts=1)])
@@ -132,7 +133,7 @@ def test_callbacks_find_plies_and_seconds_of_the_same_rollouts(trainer: MakeTrai
 
     trainer(max_epochs=3, callbacks=[Speed()]).fit(module(), SelfPlay(TicTacToe(), games=64))
     speeds = [plies / seconds for plies, seconds in Speed.played]
-    assert max(speeds) < 1e7  # a first one over no time would be far above
+    assert max(speeds) < 1e7  # a speed over no time would be far higher
     assert [plies for plies, _ in Speed.played] == sorted(plies for plies, _ in Speed.played)
 
 
@@ -163,7 +164,7 @@ def test_games_as_pgn(matches: Matches, trainer: MakeTrainer, module: MakeModule
     assert points[first.headers["Result"]] == matches.results[0].results[0]
     assert 1 - points[second.headers["Result"]] == matches.results[0].results[1]
     moves = [[move.uci() for move in pgn.mainline_moves()][:8] for pgn in (first, second)]
-    assert moves[0] == moves[1]  # one opening, both colours
+    assert moves[0] == moves[1]  # one opening, both colors
 
 
 def test_the_earlier_self_survives_a_checkpoint(
@@ -177,7 +178,7 @@ def test_the_earlier_self_survives_a_checkpoint(
     first.save_checkpoint(tmp_path / "one.ckpt")
     second = trainer(max_epochs=2, callbacks=[match()])
     second.fit(module(), SelfPlay(TicTacToe(), games=8), ckpt_path=tmp_path / "one.ckpt", weights_only=True)
-    (after_one, start), (after_two, before) = matches.met  # no match before training: there is no earlier self
+    (after_one, start), (after_two, before) = matches.met  # no match before training: there is no earlier policy
     assert start is not None
     assert before is not None
     assert torch.equal(before, after_one)
@@ -185,7 +186,7 @@ def test_the_earlier_self_survives_a_checkpoint(
 
 
 class Plain(pl.LightningModule):
-    """Another module than ours: it has a policy and learns nothing."""
+    """A module that is not a PolicyGradient: it has a policy and learns nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,11 +210,11 @@ def test_evaluation_of_another_module_on_other_data(trainer: MakeTrainer, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"games": 0}, "games is 0"),
-        ({"games": 5}, "games is 5"),
-        ({"every_n_rollouts": 0}, "every_n_rollouts is 0"),
-        ({"within": -0.1}, "within is -0.1"),
-        ({"within": 0.5}, "within is 0.5"),
+        ({"games": 0}, "^games must be an even number between 2 and 1,048,576, got 0$"),
+        ({"games": 5}, "^games must be an even number between 2 and 1,048,576, got 5$"),
+        ({"every_n_rollouts": 0}, "^every_n_rollouts must be at least 1, got 0$"),
+        ({"within": -0.1}, r"^within must be at least 0 and below 0\.5, got -0\.1$"),
+        ({"within": 0.5}, r"^within must be at least 0 and below 0\.5, got 0\.5$"),
         ({"gate": (10, 0)}, "the lower first, got 10 and 0"),
         ({"gate": (5, 5)}, "the lower first, got 5 and 5"),
     ],
@@ -229,7 +230,7 @@ def test_a_module_without_a_policy_is_named(trainer: MakeTrainer) -> None:
             super().__init__()
             self.policy = torch.nn.Linear(1, 1)  # type: ignore[assignment]
 
-    with pytest.raises(TypeError, match="NoPolicy has no `policy`"):
+    with pytest.raises(TypeError, match="NoPolicy must have a chesspg Policy as its attribute `policy`, got a Linear"):
         trainer(callbacks=[EvaluationMatch(["random"], games=2)]).fit(NoPolicy(), SelfPlay(TicTacToe(), games=2))
 
 
@@ -237,14 +238,14 @@ def test_a_module_without_a_policy_is_named(trainer: MakeTrainer) -> None:
 
 
 def result_of(*points: float) -> MatchResult:
-    """A match of A with these results, every game another."""
+    """A match in which A has these results; no two games are the same."""
     return MatchResult(
         points, tuple(f"3/3/3 x moves a1 {i}" for i in range(len(points))), ("full board",) * len(points), 1.0
     )
 
 
 class Scripted:
-    """Stands in for play_in_parts: the k-th match brings these results, a hundred games after the other."""
+    """Stands in for play_in_parts: the k-th match brings these results, a hundred games at a time."""
 
     def __init__(self, *matches: list[float]) -> None:
         self.matches = list(matches)
@@ -331,8 +332,8 @@ def test_best_is_who_beat_the_last_best(
     fit.fit(learned, SelfPlay(TicTacToe(), games=8))
     assert script.played == [100, 100, 200, 100, 200]  # none before training; each ends when it is decided
     rows = [line for line in capsys.readouterr().out.splitlines() if re.match(r" +\d+ +\d+ ", line)]
-    told = [line.endswith(" new best") for line in rows]
-    assert told == [False, False, True, False, True]
+    shown = [line.endswith(" new best") for line in rows]
+    assert shown == [False, False, True, False, True]
     assert match.beaten == 2
     assert fit.callback_metrics["gate"] == 2
     assert read_checkpoint(tmp_path / "best.ckpt")["chesspg"]["played"]["rollouts"] == 5
@@ -363,11 +364,11 @@ def test_who_is_met_by_the_gate(matches: Matches, trainer: MakeTrainer, module: 
     match = EvaluationMatch(["random"], games=4, every_n_rollouts=1, gate=(-5, 5))
     trainer(max_epochs=2, callbacks=[match]).fit(learned, SelfPlay(TicTacToe(), games=8))
     assert [b is None for _, b in matches.met] == [True, True, False, True, False]
-    assert all(torch.equal(b, start) for _, b in matches.met if b is not None)  # four games prove nothing
+    assert all(torch.equal(b, start) for _, b in matches.met if b is not None)  # four games can't pass the gate
 
 
 class Failing(Random):
-    """Plays at random until it is told to give up."""
+    """Plays at random until `fails` is set, then gives up."""
 
     fails = False
 
@@ -401,14 +402,14 @@ def test_an_engine_that_fails_does_not_stop_training(
     fit = trainer(max_epochs=3, callbacks=[EvaluationMatch(["uci:engine", "random"], games=4, every_n_rollouts=1)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=8))
     lines = capsys.readouterr().out.splitlines()
-    told = "uci:engine does not start" if failure == "start" else "it gave up 4 of 4 games (it crashed)"
+    reason = "uci:engine does not start" if failure == "start" else "it gave up 4 of 4 games (it crashed)"
     warnings = [line for line in lines if line.startswith("warning: ")]
-    assert warnings == [f"warning: no match against uci:engine: {told}"] * 2
+    assert warnings == [f"warning: no match against uci:engine: {reason}"] * 2
     rows = [line for line in lines if re.match(r" +\d+ +\d+ ", line)]
     assert [row.count("(") for row in rows] == [3, 3, 2, 2]  # two scores or one, and the rating
     assert [row[16:28].isspace() for row in rows] == [False, False, True, True]
     assert fit.current_epoch == 3
-    assert len(opened) == 2 + 2 * 4  # looked for, then for each match
+    assert len(opened) == 2 + 2 * 4  # once to check that it is there, then for each match
     assert len(closed) == (8 if failure == "start" else 10)
 
 
@@ -453,6 +454,6 @@ def test_sample_games(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) 
 
 
 def test_random_is_a_player_of_chance() -> None:
-    # What the scores above are measured by: against itself it is even, well within 4 standard errors of 1/2.
+    # A check of the test: against itself a policy scores 1/2, to well within 4 standard errors.
     result = play_match(TicTacToe(), Random(), Random(), 400)
     assert abs(result.score - 0.5) < 4 * 0.5 / 400**0.5

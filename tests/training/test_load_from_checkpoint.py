@@ -118,7 +118,7 @@ def test_an_optimizer_that_a_file_can_not_name_must_be_given(
 
 
 def named_as_torchs(parameters: Any) -> torch.optim.Optimizer:
-    """A function of one's own by the name of an optimizer of torch."""
+    """The user's own function with the name of an optimizer of torch."""
     return torch.optim.SGD(parameters, lr=0.5)
 
 
@@ -143,7 +143,7 @@ def test_a_file_names_no_other_callable(
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["hyper_parameters"]["optimizer"] = {"class_path": class_path, "init_args": {"command": "touch PWNED"}}
     torch.save(checkpoint, path)
-    with pytest.raises(ValueError, match="a file can't give back"):
+    with pytest.raises(ValueError, match="a checkpoint can name but not contain"):
         PolicyGradient.load_from_checkpoint(path)
 
 
@@ -155,12 +155,12 @@ def test_init_is_no_longer_needed(trainer: MakeTrainer, module: MakeModule, tmp_
 
 
 def own_baseline(sample: Sample) -> Tensor:
-    """A function of one's own."""
+    """The user's own function."""
     return torch.zeros_like(sample.return_)
 
 
 class Tripled:
-    """An object of one's own that is called as a function."""
+    """The user's own object, which is called as a function."""
 
     def __call__(self, sample: Sample) -> Tensor:
         return 3 * sample.return_
@@ -180,7 +180,9 @@ def test_a_function_of_ones_own_must_be_given(
     advantages: Any, named: str, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
 ) -> None:
     path = saved(module(advantages=advantages), trainer, tmp_path)
-    with pytest.raises(ValueError, match=rf"{named}'.* a file can't give back; .*\(path, advantages=…\)"):
+    with pytest.raises(
+        ValueError, match=rf"{named}'.* a checkpoint can name but not contain; .*\(path, advantages=…\)"
+    ):
         PolicyGradient.load_from_checkpoint(path)
     again = PolicyGradient.load_from_checkpoint(path, advantages=Advantages("running_mean"))
     assert again.advantages == Advantages("running_mean")
@@ -217,7 +219,7 @@ def test_a_checkpoint_of_version_0_1_is_trained_on(trainer: MakeTrainer) -> None
 
 
 class Fixed(PolicyGradient):
-    """Primitives alone in its constructor."""
+    """Takes only primitives in its constructor."""
 
     def __init__(self, width: int = 16, rate: float = 0.01) -> None:
         network, optimizer = partial(MLP, hidden=(width,)), partial(torch.optim.SGD, lr=rate)
@@ -226,7 +228,7 @@ class Fixed(PolicyGradient):
 
 
 class Passing(PolicyGradient):
-    """Hands everything on, and saves all of it, objects too."""
+    """Passes all arguments on, and saves them all, including objects."""
 
     def __init__(self, game: Any, network: Any, extra: float = 1.0, **arguments: Any) -> None:
         super().__init__(game, network, **arguments)
@@ -242,7 +244,7 @@ def test_a_subclass_that_saves_its_hyperparameters(
     torch.manual_seed(0)
     learned = make()
     path = saved(learned, trainer, tmp_path)
-    torch.load(path, weights_only=True)  # primitives and tensors, whatever the constructor was given
+    torch.load(path, weights_only=True)  # primitives and tensors only, whatever the constructor got
     policy = files.load(path)
     assert torch.equal(torch.cat([p.flatten() for p in policy.parameters()]), flat(learned))
     again = type(learned).load_from_checkpoint(path)
@@ -254,7 +256,7 @@ def test_a_subclass_that_saves_its_hyperparameters(
 
 
 class Inside(PolicyGradient):
-    """Builds its optimizer inside, by a function that no file can describe."""
+    """Builds its optimizer by a function that no file can describe."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__(GAME, partial(MLP, hidden=(width,)), lambda parameters: torch.optim.SGD(parameters, lr=0.5))

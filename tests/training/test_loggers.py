@@ -1,4 +1,4 @@
-"""metrics.csv: what a resumed run keeps, and that no moment can lose it."""
+"""metrics.csv: which rows a resumed run keeps, and that a kill at any moment loses none."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_run_that_goes_on_keeps_the_rows_of_what_it_keeps(run: Path, updates: 
 def test_half_a_row_is_no_row(run: Path, half: str) -> None:
     before = rows(run)
     with (run / METRICS).open("a") as file:
-        file.write(half)  # of a step 15, say
+        file.write(half)  # of step 15, for example
     MetricsLogger(run, 12).log_metrics({"loss": 9.0}, 15)
     assert rows(run) == [*before, ("15", "9.0", "")]
 
@@ -65,9 +65,11 @@ def test_a_run_may_keep_nothing(tmp_path: Path) -> None:
 
 def test_what_is_logged_of_one_step_is_one_row(tmp_path: Path) -> None:
     logger = MetricsLogger(tmp_path)
-    logger.log_metrics({"score": 0.5}, 0)  # before training: the first rollout's row is another
+    logger.log_metrics({"score": 0.5}, 0)  # before training: not the row of the first rollout
     logger.log_metrics({"loss": 1.0, "epoch": 0}, 0)
-    logger.log_metrics({"score": 0.75, "epoch": 1}, 1)  # as from a validation loop, which comes before the epoch's end
+    logger.log_metrics(
+        {"score": 0.75, "epoch": 1}, 1
+    )  # as from a validation loop, which comes before the end of the epoch
     logger.log_metrics({"loss": 2.0, "epoch": 1}, 1)
     assert rows(tmp_path) == [("0", "", "0.5"), ("0", "1.0", ""), ("1", "2.0", "0.75")]
     before = (tmp_path / METRICS).stat()
@@ -83,7 +85,7 @@ def test_what_is_logged_of_one_step_is_one_row(tmp_path: Path) -> None:
 def test_the_evaluation_before_training_is_part_of_the_first_checkpoint(
     tmp_path: Path, updates: int, kept: int
 ) -> None:
-    """With one update per rollout the first rollout has step 0 too, and is not."""
+    """With one update per rollout, the first rollout also has step 0, but its row is not kept."""
     logger = MetricsLogger(tmp_path)
     logger.log_metrics({"score": 0.5}, 0)
     for epoch in range(2):
@@ -110,7 +112,7 @@ def test_any_number_is_written_and_nothing_else(tmp_path: Path) -> None:
 
 
 class Numbers:
-    """Four batches, without a DataLoader, which would have Lightning recommend workers."""
+    """Four batches; not a DataLoader, for which Lightning would recommend workers."""
 
     def __len__(self) -> int:
         return 4
@@ -149,7 +151,7 @@ def test_a_validation_loop_is_in_the_row_of_its_epoch_and_of_no_other(
     accumulate: int, updates: int, resumed: bool, trainer: Callable[..., pl.Trainer], tmp_path: Path
 ) -> None:
     class Last(pl.Callback):
-        """The last row that is there as the checkpoint is written."""
+        """Notes the last row that is there when the checkpoint is written."""
 
         def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: Any) -> None:
             seen.append(rows(tmp_path)[-1] if (tmp_path / METRICS).exists() else ())
@@ -213,7 +215,7 @@ def test_half_a_row_of_a_full_disk_is_not_appended_to(run: Path, monkeypatch: py
     logger.log_metrics({"loss": 9.0}, 15)
     before = rows(run)
     with (run / METRICS).open("a") as file:
-        file.write("1.5,")  # all there was room for
+        file.write("1.5,")  # as much as there was room for
     logger.log_metrics({"loss": 10.0}, 19)
     assert rows(run) == [*before, ("19", "10.0", "")]
 
@@ -238,6 +240,6 @@ def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         for read in (lambda: read_metrics(tmp_path), lambda: MetricsLogger(tmp_path, 4).log_metrics({"loss": 1.0}, 7)):
-            with pytest.raises(ValueError, match=rf"metrics\.csv .*{said}.*; move it away to begin a new one"):
+            with pytest.raises(ValueError, match=rf"metrics\.csv .*{said}.*; move it away to start a new one"):
                 read()
         assert path.read_text() == text

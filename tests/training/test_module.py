@@ -1,4 +1,4 @@
-"""PolicyGradient in Lightning's hands: micro-batches, clipping, on-policy games, what is logged."""
+"""PolicyGradient in a Trainer: micro-batches, clipping, on-policy games, what is logged."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a_temperature_is_that_of_sampling_and_of_learning(trainer: MakeTrainer,
 def run_with(
     trainer: MakeTrainer, learned: PolicyGradient, rollouts: int = 1, starts: list[str] | None = None
 ) -> list[tuple[Rollout, Tensor]]:
-    """Each rollout, and what its plies [N] were weighed by."""
+    """Each rollout, and the weights of its plies [N]."""
     spy = Spy()
     data = SelfPlay(TicTacToe(), games=30, seed=4, starts=starts)
     trainer(max_epochs=rollouts, callbacks=[spy]).fit(learned, data)
@@ -211,7 +211,7 @@ def run_with(
 def test_no_baseline(trainer: MakeTrainer, module: MakeModule) -> None:
     ((rollout, advantage),) = run_with(trainer, module())
     plies = rollout.plies
-    for ply in range(len(plies)):  # the reward of the game for who moved
+    for ply in range(len(plies)):  # the reward of the game for the mover
         sign = 1 if plies.player[ply] == 0 else -1
         assert advantage[ply] == sign * rollout.reward[plies.game[ply]]
 
@@ -219,7 +219,7 @@ def test_no_baseline(trainer: MakeTrainer, module: MakeModule) -> None:
 def test_running_mean(trainer: MakeTrainer, module: MakeModule) -> None:
     learned = module(baseline="running_mean")
     (first, of_first), (second, _), (third, of_third) = run_with(trainer, learned, rollouts=3)
-    assert torch.equal(of_first, returns_of(first))  # nothing known yet
+    assert torch.equal(of_first, returns_of(first))  # there are no earlier rewards yet
     mean = (first.reward.sum() + second.reward.sum()) / 60
     plies = third.plies
     for ply in range(len(plies)):
@@ -251,7 +251,7 @@ def test_value_baseline(lambda_: float | None, trainer: MakeTrainer, module: Mak
 
 
 def own_baseline(sample: Sample) -> Tensor:
-    """A function of one's own: half of the return."""
+    """The user's own function: half of the return."""
     return sample.return_ / 2
 
 
@@ -279,10 +279,10 @@ def test_a_subclass_weighs_the_plies(trainer: MakeTrainer) -> None:
 
 
 def test_what_does_not_weigh_each_ply_is_refused(trainer: MakeTrainer, module: MakeModule) -> None:
-    told = r"must return a tensor with one number for each of \d+ plies, got a tensor of shape \[30\]$"
-    with pytest.raises(ValueError, match=f"^an advantage function {told}"):
+    message = r"must return a tensor with one number for each of \d+ plies, got a tensor of shape \[30\]$"
+    with pytest.raises(ValueError, match=f"^an advantage function {message}"):
         run_with(trainer, module(advantages=lambda sample: sample.reward))
-    with pytest.raises(ValueError, match=f"^a baseline {told}"):
+    with pytest.raises(ValueError, match=f"^a baseline {message}"):
         run_with(trainer, module(baseline=lambda sample: sample.reward))
 
 
@@ -356,7 +356,7 @@ def test_a_gradient_that_is_not_finite_is_not_stepped(trainer: MakeTrainer, modu
     with torch.no_grad():
         learned.policy.network.get_parameter("policy_head.bias").fill_(float("inf"))
     before = flat(learned)
-    with pytest.raises(NotFinite, match="in rollout 1; nothing was stepped"):
+    with pytest.raises(NotFinite, match="in rollout 1; the weights were not changed"):
         trainer().fit(learned, SelfPlay(TicTacToe(), games=8))
     assert torch.equal(flat(learned), before)
 
@@ -384,7 +384,7 @@ def test_lightnings_own_parts(tmp_path: Path, trainer: MakeTrainer, module: Make
     best = max(rewards, key=lambda epoch: rewards[epoch])
     assert checkpoints.best_model_path == str(tmp_path / f"epoch={best}.ckpt")
     assert len(list(tmp_path.glob("*.ckpt"))) == 2
-    policy = files.load(checkpoints.best_model_path)  # a player, with no policy file beside it
+    policy = files.load(checkpoints.best_model_path)  # loaded from the checkpoint, with no policy file beside it
     assert policy.game.name == TicTacToe().name
     assert not list(tmp_path.glob("*.safetensors"))
 
@@ -399,7 +399,7 @@ def test_lightnings_own_parts(tmp_path: Path, trainer: MakeTrainer, module: Make
 def test_early_stopping(trainer: MakeTrainer, module: MakeModule) -> None:
     fit = trainer(max_epochs=50, callbacks=[EarlyStopping("total_games", mode="min", patience=3)])
     fit.fit(module(), SelfPlay(TicTacToe(), games=4))
-    assert fit.current_epoch == 4  # the first is the best there will be, then three worse ones
+    assert fit.current_epoch == 4  # the first is the best, then come three worse ones
 
 
 def test_the_module_learns_from_a_loader_of_ones_own(trainer: MakeTrainer, module: MakeModule) -> None:
@@ -413,7 +413,7 @@ def test_the_module_learns_from_a_loader_of_ones_own(trainer: MakeTrainer, modul
     fit = trainer(max_epochs=3)
     fit.fit(learned, loader)
     assert fit.global_step == 3
-    assert reference_loss(learned, rollout, ones).item() < before  # all rewarded, so likelier
+    assert reference_loss(learned, rollout, ones).item() < before  # all are rewarded, so they become more likely
 
 
 def test_the_module_stands_without_a_trainer(module: MakeModule) -> None:
@@ -428,7 +428,7 @@ def test_the_module_stands_without_a_trainer(module: MakeModule) -> None:
 def test_arguments_that_do_not_fit_together(module: MakeModule) -> None:
     with pytest.raises(ValueError, match="value head"):
         module(baseline="value", value=False)
-    with pytest.raises(ValueError, match="gae_lambda needs the value baseline, not none"):
+    with pytest.raises(ValueError, match="gae_lambda needs the value baseline, got none"):
         module(gae_lambda=0.9)
     plateau = module(lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
     with pytest.raises(ValueError, match="ReduceLROnPlateau"):
@@ -453,7 +453,7 @@ PUBLIC = {one for name in chesspg.__all__ if isinstance(one := getattr(chesspg, 
 
 @pytest.mark.parametrize("cls", sorted(PUBLIC, key=lambda cls: cls.__name__))
 def test_no_choice_is_taken_that_an_annotation_does_not_name(cls: type) -> None:
-    """Of any public class: a misspelt one would train as if nothing had been said."""
+    """In every public class: with a misspelled choice, training would silently use another one."""
     hints = get_type_hints(vars(cls).get("__init__", object))
     chosen = {
         name: get_args(one)
@@ -474,8 +474,8 @@ def test_no_choice_is_taken_that_an_annotation_does_not_name(cls: type) -> None:
 
 
 def test_the_message_names_the_choices() -> None:
-    told = "baseline must be none, running_mean, leave_one_out or value, got 'leave-one-out'"
-    with pytest.raises(ValueError, match=f"^{told}$"):
+    message = "baseline must be none, running_mean, leave_one_out or value, got 'leave-one-out'"
+    with pytest.raises(ValueError, match=f"^{message}$"):
         PolicyGradient(TicTacToe(), MLP, advantages=Advantages("leave-one-out"))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^normalize must be True or False, got 'no'$"):
         PolicyGradient(TicTacToe(), MLP, advantages=Advantages(normalize="no"))  # type: ignore[arg-type]
@@ -488,10 +488,10 @@ def test_a_module_starts_from_a_policy_file(module: MakeModule, trained: Path) -
 
 
 def test_a_policy_file_of_another_size_or_game_is_refused(module: MakeModule, trained: Path) -> None:
-    told = (
+    message = (
         r"other\.safetensors: its network has hidden \[16\], the training's \[8\]; add --model.network.init_args.hidden"
     )
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         PolicyGradient(TicTacToe(), partial(MLP, hidden=(8,), value=True), init=str(trained))
     with pytest.raises(ValueError, match="tic-tac-toe"):
         PolicyGradient(Chess(backend="python-chess"), partial(MLP, hidden=(16,), value=True), init=str(trained))
@@ -502,7 +502,7 @@ def test_a_policy_file_of_another_size_or_game_is_refused(module: MakeModule, tr
 def test_the_kl_penalty_is_the_divergence_from_the_start(
     module: MakeModule, trained: Path, trainer: MakeTrainer
 ) -> None:
-    """With no reward to learn from, a step along −∇ KL(π‖π_init) is all there is, and at π = π_init there is none."""
+    """With no reward to learn from, a step along −∇ KL(π‖π_init) is the only one, and at π = π_init it is zero."""
     one = module(init=str(trained), value=True, value_weight=0.0, kl_weight=2.0, optimizer=SGD)
     begin = flat(one)
     data = SelfPlay(TicTacToe(), games=16, max_plies=1)  # truncated: every reward is 0

@@ -1,4 +1,4 @@
-"""A subclass of PolicyGradient from a file of one's own, by configuration, and what is no such class."""
+"""A subclass of PolicyGradient from the user's own file, by configuration; other classes are refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def train(line: str) -> int:
 
 @pytest.fixture
 def own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The module in the working directory that has the classes of OWN; each test has one of another name."""
+    """The module in the working directory with the classes of OWN; its name differs from test to test."""
     name = f"own_{abs(hash(str(folder))) % 10**8}"
     (folder / f"{name}.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(folder))  # as with python -m
@@ -118,7 +118,7 @@ def test_its_configuration_is_printed_as_a_recipe(own: str, folder: Path, capsys
         ("--model broken.Model", "--model: module broken raised ZeroDivisionError: division by zero"),
         ("--model os.system", "--model must be a subclass of PolicyGradient, got os.system"),
         ("--config other.yaml", "other.yaml: model.class_path must be a subclass of PolicyGradient, got {own}.Other"),
-        ("--config system.yaml", "system.yaml: model.class_path is 'os.system', which can't be a part of a training"),
+        ("--config system.yaml", "system.yaml: model.class_path must name a class for training, got 'os.system'"),
         ("--config typo.yaml", "typo.yaml: unknown setting model.fcator; did you mean model.factor?"),
         ("--model {own}.Halved --model.fcator 3", "unknown option --model.fcator"),
         ("--model {own}.Halved --model.temperature 0", "--model.temperature must be between 0.01 and 100, got 0"),

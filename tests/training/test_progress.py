@@ -1,4 +1,4 @@
-"""The bar of a training, on a terminal and in a file."""
+"""The progress of a training, as a bar on a terminal and as lines in a file."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_the_bar_ends_with_an_error(trainer: MakeTrainer, module: MakeModule) ->
 
 
 class Other(pl.LightningModule):
-    """Another module than ours, which counts no games and learns nothing."""
+    """A module that is not a PolicyGradient; it counts no games and learns nothing."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The table of ranges: that it names what there is, and that constructors and options go by it alike."""
+"""The table of ranges: its names exist, and constructors and options both follow it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CLASSES: list[type] = [
     Trainer,
     Chess,
 ]
-OPEN: list[type] = [Network, Optimizer, LRScheduler]  # whose subclasses have arguments of their own
+OPEN: list[type] = [Network, Optimizer, LRScheduler]  # subclasses have further arguments
 
 
 def test_each_range_is_of_an_argument_that_there_is() -> None:
@@ -51,7 +51,7 @@ def test_each_range_is_of_an_argument_that_there_is() -> None:
 
 
 def test_each_number_of_the_parts_has_a_range() -> None:
-    """A new argument that is a number can't be forgotten."""
+    """Every argument that is a number must have a range."""
     numeric = {"int", "float", "int | None", "float | None", "dict[str, float] | None", "tuple[float, float] | None"}
     for cls in (SelfPlay, PolicyGradient, OpponentPool, UnevenArmies, EvaluationMatch):
         for name, parameter in inspect.signature(cls).parameters.items():
@@ -88,7 +88,9 @@ def test_numbers_are_found_in_lists_and_mappings_and_through_base_classes() -> N
     with pytest.raises(ValueError, match=r"got 1{40}…$"):
         require(SelfPlay, {"games": int("1" * 60)})
     require(object, {"a": True, "b": None, "c": "nan", "d": 10**400, "e": np.float32(1), "f": np.int64(3)})
-    require(SelfPlay, {"game": {"class_path": "x", "init_args": {"games": math.nan}}})  # which are another class's
+    require(
+        SelfPlay, {"game": {"class_path": "x", "init_args": {"games": math.nan}}}
+    )  # these are arguments of another class
 
 
 @pytest.mark.parametrize(

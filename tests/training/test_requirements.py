@@ -24,7 +24,7 @@ GAME = TicTacToe()
 
 
 class Listener(pl.Callback):
-    """Keeps what it is called with."""
+    """Keeps the arguments of each call."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[pl.Trainer, pl.LightningModule, Rollout]] = []
@@ -34,7 +34,7 @@ class Listener(pl.Callback):
 
 
 class Listening(PolicyGradient):
-    """A module that looks at its rollouts too."""
+    """A module that also reads its rollouts."""
 
     seen: list[Rollout] = []  # noqa: RUF012  # one test's
 
@@ -80,7 +80,7 @@ def test_a_hook_of_version_0_1_is_refused_before_the_first_game(
 
 
 class Other(pl.LightningModule):
-    """Another module than ours, with a policy."""
+    """A module with a policy that is not a PolicyGradient."""
 
     def __init__(self) -> None:
         super().__init__()

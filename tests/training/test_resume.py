@@ -1,4 +1,4 @@
-"""A run that was killed, stopped or finished goes on as if nothing had been, or says why it can't."""
+"""A run that was killed, stopped or finished continues as if it had not ended, or reports why it can't."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_power_cut_behind_a_checkpoint_keeps_its_row(
             train("--config small.yaml --run cut")
     assert train("--resume cut") == 0
     assert metrics(folder / "cut") == metrics(straight)
-    assert len(metrics(folder / "cut")) == 1 + 4  # the evaluation before training has a row of its own
+    assert len(metrics(folder / "cut")) == 1 + 4  # the evaluation before training has a separate row
 
 
 def test_resume_drops_the_rows_of_what_was_lost(folder: Path) -> None:
@@ -141,7 +141,9 @@ def test_resume_of_a_finished_run_says_how_to_go_on(folder: Path, capsys: pytest
     capsys.readouterr()
     written = (folder / "run/metrics.csv").stat().st_mtime_ns
     assert train("--resume run") == 2
-    assert capsys.readouterr().err == "error: all 2 rollouts are done; to go on, add --trainer.max_epochs N, above 2\n"
+    assert (
+        capsys.readouterr().err == "error: all 2 rollouts are done; to continue, add --trainer.max_epochs N, above 2\n"
+    )
     assert contents(folder) == before
     assert (folder / "run/metrics.csv").stat().st_mtime_ns == written
     assert train("--resume run --trainer.max_epochs 3") == 0
@@ -153,13 +155,13 @@ def test_resume_of_a_run_whose_time_is_spent(folder: Path, capsys: pytest.Captur
     assert len(rollouts(folder / "run")) >= 1
     capsys.readouterr()
     assert train("--resume run") == 2
-    told = re.fullmatch(
-        r"error: its time is spent; to go on, add --trainer.max_time DD:HH:MM:SS, above (\d+) seconds\n",
+    message = re.fullmatch(
+        r"error: the run's time is over; to continue, add --trainer.max_time DD:HH:MM:SS, above (\d+) seconds\n",
         capsys.readouterr().err,
     )
-    assert told is not None
+    assert message is not None
     before = len(rollouts(folder / "run"))
-    assert train(f"--resume run --trainer.max_time 00:00:00:{int(told[1]) + 1:02}") == 0
+    assert train(f"--resume run --trainer.max_time 00:00:00:{int(message[1]) + 1:02}") == 0
     assert len(rollouts(folder / "run")) > before
 
 
@@ -177,12 +179,14 @@ def test_what_is_changed_as_a_run_goes_on_stays_so(folder: Path) -> None:
 def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lightning's own max_steps has a run that goes on take one batch of its next rollout."""
+    """With Lightning's own max_steps, a resumed run would take one batch of its next rollout."""
     line = "--config small.yaml --data.updates 3 --data.passes 1 --trainer.max_epochs null --trainer.max_steps"
     assert train(f"{line} 6 --run parts") == 0
     capsys.readouterr()
     assert train("--resume parts") == 2
-    assert capsys.readouterr().err == "error: all 2 rollouts are done; to go on, add --trainer.max_steps N, above 6\n"
+    assert (
+        capsys.readouterr().err == "error: all 2 rollouts are done; to continue, add --trainer.max_steps N, above 6\n"
+    )
     assert train("--resume parts --trainer.max_steps 12") == 0
     assert train(f"{line} 12 --run straight") == 0
     assert_same_weights(folder / "straight", folder / "parts")
@@ -190,7 +194,7 @@ def test_updates_are_counted_in_whole_rollouts_of_a_run_that_goes_on(
 
 
 def test_resume_keeps_the_optimizer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its state is the checkpoint's, learning rate and all: another is refused and not passed over in silence."""
+    """Its state, with the learning rate, is the checkpoint's: another one is refused, not silently ignored."""
     assert train("--config small.yaml --run run --trainer.max_epochs 1") == 0
     before = contents(folder)
     for field in ("--model.optimizer.lr 0.5", "--model.lr_scheduler torch.optim.lr_scheduler.ExponentialLR"):
@@ -198,18 +202,19 @@ def test_resume_keeps_the_optimizer(folder: Path, capsys: pytest.CaptureFixture[
         capsys.readouterr()
         assert train(f"--resume run --trainer.max_epochs 2 {field}") == 2
         assert capsys.readouterr().err == (
-            f"error: a resumed run keeps its model.{name}, whose state the checkpoint holds; for another, start a run "
-            "from its policy: --config run/config.yaml --init run\n"
+            f"error: a resumed run must keep its model.{name}, whose state the checkpoint holds; to change it, start a "
+            "new run from its policy: --config run/config.yaml --init run\n"
         )
     assert contents(folder) == before
     own = (folder / "run/config.yaml").read_text()
     (folder / "run/config.yaml").write_text(own.replace("lr: ", "lr: 9"))  # by hand
     capsys.readouterr()
     assert train("--resume run --trainer.max_epochs 2") == 2
-    assert "the checkpoint is of another optimizer than" in capsys.readouterr().err
+    message = "the checkpoint must be of the optimizer Adam with a learning rate of 9"
+    assert message in capsys.readouterr().err
     (folder / "run/config.yaml").write_text(own)
     rate = read_checkpoint(folder / "run/last.ckpt")["optimizer_states"][0]["param_groups"][0]["lr"]
-    assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # what it is anyway
+    assert train(f"--resume run --trainer.max_epochs 2 --model.optimizer.lr {rate}") == 0  # the rate of the run
     assert train("--config run/config.yaml --init run --run other --model.optimizer.lr 0.5 --trainer.max_epochs 1") == 0
 
 
@@ -219,7 +224,7 @@ def test_a_run_without_its_last_policy_file_is_resumed(folder: Path, straight: P
     halves = [
         folder / "run" / name for name in (".last.ckpt.9.tmp", "games/.rollout-000000.pgn.9.tmp", "pool/.x.9.tmp")
     ]
-    for half in halves:  # as a kill in the middle of a write leaves them
+    for half in halves:  # as a kill in the middle of a write leaves it
         half.touch()
     assert train("--resume run --trainer.max_epochs 4") == 0
     assert not any(half.exists() for half in halves)
@@ -241,9 +246,9 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_is_begun_anew(
     assert train("--resume checkpoints/cut") == 2
     assert capsys.readouterr().err == (
         "error: there is nothing to resume in checkpoints/cut: it has no last.ckpt; "
-        "--config checkpoints/cut/config.yaml --run checkpoints/cut begins it anew\n"
+        "--config checkpoints/cut/config.yaml --run checkpoints/cut starts it again\n"
     )
-    assert train("--config checkpoints/cut/config.yaml --run checkpoints/cut") == 0  # as it was told
+    assert train("--config checkpoints/cut/config.yaml --run checkpoints/cut") == 0  # as the message says
     assert_same_weights(straight, folder / "checkpoints/cut")
     assert metrics(straight) == metrics(folder / "checkpoints/cut")
 

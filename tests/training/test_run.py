@@ -1,4 +1,4 @@
-"""How a training ends early: signals, a second training, a full disk, a folder that is gone, a loss of nan."""
+"""How a training ends early: signals, a second training, a full disk, a missing folder, a loss of nan."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_two_trainings_in_one_folder(folder: Path, start: Start, capsys: pytest.
     process.kill()
     process.wait()
     done = read_checkpoint(run / "last.ckpt")["chesspg"]["played"]["rollouts"]
-    assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0  # a kill leaves nothing held
+    assert train(f"--resume run --trainer.max_epochs {done + 1}") == 0  # a kill releases the lock
 
 
 def test_two_trainings_begun_at_once_in_one_folder(folder: Path, start: Start) -> None:
@@ -87,7 +87,7 @@ def test_an_interrupt_while_logging_waits_for_what_is_written(folder: Path, monk
         if not waiting and rollouts(folder / "run"):
             waiting.append(True)
             signal.raise_signal(signal.SIGINT)
-            waiting.append(False)  # the signal has not ended this
+            waiting.append(False)  # the signal did not interrupt this
         put(self, *args, **kwargs)
 
     monkeypatch.setattr(queue.Queue, "put", interrupted)
@@ -124,8 +124,8 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_with_room(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert re.match(rf"error: full/{named}.*: No space left on device", lines[0])
-    if named != "config.yaml":  # before which there is nothing
-        assert ("go on with  python -m chesspg.train --resume full" if resumable else "begins anew") in lines[0]
+    if named != "config.yaml":  # before it, nothing is written
+        assert ("go on with  python -m chesspg.train --resume full" if resumable else "starts it again") in lines[0]
 
     assert train("--resume full" if resumable else "--config small.yaml --run full") == 0
     assert_same_weights(straight, folder / "full")
@@ -205,7 +205,7 @@ def test_a_nan_stops_the_run_and_spares_the_checkpoint(
         patch.setattr(losses, "clipped_ratio_loss", nan_in_the_third_rollout)
         assert train("--config small.yaml --run run") == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: the gradient is nan in rollout 3; nothing was stepped")
+    assert error.startswith("error: the gradient is nan in rollout 3; the weights were not changed")
     assert error.count("\n") == 1
 
     saved = np.load(folder / "run/failed-rollout-0.npz", allow_pickle=False)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chesspg.arena.ladder.model import Rating
-from chesspg.arena.matches import MatchResult
-from chesspg.training.table import ScoreTable, fitting
+from chesspg.arena.match_result import MatchResult
+from chesspg.training.table import ScoreTable, fit_width
 
 
 def result(points: float) -> MatchResult:
@@ -80,7 +80,7 @@ def test_no_line_is_wider_and_no_cell_is_broken(width: int, names: list[str]) ->
 
 @given(st.lists(st.text("ab", min_size=1)), st.integers(0, 40))
 def test_parts_that_fit(parts: list[str], width: int) -> None:
-    line = fitting(parts, width)
+    line = fit_width(parts, width)
     assert len(line) <= width
     shown = line.split(" · ") if line else []
     assert shown == parts[: len(shown)]

@@ -35,7 +35,7 @@ SGD = partial(torch.optim.SGD, lr=1.0)  # one step moves the weights by minus th
 
 
 class Wrapper(pl.LightningDataModule):
-    """A data module of a user's own, which hands on the loader of SelfPlay."""
+    """The user's own data module, which passes the loader of SelfPlay on."""
 
     def __init__(self, games: SelfPlay) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Wrapper(pl.LightningDataModule):
 
 
 class Combined(Wrapper):
-    """Beside it another loader, of `other` batches."""
+    """Has another loader of `other` batches beside that of SelfPlay."""
 
     def __init__(self, games: SelfPlay, other: int, mode: Any = "max_size_cycle") -> None:
         super().__init__(games)
@@ -95,7 +95,7 @@ def of_both(**arguments: Any) -> OfBoth:
         ({"limit_train_batches": 3}, {"updates": 2, "passes": 2}, "limit_train_batches=3"),
         ({"overfit_batches": 1}, {}, r"overfit_batches=1"),
         ({"overfit_batches": 0.5}, {}, r"overfit_batches=0\.5"),
-        ({"accumulate_grad_batches": 0}, {}, "accumulate_grad_batches=0"),
+        ({"accumulate_grad_batches": 0}, {}, "^accumulate_grad_batches must be at least 1, got 0$"),
         ({"callbacks": [GradientAccumulationScheduler({0: 4})]}, {}, "GradientAccumulationScheduler .* from 1 to 4"),
         ({"callbacks": [GradientAccumulationScheduler({2: 2, 5: 3})]}, {}, "GradientAccumulationScheduler"),
     ],
@@ -256,7 +256,9 @@ def test_a_checkpoint_from_inside_a_rollout_goes_on_with_the_next(
     fit.fit(module(clip=0.2), SelfPlay(GAME, games=8, updates=4))
     learned, games = module(clip=0.2), Counting(GAME, games=8, updates=4)
     fit = trainer(max_epochs=3)
-    with pytest.warns(UserWarning, match=r"step=3\.ckpt was saved after 3 batches of a rollout, whose games are gone"):
+    with pytest.warns(
+        UserWarning, match=r"step=3\.ckpt was saved after 3 batches of a rollout, whose games it does not"
+    ):
         fit.fit(learned, games, ckpt_path=tmp_path / "step=3.ckpt", weights_only=True)
     assert games.sampled == 2  # the second and the third, each whole
     assert (fit.global_step, learned.played["rollouts"], games.rollouts) == (3 + 2 * 4, 3, 3)
@@ -354,8 +356,8 @@ def test_another_game_or_variant_is_refused(
     ours: Game, theirs: Game, wrapped: bool, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     games = Counting(theirs, games=2, max_plies=4)
-    told = f"SelfPlay plays {theirs.name}, but the policy of PolicyGradient is for {ours.name}; both must be"
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
+    message = f"SelfPlay plays {theirs.name}, but the policy of PolicyGradient is for {ours.name}; both must be"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         trainer().fit(module(ours), datamodule=Wrapper(games) if wrapped else games)
     assert games.sampled == 0
 
@@ -368,7 +370,7 @@ def test_the_checks_of_the_module_reach_games_that_are_wrapped(trainer: MakeTrai
 
 
 class Own(pl.LightningModule):
-    """A module of a user's own."""
+    """The user's own module."""
 
     def __init__(self, game: Game = GAME) -> None:
         super().__init__()
@@ -390,7 +392,7 @@ def test_another_module_is_checked_too(trainer: MakeTrainer) -> None:
 
 def test_another_module_with_games_that_are_wrapped(trainer: MakeTrainer) -> None:
     games = SelfPlay(GAME, games=8)
-    with pytest.raises(ValueError, match=r"SelfPlay knows no Trainer: .* `trainer`"):
+    with pytest.raises(ValueError, match=r"SelfPlay has no Trainer: .* `trainer`"):
         trainer().fit(Own(), Wrapper(games))
 
     class Named(Wrapper):
@@ -422,7 +424,7 @@ def fit_quietly(fit: pl.Trainer, module: pl.LightningModule, loader: Any) -> Non
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the number of workers is not what this is about
+        warnings.simplefilter("ignore")  # the warning about the number of workers does not matter here
         fit.fit(module, loader)
 
 
@@ -501,11 +503,11 @@ def test_seed_everything_reaches_the_games(trainer: MakeTrainer, module: MakeMod
     assert unset == positions(None, seed=0)
     assert positions(5) == positions(5) == positions(None, seed=5)
     assert positions(5) != positions(6)
-    assert positions(6, seed=5) == positions(5)  # its own seed goes first
+    assert positions(6, seed=5) == positions(5)  # its own seed takes precedence
 
 
 class Generated(Wrapper):
-    """Hands on the batches by a generator of its own."""
+    """Passes the batches on through its own generator."""
 
     def train_dataloader(self) -> Any:
         loader = self.games.train_dataloader()

@@ -21,7 +21,7 @@ from pytorch_lightning.callbacks import (
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
@@ -81,7 +81,7 @@ def data(**arguments: Any) -> SelfPlay:
 
 
 class Epochs(pl.Callback):
-    """Notes after which rollouts a match was played: when the score in callback_metrics is another one."""
+    """Notes after which rollouts a match was played."""
 
     def __init__(self, played: Scripted) -> None:
         self.played = played
@@ -130,7 +130,7 @@ def test_after_which_rollouts_it_plays(
     fit = trainer(callbacks=[match(every_n_rollouts=every), seen], **arguments)
     fit.fit(module(), data())
     assert seen.after == after
-    assert fit.check_val_every_n_epoch == arguments.get("check_val_every_n_epoch", 1)  # as it was
+    assert fit.check_val_every_n_epoch == arguments.get("check_val_every_n_epoch", 1)  # it is restored
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -166,7 +166,7 @@ def test_a_run_that_is_stopped_ends_with_a_match(
     assert len(played.met) == 2
     assert torch.equal(played.met[-1], weights(learned.policy))
     assert fit.callback_metrics["score/random"] == pytest.approx(0.6)
-    if how != "module":  # whose hook comes after all callbacks'
+    if how != "module":  # the module's hook comes after those of all callbacks
         saved = files.read_checkpoint(tmp_path / "last.ckpt")["callbacks"][evaluation.state_key]
         assert saved["earlier"]["previous"].keys() == evaluation.earlier["previous"].keys()
         for name, tensor in saved["earlier"]["previous"].items():
@@ -229,7 +229,7 @@ def test_a_plateau_is_of_matches(script: Callable[..., Scripted], trainer: MakeT
             schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", patience=1, factor=0.1)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": "score/random"}}
 
-    script(0.1, 0.5, 0.4, 0.4)  # the second that is no better lowers the rate
+    script(0.1, 0.5, 0.4, 0.4)  # the second match without improvement lowers the rate
     rates = []
 
     class Rates(pl.Callback):
@@ -296,7 +296,7 @@ def test_two_matches_of_one_name_are_refused(
     other: dict[str, Any], method: str, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     both = [match(), match(**other)]
-    with pytest.raises(ValueError, match="two EvaluationMatch would both log score/random; give them different opp"):
+    with pytest.raises(ValueError, match="two EvaluationMatch callbacks would both log score/random; give them diff"):
         getattr(trainer(callbacks=both), method)(module(), data())
 
 
@@ -518,7 +518,7 @@ def test_evaluate_works_before_training(
     assert match().evaluate(trainer(), module())["score/random"] == pytest.approx(0.3)
 
 
-# --- Validation of one's own -----------------------------------------------------------------------------------------
+# --- The user's own validation ---------------------------------------------------------------------------------------
 
 
 def test_own_validation_data_and_step_keep_working(script: Callable[..., Scripted], trainer: MakeTrainer) -> None:
@@ -558,7 +558,7 @@ def test_validation_more_often_than_matches(script: Callable[..., Scripted], tra
 
 
 class NoValidation(pl.LightningDataModule):
-    """Wraps SelfPlay and has no data to validate with."""
+    """Wraps SelfPlay and has no validation data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -602,7 +602,7 @@ def test_without_a_validation_loop_stale_scores_are_refused(
 
 
 def test_averages_need_a_validation_loop(trainer: MakeTrainer, module: MakeModule) -> None:
-    with pytest.raises(ValueError, match="beside averaged weights needs a validation loop"):
+    with pytest.raises(ValueError, match="EvaluationMatch needs a validation loop to play with averaged weights"):
         trainer(callbacks=[match(), EMAWeightAveraging()]).fit(module(), NoValidation())
 
 

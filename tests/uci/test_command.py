@@ -102,7 +102,7 @@ def test_python_chess_plays_a_whole_game_against_itself(weights: str) -> None:
 def test_the_console_script_is_this_command() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, _, name = scripts["chesspg-uci"].partition(":")
-    assert module == "chesspg.uci"
+    assert module == "chesspg.uci.__main__"  # what `python -m chesspg.uci` runs
     assert callable(getattr(importlib.import_module(module), name))
 
 

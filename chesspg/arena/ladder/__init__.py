@@ -1,1 +1,1 @@
-"""Who is how strong: ratings of many players from all their games."""
+"""The ladder: ratings of many players on one scale, from all their games."""

@@ -1,4 +1,4 @@
-"""Who is on a ladder: players by what makes two of them the same."""
+"""The players of a ladder, each with a key that two strings share if they mean the same player."""
 
 from __future__ import annotations
 
@@ -11,30 +11,38 @@ from chesspg.players import roster
 from chesspg.players.player import Player
 from chesspg.policy import files
 
-POLICY = "policy "  # how the key of a policy begins, which is known by its content
+POLICY = "policy "  # beginning of the key of a policy, which is identified by its content
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Somebody on the ladder."""
+    """A player of a ladder."""
 
-    key: str  # what makes two players one: a policy file's content, an engine's version, and the options
-    player: str  # as it was named
-    facts: dict[str, Any] = field(default_factory=dict)  # of a policy's training: updates, games, plies, seconds
+    key: str  # identifies the player: a policy file's content or an engine's version, with the options
+    player: str  # the player's string, as it was given
+    facts: dict[str, Any] = field(default_factory=dict)  # about a policy's training: updates, games, plies, seconds
 
 
 def entry(text: str, player: Player) -> Entry:
-    """Who a player is: by its policy file's content, by its engine's own name and version, or else by its string."""
+    """Identify a player by the content of its policy file, by the name and version of its engine, or by its string.
+
+    Args:
+        text: The player's string.
+        player: The player.
+
+    Returns:
+        The entry.
+    """
     path = policy_path(text)
     if path is not None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         return Entry(f"{POLICY}{digest}{_options(text)}", text, files.read_header(path).facts)
-    version = getattr(getattr(player, "player", player), "version", "")  # a mixture holds the engine
+    version = getattr(getattr(player, "player", player), "version", "")  # a mixture contains the engine
     return Entry(f"{text} ({version})" if version else text, text)
 
 
 def policy_path(text: str) -> Path | None:
-    """The policy file a player's string names, if it names one."""
+    """The policy file that a player's string names; None if it names none."""
     head = text.partition("?")[0]
     name, colon, target = head.partition(":")
     if name in roster.KINDS and (name == "file") == bool(colon):
@@ -46,20 +54,20 @@ def policy_path(text: str) -> Path | None:
 
 
 def expand(texts: list[str], least: int = 2) -> list[str]:
-    """The players named, with each folder replaced by all policy files in and below it, with the folder's options.
+    """Replace each folder by all policy files in it and below it, with the options of the folder.
 
-    What a run started from is left out. A policy that lies in a folder under several names, such as `last` and `best`,
-    is taken once.
+    The policy that a run started from is left out. A policy that a folder has under several names, such as `last` and
+    `best`, is taken once.
 
     Args:
-        texts: Players and folders.
-        least: How many players there must be.
+        texts: Strings of players and folders.
+        least: Smallest number of players.
 
     Returns:
-        Players.
+        Strings of players.
 
     Raises:
-        ValueError: A folder has no policy file, a player is named twice, or there are too few players.
+        ValueError: A folder has no policy file, a player is given twice, or there are too few players.
     """
     players: list[str] = []
     seen: dict[str, str] = {}
@@ -70,7 +78,7 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
         inside = [path for path in found if whole and path.name != files.INIT and files.resolve(path) == path]
         if whole and not inside:
             raise ValueError(
-                f"{folder} holds no policy file; expected a player, or a folder with policy files in it or below"
+                f"{folder} has no policy file; expected a player, or a folder with policy files in it or below it"
             )
         for player in [f"{path}{_options(text)}" for path in inside] or [text]:
             path = policy_path(player)
@@ -79,11 +87,11 @@ def expand(texts: list[str], least: int = 2) -> list[str]:
                 players.append(player)
             elif not inside:
                 first = seen[content]
-                same = "is named twice" if first == player else f"is the same player as {first}"
-                raise ValueError(f"{player} {same}; each player must be named once")
+                same = "is given twice" if first == player else f"is the same player as {first}"
+                raise ValueError(f"{player} {same}; each player must be given once")
             seen.setdefault(content, player)
     if len(players) < least:
-        raise ValueError(f"a ladder needs at least {least} players, got only {players[0]}")
+        raise ValueError(f"a ladder needs at least {least} players, got {len(players)}: {', '.join(players)}")
     return players
 
 

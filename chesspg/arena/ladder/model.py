@@ -1,17 +1,18 @@
-"""A ladder: from who met whom and how it went to ratings with intervals, and to who should meet next. Pure functions.
+"""Ratings with intervals from the results of matches. Pure functions.
 
-The model is Bradley and Terry's with Davidson's draws (1970), ν fixed at 2. With d the difference of two ratings,
+The model is that of Bradley and Terry with Davidson's (1970) draws and ν = 2. With d the difference of two ratings,
 
     s = 1 / (1 + 10^(−d / 400)),    P(win) = s²,    P(draw) = 2s(1 − s),    P(loss) = (1 − s)²
 
-ν is 2 because there, and only there, the expected score is Elo's own curve s: a rating difference means the same here
-as in a match, and the estimate depends on scores alone (its maximum is where each player's expected score equals the
-one it made). A ν fitted to all would follow who happens to meet, and the scale with it: 85% of the games of two random
-movers are drawn, 5% of others (docs/ladder.md). And so the likelihood's curvature gives no intervals;
-they come from how much pairs of games vary, so that draws and color-swapped openings count for what they are worth.
+ν is 2 because for this value alone the expected score is Elo's curve s. A rating difference then means the same here as
+in a match, and the estimate depends on scores alone: at its maximum the expected score of each player equals its actual
+score. A fitted ν, and the scale with it, would depend on which players happen to meet: 85% of the games between two
+random movers are drawn, but 5% of others (docs/ladder.md). With a fixed ν the curvature of the likelihood gives no
+valid intervals. They come from the variance of pairs of games instead, which accounts for draws and for openings that
+favor one color.
 
-There is no term for the first mover's advantage: each opening is played with both colors, and to first order that
-cancels it.
+The model has no term for the advantage of the first move: each opening is played with both colors, which cancels the
+advantage to first order.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from chesspg.arena.ladder.pairings import Meeting as Meeting
 from chesspg.arena.ladder.pairings import Pairings, merged, with_interval
 from chesspg.arena.ladder.pairings import Rating as Rating
 
-INTERVAL = "A 95% interval is the sampling error of these games; against other opponents the rating may differ by more."
+INTERVAL = "95% intervals cover the sampling error of these games; against other opponents a rating may differ by more."
 
 
 def rate(
@@ -35,28 +36,34 @@ def rate(
     wanted: Collection[str] | None = None,
     fixed: Mapping[str, Rating] | None = None,
 ) -> dict[str, Rating]:
-    """The rating of every player whom games connect with the scale.
+    """Rate every player that games connect with the scale, directly or through other players.
 
-    The estimate is the likelihood's maximum with Firth's (1993) correction, which adds half a win and half a loss
-    per free rating, where the information is; for two players it is 400 log₁₀((W + ½)/(L + ½)), finite whoever won all.
-    The interval of a rating is all values that a score test keeps: the others are fitted to the value, and the player's
-    score must lie within t standard errors of the expected one, with the variance of its pairs. For two players it is
-    Wilson's, as in `elo.score_interval`. An end is never more than 1200 Elo beyond all opponents: a bound, which
-    says that nothing is known beyond.
+    A rating is the maximum of the likelihood with Firth's (1993) correction, which adds half a win and half a loss per
+    free rating, distributed like the information. For two players it is 400 log₁₀((W + ½)/(L + ½)), which is finite
+    even if one of them won every game.
 
-    The errors of fixed ratings are part of the intervals of the others. To first order the errors eₖ move a rating by
-    Σ gₖ eₖ, with gₖ the share of the fixed player's games in the information. However the errors hang together, and
-    those of one ladder nearly move as one, Σ |gₖ| hₖ bounds this, hₖ the intervals' half widths. So the score test
-    keeps a value if the games would move the rating by at most √((t standard errors)² + (Σ |gₖ| hₖ)²).
+    The interval of a rating contains all values that a score test accepts: the other ratings are fitted given the
+    value, and the player's score must lie within t standard errors of the expected score, computed from the variance of
+    its pairs. For two players this is Wilson's interval, as in `elo.score_interval`. An end lies at most 1200 Elo
+    beyond all opponents; an interval that reaches this bound means that nothing is known beyond it.
+
+    The errors of fixed ratings widen the intervals of the others. To first order, errors eₖ move a rating by Σ gₖ eₖ,
+    where gₖ is the fraction of the information that comes from games with the fixed player k. Whatever the correlation
+    of the errors (on one ladder it is close to 1), Σ |gₖ| hₖ bounds the shift, where hₖ is half the width of the
+    interval of k. The score test therefore accepts a value if the games would move the rating by at most
+    √((t standard errors)² + (Σ |gₖ| hₖ)²).
 
     Args:
         meetings: The games.
-        anchor: Whose rating is 0; `random` if it played and else the first player, if not given.
-        wanted: The players to rate, all if not given.
-        fixed: Players whose ratings stay as they are, and make the scale in the anchor's place.
+        anchor: The player whose rating is 0; by default `random` if it has played, or else the first player.
+        wanted: The players to rate; all by default.
+        fixed: Ratings that stay as they are. They define the scale, and the anchor is ignored.
 
     Returns:
-        Ratings by player, with those that are fixed or the anchor's.
+        Ratings by player, including those that are fixed, or the anchor.
+
+    Raises:
+        ValueError: A player has met itself.
     """
     games = Pairings(meetings, fixed or ([] if anchor is None else [anchor]))
     if not games.players:
@@ -74,39 +81,39 @@ def rate(
 
 
 def performance(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating]) -> Rating:
-    """The rating of one player from its games against rated ones, whose ratings stay as they are; see `rate`.
+    """Rate one player by its games against opponents whose ratings stay as they are; see `rate`.
 
     Args:
-        meetings: The games, in all of which the player is A.
-        ratings: Of the opponents at least: a number, which is taken as exact, or a rating with its interval.
+        meetings: The games, with the player as A in all of them.
+        ratings: Ratings of all opponents and perhaps of others. A plain number is taken as exact.
 
     Returns:
         The player's rating.
 
     Raises:
-        ValueError: There are no games, not one player A, or an opponent without a rating.
+        ValueError: There are no games, there are several players A, or an opponent has no rating.
     """
     met = merged(meetings)
     names = {meeting.a for meeting in meetings}
     if len(names) != 1 or not met:
-        raise ValueError(f"{len(names)} players with games; a performance is that of exactly one")
+        raise ValueError(f"a performance needs games of exactly one player A, got {len(names) if met else 0} players")
     unrated = sorted({meeting.b for meeting in meetings if meeting.b not in ratings})
     if unrated:
-        raise ValueError(f"{', '.join(unrated)} without a rating; known are {', '.join(ratings)}")
+        raise ValueError(f"no rating of {', '.join(unrated)}; rated players are {', '.join(ratings)}")
     (name,) = names
     return rate(met, wanted=names, fixed={meeting.b: with_interval(ratings[meeting.b]) for meeting in met})[name]
 
 
 def misfit(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating]) -> list[tuple[str, Rating]]:
-    """Two opponents by whose games a player would have different ratings, so that no single rating fits its games.
+    """Find two opponents against whom a player performs so differently that no single rating fits its games.
 
     Args:
-        meetings: The games, in all of which the player is A.
-        ratings: Of the opponents at least, as for `performance`.
+        meetings: The games, with the player as A in all of them.
+        ratings: Ratings of all opponents, as for `performance`.
 
     Returns:
-        The two opponents, each with the player's rating by the games against it alone, the lower rating first; empty
-        if all such intervals overlap.
+        The two opponents, each with the player's rating from the games against that opponent alone, the lower rating
+        first. Empty if the intervals of all these ratings overlap.
     """
     alone = [(meeting.b, performance([meeting], ratings)) for meeting in merged(meetings)]
     if len(alone) < 2:
@@ -116,7 +123,15 @@ def misfit(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating]) -
 
 
 def components(meetings: Iterable[Meeting], players: Iterable[str]) -> list[list[str]]:
-    """Players in groups that games connect, the group of the first player first. Ratings mean nothing across groups."""
+    """Divide players into groups that games connect; ratings can't be compared between groups.
+
+    Args:
+        meetings: The games.
+        players: Players in addition to those of the games, first in the order.
+
+    Returns:
+        The groups; the first one contains the first player.
+    """
     games = Pairings(meetings, players)
     groups: list[list[str]] = []
     left = np.ones(len(games.players), bool)
@@ -128,7 +143,14 @@ def components(meetings: Iterable[Meeting], players: Iterable[str]) -> list[list
 
 
 def cycles(meetings: Iterable[Meeting]) -> list[tuple[str, str, str]]:
-    """Triples in which A beats B, B beats C and C beats A, each beyond its 95% interval: no ladder can show them."""
+    """Find players who beat each other in a circle, which ratings can't express.
+
+    Args:
+        meetings: The games.
+
+    Returns:
+        Triples (A, B, C) in which A beats B, B beats C and C beats A, each with a 95% interval that excludes ½.
+    """
     beats = set()
     for meeting in merged(meetings):
         low, high = score_interval(meeting.pairs, meeting.distinct)

@@ -1,4 +1,4 @@
-"""The ladder that ships: whose ratings stay, and newcomers rated by their own games against its players."""
+"""Newcomers, rated by their games against players of the ladder that ships, whose ratings stay as they are."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.storage.parsing import parse_json
 
-# What a row of the ladder's JSON holds; no number is as large as MOST.
-MOST = 1e15
+# The fields of rows in a ladder's JSON, with their types.
+MOST = 1e15  # every number in a row is smaller
 _MAYBE = (int, float, type(None))
 _COUNTED = {**dict.fromkeys(COUNTS, (int,)), "score": _MAYBE}
 PLAYER = {
@@ -45,13 +45,14 @@ MEETING = {"a": (str,), "b": (str,), **_COUNTED}
 
 
 def fixed_ratings(results: Results, entries: Sequence[Entry]) -> dict[str, Rating]:
-    """The ratings of the players in the file and of these that are on the ladder that ships.
+    """The ratings of those players that are on the ladder that ships.
 
-    A policy is known by its content, anybody else by name, whatever version an engine has.
+    A policy is identified by its content, every other player by its name, whatever the version of an engine.
 
     Args:
-        results: Its game and conditions must be the ladder's, else nobody is on it.
-        entries: Players that may not have met anybody yet.
+        results: Results with their players. If their game or conditions differ from those of the ladder that ships, no
+            player is on it.
+        entries: More players, who may not have played yet.
 
     Returns:
         Ratings by key.
@@ -72,7 +73,15 @@ def fixed_ratings(results: Results, entries: Sequence[Entry]) -> dict[str, Ratin
 
 
 def difference(game: Game, conditions: Mapping[str, Any]) -> str:
-    """Why the ladder that ships is of no use for games under these conditions; empty if it is."""
+    """Explain why the ladder that ships can't be used.
+
+    Args:
+        game: The game that is played.
+        conditions: The conditions of all games.
+
+    Returns:
+        The reason; empty if the ladder can be used.
+    """
     table = shipped_table()
     if not table or table["game"] != files.describe(game):
         return f"no ladder of {game.name} ships"
@@ -83,7 +92,14 @@ def difference(game: Game, conditions: Mapping[str, Any]) -> str:
 
 
 def other_versions(entries: Sequence[Entry]) -> list[str]:
-    """A line for each of these players that is on the ladder that ships as another version of the engine."""
+    """Find engines that are on the ladder that ships in another version.
+
+    Args:
+        entries: The players here.
+
+    Returns:
+        A line of text for each of them.
+    """
     rated = {one["player"]: one.get("key", "") for one in shipped_table().get("players", [])}
     return [
         f"The rating of {one.player} is that of {rated[one.player]}; the player here is {one.key}."
@@ -93,18 +109,18 @@ def other_versions(entries: Sequence[Entry]) -> list[str]:
 
 
 def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any]) -> dict[str, Rating]:
-    """Whom newcomers meet: all on the ladder that ships but policies, whose names may change meaning.
+    """The opponents of newcomers: all players on the ladder that ships except policies, whose files may change.
 
     Args:
-        names: The newcomers.
-        game: What they play.
-        conditions: What all games share.
+        names: Names of the newcomers.
+        game: The game that is played.
+        conditions: The conditions of all games.
 
     Returns:
         Ratings by name.
 
     Raises:
-        ValueError: No ladder of that game and under these conditions ships, or a newcomer is on it.
+        ValueError: No ladder of that game ships under these conditions, or a newcomer is already on it.
     """
     why = difference(game, conditions)
     if why:
@@ -113,7 +129,7 @@ def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any])
     for name in names:
         if name in fixed:
             raise ValueError(
-                f"--fixed: {name} is on the ladder that ships, so its rating stays; expected a player that is not on it"
+                f"--fixed needs players that are not on the ladder that ships, got {name}, whose rating there stays"
             )
     return fixed
 
@@ -121,17 +137,17 @@ def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any])
 def next_match(
     results: Results, entries: Sequence[Entry], fixed: Mapping[str, Rating], games: int, within: float
 ) -> tuple[str, str, int] | None:
-    """Which newcomer meets whom next, and for how many games.
+    """Choose the next match.
 
     Args:
         results: The results so far.
         entries: The newcomers.
         fixed: Ratings that stay, by name.
-        games: How many games each newcomer gets.
-        within: Half the width of an interval that is narrow enough.
+        games: Greatest number of games of each newcomer.
+        within: Half the width in Elo of an interval that is narrow enough.
 
     Returns:
-        The newcomer's key, the opponent's name and the number of games; None if no newcomer needs any.
+        The newcomer's key, the opponent's name and the number of games; None if no newcomer needs more games.
     """
     for one in entries:
         met = _meetings(results, one.key, fixed)
@@ -146,19 +162,19 @@ def next_match(
 def standings(
     results: Results, entries: Sequence[Entry], fixed: Mapping[str, Rating], path: Path | None
 ) -> dict[str, Any]:
-    """The ladder of `base` with the newcomers in place of their namesakes; the rows of all others stay.
+    """Add the newcomers to a ladder, in place of any rows with their names; all other rows stay as they are.
 
     Args:
         results: The results.
         entries: The newcomers.
         fixed: Ratings that stay, by name.
-        path: The file that newcomers are added to, if any.
+        path: The file with the ladder, see `base`.
 
     Returns:
-        The table, as from `standings.standings`.
+        The table, in the form of `standings.standings`.
 
     Raises:
-        ValueError: As in `base`.
+        ValueError: The file has anything but the ladder that ships and more newcomers.
     """
     table = base(path, [one.player for one in entries])
     names = _names(results, fixed)
@@ -179,17 +195,18 @@ def standings(
 
 
 def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
-    """The ladder that newcomers are added to, without anybody of their names.
+    """The ladder that newcomers are added to, without rows of their names.
 
     Args:
-        path: The file that holds it; that which ships if it is None or absent.
-        names: The newcomers.
+        path: The file with the ladder; the ladder that ships if it is None or does not exist.
+        names: Names of the newcomers.
 
     Returns:
         The table.
 
     Raises:
-        ValueError: The file holds anything but the ladder that ships and more newcomers.
+        OSError: The file can't be read.
+        ValueError: The file has anything but the ladder that ships and more newcomers.
     """
     ships = _without(shipped_table(), names)
     if path is None or not path.exists():
@@ -213,6 +230,7 @@ def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
 
 
 def _has_form(one: Any, form: Mapping[str, tuple[type, ...]]) -> bool:
+    """Whether a row has these fields with these types, and a score exactly if it has games."""
     numbers = (one[name] for name in form if type(one[name]) in (int, float))
     return (
         all(type(one[name]) in kinds for name, kinds in form.items())
@@ -222,23 +240,24 @@ def _has_form(one: Any, form: Mapping[str, tuple[type, ...]]) -> bool:
 
 
 def _rated(one: Any) -> bool:
-    """Whether a player has a rating and an interval, or neither."""
+    """Whether a row has a rating with an interval, or neither."""
     return len({one[name] is None for name in Rating._fields}) == 1
 
 
 def _names(results: Results, fixed: Collection[str]) -> dict[str, str]:
-    """By key, who in the file is one of these, whatever version an engine has."""
+    """The names, by key, of those in the results whose ratings stay, whatever the version of an engine."""
     return {key: one.player for key, one in results.entries.items() if one.player in fixed}
 
 
 def _meetings(results: Results, key: str, fixed: Collection[str]) -> list[Meeting]:
-    """A newcomer's, as A, with those whose ratings stay, who go by name."""
+    """The meetings of a newcomer, as A, with players whose ratings stay, by their names."""
     names = _names(results, fixed)
     mine = [seen for meeting in results.meetings() if (seen := seen_from(key, meeting))]
     return [Meeting(a, names[b], pairs, distinct) for a, b, pairs, distinct in mine if b in names]
 
 
 def _without(table: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """A table without the rows that mention any of these players."""
     return table | {
         "players": [one for one in table["players"] if one["player"] not in names],
         "meetings": [met for met in table["meetings"] if met["a"] not in names and met["b"] not in names],

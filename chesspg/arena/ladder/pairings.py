@@ -1,4 +1,4 @@
-"""Who met whom and how it went, as arrays, and the fit of ratings to them. The model is explained in model.py."""
+"""The games of a ladder as arrays, and the fit of ratings to them. model.py explains the model."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from numpy.typing import NDArray
 
 from chesspg.arena.elo import BOUND, effective_games, student
 
-LOGIT = 400 / math.log(10)  # Elo in one natural logit
-ANCHOR = "random"  # whose rating is 0
-TOLERANCE = 0.02 / LOGIT  # of an interval's ends
+LOGIT = 400 / math.log(10)  # Elo per natural logit
+ANCHOR = "random"  # the player whose rating is 0
+TOLERANCE = 0.02 / LOGIT  # accuracy of the ends of an interval, in logits
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
 class Meeting(NamedTuple):
-    """The games of two players. Colors are swapped within a pair, on one opening."""
+    """The games of two players. A pair is one opening played twice, colors swapped."""
 
     a: str
     b: str
     pairs: Sequence[float]  # [P] A's mean score in each pair of games, in [0, 1]
-    distinct: float = 1.0  # the share of games that differ from all others; a game played twice adds nothing
+    distinct: float = 1.0  # fraction of the games that are distinct; a repeated game adds no information
 
 
 class Rating(NamedTuple):
-    """In Elo, with its 95% interval: the sampling error of the games, given whom they were played against."""
+    """A rating in Elo with its 95% interval, which covers the sampling error of the games against these opponents."""
 
     rating: float
     low: float
@@ -37,7 +37,15 @@ class Rating(NamedTuple):
 
 
 class Pairings:
-    """M pairings of K players as arrays; ratings are in logits."""
+    """M pairings of K players as arrays. Ratings are in logits.
+
+    Args:
+        meetings: The games; those of the same two players are merged.
+        players: Players in addition to those of the games, first in the order.
+
+    Raises:
+        ValueError: A player has met itself.
+    """
 
     def __init__(self, meetings: Iterable[Meeting], players: Iterable[str] = ()) -> None:
         met = merged(meetings)
@@ -48,17 +56,25 @@ class Pairings:
         for row, (a, b) in zip(self.x, self.pairings, strict=True):
             row[a], row[b] = 1, -1
         self.fixed: Mapping[str, Rating] = {}
-        self.still = np.zeros(len(self.players), bool)  # [K] whose rating stays as it is
-        self.halves = np.zeros(len(self.players))  # [K] half widths of the intervals of those ratings
+        self.still = np.zeros(len(self.players), bool)  # [K] whether the rating stays as it is
+        self.halves = np.zeros(len(self.players))  # [K] half widths of the intervals of these ratings, else 0
         pairs = np.array([len(meeting.pairs) for meeting in met], dtype=float)
-        self.pairs = pairs  # [M]
-        self.n = 2 * pairs * [meeting.distinct for meeting in met]  # [M] games, repeated ones once
-        self.score = np.array([math.fsum(meeting.pairs) for meeting in met]) / pairs  # [M] A's
-        # [M] the variance of a pair in units of that of two coin flips, s(1 − s)/2
+        self.pairs = pairs  # [M] number of pairs of games
+        self.n = 2 * pairs * [meeting.distinct for meeting in met]  # [M] number of distinct games
+        self.score = np.array([math.fsum(meeting.pairs) for meeting in met]) / pairs  # [M] A's mean score
+        # [M] variance of a pair's score, divided by the variance s(1 − s)/2 of two games without draws
         self.phi = np.array([2 * (len(meeting.pairs) + 1) / effective_games(meeting.pairs) for meeting in met])
 
     def scale(self, anchor: str | None, fixed: Mapping[str, Rating] | None) -> Mapping[str, Rating]:
-        """Set whose ratings stay: those that are fixed, or the anchor's, which is 0. Returns them."""
+        """Set the ratings that stay as they are and define the scale.
+
+        Args:
+            anchor: The player whose rating is 0 if nothing is fixed; by default `random`, or else the first player.
+            fixed: Ratings that stay.
+
+        Returns:
+            The ratings that stay.
+        """
         first = ANCHOR if ANCHOR in self.players else self.players[0]
         self.fixed = fixed or {first if anchor is None else anchor: Rating(0.0, 0.0, 0.0)}
         self.still = np.array([player in self.fixed for player in self.players])
@@ -67,13 +83,13 @@ class Pairings:
         return self.fixed
 
     def start(self) -> Floats:
-        """[K] ratings from which to fit: those that stay, and for the others their mean."""
+        """shape [K] ratings to start a fit from: those that stay, and their mean for all others."""
         theta = np.array([self.fixed[player].rating if player in self.fixed else 0.0 for player in self.players])
         theta[~self.still] = theta[self.still].mean()
         return theta / LOGIT
 
     def connected(self, origin: Bools) -> Bools:
-        """[K] whom games connect with any of `origin` [K]."""
+        """shape [K] whether games connect a player with any of `origin` [K]."""
         reached = origin
         while True:
             touched = (np.abs(self.x) @ reached) > 0  # [M]
@@ -83,7 +99,15 @@ class Pairings:
             reached = grown
 
     def fit(self, theta: Floats, free: Bools) -> Floats:
-        """[K] ratings at the maximum of the corrected likelihood, by Newton's method; the others keep theirs."""
+        """shape [K] the ratings at the maximum of the corrected likelihood, by Newton's method.
+
+        Args:
+            theta: [K] ratings to start from.
+            free: [K] which ratings are fitted; the others stay.
+
+        Returns:
+            The ratings.
+        """
         theta = theta.copy()
         x, n = self.x[:, free], self.n
         used = (x != 0).any(axis=1)
@@ -92,7 +116,7 @@ class Pairings:
             s, variance = expected(self.x[used] @ theta)
             weight = n * variance
             spread = np.linalg.inv((x.T * weight) @ x)
-            h = weight * np.einsum("mi,ij,mj->m", x, spread, x)  # leverages; their sum is the number of free ratings
+            h = weight * np.einsum("mi,ij,mj->m", x, spread, x)  # leverages, whose sum is the number of free ratings
             gradient = x.T @ (n * (score - s) + h * (0.5 - s))
             step = np.linalg.solve((x.T * ((n + h) * variance)) @ x, gradient)
             step /= max(1.0, np.abs(step).max() / 2)
@@ -102,7 +126,16 @@ class Pairings:
         return theta
 
     def interval(self, theta: Floats, free: Bools, i: int) -> Rating:
-        """The rating of player i at the fit `theta`, and all its values that the score test keeps."""
+        """The rating of one player with its interval: all values that the score test accepts.
+
+        Args:
+            theta: [K] fitted ratings.
+            free: [K] which of them were fitted.
+            i: Index of the player.
+
+        Returns:
+            The rating, in Elo.
+        """
         mine = self.x[:, i] != 0
         t = student(int(self.pairs[mine].sum()))
         others = free & (np.arange(len(free)) != i)
@@ -110,22 +143,23 @@ class Pairings:
         met = theta[(self.x[mine] != 0).any(axis=0) & (np.arange(len(free)) != i)]
 
         def error(theta: Floats) -> tuple[float, float]:
-            """By how much the games would move the rating, and how much of that may be chance."""
+            """How far the games would move the rating, and how much of that may be due to chance."""
             s, variance = expected(self.x @ theta)
             weight = self.n * variance
             x = self.x[:, free]
             spread = np.linalg.inv((x.T * weight) @ x)[row]
             shift = spread @ (x.T @ (self.n * (self.score - s)))
             deviation = np.sqrt(np.square(x @ spread) @ (weight * self.phi))
-            lean = np.abs((x @ spread * weight) @ self.x) @ self.halves
-            return float(shift), math.hypot(t * deviation, lean)
+            carried = np.abs((x @ spread * weight) @ self.x) @ self.halves  # Σ |gₖ| hₖ, from the fixed ratings
+            return float(shift), math.hypot(t * deviation, carried)
 
         def end(sign: int) -> float:
-            """By secants, and by halves where those leave what is known; the test keeps no value beyond the end."""
+            """One end of the interval, by secants, or by bisection when a secant leaves the bracket."""
+            # The test accepts `kept` and rejects `lost`, or `lost` is the bound.
             kept = last = float(theta[i])
             lost = sign * max(sign * kept, (sign * met).max() + BOUND / LOGIT)
             shift, chance = error(theta)
-            excess = abs(shift) - chance  # above 0 where the test rejects
+            excess = abs(shift) - chance  # positive where the test rejects
             at, value = theta, kept + sign * chance
             while abs(lost - kept) > TOLERANCE and abs(value - last) > TOLERANCE:
                 if not min(kept, lost) < value < max(kept, lost):
@@ -144,11 +178,21 @@ class Pairings:
 
 
 def merged(meetings: Iterable[Meeting]) -> list[Meeting]:
-    """One meeting per pairing, in the order of their first games; meetings without games are left out."""
+    """Merge the games of the same two players, in the order in which the players first met.
+
+    Args:
+        meetings: The games; meetings without games are left out.
+
+    Returns:
+        One meeting per pairing.
+
+    Raises:
+        ValueError: A player has met itself.
+    """
     found: dict[tuple[str, str], list[Meeting]] = {}
     for meeting in meetings:
         if meeting.a == meeting.b:
-            raise ValueError(f"{meeting.a} against itself says nothing about its rating")
+            raise ValueError(f"a meeting must be of two different players, got {meeting.a} against itself")
         if not meeting.pairs:
             continue
         a, b, pairs, distinct = meeting
@@ -164,6 +208,7 @@ def merged(meetings: Iterable[Meeting]) -> list[Meeting]:
 
 
 def with_interval(rating: float | Rating) -> Rating:
+    """A rating with an interval, which is empty for a plain number."""
     return rating if isinstance(rating, Rating) else Rating(rating, rating, rating)
 
 
@@ -173,5 +218,5 @@ def half_width(rating: Rating) -> float:
 
 
 def expected(d: Floats) -> tuple[Floats, Floats]:
-    """[M] the expected scores s of differences in logits, and s(1 − s)."""
+    """shapes [M], [M] expected scores s of rating differences in logits, and s(1 − s)."""
     return (1 + np.tanh(d / 2)) / 2, 1 / (4 * np.cosh(d / 2) ** 2)

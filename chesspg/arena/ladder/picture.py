@@ -1,4 +1,4 @@
-"""A ladder as a picture: Elo with its interval over what the players learned from."""
+"""A picture of a ladder: Elo with its interval against how much each player has learned."""
 
 from __future__ import annotations
 
@@ -19,36 +19,39 @@ AXES = {
     "plies": "plies of self-play",
     "seconds": "hours of training",
 }
-WIDTH, HEIGHT = 10.0, 5.4  # inches of the picture but for the names of its lines, which stand below
-LEFT, RIGHT, TOP, BOTTOM = 0.7, 3.2, 0.2, 0.6  # inches of its margins; at the right stand players without an x
-LINE = 0.16  # inches between two names
+WIDTH, HEIGHT = 10.0, 5.4  # size in inches, without the names of the lines, which are below the axes
+LEFT, RIGHT, TOP, BOTTOM = 0.7, 3.2, 0.2, 0.6  # margins in inches; the names of players without an x are at the right
+LINE = 0.16  # distance between two names in inches
 MARK = "chesspg ladder"
 
 is_ladder_picture = partial(is_picture, mark=MARK)
 
 
 class Point(NamedTuple):
-    """One player."""
+    """A player in the picture."""
 
     name: str
     rating: Rating
-    x: float | None  # updates, plies or whatever the axis counts; None for players that never learned
-    line: str  # points of one line, such as the checkpoints of one run, are joined
-    against: tuple[str, ...] = ()  # whom it was rated against, if that is to be shown
+    x: float | None  # updates, games, plies or seconds; None for players that never learned
+    line: str  # points with the same line, such as the checkpoints of one run, are joined
+    against: tuple[str, ...] = ()  # the opponents to be shown, if any
 
 
 def points(table: dict[str, Any], against: str) -> list[Point]:
-    """The players of a ladder who have a rating.
+    """The rated players of a ladder.
 
     Args:
-        table: The ladder, as from `standings.standings`.
-        against: What the other axis counts, a key of AXES.
+        table: The ladder, in the form of `standings.standings`.
+        against: The quantity on the horizontal axis, a key of AXES.
+
+    Returns:
+        A point per rated player.
     """
     found = []
     for row in table["players"]:
         if row["rating"] is not None:
             path = policy_path(row["player"])
-            fact = row["facts"].get(against)  # from a file of unknown origin
+            fact = row["facts"].get(against)  # from a file that anybody may have written
             known = type(fact) in (int, float) and 0 <= fact < 1e18
             rating = Rating(row["rating"], row["low"], row["high"])
             line = str(path.parent) if path else ""
@@ -57,12 +60,12 @@ def points(table: dict[str, Any], against: str) -> list[Point]:
 
 
 def svg(points: Sequence[Point], against: str, scale: str = "Elo") -> str:
-    """Elo with its 95% interval against `against`, a key of AXES; players without an x are level lines.
+    """Draw Elo with its 95% interval; players without an x are horizontal lines.
 
     Args:
         points: The players.
-        against: What the other axis counts.
-        scale: What the Elo axis is called.
+        against: The quantity on the horizontal axis, a key of AXES.
+        scale: Label of the Elo axis.
 
     Returns:
         The picture as SVG.
@@ -94,7 +97,7 @@ def svg(points: Sequence[Point], against: str, scale: str = "Elo") -> str:
 
 
 def _level(axes: Axes, level: Sequence[Point]) -> None:
-    """Players who never learned: a line with a band, the names at the right, none on top of another."""
+    """Draw players who never learned: a line with a band for each, and the names at the right without overlap."""
     low, high = axes.get_ylim()
     gap = LINE / (HEIGHT - TOP - BOTTOM) * (high - low)
     ordered = sorted(level, key=lambda point: point.rating.rating)
@@ -102,7 +105,7 @@ def _level(axes: Axes, level: Sequence[Point]) -> None:
         rating, low, high = point.rating
         axes.axhspan(low, high, color=GRAY, alpha=0.15, linewidth=0)
         axes.axhline(rating, color=GRAY, linewidth=1)
-        place: Any = axes.get_yaxis_transform()  # across in axes, up in Elo
+        place: Any = axes.get_yaxis_transform()  # x as a fraction of the axes, y in Elo
         arrow = {"arrowstyle": "-", "color": GRAY, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)}
         axes.annotate(
             f"{rating:.0f}  {point.name}", (1, rating), (1.02, label), xycoords=place, textcoords=place,
@@ -111,7 +114,7 @@ def _level(axes: Axes, level: Sequence[Point]) -> None:
 
 
 def _learned(axes: Axes, learned: Sequence[Point], lines: Sequence[str], unit: float) -> dict[str, str]:
-    """Dots with intervals, those of a line joined. Returns what is shown at each dot, by its gid."""
+    """Draw players who learned: dots with intervals, joined into lines. Returns the tooltip of each dot by its gid."""
     titles: dict[str, str] = {}
     for number, line in enumerate(lines):
         color = COLORS[number % len(COLORS)]
@@ -129,14 +132,14 @@ def _learned(axes: Axes, learned: Sequence[Point], lines: Sequence[str], unit: f
 
 
 def _range(points: Sequence[Point]) -> tuple[float, float]:
-    """The Elo axis: all intervals, and something around them."""
+    """The limits of the Elo axis: all intervals and a margin around them."""
     low, high = min(point.rating.low for point in points), max(point.rating.high for point in points)
     around = 0.04 * (high - low) or 1.0
     return low - around, high + around
 
 
 def _short(number: float) -> str:
-    """12000 as 12k."""
+    """A number in short form, such as 12k for 12000."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:g}{letter}"
@@ -144,7 +147,7 @@ def _short(number: float) -> str:
 
 
 def _apart(ys: Sequence[float], gap: float, limit: float) -> list[float]:
-    """Ascending heights moved up, and all down again if they pass the limit, until two are at least `gap` apart."""
+    """Ascending heights, moved up until neighbors are `gap` apart, and down again where that exceeds the limit."""
     moved: list[float] = []
     for y in ys:
         moved.append(max(y, moved[-1] + gap) if moved else y)

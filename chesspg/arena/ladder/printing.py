@@ -1,4 +1,4 @@
-"""A ladder printed: its table, its crosstable, and what the numbers mean."""
+"""Print a ladder: its table, its crosstable and an explanation of the numbers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from chesspg.arena.ladder.model import INTERVAL
 from chesspg.arena.ladder.standings import SHIPPED, scale_name
 from chesspg.terminal.command import wrapped
 
-CROSS = 16  # most players of a crosstable; a wider one fits no terminal, the JSON has it
-GAP = 2  # columns between two of a table
+CROSS = 16  # most players of a crosstable; a larger one is too wide for a terminal, and the JSON has all results
+GAP = 2  # spaces between two columns of a table
 
 
 def print_ladder(
@@ -29,12 +29,12 @@ def print_ladder(
     """Print a ladder.
 
     Args:
-        console: Where to.
-        table: As from `standings.standings` or `newcomers.standings`.
-        asked: The players that were named; for these it says against whom they were rated.
-        within: Half the width of an interval that is narrow enough.
-        note: Why the ladder that ships is of no use here.
-        warnings: Lines to be printed too.
+        console: The console to print on.
+        table: The ladder, from `standings.standings` or `newcomers.standings`.
+        asked: The players on the command line, whose opponents are listed.
+        within: Half the width in Elo of an interval that is narrow enough.
+        note: Why the ladder that ships can't be used; empty if it can.
+        warnings: More lines to print.
     """
     players = table["players"]
     console.print(_players_table(players, console.width))
@@ -52,11 +52,11 @@ def print_ladder(
     rated = [row for row in players if row["rating"] is not None and row["player"] in asked and row["against"]]
     wide = [ranks[row["player"]] for row in rated if row["high"] - row["low"] > 2 * within]
     if wide:
-        show(f"wider than ± {within:g}, which more --games may narrow: {_listed(wide)}", "dim")
+        show(f"wider than ± {within:g}: {_listed(wide)}; more --games may narrow these intervals", "dim")
 
 
 def _players_table(players: Sequence[dict[str, Any]], width: int) -> Table:
-    """A line for each player; long names are broken so that no number is."""
+    """The table with a row for each player; long names are wrapped so that numbers need not be."""
     titles = ("", "player", "Elo", "95% interval", "games", "score", "drawn")
     shown = Table(box=None, pad_edge=False)
     for title in titles:
@@ -80,7 +80,7 @@ def _players_table(players: Sequence[dict[str, Any]], width: int) -> Table:
 
 
 def _broken(name: str, width: int) -> str:
-    """A player's name in lines of at most `width` columns, each up to a slash or to where options begin."""
+    """The name of a player in lines of at most `width` columns, broken after slashes and the separators of options."""
     lines = [""]
     for part in re.findall(r"[^/?&]*[/?&]?", name):
         if lines[-1] and len(lines[-1]) + len(part) > width:
@@ -90,7 +90,7 @@ def _broken(name: str, width: int) -> str:
 
 
 def _print_crosstable(console: Console, table: dict[str, Any]) -> None:
-    """Print the score of each two players who met, if that fits, with the number of games if that fits too."""
+    """Print the scores between players if they fit the console, with the numbers of games if these fit too."""
     players = table["players"]
     lines = _points_and_games(table)
     unlisted = any(cells[-1][1] for cells in lines)
@@ -114,7 +114,7 @@ def _print_crosstable(console: Console, table: dict[str, Any]) -> None:
     games = fits(shown(True))
     if not fits(shown(games)):
         return
-    note = " (others: earlier games with players who are not listed)" if unlisted else ""
+    note = " (others: earlier games against players who are not listed)" if unlisted else ""
     console.print(f"\nscore of the row in %{' / number of games' * games}{note}:")
     cross = Table(box=None, pad_edge=False)
     for title in titles:
@@ -125,7 +125,7 @@ def _print_crosstable(console: Console, table: dict[str, Any]) -> None:
 
 
 def _points_and_games(table: dict[str, Any]) -> list[list[tuple[float, int]]]:
-    """For each player its points and games against each, and at the end against anybody who is not in the table."""
+    """The points and games of each player against every player, and in a last cell against players not in the table."""
     met: dict[tuple[str, str], tuple[float, int]] = {}
     for row in table["meetings"]:
         points = row["wins"] + row["draws"] / 2
@@ -135,20 +135,23 @@ def _points_and_games(table: dict[str, Any]) -> list[list[tuple[float, int]]]:
     for row in table["players"]:
         cells = [met.get((row["player"], column["player"]), (0.0, 0)) for column in table["players"]]
         points, games = row["wins"] + row["draws"] / 2, row["games"]
-        # A row of the ladder that ships does not count its games with newcomers.
+        # The rows of players on the ladder that ships do not count their games with newcomers.
         rest = max(games - sum(games for _, games in cells), 0)
         lines.append([*cells, (points - sum(points for points, _ in cells), rest)])
     return lines
 
 
 def _explanations(table: dict[str, Any], asked: Collection[str], note: str, ranks: Mapping[str, str]) -> Iterator[str]:
-    """Lines on what the numbers mean: on which scale, against whom, and what an interval is.
+    """Explain the numbers: their scale, the meaning of an interval, and the opponents of each player.
 
     Args:
         table: The ladder.
-        asked: The players that were named.
-        note: Why the ladder that ships is of no use here.
-        ranks: The number of each player in the table; a player without one is named.
+        asked: The players on the command line.
+        note: Why the ladder that ships can't be used; empty if it can.
+        ranks: The number of each player in the table; players without one are called by name.
+
+    Yields:
+        Lines of text.
     """
     rows = [row for row in table["players"] if row["player"] in asked]
     kept = [row["player"] for row in rows if row["against"] is None]
@@ -164,10 +167,11 @@ def _explanations(table: dict[str, Any], asked: Collection[str], note: str, rank
             yield f"{ranks[row['player']]} was rated against {_listed(games)}."
     unlisted = dict.fromkeys(name for row in rows for name in row["against"] or () if name not in ranks)
     if unlisted:
-        yield f"Earlier games with players who are not listed count too: {_listed(list(unlisted))}."
+        yield f"Earlier games against players who are not listed count too: {_listed(list(unlisted))}."
 
 
 def _warnings(table: dict[str, Any]) -> Iterator[str]:
+    """Lines about what a ladder can't express: misfits, cycles, forfeits and players without a rating."""
     for one in table["misfits"]:
         alone = [
             f"{found['rating']:.0f} ({found['low']:.0f} to {found['high']:.0f}) against {found['against']} alone"
@@ -175,16 +179,16 @@ def _warnings(table: dict[str, Any]) -> Iterator[str]:
         ]
         yield f"No single rating fits {one['player']}: it has {_listed(alone)}."
     for a, b, c in table["cycles"]:
-        yield f"No ladder can show this: {a} beats {b} beats {c} beats {a}."
+        yield f"Ratings can't express that {a} beats {b}, {b} beats {c} and {c} beats {a}."
     for row in table["players"]:
         if row["forfeits"]:
             yield f"{row['player']} forfeited {row['forfeits']} games."
     unrated = [row["player"] for row in table["players"] if row["rating"] is None]
     if unrated:
-        whom = "anybody on the ladder that ships" if table["scale"] == SHIPPED else table["anchor"]
-        yield f"No games connect these with {whom}, so they have no rating: {', '.join(unrated)}."
+        whom = "a player on the ladder that ships" if table["scale"] == SHIPPED else table["anchor"]
+        yield f"These players have no rating, since no games connect them with {whom}: {', '.join(unrated)}."
 
 
 def _listed(words: Sequence[str]) -> str:
-    """`a`, `a and b` or `a, b and c`."""
+    """The words as `a`, `a and b` or `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,4 +1,4 @@
-"""The results a ladder is made of, in one JSON file per game: read, checked, added to, never overwritten if damaged."""
+"""The results of a ladder, in one JSON file per game. A damaged file is reported and never overwritten."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from chesspg.arena.elo import SCORES, pentanomial
 from chesspg.arena.ladder.entries import Entry
 from chesspg.arena.ladder.pairings import Meeting
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.policy.names import is_spec
@@ -27,24 +27,24 @@ from chesspg.storage.lock import Busy, only_one
 from chesspg.storage.parsing import parse_json
 
 FORMAT = 1
-DIGEST = 8  # hexadecimal digits that tell one game from another
+DIGEST = 8  # hexadecimal digits of a game's digest
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some games of A against B, played in one go."""
+    """Games of A against B that were played together."""
 
-    a: str  # keys
-    b: str
-    seed: int  # of its openings and moves
-    pairs: tuple[int, ...]  # [5] how many pairs of games brought A 0, ½, 1, 1½ and 2 points
+    a: str  # key of A
+    b: str  # key of B
+    seed: int  # of the openings and moves
+    pairs: tuple[int, ...]  # [5] number of pairs of games in which A scored 0, ½, 1, 1½ and 2 points
     wins: int
     draws: int
     losses: int
     truncated: int
-    forfeits: tuple[int, int]  # games that A gave up and that B gave up, lost and counted as such
-    seconds: float
-    digests: str  # DIGEST digits per game, equal for equal games
+    forfeits: tuple[int, int]  # games that A gave up, and that B gave up; they count as losses
+    seconds: float  # wall-clock time
+    digests: str  # DIGEST digits per game; equal games have equal digits
 
     @property
     def games(self) -> int:
@@ -52,7 +52,15 @@ class Chunk:
 
 
 def results_path(folder: Path, game: Game) -> Path:
-    """Where the results of a game are kept in a folder: ladder-GAME.json, or an earlier version's ladder.json of it."""
+    """The default file for the results of a game.
+
+    Args:
+        folder: The folder with the file.
+        game: The game that is played.
+
+    Returns:
+        FOLDER/ladder-GAME.json, or FOLDER/ladder.json if only that exists, written by an earlier version for this game.
+    """
     name = re.sub(r"[\W_]+", "-", game.name.lower()).strip("-") or "game"
     path, earlier = folder / f"ladder-{name}.json", folder / "ladder.json"
     with suppress(OSError, ValueError, TypeError, KeyError):
@@ -62,15 +70,16 @@ def results_path(folder: Path, game: Game) -> Path:
 
 
 class Results:
-    """All chunks of one game played under one set of conditions, as they stand in a file, which may not exist yet.
+    """The results in a file, all of the same game under the same conditions.
 
     Args:
-        path: The file.
+        path: The file, which may not exist yet.
         game: The game that is played.
-        conditions: What all games share, such as {"openings": "random:8"}.
+        conditions: The conditions of all games, such as {"openings": "random:8"}.
 
     Raises:
-        ValueError: The file, which is left as it is, is damaged or of another game or other conditions.
+        OSError: The file can't be read.
+        ValueError: The file is damaged, or of another game or other conditions. It is left as it is.
     """
 
     def __init__(self, path: str | Path, game: Game, conditions: dict[str, Any]) -> None:
@@ -82,7 +91,18 @@ class Results:
         self._read()
 
     def add(self, a: Entry, b: Entry, seed: int, result: MatchResult) -> None:
-        """Append a match to the file in one step; what another process has added meanwhile stays."""
+        """Append a match to the file atomically, after what other processes have added in the meantime.
+
+        Args:
+            a: The player A.
+            b: The player B.
+            seed: Seed of the match.
+            result: The games.
+
+        Raises:
+            OSError: The file can't be read or written.
+            ValueError: The file is damaged.
+        """
         with only_one(self.path.with_name(f".{self.path.name}.lock")):
             self._add(a, b, seed, result)
 
@@ -111,7 +131,7 @@ class Results:
         atomic.write_text(self.path, text)
 
     def meetings(self) -> list[Meeting]:
-        """All pairings, by key, each once; games that repeat across chunks are found too."""
+        """One meeting per pairing, by key. Repeated games are recognized across chunks too."""
         found: dict[tuple[str, str], list[Chunk]] = {}
         for chunk in self.chunks:
             found.setdefault((min(chunk.a, chunk.b), max(chunk.a, chunk.b)), []).append(chunk)
@@ -126,22 +146,26 @@ class Results:
         return meetings
 
     def games(self, key: str) -> int:
-        """How many games a player has played."""
+        """Number of games that the player with this key has played."""
         return sum(chunk.games for chunk in self.chunks if key in (chunk.a, chunk.b))
 
     @contextmanager
     def claim(self, seed: int, a: str, b: str) -> Iterator[int]:
-        """A seed for the next chunk of a pairing: the first that no chunk has or is being played with by a process.
+        """Reserve a seed for the next chunk of a pairing, one that no chunk has and no other process is playing with.
 
-        A claim ends with the block or with the process, however that ends.
+        The reservation ends with the block, or with the process, even if it is killed.
 
         Args:
-            seed: Of the ladder.
-            a: A player's key.
-            b: The other's.
+            seed: Seed of the ladder.
+            a: Key of a player.
+            b: Key of the other player.
 
         Yields:
             The seed of the chunk.
+
+        Raises:
+            OSError: The file can't be read, or its lock can't be written.
+            ValueError: The file is damaged.
         """
         for number in count():
             own = int(hashlib.sha256(json.dumps([seed, sorted((a, b)), number]).encode()).hexdigest()[:8], 16)
@@ -154,13 +178,13 @@ class Results:
                 except Busy:
                     continue
                 stack.callback(_remove, lock)
-                self.refresh()  # who held it until now has played it
+                self.refresh()  # the process that had reserved it until now may have played it
                 if not self._played(own, a, b):
                     yield own
                     return
 
     def refresh(self) -> None:
-        """Take in what other processes have added. Raises ValueError if the file is damaged."""
+        """Read what other processes have added. Raises OSError, or ValueError if the file is damaged."""
         self._read()
 
     def _played(self, seed: int, a: str, b: str) -> bool:
@@ -184,7 +208,7 @@ class Results:
             chunks = [_chunk(chunk) for chunk in whole["chunks"]]
             keys = {entry.key for entry in entries}
             if not all({chunk.a, chunk.b} <= keys for chunk in chunks):
-                raise ValueError("a match of nobody")
+                raise ValueError("a match of unknown players")
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ValueError(f"{self.path} is damaged or does not hold results of a ladder; {other}") from None
         for name, wanted in self._head().items():
@@ -196,7 +220,7 @@ class Results:
 
 
 def _entry(read: dict[str, Any]) -> Entry:
-    """A player as read. Raises ValueError or TypeError if it can't be one."""
+    """A player from JSON. Raises ValueError or TypeError if it is not valid."""
     one = Entry(**read)
     if not (isinstance(one.key, str) and isinstance(one.player, str) and isinstance(one.facts, dict)):
         raise ValueError("a player without a name")
@@ -204,7 +228,7 @@ def _entry(read: dict[str, Any]) -> Entry:
 
 
 def _chunk(read: dict[str, Any]) -> Chunk:
-    """A chunk as read. Raises ValueError or TypeError if it can't be one."""
+    """A chunk from JSON. Raises ValueError or TypeError if it is not valid."""
     chunk = Chunk(**read | {name: tuple(read[name]) for name in ("pairs", "forfeits")})
     counts = (*chunk.pairs, chunk.wins, chunk.draws, chunk.losses, chunk.truncated, *chunk.forfeits, chunk.seed)
     if (
@@ -227,18 +251,18 @@ def _chunk(read: dict[str, Any]) -> Chunk:
 
 
 def _remove(lock: Path) -> None:
-    with suppress(OSError):  # some systems can't remove what is open
+    with suppress(OSError):  # some systems can't remove an open file
         lock.unlink(missing_ok=True)
 
 
 def as_options(conditions: Mapping[str, Any]) -> str:
-    """Conditions as options of the command."""
+    """Conditions written as options of the command, such as `--openings random:8 and no --max-plies`."""
     options = ((f"--{name.replace('_', '-')}", value) for name, value in conditions.items())
     return " and ".join(f"no {option}" if value is None else f"{option} {value}" for option, value in options)
 
 
 def _as_text(name: str, thing: Any) -> str:
-    """A field of a file of results: the game by its class's name, conditions as options, anything else as JSON."""
+    """A field of a results file for a message: conditions as options, the game by its class, anything else as JSON."""
     if name == "conditions" and isinstance(thing, dict):
         return f"games with {as_options(thing)}"
     if is_spec(thing):

@@ -1,4 +1,4 @@
-"""Who should meet next: the players whose games narrow the intervals of a ladder most."""
+"""Choose who meets next: the two players whose games are expected to narrow the intervals of a ladder most."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chesspg.arena.elo import Z
 from chesspg.arena.ladder.model import performance
 from chesspg.arena.ladder.pairings import LOGIT, Meeting, Pairings, Rating, expected, half_width, with_interval
 
-PRIOR = 800 / LOGIT  # how far a player that has met nobody may be from the others, in planning only
+PRIOR = 800 / LOGIT  # standard deviation of a rating before the first game, used for planning only
 
 
 def next_pairing(
@@ -25,28 +25,29 @@ def next_pairing(
     anchor: str | None = None,
     fixed: Mapping[str, Rating] | None = None,
 ) -> tuple[str, str] | None:
-    """Who should meet for the next `games` games: the two whose games narrow the intervals most.
+    """Choose the two players who should play the next `games` games.
 
-    Narrow is the sum of the variances of the ratings in `players` whose interval is not yet ± `within` Elo. By Sherman
-    and Morrison (1950) games of information w = n s(1 − s)/φ between a and b lower it by
+    The choice minimizes the sum of the variances of ratings, over those `players` whose interval is still wider than
+    ± `within` Elo. By Sherman and Morrison (1950), games with the information w = n s(1 − s)/φ between a and b lower it
+    by
 
         Σᵢ w (Cᵢₐ − Cᵢᵦ)² / (1 + w v),    v = Cₐₐ + Cᵦᵦ − 2Cₐᵦ
 
-    with C the covariance of the ratings so far, φ the pairs' variance in units of two coin flips, and s(1 − s) averaged
-    over what is not known of the difference. Before its first game a player may be anywhere within ±800 Elo (one
-    standard deviation) of the others' mean.
+    with C the covariance of the ratings so far, φ the variance of a pair of games divided by that of two coin flips,
+    and s(1 − s) averaged over the uncertainty of the difference. The rating of a player before its first game has a
+    standard deviation of 800 Elo around the mean of the others.
 
     Args:
         meetings: The games so far.
-        players: Who may meet.
-        games: How many games the two will play.
-        within: Half the width of an interval that is narrow enough.
-        tired: Players who play on only with somebody who is not tired.
-        anchor: As for `rate`.
-        fixed: As for `rate`.
+        players: The players who may meet.
+        games: Number of games to play.
+        within: Half the width in Elo of an interval that is narrow enough.
+        tired: Players who have played enough; two of them never meet.
+        anchor: The player whose rating is 0, as for `rate`.
+        fixed: Ratings that stay, as for `rate`.
 
     Returns:
-        The two players; None if every interval is narrow or nobody is left to play.
+        The two players; None if every interval is narrow enough or no two players may meet.
     """
     table = Pairings(meetings, [*players, *(fixed or ([] if anchor is None else [anchor]))])
     table.scale(anchor, fixed)
@@ -59,8 +60,8 @@ def next_pairing(
     precision = information + np.eye(len(theta)) / PRIOR**2
     covariance = np.zeros_like(precision)
     covariance[np.ix_(free, free)] = np.linalg.inv(precision[np.ix_(free, free)])
-    lean = np.abs(covariance @ information) @ table.halves
-    half = np.hypot(Z * np.sqrt(np.diag(covariance)), lean) * LOGIT
+    carried = np.abs(covariance @ information) @ table.halves  # [K] Σ |gₖ| hₖ, see `rate`
+    half = np.hypot(Z * np.sqrt(np.diag(covariance)), carried) * LOGIT
     wide = [i for i, player in enumerate(table.players) if player in players and half[i] > within]
     phi = {(a, b): table.phi[k] for k, (a, b) in enumerate(table.pairings)}
     best, choice = 0.0, None
@@ -77,25 +78,26 @@ def next_pairing(
 
 
 def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rating], games: int) -> str:
-    """Which of the rated ones should meet a player for its next games.
+    """Choose the opponent of a player among rated players.
 
-    The one after whose games the rating's variance, as in `performance`, is expected to be smallest,
+    It is the opponent whose games are expected to leave the smallest variance of the player's rating, as computed by
+    `performance`,
 
         1/Σw + (Σ wₖ hₖ/z / Σw)²
 
-    with w as in `next_pairing`: who is about as strong, and whose own rating is well known. A player that has met one
-    of them alone meets another one next: no two players differ in strength alone, so no rating is to depend on one
-    opponent.
+    with w as in `next_pairing`. This prefers opponents of about the same strength whose own rating is well known. A
+    player that has met only one of them meets another one next: players differ in more than strength, so a rating
+    should not depend on a single opponent.
 
     Args:
-        meetings: The games so far, in all of which the player is A.
-        ratings: Of all who may be met, as for `performance`.
-        games: How many games they will play.
+        meetings: The games so far, with the player as A in all of them.
+        ratings: Ratings of all possible opponents, as for `performance`.
+        games: Number of games to play.
 
     Returns:
         The opponent.
     """
-    theta, precision, lean = 0.0, 1 / PRIOR**2, 0.0
+    theta, precision, carried = 0.0, 1 / PRIOR**2, 0.0
     phi: dict[str, float] = {}
     known = {player: with_interval(rating) for player, rating in ratings.items()}
     others = known.keys() - {meeting.b for meeting in meetings}
@@ -107,24 +109,29 @@ def next_opponent(meetings: Sequence[Meeting], ratings: Mapping[str, float | Rat
             player = table.players[b if table.players[a] == meetings[0].a else a]
             phi[player] = float(one)
             w = float(n * expected(np.array(theta - known[player].rating / LOGIT))[1] / one)
-            precision, lean = precision + w, lean + w * half_width(known[player]) / Z
+            precision, carried = precision + w, carried + w * half_width(known[player]) / Z
     else:
         theta = sum(rating.rating for rating in known.values()) / len(known) / LOGIT
 
     def variance(player: str) -> float:
         w = games * _information(theta - known[player].rating / LOGIT, 1 / precision) / phi.get(player, 1.0)
-        return 1 / (precision + w) + ((lean + w * half_width(known[player]) / Z) / (precision + w)) ** 2
+        return 1 / (precision + w) + ((carried + w * half_width(known[player]) / Z) / (precision + w)) ** 2
 
     return min(able, key=variance)
 
 
 def lonely(meetings: Sequence[Meeting], ratings: Collection[str]) -> bool:
-    """Whether a player, A of all `meetings`, has met only one of several rated ones."""
+    """Whether a player has met only one of several rated players.
+
+    Args:
+        meetings: The player's games, with the player as A in all of them.
+        ratings: The rated players.
+    """
     return len({meeting.b for meeting in meetings}) == 1 < len(ratings)
 
 
 def _information(d: float, v: float) -> float:
-    """s(1 − s) averaged over a difference of mean d and variance v."""
-    # It is the logistic density: nearly a normal one of the same height, which a normal v widens.
+    """The mean of s(1 − s) over a rating difference with mean d and variance v, in logits."""
+    # s(1 − s) is the logistic density, close to a normal density of the same height, to which v adds its variance.
     spread = v + 8 / math.pi
     return math.exp(-(d**2) / (2 * spread)) / math.sqrt(2 * math.pi * spread)

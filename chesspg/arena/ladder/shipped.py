@@ -10,13 +10,13 @@ from chesspg.storage.shipped import shipped_files
 
 
 def shipped_table() -> dict[str, Any]:
-    """All that the file holds; empty if there is none."""
+    """The content of the file; empty if there is no such file."""
     path = shipped_files("checkpoints", ".json").get("ratings")
     table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path else {}
     return table
 
 
 def shipped_ratings() -> dict[str, Rating]:
-    """The ratings on the ladder that ships, with their intervals, by player string."""
+    """The ratings on the ladder that ships, by player string."""
     rows = shipped_table().get("players", [])
     return {row["player"]: Rating(*(row[name] for name in Rating._fields)) for row in rows}

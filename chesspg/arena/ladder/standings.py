@@ -1,4 +1,4 @@
-"""A ladder from its results: who meets next, and all figures, for JSON."""
+"""A ladder as computed from its results: the next match, and the whole table as JSON values."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ from chesspg.arena.ladder.results import Results
 from chesspg.arena.ladder.scheduling import lonely, next_opponent, next_pairing
 from chesspg.storage.outputs import json_has
 
-SHIPPED, OWN = "shipped", "own"  # scales: with the ratings of the ladder that ships, or by these games alone
-CHUNK = 40  # games played in one go: enough for a batch, few enough to lose
-COUNTS = ("games", "wins", "draws", "losses", "truncated", "forfeits")  # the last: games that A gave up
+SHIPPED, OWN = "shipped", "own"  # scales: that of the ladder that ships, or one from these games alone
+CHUNK = 40  # games played together: enough for a batch, and few enough to lose when interrupted
+# Counts in a row. Forfeits are the games that the player of the row, or A, gave up.
+COUNTS = ("games", "wins", "draws", "losses", "truncated", "forfeits")
 
 
 def next_match(
     results: Results, entries: Sequence[Entry], games: int, within: float, fixed: Mapping[str, Rating]
 ) -> tuple[str, str, int] | None:
-    """The keys of the two who meet next, and for how many games; None if all intervals are narrow or no games left.
+    """Choose the next match.
 
     Args:
         results: The results so far.
         entries: The players of the ladder.
-        games: How many games each player gets whose rating is not fixed.
-        within: Half the width of an interval that is narrow enough.
+        games: Greatest number of games of each player whose rating is not fixed.
+        within: Half the width in Elo of an interval that is narrow enough.
         fixed: Ratings that stay, by key.
+
+    Returns:
+        The keys of the two players and the number of games; None if all intervals are narrow enough or no games are
+        left.
     """
     keys = [one.key for one in entries]
     left = {key: 0 if key in fixed else games - results.games(key) for key in keys}
@@ -37,14 +42,15 @@ def next_match(
     meetings = results.meetings()
     anchor, fixed = _scale(meetings, keys, fixed)
     here = {key: rating for key, rating in fixed.items() if key in keys}
-    for key in keys:  # whose rating does not stay first meets two of those whose ratings do
+    for key in keys:  # first, each player to be rated meets two players whose ratings stay
         met = [seen for meeting in meetings if (seen := seen_from(key, meeting)) and seen.b in fixed]
         few = len({meeting.b for meeting in met}) < 2
         met = [meeting for meeting in met if meeting.b in here]
         if few and key not in fixed and left[key] >= 2 and (lonely(met, here) or (here and not met)):
             return key, next_opponent(met, here, CHUNK), min(CHUNK, left[key]) // 2 * 2
     target = within
-    # Planning takes intervals for symmetric; those that are reported are not, and may be a little wider.
+    # Planning assumes symmetric intervals. Those that are reported are not symmetric and may be slightly wider, so the
+    # target shrinks until they are narrow enough too.
     while True:
         found = next_pairing(meetings, keys, CHUNK, within=target, tired=tired, anchor=anchor, fixed=fixed)
         if found is not None:
@@ -57,7 +63,7 @@ def next_match(
 
 
 def standings(results: Results, entries: Sequence[Entry], fixed: Mapping[str, Rating]) -> dict[str, Any]:
-    """All figures of these players, for JSON.
+    """Compute the whole ladder.
 
     Args:
         results: The results.
@@ -65,15 +71,15 @@ def standings(results: Results, entries: Sequence[Entry], fixed: Mapping[str, Ra
         fixed: Ratings that stay, by key.
 
     Returns:
-        The table, its players with the highest first and the unrated last. `against` of a player says how many games
-        against whom its rating is from; it is None for a rating that stays. `misfits` are players with two opponents
-        whose games speak for different ratings.
+        The table as JSON values. `players` are sorted by rating, the highest first and those without a rating last; the
+        field `against` has the number of games against each opponent, or None if the rating stays. `misfits` are
+        players whose games against two opponents give contradicting ratings, see `model.misfit`.
     """
     names = {one.key: one.player for one in entries}
     met = results.meetings()
     meetings = [meeting for meeting in met if meeting.a in names and meeting.b in names]
     anchor, fixed = _scale(met, list(names), fixed)
-    rated = rate(met, anchor, fixed=fixed)  # others in the file connect them too
+    rated = rate(met, anchor, fixed=fixed)  # other players in the file connect them too
     rows = []
     misfits = []
     for one in entries:
@@ -98,19 +104,19 @@ def standings(results: Results, entries: Sequence[Entry], fixed: Mapping[str, Ra
 
 
 def is_ladder(path: Path) -> bool:
-    """Whether a file is JSON of a ladder, of this or an earlier version."""
+    """Return whether this version or an earlier one wrote a file as the JSON of a ladder."""
     return json_has(path, {"game", "conditions", "anchor", "players", "meetings", "cycles"})
 
 
 def scale_name(table: dict[str, Any]) -> str:
-    """What the numbers of a ladder are, as the name of an axis."""
+    """Name the scale of a ladder, for example as the label of an axis."""
     if table["scale"] == SHIPPED:
         return "Elo on the scale of the ladder that ships"
     return f"Elo with {table['anchor']} at 0, on a scale of these games alone"
 
 
 def seen_from(key: str, meeting: Meeting) -> Meeting | None:
-    """A meeting of this player, with the player as A; None if it is of two others."""
+    """A meeting with the player of this key as A; None if it is between two other players."""
     a, b, pairs, distinct = meeting
     if key not in (a, b):
         return None
@@ -118,12 +124,21 @@ def seen_from(key: str, meeting: Meeting) -> Meeting | None:
 
 
 def misfit_row(one: Entry, found: Sequence[tuple[str, Rating]]) -> dict[str, Any]:
-    """What is written of a player that no single rating fits."""
+    """The row of a player whose games no single rating fits; `found` is from `model.misfit`."""
     return {"player": one.player, "alone": [{"against": name, **alone._asdict()} for name, alone in found]}
 
 
 def opponents_of(results: Results, key: str, opponents: Collection[str]) -> dict[str, int]:
-    """How many games a player had against each of these, which are given by key and returned by name, most first."""
+    """Count the games of a player against each of some opponents.
+
+    Args:
+        results: The results.
+        key: Key of the player.
+        opponents: Keys of the opponents.
+
+    Returns:
+        Number of games by the opponent's name, the largest first.
+    """
     counted: dict[str, int] = {}
     for chunk in results.chunks:
         for mine, other in ((chunk.a, chunk.b), (chunk.b, chunk.a)):
@@ -134,7 +149,16 @@ def opponents_of(results: Results, key: str, opponents: Collection[str]) -> dict
 
 
 def tally(results: Results, key: str, opponents: Collection[str]) -> dict[str, int]:
-    """What came of all games of a player against these, by key."""
+    """Count the results of a player against some opponents.
+
+    Args:
+        results: The results.
+        key: Key of the player.
+        opponents: Keys of the opponents.
+
+    Returns:
+        The numbers by name, see COUNTS.
+    """
     counted = dict.fromkeys(COUNTS, 0)
     for chunk in results.chunks:
         first = chunk.a == key
@@ -149,29 +173,29 @@ def tally(results: Results, key: str, opponents: Collection[str]) -> dict[str, i
 def player_row(
     one: Entry, rating: Rating | None, counted: dict[str, int], against: dict[str, int] | None
 ) -> dict[str, Any]:
-    """What is written of a player and all its games."""
+    """The row of a player, with its rating, the counts of all its games and its games against each opponent."""
     rated = rating._asdict() if rating else dict.fromkeys(Rating._fields)
     counts = {**counted, "score": _score(counted)}
     return {"player": one.player, **rated, **counts, "facts": one.facts, "key": one.key, "against": against}
 
 
 def meeting_row(a: str, b: str, counted: dict[str, int], distinct: float) -> dict[str, Any]:
-    """What is written of two who met and all games of A against B, a share of them distinct."""
+    """The row of all games of A against B, of which the fraction `distinct` differ from each other."""
     score = {"a": a, "b": b, "score": _score(counted)}
     return score | counted | {"distinct_games": round(distinct * counted["games"])}
 
 
 def highest_first(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Sorted by rating, the unrated last."""
+    """Sort rows by rating, the highest first and those without a rating last."""
     return sorted(rows, key=lambda row: math.inf if row["rating"] is None else -row["rating"])
 
 
 def _scale(
     meetings: Sequence[Meeting], keys: Sequence[str], fixed: Mapping[str, Rating]
 ) -> tuple[str, Mapping[str, Rating]]:
-    """Whose rating is 0, and the ratings that stay, if games connect any of them with these players.
+    """The player whose rating is 0, and those ratings that stay to which games connect the players `keys`.
 
-    If not, 0 is `random` if it is one of these or earlier games connect it with one, else the first.
+    If there are none, the rating 0 is that of `random` if games connect it with one of the players, else of the first.
     """
     groups = [group for group in components(meetings, [*keys, *fixed]) if set(group) & set(keys)]
     near = {key: rating for key, rating in fixed.items() if any(key in group for group in groups)}

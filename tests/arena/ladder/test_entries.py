@@ -1,4 +1,4 @@
-"""Who is who on a ladder, and whom a folder stands for."""
+"""How players of a ladder are identified, and which players a folder stands for."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> Non
     (run / "pool").mkdir(parents=True)
     shutil.copy(runs / "chess" / "last.safetensors", run / "best.safetensors")
     shutil.copy(runs / "chess" / "last.safetensors", run / "last.safetensors")
-    with pytest.raises(ValueError, match=r"needs at least 2 players, got only .*best.safetensors"):
+    with pytest.raises(ValueError, match=r"needs at least 2 players, got 1: .*best.safetensors"):
         expand([str(run)])
     shutil.copy(runs / "tic_tac_toe" / "last.safetensors", run / "pool" / "000010.safetensors")
     files = [str(run / "best.safetensors"), str(run / "pool" / "000010.safetensors")]
@@ -60,7 +60,7 @@ def test_a_folder_stands_for_its_policy_files(runs: Path, tmp_path: Path) -> Non
     again = shutil.copy(run / "best.safetensors", tmp_path / "copy.safetensors")
     with pytest.raises(ValueError, match=r"copy.safetensors is the same player as .*best.safetensors; each player"):
         expand(["random", str(run / "best.safetensors"), str(again)])
-    with pytest.raises(ValueError, match="random is named twice"):
+    with pytest.raises(ValueError, match="random is given twice"):
         expand(["random", "greedy", "random"])
-    with pytest.raises(ValueError, match="half holds no policy file"):
+    with pytest.raises(ValueError, match="half has no policy file"):
         expand(["random", str(runs / "half")])

@@ -1,4 +1,4 @@
-"""Ratings from games: published and worked numbers, a slow reference, how often the truth lies inside."""
+"""Ratings from games: published and worked numbers, a slow reference, and the coverage of intervals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOGITS = (1.5814, 1.4364, 1.2945, 1.2476, 1.1077, 0.6839, 0.0)
 
 
 def test_a_published_ladder() -> None:
-    """A thousand seasons alike, so that the half games of the correction weigh nothing."""
+    """A thousand equal seasons, so that the half games of the correction have no weight."""
     seasons = 1000
     meetings = [
         Meeting(TEAMS[i], TEAMS[j], ([1.0] * WINS[i][j] + [0.0] * WINS[j][i]) * seasons)
@@ -41,7 +41,7 @@ def test_a_published_ladder() -> None:
 
 
 def test_two_players_have_a_closed_form() -> None:
-    """400 log₁₀((W + ½)/(L + ½)), a draw half of each, and Wilson's interval."""
+    """The rating is 400 log₁₀((W + ½)/(L + ½)), with half a draw on each side, and the interval is Wilson's."""
     pairs = [1, 1, 0.75, 0.5, 0.5, 0.25, 0.75, 1]  # 5.75 of 8, so 11.5 of 16 games
     rated = rate([Meeting("a", "random", pairs)])
     assert rated["random"] == (0, 0, 0)
@@ -66,7 +66,7 @@ def test_the_order_of_players_and_of_meetings_changes_nothing() -> None:
 
 
 def test_the_likelihood_s_maximum_by_brute_force() -> None:
-    """Davidson's with ν = 2, plus half the logarithm of the information's determinant, Firth (1993)."""
+    """Davidson's likelihood with ν = 2, plus half the logarithm of the determinant of the information, Firth (1993)."""
     # W, D and L of (a, random), (b, a), (b, random).
     counts = {("a", "random"): (7, 2, 1), ("b", "a"): (3, 6, 1), ("b", "random"): (4, 0, 0)}
     pairs = {(7, 2, 1): [1, 1, 1, 0.75, 0.25], (3, 6, 1): [0.75, 0.5, 0.5, 0.5, 0.75], (4, 0, 0): [1, 1]}
@@ -77,7 +77,7 @@ def test_the_likelihood_s_maximum_by_brute_force() -> None:
         total, information = 0.0, np.zeros((2, 2))
         for (x, y), (won, drawn, lost) in counts.items():
             s = 1 / (1 + math.exp(theta[y] - theta[x]))
-            # Each game is two half points; the information of one is 2 s(1 − s) where a coin flip's is s(1 − s).
+            # A game is two half points: its information is 2 s(1 − s), and that of a coin flip s(1 − s).
             total += won * math.log(s**2) + drawn * math.log(2 * s * (1 - s)) + lost * math.log((1 - s) ** 2)
             row = np.array([(x == "a") - (y == "a"), (x == "b") - (y == "b")], dtype=float)
             information += (won + drawn + lost) * s * (1 - s) * np.outer(row, row)
@@ -97,7 +97,7 @@ def test_who_won_or_lost_everything_has_a_bound() -> None:
         assert all(map(math.isfinite, rating))
         assert sign * rating.rating == pytest.approx(400 * math.log10(40.5 / 0.5))
         assert elo.BOUND in (rating.low * sign, rating.high * sign)
-    # A group that won every game against another: both ends finite, and the order kept.
+    # A group that won every game against another: both ends are finite, and the order is kept.
     rated = rate([Meeting("a", "random", [1] * 5), Meeting("b", "a", [1] * 5), Meeting("b", "random", [1] * 5)])
     assert 0 < rated["a"].low < rated["a"].rating < rated["b"].rating < rated["b"].high < 4000
 
@@ -109,7 +109,7 @@ def test_repeated_games_do_not_count_double() -> None:
     honest = rate([Meeting("a", "random", pairs * 25)])["a"]
     assert copied.rating == pytest.approx(once.rating)
     assert copied.high - copied.low > 4 * (honest.high - honest.low)
-    # Beside another pairing, copies of a game weigh as that game.
+    # Next to another pairing, copies of a game count as one game.
     other = Meeting("b", "random", [0.5] * 10)
     link = [Meeting("b", "a", pairs), other], [Meeting("b", "a", pairs * 25, distinct=0.04), other]
     assert rate(link[1])["a"].rating == pytest.approx(rate(link[0])["a"].rating)
@@ -122,7 +122,7 @@ def test_only_those_connected_with_the_anchor_are_rated() -> None:
     assert components(meetings, ["random", "d", "z"]) == [["random", "a"], ["d", "c", "e"], ["z"]]
     assert rate([]) == {}
     assert rate([Meeting("a", "b", [])]) == {}
-    assert rate([Meeting("a", "b", [1])])["a"] == (0, 0, 0)  # without random the first is 0
+    assert rate([Meeting("a", "b", [1])])["a"] == (0, 0, 0)  # without random the first player has 0
     assert set(rate(meetings, wanted={"a"})) == {"a"}
     assert rate(meetings, anchor="nobody") == {"nobody": (0, 0, 0)}
     with pytest.raises(ValueError, match="against itself"):
@@ -133,14 +133,14 @@ def test_performance_against_known_players() -> None:
     known = {"random": 0.0, "greedy": 700.0}
     alone = performance([Meeting("new", "random", [1, 0.5, 0.75, 0.5])], known)
     assert alone == rate([Meeting("new", "random", [1, 0.5, 0.75, 0.5])])["new"]
-    # Even scores against 0 and 700 by symmetry: the middle.
+    # The scores against 0 and 700 are symmetric, so the rating is in the middle.
     rating, low, high = performance(
         [Meeting("new", "random", [1, 0.75] * 5), Meeting("new", "greedy", [0, 0.25] * 5)], known
     )
     assert rating == pytest.approx(350)
     assert 350 - low == pytest.approx(high - 350, abs=0.1)
     assert performance([Meeting("new", "greedy", [1] * 50)], known).high == 700 + elo.BOUND
-    with pytest.raises(ValueError, match="stockfish without a rating; known are random, greedy"):
+    with pytest.raises(ValueError, match="no rating of stockfish; rated players are random, greedy"):
         performance([Meeting("new", "stockfish", [1])], known)
     with pytest.raises(ValueError, match="0 players"):
         performance([], known)
@@ -149,18 +149,18 @@ def test_performance_against_known_players() -> None:
 
 
 def test_several_players_on_a_scale_of_fixed_ratings() -> None:
-    """One player each is `performance`; games among them connect those that met nobody whose rating stays."""
+    """With one player this is `performance`; games among players connect those that met no fixed player."""
     fixed = {"random": Rating(0, 0, 0), "greedy": Rating(574, 560, 589), "nobody": Rating(9, 8, 10)}
     mine = [Meeting("a", "random", [1, 0.75] * 9), Meeting("a", "greedy", [0.25, 0.75, 0.5] * 6)]
     rated = rate([*mine, Meeting("random", "greedy", [1] * 500)], fixed=fixed)
-    assert {name: rated[name] for name in fixed} == fixed  # their own games move them not at all
+    assert {name: rated[name] for name in fixed} == fixed  # their games do not move them
     assert rated["a"] == pytest.approx(performance(mine, fixed), abs=1e-6)
     pairs = [0.75, 1, 0.5, 0.75] * 500
     both = rate([*mine, Meeting("b", "a", pairs), Meeting("c", "d", [1])], fixed=fixed)
     assert set(both) == {*fixed, "a", "b"}
     assert both["b"].rating - both["a"].rating == pytest.approx(191, abs=2)  # 400 log₁₀ 3
     assert both["b"].high - both["b"].low > both["a"].high - both["a"].low
-    # Half of the information is that of `greedy`, whose interval is part of a's, and through a of b's.
+    # Half of the information comes from `greedy`, whose interval widens that of a, and through a that of b.
     exact = {name: Rating(rating.rating, rating.rating, rating.rating) for name, rating in fixed.items()}
     sure = rate([*mine, Meeting("b", "a", pairs)], fixed=exact)
     assert both["b"].high - both["b"].low > sure["b"].high - sure["b"].low
@@ -168,7 +168,7 @@ def test_several_players_on_a_scale_of_fixed_ratings() -> None:
 
 @pytest.mark.slow
 def test_the_scale_of_fixed_ratings_holds_the_truth_too() -> None:
-    """Of newcomers that meet players with estimated ratings and each other; 400 intervals, of standard error 1.1%."""
+    """Newcomers meet each other and players with estimated ratings; 400 intervals have a standard error of 1.1%."""
     rng = np.random.default_rng(5)
     truth = {"random": 0.0, "a": 150.0, "b": 420.0, "x": 300.0, "y": 500.0}
     old, new = [("random", "a"), ("a", "b"), ("random", "b")], [("x", "a"), ("x", "b"), ("y", "x"), ("y", "b")]
@@ -185,7 +185,7 @@ def test_the_scale_of_fixed_ratings_holds_the_truth_too() -> None:
 
 
 def test_games_that_fit_no_single_rating() -> None:
-    """A policy that beats greedy and can't mate random: 566 and 124 where the ladder has one number."""
+    """A policy that beats greedy but can't mate random: 566 and 124, where a ladder has one number."""
     known = {"random": 0.0, "greedy": 574.0, "minimax": 1373.0}
     met = [Meeting("new", "random", [0.75, 0.5] * 20), Meeting("new", "greedy", [0.5, 0.75, 0.25] * 12)]
     (low, below), (high, above) = misfit(met, known)
@@ -195,8 +195,8 @@ def test_games_that_fit_no_single_rating() -> None:
     assert below.high < above.low
     assert misfit([*met, Meeting("new", "minimax", [0.0] * 20)], known)[0][0] == "random"
     assert misfit(met[:1], known) == misfit([], known) == []
-    assert misfit([Meeting("new", "random", [1, 0.75] * 3), met[1]], known) == []  # so few games fit anything
-    # Parts of one meeting are one.
+    assert misfit([Meeting("new", "random", [1, 0.75] * 3), met[1]], known) == []  # a few games fit any rating
+    # The parts of a meeting are merged.
     assert misfit([met[0], met[1], met[0]], known)[0][1] == performance([met[0], met[0]], known)
 
 
@@ -239,7 +239,7 @@ def test_a_newcomer_s_interval_includes_those_of_its_opponents() -> None:
         )
     exact = performance([Meeting("new", "greedy", pairs)], {"greedy": 700.0})
     assert performance([Meeting("new", "greedy", pairs)], {"greedy": Rating(700, 700, 700)}) == exact
-    # So many games that the opponents' intervals alone are left: ±60 and ±20, half of the information each.
+    # With this many games only the opponents' intervals matter: ±60 and ±20, with half of the information each.
     known = {"low": Rating(600, 580, 620), "high": Rating(800, 740, 860)}
     met = [Meeting("new", "low", [0.75] * 10**6), Meeting("new", "high", [0.25] * 10**6)]
     rating, low, high = performance(met, known)
@@ -250,7 +250,7 @@ def test_a_newcomer_s_interval_includes_those_of_its_opponents() -> None:
 
 @pytest.mark.slow
 def test_the_truth_of_newcomers_lies_inside_too() -> None:
-    """Against ratings that are themselves estimated; to take them as exact would promise too much."""
+    """The opponents' ratings are themselves estimated; intervals that take them as exact are too narrow."""
     rng = np.random.default_rng(3)
     met = [("random", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("random", "b"), ("b", "d")]
     inside, exact = [], []
@@ -261,10 +261,10 @@ def test_the_truth_of_newcomers_lies_inside_too() -> None:
         for _ in range(6):
             opponent = next_opponent(meetings, rated, 40)
             meetings.append(Meeting("new", opponent, simulated(rng, truth - TRUTH[opponent], 20)))
-        told = performance(meetings, rated)
-        inside.append(told.low <= truth <= told.high)
-        told = performance(meetings, {name: rating.rating for name, rating in rated.items()})
-        exact.append(told.low <= truth <= told.high)
+        estimate = performance(meetings, rated)
+        inside.append(estimate.low <= truth <= estimate.high)
+        estimate = performance(meetings, {name: rating.rating for name, rating in rated.items()})
+        exact.append(estimate.low <= truth <= estimate.high)
     assert np.mean(inside) >= 0.93
     assert np.mean(exact) <= 0.9
 
@@ -286,7 +286,7 @@ def test_a_whole_ladder_needs_fewer_games_than_everybody_against_everybody() -> 
     robin = [play(x, y, 20 * len(meetings) // 21) for x, y in itertools.combinations(truth, 2)]
     assert max(r.high - r.low for r in rate(robin).values()) > 1.1 * max(r.high - r.low for r in rated.values())
     met = Counter(frozenset((m.a, m.b)) for m in meetings)
-    assert met[frozenset(("random", "p6"))] <= 1  # 1500 apart: their games say nothing
+    assert met[frozenset(("random", "p6"))] <= 1  # 1500 Elo apart: their games carry no information
 
 
 def test_triples_that_no_ladder_can_show() -> None:

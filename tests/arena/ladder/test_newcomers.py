@@ -1,4 +1,4 @@
-"""Newcomers on the ladder that ships: who plays, what their games are worth, and rows of others that stay."""
+"""Newcomers on the ladder that ships: who plays, how they are rated, and that all other rows stay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chesspg.arena.ladder.newcomers import base, fixed_ratings, next_match, oppo
 from chesspg.arena.ladder.pairings import Meeting, Rating
 from chesspg.arena.ladder.results import Results
 from chesspg.arena.ladder.shipped import shipped_table
-from chesspg.arena.matches import MatchResult
+from chesspg.arena.match_result import MatchResult
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
@@ -30,7 +30,7 @@ def a_row(player: str, rating: Rating) -> dict[str, Any]:
 
 
 def added(player: str, rating: Rating) -> dict[str, Any]:
-    """A row as the command adds it."""
+    """A row in the form in which the command adds it."""
     counts = {"wins": 1, "draws": 0, "losses": 1, "truncated": 0, "forfeits": 0}
     return a_row(player, rating) | counts | {"key": f"policy {player}", "against": {"random": 2}}
 
@@ -64,7 +64,9 @@ def result(*results: float, name: str = "") -> MatchResult:
 
 def test_policies_are_no_opponents(ladder: dict[str, Any]) -> None:
     assert opponents(["new", "minimax"], TicTacToe(), CONDITIONS) == FIXED
-    with pytest.raises(ValueError, match="greedy is on the ladder that ships, so its rating stays; expected"):
+    with pytest.raises(
+        ValueError, match="players that are not on the ladder that ships, got greedy, whose rating there stays"
+    ):
         opponents(["new", "greedy"], TicTacToe(), CONDITIONS)
 
 
@@ -84,12 +86,12 @@ def test_one_after_the_other_until_narrow_or_out_of_games(results: Results) -> N
     both = [NEW, OTHER]
     assert next_match(results, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 40)  # the mean is 333
     results.add(FISHES[0], NEW, 1, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))
-    results.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not of the ladder: neither counted nor told
+    results.add(NEW, OTHER, 2, result(*[1, 1, 1, 0, 0, 1, 0, 0] * 5))  # not on the ladder: neither counted nor listed
     assert next_match(results, both, FIXED, 60, 500) == (
         NEW.key,
         "random",
         20,
-    )  # no rating is to depend on one opponent
+    )  # a rating should not depend on one opponent
     results.add(NEW, RANDOM, 3, result(1, 1, 1, 0))
     assert next_match(results, both, FIXED, 60, 40) == (NEW.key, "uci:fish", 16)
     assert next_match(results, both, FIXED, 45, 40) == (OTHER.key, "uci:fish", 40)
@@ -104,7 +106,7 @@ def test_rows_of_others_stay_and_a_namesake_s_goes(ladder: dict[str, Any], resul
     results.add(NEW, RANDOM, 3, result(1, 1, 1, 1, name="z"))
     results.add(NEW, OTHER, 4, result(0, 0))
     table = standings(results, [NEW, OTHER], FIXED, None)
-    # Games of both versions of the fish, and seen from the newcomer.
+    # Games against both versions of the fish, from the newcomer's side.
     met = [Meeting("new", "uci:fish", [0.25, 1, 1], 1.0), Meeting("new", "random", [1, 1])]
     new = next(row for row in table["players"] if row["player"] == "new")
     assert [new[name] for name in Rating._fields] == pytest.approx(performance(met, FIXED), abs=0.1)
@@ -113,9 +115,9 @@ def test_rows_of_others_stay_and_a_namesake_s_goes(ladder: dict[str, Any], resul
     assert table["players"][-1]["rating"] is None
     rest = [row for row in ladder["players"] if row["player"] != "new"]
     assert [row for row in table["players"] if row["player"] in FIXED] == rest
-    told = [(met["a"], met["b"], met.get("games"), met["score"]) for met in table["meetings"]]
-    assert told[0] == ("greedy", "random", None, 0.9)
-    assert sorted(told[1:]) == [("new", "random", 4, 1.0), ("new", "uci:fish", 6, 4.5 / 6)]
+    meetings = [(met["a"], met["b"], met.get("games"), met["score"]) for met in table["meetings"]]
+    assert meetings[0] == ("greedy", "random", None, 0.9)
+    assert sorted(meetings[1:]) == [("new", "random", 4, 1.0), ("new", "uci:fish", 6, 4.5 / 6)]
     assert sum(met.get("distinct_games", 0) for met in table["meetings"]) == 4 + 6
     assert table["cycles"] == []
     assert {name: table[name] for name in ("game", "conditions", "anchor", "seed")}.items() <= ladder.items()
@@ -167,7 +169,7 @@ def test_a_newcomer_s_row_as_the_command_adds_it_is_taken(ladder: dict[str, Any]
 
 
 def test_the_ladder_of_this_checkout_is_written_as_it_stands() -> None:
-    """So that a newcomer's rows are all that changes in checkpoints/ratings.json."""
+    """Only the rows of newcomers change in checkpoints/ratings.json."""
     path = Path(__file__).parents[3] / "checkpoints" / "ratings.json"
     table = base(path, [])
     assert json.dumps(table, indent=1, ensure_ascii=False) + "\n" == path.read_text(encoding="utf-8")
@@ -184,7 +186,7 @@ def test_another_version_of_an_engine_is_said(ladder: dict[str, Any], ships: Pat
 
 
 def test_whose_ratings_stay(ladder: dict[str, Any], ships: Path, results: Results) -> None:
-    """By name, whatever version an engine has; a policy by its content."""
+    """Players are identified by name, whatever the version of an engine; policies by content."""
     (row,) = (row for row in ladder["players"] if row["player"] == "new")
     row["key"] = NEW.key
     (ships / "checkpoints" / "ratings.json").write_text(json.dumps(ladder))

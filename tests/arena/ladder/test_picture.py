@@ -1,4 +1,4 @@
-"""A ladder as SVG: whole, and everything where it belongs."""
+"""The picture of a ladder as SVG: everything is drawn, and at its place."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def group(root: ET.Element, name: str) -> ET.Element:
 
 
 def place(root: ET.Element, name: str) -> tuple[float, float]:
-    """Where the mark of a group stands: a dot, or the tick of a number."""
+    """The position of the mark in a group: a dot, or the tick of a number."""
     mark = next(group(root, name).iter(f"{SVG}use"))
     return float(mark.attrib["x"]), float(mark.attrib["y"])
 
 
 def ticks(root: ET.Element, axis: str) -> list[tuple[float, float]]:
-    """The number at each tick, and where it stands."""
+    """The number at each tick, with its position."""
     found = []
     for node in root.iter(f"{SVG}g"):
         if re.fullmatch(rf"{axis}tick_\d+", node.get("id", "")):
@@ -94,7 +94,9 @@ def test_the_same_ladder_is_the_same_file_and_known_for_one(tmp_path: Path) -> N
     path = tmp_path / "ladder.svg"
     path.write_text(drawn)
     assert is_ladder_picture(path)
-    path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><desc>chesspg ladder</desc></svg>')  # as of version 0.1
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg"><desc>chesspg ladder</desc></svg>'
+    )  # as version 0.1 wrote it
     assert is_ladder_picture(path)
     path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><desc>anything</desc></svg>')
     assert not is_ladder_picture(path)

@@ -1,4 +1,4 @@
-"""A ladder printed: what fits into a terminal."""
+"""A printed ladder: it fits into a terminal."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def test_long_names_break_at_slashes_and_no_number_breaks() -> None:
     ]
     assert "1 was rated against 2 (40 games), 3 (40), 4 (40), 5 (40), 6 (40)," in shown
     assert "13 was rated" not in shown  # the anchor
-    assert "narrow: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,\n11, 12 and 13\n" in shown
+    assert "± 40: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 13; more --games may\nnarrow these intervals\n" in shown
     assert shown.count(folder.partition("/")[0]) == len(names) + 1  # in the table, and of the anchor

@@ -1,4 +1,4 @@
-"""What a ladder keeps: who is who, what was played, and files that are never lost."""
+"""The results of a ladder: players, games, and files that are never lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from chesspg.arena.ladder.entries import Entry
 from chesspg.arena.ladder.results import Results, results_path
-from chesspg.arena.matches import MatchResult, play_match
+from chesspg.arena.match_result import MatchResult
+from chesspg.arena.matches import play_match
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Greedy, Random
@@ -88,7 +89,7 @@ def test_each_chunk_has_a_seed_of_its_own(tmp_path: Path) -> None:
 
 
 def test_two_ladders_at_once_play_other_chunks(tmp_path: Path) -> None:
-    """The second finds the first at work; what is left unplayed is there for whoever comes next."""
+    """The second process sees the claim of the first; a claim without games is free again."""
     mine, theirs = (Results(tmp_path / "ladder.json", TicTacToe(), CONDITIONS) for _ in range(2))
     with mine.claim(0, "a", "b") as first:
         with theirs.claim(0, "a", "b") as second:
@@ -96,10 +97,10 @@ def test_two_ladders_at_once_play_other_chunks(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt), theirs.claim(0, "a", "b") as third:
             raise KeyboardInterrupt
     assert len({first, second, third}) == 3
-    with mine.claim(0, "a", "b") as again:  # the file was not read since
+    with mine.claim(0, "a", "b") as again:  # the file has not been read since then
         assert again == first
         mine.add(A, B, again, result(1, 0))
-    with theirs.claim(0, "a", "b") as last:  # nor was it here
+    with theirs.claim(0, "a", "b") as last:  # nor has it here
         assert last == third
 
 
@@ -112,7 +113,7 @@ def test_two_ladders_at_once_play_other_chunks(tmp_path: Path) -> None:
         lambda text: "{}",
         lambda text: text.replace('"wins": 1', '"wins": 2'),
         lambda text: text.replace('"wins": 1', '"wins": "1"'),
-        lambda text: text.replace('"wins": 1, "draws": 2', '"wins": 2, "draws": 1'),  # other points than its pairs have
+        lambda text: text.replace('"wins": 1, "draws": 2', '"wins": 2, "draws": 1'),  # points that contradict its pairs
         lambda text: text.replace('"truncated": 0', '"truncated": 3'),
         lambda text: text.replace('"forfeits": [0', '"forfeits": [2'),
         lambda text: text.replace('"seconds": 1.0', '"seconds": NaN'),
@@ -137,7 +138,7 @@ def test_a_damaged_file_is_told_and_left_alone(tmp_path: Path, damage: Any) -> N
     path.write_bytes(content)
     with pytest.raises(ValueError, match="is damaged or does not hold results of a ladder; it is left as it is"):
         Results(path, TicTacToe(), CONDITIONS)
-    with pytest.raises(ValueError, match="is damaged"):  # nor by who had opened it before
+    with pytest.raises(ValueError, match="is damaged"):  # even if it was opened before the damage
         results.add(A, B, 2, result(1, 0))
     assert path.read_bytes() == content
 
@@ -164,7 +165,7 @@ def test_another_game_or_other_conditions_are_told(tmp_path: Path) -> None:
 
 
 def test_each_game_has_a_file_of_its_own(tmp_path: Path) -> None:
-    """And goes on with the one file of an earlier version, if that is of the game."""
+    """The single file of an earlier version is used if it is of the same game."""
     assert results_path(tmp_path, TicTacToe()) == tmp_path / "ladder-tic-tac-toe.json"
     assert results_path(tmp_path, Chess()) == tmp_path / "ladder-chess.json"
     assert results_path(tmp_path, Chess("atomic")) == tmp_path / "ladder-chess-atomic.json"

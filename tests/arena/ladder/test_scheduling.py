@@ -13,7 +13,7 @@ def test_players_whose_ratings_stay_do_not_meet() -> None:
     assert pairing is not None
     assert "new" in pairing
     assert next_pairing([], ["random", "greedy", "new"], 40, fixed=fixed, tired={"random", "greedy", "new"}) is None
-    # Its games alone would be enough; the interval of the rating that they hang on is not.
+    # The interval of its own games is narrow enough, but that of the rating it depends on is not.
     met = [Meeting("new", "greedy", [0.5, 0.75, 0.25] * 2000)]
     assert next_pairing(met, ["greedy", "new"], 40, fixed=fixed, within=50) is not None
     assert next_pairing(met, ["greedy", "new"], 40, fixed=fixed, within=80) is None
@@ -22,15 +22,15 @@ def test_players_whose_ratings_stay_do_not_meet() -> None:
 def test_whom_a_newcomer_meets() -> None:
     known = {f"p{k}": 250.0 * k for k in range(9)}
     assert next_opponent([], known, 40) == "p4"  # the mean
-    # Half way between p6 and p7 by its first games; then who is nearest to what is known.
+    # Its first games put it half way between p6 and p7; the next opponent is the one nearest to that.
     first = [Meeting("new", "p4", [1, 0.75, 1, 1] * 5)]
     assert next_opponent(first, known, 40) in {"p6", "p7"}
     sure = [Meeting("new", "p2", [0.5, 0.25, 0.75] * 50)]
-    assert next_opponent(sure, known, 40) in {"p1", "p3"}  # no rating is to depend on one opponent alone
+    assert next_opponent(sure, known, 40) in {"p1", "p3"}  # a rating should not depend on one opponent alone
     assert next_opponent(sure, {"p2": 500.0}, 40) == "p2"
     sure.append(Meeting("new", "p3", [0.25, 0.0, 0.5, 0.25] * 5))
     assert next_opponent(sure, known, 40) == "p2"
-    # Of two alike the one of the narrower interval; once games abound, even one farther away.
+    # Of two equal ratings, the one with the narrower interval; with many games even one farther away.
     wide = {"wide": Rating(500, 450, 550), "narrow": Rating(500, 490, 510), "exact": Rating(250, 250, 250)}
     assert next_opponent([], {name: wide[name] for name in ("wide", "narrow")}, 40) == "narrow"
     exact = Meeting("new", "exact", [1, 0.75, 0.75])
@@ -43,20 +43,20 @@ def test_whom_a_newcomer_meets() -> None:
 def test_the_pairing_that_narrows_most() -> None:
     assert next_pairing([], ["random", "greedy"], 40) == ("random", "greedy")
     even = [0.5, 0.75, 0.25, 0.5] * 20
-    # b met a alone; c is far above all: its games with a say more than those with random, who never wins.
+    # b met only a. c is far above all, so its games with a are more informative than those with random, who never wins.
     meetings = [Meeting("a", "random", [0.9] * 20), Meeting("b", "a", [0.9] * 20), Meeting("c", "b", [0.75, 1])]
     assert next_pairing(meetings, ["random", "a", "b", "c"], 40) in {("b", "c"), ("a", "c")}
-    # Everything narrow but the newcomer: the newcomer plays.
+    # Every interval but the newcomer's is narrow enough: the newcomer plays.
     meetings = [Meeting("a", "random", even * 10), Meeting("b", "a", even * 10)]
     choice = next_pairing(meetings, ["random", "a", "b", "new"], 40, within=40)
     assert choice is not None
     assert "new" in choice
     assert next_pairing(meetings, ["random", "a", "b"], 40, within=40) is None
-    # Two who are tired do not meet; with a newcomer, who else could have no rating, one of them does.
+    # Two tired players do not meet. One of them does meet a newcomer, who could not be rated otherwise.
     for tired in ({"a", "b"}, {"a", "b", "random"}):
         choice = next_pairing(meetings, ["random", "a", "b", "new"], 40, within=40, tired=tired)
         assert choice is not None
         assert "new" in choice
     assert next_pairing(meetings, ["random", "a", "b", "new"], 40, tired={"a", "b", "random", "new"}) is None
-    # Who is in the results and not asked for does not play either.
+    # A player that is only in the results does not play either.
     assert set(next_pairing(meetings, ["random", "b"], 40) or ()) == {"random", "b"}

@@ -29,7 +29,7 @@ def test_the_ladder_of_this_checkout() -> None:
     later = {name: list[Meeting]() for name in ratings if policy_path(name) or "nodes" in name}
     first = []
     for met in shipped_table()["meetings"]:
-        distinct = met.get("distinct_games", met["games"]) / met["games"]  # older rows do not say it
+        distinct = met.get("distinct_games", met["games"]) / met["games"]  # older rows do not have it
         meeting = Meeting(met["a"], met["b"], [met["score"]] * (met["games"] // 2), distinct)
         later.get(meeting.a, first).append(meeting)
     for name, rating in (rate(first) | {name: performance(mine, ratings) for name, mine in later.items()}).items():
