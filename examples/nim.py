@@ -1,4 +1,4 @@
-"""A game of your own, with Nim as an example: 21 sticks, take one to three, whoever takes the last stick wins.
+"""A game of your own, with Nim as an example: 21 sticks, take one to three; the player who takes the last one wins.
 
 In the folder of this file:
 

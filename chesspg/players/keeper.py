@@ -30,6 +30,7 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP) if sys.platform != "win
 
 
 def main() -> NoReturn:
+    """Run the command, wait for its end or for the end of its owner, and kill what is left."""
     lifeline, command = int(sys.argv[1]), sys.argv[2:]
     os.set_inheritable(lifeline, False)
     prctl = _prctl()

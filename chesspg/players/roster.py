@@ -61,7 +61,7 @@ def _engine(target: str, game: Game | None, **options: Any) -> Player:
 KINDS: dict[str, Kind] = {
     "random": Kind("random", "random", "any legal move", lambda target, game: Random()),
     "greedy": Kind(
-        "greedy", "greedy", "a win in one move, else the best heuristic (material)", lambda target, game: Greedy()
+        "greedy", "greedy", "a win at once, else the best heuristic (material)", lambda target, game: Greedy()
     ),
     "minimax": Kind(
         "minimax?depth=N",

@@ -15,6 +15,8 @@ from chesspg.policy.attacks import Attacks
 
 
 class NetworkOutput(NamedTuple):
+    """The output of a network for N positions with at most M legal actions each."""
+
     logits: Tensor  # [N, M] raw scores of the legal actions; anything finite after a game's last action
     value: Tensor | None  # [N] in (−1, 1), the expected return of the mover; None without a value head
 

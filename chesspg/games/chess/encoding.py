@@ -21,7 +21,7 @@ PLANES = (
     *(f"own {piece}" for piece in PIECES),
     *(f"opponent {piece}" for piece in PIECES),
     "castling rooks",  # the rooks of both sides that may still castle
-    "en passant",  # the square behind a pawn that can legally be captured in passing
+    "en passant",  # the square where a capture en passant is legal
 )
 SCALARS = {"fifty-move clock": 100, "repetitions": 2}
 PLAIN_ACTIONS = 64 * 64

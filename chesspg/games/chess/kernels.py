@@ -157,6 +157,7 @@ def ray(occupied, line, bit):
 
 @inlined
 def rook_attacks(square, occupied):
+    """The word of squares that a rook on a square attacks."""
     first = square & FLIP
     rank = RANKS[(occupied >> (first + ONE)) & SQUARES, square & SEVEN] << first
     return rank | ray(occupied, FILES[square], ONE << square)
@@ -164,6 +165,7 @@ def rook_attacks(square, occupied):
 
 @inlined
 def bishop_attacks(square, occupied):
+    """The word of squares that a bishop on a square attacks."""
     bit = ONE << square
     return ray(occupied, DIAGONALS[square], bit) | ray(occupied, ANTIDIAGONALS[square], bit)
 
