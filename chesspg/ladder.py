@@ -25,10 +25,10 @@ from chesspg.arena.openings import FORMS, Unplayable, default_plies, openings_fr
 from chesspg.games.game import Game
 from chesspg.players import roster
 from chesspg.players.player import Player
-from chesspg.storage import runs
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, check_writable
 from chesspg.storage.pictures import check_matplotlib
+from chesspg.storage.run_folder import RUNS
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run
 from chesspg.terminal.progress import progress
@@ -153,7 +153,7 @@ def _plan(given: argparse.Namespace) -> Plan:
     """Check all options. Raises OSError or ValueError for anything that can't be done."""
     players = expand(given.players, least=1 if given.fixed else 2)
     game = roster.game_of(players, given.imported)
-    path = given.results or results_path(runs.RUNS, game)
+    path = given.results or results_path(RUNS, game)
     _check_files(given, players, path)
     openings = given.openings or f"random:{default_plies(game)}"
     openings_from_string(openings, game, standings.CHUNK // 2, given.seed)
@@ -253,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     scale("--own-scale", action="store_true", help="rate all players by their own games alone, even those on the "
         "ladder that ships")  # fmt: skip
     add("--results", type=Path, metavar="FILE",
-        help=f"the file with the results, which is added to (default: {runs.RUNS / 'ladder-GAME.json'})")  # fmt: skip
+        help=f"the file with the results, which is added to (default: {RUNS / 'ladder-GAME.json'})")  # fmt: skip
     add("--seed", type=numbers.seed, default=0, metavar="N", help="seed of openings and moves (default: 0)")
     add(
         "--openings",

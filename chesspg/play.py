@@ -18,7 +18,7 @@ from chesspg.arena.table import Commands, Table
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster
-from chesspg.storage import runs
+from chesspg.storage.run_folder import RUNS
 from chesspg.storage.shipped import shipped_names
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
@@ -31,7 +31,7 @@ PLAYER is one of:
 {roster.TABLE}
 ({shipped_names()}).
 
-By default it is the newest run under ./{runs.RUNS}, or else the strongest policy that ships.
+By default it is the newest run under ./{RUNS}, or else the strongest policy that ships.
 """
 
 
@@ -70,7 +70,7 @@ def _default() -> str:
     default = default_player.default_player()
     if default is None:
         raise ValueError(
-            f"no run under ./{runs.RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
+            f"no run under ./{RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
             "or name a player"
         )
     text, what = default

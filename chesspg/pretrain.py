@@ -73,7 +73,7 @@ between validations) and --trainer.precision NAME. To add evaluation matches:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse games and learn from them; returns the exit code of `chesspg.training.run.run`."""
+    """Parse games and learn from them; returns the exit code of `chesspg.runs.run.run`."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if {"-h", "--help"} & set(arguments):
         print_help(DESCRIPTION.format(recipe=RECIPE, time=MAX_TIME))
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fields.append(("--trainer.max_time", MAX_TIME))
     with waiting("loading PyTorch and Lightning …"):
         from chesspg.imitation.cli import PretrainCLI, network_of  # importing takes seconds
-        from chesspg.training.run import run as train
+        from chesspg.runs.run import run as train
 
     with one_line_errors():
         network = network_of(recipes[-1] if recipes else RECIPE)

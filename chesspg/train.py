@@ -55,14 +55,14 @@ See docs/recipes.md about the recipes and docs/metrics.md about what is logged.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train; returns the exit code of `chesspg.training.run.run`."""
+    """Train; returns the exit code of `chesspg.runs.run.run`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(arguments):
         print_help(DESCRIPTION.format(recipes="\n".join(_recipes())))
         return 0
     with waiting("loading PyTorch and Lightning …"):
-        from chesspg.training.run import run as train  # importing takes seconds
-        from chesspg.training.train_cli import TrainCLI
+        from chesspg.runs.run import run as train  # importing takes seconds
+        from chesspg.runs.train_cli import TrainCLI
 
     return train(TrainCLI, arguments)
 

@@ -25,17 +25,18 @@ FLOORS = {
     "report": 8,
     "uci": 8,
     "training": 9,
-    "imitation": 10,
-    "bench": 11,
-    "commands": 12,  # files directly in chesspg/, and the __main__ of a folder
+    "runs": 10,
+    "imitation": 11,
+    "bench": 12,
+    "commands": 13,  # files directly in chesspg/, and the __main__ of a folder
 }
 # Outside libraries, and the only folders that may import them.
-LIGHTNING = {"training", "imitation"}
+LIGHTNING = {"training", "runs", "imitation"}
 CONFINED = {
     "pytorch_lightning": LIGHTNING,
     "lightning_fabric": LIGHTNING,
     "lightning_utilities": LIGHTNING,
-    "jsonargparse": LIGHTNING,
+    "jsonargparse": {"runs", "imitation"},
     "numba": {"games"},
 }
 TORCHLESS = {"games", "storage"}

@@ -71,7 +71,7 @@ def rows(run: str) -> dict[str, dict[str, str]]:
 def test_lines_by_time_where_there_is_no_terminal(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("chesspg.training.cli.RolloutProgress", lambda: RolloutProgress(every=0.0))
+    monkeypatch.setattr("chesspg.runs.run_cli.RolloutProgress", lambda: RolloutProgress(every=0.0))
     assert pretrain("games.pgn --recipe small.yaml --shards shards --batch 64 --epochs 1 --run one") == 0
     lines = capsys.readouterr().out.splitlines()
     learning = [line for line in lines if re.fullmatch(r" +learning \d+/\d+ · \d+%", line)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.games.game import Game
 from chesspg.policy import files
-from chesspg.storage.runs import RUNS
+from chesspg.storage.run_folder import RUNS
 from chesspg.storage.shipped import shipped_policies
 
 

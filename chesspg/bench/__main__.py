@@ -56,9 +56,9 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
     import torch
 
     from chesspg.bench.stages import in_precision, stages
-    from chesspg.training.cli import MISTAKES, recipe
+    from chesspg.runs.run_cli import MISTAKES, recipe
+    from chesspg.runs.train_cli import TrainCLI
     from chesspg.training.precision import PRECISIONS, fastest_precision
-    from chesspg.training.train_cli import TrainCLI
 
     if given.threads:
         torch.set_num_threads(given.threads)

@@ -15,8 +15,8 @@ from chesspg.bench.timing import REPEATS, median, seconds
 from chesspg.games.randomness import Randomness
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.policy import full_batch
+from chesspg.runs.train_cli import TrainCLI
 from chesspg.selfplay.loop import play
-from chesspg.training.train_cli import TrainCLI
 
 ROLLOUTS = 1  # number of rollouts over which the whole loop is timed
 WARM = 10  # plies of the rollout before it, to warm up

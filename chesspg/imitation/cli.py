@@ -10,9 +10,9 @@ from jsonargparse import Namespace
 from chesspg.imitation.data import RecordedGames
 from chesspg.imitation.module import MONITOR, OPTIMIZER, Imitation
 from chesspg.imitation.recorded import Damaged
+from chesspg.runs.run_cli import RunCLI, recipe
 from chesspg.storage import parsing
 from chesspg.terminal.command import polite_interrupt
-from chesspg.training.cli import RunCLI, recipe
 from chesspg.training.evaluation import EvaluationMatch
 
 CHESS = "chesspg.games.chess.Chess"  # the game of RecordedGames

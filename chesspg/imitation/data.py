@@ -19,7 +19,7 @@ from chesspg.imitation.shards import Shards
 from chesspg.imitation.tally import Tally
 from chesspg.pgn.archive import Wanted
 from chesspg.pgn.movetext import OUTCOMES
-from chesspg.storage.runs import RUNS
+from chesspg.storage.run_folder import RUNS
 from chesspg.terminal.progress import progress
 from chesspg.training.packages import check_package
 from chesspg.training.ranges import require

@@ -13,8 +13,8 @@ from chesspg.arena import default_player
 from chesspg.pgn.text import COMPRESSED
 from chesspg.report.choice import check_is_pgn, policy_for
 from chesspg.report.runs import read_run
-from chesspg.storage import runs
 from chesspg.storage.outputs import check_writable
+from chesspg.storage.run_folder import RUNS
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, say
 from chesspg.terminal.progress import progress
 
@@ -24,7 +24,7 @@ Make an HTML page of runs, of games or of both, which any browser can open from 
 
 RUN is the folder of a run, which may still be in progress. The page shows ratings and scores with intervals, how games
 end, learning curves, throughput, and sample games to step through with the policy's moves and values. Several runs are
-drawn on the same axes. By default the page shows the newest run under ./{runs.RUNS}.
+drawn on the same axes. By default the page shows the newest run under ./{RUNS}.
 
 GAMES.pgn is any file of games, compressed or not, or one that match, generate or play wrote. The page shows the first
 of its games to step through. Games that can't be read are left out and reported.
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _newest() -> Path:
     newest = default_player.newest_run()
     if newest is None:
-        raise ValueError(f"no run under ./{runs.RUNS}; name a run folder or a PGN file, or train with chesspg.train")
+        raise ValueError(f"no run under ./{RUNS}; name a run folder or a PGN file, or train with chesspg.train")
     return newest
 
 

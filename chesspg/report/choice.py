@@ -16,7 +16,7 @@ from chesspg.pgn.variant import NAMES, game_name
 from chesspg.players import roster
 from chesspg.policy import files, names
 from chesspg.report.runs import is_run
-from chesspg.storage import runs
+from chesspg.storage.run_folder import RUNS
 
 IMPORTED = re.compile(r"(?!(chesspg|__main__)(\.|\Z))[A-Za-z_][\w.]{0,79}", re.ASCII)  # a module name for --import
 
@@ -85,7 +85,7 @@ def _remedy(wanted: str) -> str:
         return "name one with --policy"
     if modules := _modules_to_import():
         imports = " or ".join(f"--import {module}" for module in modules)
-        return f"the games of some runs under ./{runs.RUNS} must be imported; add {imports}"
+        return f"the games of some runs under ./{RUNS} must be imported; add {imports}"
     return "name one with --policy, and with --import the module that defines the game"
 
 
@@ -96,7 +96,7 @@ def _kinds(base: Any) -> list[Any]:
 
 def _modules_to_import() -> list[str]:
     """Modules with the games of runs that this process does not know, that of the newest run first."""
-    saved = [path for path in runs.RUNS.glob(f"*/last{files.SUFFIX}") if path.is_file()]
+    saved = [path for path in RUNS.glob(f"*/last{files.SUFFIX}") if path.is_file()]
     modules = []
     for path in sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True):
         try:

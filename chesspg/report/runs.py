@@ -15,7 +15,7 @@ from typing import Any
 import chess.pgn
 
 from chesspg.storage import parsing
-from chesspg.storage.runs import CONFIG, GAMES, METRICS
+from chesspg.storage.run_folder import CONFIG, GAMES, METRICS
 
 CAPPED = "stopped at the ply cap"  # the termination of a game that the rules did not end
 POINTS = 400  # most points of a curve; more rows are averaged in groups, as a screen can't show them all

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 
 from chesspg.storage import atomic
-from chesspg.storage.runs import METRICS
+from chesspg.storage.run_folder import METRICS
 from chesspg.terminal.command import interrupt_later
 
 Row = dict[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from chesspg.storage import runs
+from chesspg.storage.run_folder import RUNS
 from chesspg.storage.shipped import shipped_policies
 
 
@@ -16,7 +16,7 @@ def default_policy() -> tuple[str, str]:
     default = default_player(lambda game: isinstance(game, Chess), "chess")
     if default is None:
         raise ValueError(
-            f"no policy to play: no run of chess under ./{runs.RUNS} and no rated policy that ships; set WeightsFile "
+            f"no policy to play: no run of chess under ./{RUNS} and no rated policy that ships; set WeightsFile "
             "to a policy file, .ckpt or run folder, or name one on the command line"
         )
     text, what = default

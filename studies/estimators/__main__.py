@@ -11,7 +11,7 @@ from typing import Any
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, check_writable, json_has
 from chesspg.storage.pictures import check_matplotlib
-from chesspg.storage.runs import RUNS
+from chesspg.storage.run_folder import RUNS
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, say
 from studies.estimators.compare import Comparison

@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 
 from chesspg.arena.elo import student
 from chesspg.policy import files
-from chesspg.training.train_cli import TrainCLI
+from chesspg.runs.train_cli import TrainCLI
 from studies.estimators.kept import kept
 from studies.estimators.plan import PLAIN, TASKS, arguments, fields, source
 

@@ -18,8 +18,8 @@ from chesspg.games.chess.starts import UnevenArmies
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
+from chesspg.runs.run_cli import recipe
 from chesspg.storage import atomic
-from chesspg.training.cli import recipe
 
 Fields = Mapping[str, Any]  # by the dotted name of a field of `python -m chesspg.train`: its value, as in JSON
 

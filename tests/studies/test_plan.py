@@ -12,7 +12,7 @@ import torch
 
 from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.learning.advantages import Sample
-from chesspg.training.train_cli import TrainCLI
+from chesspg.runs.train_cli import TrainCLI
 from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, check_estimator, fields
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.

@@ -10,8 +10,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from chesspg.runs.own_model import model_of
 from chesspg.train import main
-from chesspg.training.own_model import model_of
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")

@@ -21,10 +21,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from yaml import YAMLError
 
 from chesspg.policy.networks import Network
+from chesspg.runs.messages import hint
 from chesspg.storage import parsing
 from chesspg.storage.parsing import OutOfBounds
 from chesspg.training import earlier
-from chesspg.training.messages import hint
 from chesspg.training.precision import PRECISIONS
 from chesspg.training.ranges import SEEDS, require
 

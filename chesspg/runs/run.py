@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from chesspg.runs.arguments import read_request
+from chesspg.runs.run_cli import MISTAKES, RunCLI
 from chesspg.storage.lock import is_unstarted, sole_writer
 from chesspg.terminal.command import MISTAKE, one_line_errors, search_here
-from chesspg.training.arguments import read_request
-from chesspg.training.cli import MISTAKES, RunCLI
 from chesspg.training.module import NotFinite
 
 USAGE = "%(prog)s [--config RECIPE] [--run FOLDER | --resume FOLDER] [--print_config] [--FIELD VALUE …]"

@@ -16,9 +16,9 @@ from chesspg.learning.advantages import Advantages, WrongShape
 from chesspg.learning.losses import Loss
 from chesspg.learning.rewards import BadReward
 from chesspg.players import roster
+from chesspg.runs.run_cli import RunCLI
 from chesspg.storage.lock import is_rank_zero
 from chesspg.training import earlier
-from chesspg.training.cli import RunCLI
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 from chesspg.training.sample_games import SampleGames

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chesspg.policy import files
+from chesspg.runs import configuration
+from chesspg.runs.own_model import flattened, model_of
+from chesspg.runs.run_cli import RunCLI, recipe
 from chesspg.storage import parsing
 from chesspg.storage.lock import check_new, is_rank_zero, is_unstarted
-from chesspg.storage.runs import RUNS
-from chesspg.training import configuration
-from chesspg.training.cli import RunCLI, recipe
-from chesspg.training.own_model import flattened, model_of
+from chesspg.storage.run_folder import RUNS
 
 
 class Request(NamedTuple):

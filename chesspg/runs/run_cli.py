@@ -15,17 +15,17 @@ from pytorch_lightning.callbacks import Callback, ProgressBar, Timer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from chesspg.policy import files
+from chesspg.runs import configuration, resuming
+from chesspg.runs.messages import readable
+from chesspg.runs.own_model import RunParser
+from chesspg.runs.process import keep_memory, quiet
 from chesspg.storage import atomic, parsing
 from chesspg.storage.lock import is_rank_zero, new_run
 from chesspg.storage.shipped import shipped_files
-from chesspg.training import configuration, resuming
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.loggers import EventLogger, MetricsLogger, read_metrics
-from chesspg.training.messages import readable
-from chesspg.training.own_model import RunParser
 from chesspg.training.precision import check_precision, fastest_precision
-from chesspg.training.process import keep_memory, quiet
 from chesspg.training.progress import RolloutProgress
 
 # Errors in what the user gave. An ImportError is one, too: Lightning lacks a library for an option that was set.

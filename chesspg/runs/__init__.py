@@ -1,0 +1,1 @@
+"""A run of training from its command line to its exit code."""
