@@ -41,7 +41,7 @@ class NotFinite(FloatingPointError):
 
 
 class PolicyGradient(pl.LightningModule):
-    """Maximizes the expected reward of games by the log-likelihood-weighted reward, Williams (1992).
+    """Maximizes the expected reward of games: log-likelihoods are weighted by rewards, Williams (1992).
 
     The defaults are the formula itself: each game's reward weighs its log-likelihood, summed over its plies, averaged
     over games. In self-play each ply is weighed by the reward of its own mover (docs/derivation.md, two seats). Every
