@@ -30,8 +30,8 @@ class Randomness:
         Returns:
             [N] numbers in [0, 1).
         """
-        key = _mix(_mix(np.array([self.seed % 2**64], dtype=np.uint64)) ^ np.uint64(self.rollout))
-        bits = _mix(_mix(key ^ game.astype(np.uint64)) ^ np.asarray(ply).astype(np.uint64))
+        key = mix(mix(np.array([self.seed % 2**64], dtype=np.uint64)) ^ np.uint64(self.rollout))
+        bits = mix(mix(key ^ game.astype(np.uint64)) ^ np.asarray(ply).astype(np.uint64))
         return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def generator(self) -> np.random.Generator:
@@ -39,7 +39,7 @@ class Randomness:
         return np.random.default_rng((self.seed % 2**64, self.rollout, 1))
 
 
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The step and finalizer of SplitMix64, Steele, Lea and Flood (2014)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -47,26 +47,26 @@ class RolloutProgress(ProgressBar):
         self.every = every
         self._printed_at = time.monotonic()
         self._enabled = True
-        self._console = Console()
-        self._bar: Progress | None = None
+        self.console = Console()
+        self.bar: Progress | None = None
         self._task = TaskID(0)
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._bar = Progress(
+        self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=BAR),
             TextColumn("{task.fields[done]}"),
-            console=self._console,
-            disable=not self._console.is_terminal or not self.is_enabled,
+            console=self.console,
+            disable=not self.console.is_terminal or not self.is_enabled,
         )
-        self._task = self._bar.add_task("playing", total=1.0, done="")
-        self._bar.start()
+        self._task = self.bar.add_task("playing", total=1.0, done="")
+        self.bar.start()
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
         self.show("learning", batch_idx, trainer.num_training_batches, done=share_done(trainer))
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if self._bar and not trainer.sanity_checking and not trainer.is_last_batch:
+        if self.bar and not trainer.sanity_checking and not trainer.is_last_batch:
             self._report(trainer, module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -75,7 +75,7 @@ class RolloutProgress(ProgressBar):
     def _report(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Show how the learner does and what is left, on the bar or in a line."""
         played = getattr(module, "played", None)
-        if self._bar is None or played is None:
+        if self.bar is None or played is None:
             return
         metrics = trainer.callback_metrics
         found = [(next((name for name in names if name in metrics), None), form) for names, form in SHOWN.items()]
@@ -83,10 +83,10 @@ class RolloutProgress(ProgressBar):
         parts += [left] if (left := _left(trainer, played)) else []
         parts.append(f"{played['plies'] / max(played['seconds'], 1e-9):,.0f} plies/s")
         games = played.get("games")
-        if not self._bar.disable:
-            room = self._console.width - (WHAT + 1) - BAR - 2
+        if not self.bar.disable:
+            room = self.console.width - (WHAT + 1) - BAR - 2
             more = [] if games is None else [f"{games:,} games"]
-            self._bar.update(self._task, completed=share_done(trainer), done=fit_width([*parts, *more], room))
+            self.bar.update(self._task, completed=share_done(trainer), done=fit_width([*parts, *more], room))
         first = head(trainer.global_step, games)
         # A little early, so that this line is printed rather than one during the next rollout.
         self._line(f"{first} {fit_width(parts, terminal_width() - len(first) - 1)}", self.every * 2 / 3)
@@ -108,16 +108,16 @@ class RolloutProgress(ProgressBar):
             done: The fraction of the whole run that is done, in [0, 1], if known.
         """
         counted = f"{count}/{total}" if total < math.inf else f"{count}"
-        if self._bar:
+        if self.bar:
             room = WHAT - len(counted) - 1
             text = f"{what if len(what) <= room else f'{what[: room - 1]}…'} {counted}"
-            self._bar.update(self._task, description=text, completed=done)
+            self.bar.update(self._task, description=text, completed=done)
         share = "" if done is None else f" · {done:.0%}"
         self._line(f"{head(None, None)} {within}{what} {counted}{share}", self.every)
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         self._printed_at = time.monotonic()
-        self._console.print(*args, highlight=False, soft_wrap=True)
+        self.console.print(*args, highlight=False, soft_wrap=True)
 
     @property
     def is_enabled(self) -> bool:
@@ -131,13 +131,13 @@ class RolloutProgress(ProgressBar):
 
     def _line(self, text: str, after: float) -> None:
         """Print a line if there is no bar and this number of seconds has passed since the last line."""
-        if self._bar and self._bar.disable and self.is_enabled and time.monotonic() - self._printed_at >= after:
+        if self.bar and self.bar.disable and self.is_enabled and time.monotonic() - self._printed_at >= after:
             self.print(text)
 
     def _stop(self) -> None:
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        if self.bar:
+            self.bar.stop()
+            self.bar = None
 
 
 def watching(trainer: pl.Trainer, what: str, games: int, within: str = "") -> Callable[[int, int], None] | None:

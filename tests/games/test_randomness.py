@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chesspg.games.randomness import Randomness, _mix
+from chesspg.games.randomness import Randomness, mix
 
 
 def test_mixes_as_splitmix64() -> None:
     # The first outputs of the reference implementation seeded with 0; its state grows by the golden gamma.
     gamma = 0x9E3779B97F4A7C15
     state = np.array([0, gamma, 2 * gamma % 2**64], dtype=np.uint64)
-    assert [hex(x) for x in _mix(state).tolist()] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f"]
+    assert [hex(x) for x in mix(state).tolist()] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f"]
 
 
 @pytest.mark.parametrize("axis", ["game", "ply", "seed", "rollout"])

@@ -28,7 +28,7 @@ MakeModule = Callable[..., PolicyGradient]
 
 def bar(**console: Any) -> tuple[RolloutProgress, io.StringIO]:
     text, progress = io.StringIO(), RolloutProgress()
-    progress._console = Console(file=text, width=140, **console)
+    progress.console = Console(file=text, width=140, **console)
     return progress, text
 
 
@@ -46,7 +46,7 @@ def test_the_bar_on_a_terminal(trainer: MakeTrainer, module: MakeModule) -> None
 
 def test_the_bar_at_80_columns(trainer: MakeTrainer, module: MakeModule) -> None:
     progress, text = RolloutProgress(), io.StringIO()
-    progress._console = Console(file=text, width=80, force_terminal=True)
+    progress.console = Console(file=text, width=80, force_terminal=True)
     timer = Timer({"minutes": 5}, interval="epoch")
     match = EvaluationMatch(["minimax?depth=1&random=0.25"], games=2, every_n_rollouts=1)
     fit = trainer(max_epochs=2, callbacks=[progress, match, timer], enable_progress_bar=True)
@@ -94,7 +94,7 @@ def test_the_bar_ends_with_an_error(trainer: MakeTrainer, module: MakeModule) ->
     with pytest.raises(RuntimeError, match="broken"):
         fit.fit(module(), SelfPlay(TicTacToe(), games=8))
     assert text.getvalue().rstrip().endswith("\x1b[?25h")  # the cursor is back
-    assert progress._bar is None
+    assert progress.bar is None
 
 
 class Other(pl.LightningModule):
@@ -121,7 +121,7 @@ def test_the_bar_with_another_module(trainer: MakeTrainer) -> None:
 def test_lines_by_time_where_there_is_no_terminal(trainer: MakeTrainer, module: MakeModule) -> None:
     def lines(every: float) -> list[str]:
         text, progress = io.StringIO(), RolloutProgress(every)
-        progress._console = Console(file=text, width=140)
+        progress.console = Console(file=text, width=140)
         match = EvaluationMatch(["random"], games=2)
         fit = trainer(max_epochs=3, check_val_every_n_epoch=3, callbacks=[progress, match], enable_progress_bar=True)
         fit.fit(module(), SelfPlay(TicTacToe(), games=8))
