@@ -99,6 +99,7 @@ def test_one_that_may_ship(folder: Path) -> None:
     assert complaints(folder, LADDER) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_field_may_lack(folder: Path, field: str) -> None:
     line = re.compile(rf"^\| {field} \|.*\n", re.MULTILINE)

@@ -26,6 +26,8 @@ from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

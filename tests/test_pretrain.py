@@ -27,7 +27,10 @@ from chesspg.storage.lock import sole_writer
 from chesspg.training.progress import RolloutProgress
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 RECIPE = """
 model:

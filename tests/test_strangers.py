@@ -24,7 +24,10 @@ from chesspg.policy.policy import Policy
 from chesspg.report import __main__ as report
 from chesspg.uci.protocol import Engine
 
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 Refused = Callable[..., None]
 Main = Callable[[list[str]], int]

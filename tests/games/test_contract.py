@@ -66,6 +66,7 @@ GAMES: list[tuple[Game, dict[str, list[str]]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("game", "known"), GAMES, ids=lambda value: getattr(value, "name", ""))
 def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) -> None:
     check(game, **known)
@@ -615,6 +616,7 @@ def test_a_game_that_one_player_always_wins_needs_a_known_position() -> None:
 SHIPPED = [pytest.param(game, known, id=game.name) for game, known in GAMES if game.name not in ("nim", "connect four")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("game", "known"), SHIPPED)
 def test_a_refused_action_is_named_with_its_game(game: Game, known: dict[str, list[str]]) -> None:
     games = game.start(5)

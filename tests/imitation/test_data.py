@@ -59,6 +59,7 @@ def test_parsing_is_part_of_fit(
     assert f"parsed before: {again.shards.folder}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["an error", "should_stop"])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_run_goes_on_within_an_epoch_bit_for_bit(

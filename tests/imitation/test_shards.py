@@ -278,6 +278,7 @@ def test_the_manifest_says_what_the_shards_are_from(pgn: Path, tmp_path: Path) -
     assert sum(manifest["sizes"]) == manifest["tally"]["plies"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

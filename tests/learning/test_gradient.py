@@ -446,6 +446,7 @@ def test_the_mean_of_the_score_is_zero(setting: Setting) -> None:
     torch.testing.assert_close(score, torch.zeros_like(score), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seat", [0, None])
 def test_self_play_follows_the_gradient_of_no_scalar(seat: int | None) -> None:
     """A gradient's Jacobian ∂gᵢ / ∂θⱼ is symmetric. With the other seat frozen ours is; in self-play it is not."""
@@ -493,6 +494,7 @@ def game_name(rollout: Rollout, number: int, stored: NDArray[np.bool_]) -> bytes
     return bytes(rows.tobytes() + rollout.reward[number].tobytes())
 
 
+@pytest.mark.slow
 def test_the_real_loss_has_this_gradient(setting: Setting) -> None:
     """Autograd through the real loss over a whole rollout, against the sum of the gradients of its plies."""
     for sample in setting.samples[:2]:

@@ -356,6 +356,7 @@ def test_frames_of_zstd_that_are_to_be_skipped(tmp_path: Path) -> None:
     assert [type(game) for game in Source(path)] == [Archived] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst"])
 def test_a_truncated_file_gives_the_games_up_to_there(tmp_path: Path, suffix: str) -> None:
     chance = random.Random(1)
@@ -448,6 +449,7 @@ def test_an_archive_that_grows_takes_little_memory(tmp_path: Path, part: str) ->
     assert isinstance(last, Archived)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["FEN", "TimeControl", "Variant", "Result", "WhiteElo", "Event"])
 @pytest.mark.parametrize("part", ["1", " ", "/", "+", "1/", "a ", "\\", '"', "½"])
 def test_a_tag_of_a_megabyte(tmp_path: Path, name: str, part: str) -> None:

@@ -25,6 +25,8 @@ from chesspg.players.uci_process import GAMES_FOLDER, EngineError
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import FORFEIT, Rollout
 
+pytestmark = pytest.mark.slow
+
 # An engine that logs its process and all that it receives, plays the last legal move, and misbehaves as its first
 # argument says: at once, or when it is to move in a game that began with 1 e4. With a second argument it has children
 # that hold its pipes: an ordinary one, one in another session, and one whose parent has ended.

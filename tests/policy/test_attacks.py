@@ -46,6 +46,7 @@ def agree(board: chess.Board) -> None:
     assert dict(zip(Attacks.names, words([board])[0], strict=True)) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_random_games_are_attacked_as_python_chess_says(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -55,6 +55,7 @@ def test_a_hostile_configuration_is_one_line(
 NINE = "{" + ", ".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'x'] * 9)}]" for i in range(10)) + "}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bomb", ["[" * 100_000, "- " * 100_000, NINE])
 @pytest.mark.parametrize("line", [
     "--data.starts '{}'", "--data.games '{}'", "--data.games='{}'", "--data.opponents bomb.yaml", "--config bomb.yaml",

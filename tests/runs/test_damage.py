@@ -15,7 +15,10 @@ from training_runs import contents, train
 from chesspg.policy import files
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 
 class _Code:

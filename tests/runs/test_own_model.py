@@ -14,7 +14,10 @@ from chesspg.runs.own_model import model_of
 from chesspg.train import main
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
+]
 
 OWN = """
 import chesspg

@@ -32,6 +32,8 @@ from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.module import PolicyGradient
 
+pytestmark = pytest.mark.slow
+
 MakeTrainer = Callable[..., pl.Trainer]
 MakeModule = Callable[..., PolicyGradient]
 GAME = TicTacToe()

@@ -75,6 +75,7 @@ def test_perft_refuses_what_is_no_position() -> None:
         perft(chess.Board(None), 3)
 
 
+@pytest.mark.slow
 def test_perft_agrees_with_python_chess() -> None:
     def count(board: chess.Board, depth: int) -> int:
         if depth == 0:
