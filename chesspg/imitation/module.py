@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -68,16 +67,13 @@ class Imitation(pl.LightningModule):
         self.played: dict[str, float] = {"plies": 0, "seconds": 0.0}
         self._means = _Means()  # since the last validation
         self._clock = 0.0
-        # In an empty context: in LightningCLI's, Lightning would save the whole configuration instead.
-        contextvars.Context().run(
-            self.save_hyperparameters,
-            {
-                "game": files.describe(game),
-                "network": files.describe(self.policy.network),
-                "optimizer": settings.describe(optimizer),
-                "lr_scheduler": settings.describe(lr_scheduler),
-                "value_weight": self.value_weight,
-            },
+        settings.save(
+            self,
+            game=game,
+            network=self.policy.network,
+            optimizer=optimizer,
+            lr_scheduler=lr_scheduler,
+            value_weight=self.value_weight,
         )
 
     @classmethod

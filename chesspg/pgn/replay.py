@@ -22,7 +22,7 @@ class Move(NamedTuple):
     """The meaning of a SAN for White."""
 
     piece: int  # index into encoding.PIECES, ANY or OFFICER
-    origin: int  # word of the squares it may come from; 0 if the SAN is no move
+    origin: int  # word of the squares it may come from; 0 if the SAN is not a move
     target: int  # square
     promotion: int  # 1, 2, 3 for knight, bishop, rook; 0 for a queen or no promotion
     castling: bool

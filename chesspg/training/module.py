@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields, is_dataclass, replace
@@ -99,19 +98,16 @@ class PolicyGradient(pl.LightningModule):
         self._reported: set[str] = set()  # the names of the metrics of the last rollout
         self._self_play: dict[str, Any] = {}  # a checkpoint's, for a SelfPlay that is not the Trainer's data module
         self.example_input_array = to_tensors(game.start(1).observe())
-        # In an empty context: in LightningCLI's, Lightning would save the whole configuration instead.
-        contextvars.Context().run(
-            self.save_hyperparameters,
-            {
-                "game": files.describe(game),
-                "network": files.describe(self.policy.network),
-                "optimizer": settings.describe(optimizer),
-                "lr_scheduler": settings.describe(lr_scheduler),
-                "temperature": temperature,
-                "advantages": settings.describe(self.advantages),
-                "loss": settings.describe(self.loss),
-                "init": None if init is None else str(init),
-            },
+        settings.save(
+            self,
+            game=game,
+            network=self.policy.network,
+            optimizer=optimizer,
+            lr_scheduler=lr_scheduler,
+            temperature=temperature,
+            advantages=self.advantages,
+            loss=self.loss,
+            init=init,
         )
 
     @classmethod

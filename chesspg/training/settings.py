@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_warn
 from torch.optim import Optimizer
@@ -61,6 +63,18 @@ def describe(value: Any) -> Any:
         if built is not None:
             return {**describe(built), "init_args": describe(value.keywords)}
     return {"class_path": UNKNOWN, "init_args": {}}
+
+
+def save(module: pl.LightningModule, **arguments: Any) -> None:
+    """Save what a module was built with as its hyperparameters, each argument as `describe` has it.
+
+    Args:
+        module: The module.
+        **arguments: Its arguments by name; its network as it was built.
+    """
+    hyperparameters = {name: describe(value) for name, value in arguments.items()}
+    # In an empty context: in LightningCLI's, Lightning would save the whole configuration instead.
+    contextvars.Context().run(module.save_hyperparameters, hyperparameters)
 
 
 def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[str, Any]:

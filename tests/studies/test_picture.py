@@ -10,25 +10,9 @@ from typing import Any
 
 import matplotlib
 import pytest
+from drawn import SVG, group, place, texts
 
 from studies.estimators.picture import Estimate, Panel, gradient_picture, is_comparison, strength_picture, svg
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def texts(root: ET.Element) -> list[str]:
-    return ["".join(node.itertext()) for node in root.iter(f"{SVG}text")]
-
-
-def group(root: ET.Element, name: str) -> ET.Element:
-    (found,) = (node for node in root.iter(f"{SVG}g") if node.get("id") == name)
-    return found
-
-
-def place(root: ET.Element, name: str) -> tuple[float, float]:
-    """The position of a mark, such as a dot or a tick, in its group."""
-    mark = next(group(root, name).iter(f"{SVG}use"))
-    return float(mark.attrib["x"]), float(mark.attrib["y"])
 
 
 def ticks(root: ET.Element) -> list[tuple[float, float]]:

@@ -8,28 +8,13 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from drawn import SVG, group, place, texts
 
 from chesspg.arena.ladder.pairings import Rating
 from chesspg.arena.ladder.picture import AXES, Point, is_ladder_picture, svg
 
-SVG = "{http://www.w3.org/2000/svg}"
 LEVEL = [Point("random", Rating(0, 0, 0), None, ""), Point("a <b> & $c$", Rating(700, 650, 760), None, "")]
 LEARNED = [Point(f"run/{k}", Rating(300 * k, 300 * k - 40, 300 * k + 40), 3600.0 * k, "run") for k in range(3)]
-
-
-def texts(root: ET.Element) -> list[str]:
-    return ["".join(node.itertext()) for node in root.iter(f"{SVG}text")]
-
-
-def group(root: ET.Element, name: str) -> ET.Element:
-    (found,) = (node for node in root.iter(f"{SVG}g") if node.get("id") == name)
-    return found
-
-
-def place(root: ET.Element, name: str) -> tuple[float, float]:
-    """The position of the mark in a group: a dot, or the tick of a number."""
-    mark = next(group(root, name).iter(f"{SVG}use"))
-    return float(mark.attrib["x"]), float(mark.attrib["y"])
 
 
 def ticks(root: ET.Element, axis: str) -> list[tuple[float, float]]:
