@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from chesspg.games.arrays import Outcomes as Outcomes
 from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation
 from chesspg.games.randomness import Randomness
 
+if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on the host do not need
+    from chesspg.games.device import DeviceGames
+
 MOST_ACTIONS = 2**15 - 1  # the largest num_actions: actions are int16
 MOST_REASONS = 2**8 - 1  # the most reasons: they are uint8, and 255 marks a game that was abandoned
 EMPTY = "·"  # a free square, for `draw_board`
@@ -38,6 +41,10 @@ EMPTY = "·"  # a free square, for `draw_board`
 
 class IllegalAction(ValueError):
     """An action that its game does not allow, or any action in a game that is over."""
+
+
+class NotOnDevice(ValueError):
+    """Games can't be played on a device; the message says why, in one line."""
 
 
 class Games(Protocol):
@@ -84,6 +91,7 @@ class Game(ABC):
     planes: tuple[str, ...]  # [P] names of the planes
     scalars: Mapping[str, int]  # [S] the largest value of each scalar by name, from 1 to 255
     num_actions: int  # A, at most MOST_ACTIONS
+    max_legal: int  # the most legal actions of a position, for games on a device
     reasons: tuple[str, ...]  # names of the reasons for which a game is over, by Outcomes.reason; first 'ongoing'
     threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
     notation: Notation | None = None
@@ -100,6 +108,19 @@ class Game(ABC):
     def for_few_games(self) -> Game:
         """The same rules in the backend that loads fastest, for a few games at a time."""
         return self
+
+    def on_device(self, starts: Games, slots: int, device: str) -> DeviceGames:
+        """Empty slots for games on a device.
+
+        Args:
+            starts: The positions from which games begin, by number.
+            slots: The number of slots.
+            device: The device as torch names it, such as `cuda:0`, or `cpu` for torch's CPU.
+
+        Raises:
+            NotOnDevice: The game has no rules for a device, or what they need is missing.
+        """
+        raise NotOnDevice(f"{self.name} has no rules for a device")
 
     @abstractmethod
     def start(self, positions: int | Sequence[str]) -> Games:

@@ -30,9 +30,13 @@ class Randomness:
         Returns:
             [N] numbers in [0, 1).
         """
-        key = mix(mix(np.array([self.seed % 2**64], dtype=np.uint64)) ^ np.uint64(self.rollout))
-        bits = mix(mix(key ^ game.astype(np.uint64)) ^ np.asarray(ply).astype(np.uint64))
+        bits = mix(self.keys(game) ^ np.asarray(ply).astype(np.uint64))
         return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+    def keys(self, game: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
+        """[N] the part of the hash that is the same for all plies of each game [N]."""
+        key = mix(mix(np.array([self.seed % 2**64], dtype=np.uint64)) ^ np.uint64(self.rollout))
+        return mix(key ^ game.astype(np.uint64))
 
     def generator(self) -> np.random.Generator:
         """A numpy generator for what is sampled once per rollout, such as the order of plies."""

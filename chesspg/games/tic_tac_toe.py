@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from chesspg.games.game import (
     EMPTY,
     Game,
+    Games,
     IllegalAction,
     Indices,
     Legal,
@@ -22,6 +23,9 @@ from chesspg.games.game import (
     split_position,
     square_names,
 )
+
+if TYPE_CHECKING:
+    from chesspg.games.device import DeviceGames
 
 BOARD = (3, 3)
 SQUARES = square_names(BOARD)  # a1 to c3, in the order of their bits
@@ -102,7 +106,7 @@ class TicTacToe(Game):
     board = BOARD
     planes = ("own", "opponent")
     scalars: Mapping[str, int] = {}
-    num_actions = 9
+    num_actions = max_legal = 9
     reasons = REASONS
 
     def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
@@ -125,6 +129,12 @@ class TicTacToe(Game):
             games.stones[index], games.player[index] = one.stones[0], one.player[0]
             games.history[index] = one.history[0]
         return games
+
+    def on_device(self, starts: Games, slots: int, device: str) -> DeviceGames:
+        """See `Game.on_device`; plays on every device."""
+        from chesspg.games.tic_tac_toe_device import TicTacToeOnDevice  # it imports torch
+
+        return TicTacToeOnDevice(self, starts.observe(), LINES, slots, device)
 
     def render(self, position: str) -> str:
         games = self.start([position])
