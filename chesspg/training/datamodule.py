@@ -106,7 +106,7 @@ class SelfPlay(pl.LightningDataModule):
         self.starts = list(starts) if isinstance(starts, Sequence) else starts
         self.opponents = opponents
         self._seed = None if seed is None else operator.index(seed)  # a sweep may pass numpy's
-        self.device = device
+        self.device = str(device)  # a sweep may pass numpy's
         self.slots = operator.index(slots)
         self._host_because = ""  # why the games are not played on the GPU, once that has been reported
         self._counters = Counters(rollouts=0)

@@ -140,7 +140,7 @@ def test_occupancy_is_the_share_of_positions_that_were_played() -> None:
 
 
 class Broken(TicTacToeOnDevice):
-    """Leaves player 1 no legal action after the start."""
+    """Leaves player 1 no legal action."""
 
     def step(self, actions: torch.Tensor, alive: torch.Tensor) -> None:
         super().step(actions, alive)
@@ -154,7 +154,7 @@ class BrokenGame(TicTacToe):
 
 def test_a_refused_action_is_reported() -> None:
     start, seats = TicTacToe().start(["3/3/3 x moves a1"] * 3), (Random(), Random())
-    with pytest.raises(BrokenContract, match="game 0 on cpu goes on after 2 plies"):
+    with pytest.raises(BrokenContract, match="game 0 on cpu goes on after 0 plies"):
         play_on_device(start, seats, Randomness(0), game=BrokenGame(), device="cpu")
 
 
