@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chesspg.games.capabilities import heuristic_or_zero
 from chesspg.games.contract.sample import BrokenContract, refuses, require, require_same
 from chesspg.games.device import BUFFERS, DeviceGames
-from chesspg.games.game import Game, Games, words_of
+from chesspg.games.game import Game, Games, Legal, Observation, Outcomes, words_of
 
 GROUPS = 5  # slots i, i + GROUPS, … are stepped and reset together, because games on the host all play at once
 RESET = 0.03  # probability with which a group begins new games at a ply before its games are over
@@ -60,6 +60,44 @@ def check_device(
     except BrokenContract as error:
         raise BrokenContract(f"{game.name} on {device}: {error}") from None
     return run.played
+
+
+class Slots:
+    """Games on a device with those methods of games on the host that a comparison needs.
+
+    Args:
+        games: The games on the device.
+    """
+
+    def __init__(self, games: DeviceGames) -> None:
+        self.games = games
+
+    @classmethod
+    def begun(cls, game: Game, starts: Games, device: str) -> Slots:
+        """A slot for each of the host's games, from which it goes on."""
+        games = game.on_device(starts, len(starts), device)
+        numbers = torch.arange(len(games), device=games.device)
+        games.reset(torch.ones_like(numbers, dtype=torch.bool), numbers)
+        return cls(games)
+
+    def observe(self) -> Observation:
+        planes, scalars, player, table = (
+            getattr(self.games, name).cpu().numpy() for name in ("planes", "scalars", "player", "legal")
+        )
+        listed = table >= 0
+        legal = Legal(table[listed], np.concatenate(([0], listed.sum(axis=1).cumsum())))
+        return Observation(planes.view(np.uint64).copy(), scalars.copy(), player.copy(), legal)
+
+    def outcomes(self) -> Outcomes:
+        return Outcomes(self.games.outcome.cpu().numpy().copy(), self.games.reason.cpu().numpy().copy())
+
+    def play(self, actions: NDArray[np.integer[Any]]) -> None:
+        chosen = torch.from_numpy(actions.astype(np.int64)).to(self.games.device)
+        self.games.step(chosen, torch.ones_like(chosen, dtype=torch.bool))
+        require(not self.games.illegal.any(), "legal actions must be accepted")
+
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> Slots:
+        return Slots(self.games.take(torch.from_numpy(rows).to(self.games.device)))
 
 
 class _SideBySide:
