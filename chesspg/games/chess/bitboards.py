@@ -109,7 +109,17 @@ class BitboardGames:
         chosen = np.asarray(actions).astype(np.int64)
         if len(chosen) != len(self):
             raise ValueError(f"play needs one action for each of {len(self)} games, got {len(chosen)} actions")
-        index = self._advance(chosen)
+        self._play(chosen, np.flatnonzero(chosen < 0))
+
+    def play_some(self, rows: NDArray[np.integer[Any]], actions: NDArray[np.integer[Any]]) -> None:
+        """See `PartialPlay`."""
+        chosen = np.full(len(self), -1, np.int64)
+        chosen[rows] = actions
+        self._play(chosen, rows[chosen[rows] < 0])
+
+    def _play(self, chosen: NDArray[np.int64], refused: NDArray[np.integer[Any]]) -> None:
+        """Play one ply in each game in which an action is chosen [N], not −1, or refuse the games that are named."""
+        index = int(refused[0]) if len(refused) else self._advance(chosen)
         if index >= 0:
             action, board = int(chosen[index]), self._bare_board(index)
             named = encoding.action_text(action, board)
