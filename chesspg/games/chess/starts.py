@@ -106,7 +106,10 @@ def _candidates(streams: list[np.random.Generator]) -> tuple[NDArray[np.uint64],
 
 
 def _plausible(pieces: NDArray[np.uint64], connected_kings: bool) -> NDArray[np.bool_]:
-    """[n] whether no pawn is on the first or last rank and, where the rules forbid it, no king beside the other."""
+    """[n] whether no pawn is on the first or last rank and the kings are apart, unless the rules let them touch.
+
+    Most candidates fail here, before python-chess sees them.
+    """
     plausible = np.asarray((pieces[:, :, _PAWN] & _BACK_RANKS == 0).all(axis=1))
     if not connected_kings:
         white, black = pieces[:, :, _KING].T
@@ -133,7 +136,7 @@ def _fens(pieces: NDArray[np.uint64], white_moves: NDArray[np.bool_]) -> list[st
     cells[:, :, :8] = (_LETTERS @ bits).reshape(count, 8, 8)[:, ::-1]  # FEN begins with the eighth rank
     cells[cells == 0] = ord("1")
     text = cells.tobytes().decode()
-    for length in range(8, 1, -1):
+    for length in range(8, 1, -1):  # a run of empty squares is written as its length
         text = text.replace("1" * length, str(length))
     ranks = iter(text.split("/"))
     return [f"{'/'.join(islice(ranks, 8))} {'w' if white else 'b'} - - 0 1" for white in white_moves.tolist()]
