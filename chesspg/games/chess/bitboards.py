@@ -94,6 +94,11 @@ class BitboardGames:
     def __len__(self) -> int:
         return len(self._rows.player)
 
+    @property
+    def rows(self) -> Rows:
+        """The games as arrays, which are not changed when the games go on."""
+        return self._rows
+
     def observe(self) -> Observation:
         rows = self._rows
         offsets = rows.offsets[:, kernels.LEGAL].copy()
