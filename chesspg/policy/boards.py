@@ -37,7 +37,8 @@ def compiled_boards(planes: Tensor, counters: Tensor, precision: torch.dtype) ->
     if device.type == "cpu":
         inputs.fill(words.numpy().view(np.uint64), numbers.numpy(), one, written.numpy())
     else:
-        inputs.fill_on_cuda(words, numbers, one, written, torch.cuda.current_stream(device).cuda_stream)
+        stream = torch.cuda.current_stream(device).cuda_stream
+        inputs.fill_on_cuda(words, numbers, one, written, device.index, stream)
     return boards
 
 
@@ -55,7 +56,7 @@ def _on_cuda() -> bool:
     try:
         from chesspg.games.chess import inputs
 
-        inputs.on_cuda()
+        inputs.grid()
     except Exception:  # a package that is missing or does not fit the driver raises anything; torch computes it then
         return False
     return True

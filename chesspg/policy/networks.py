@@ -15,6 +15,10 @@ from chesspg.games.game import Game
 from chesspg.policy.attacks import Attacks
 from chesspg.policy.boards import compiled_boards
 
+# The length of the lists of legal actions up to which a CPU multiplies the vectors of these actions alone. With longer
+# lists, and on a GPU with all, the product of all 64 × 64 pairs of squares is faster, forward and backward.
+LONG = 96
+
 
 class NetworkOutput(NamedTuple):
     """The output of a network for N positions with at most M legal actions each."""
@@ -178,15 +182,24 @@ class ResidualNet(Network):
         x = self.stem(self.boards(planes, scalars).permute(0, 3, 1, 2))
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
-        first = torch.arange(0, 64 * x.shape[0], 64, device=x.device)[:, None]  # a1 of each board
-        # Only the squares of legal moves are multiplied: all 64 × 64 pairs are slow to write, and slower in backward.
-        source, target = (
-            vectors.flatten(0, 1).index_select(0, (first + square).flatten())
-            for vectors, square in zip(self.from_to(x).chunk(2, dim=2), (action >> 6 & 63, action & 63), strict=True)
-        )  # [N · M, C] each
-        exact = torch.promote_types(source.dtype, torch.float32)  # near 4 bf16 knows only 3.98, 4 and 4.03
-        logits = (source * target).sum(dim=1, dtype=exact).view(legal.shape) * self.channels**-0.5
-        under = self.underpromotion(x[:, 48:56]).flatten(1).to(exact)  # [N, file × direction × piece]
+        logits = self._products(x, action) * self.channels**-0.5
+        under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)
+
+    def _products(self, x: Tensor, action: Tensor) -> Tensor:
+        """[N, 64, C] squares and [N, M] actions to [N, M] inner products of the vectors of `from` and `to` square."""
+        vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, C] each
+        exact = torch.promote_types(vectors[0].dtype, torch.float32)  # near 4 bf16 knows only 3.98, 4 and 4.03
+        if x.device.type == "cuda" or action.shape[1] > LONG:
+            with torch.autocast(x.device.type, enabled=False):
+                source, target = (each.to(exact) for each in vectors)
+                products = torch.bmm(source, target.transpose(1, 2)).flatten(1)  # [N, from × to]
+            return products.gather(1, action.clamp(max=4095))
+        first = torch.arange(0, 64 * x.shape[0], 64, device=x.device)[:, None]  # a1 of each board
+        source, target = (
+            each.flatten(0, 1).index_select(0, (first + square).flatten())
+            for each, square in zip(vectors, (action >> 6 & 63, action & 63), strict=True)
+        )  # [N · M, C] each
+        return (source * target).sum(dim=1, dtype=exact).view(action.shape)

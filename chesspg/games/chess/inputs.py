@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
 from chesspg.games.chess import kernels
@@ -115,10 +116,12 @@ def look(planes, row, words, place):
         words[place, U(32) + side] = straight(king, free)
 
 
-def _on_cpu(version: int) -> Any:
-    """The function for the CPU, cached on disk for a version of the code that it takes from kernels.py."""
+# numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
+# `version`. So a change of kernels.py, of which some functions are compiled into these, makes other entries.
+VERSION = int.from_bytes(hashlib.sha256(Path(kernels.__file__).read_bytes()).digest()[:4])
 
-    # numba's cache looks only at this file, and at the variables of an enclosing function such as `version`.
+
+def _loop(version: int) -> Any:
     @compiled
     def fill(planes, counters, one, boards, words):
         _ = version
@@ -134,7 +137,7 @@ def _on_cpu(version: int) -> Any:
     return fill
 
 
-_fill = _on_cpu(int.from_bytes(hashlib.sha256(Path(kernels.__file__).read_bytes()).digest()[:4]))
+_fill = _loop(VERSION)
 
 
 def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: NDArray[Any]) -> None:
@@ -150,13 +153,17 @@ def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: N
 
 
 @cache
-def on_cuda() -> Any:
-    """The function for CUDA. Raises ImportError if numba-cuda is not installed."""
-    import numba_cuda  # type: ignore[import-not-found]  # noqa: F401  # the target inside numba is no longer kept up
-    from numba import cuda, types
+def grid(version: int = VERSION) -> Any:
+    """The same for CUDA, compiled at its first launch; one block for every PER_BLOCK positions.
 
-    @cuda.jit
+    Raises:
+        ImportError: numba-cuda is not installed.
+    """
+    cuda = kernels.numba_cuda()
+
+    @cuda.jit(cache=True)
     def fill(planes, counters, one, boards):
+        _ = version
         words = cuda.shared.array((PER_BLOCK, WORDS), types.uint64)
         first, thread = U(cuda.blockIdx.x) * U(PER_BLOCK), U(cuda.threadIdx.x)
         count = min(U(PER_BLOCK), U(len(planes)) - first)
@@ -171,24 +178,23 @@ def on_cuda() -> Any:
             else:
                 boards[first + place, square, channel] = counters[first + place, channel - U(WORDS)]
 
-    return cuda, fill
+    return fill
 
 
-def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, stream: int) -> None:
-    """`fill` for arrays on the current CUDA device.
+def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, device: int, stream: int) -> None:
+    """`fill` on CUDA, without waiting for it.
 
     Args:
         planes: [N, 14] words of type int64, as any object with `__cuda_array_interface__`; likewise the others.
         counters: [N, 2] as for `fill`.
         one: As for `fill`.
         boards: [N, 64, 36] as for `fill`.
-        stream: The address of the CUDA stream.
-
-    Raises:
-        ImportError: numba-cuda is not installed.
+        device: The number of the device.
+        stream: The address of the CUDA stream; 0 is the default stream.
     """
-    cuda, kernel = on_cuda()
-    words, counters, boards = (cuda.as_cuda_array(array) for array in (planes, counters, boards))
-    if len(words):
-        on = cuda.external_stream(stream) if stream else cuda.default_stream()
-        kernel[-(-len(words) // PER_BLOCK), THREADS, on](words.view(np.uint64), counters, U(one), boards)
+    cuda = kernels.numba_cuda()
+    with cuda.gpus[device]:
+        words, counters, boards = (cuda.as_cuda_array(array) for array in (planes, counters, boards))
+        if count := len(words):
+            on = cuda.external_stream(stream) if stream else 0
+            grid()[-(-count // PER_BLOCK), THREADS, on](words.view(np.uint64), counters, U(one), boards)
