@@ -109,7 +109,11 @@ def _verify(given: argparse.Namespace) -> int:
     began = time.perf_counter()
     with Progress(disable=not sys.stdout.isatty()) as progress:
         task = progress.add_task("plies", total=given.plies)
-        done, differences = verify(given.plies, given.seed, report=lambda n: progress.update(task, completed=n))
+        games = 16_384 if given.device == "cuda" else 64
+        with one_line_errors():
+            done, differences = verify(
+                given.plies, given.seed, games, lambda n: progress.update(task, completed=n), given.device
+            )
     print(f"{done:,} plies in {time.perf_counter() - began:.0f} s, {len(differences)} differences")
     for difference in differences[:20]:
         print(difference)
@@ -213,7 +217,8 @@ def _say(title: str, facts: dict[str, Any]) -> None:
 def _parser() -> Parser:
     parser = Parser(
         "python -m chesspg.bench",
-        usage="%(prog)s [options] [--FIELD VALUE ...]\n       %(prog)s verify [--plies N] [--seed N]",
+        usage="%(prog)s [options] [--FIELD VALUE ...]\n"
+        "       %(prog)s verify [--plies N] [--seed N] [--device cpu|cuda]",
         description=DESCRIPTION,
         epilog="Fields of the recipes, such as --data.games, are set as for python -m chesspg.train.",
         allow_abbrev=False,  # anything that is not an option here is a field of the recipe
@@ -238,11 +243,18 @@ def _parser() -> Parser:
 
 
 def _verify_parser() -> Parser:
-    parser = Parser("python -m chesspg.bench verify", description="Compare both chess backends ply by ply.")
+    parser = Parser(
+        "python -m chesspg.bench verify", description="Compare two implementations of the rules of chess ply by ply."
+    )
     parser.add_argument(
         "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="least number of plies (default: 1,000,000)"
     )
     parser.add_argument("--seed", type=numbers.seed, default=0)
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="compare the rules for this device: on the CPU with python-chess, on CUDA with the host's bitboards",
+    )
     return parser
 
 
