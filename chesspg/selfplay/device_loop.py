@@ -264,7 +264,7 @@ class _Table:
 
     def play(self, on_ply: Callable[[int, int], None] | None) -> None:
         """Play until no game is left. The device is asked for facts every EVERY iterations and never in between."""
-        while self.turns:
+        while True:
             for _ in range(EVERY):
                 self._fill()
                 for turn, games in self.turns:
@@ -281,8 +281,11 @@ class _Table:
                 self._refuse()
             if on_ply:
                 on_ply(self.log.over, self.log.plies)
-            if not waiting and (fewer := self.queue.shrunk(live)):
-                self._shrink(fewer)
+            if not waiting:
+                if not any(live):
+                    return
+                if fewer := self.queue.shrunk(live):
+                    self._shrink(fewer)
 
     def _per_partition(self, flags: Tensor) -> Tensor:
         """[P] how many slots of each partition are flagged [slots]."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import chess
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from chesspg.games.chess import Chess
+from chesspg.games.chess.starts import UnevenArmies
 from chesspg.games.contract import BrokenContract
 from chesspg.games.device import DeviceGames
-from chesspg.games.game import Games
+from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import LINES, TicTacToe
 from chesspg.games.tic_tac_toe_device import TicTacToeOnDevice
@@ -36,13 +39,15 @@ class Table(Network):
     """A logit per position and action by a hash of the planes, so that no batch size rounds it differently."""
 
     def forward(self, planes: torch.Tensor, scalars: torch.Tensor, legal: torch.Tensor) -> NetworkOutput:
-        position = (planes.flatten(1) * torch.tensor([2654435761, 40503])).sum(dim=1)
+        factors = 2654435761 * torch.arange(1, planes.shape[1] + 1) ** 3
+        position = (planes.flatten(1) * factors).sum(dim=1) >> 20
         logits = ((position[:, None] * 31 + legal * 7919) % 1009).float() / 500
         return NetworkOutput(logits, (position % 101).float() / 101)
 
 
-def table(temperature: float | None = None) -> PolicyPlayer:
-    return PolicyPlayer(Policy(TicTacToe(), Table(TicTacToe(), value=True)), temperature)
+def table(temperature: float | None = None, game: Game | None = None) -> PolicyPlayer:
+    game = game or TicTacToe()
+    return PolicyPlayer(Policy(game, Table(game, value=True)), temperature)
 
 
 def compare(host: Rollout, device: Rollout) -> None:
@@ -60,13 +65,18 @@ def compare(host: Rollout, device: Rollout) -> None:
 
 
 def in_both(
-    seats: Seats | list[Seats], starts: Games, learner: Player, slots: int, max_plies: int | None = None
+    seats: Seats | list[Seats],
+    starts: Games,
+    learner: Player,
+    slots: int,
+    max_plies: int | None = None,
+    game: Game | None = None,
 ) -> None:
     rng, index = Randomness(3, 5), 7 * np.arange(len(starts)) + 2
     reward = partial(adjudicated, weight=0.3)
     more = {"learner": learner, "max_plies": max_plies, "reward": reward, "index": index}
     host = play(starts[slice(None)], seats, rng, **more)  # type: ignore[arg-type]
-    device = play_on_device(starts, seats, rng, game=TicTacToe(), device="cpu", slots=slots, **more)  # type: ignore[arg-type]
+    device = play_on_device(starts, seats, rng, game=game or TicTacToe(), device="cpu", slots=slots, **more)  # type: ignore[arg-type]
     compare(host, device)
     assert isinstance(device.recorded.planes, torch.Tensor)
 
@@ -87,6 +97,21 @@ def test_opponents_seats_starts_and_the_ply_cap(slots: int, max_plies: int | Non
         seats += [(learner, other), (other, learner)] * 10
     texts = ["3/3/3 x", "3/3/3 x moves b2", "x2/1o1/3 x", "3/3/3 x moves a1 b1 a2 b2 a3", "3/3/x2 o"]
     in_both(seats, TicTacToe().start([texts[i % 5] for i in range(GAMES)]), learner, slots, max_plies)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slots", [20, 96])
+def test_chess_with_uneven_armies_opponents_and_the_ply_cap(slots: int) -> None:
+    pytest.importorskip("numba")
+    game = Chess()
+    positions = UnevenArmies(0.4, alike=2).positions(game, np.arange(96), Randomness(4))
+    starts = game.start([position or chess.STARTING_FEN for position in positions])
+    learner = table(game=game)
+    others = [Random(), Greedy(), Mixture(Greedy(), 0.4), table(0.5, game)]
+    seats: list[Seats] = [(learner, learner)] * 56
+    for other in others:
+        seats += [(learner, other), (other, learner)] * 5
+    in_both(seats, starts, learner, slots, max_plies=70, game=game)
 
 
 def test_players_of_matches_meet_in_any_order() -> None:

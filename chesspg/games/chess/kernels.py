@@ -589,13 +589,13 @@ def advance(before, actions, after, record, checked, targets, first, last):
     at_action, at_key = U(first) * U(ACTIONS), U(first) * U(KEYS)
     for row in range(U(first), U(last)):
         action = actions[row]
-        legal, end = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
-        if checked and not is_among(before.actions, legal, end, action):
-            return np.int64(row)
         record[row] = action
         if action < 0:
             at_action, at_key = keep(before, row, ONE, after, row, at_action, at_key)
             continue
+        legal, last_legal = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
+        if checked and not is_among(before.actions, legal, last_legal, action):
+            return np.int64(row)
         if action < 4096 and (action & 63) >= 56 and (before.planes[row, 0] >> U(action >> 6)) & ONE:
             record[row] = action | QUEENING
         player, end = before.player[row], U(before.offsets[row + ONE, KNOWN])
