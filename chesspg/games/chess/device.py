@@ -32,6 +32,8 @@ class ChessOnDevice(DeviceGames):
     """
 
     hidden = ("keys", "counts", "clock")
+    _slots: kernels.Slots
+    _children: ChessOnDevice | None
 
     def __init__(self, game: Sizes, starts: kernels.Rows, slots: int, device: str) -> None:
         problem = _problem(torch.device(device))
@@ -68,17 +70,30 @@ class ChessOnDevice(DeviceGames):
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         self._rows.copy_(rows)
         self._chosen.copy_(starts)
-        self._launch("reset_slots", self._slots, self._starts, *self._arguments)
+        self._launch("reset_slots", len(self), self._slots, self._starts, *self._arguments)
 
     def step(self, actions: Tensor, alive: Tensor) -> None:
         self._rows.copy_(alive)
         self._chosen.copy_(actions)
-        self._launch("step_slots", self._slots, *self._arguments, *self._scratch)
+        self._launch("step_slots", len(self), self._slots, *self._arguments, *self._scratch)
 
     def heuristic(self) -> Tensor:
         material = torch.empty(len(self), dtype=torch.float32, device=self.device)
-        self._launch("weigh_slots", self._slots, self._array(material))
+        self._launch("weigh_slots", len(self), self._slots, self._array(material))
         return material
+
+    def children(self) -> ChessOnDevice:
+        """See `DeviceGames.children`. They are in memory that the next call uses again.
+
+        A thread copies only what its game needs; to copy whole slots, into new memory, would take longer than all else
+        that a greedy player does.
+        """
+        if self._children is None:
+            state, count = self.state().items(), len(self) * kernels.ACTIONS
+            self._children = self._with({name: tensor.new_empty(count, *tensor.shape[1:]) for name, tensor in state})
+        after = self._children
+        self._launch("branch_slots", len(after), self._slots, after._slots, *self._scratch)
+        return after
 
     def _with(self, state: Mapping[str, Tensor]) -> Self:
         other = super()._with(state)
@@ -87,6 +102,7 @@ class ChessOnDevice(DeviceGames):
 
     def _share(self) -> None:
         """Make arrays for numba in the memory of the tensors: once, because on CUDA each takes tens of microseconds."""
+        self._children = None
         self._rows = torch.zeros(len(self), dtype=torch.bool, device=self.device)
         self._chosen = torch.zeros(len(self), dtype=torch.int64, device=self.device)
         self._arguments = self._array(self._chosen), self._array(self._rows)
@@ -116,9 +132,9 @@ class ChessOnDevice(DeviceGames):
         with torch.cuda.device(tensor.device):
             return kernels.numba_cuda().as_cuda_array(tensor)
 
-    def _launch(self, name: str, *arguments: Any) -> None:
-        """Run a kernel over all slots; on CUDA in torch's current stream, without waiting for it."""
-        if not len(self):
+    def _launch(self, name: str, count: int, *arguments: Any) -> None:
+        """Run a kernel over `count` rows; on CUDA in torch's current stream, without waiting for it."""
+        if not count:
             return
         if self.device.type == "cpu":
             getattr(kernels, name)(*arguments)
@@ -127,7 +143,7 @@ class ChessOnDevice(DeviceGames):
         with torch.cuda.device(device):  # numba-cuda uses the context that is active
             stream = torch.cuda.current_stream(device).cuda_stream
             ours = kernels.numba_cuda().external_stream(stream) if stream else 0
-            getattr(kernels.grid(), name)[-(-len(self) // THREADS), THREADS, ours](*arguments)
+            getattr(kernels.grid(), name)[-(-count // THREADS), THREADS, ours](*arguments)
 
 
 def _problem(device: torch.device) -> str:

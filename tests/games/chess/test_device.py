@@ -150,14 +150,16 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
 
         return launch
 
-    for name in ("reset_slots", "step_slots", "weigh_slots"):
+    for name in kernels.Grid._fields:
         monkeypatch.setattr(kernels, name, noted(name, getattr(kernels, name)))
-    Chess().on_device(Chess().start(1), 4, "cpu")
+    Chess().on_device(Chess().start(1), 4, "cpu").children()
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "registers"), [("reset_slots", 64), ("step_slots", 96), ("weigh_slots", 64)])
+@pytest.mark.parametrize(
+    ("name", "registers"), [("reset_slots", 64), ("step_slots", 96), ("branch_slots", 96), ("weigh_slots", 64)]
+)
 def test_what_the_kernels_need_of_a_gpu(
     name: str, registers: int, launched: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
