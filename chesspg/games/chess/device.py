@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Self
 
@@ -35,29 +34,36 @@ class ChessOnDevice(DeviceGames):
     hidden = ("keys", "counts", "clock")
 
     def __init__(self, game: Sizes, starts: kernels.Rows, slots: int, device: str) -> None:
-        kind = torch.device(device).type
-        problem = _cuda_problem() if kind == "cuda" else "" if kind == "cpu" else "only cpu and cuda are supported"
+        problem = _problem(torch.device(device))
         if problem:
             raise NotOnDevice(f"chess can't be played on {device}: {problem}")
         super().__init__(game, slots, device)
         self.keys = torch.zeros(slots, kernels.KEYS, dtype=torch.int64, device=self.device)
         self.counts = torch.zeros(slots, 2, dtype=torch.int64, device=self.device)  # legal actions, keys
         self.clock = torch.zeros(slots, 1, dtype=torch.int64, device=self.device)  # halfmoves without progress
-        self._starts = kernels.Rows(*(self._copied(array) for array in _trimmed(starts)))
         # On CUDA each thread has scratch space of its own.
-        self._scratch = (np.empty((1, 14), np.uint64), kernels.room()) if kind == "cpu" else ()
-        self._share()
+        self._scratch = () if self.device.type == "cuda" else (np.empty((1, 14), np.uint64), kernels.room())
         try:
-            with kernels.announced():  # compile, or load from the cache
-                none = torch.zeros(slots, dtype=torch.bool, device=self.device)
-                self.reset(none, none)
-                self.step(none, none)
-                self.heuristic()
-        except Exception as error:  # of numba, numba-cuda or the driver
-            if kind == "cpu":
+            self._compile(starts)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # numba-cuda and the driver raise anything
+            if self.device.type == "cpu":
                 raise
-            lines = str(error).splitlines() or [""]
-            raise NotOnDevice(f"chess can't be played on {device}: {type(error).__name__}: {lines[0]}") from error
+            [line, *_] = str(error).strip().splitlines() or [""]
+            raise NotOnDevice(f"chess can't be played on {device}: {type(error).__name__}: {line}") from error
+
+    def _compile(self, starts: kernels.Rows) -> None:
+        """Compile the kernels, or load them from the cache, by running each without a game."""
+        actions, keys = starts.offsets[-1]
+        used = starts._replace(actions=starts.actions[:actions], keys=starts.keys[:keys])
+        self._starts = kernels.Rows(*(self._copied(array) for array in used))
+        self._share()
+        none = torch.zeros(len(self), dtype=torch.bool, device=self.device)
+        with kernels.announced():
+            self.reset(none, none)
+            self.step(none, none)
+            self.heuristic()
 
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         self._rows.copy_(rows)
@@ -107,7 +113,8 @@ class ChessOnDevice(DeviceGames):
         """An array for numba in the memory of a tensor."""
         if self.device.type == "cpu":
             return tensor.numpy()
-        return _cuda().as_cuda_array(tensor)
+        with torch.cuda.device(tensor.device):
+            return kernels.numba_cuda().as_cuda_array(tensor)
 
     def _launch(self, name: str, *arguments: Any) -> None:
         """Run a kernel over all slots; on CUDA in torch's current stream, without waiting for it."""
@@ -116,26 +123,25 @@ class ChessOnDevice(DeviceGames):
         if self.device.type == "cpu":
             getattr(kernels, name)(*arguments)
             return
-        cuda, stream = _cuda(), torch.cuda.current_stream(self.device).cuda_stream
-        with cuda.gpus[self.player.device.index]:
-            kernel = getattr(kernels.grid(), name)
-            kernel[-(-len(self) // THREADS), THREADS, cuda.external_stream(stream) if stream else 0](*arguments)
+        device = self.player.device
+        with torch.cuda.device(device):  # numba-cuda uses the context that is active
+            stream = torch.cuda.current_stream(device).cuda_stream
+            ours = kernels.numba_cuda().external_stream(stream) if stream else 0
+            getattr(kernels.grid(), name)[-(-len(self) // THREADS), THREADS, ours](*arguments)
 
 
-def _trimmed(rows: kernels.Rows) -> kernels.Rows:
-    """The rows without unused room behind their ragged arrays."""
-    actions, keys = rows.offsets[-1]
-    return rows._replace(actions=rows.actions[:actions], keys=rows.keys[:keys])
-
-
-def _cuda() -> Any:
-    return import_module("numba.cuda")  # which takes half a second
-
-
-def _cuda_problem() -> str:
-    """Why CUDA can't be used; '' if it can, as far as is seen without compiling."""
-    if not torch.cuda.is_available():
-        return "torch finds no CUDA device or no driver that is new enough"
+def _problem(device: torch.device) -> str:
+    """Why chess can't be played on a device; '' if it can, as far as is known before anything is compiled."""
+    if device.type == "cpu":
+        return ""
+    if device.type != "cuda":
+        return "chess has rules for cpu and cuda"
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA, no driver, one that is too old
+        return str(error).split(". ")[0]
+    if (device.index or 0) >= torch.cuda.device_count():
+        return f"the number of CUDA devices is {torch.cuda.device_count()}"
     if find_spec("numba_cuda") is None:
         return 'numba-cuda is not installed; install it with `pip install "chesspg[gpu]"`'
     return ""

@@ -25,15 +25,13 @@ from numba.core import event
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from chesspg.games.chess import encoding
-from chesspg.games.game import ONGOING
-
-ACTIONS = encoding.MAX_LEGAL  # room for the actions of a game
+# This module imports no value that is compiled in, because numba's cache would not see that it has changed.
+ACTIONS = 328  # room for the actions of a game, see encoding.MAX_LEGAL
 KEYS = 132  # most keys of a game: the last 128, enough because of the fifty-move rule, and room for blocks of 4
 QUEENING = 1 << 13  # set in a recorded action that promotes to a queen, because the action alone does not show it
 LEGAL, KNOWN = range(2)  # columns of Rows.offsets
 CLOCK, FULLMOVE = range(2)  # columns of Rows.counters
-CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
+ONGOING, CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(6)  # indices into Chess.reasons
 
 
 class Rows(NamedTuple):
@@ -105,7 +103,7 @@ SLANTED = DIAGONALS | ANTIDIAGONALS
 # [piece + 6·color, or 12 for castling, or 13 for en passant; square as White sees it]
 ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
 BLACK = U(0x9E3779B97F4A7C15)  # Black to move
-VALUES = encoding.PIECE_VALUES.astype(np.uint64)
+VALUES = _table([1, 3, 3, 5, 9, 0])  # see encoding.PIECE_VALUES
 
 
 # Reference counting is off: its two atomic instructions per array and call took a fifth of the time of a ply. Compiled
@@ -115,10 +113,14 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile at the first call, and cache the result on disk, or only in memory if no folder is writable."""
+    return _cached(function, njit, **OPTIONS)
+
+
+def _cached(function: Callable[..., Any], jit: Callable[..., Any], **options: Any) -> Any:
     try:
-        return njit(cache=True, **OPTIONS)(function)
+        return jit(cache=True, **options)(function)
     except RuntimeError:  # no locator: neither __pycache__ nor the user's cache folder is writable
-        return njit(**OPTIONS)(function)
+        return jit(**options)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -148,7 +150,7 @@ def span(stop, step=1):
 
 @inlined
 def hashed(line, square):
-    """The entry of ZOBRIST. All reads are here because code for CUDA has one copy of a table for each place of a read."""
+    """An entry of ZOBRIST. Code for CUDA has a copy of a table for each function that reads it, so no other does."""
     return ZOBRIST[line, square]
 
 
@@ -417,7 +419,7 @@ def make(before, index, action, player, key, planes, row):
     key ^= hashed(their + victim - hit, target ^ flip) & (ZERO - hit)
     passing, castling = before[index, 13], before[index, 12]
     if passing:
-        key ^= hashed(13, lowest(passing) ^ flip)
+        key ^= hashed(U(13), lowest(passing) ^ flip)
     planes[row, 13] = ZERO
     gone = leaves | enters
     if kind == ZERO:
@@ -443,7 +445,7 @@ def make(before, index, action, player, key, planes, row):
     gone &= castling
     planes[row, 12] = turned(castling ^ gone)
     while gone:
-        key ^= hashed(12, lowest(gone) ^ flip)
+        key ^= hashed(U(12), lowest(gone) ^ flip)
         gone &= gone - ONE
     return key, kind == ZERO or victim != ZERO
 
@@ -469,7 +471,7 @@ def settle(rows, row, key, past, first, count, targets, at_action, at_key):
     planes, clock = rows.planes, rows.counters[row, CLOCK]
     movers, checkers = generate(planes, row, targets)
     if planes[row, 13]:
-        key ^= hashed(13, lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO))
+        key ^= hashed(U(13), lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO))
     repetitions = ZERO
     for start in span(count, 4):
         for place in span(4):
@@ -587,13 +589,13 @@ def advance(before, actions, after, record, checked, targets, first, last):
     at_action, at_key = U(first) * U(ACTIONS), U(first) * U(KEYS)
     for row in range(U(first), U(last)):
         action = actions[row]
-        legal, end = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
-        if checked and not is_among(before.actions, legal, end, action):
-            return np.int64(row)
         record[row] = action
         if action < 0:
             at_action, at_key = keep(before, row, ONE, after, row, at_action, at_key)
             continue
+        legal, last_legal = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
+        if checked and not is_among(before.actions, legal, last_legal, action):
+            return np.int64(row)
         if action < 4096 and (action & 63) >= 56 and (before.planes[row, 0] >> U(action >> 6)) & ONE:
             record[row] = action | QUEENING
         player, end = before.player[row], U(before.offsets[row + ONE, KNOWN])
@@ -736,6 +738,14 @@ def weigh_slots(slots, material):
         material[row] = material_row(slots, row)
 
 
+@cache
+def numba_cuda() -> Any:
+    """The module numba.cuda, whose import takes half a second and which few need."""
+    if not hasattr(np, "row_stack"):  # numba-cuda 0.30 looks it up, and numpy 2.5 has dropped it
+        vars(np)["row_stack"] = np.vstack
+    return import_module("numba.cuda")
+
+
 class Grid(NamedTuple):
     """The same three for CUDA, with one thread for each slot."""
 
@@ -747,7 +757,7 @@ class Grid(NamedTuple):
 @cache
 def grid() -> Grid:
     """The kernels for CUDA, which are compiled at their first launch and cached on disk like those for the CPU."""
-    cuda: Any = import_module("numba.cuda")  # here, because it takes half a second and few need it
+    cuda = numba_cuda()
 
     def reset_slots(slots, starts, chosen, rows):
         row = cuda.grid(1)
@@ -765,7 +775,7 @@ def grid() -> Grid:
         if row < len(material):
             material[row] = material_row(slots, U(row))
 
-    return Grid(*(cuda.jit(cache=True)(kernel) for kernel in (reset_slots, step_slots, weigh_slots)))
+    return Grid(*(_cached(kernel, cuda.jit) for kernel in (reset_slots, step_slots, weigh_slots)))
 
 
 class _Announcer(event.Listener):
