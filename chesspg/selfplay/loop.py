@@ -34,11 +34,11 @@ def play(
     on_ply: Callable[[int, int], None] | None = None,
     in_flight: int | None = None,
 ) -> Rollout:
-    """Play all games to their end; each player is called for all games at once in which it is to move.
+    """Play all games to their end; each player is called at once for all games in which it is to move.
 
     The learner and its opponents take turns: the learner moves in all games in which it is to move, then its opponents
-    move in all of theirs. So each network is called as rarely as possible, for as many games as possible. If the games
-    lack `PartialPlay`, all players move at once, one ply in each game.
+    move in all games in which one of them is to move. So each player is called as rarely as possible, for as many games
+    as possible. If the games lack `PartialPlay`, all players are called in every turn, and each game goes on by one ply.
 
     A game that its mover gives up (`Choice.forfeits`) ends as lost for it, with the reason in `Rollout.forfeits`.
 
