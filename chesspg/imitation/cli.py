@@ -71,6 +71,9 @@ class PretrainCLI(RunCLI):
             self.datamodule.prepare_data()
         self.datamodule.examples  # noqa: B018  # so that damaged shards are found now
 
+    def to_save_memory(self) -> str:
+        return f"--data.batch {max(1, self.datamodule.batch // 2)} learns from half as many plies at once"
+
     def keep(self, config: Any) -> None:
         config.data.shards = str(self.datamodule.shards.folder)  # so that the run no longer needs the files
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from chesspg.games.capabilities import heuristic_or_zero
 from chesspg.games.game import Games, Legal, Observation
 
+WIN = 1e6  # what a won game is worth to the greedy player, more than any heuristic
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -82,7 +84,7 @@ class Greedy:
         children = turn.games[np.repeat(turn.rows, legal.counts)]
         children.play(legal.actions)
         sign = np.repeat(1 - 2 * turn.observation.player, legal.counts)
-        score = sign * (heuristic_or_zero(children) + np.float32(1e6) * children.outcomes().outcome)
+        score = sign * (heuristic_or_zero(children) + np.float32(WIN) * children.outcomes().outcome)
         return best_at_random(score, legal, turn.uniforms)
 
 

@@ -17,6 +17,7 @@ from chesspg.learning import losses
 from chesspg.policy.networks import Network, NetworkOutput
 
 _PADDING = -1e9  # a finite logit whose probability is exactly 0 in float32
+_SHARES = 2.0**50  # the number of parts into which a probability of 1 is cut for sampling
 MULTIPLES = {"cuda": 256}  # by device: batches are filled up to a multiple of this many positions
 
 
@@ -44,8 +45,9 @@ class Distribution:
     def sample(self, uniforms: Tensor) -> Tensor:
         """[N] sampled choices, by inverting the cumulative probabilities at uniforms[i] in [0, 1)."""
         exact = torch.float32 if uniforms.device.type == "mps" else torch.float64  # MPS has no float64
-        cumulative = self.probs.to(exact).cumsum(dim=1)
-        choice = (cumulative <= uniforms.to(exact)[:, None] * cumulative[:, -1:]).sum(dim=1)
+        # Whole numbers, whose sums are the same in any order: CUDA adds up floats in one that changes.
+        cumulative = (self.probs.to(exact) * _SHARES).long().cumsum(dim=1)
+        choice = (cumulative <= (uniforms.to(exact)[:, None] * cumulative[:, -1:])).sum(dim=1)
         return choice.minimum(self.mask.sum(dim=1) - 1)
 
     def mode(self) -> Tensor:

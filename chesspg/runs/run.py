@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from chesspg.runs.arguments import read_request
 from chesspg.runs.run_cli import MISTAKES, RunCLI
 from chesspg.storage.lock import is_unstarted, sole_writer
@@ -61,6 +63,11 @@ def _train(cli: RunCLI) -> int:
         if trainer.is_global_zero:
             print(f"error: {error}; {cli.after_not_finite()}last.ckpt is from before it", file=sys.stderr)
         return 1
+    except torch.OutOfMemoryError:
+        if trainer.is_global_zero:
+            device = trainer.strategy.root_device
+            print(f"error: the memory of {device} is full; {cli.to_save_memory()}{_go_on(cli)}", file=sys.stderr)
+        return MISTAKE
     except cli.REFUSALS as error:
         if trainer.is_global_zero:
             print(f"error: {error}", file=sys.stderr)

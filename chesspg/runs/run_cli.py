@@ -263,6 +263,10 @@ class RunCLI(LightningCLI):
         """Text for the message about a loss that is not finite, such as `its rollout is saved in FOLDER, `."""
         return ""
 
+    def to_save_memory(self) -> str:
+        """Text for the message about a GPU whose memory is full: which option halves what is needed."""
+        raise NotImplementedError
+
     def prepare(self) -> None:
         """Prepare the data, which may take long; the run folder is made afterwards."""
 

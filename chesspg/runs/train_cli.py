@@ -89,6 +89,13 @@ class TrainCLI(RunCLI):
     def after_not_finite(self) -> str:
         return f"its rollout is saved in {self.folder}, "
 
+    def to_save_memory(self) -> str:
+        data, parts = self.datamodule, self.trainer.accumulate_grad_batches
+        if data.rollout is None:  # the games are not over
+            at_once = min(data.slots, data.games)
+            return f"--data.slots {max(1, at_once // 2)} plays half as many games at once"
+        return f"--trainer.accumulate_grad_batches {2 * parts} learns from half as many plies at once"
+
     def restore(self, state: dict[str, Any]) -> None:
         self.datamodule.load_state_dict(state, Path(self.trainer.default_root_dir))
 

@@ -17,7 +17,7 @@ from chesspg.games.game import Games, IllegalAction, Observation
 from chesspg.games.randomness import Randomness
 from chesspg.learning import rewards
 from chesspg.players.player import Choice, Launching, Player, Turn, launcher
-from chesspg.selfplay.rollout import FORFEIT, Recorder, Rollout, Values
+from chesspg.selfplay.rollout import FORFEIT, Recorder, Rollout, Values, rewarded
 
 Seats = tuple[Player, Player]  # who plays for player 0, who for player 1
 
@@ -38,7 +38,7 @@ def play(
 
     The learner and its opponents take turns: the learner moves in all games in which it is to move, then its opponents
     move in all games in which one of them is to move. So each player is called as rarely as possible, for as many games
-    as possible. If the games lack `PartialPlay`, all players are called in every turn, and each game goes on by one ply.
+    as possible. If the games lack `PartialPlay`, all players are called in each turn, and every game goes on by one ply.
 
     A game that its mover gives up (`Choice.forfeits`) ends as lost for it, with the reason in `Rollout.forfeits`.
 
@@ -67,7 +67,7 @@ def play(
     """
     began = time.perf_counter()
     total = len(games)
-    players, seated = _seating(seats, total)
+    players, seated = seating(seats, total)
     if in_flight is None:
         in_flight = 2 if any(isinstance(player, Launching) and player.is_async for player in players) else 1
     if in_flight < 1:
@@ -80,15 +80,11 @@ def play(
         if on_ply:
             on_ply(table.ends.over, table.plies)
     ends = table.ends
-    f = np.asarray(reward(ends.outcome, ends.reason == 0, ends.ahead), np.float32)
-    if f.shape != (total,) or not np.isfinite(f).all():
-        got = f"shape {list(f.shape)}" if f.shape != (total,) else f"{f[~np.isfinite(f)][0]} for one of them"
-        raise rewards.BadReward(f"a reward must be one finite number for each of {total} games, got {got}")
     return Rollout(
-        plies=table.recorder.plies(),
+        recorded=table.recorder.plies(),
         outcome=ends.outcome,
         reason=ends.reason,
-        reward=f,
+        reward=rewarded(reward, ends.outcome, ends.reason, ends.ahead),
         length=ends.length,
         finished=ends.finished,
         group=np.zeros(total, np.int32),
@@ -98,7 +94,7 @@ def play(
     )
 
 
-def _seating(seats: Seats | Sequence[Seats], total: int) -> tuple[list[Player], NDArray[np.int64]]:
+def seating(seats: Seats | Sequence[Seats], total: int) -> tuple[list[Player], NDArray[np.int64]]:
     """The players, and [games, 2] which of them sits on each seat. Raises ValueError if a game has no pair."""
     pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
     if len(pairs) != total:

@@ -44,19 +44,32 @@ class Plies(Generic[A]):
         every = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "legal"}
         return {name: column for name, column in every.items() if column is not None}
 
-    def __getitem__(self, rows: Indices) -> Self:
+    def __getitem__(self, rows: Indices | Tensor) -> Self:
         """The plies at these rows, in that order."""
         columns = {name: column[rows] for name, column in self.columns().items()}
-        return type(self)(legal=self.legal[rows], **columns)
+        return type(self)(legal=self.legal[rows], **columns)  # type: ignore[index]  # both are numpy, or both torch
 
     @staticmethod
-    def concatenate(parts: Sequence[Plies[NDArray[Any]]]) -> Plies[NDArray[Any]]:
-        """The plies of all parts, one part after the other. Raises ValueError if their columns differ."""
+    def concatenate(parts: Sequence[Plies[Any]]) -> Plies[Any]:
+        """The plies of all parts, one part after the other; all in numpy, or all in torch on one device.
+
+        Raises:
+            ValueError: Their columns differ.
+        """
         names = parts[0].columns()
         if any(part.columns().keys() != names.keys() for part in parts):
             raise ValueError("the parts must have the same columns to be put together")
-        legal = Legal.concatenate([part.legal for part in parts if isinstance(part.legal, Legal)])
-        return Plies(legal=legal, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        lists = [part.legal for part in parts]
+        if isinstance(lists[0], Legal):
+            legal: Any = Legal.concatenate([one for one in lists if isinstance(one, Legal)])
+            return Plies(
+                legal=legal, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+            )
+        import torch
+
+        width = max(one.shape[1] for one in lists)  # type: ignore[union-attr]  # all are tensors
+        legal = torch.cat([torch.nn.functional.pad(one, (0, width - one.shape[1]), value=-1) for one in lists])  # type: ignore[union-attr,arg-type]
+        return Plies(legal=legal, **{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
 
     def to(self, device: torch.device | str | None = None, **_: Any) -> Plies[Tensor]:
         """The plies as tensors on a device, with the legal actions padded. Lightning calls this to move a batch.
@@ -74,6 +87,16 @@ class Plies(Generic[A]):
             return Plies(legal=self.legal.to(at), **columns)
         columns = {name: send(column, at) for name, column in self.columns().items() if name != "planes"}
         return Plies(planes=words(self.planes, at), legal=send(self.legal.padded(), at), **columns)  # type: ignore[arg-type]
+
+    def numpy(self) -> Plies[NDArray[Any]]:
+        """The plies as arrays, with the legal actions ragged; the inverse of `to`."""
+        if isinstance(self.legal, Legal):
+            return self  # type: ignore[return-value]  # its columns are arrays too
+        columns = {name: column.numpy(force=True) for name, column in self.columns().items()}
+        legal = self.legal.numpy(force=True)
+        counts = (legal >= 0).sum(axis=1)
+        ragged = Legal(legal[legal >= 0], np.concatenate(([0], np.cumsum(counts))).astype(np.int64))
+        return Plies(**{**columns, "planes": columns["planes"].view(np.uint64)}, legal=ragged)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All columns of plies in numpy by name; the legal actions as `actions` [L] and `counts` [N]."""

@@ -4,35 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.games.contract import BrokenContract
 from chesspg.games.game import Game, Games, Legal, Observation
+from chesspg.learning.rewards import BadReward, Reward
 from chesspg.players.player import Choice
 from chesspg.selfplay.plies import Plies
 
 FORFEIT = 255  # Rollout.reason of a game that a player gave up; no game's rules have that many reasons
+PART = 1 << 16  # plies whose lists of legal actions are sorted at a time
 Values = tuple[float | None, ...]  # the return that the mover of each ply expected, None where it gave none
+
+
+class Written(Protocol):
+    """Games as text: a batch of games that are over, or their moves."""
+
+    def position(self, index: int) -> str:
+        """As `Games.position`."""
 
 
 @dataclass(frozen=True)
 class Rollout:
     """Whole games, and the plies whose mover learns, in the order in which they were played. Do not change it."""
 
-    plies: Plies[NDArray[Any]]  # N plies; their `game` is an index into the arrays below
+    recorded: Plies[Any]  # N plies where they were played: numpy, or torch on a device; `plies` has them in numpy
     outcome: NDArray[np.int8]  # [games] for player 0, by the rules; whoever gives a game up loses it
     reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where it was truncated, FORFEIT where given up
     reward: NDArray[np.float32]  # [games] f(x) for player 0
     length: NDArray[np.int32]  # [games] plies played, whoever moved
-    finished: Sequence[tuple[NDArray[np.int64], Games]] = field(repr=False)  # the games themselves, by when they ended
+    finished: Sequence[tuple[NDArray[np.int64], Written]] = field(repr=False)  # the games themselves, in some order
     group: NDArray[np.int32]  # [games] equal for games with the same start and the same seats
     forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its mover gave it up
     values: Mapping[int, Values] = field(default_factory=dict)  # game -> value of each ply; empty if a player learns
     seconds: float = 0.0  # wall time it took
+    occupancy: float | None = None  # on a device: share of the positions given to networks that were played
+
+    @cached_property
+    def plies(self) -> Plies[NDArray[Any]]:
+        """N plies in numpy; their `game` is an index into the arrays of games."""
+        return self.recorded.numpy()
 
     @property
     def games(self) -> int:
@@ -72,8 +88,62 @@ class Rollout:
         """[games] every game as text."""
         texts = [""] * self.games
         for indices, games in self.finished:
-            for row, index in enumerate(indices.tolist()):
-                texts[index] = games.position(row)
+            every = games.positions() if isinstance(games, Replay) else map(games.position, range(len(indices)))
+            for index, text in zip(indices.tolist(), every, strict=True):
+                texts[index] = text
+        return texts
+
+
+def rewarded(
+    reward: Reward, outcome: NDArray[np.int8], reason: NDArray[np.uint8], ahead: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """[games] f(x). Raises BadReward if it is not one finite number for each game; see `Rollout` and `Reward`."""
+    f = np.asarray(reward(outcome, reason == 0, ahead), np.float32)
+    if f.shape != outcome.shape or not np.isfinite(f).all():
+        got = f"shape {list(f.shape)}" if f.shape != outcome.shape else f"{f[~np.isfinite(f)][0]} for one of them"
+        raise BadReward(f"a reward must be one finite number for each of {len(outcome)} games, got {got}")
+    return f
+
+
+class Replay:
+    """Games as their starts and their moves, which the host plays again when someone asks for a text.
+
+    Args:
+        starts: [games] the games at their starts.
+        game: [M] the game of each move, in any order.
+        ply: [M] its ply.
+        action: [M] its action.
+    """
+
+    def __init__(
+        self,
+        starts: Games,
+        game: NDArray[np.integer[Any]],
+        ply: NDArray[np.integer[Any]],
+        action: NDArray[np.integer[Any]],
+    ) -> None:
+        order = np.lexsort((ply, game))
+        self._starts = starts
+        self._actions = action[order]
+        self._first = np.searchsorted(game[order], np.arange(len(starts) + 1))  # [games + 1]
+
+    def position(self, index: int) -> str:
+        """As `Games.position`."""
+        return self.positions([index])[0]
+
+    def positions(self, rows: Sequence[int] | None = None) -> list[str]:
+        """The games of these numbers as text; all games by default. They are played again in lockstep."""
+        live = np.arange(len(self._starts)) if rows is None else np.asarray(rows, np.int64)
+        games, place = self._starts[live], np.arange(len(live))
+        texts = [""] * len(live)
+        ply = 0
+        while len(live):
+            goes_on = self._first[live] + ply < self._first[live + 1]
+            for row in np.flatnonzero(~goes_on).tolist():
+                texts[place[row]] = games.position(row)
+            games, live, place = games[goes_on], live[goes_on], place[goes_on]
+            games.play(self._actions[self._first[live] + ply])
+            ply += 1
         return texts
 
 
@@ -143,7 +213,9 @@ class Recorder:
             arrays[name] = array[order] if sort and len(array) else array
         if not len(arrays["value"]):
             arrays["value"] = None
-        return Plies(legal=legal[order] if sort else legal, **arrays)
+        if sort:  # in parts, since choosing lists takes ten times the memory of the lists
+            legal = Legal.concatenate([legal[part] for part in np.array_split(order, 1 + len(order) // PART)])
+        return Plies(legal=legal, **arrays)
 
 
 class _Column:

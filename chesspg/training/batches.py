@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chesspg.games.game import Game
+from chesspg.games.game import Game, Legal
 from chesspg.learning.advantages import returns
 from chesspg.policy.policy import send, to_tensors, words
 from chesspg.selfplay.plies import Plies
@@ -43,37 +43,57 @@ class StoredRollout:
     def __init__(
         self, rollout: Rollout, advantage: Tensor, device: torch.device, games: int, stored: int, parts: int
     ) -> None:
-        plies = rollout.plies
+        plies = rollout.recorded
         self.device = device
         self._sizes = {"games": games, "stored": stored, "parts": parts}
-        self._counts = plies.legal.counts  # type: ignore[union-attr]  # on the host, so that no batch waits for the device
         self._columns = {
-            name: words(column, device) if name == "planes" else send(column, device)
+            name: words(column, device) if name == "planes" and isinstance(column, np.ndarray) else to(column, device)
             for name, column in plies.columns().items()
         }
-        self._actions = send(plies.legal.actions, device)  # type: ignore[union-attr]
-        self._offsets = send(plies.legal.offsets, device)  # type: ignore[union-attr]
+        legal = plies.legal
+        if isinstance(legal, Legal):
+            self._legal: _Lists | Tensor = _Lists(legal, device)
+        else:
+            self._legal = legal.to(device)
         self._advantage = advantage.to(device)
-        reward = send(rollout.reward, device)
-        self._return = returns(reward, self._columns["game"], self._columns["player"])
+        self._return = returns(to(rollout.reward, device), self._columns["game"], self._columns["player"])
 
     def __len__(self) -> int:
-        return len(self._counts)
+        return len(self._advantage)
 
     def batch(self, rows: NDArray[np.integer[Any]]) -> Batch:
         """The micro-batch of the plies at these rows [n]."""
         at = send(rows, self.device)
-        place = torch.arange(max(1, int(self._counts[rows].max(initial=0))), device=self.device)
-        first, end = (self._offsets.index_select(0, at + k)[:, None] for k in (0, 1))
-        which = first + place
-        legal = self._actions.index_select(0, which.clamp(max=len(self._actions) - 1).flatten()).view(which.shape)
+        legal = self._legal.index_select(0, at) if isinstance(self._legal, Tensor) else self._legal.padded(rows, at)
         columns = {name: column.index_select(0, at) for name, column in self._columns.items()}
         return Batch(
-            plies=Plies(legal=legal.masked_fill_(which >= end, -1), **columns),
+            plies=Plies(legal=legal, **columns),
             advantage=self._advantage.index_select(0, at),
             return_=self._return.index_select(0, at),
             **self._sizes,
         )
+
+
+def to(column: Any, device: torch.device) -> Tensor:
+    """An array or a tensor as a tensor on a device."""
+    return column.to(device) if isinstance(column, Tensor) else send(column, device)
+
+
+class _Lists:
+    """The lists of legal actions of plies that the host has played, ragged on the device."""
+
+    def __init__(self, legal: Legal, device: torch.device) -> None:
+        self._counts = legal.counts  # on the host, so that no batch waits for the device
+        self._actions = send(legal.actions, device)
+        self._offsets = send(legal.offsets, device)
+
+    def padded(self, rows: NDArray[np.integer[Any]], at: Tensor) -> Tensor:
+        """[n, M] the lists at these rows [n], which are on the host and on the device."""
+        place = torch.arange(max(1, int(self._counts[rows].max(initial=0))), device=at.device)
+        first, end = (self._offsets.index_select(0, at + k)[:, None] for k in (0, 1))
+        which = first + place
+        legal = self._actions.index_select(0, which.clamp(max=len(self._actions) - 1).flatten()).view(which.shape)
+        return legal.masked_fill_(which >= end, -1)
 
 
 class OneBatch:

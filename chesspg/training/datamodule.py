@@ -8,31 +8,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.trainer.states import TrainerFn
-from pytorch_lightning.utilities import CombinedLoader, rank_zero_warn
+from pytorch_lightning.utilities import CombinedLoader, rank_zero_info, rank_zero_warn
 
 from chesspg.games.capabilities import Heuristic
-from chesspg.games.game import Game, Games, Starts
+from chesspg.games.game import Game, Games, NotOnDevice, Starts
 from chesspg.games.randomness import Randomness
 from chesspg.learning.rewards import Reward, adjudicated
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy import files
-from chesspg.selfplay.loop import Seats, play
+from chesspg.selfplay.device_loop import SLOTS
+from chesspg.selfplay.loop import Seats
 from chesspg.selfplay.opponents import POOL, OpponentPool
 from chesspg.selfplay.rollout import Rollout
+from chesspg.selfplay.shares import play_on
 from chesspg.training.batches import Batch, OneBatch, StoredRollout
 from chesspg.training.counters import Counters
 from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.progress import watching
-from chesspg.training.ranges import require
+from chesspg.training.ranges import require, require_choices
 from chesspg.training.requirements import RolloutListener, require_hook, require_whole_rollouts, weights_of
 
 
@@ -63,6 +65,10 @@ class SelfPlay(pl.LightningDataModule):
             the initial position.
         opponents: The opponents of the policy in a share of the games; if None, it plays itself in all games.
         seed: Seed of all random numbers of the games; by default that of `pl.seed_everything`, else 0.
+        device: Where the games are played. `auto`: on the GPU of the network if it is on one and the game has rules
+            for it, else on the host, with the reason in one line; `cuda`: on the GPU or not at all; `cpu`: on the host.
+            Games against engines and minimax are always played on the host.
+        slots: The most games at once on a GPU; the others wait until a game ends. The games do not depend on it.
 
     Raises:
         ValueError: An argument is out of its range, or a position to start from can't be read.
@@ -80,11 +86,14 @@ class SelfPlay(pl.LightningDataModule):
         starts: Starts | Sequence[str] | None = None,
         opponents: OpponentPool | None = None,
         seed: int | None = None,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        slots: int = SLOTS,
     ) -> None:
         super().__init__()
         check_package()
-        counts = {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies}
+        counts = {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies, "slots": slots}
         require(SelfPlay, {**counts, "material_weight": material_weight, "seed": seed})
+        require_choices(SelfPlay, {"device": device})
         if isinstance(starts, Sequence) and not len(starts):
             raise ValueError("starts must name at least one position, got none; leave it out for the initial position")
         self.game = game
@@ -97,6 +106,9 @@ class SelfPlay(pl.LightningDataModule):
         self.starts = list(starts) if isinstance(starts, Sequence) else starts
         self.opponents = opponents
         self._seed = None if seed is None else operator.index(seed)  # a sweep may pass numpy's
+        self.device = str(device)  # a sweep may pass numpy's
+        self.slots = operator.index(slots)
+        self._host_because = ""  # why the games are not played on the GPU, once that has been reported
         self._counters = Counters(rollouts=0)
         self.accumulated = 1  # the K for which the newest rollout is cut
         self.rollout: Rollout | None = None  # the newest, for inspection
@@ -151,7 +163,9 @@ class SelfPlay(pl.LightningDataModule):
             seats = [everyone[i] for i in index]
             group = (group * (int(pair.max()) + 1) + pair[index]).astype(np.int32)
         with player.forward_context():  # around that of each ply, so that weights are cast once per rollout
-            rollout = play(
+            rollout = play_on(
+                self.place(player.policy.device),
+                self.game,
                 self._start(self._positions(index)),
                 seats,
                 Randomness(self.seed, self.rollouts),
@@ -160,9 +174,37 @@ class SelfPlay(pl.LightningDataModule):
                 reward=self.reward or partial(adjudicated, weight=self.material_weight),
                 index=index,
                 on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
+                slots=self.slots,
             )
         rollout.require_reasons(self.game)
         return replace(rollout, group=group)
+
+    def place(self, device: torch.device) -> str | None:
+        """Where the games are played.
+
+        Args:
+            device: The device of the network.
+
+        Returns:
+            The device, or None for the host.
+
+        Raises:
+            ValueError: They can't be played where `device` of this object says.
+        """
+        if self.device == "cpu" or (self.device == "auto" and device.type != "cuda"):
+            return None
+        if device.type != "cuda":
+            raise ValueError(f"device must be auto or cpu unless the Trainer runs on a CUDA GPU, got cuda on {device}")
+        try:
+            self.game.on_device(self.game.start(1), 1, str(device))
+        except NotOnDevice as error:
+            if self.device == "cuda":
+                raise ValueError(f"device must be auto or cpu here, got cuda: {error}") from None
+            if str(error) != self._host_because:
+                rank_zero_info(f"the games are played on the host, since {error}")
+            self._host_because = str(error)
+            return None
+        return str(device)
 
     @property
     def in_turn(self) -> int:
@@ -217,7 +259,9 @@ class SelfPlay(pl.LightningDataModule):
         if not any(positions):
             return self.game.start(len(positions))
         initial = self.game.start(1).position(0)
-        return self.game.start([position or initial for position in positions])
+        places: dict[str, int] = {}  # each text is read once
+        rows = [places.setdefault(position or initial, len(places)) for position in positions]
+        return self.game.start(list(places))[np.array(rows)]
 
     def setup(self, stage: str) -> None:
         # If the network runs on the CPU, the rules keep to one thread and leave it the cores.
@@ -247,6 +291,7 @@ class SelfPlay(pl.LightningDataModule):
             module: Its module.
         """
         require_whole_rollouts(trainer, self.updates * self.passes)
+        self.place(trainer.strategy.root_device)
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
             raise ValueError(
@@ -375,7 +420,7 @@ class _RolloutLoader:
         if data.opponents:
             index = np.arange(rank, games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        stored = int(total(torch.tensor(float(len(rollout.plies)), device=module.device)))
+        stored = int(total(torch.tensor(float(len(rollout.recorded)), device=module.device)))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if isinstance(listener, RolloutListener):
                 listener.on_rollout(trainer, module, rollout)

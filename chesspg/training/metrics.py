@@ -106,6 +106,8 @@ def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float,
         "length": (float(rollout.length.mean()), "mean"),
         "sampled_plies_per_s": (float(rollout.length.sum()) / rollout.seconds, "sum"),
     }
+    if rollout.occupancy is not None:
+        facts["occupancy"] = (rollout.occupancy, "mean")
     for number, reason in enumerate(reasons[1:], start=1):
         facts[f"ended/{reason}"] = (float(np.mean(rollout.reason == number)), "mean")
     return facts

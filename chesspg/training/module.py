@@ -260,13 +260,14 @@ class PolicyGradient(pl.LightningModule):
         Returns:
             [N] float32 the weight of each ply.
         """
-        plies, counters = rollout.plies, self._counters.latest()
+        plies, counters = rollout.recorded, self._counters.latest()
+        game = torch.as_tensor(plies.game)  # where it was played, on the host or on a device
         sample = Sample(
-            reward=torch.from_numpy(rollout.reward),
-            group=torch.from_numpy(rollout.group),
-            game=torch.from_numpy(plies.game),
-            player=torch.from_numpy(plies.player),
-            value=None if plies.value is None else torch.from_numpy(plies.value),
+            reward=torch.from_numpy(rollout.reward).to(game.device),
+            group=torch.from_numpy(rollout.group).to(game.device),
+            game=game,
+            player=torch.as_tensor(plies.player),
+            value=None if plies.value is None else torch.as_tensor(plies.value),
             past_reward=counters["reward_sum"] / counters["games"] if counters["games"] else 0.0,
             gather=self._gather,
             rank=self.global_rank,
@@ -365,7 +366,7 @@ class PolicyGradient(pl.LightningModule):
             return tensor
         gathered = self.all_gather(tensor.to(self.device))
         assert isinstance(gathered, Tensor)
-        return gathered.flatten(0, 1).cpu()
+        return gathered.flatten(0, 1).to(tensor.device)
 
 
 def _check_batch(batch: Any) -> None:

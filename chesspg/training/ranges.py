@@ -45,6 +45,7 @@ RANGES: dict[str, Range] = {
     "SelfPlay.updates": _COUNT,
     "SelfPlay.passes": _COUNT,
     "SelfPlay.max_plies": _COUNT,
+    "SelfPlay.slots": _COUNT,
     "SelfPlay.material_weight": Range(-1, 1),
     "SelfPlay.seed": _SEED,
     "RecordedGames.min_rating": Range(0, 10_000),

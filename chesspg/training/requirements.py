@@ -38,8 +38,8 @@ def weights_of(module: pl.LightningModule, rollout: Rollout) -> Tensor:
     """[N] the weight of each stored ply of this rank's games: the module's own or, by default, the mover's return."""
     if isinstance(module, Weigher):
         return module.weigh(rollout)
-    plies = rollout.plies
-    return returns(*map(torch.from_numpy, (rollout.reward, plies.game, plies.player)))
+    game, player = map(torch.as_tensor, (rollout.recorded.game, rollout.recorded.player))
+    return returns(torch.from_numpy(rollout.reward).to(game.device), game, player)
 
 
 def require_hook(listener: Any) -> None:

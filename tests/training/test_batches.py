@@ -57,7 +57,7 @@ def test_a_batch_is_these_rows_of_the_rollout(name: str, rollout: Rollout) -> No
 
 
 def test_a_rollout_without_plies_has_empty_batches(rollout: Rollout) -> None:
-    nothing = replace(rollout, plies=rollout.plies[[]])
+    nothing = replace(rollout, recorded=rollout.plies[[]])
     batch = stored(nothing, torch.zeros(0)).batch(np.arange(0))
     assert len(batch.plies) == len(batch.advantage) == 0
 

@@ -27,6 +27,15 @@ SCALARS = {"fifty-move clock": 100, "repetitions": 2}
 PLAIN_ACTIONS = 64 * 64
 UNDERPROMOTIONS = (chess.KNIGHT, chess.BISHOP, chess.ROOK)
 NUM_ACTIONS = PLAIN_ACTIONS + 8 * 3 * len(UNDERPROMOTIONS)
+# Room for the legal actions of a position: at most 318, rounded up because they are written in blocks of 8.
+#
+# The bound holds for every position that python-chess calls legal: with 15 pieces besides the king, promoted or not.
+# On a line of n squares one sliding piece has at most n − 1 moves, a second adds at most n − 3, because each square
+# is reached from at most two sides, and a third adds none. The 15 largest of these numbers add up to 91 over the
+# ranks, to 91 over the files and to 64 over the diagonals in either direction, so 15 queens have at most 310 moves.
+# The last of them adds at most 5 + 5 + 2 + 2, which is more than the moves of a promoting pawn (12) or of a knight (8),
+# so no other 15 pieces have a higher bound. A king has at most 8, with castling.
+MAX_LEGAL = 328
 FLIP = 56  # square ^ FLIP is the square on the board turned upside down
 PIECE_VALUES = np.array([1, 3, 3, 5, 9, 0], dtype=np.float32)  # pawn to king
 

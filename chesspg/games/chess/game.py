@@ -15,10 +15,11 @@ from chesspg.games.chess.engines import ChessEngineProtocol
 from chesspg.games.chess.exchanges import ChessExchanges
 from chesspg.games.chess.notation import VARIANTS, ChessNotation, parse_move
 from chesspg.games.chess.starts import UnevenArmies
-from chesspg.games.game import Game
+from chesspg.games.game import Game, Games, NotOnDevice
 
 if TYPE_CHECKING:  # numba takes 0.3 s to import, and a GUI waits for its engine
     from chesspg.games.chess.bitboards import BitboardGames
+    from chesspg.games.device import DeviceGames
 
 BACKENDS = ("auto", "python-chess", "bitboards")
 INSTALL = "install it with `pip install numba`"
@@ -46,6 +47,7 @@ class Chess(Game):
     planes = encoding.PLANES
     scalars = encoding.SCALARS
     num_actions = encoding.NUM_ACTIONS
+    max_legal = encoding.MAX_LEGAL
     reasons = python_chess.REASONS
     notation: ChessNotation
     exchanges: ChessExchanges
@@ -91,6 +93,21 @@ class Chess(Game):
         else:
             games = python_chess.PythonChessGames.from_boards(boards)
         return games if len(distinct) == len(positions) else games[[distinct[position] for position in positions]]
+
+    def on_device(self, starts: Games, slots: int, device: str) -> DeviceGames:
+        """See `Game.on_device`; plays standard chess with numba on the CPU, and with numba-cuda on CUDA."""
+        if self.variant != "standard":
+            raise NotOnDevice(f"{self.variant} has no rules for a device; standard chess has")
+        if self.backend == "python-chess":
+            raise NotOnDevice("backend 'python-chess' does not play on a device; backends 'auto' and 'bitboards' do")
+        games, problem = _compiled_rules()
+        if games is None:
+            raise NotOnDevice(f"chess on a device needs numba, but {problem}; {INSTALL}")
+        from chesspg.games.chess.device import ChessOnDevice  # it imports torch
+
+        if not isinstance(starts, games):
+            raise NotOnDevice("chess on a device begins from games of a Chess that plays on bitboards")
+        return ChessOnDevice(self, starts.rows, slots, device)
 
     def to_board(self, position: str) -> chess.Board:
         """The position as a python-chess board with the moves on its stack, see `ChessNotation.to_board`."""

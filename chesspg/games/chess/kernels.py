@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import chess
@@ -24,14 +25,13 @@ from numba.core import event
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from chesspg.games.game import ONGOING
-
-ACTIONS = 432  # most actions of a game: 15 pieces with 27 moves, a king with 8, and room for writing in blocks of 8
+# This module imports no value that is compiled in, because numba's cache would not see that it has changed.
+ACTIONS = 328  # room for the actions of a game, see encoding.MAX_LEGAL
 KEYS = 132  # most keys of a game: the last 128, enough because of the fifty-move rule, and room for blocks of 4
 QUEENING = 1 << 13  # set in a recorded action that promotes to a queen, because the action alone does not show it
 LEGAL, KNOWN = range(2)  # columns of Rows.offsets
 CLOCK, FULLMOVE = range(2)  # columns of Rows.counters
-CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
+ONGOING, CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(6)  # indices into Chess.reasons
 
 
 class Rows(NamedTuple):
@@ -69,6 +69,7 @@ class Rows(NamedTuple):
 U = np.uint64
 ZERO, ONE, TWO, THREE, FIVE, SIX, SEVEN, EIGHT, NINE = map(U, (0, 1, 2, 3, 5, 6, 7, 8, 9))
 QUEEN, SIXTEEN, FLIP, SQUARES, PLAIN = U(4), U(16), U(56), U(63), U(4096)
+EVERY = U(chess.BB_ALL)
 NOT_A, NOT_H = U(chess.BB_ALL ^ chess.BB_FILE_A), U(chess.BB_ALL ^ chess.BB_FILE_H)
 NOT_AB, NOT_GH = NOT_A & (NOT_A << U(1)), NOT_H & (NOT_H >> U(1))
 RANK_1, RANK_3, RANK_7 = U(chess.BB_RANK_1), U(chess.BB_RANK_3), U(chess.BB_RANK_7)
@@ -99,11 +100,10 @@ RANKS = _table(  # [occupancy of the six squares between the edges, file] attack
 )
 STRAIGHT = _table([chess.BB_RANK_ATTACKS[s][0] | chess.BB_FILE_ATTACKS[s][0] for s in chess.SQUARES])
 SLANTED = DIAGONALS | ANTIDIAGONALS
-THROUGH = _table(chess.BB_RAYS)  # [a, b] the whole line through both, or 0
-BETWEEN = _table([[chess.between(a, b) for b in chess.SQUARES] for a in chess.SQUARES])
 # [piece + 6·color, or 12 for castling, or 13 for en passant; square as White sees it]
 ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
 BLACK = U(0x9E3779B97F4A7C15)  # Black to move
+VALUES = _table([1, 3, 3, 5, 9, 0])  # see encoding.PIECE_VALUES
 
 
 # Reference counting is off: its two atomic instructions per array and call took a fifth of the time of a ply. Compiled
@@ -113,10 +113,14 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile at the first call, and cache the result on disk, or only in memory if no folder is writable."""
+    return _cached(function, njit, **OPTIONS)
+
+
+def _cached(function: Callable[..., Any], jit: Callable[..., Any], **options: Any) -> Any:
     try:
-        return njit(cache=True, **OPTIONS)(function)
+        return jit(cache=True, **options)(function)
     except RuntimeError:  # no locator: neither __pycache__ nor the user's cache folder is writable
-        return njit(**OPTIONS)(function)
+        return jit(**options)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -145,6 +149,12 @@ def span(stop, step=1):
 
 
 @inlined
+def hashed(line, square):
+    """An entry of ZOBRIST. Code for CUDA has a copy of a table for each function that reads it, so no other does."""
+    return ZOBRIST[line, square]
+
+
+@inlined
 def ray(occupied, line, bit):
     """Attacks along a line by hyperbola quintessence: subtract the slider from the blockers, from both ends.
 
@@ -168,6 +178,33 @@ def bishop_attacks(square, occupied):
     """The word of squares that a bishop on a square attacks."""
     bit = ONE << square
     return ray(occupied, DIAGONALS[square], bit) | ray(occupied, ANTIDIAGONALS[square], bit)
+
+
+@inlined
+def through(first, second):
+    """The line through two squares, without the first of them; nothing if they are on no line."""
+    file, diagonal, antidiagonal = FILES[first], DIAGONALS[first], ANTIDIAGONALS[first]
+    rank = STRAIGHT[first] ^ file
+    line = file & (ZERO - ((file >> second) & ONE))
+    line |= rank & (ZERO - ((rank >> second) & ONE))
+    line |= diagonal & (ZERO - ((diagonal >> second) & ONE))
+    return line | (antidiagonal & (ZERO - ((antidiagonal >> second) & ONE)))
+
+
+@inlined
+def between(first, second):
+    """The squares between two squares; nothing if they are on no line.
+
+    See chessprogramming.org/Square_Attacked_By.
+    """
+    both = (EVERY << first) ^ (EVERY << second)
+    file = (second & SEVEN) - (first & SEVEN)
+    rank = ((second | SEVEN) - first) >> THREE
+    line = ((file & SEVEN) - ONE) & U(0x0001010101010100)
+    line += (((rank & SEVEN) - ONE) >> U(58)) << ONE
+    line += (((rank - file) & U(15)) - ONE) & U(0x0040201008040200)
+    line += (((rank + file) & U(15)) - ONE) & U(0x0002040810204080)
+    return (line * (both & (ZERO - both))) & both
 
 
 @inlined
@@ -234,7 +271,7 @@ def generate(planes, row, targets):
     while snipers:
         sniper = lowest(snipers)
         snipers &= snipers - ONE
-        blockers = BETWEEN[king, sniper] & occupied
+        blockers = between(king, sniper) & occupied
         if blockers == ZERO:
             checkers |= ONE << sniper
         elif blockers & (blockers - ONE) == ZERO:
@@ -259,7 +296,7 @@ def generate(planes, row, targets):
     if checkers:
         if checkers & (checkers - ONE):
             return movers, checkers
-        allowed = checkers | BETWEEN[king, lowest(checkers)]
+        allowed = checkers | between(king, lowest(checkers))
 
     enemies, free = their & allowed, ~occupied
     pieces = planes[row, 0]
@@ -301,7 +338,7 @@ def generate(planes, row, targets):
     while pinned:
         square = lowest(pinned)
         pinned &= pinned - ONE
-        targets[square] &= THROUGH[king, square]
+        targets[square] &= through(king, square)
         movers &= ~(U(targets[square] == ZERO) << square)
     if en_passant:
         pieces = planes[row, 0] & (((en_passant & NOT_A) >> NINE) | ((en_passant & NOT_H) >> SEVEN))
@@ -376,19 +413,19 @@ def make(before, index, action, player, key, planes, row):
         planes[row, piece], planes[row, SIX + piece] = turned(theirs), turned(mine)
 
     planes[row, SIX + kind] ^= turned(leaves | enters)
-    key ^= BLACK ^ ZOBRIST[own + kind, source ^ flip] ^ ZOBRIST[own + kind, target ^ flip]
+    key ^= BLACK ^ hashed(own + kind, source ^ flip) ^ hashed(own + kind, target ^ flip)
     hit = U(victim != ZERO)  # computed without a branch, because captures can't be predicted
     planes[row, victim - hit] ^= turned(hit << target)
-    key ^= ZOBRIST[their + victim - hit, target ^ flip] & (ZERO - hit)
+    key ^= hashed(their + victim - hit, target ^ flip) & (ZERO - hit)
     passing, castling = before[index, 13], before[index, 12]
     if passing:
-        key ^= ZOBRIST[13, lowest(passing) ^ flip]
+        key ^= hashed(U(13), lowest(passing) ^ flip)
     planes[row, 13] = ZERO
     gone = leaves | enters
     if kind == ZERO:
         if enters == passing:
             planes[row, 0] ^= turned(enters >> EIGHT)
-            key ^= ZOBRIST[their, (target - EIGHT) ^ flip]
+            key ^= hashed(their, (target - EIGHT) ^ flip)
         elif target - source == SIXTEEN:
             if (((enters & NOT_A) >> ONE) | ((enters & NOT_H) << ONE)) & before[index, 6]:
                 planes[row, 13] = turned(leaves << EIGHT)
@@ -396,19 +433,19 @@ def make(before, index, action, player, key, planes, row):
             promoted = promoted if promoted else QUEEN
             planes[row, 6] ^= turned(enters)
             planes[row, SIX + promoted] ^= turned(enters)
-            key ^= ZOBRIST[own, target ^ flip] ^ ZOBRIST[own + promoted, target ^ flip]
+            key ^= hashed(own, target ^ flip) ^ hashed(own + promoted, target ^ flip)
     elif kind == FIVE:
         gone |= RANK_1
         if target == source + TWO:
             planes[row, NINE] ^= turned(KINGSIDE_ROOK)
-            key ^= ZOBRIST[own + THREE, SEVEN ^ flip] ^ ZOBRIST[own + THREE, FIVE ^ flip]
+            key ^= hashed(own + THREE, SEVEN ^ flip) ^ hashed(own + THREE, FIVE ^ flip)
         elif target + TWO == source:
             planes[row, NINE] ^= turned(QUEENSIDE_ROOK)
-            key ^= ZOBRIST[own + THREE, ZERO ^ flip] ^ ZOBRIST[own + THREE, THREE ^ flip]
+            key ^= hashed(own + THREE, ZERO ^ flip) ^ hashed(own + THREE, THREE ^ flip)
     gone &= castling
     planes[row, 12] = turned(castling ^ gone)
     while gone:
-        key ^= ZOBRIST[12, lowest(gone) ^ flip]
+        key ^= hashed(U(12), lowest(gone) ^ flip)
         gone &= gone - ONE
     return key, kind == ZERO or victim != ZERO
 
@@ -428,12 +465,13 @@ def insufficient(planes, row):
 def settle(rows, row, key, past, first, count, targets, at_action, at_key):
     """Set the legal actions, the keys, the scalars and the verdict of one game after a move or at its start.
 
-    past[first:first + count] are the keys of the game so far. Returns the places of the next game's actions and keys.
+    past[first:first + count] are the keys of the game so far. Actions and keys are written from at_action and at_key
+    on. Returns the places after the last action and after the last key.
     """
     planes, clock = rows.planes, rows.counters[row, CLOCK]
     movers, checkers = generate(planes, row, targets)
     if planes[row, 13]:
-        key ^= ZOBRIST[13, lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO)]
+        key ^= hashed(U(13), lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO))
     repetitions = ZERO
     for start in span(count, 4):
         for place in span(4):
@@ -464,7 +502,6 @@ def settle(rows, row, key, past, first, count, targets, at_action, at_key):
     rows.reason[row] = reason
     if reason == ONGOING:
         at_action = emit(planes, row, targets, movers, rows.actions, at_action)
-    rows.offsets[row + ONE, LEGAL], rows.offsets[row + ONE, KNOWN] = at_action, at_key
     return at_action, at_key
 
 
@@ -485,17 +522,18 @@ def begin(rows, targets):
             word = rows.planes[row, plane]
             while word:
                 line = U(12) if plane == 12 else (U(plane) + shift) % U(12)
-                key ^= ZOBRIST[line, lowest(word) ^ flip]
+                key ^= hashed(line, lowest(word) ^ flip)
                 word &= word - ONE
         at_action, at_key = settle(rows, row, key, rows.keys, ZERO, ZERO, targets, at_action, at_key)
+        rows.offsets[row + ONE, LEGAL], rows.offsets[row + ONE, KNOWN] = at_action, at_key
 
 
 @inlined
-def is_legal(rows, row, action):
-    """Whether an action is legal. It is compared with all of them, many at once, which is faster than a search."""
+def is_among(actions, first, last, action):
+    """Whether an action is in actions[first:last], all compared at once, which is faster than a search."""
     small, found = np.int16(action), False
-    for place in range(U(rows.offsets[row, LEGAL]), U(rows.offsets[row + ONE, LEGAL])):
-        found |= rows.actions[place] == small
+    for place in range(U(first), U(last)):
+        found |= actions[place] == small
     return found and action == small
 
 
@@ -555,7 +593,8 @@ def advance(before, actions, after, record, checked, targets, first, last):
         if action < 0:
             at_action, at_key = keep(before, row, ONE, after, row, at_action, at_key)
             continue
-        if checked and not is_legal(before, row, action):
+        legal, last_legal = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
+        if checked and not is_among(before.actions, legal, last_legal, action):
             return np.int64(row)
         if action < 4096 and (action & 63) >= 56 and (before.planes[row, 0] >> U(action >> 6)) & ONE:
             record[row] = action | QUEENING
@@ -566,6 +605,7 @@ def advance(before, actions, after, record, checked, targets, first, last):
         after.player[row] = 1 - player
         count = ZERO if progress else min(end - U(before.offsets[row, KNOWN]), U(127))
         at_action, at_key = settle(after, row, key, before.keys, end - count, count, targets, at_action, at_key)
+        after.offsets[row + ONE, LEGAL], after.offsets[row + ONE, KNOWN] = at_action, at_key
     return -1
 
 
@@ -633,6 +673,145 @@ def captures(planes, actions, offsets, squares, values, node, action, gain, squa
     return count
 
 
+# Games on a device: one function per row, which a loop calls on the CPU and a grid of threads on CUDA.
+
+
+class Slots(NamedTuple):
+    """Games on a device. Unlike in Rows, each slot has room of its own in the arrays that are ragged there."""
+
+    planes: Any  # [slots, 14] uint64
+    counts: Any  # [slots, 2] int64 the number of legal actions and of keys
+    actions: Any  # [slots · ACTIONS] int16 the legal actions of slot i from i · ACTIONS on; −1 after the last
+    keys: Any  # [slots · KEYS] uint64 likewise
+    counters: Any  # [slots, 1] int64 halfmoves without progress
+    scalars: Any  # [slots, 2] uint8
+    outcome: Any  # [slots] int8
+    reason: Any  # [slots] uint8
+    player: Any  # [slots] int8
+    illegal: Any  # [slots] bool
+
+
+@inlined
+def end_list(slots, row, count):
+    """Set the number of legal actions in a slot, and −1 after the last."""
+    first = row * U(ACTIONS)
+    for place in range(count, max(U(slots.counts[row, LEGAL]), count + SEVEN)):  # emit() writes up to seven too many
+        slots.actions[first + place] = -1
+    slots.counts[row, LEGAL] = count
+
+
+@inlined
+def reset_row(slots, row, starts, start):
+    """Begin a game in a slot from starts[start]; a number that is out of range counts as the nearest."""
+    index = U(min(max(start, 0), len(starts.player) - 1))
+    for plane in span(14):
+        slots.planes[row, plane] = starts.planes[index, plane]
+    legal, count = U(starts.offsets[index, LEGAL]), U(starts.offsets[index + ONE, LEGAL] - starts.offsets[index, LEGAL])
+    moved(starts.actions, legal, count, slots.actions, row * U(ACTIONS))
+    end_list(slots, row, count)
+    known, count = U(starts.offsets[index, KNOWN]), U(starts.offsets[index + ONE, KNOWN] - starts.offsets[index, KNOWN])
+    moved(starts.keys, known, count, slots.keys, row * U(KEYS))
+    slots.counts[row, KNOWN] = count
+    slots.counters[row, CLOCK] = starts.counters[index, CLOCK]
+    for column in span(2):
+        slots.scalars[row, column] = starts.scalars[index, column]
+    slots.outcome[row], slots.reason[row] = starts.outcome[index], starts.reason[index]
+    slots.player[row], slots.illegal[row] = starts.player[index], False
+
+
+@inlined
+def step_row(slots, row, action, board, targets):
+    """Play one ply in a slot, or set `illegal`. board [1, 14] and targets [64] are scratch space of this row."""
+    first, known = row * U(ACTIONS), row * U(KEYS)
+    if not is_among(slots.actions, first, first + U(slots.counts[row, LEGAL]), action):
+        slots.illegal[row] = True
+        return
+    for plane in span(14):
+        board[0, plane] = slots.planes[row, plane]
+    player, count = slots.player[row], U(slots.counts[row, KNOWN])
+    key, progress = make(board, 0, action, player, slots.keys[known + count - ONE], slots.planes, row)
+    slots.counters[row, CLOCK] = 0 if progress else slots.counters[row, CLOCK] + 1
+    slots.player[row] = 1 - player
+    # A game with more than 100 keys is over by the fifty-move rule, so there is room for another one.
+    count = ZERO if progress else count
+    end, at_key = settle(slots, row, key, slots.keys, known, count, targets, first, known)
+    end_list(slots, row, end - first)
+    slots.counts[row, KNOWN] = at_key - known
+
+
+@inlined
+def material_row(slots, row):
+    """Material of player 0 minus that of player 1, as encoding.material counts it."""
+    own, their = ZERO, ZERO
+    for piece in span(6):
+        own += VALUES[piece] * popcount(slots.planes[row, piece])
+        their += VALUES[piece] * popcount(slots.planes[row, SIX + piece])
+    return np.int64(their - own) if slots.player[row] else np.int64(own - their)
+
+
+@compiled
+def reset_slots(slots, starts, chosen, rows):
+    """Begin a game in slot i from starts[chosen[i]] where rows[i]."""
+    for row in span(len(rows)):
+        if rows[row]:
+            reset_row(slots, row, starts, chosen[row])
+
+
+@compiled
+def step_slots(slots, actions, alive, board, targets):
+    """Play actions[i] in slot i where alive[i]."""
+    for row in span(len(alive)):
+        if alive[row]:
+            step_row(slots, row, actions[row], board, targets)
+
+
+@compiled
+def weigh_slots(slots, material):
+    """material[i] = the material in slot i."""
+    for row in span(len(material)):
+        material[row] = material_row(slots, row)
+
+
+@cache
+def numba_cuda() -> Any:
+    """The module numba.cuda, whose import takes half a second and which few need."""
+    if not hasattr(np, "row_stack"):  # numba-cuda 0.30 looks it up, and numpy 2.5 has dropped it
+        vars(np)["row_stack"] = np.vstack
+    return import_module("numba.cuda")
+
+
+class Grid(NamedTuple):
+    """The same three for CUDA, with one thread for each slot."""
+
+    reset_slots: Any
+    step_slots: Any
+    weigh_slots: Any
+
+
+@cache
+def grid() -> Grid:
+    """The kernels for CUDA, which are compiled at their first launch and cached on disk like those for the CPU."""
+    cuda = numba_cuda()
+
+    def reset_slots(slots, starts, chosen, rows):
+        row = cuda.grid(1)
+        if row < len(rows) and rows[row]:
+            reset_row(slots, U(row), starts, chosen[row])
+
+    def step_slots(slots, actions, alive):
+        row = cuda.grid(1)
+        if row < len(alive) and alive[row]:
+            board, targets = cuda.local.array((1, 14), types.uint64), cuda.local.array(64, types.uint64)
+            step_row(slots, U(row), actions[row], board, targets)
+
+    def weigh_slots(slots, material):
+        row = cuda.grid(1)
+        if row < len(material):
+            material[row] = material_row(slots, U(row))
+
+    return Grid(*(_cached(kernel, cuda.jit) for kernel in (reset_slots, step_slots, weigh_slots)))
+
+
 class _Announcer(event.Listener):
     """Prints once, on standard error, that compiling takes some seconds."""
 
@@ -648,9 +827,12 @@ class _Announcer(event.Listener):
         pass
 
 
+_announcer = _Announcer()
+
+
 def announced() -> AbstractContextManager[Any]:
-    """A block in which compiling, but not loading from the cache, is announced."""
-    return event.install_listener("numba:compile", _Announcer())
+    """A block in which compiling, but not loading from the cache, is announced, once in a process."""
+    return event.install_listener("numba:compile", _announcer)
 
 
 @cache

@@ -1,0 +1,78 @@
+"""What is played on a device: written at each ply without a question to it, and cut to what was played now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from chesspg.selfplay.plies import Plies
+from chesspg.selfplay.rollout import Recorder
+
+
+class DeviceLog:
+    """The plies that are played: those since the last cut as they were computed, the earlier ones without gaps.
+
+    Args:
+        learner: The number of the player that learns, if there is one.
+    """
+
+    def __init__(self, learner: int | None) -> None:
+        self.learner = learner
+        self.over = self.plies = self.computed = 0  # games over, plies played, positions that players looked at
+        self._played: list[dict[str, Tensor]] = []
+        self._learned: list[dict[str, Tensor]] = []
+        self._moves: list[dict[str, NDArray[Any]]] = []  # without gaps, on the host
+        self._kept: list[tuple[Tensor, Plies[Tensor]]] = []  # [n] the ply of each, and n plies, on the device
+
+    def played(self, entry: dict[str, Tensor]) -> None:
+        """Add what a player has played in n slots; `mine` [n] says in which of them it has."""
+        self._played.append(entry)
+        self.computed += len(entry["mine"])
+
+    def learned(self, entry: dict[str, Tensor]) -> None:
+        """Add what the player that learns has seen and chosen in n slots."""
+        self._learned.append(entry)
+
+    def cut(self) -> None:
+        """Leave out what was not played. This waits for the device."""
+        moves = {name: column.numpy(force=True) for name, column in _without_gaps(self._played).items()}
+        self._moves.append(moves)
+        self.over += int(moves["ended"].sum())
+        self.plies += len(moves["ended"])
+        if self._learned:
+            kept = _without_gaps(self._learned)
+            width = max(1, int((kept["legal"] >= 0).sum(dim=1).amax())) if len(kept["legal"]) else 1
+            kept["legal"] = kept["legal"][:, :width].clone()
+            self._kept.append((kept.pop("ply"), Plies(**kept)))
+        self._played, self._learned = [], []
+
+    @property
+    def occupancy(self) -> float:
+        """The share of the positions given to players in which it was their turn."""
+        return self.plies / max(self.computed, 1)
+
+    def moves(self) -> dict[str, NDArray[Any]]:
+        """Every ply of every game, in numpy: game, ply, action, whether the game ended with it, and how."""
+        return {name: np.concatenate([part[name] for part in self._moves]) for name in self._moves[0]}
+
+    def kept(self) -> Plies[Any]:
+        """The plies of the player that learns, in the order in which the host's loop stores them."""
+        if not self._kept:
+            return Recorder().plies()
+        ply, parts = torch.cat([ply for ply, _ in self._kept]), [plies for _, plies in self._kept]
+        self._kept = []  # so that no ply is held three times
+        plies = Plies.concatenate(parts)
+        parts.clear()
+        return plies[torch.argsort(ply * (plies.game.max() + 1) + plies.game)] if len(plies) else plies
+
+
+def _without_gaps(entries: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """All columns of entries for n slots each, only where `mine`, and without it."""
+    rows = torch.cat([entry["mine"] for entry in entries]).nonzero()[:, 0]
+    names = entries[0].keys() - {"mine"}
+    return {name: torch.cat([entry[name] for entry in entries]).index_select(0, rows) for name in sorted(names)}

@@ -1,0 +1,128 @@
+"""Self-play on a device in a training: the same learning as from games on the host, and what is refused.
+
+Torch's CPU stands for a GPU here: `place` is all that differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game, NotOnDevice
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.learning.advantages import Advantages
+from chesspg.learning.losses import Loss
+from chesspg.policy.networks import MLP
+from chesspg.selfplay.opponents import OpponentPool
+from chesspg.selfplay.rollout import Rollout
+from chesspg.training.datamodule import SelfPlay
+from chesspg.training.module import PolicyGradient
+
+MakeTrainer = Callable[..., pl.Trainer]
+CUDA = torch.device("cuda", 0)
+
+
+class OnTorch(SelfPlay):
+    """Plays through the device loop on torch's CPU."""
+
+    def place(self, device: torch.device) -> str | None:
+        return "cpu"
+
+
+class Kept(pl.Callback):
+    def __init__(self) -> None:
+        self.rollouts: list[Rollout] = []
+
+    def on_rollout(self, trainer: pl.Trainer, pl_module: pl.LightningModule, rollout: Rollout) -> None:
+        self.rollouts.append(rollout)
+
+
+def learned(
+    trainer: MakeTrainer, data: SelfPlay, epochs: int = 3, more: dict[str, Any] | None = None, **options: Any
+) -> tuple[dict[str, Tensor], list[Rollout], dict[str, Tensor]]:
+    torch.manual_seed(0)
+    kept = Kept()
+    fit = trainer(max_epochs=epochs, callbacks=[kept], **(more or {}))
+    module = PolicyGradient(TicTacToe(), partial(MLP, hidden=(16,), value=True), **options)
+    fit.fit(module, data)
+    return module.policy.state_dict(), kept.rollouts, fit.callback_metrics
+
+
+@pytest.mark.parametrize("slots", [5, 64])
+@pytest.mark.parametrize(
+    ("advantages", "loss", "updates"),
+    [
+        (Advantages(), Loss(), 1),
+        (Advantages("leave_one_out"), Loss(), 1),
+        (Advantages("running_mean", normalize=True), Loss(), 1),
+        (Advantages("value", gae_lambda=0.9, normalize=True), Loss(clip=0.2, entropy_weight=0.01, average="plies"), 4),
+    ],
+)
+def test_learning_is_that_from_games_on_the_host(
+    trainer: MakeTrainer, advantages: Advantages, loss: Loss, updates: int, slots: int
+) -> None:
+    def data(cls: type[SelfPlay]) -> SelfPlay:
+        # The plies of games on the host come last, so with several updates they would be in others.
+        other = "minimax?depth=1" if updates == 1 else "greedy?random=0.5"
+        pool = OpponentPool({"random": 0.25, other: 0.125, "greedy": 0.125}, share=0.25, every=1)
+        starts = ["", "3/3/3 x moves b2"]
+        more: dict[str, Any] = {"starts": starts, "opponents": pool, "max_plies": 7, "material_weight": 0.0}
+        return cls(TicTacToe(), games=64, updates=updates, seed=3, slots=slots, **more)
+
+    options = {"advantages": advantages, "loss": loss}
+    ours, rollouts, metrics = learned(trainer, data(OnTorch), more={"accumulate_grad_batches": 2}, **options)
+    theirs, on_host, host_metrics = learned(trainer, data(SelfPlay), more={"accumulate_grad_batches": 2}, **options)
+    assert [one.positions() for one in rollouts] == [one.positions() for one in on_host]
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name], weight, atol=1e-5, rtol=1e-4)
+    assert set(metrics) == {*host_metrics, "occupancy"}
+    timed = {"sampled_plies_per_s", "learned_plies_per_s", "total_seconds", "occupancy"}
+    for name in set(metrics) - timed:
+        torch.testing.assert_close(metrics[name], host_metrics[name], atol=1e-4, rtol=1e-3, msg=name)
+
+
+def test_auto_is_the_host_unless_the_network_is_on_a_gpu_that_plays_the_game(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = SelfPlay(TicTacToe())
+    assert data.place(torch.device("cpu")) is None
+    assert data.place(torch.device("mps")) is None
+    asked: list[str] = []
+
+    def on_device(self: Game, starts: Any, slots: int, device: str) -> None:
+        asked.append(device)
+
+    monkeypatch.setattr(TicTacToe, "on_device", on_device)
+    assert data.place(CUDA) == "cuda:0"
+    assert asked == ["cuda:0"]
+    assert SelfPlay(TicTacToe(), device="cpu").place(CUDA) is None
+
+
+def test_auto_says_once_why_the_games_are_on_the_host(capsys: pytest.CaptureFixture[str]) -> None:
+    data = SelfPlay(Chess("atomic"))
+    messages: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chesspg.training.datamodule.rank_zero_info", messages.append)
+        assert data.place(CUDA) is None
+        assert data.place(CUDA) is None
+    assert len(messages) == 1
+    assert messages[0].startswith("the games are played on the host, since ")
+
+
+def test_cuda_is_an_error_where_it_cannot_be_had(trainer: MakeTrainer) -> None:
+    data = SelfPlay(TicTacToe(), device="cuda")
+    with pytest.raises(
+        ValueError, match=r"^device must be auto or cpu unless the Trainer runs on a CUDA GPU, got cuda"
+    ):
+        trainer().fit(PolicyGradient(TicTacToe(), MLP), data)
+    with pytest.raises(ValueError, match=r"^device must be auto or cpu here, got cuda: .*atomic"):
+        SelfPlay(Chess("atomic"), device="cuda").place(CUDA)
+    with pytest.raises(NotOnDevice, match="has no rules for a device"):
+        Game.on_device(TicTacToe(), TicTacToe().start(1), 1, "cpu")
