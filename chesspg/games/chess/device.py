@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Self
@@ -52,8 +53,8 @@ class ChessOnDevice(DeviceGames):
         except Exception as error:  # numba-cuda and the driver raise anything
             if self.device.type == "cpu":
                 raise
-            [line, *_] = str(error).strip().splitlines() or [""]
-            raise NotOnDevice(f"chess can't be played on {device}: {type(error).__name__}: {line}") from error
+            reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+            raise NotOnDevice(f"chess can't be played on {device}: {reason}") from error
 
     def _compile(self, starts: kernels.Rows) -> None:
         """Compile the kernels, or load them from the cache, by running each without a game."""
@@ -62,10 +63,9 @@ class ChessOnDevice(DeviceGames):
         self._starts = kernels.Rows(*(self._copied(array) for array in used))
         self._share()
         none = torch.zeros(len(self), dtype=torch.bool, device=self.device)
-        with kernels.announced():
-            self.reset(none, none)
-            self.step(none, none)
-            self.heuristic()
+        self.reset(none, none)
+        self.step(none, none)
+        self.heuristic()
 
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         self._rows.copy_(rows)
@@ -120,7 +120,7 @@ class ChessOnDevice(DeviceGames):
         )
 
     def _copied(self, array: NDArray[Any]) -> Any:
-        """An array for numba with a copy of a host's array on the device."""
+        """An array of the host, on the device and for numba."""
         words = array.dtype == np.uint64  # torch has few functions for these
         here = self._array(torch.from_numpy(array.view(np.int64) if words else array).to(self.device))
         return here.view(np.uint64) if words else here
@@ -137,7 +137,8 @@ class ChessOnDevice(DeviceGames):
         if not count:
             return
         if self.device.type == "cpu":
-            getattr(kernels, name)(*arguments)
+            with kernels.announced():  # compiled at the first call
+                getattr(kernels, name)(*arguments)
             return
         device = self.player.device
         with torch.cuda.device(device):  # numba-cuda uses the context that is active
@@ -155,7 +156,7 @@ def _problem(device: torch.device) -> str:
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (AssertionError, RuntimeError) as error:  # torch without CUDA, no driver, one that is too old
-        return str(error).split(". ")[0]
+        return " ".join(str(error).split()).split(". ")[0]
     if (device.index or 0) >= torch.cuda.device_count():
         return f"the number of CUDA devices is {torch.cuda.device_count()}"
     if find_spec("numba_cuda") is None:
