@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,20 @@ def test_cuda_without_the_extra_and_without_such_a_device(monkeypatch: pytest.Mo
     ):
         with pytest.raises(NotOnDevice, match=message):
             Chess().on_device(Chess().start(1), 2, device)
+
+
+@pytest.mark.slow
+def test_numba_cuda_is_imported_with_a_numpy_that_has_dropped_row_stack() -> None:
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+    code = """
+import numpy as np
+if hasattr(np, "row_stack"):
+    del np.row_stack
+from chesspg.games.chess import kernels
+print(kernels.numba_cuda().__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "numba.cuda\n"
 
 
 @pytest.fixture
