@@ -34,7 +34,7 @@ def check_device(
         device: The device as torch names it.
         starts: Further positions from which games begin, besides the initial one. Moves may lead to them, and they may
             be over.
-        slots: The number of slots.
+        slots: The number of slots, at least 2.
         plies: The least number of plies to play.
         seed: Seed of the games.
 
