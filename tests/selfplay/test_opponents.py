@@ -211,7 +211,6 @@ def test_the_weights_of_an_opponent_are_cast_once_per_rollout(resumed: bool, tmp
     (member,) = pool.members
     learner = PolicyPlayer(fresh(0).policy, forward_context=lambda: torch.autocast("cpu", torch.bfloat16))
     data = SelfPlay(GAME, games=8, opponents=pool, seed=0)
-    pool.every = 1000
     data.rollouts = 1
     with Casts() as casts:
         data.sample(learner)
