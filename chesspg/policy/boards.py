@@ -25,7 +25,8 @@ def compiled_boards(planes: Tensor, counters: Tensor, precision: torch.dtype) ->
         [N, 8, 8, 36]; None where only torch's operations can compute it: on another device or in another precision,
         without numba, and where torch records the operations, as `torch.compile` and `torch.export` do.
     """
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing() or type(planes) is not Tensor  # type: ignore[no-untyped-call]
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # torch gives it no hints
+    traced = torch.compiler.is_compiling() or tracing or type(planes) is not Tensor
     if traced or precision not in BITS or planes.dtype != torch.int64 or not _available(planes.device.type):
         return None
     return _fill(planes, counters, precision)
