@@ -35,7 +35,8 @@ class Heuristic(Protocol):
 
 def heuristic_or_zero(games: object) -> NDArray[np.float32] | float:
     """[N] the heuristic of N games, or the number 0 if they have no heuristic."""
-    return games.heuristic() if isinstance(games, Heuristic) else 0.0
+    heuristic = getattr(games, "heuristic", None)  # isinstance with a protocol takes 90 µs in Python 3.11
+    return heuristic() if heuristic else 0.0
 
 
 @runtime_checkable

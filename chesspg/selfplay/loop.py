@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +34,13 @@ def play(
     on_ply: Callable[[int, int], None] | None = None,
     in_flight: int | None = None,
 ) -> Rollout:
-    """Play all games to their end; each player is called for all games at once in which it is to move.
+    """Play all games to their end; each player is called at once for all games in which it is to move.
 
-    The learner and its opponents take turns: the learner moves in all games in which it is to move, then all others
-    answer in all of theirs. So a game between the two goes on by two plies in a round, and a game of self-play by one;
-    no call is for fewer games than there are. Games without `PartialPlay` go on by one ply each, with all players
-    asked at once. A game that its mover gives up (`Choice.forfeits`) ends as lost for it, with the reason in `Rollout.forfeits`.
+    The learner and its opponents take turns: the learner moves in all games in which it is to move, then its opponents
+    move in all games in which one of them is to move. So each player is called as rarely as possible, for as many games
+    as possible. If the games lack `PartialPlay`, all players are called in each turn, and every game goes on by one ply.
+
+    A game that its mover gives up (`Choice.forfeits`) ends as lost for it, with the reason in `Rollout.forfeits`.
 
     Args:
         games: The games, at their starts.
@@ -118,7 +119,7 @@ class _Ends:
     def finish(
         self, games: Games, live: NDArray[np.int64], ply: NDArray[np.int64], max_plies: int | None
     ) -> NDArray[np.bool_]:
-        """Record which of the games [n] with indices `live` [n] end at their ply [n]. Returns [n] whether each goes on."""
+        """Record which of the games [n] with indices `live` [n] end at their ply [n]. Returns [n] which go on."""
         outcomes = games.outcomes()
         done = outcomes.over if max_plies is None else outcomes.over | (ply == max_plies)
         if done.any():
@@ -192,8 +193,8 @@ class _Table:
             try:
                 if moves.all():
                     games.play(actions)
-                elif isinstance(games, PartialPlay) and moves.any():
-                    games.play_some(np.flatnonzero(moves), actions[moves])
+                elif moves.any():
+                    cast("PartialPlay", games).play_some(np.flatnonzero(moves), actions[moves])
             except IllegalAction as error:
                 if ((chosen < 0) | (chosen >= observation.legal.counts)).any():
                     raise  # the player is at fault: it chose what it was not offered

@@ -18,6 +18,7 @@ from chesspg.players.player import Choice
 from chesspg.selfplay.plies import Plies
 
 FORFEIT = 255  # Rollout.reason of a game that a player gave up; no game's rules have that many reasons
+PART = 1 << 16  # plies whose lists of legal actions are sorted at a time
 Values = tuple[float | None, ...]  # the return that the mover of each ply expected, None where it gave none
 
 
@@ -212,7 +213,9 @@ class Recorder:
             arrays[name] = array[order] if sort and len(array) else array
         if not len(arrays["value"]):
             arrays["value"] = None
-        return Plies(legal=legal[order] if sort else legal, **arrays)
+        if sort:  # in parts, since choosing lists takes ten times the memory of the lists
+            legal = Legal.concatenate([legal[part] for part in np.array_split(order, 1 + len(order) // PART)])
+        return Plies(legal=legal, **arrays)
 
 
 class _Column:

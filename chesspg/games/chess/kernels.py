@@ -640,6 +640,40 @@ def leaves(boards, actions, counts, played, depth, targets):
     return total
 
 
+@compiled
+def captures(planes, actions, offsets, squares, values, node, action, gain, square):
+    """Find the captures in every game, see exchanges.py.
+
+    Writes each capture's game to `node`, and its `action`, `gain` and `square`; returns their number. `squares` has the
+    one square of each game, or is empty if all squares are wanted. `values` are those of the five pieces but the king.
+    """
+    count = ZERO
+    for row in span(len(offsets) - 1):
+        theirs = planes[row, 13]
+        for piece in span(5):
+            theirs |= planes[row, SIX + piece]
+        if len(squares):
+            theirs &= ONE << U(squares[row])
+        if theirs == ZERO:
+            continue
+        for place in range(U(offsets[row]), U(offsets[row + ONE])):
+            choice = U(actions[place])
+            target = choice & SQUARES
+            if choice >= PLAIN or not (theirs >> target) & ONE:
+                continue
+            won = values[0] * 0
+            for piece in span(5):
+                won += values[piece] * ((planes[row, SIX + piece] >> target) & ONE)
+            if (planes[row, 0] >> (choice >> SIX)) & ONE:
+                won += values[0] * ((planes[row, 13] >> target) & ONE)
+                if target >= FLIP:
+                    won += values[QUEEN] - values[0]
+            if won > 0:  # a piece other than a pawn captures nothing on the en passant square
+                node[count], action[count], gain[count], square[count] = row, choice, won, target ^ FLIP
+                count += ONE
+    return count
+
+
 # Games on a device: one function per row, which a loop calls on the CPU and a grid of threads on CUDA.
 
 
@@ -811,4 +845,7 @@ def ready() -> None:
         rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15
         begin(rows, room())
         copy(rows, np.zeros(1, np.int64), twin)
-        advance(twin, twin.actions[:1].astype(np.int64), rows, np.empty(1, np.int16), True, room(), 0, 1)
+        record = np.empty(1, np.int16)
+        advance(twin, twin.actions[:1].astype(np.int64), rows, record, True, room(), 0, 1)
+        none, gains = np.empty(0, np.int64), np.empty(0, np.float32)
+        captures(rows.planes, rows.actions, rows.offsets[:1, LEGAL].copy(), none, gains, none, record, gains, none)
