@@ -191,8 +191,8 @@ class ResidualNet(Network):
     def _products(self, x: Tensor, action: Tensor) -> Tensor:
         """[N, 64, C] squares and [N, M] actions to [N, M] inner products of the vectors of `from` and `to`."""
         vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, C] each
-        # In bf16 near 4 there are only 3.98, 4 and 4.03. In float32 the products of bf16 numbers are exact, so both ways
-        # below agree, and the policy that samples with one is the policy that learns with the other.
+        # Near 4 bf16 knows only 3.98, 4 and 4.03. In float32 the products of bf16 numbers are exact, so both ways below
+        # agree, and the policy that samples with one is the policy that learns with the other.
         exact = torch.promote_types(vectors[0].dtype, torch.float32)
         if x.device.type == "cuda" or action.shape[1] > LONG:
             with torch.autocast(x.device.type, enabled=False):
