@@ -120,6 +120,7 @@ def test_both_backends_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
         ([*SMALL, "--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches"),
         (["verify", "--plies", "0"], "--plies must be"),
         (["verify", "--seed", "-1"], "--seed must be"),
+        (["verify", "--device", "tpu"], "--device"),
         (["verify", "--model.loss.clip", "1"], "--model.loss.clip"),
     ],
 )
