@@ -29,6 +29,7 @@ from chesspg.terminal.command import Parser, fail, one_line_errors, run
 PACKAGES = ("numba", "numba-cuda", "numpy", "torch", "pytorch-lightning")
 RESERVE = 5.0  # seconds of a part's limit that are left for its end
 DETERMINISTIC = ("--trainer.deterministic=true",)
+COMPILED = ("--model.compile=true",)
 SMALLER = ("--model.network.init_args.channels=64", "--model.network.init_args.blocks=4")
 TINY = (  # fields of the recipe where the script is tried on a CPU
     "--trainer.accelerator=cpu",
@@ -134,15 +135,17 @@ def _resume(device: str, _: float) -> Figures:
     return {"killed_after_rollouts": at, "rollouts": ROLLOUTS, "equal_tensors": len(weights)}
 
 
-# In the order in which they run, with the most seconds that each may take.
+# In the order in which they run, the most important first, with the most seconds that each may take.
 PARTS: Mapping[str, tuple[float, Part]] = {
     "compilation": (60, _compilation),
     "tests": (90, _tests),
     "96x6": (90, _bench()),
     "64x4": (60, _bench(*SMALLER)),
     "resume": (60, _resume),
+    "96x6_compiled": (120, _bench(*COMPILED)),
     "rules": (60, _rules),
     "96x6_deterministic": (60, _bench(*DETERMINISTIC)),
+    "64x4_compiled": (100, _bench(*SMALLER, *COMPILED)),
     "64x4_deterministic": (60, _bench(*SMALLER, *DETERMINISTIC)),
 }
 
