@@ -185,7 +185,7 @@ def test_bad_input_is_one_line_and_exit_code_two(
     arguments: list[str],
     words: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("chesspg.arena.matches.play", None)  # reported before the games
+    monkeypatch.setattr("chesspg.arena.matches.play_on", None)  # reported before the games
     files = {"RUN": run, "EMPTY": run / "empty.epd", "ILLEGAL": run / "illegal.pgn"}
     files["EMPTY"].write_text("\n")
     files["ILLEGAL"].write_text("1. e4 e5 2. Ke3 *\n")
