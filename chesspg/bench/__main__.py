@@ -55,6 +55,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for libraries that read it when they are imported
     import torch
 
+    from chesspg.bench.device_rules import device_rules
     from chesspg.bench.stages import in_precision, stages
     from chesspg.runs.run_cli import MISTAKES, recipe
     from chesspg.runs.train_cli import TrainCLI
@@ -82,6 +83,9 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
         _say("machine", results["machine"])
         results |= rules(given.games)
         _say("rules of chess, one core", results)
+        in_slots = device_rules(given.games)
+        _say("rules of chess in slots", in_slots)
+        results |= in_slots
         if peers:
             results["compare"] = compare(results["rules_plies_per_s"], peers)
         for name, (run, *others) in runs.items():
@@ -173,7 +177,14 @@ def compare(ours: float, peers: Peers) -> dict[str, float]:
     return found
 
 
-UNITS = ("plies", "positions", "nodes", "updates")
+UNITS = ("plies", "positions", "nodes", "updates", "tflops")
+SHARES = {  # how a share is shown, by the end of its name
+    "_of_chip": "{}, of the chip",
+    "_of_graphed": "{}, of the forward pass as a graph",
+    "lightning_share": "Lightning, of the loop",
+    "_share": "{}, of that limit",
+    "occupancy": "occupancy of the slots",
+}
 
 
 def _figure(value: Any) -> str:
@@ -192,8 +203,9 @@ def _say(title: str, facts: dict[str, Any]) -> None:
         thing, _, per_second = name.removesuffix("_per_s").rpartition("_")
         if isinstance(value, dict):
             continue
-        if name.endswith("_share"):
-            _row(f"{thing}, of that limit".replace("_", " "), f"{value:.0%}")
+        share = next((end for end in SHARES if name.endswith(end)), None)
+        if share:
+            _row(SHARES[share].format(name.removesuffix(share)).replace("_", " "), f"{value:.1%}")
         elif name.endswith("_per_s") and per_second in UNITS:
             _row(thing.replace("_", " "), _figure(value), f"{per_second}/s")
         elif isinstance(value, str) and len(value) > 16:

@@ -118,7 +118,9 @@ class OpponentPool:
         newest = self.members[-1].rollout if self.members else -1
         if not self.share or rollout % self.every or rollout == newest:
             return
-        self.members.append(Member(rollout, copy.deepcopy(policy).eval().requires_grad_(False), dict(facts or {})))
+        # The copy's weights still require gradients, although it is played without: autocast casts such weights once per
+        # rollout, and all others at every call.
+        self.members.append(Member(rollout, copy.deepcopy(policy).eval().requires_grad_(True), dict(facts or {})))
         if len(self.members) > self.size:
             times = [member.rollout for member in self.members]
             gap = [b - a for a, b in zip(times, times[2:], strict=False)]  # around each but the oldest and the newest
@@ -249,7 +251,7 @@ class OpponentPool:
         for saved in state["members"]:
             path = folder / saved["file"]
             try:
-                policy = files.load(path, game).requires_grad_(False)
+                policy = files.load(path, game)
                 if _digest(policy) not in saved["file"]:
                     raise ValueError(f"{path} has other weights than its name says")
                 facts = files.read_header(path).facts

@@ -589,13 +589,13 @@ def advance(before, actions, after, record, checked, targets, first, last):
     at_action, at_key = U(first) * U(ACTIONS), U(first) * U(KEYS)
     for row in range(U(first), U(last)):
         action = actions[row]
-        legal, end = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
-        if checked and not is_among(before.actions, legal, end, action):
-            return np.int64(row)
         record[row] = action
         if action < 0:
             at_action, at_key = keep(before, row, ONE, after, row, at_action, at_key)
             continue
+        legal, last_legal = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
+        if checked and not is_among(before.actions, legal, last_legal, action):
+            return np.int64(row)
         if action < 4096 and (action & 63) >= 56 and (before.planes[row, 0] >> U(action >> 6)) & ONE:
             record[row] = action | QUEENING
         player, end = before.player[row], U(before.offsets[row + ONE, KNOWN])
@@ -637,6 +637,40 @@ def leaves(boards, actions, counts, played, depth, targets):
         ply += 1
         entering = True
     return total
+
+
+@compiled
+def captures(planes, actions, offsets, squares, values, node, action, gain, square):
+    """Find the captures in every game, see exchanges.py.
+
+    Writes each capture's game to `node`, and its `action`, `gain` and `square`; returns their number. `squares` has the
+    one square of each game, or is empty if all squares are wanted. `values` are those of the five pieces but the king.
+    """
+    count = ZERO
+    for row in span(len(offsets) - 1):
+        theirs = planes[row, 13]
+        for piece in span(5):
+            theirs |= planes[row, SIX + piece]
+        if len(squares):
+            theirs &= ONE << U(squares[row])
+        if theirs == ZERO:
+            continue
+        for place in range(U(offsets[row]), U(offsets[row + ONE])):
+            choice = U(actions[place])
+            target = choice & SQUARES
+            if choice >= PLAIN or not (theirs >> target) & ONE:
+                continue
+            won = values[0] * 0
+            for piece in span(5):
+                won += values[piece] * ((planes[row, SIX + piece] >> target) & ONE)
+            if (planes[row, 0] >> (choice >> SIX)) & ONE:
+                won += values[0] * ((planes[row, 13] >> target) & ONE)
+                if target >= FLIP:
+                    won += values[QUEEN] - values[0]
+            if won > 0:  # a piece other than a pawn captures nothing on the en passant square
+                node[count], action[count], gain[count], square[count] = row, choice, won, target ^ FLIP
+                count += ONE
+    return count
 
 
 # Games on a device: one function per row, which a loop calls on the CPU and a grid of threads on CUDA.
@@ -810,4 +844,7 @@ def ready() -> None:
         rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15
         begin(rows, room())
         copy(rows, np.zeros(1, np.int64), twin)
-        advance(twin, twin.actions[:1].astype(np.int64), rows, np.empty(1, np.int16), True, room(), 0, 1)
+        record = np.empty(1, np.int16)
+        advance(twin, twin.actions[:1].astype(np.int64), rows, record, True, room(), 0, 1)
+        none, gains = np.empty(0, np.int64), np.empty(0, np.float32)
+        captures(rows.planes, rows.actions, rows.offsets[:1, LEGAL].copy(), none, gains, none, record, gains, none)

@@ -11,14 +11,12 @@ import pytest
 import torch
 from ptx import needs
 
-from chesspg.games.chess import Chess, encoding
+pytest.importorskip("numba")
+
+from chesspg.games.chess import Chess, encoding, kernels
 from chesspg.games.chess.verify import POSITIONS, verify
 from chesspg.games.contract.device import check_device
 from chesspg.games.game import NotOnDevice
-
-pytest.importorskip("numba")
-
-from chesspg.games.chess import kernels
 
 # Fifteen queens side by side, and far apart with 227 moves after the next one.
 QUEENS = ("QQQ5/QQQ5/QQQ5/QQQ5/QQQ5/8/pp5K/kn6 b - - 0 1", "3Q1Q2/QQ4K1/4Q3/1Q5Q/5Q2/Q6Q/ppQ5/knQQQ1Q1 b - - 0 1")
