@@ -125,16 +125,19 @@ def test_games_on_a_gpu_are_those_of_the_cpu(
 ) -> None:
     torch.manual_seed(0)
     files.save(tmp_path / "run.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(4,))))
-    command = [f"--player={name}" for name in (tmp_path / "run.safetensors", "minimax?depth=1", "greedy")]
-    command += ["--games", "180", "--seed", "2"]
+    run = str(tmp_path / "run.safetensors")
+    command = ["--player", run, "--player", "greedy", "--games", "180", "--seed", "2"]
     assert generate.main([*command, "--pgn", str(tmp_path / "here.pgn")]) == 0
     played = fake_gpu(monkeypatch)
     assert generate.main([*command, "--pgn", str(tmp_path / "there.pgn"), "--device", "cuda"]) == 0
     assert (tmp_path / "there.pgn").read_bytes() == (tmp_path / "here.pgn").read_bytes()
-    assert played == [80]  # of nine pairs of players, five have the one that needs the host
+    assert played == [180]
     assert generate.main([*command, "--pgn", str(tmp_path / "parts.pgn"), "--at-once", "90"]) == 0
     assert (tmp_path / "parts.pgn").read_bytes() == (tmp_path / "here.pgn").read_bytes()
-    assert played == [80, 40, 40]
+    assert played == [180, 90, 90]
+    host = ["--player", run, "--player", "minimax?depth=1", "--games", "4", "--pgn", str(tmp_path / "host.pgn")]
+    assert generate.main(host) == 0
+    assert len(played) == 3
 
 
 def test_an_imported_game_without_a_policy(

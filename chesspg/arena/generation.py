@@ -37,7 +37,7 @@ def generate(
     """Play one game from each opening.
 
     A game depends neither on the number of games before it nor on the games played together with it. If the policies
-    are on a GPU that has the game's rules, the games are played there, except those of players that need the host.
+    are on a GPU that has the game's rules, and no player needs the host, the games are played there.
 
     Args:
         game: The game to play.

@@ -15,7 +15,7 @@ from chesspg.players.player import Player
 from chesspg.selfplay.rollout import FORFEIT, Rollout
 from chesspg.selfplay.shares import place, play_on
 
-ON_A_GPU = 1000  # pairs of games: more at once take hardly longer there, if the match goes on for so long
+ON_A_GPU = 1000  # pairs of games that are played at once on a GPU, where small parts take as long as large ones
 
 
 def play_match(
@@ -71,8 +71,9 @@ def play_in_parts(
 ) -> Iterator[MatchResult]:
     """Play each opening twice with colors swapped, and yield the result so far after each part of the match.
 
-    If the policies are on a GPU that has the game's rules, the games are played there, several parts at once. The
-    results after each part are the same nevertheless. If the caller stops, the games of the later parts are dropped.
+    If the policies are on a GPU that has the game's rules, and the other player does not need the host, the games are
+    played there, several parts at once. The results after each part are the same. If the caller stops, the games of
+    later parts are dropped.
 
     Args:
         game: The game to play.
@@ -119,8 +120,8 @@ def play_in_parts(
         over, plies = over + len(index), plies + int(rollout.length.sum())
         played = _result(game, rollout)
         for at in range(0, played.games, 2 * part):
-            some_more = played.part(at, at + 2 * part)
-            before = before + some_more if before else some_more
+            one = played.part(at, at + 2 * part)
+            before = before + one if before else one
             yield before
 
 

@@ -35,7 +35,6 @@ class Kind:
     options: Mapping[str, Reader] = field(default_factory=dict)
     game: Callable[[str], Game | None] = lambda target: None  # the only game that a target plays; None for any game
     takes_target: bool = False  # whether it is written `name:target`; the name `file` may be left out
-    policy: bool = False  # whether it takes `device`
     engine: bool = False  # whether it runs `concurrency` processes and takes `settings`, the options of the engine
 
 
@@ -93,7 +92,6 @@ KINDS: dict[str, Kind] = {
         {"temperature": numbers.temperature},
         _policy_game,
         takes_target=True,
-        policy=True,
     ),
 }
 SHARED: Mapping[str, Reader] = {"random": number(0, 1)}  # options of every kind
@@ -129,7 +127,7 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
     share = options.pop("random", None)
     if kind.engine:
         options["concurrency"] = concurrency
-    if kind.policy:
+    if kind is KINDS["file"]:
         options["device"] = device
     player = kind.build(target, game, **options)
     return player if share is None else Mixture(player, share)
@@ -207,7 +205,7 @@ def _imported_game(modules: Sequence[str]) -> Game:
 
 def has_policy(texts: Iterable[str]) -> bool:
     """Whether one of these players is a policy. Raises ValueError, as `player_from_string`, for an unknown player."""
-    return any(_parse(text)[0].policy for text in texts)
+    return any(_parse(text)[0] is KINDS["file"] for text in texts)
 
 
 def policy_of(text: str) -> tuple[str, dict[str, float]]:

@@ -5,7 +5,7 @@ This module imports torch only when there is a device, because a match without a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,20 +22,24 @@ from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
 
 
-def place(game: Game, players: Iterable[Player]) -> str | None:
-    """Where `play_on` plays the games of these players: on the GPU that computes their policies.
+def place(game: Game, players: Sequence[Player]) -> str | None:
+    """Find where to play the games of these players: on the GPU that computes their policies, or on the host.
 
     Args:
         game: The rules.
         players: All players of the games.
 
     Returns:
-        The GPU as torch names it; None for the host, if the policies are not all on one GPU of CUDA or the game has no
-        rules there.
+        The GPU as torch names it. None for the host, if the policies are not all on one GPU of CUDA, if the game has no
+        rules there, or if a player, such as an engine, can't choose there.
     """
     devices = {str(found) for player in players if (found := getattr(player, "device", None)) is not None}
     device = devices.pop() if len(devices) == 1 else ""
     if not device.startswith("cuda"):
+        return None
+    from chesspg.players.on_device import chooser
+
+    if not all(map(chooser, players)):
         return None
     try:
         game.on_device(game.start(1), 1, device)

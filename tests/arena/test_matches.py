@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_gpu import fake_gpu
 from table import table
 
 from chesspg.arena import elo
@@ -19,7 +20,6 @@ from chesspg.games.game import Game, split_position
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.minimax import Minimax
 from chesspg.players.player import Choice, Greedy, Mixture, Player, Random, Turn
-from chesspg.selfplay.shares import play_on
 
 
 class First:
@@ -223,18 +223,9 @@ def test_what_players_expected() -> None:
 
 
 @pytest.fixture
-def on_device(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, int]]:
-    """Torch's CPU stands for a GPU. Where games were played, and how many at once."""
-    played: list[tuple[str | None, int]] = []
-
-    def spy(device: str | None, game: Game, starts: Any, *arguments: Any, **options: Any) -> Any:
-        rollout = play_on(device, game, starts, *arguments, **options)
-        played.append((device if rollout.occupancy is not None else None, len(starts)))
-        return rollout
-
-    monkeypatch.setattr("chesspg.arena.matches.place", lambda game, players: "cpu")
-    monkeypatch.setattr("chesspg.arena.matches.play_on", spy)
-    return played
+def on_device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Matches are played on torch's CPU through the device loop: how many games at once."""
+    return fake_gpu(monkeypatch)
 
 
 def timeless(results: list[MatchResult]) -> list[MatchResult]:
@@ -248,15 +239,13 @@ def opponents(game: Game) -> list[Player]:
 
 @pytest.mark.parametrize("which", range(6))
 @pytest.mark.parametrize("max_plies", [None, 5])
-def test_a_match_on_a_device_is_that_of_the_host(
-    on_device: list[tuple[str | None, int]], which: int, max_plies: int | None
-) -> None:
+def test_a_match_on_a_device_is_that_of_the_host(on_device: list[int], which: int, max_plies: int | None) -> None:
     game, a = TicTacToe(), table()
     b = opponents(game)[which]
     openings = random_openings(game, 23, 2, 3)
     options: dict[str, Any] = {"seed": 5, "part": 4, "max_plies": max_plies}
     there = list(play_in_parts(game, a, b, openings, **options))
-    assert {where for where, _ in on_device} == {None if isinstance(b, Minimax) else "cpu"}
+    assert on_device == ([] if isinstance(b, Minimax) else [46])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chesspg.arena.matches.place", lambda game, players: None)
         here = list(play_in_parts(game, a, b, openings, **options))
@@ -269,7 +258,7 @@ def test_a_match_on_a_device_is_that_of_the_host(
 @pytest.mark.slow
 @pytest.mark.parametrize("which", range(6))
 def test_a_match_of_chess_on_a_device_is_that_of_the_host(
-    on_device: list[tuple[str | None, int]], which: int, monkeypatch: pytest.MonkeyPatch
+    on_device: list[int], which: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("numba")
     game = Chess()
@@ -281,7 +270,7 @@ def test_a_match_of_chess_on_a_device_is_that_of_the_host(
 
 
 def test_on_a_device_several_parts_are_played_at_once_and_reported_one_by_one(
-    on_device: list[tuple[str | None, int]], monkeypatch: pytest.MonkeyPatch
+    on_device: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chesspg.arena.matches.ON_A_GPU", 7)
     openings = random_openings(TicTacToe(), 20, 2, 3)
@@ -289,22 +278,20 @@ def test_on_a_device_several_parts_are_played_at_once_and_reported_one_by_one(
     parts = play_in_parts(TicTacToe(), table(), Random(), openings, part=3, on_ply=lambda *at: seen.append(at))
     first = next(parts)
     assert first.games == 6
-    assert on_device == [("cpu", 18)]
+    assert on_device == [18]
     rest = list(parts)
     assert [result.games for result in rest] == [12, 18, 24, 30, 36, 40]
-    assert on_device == [("cpu", 18), ("cpu", 18), ("cpu", 4)]
+    assert on_device == [18, 18, 4]
     assert seen == sorted(seen)
     assert seen[-1] == (40, sum(rest[-1].lengths) - 40 * 2)
     again = play_in_parts(TicTacToe(), table(), Random(), openings, part=3, before=first)
     assert timeless([*again])[-1] == timeless(rest)[-1]
 
 
-def test_parts_that_are_larger_stay_as_they_are(
-    on_device: list[tuple[str | None, int]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_that_are_larger_stay_as_they_are(on_device: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chesspg.arena.matches.ON_A_GPU", 2)
     list(play_in_parts(TicTacToe(), table(), Random(), random_openings(TicTacToe(), 10, 2, 3), part=5))
-    assert on_device == [("cpu", 10), ("cpu", 10)]
+    assert on_device == [10, 10]
 
 
 def test_a_part_of_a_match_keeps_what_belongs_to_its_games() -> None:

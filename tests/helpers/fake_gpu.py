@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from chesspg.players.on_device import chooser
 from chesspg.selfplay import device_loop
 
 
@@ -27,5 +28,7 @@ def fake_gpu(patch: pytest.MonkeyPatch) -> list[int]:
     patch.setattr("chesspg.arena.devices.GPU", "cpu")
     patch.setattr(device_loop, "play_on_device", spy)
     for module in ("matches", "generation"):
-        patch.setattr(f"chesspg.arena.{module}.place", lambda game, players: "cpu")
+        patch.setattr(
+            f"chesspg.arena.{module}.place", lambda game, players: "cpu" if all(map(chooser, players)) else None
+        )
     return played

@@ -9,9 +9,12 @@ import torch
 from table import table
 
 from chesspg.games.chess import Chess
+from chesspg.games.device import DeviceGames
 from chesspg.games.game import Game, NotOnDevice
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players.minimax import Minimax
+from chesspg.players.on_device import DeviceChoice
 from chesspg.players.player import Choice, Mixture, Random, Turn
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.shares import place, play_on
@@ -24,6 +27,9 @@ class Elsewhere:
         self.device = torch.device(device)
 
     def choose(self, turn: Turn) -> Choice:
+        raise NotImplementedError
+
+    def choose_on_device(self, games: DeviceGames, uniforms: torch.Tensor) -> DeviceChoice:
         raise NotImplementedError
 
 
@@ -48,6 +54,7 @@ def test_games_are_played_on_the_gpu_of_the_policies(asked: list[str]) -> None:
     assert place(TicTacToe(), [table(), table()]) is None
     assert place(TicTacToe(), [Elsewhere("mps")]) is None
     assert place(TicTacToe(), [Random(), Random()]) is None
+    assert place(TicTacToe(), [first, Minimax(TicTacToe())]) is None
     assert asked == ["cuda:1"]
 
 

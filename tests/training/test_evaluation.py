@@ -427,7 +427,7 @@ def test_an_engine_that_fails_does_not_stop_training(
     player_of = roster.player_from_string
 
     @contextmanager
-    def players(texts: Any, game: Any, concurrency: int = 1) -> Iterator[list[Player]]:
+    def players(texts: Any, game: Any, concurrency: int = 1, device: str = "cpu") -> Iterator[list[Player]]:
         opened.extend(texts)
         engine = Failing()
         engine.fails = failure == "middle" and len(opened) > 6
@@ -455,7 +455,7 @@ def test_an_engine_that_fails_is_not_scored(
     monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     @contextmanager
-    def players(texts: Any, game: Any, concurrency: int = 1) -> Iterator[list[Player]]:
+    def players(texts: Any, game: Any, concurrency: int = 1, device: str = "cpu") -> Iterator[list[Player]]:
         engine = Failing()
         engine.fails = True
         yield [engine for _ in texts]
