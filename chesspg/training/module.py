@@ -208,6 +208,10 @@ class PolicyGradient(pl.LightningModule):
         optimizer = self.optimizer(self.parameters())
         for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep may pass numpy's numbers
             group.update({name: value.item() for name, value in group.items() if isinstance(value, np.generic)})
+        # A fused optimizer says that it undoes the scaling of gradients, for which Lightning refuses to clip them. No
+        # precision that is accepted here scales them (training/precision.py).
+        if getattr(optimizer, "_step_supports_amp_scaling", False):
+            optimizer._step_supports_amp_scaling = False
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
