@@ -118,7 +118,7 @@ class OpponentPool:
         newest = self.members[-1].rollout if self.members else -1
         if not self.share or rollout % self.every or rollout == newest:
             return
-        # The copy's weights still require gradients, although it is played without: autocast casts such weights once per
+        # The copy's weights require gradients although it is played without: autocast casts such weights once per
         # rollout, and all others at every call.
         self.members.append(Member(rollout, copy.deepcopy(policy).eval().requires_grad_(True), dict(facts or {})))
         if len(self.members) > self.size:
@@ -160,7 +160,7 @@ class OpponentPool:
             PolicyPlayer(member.policy.to(learner.policy.device), forward_context=learner.forward_context)
             for member in self.members
         ]
-        opponents = [*self._named_players(learner.policy.game), *policies]
+        opponents = [*self._named_players(learner), *policies]
         pairs: list[Seats] = [(learner, learner)]
         for opponent in opponents:
             pairs += [(learner, opponent), (opponent, learner)]
@@ -272,9 +272,10 @@ class OpponentPool:
         self._open.close()
         self._opened = []
 
-    def _named_players(self, game: Game) -> list[Player]:
+    def _named_players(self, learner: PolicyPlayer) -> list[Player]:
         if not self._opened:
-            self._opened = self._open.enter_context(roster.players(self.players, game))
+            players = roster.players(self.players, learner.policy.game, device=str(learner.device))
+            self._opened = self._open.enter_context(players)
         return self._opened
 
     def _all_recent(self) -> list[RecentGames]:

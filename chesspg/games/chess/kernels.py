@@ -1,8 +1,9 @@
 """The rules of standard chess, compiled by numba: one row of arrays per game, always seen from the mover's side.
 
 Every board is the 14 words of encoding.PLANES. A move is made from the mover's side and then the board is turned
-upside down, so that pawns have one direction and no branch depends on the color. All jitted code is in this file,
-because numba's cache looks only at the file of a function when it decides whether to compile it again.
+upside down, so that pawns have one direction and no branch depends on the color. All jitted code of the rules is in
+this file, because numba's cache looks only at the file of a function when it decides whether to compile it again;
+inputs.py, which uses some of it, makes a hash of this file a part of its keys.
 """
 
 # mypy: allow-untyped-defs
