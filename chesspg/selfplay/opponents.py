@@ -160,7 +160,7 @@ class OpponentPool:
             PolicyPlayer(member.policy.to(learner.policy.device), forward_context=learner.forward_context)
             for member in self.members
         ]
-        opponents = [*self._named_players(learner.policy.game), *policies]
+        opponents = [*self._named_players(learner), *policies]
         pairs: list[Seats] = [(learner, learner)]
         for opponent in opponents:
             pairs += [(learner, opponent), (opponent, learner)]
@@ -272,9 +272,10 @@ class OpponentPool:
         self._open.close()
         self._opened = []
 
-    def _named_players(self, game: Game) -> list[Player]:
+    def _named_players(self, learner: PolicyPlayer) -> list[Player]:
         if not self._opened:
-            self._opened = self._open.enter_context(roster.players(self.players, game))
+            players = roster.players(self.players, learner.policy.game, device=str(learner.device))
+            self._opened = self._open.enter_context(players)
         return self._opened
 
     def _all_recent(self) -> list[RecentGames]:

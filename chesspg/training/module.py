@@ -211,7 +211,7 @@ class PolicyGradient(pl.LightningModule):
         # A fused optimizer says that it undoes the scaling of gradients, for which Lightning refuses to clip them. No
         # precision that is accepted here scales them (training/precision.py).
         if getattr(optimizer, "_step_supports_amp_scaling", False):
-            optimizer._step_supports_amp_scaling = False
+            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)

@@ -9,6 +9,7 @@ import chess
 import numpy as np
 import pytest
 import torch
+from table import table
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from chesspg.games.chess import Chess
@@ -23,9 +24,6 @@ from chesspg.learning.rewards import adjudicated
 from chesspg.players.minimax import Minimax
 from chesspg.players.on_device import DeviceChoice
 from chesspg.players.player import Choice, Greedy, Mixture, Player, Random, Turn
-from chesspg.players.policy_player import PolicyPlayer
-from chesspg.policy.networks import Network, NetworkOutput
-from chesspg.policy.policy import Policy
 from chesspg.selfplay.device_loop import play_on_device, uniforms
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.plies import Plies
@@ -33,21 +31,6 @@ from chesspg.selfplay.rollout import Rollout
 from chesspg.selfplay.shares import play_on
 
 GAMES = 150
-
-
-class Table(Network):
-    """A logit per position and action by a hash of the planes, so that no batch size rounds it differently."""
-
-    def forward(self, planes: torch.Tensor, scalars: torch.Tensor, legal: torch.Tensor) -> NetworkOutput:
-        factors = 2654435761 * torch.arange(1, planes.shape[1] + 1) ** 3
-        position = (planes.flatten(1) * factors).sum(dim=1) >> 20
-        logits = ((position[:, None] * 31 + legal * 7919) % 1009).float() / 500
-        return NetworkOutput(logits, (position % 101).float() / 101)
-
-
-def table(temperature: float | None = None, game: Game | None = None) -> PolicyPlayer:
-    game = game or TicTacToe()
-    return PolicyPlayer(Policy(game, Table(game, value=True)), temperature)
 
 
 def compare(host: Rollout, device: Rollout) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 from collections import Counter
@@ -504,6 +505,15 @@ def test_players_that_need_it_are_closed(
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OpponentPool(**arguments)
+
+
+def test_named_policies_are_where_the_learner_is(player: PolicyPlayer, tmp_path: Path) -> None:
+    files.save(tmp_path / "a.safetensors", player.policy)
+    there = PolicyPlayer(copy.deepcopy(player.policy).to("meta"))
+    pool = OpponentPool(players={f"{tmp_path / 'a.safetensors'}?random=0.5": 0.5}, share=0)
+    seats, _ = pool.seats(there, 64, 1, Randomness(0))
+    assert {getattr(seated, "device", None) for pair in seats for seated in pair} == {torch.device("meta")}
+    assert len({id(seated) for pair in seats for seated in pair}) == 2
 
 
 def test_an_unknown_player(player: PolicyPlayer) -> None:
