@@ -25,7 +25,9 @@ class WholeLoop:
 
     def __init__(self, run: TrainCLI) -> None:
         self.run = run
-        data = run.datamodule
+        data, bar = run.datamodule, run.trainer.progress_bar_callback
+        if bar:
+            bar.disable()  # the figures are all that the benchmark prints
         max_plies, data.max_plies = data.max_plies, min(data.max_plies or WARM, WARM)
         self._fit(1)
         data.max_plies = max_plies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -24,12 +25,17 @@ def compiled_boards(planes: Tensor, counters: Tensor, precision: torch.dtype) ->
         [N, 8, 8, 36]; None where only torch's operations can compute it: on another device or in another precision,
         without numba, and where torch records the operations, as `torch.compile` and `torch.export` do.
     """
-    device = planes.device
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing() or type(planes) is not Tensor  # type: ignore[no-untyped-call]
-    if traced or precision not in BITS or planes.dtype != torch.int64 or not _available(device.type):
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # torch gives it no hints
+    traced = torch.compiler.is_compiling() or tracing or type(planes) is not Tensor
+    if traced or precision not in BITS or planes.dtype != torch.int64 or not _available(planes.device.type):
         return None
+    return _fill(planes, counters, precision)
+
+
+def _fill(planes: Tensor, counters: Tensor, precision: torch.dtype) -> Tensor:
     from chesspg.games.chess import inputs
 
+    device = planes.device
     integer, one = BITS[precision]
     boards = torch.empty((len(planes), 8, 8, inputs.CHANNELS), dtype=precision, device=device)
     words, numbers = planes.flatten(1).contiguous(), counters.to(precision).view(integer)
@@ -37,8 +43,9 @@ def compiled_boards(planes: Tensor, counters: Tensor, precision: torch.dtype) ->
     if device.type == "cpu":
         inputs.fill(words.numpy().view(np.uint64), numbers.numpy(), one, written.numpy())
     else:
-        stream = torch.cuda.current_stream(device).cuda_stream
-        inputs.fill_on_cuda(words, numbers, one, written, device.index, stream)
+        with torch.cuda.device(device):  # numba-cuda uses the context that is active
+            stream = torch.cuda.current_stream(device).cuda_stream
+            inputs.fill_on_cuda(words, numbers, one, written, stream)
     return boards
 
 
@@ -52,11 +59,11 @@ def _available(device: str) -> bool:
 
 @cache
 def _on_cuda() -> bool:
-    """Whether numba-cuda can compile."""
+    """Whether numba-cuda can compile for CUDA and run what it has compiled."""
+    if find_spec("numba_cuda") is None:
+        return False
     try:
-        from chesspg.games.chess import inputs
-
-        inputs.grid()
-    except Exception:  # a package that is missing or does not fit the driver raises anything; torch computes it then
+        _fill(torch.zeros(1, 14, 1, dtype=torch.int64, device="cuda"), torch.zeros(1, 2, device="cuda"), torch.float32)
+    except Exception:  # one that is broken or does not fit the driver raises anything; torch's operations remain
         return False
     return True

@@ -189,9 +189,11 @@ class ResidualNet(Network):
         return NetworkOutput(logits, value)
 
     def _products(self, x: Tensor, action: Tensor) -> Tensor:
-        """[N, 64, C] squares and [N, M] actions to [N, M] inner products of the vectors of `from` and `to` square."""
+        """[N, 64, C] squares and [N, M] actions to [N, M] inner products of the vectors of `from` and `to`."""
         vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, C] each
-        exact = torch.promote_types(vectors[0].dtype, torch.float32)  # near 4 bf16 knows only 3.98, 4 and 4.03
+        # Near 4 bf16 knows only 3.98, 4 and 4.03. In float32 the products of bf16 numbers are exact, so both ways below
+        # agree, and the policy that samples with one is the policy that learns with the other.
+        exact = torch.promote_types(vectors[0].dtype, torch.float32)
         if x.device.type == "cuda" or action.shape[1] > LONG:
             with torch.autocast(x.device.type, enabled=False):
                 source, target = (each.to(exact) for each in vectors)
@@ -202,4 +204,5 @@ class ResidualNet(Network):
             each.flatten(0, 1).index_select(0, (first + square).flatten())
             for each, square in zip(vectors, (action >> 6 & 63, action & 63), strict=True)
         )  # [N · M, C] each
-        return (source * target).sum(dim=1, dtype=exact).view(action.shape)
+        inner: Tensor = (source.to(exact) * target.to(exact)).sum(dim=1)
+        return inner.view(action.shape)

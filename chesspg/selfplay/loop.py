@@ -38,7 +38,7 @@ def play(
 
     The learner and its opponents take turns: the learner moves in all games in which it is to move, then its opponents
     move in all games in which one of them is to move. So each player is called as rarely as possible, for as many games
-    as possible. If the games lack `PartialPlay`, all players are called in each turn, and every game goes on by one ply.
+    as possible. If the games lack `PartialPlay`, all players are called in each turn, one ply of every game at a time.
 
     A game that its mover gives up (`Choice.forfeits`) ends as lost for it, with the reason in `Rollout.forfeits`.
 

@@ -118,7 +118,7 @@ class OpponentPool:
         newest = self.members[-1].rollout if self.members else -1
         if not self.share or rollout % self.every or rollout == newest:
             return
-        # The copy's weights still require gradients, although it is played without: autocast casts such weights once per
+        # The copy's weights require gradients although it is played without: autocast casts such weights once per
         # rollout, and all others at every call.
         self.members.append(Member(rollout, copy.deepcopy(policy).eval().requires_grad_(True), dict(facts or {})))
         if len(self.members) > self.size:

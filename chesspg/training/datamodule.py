@@ -33,6 +33,7 @@ from chesspg.training.counters import Counters
 from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
+from chesspg.training.precision import playing_precision
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require, require_choices
 from chesspg.training.requirements import RolloutListener, require_hook, require_whole_rollouts, weights_of
@@ -410,7 +411,7 @@ class _RolloutLoader:
         data, module, rank, ranks = self.data, trainer.lightning_module, trainer.global_rank, trainer.world_size
         games = data.games
         data.rollout = None  # two rollouts need not fit in memory
-        player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
+        player = PolicyPlayer(policy_of(module), forward_context=partial(playing_precision, trainer))
         rollout = data.rollout = data.sample(player, rank, ranks)
         data.rollouts += 1
         total = partial(trainer.strategy.reduce, reduce_op="sum")

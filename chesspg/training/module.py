@@ -211,7 +211,7 @@ class PolicyGradient(pl.LightningModule):
         # A fused optimizer says that it undoes the scaling of gradients, for which Lightning refuses to clip them. No
         # precision that is accepted here scales them (training/precision.py).
         if getattr(optimizer, "_step_supports_amp_scaling", False):
-            optimizer._step_supports_amp_scaling = False
+            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
@@ -245,7 +245,9 @@ class PolicyGradient(pl.LightningModule):
         weight = self.loss.weight(batch.games, batch.stored, batch.parts)
         self._metrics.note("loss", weight * terms.policy)
         self._metrics.note("entropy", terms.entropy, n)
-        self._metrics.note("log_prob_difference", (log_prob - plies.log_prob).detach().abs().sum(), n)
+        difference = (log_prob - plies.log_prob).detach().abs()
+        self._metrics.note("log_prob_difference", difference.sum(), n)
+        self._metrics.note_maximum("log_prob_difference_max", difference)
         for name, term in {"value_error": terms.value_error, "kl_to_init": terms.kl}.items():
             if term is not None:
                 self._metrics.note(name, term, n)

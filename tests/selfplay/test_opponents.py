@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import AsyncCheckpointIO
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -186,38 +185,6 @@ def test_an_opponent_costs_one_call_a_ply(player: PolicyPlayer) -> None:
     assert max(calls.values()) <= rollout.length.max()
     for handle in handles:
         handle.remove()
-
-
-class Casts(TorchDispatchMode):
-    """Counts by memory which tensors are cast to bf16."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.counts: Counter[int] = Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten._to_copy.default and (kwargs or {}).get("dtype") is torch.bfloat16:
-            self.counts[args[0].data_ptr()] += 1
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("resumed", [False, True])
-def test_the_weights_of_an_opponent_are_cast_once_per_rollout(resumed: bool, tmp_path: Path) -> None:
-    pool = pool_of(1, share=1)
-    if resumed:
-        pool.write(tmp_path)
-        state = pool.state_dict()
-        pool = OpponentPool(share=1, every=1000, size=1)
-        pool.load_state_dict(state, tmp_path, GAME)
-    (member,) = pool.members
-    learner = PolicyPlayer(fresh(0).policy, forward_context=lambda: torch.autocast("cpu", torch.bfloat16))
-    data = SelfPlay(GAME, games=8, opponents=pool, seed=0)
-    pool.every = 1000
-    data.rollouts = 1
-    with Casts() as casts:
-        data.sample(learner)
-    weights_of = {p.data_ptr() for one in (member.policy, learner.policy) for p in one.parameters()}
-    assert {at: casts.counts[at] for at in weights_of} == dict.fromkeys(weights_of, 1)
 
 
 def test_scores_are_the_learners_and_older_games_count_less(player: PolicyPlayer) -> None:

@@ -27,14 +27,14 @@ pytestmark = [
 ]
 
 
-def learned(tmp_path: Path, compile: bool) -> tuple[PolicyGradient, Path]:
+def learned(tmp_path: Path, compiled: bool) -> tuple[PolicyGradient, Path]:
     """A module after two rollouts of chess, and its checkpoint."""
     torch.manual_seed(0)
     game = Chess(backend="python-chess")
     network = partial(ResidualNet, channels=4, blocks=1, value=True)
     sgd = partial(torch.optim.SGD, lr=0.1)
-    module = PolicyGradient(game, network, optimizer=sgd, loss=Loss(clip=0.2, entropy_weight=0.01), compile=compile)
-    folder = tmp_path / str(compile)
+    module = PolicyGradient(game, network, optimizer=sgd, loss=Loss(clip=0.2, entropy_weight=0.01), compile=compiled)
+    folder = tmp_path / str(compiled)
     fit = pl.Trainer(
         default_root_dir=folder,
         max_epochs=2,
@@ -49,8 +49,8 @@ def learned(tmp_path: Path, compile: bool) -> tuple[PolicyGradient, Path]:
 
 
 def test_compiled_learning_gives_the_same_weights_and_files(tmp_path: Path) -> None:
-    plain, plain_file = learned(tmp_path, compile=False)
-    fast, fast_file = learned(tmp_path, compile=True)
+    plain, plain_file = learned(tmp_path, compiled=False)
+    fast, fast_file = learned(tmp_path, compiled=True)
     assert fast.state_dict().keys() == plain.state_dict().keys()
     for name, weight in plain.state_dict().items():
         torch.testing.assert_close(fast.state_dict()[name], weight, atol=1e-5, rtol=1e-4)

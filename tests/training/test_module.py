@@ -188,6 +188,7 @@ def test_the_weights_that_played_are_the_weights_that_learn(
     fit.fit(learned, SelfPlay(game, games=16, max_plies=30, material_weight=float(is_chess)))
     assert len(spy.metrics) == 4
     assert max(metrics["log_prob_difference"] for metrics in spy.metrics) < 1e-6
+    assert max(metrics["log_prob_difference_max"] for metrics in spy.metrics) < 1e-5
     assert min(metrics["gradient_norm"] for metrics in spy.metrics) > 0.01  # so stale weights would show
 
 
@@ -196,6 +197,7 @@ def test_stale_weights_do_show(trainer: MakeTrainer, module: MakeModule) -> None
     learned = module(optimizer=partial(torch.optim.SGD, lr=0.3), clip=0.2)
     trainer(callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=16, updates=2))
     assert spy.metrics[0]["log_prob_difference"] > 1e-4  # the second update's weights are not those that played
+    assert spy.metrics[0]["log_prob_difference_max"] > spy.metrics[0]["log_prob_difference"]
 
 
 def test_a_temperature_is_that_of_sampling_and_of_learning(trainer: MakeTrainer, module: MakeModule) -> None:

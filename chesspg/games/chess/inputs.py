@@ -154,11 +154,7 @@ def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: N
 
 @cache
 def grid(version: int = VERSION) -> Any:
-    """The same for CUDA, compiled at its first launch; one block for every PER_BLOCK positions.
-
-    Raises:
-        ImportError: numba-cuda is not installed.
-    """
+    """The same for CUDA, compiled at its first launch; one block for every PER_BLOCK positions."""
     cuda = kernels.numba_cuda()
 
     @cuda.jit(cache=True)
@@ -181,20 +177,18 @@ def grid(version: int = VERSION) -> Any:
     return fill
 
 
-def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, device: int, stream: int) -> None:
-    """`fill` on CUDA, without waiting for it.
+def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, stream: int) -> None:
+    """`fill` on the current CUDA device, without waiting for it.
 
     Args:
         planes: [N, 14] words of type int64, as any object with `__cuda_array_interface__`; likewise the others.
         counters: [N, 2] as for `fill`.
         one: As for `fill`.
         boards: [N, 64, 36] as for `fill`.
-        device: The number of the device.
         stream: The address of the CUDA stream; 0 is the default stream.
     """
     cuda = kernels.numba_cuda()
-    with cuda.gpus[device]:
-        words, counters, boards = (cuda.as_cuda_array(array) for array in (planes, counters, boards))
-        if count := len(words):
-            on = cuda.external_stream(stream) if stream else 0
-            grid()[-(-count // PER_BLOCK), THREADS, on](words.view(np.uint64), counters, U(one), boards)
+    words, counters, boards = (cuda.as_cuda_array(array) for array in (planes, counters, boards))
+    if count := len(words):
+        on = cuda.external_stream(stream) if stream else 0
+        grid()[-(-count // PER_BLOCK), THREADS, on](words.view(np.uint64), counters, U(one), boards)

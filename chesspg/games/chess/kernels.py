@@ -1,8 +1,9 @@
 """The rules of standard chess, compiled by numba: one row of arrays per game, always seen from the mover's side.
 
 Every board is the 14 words of encoding.PLANES. A move is made from the mover's side and then the board is turned
-upside down, so that pawns have one direction and no branch depends on the color. All jitted code is in this file,
-because numba's cache looks only at the file of a function when it decides whether to compile it again.
+upside down, so that pawns have one direction and no branch depends on the color. All jitted code of the rules is in
+this file, because numba's cache looks only at the file of a function when it decides whether to compile it again;
+inputs.py, which uses some of it, makes a hash of this file a part of its keys.
 """
 
 # mypy: allow-untyped-defs
@@ -701,22 +702,29 @@ def end_list(slots, row, count):
 
 
 @inlined
+def fill_row(slots, row, games, index, legal, actions, known, keys):
+    """Copy games[index] to a slot. Its actions are from `legal` on, its keys from `known` on."""
+    for plane in span(14):
+        slots.planes[row, plane] = games.planes[index, plane]
+    moved(games.actions, legal, actions, slots.actions, row * U(ACTIONS))
+    end_list(slots, row, actions)
+    moved(games.keys, known, keys, slots.keys, row * U(KEYS))
+    slots.counts[row, KNOWN] = keys
+    slots.counters[row, CLOCK] = games.counters[index, CLOCK]
+    for column in span(2):
+        slots.scalars[row, column] = games.scalars[index, column]
+    slots.outcome[row], slots.reason[row] = games.outcome[index], games.reason[index]
+    slots.player[row] = games.player[index]
+
+
+@inlined
 def reset_row(slots, row, starts, start):
     """Begin a game in a slot from starts[start]; a number that is out of range counts as the nearest."""
     index = U(min(max(start, 0), len(starts.player) - 1))
-    for plane in span(14):
-        slots.planes[row, plane] = starts.planes[index, plane]
-    legal, count = U(starts.offsets[index, LEGAL]), U(starts.offsets[index + ONE, LEGAL] - starts.offsets[index, LEGAL])
-    moved(starts.actions, legal, count, slots.actions, row * U(ACTIONS))
-    end_list(slots, row, count)
-    known, count = U(starts.offsets[index, KNOWN]), U(starts.offsets[index + ONE, KNOWN] - starts.offsets[index, KNOWN])
-    moved(starts.keys, known, count, slots.keys, row * U(KEYS))
-    slots.counts[row, KNOWN] = count
-    slots.counters[row, CLOCK] = starts.counters[index, CLOCK]
-    for column in span(2):
-        slots.scalars[row, column] = starts.scalars[index, column]
-    slots.outcome[row], slots.reason[row] = starts.outcome[index], starts.reason[index]
-    slots.player[row], slots.illegal[row] = starts.player[index], False
+    legal, known = U(starts.offsets[index, LEGAL]), U(starts.offsets[index, KNOWN])
+    actions, keys = U(starts.offsets[index + ONE, LEGAL]) - legal, U(starts.offsets[index + ONE, KNOWN]) - known
+    fill_row(slots, row, starts, index, legal, actions, known, keys)
+    slots.illegal[row] = False
 
 
 @inlined
@@ -737,6 +745,22 @@ def step_row(slots, row, action, board, targets):
     end, at_key = settle(slots, row, key, slots.keys, known, count, targets, first, known)
     end_list(slots, row, end - first)
     slots.counts[row, KNOWN] = at_key - known
+
+
+@inlined
+def branch_row(slots, after, child, board, targets):
+    """Write to after[child] the game of a slot after one of its legal actions, or as it is if there is none.
+
+    The children of slot i begin at i · ACTIONS.
+    """
+    row = child // U(ACTIONS)
+    legal, known = row * U(ACTIONS), row * U(KEYS)
+    actions, keys = U(slots.counts[row, LEGAL]), U(slots.counts[row, KNOWN])
+    after.counts[child, LEGAL] = ACTIONS  # the memory is new, so end_list() has to fill the whole row
+    fill_row(after, child, slots, row, legal, actions, known, keys)
+    after.illegal[child] = slots.illegal[row]
+    if child - legal < actions:
+        step_row(after, child, slots.actions[child], board, targets)
 
 
 @inlined
@@ -766,6 +790,13 @@ def step_slots(slots, actions, alive, board, targets):
 
 
 @compiled
+def branch_slots(slots, after, board, targets):
+    """Write all children of all slots to after [slots · ACTIONS]."""
+    for child in span(len(after.player)):
+        branch_row(slots, after, child, board, targets)
+
+
+@compiled
 def weigh_slots(slots, material):
     """material[i] = the material in slot i."""
     for row in span(len(material)):
@@ -781,10 +812,11 @@ def numba_cuda() -> Any:
 
 
 class Grid(NamedTuple):
-    """The same three for CUDA, with one thread for each slot."""
+    """The same four for CUDA, with one thread for each slot or child."""
 
     reset_slots: Any
     step_slots: Any
+    branch_slots: Any
     weigh_slots: Any
 
 
@@ -804,12 +836,18 @@ def grid() -> Grid:
             board, targets = cuda.local.array((1, 14), types.uint64), cuda.local.array(64, types.uint64)
             step_row(slots, U(row), actions[row], board, targets)
 
+    def branch_slots(slots, after):
+        child = cuda.grid(1)
+        if child < len(after.player):
+            board, targets = cuda.local.array((1, 14), types.uint64), cuda.local.array(64, types.uint64)
+            branch_row(slots, after, U(child), board, targets)
+
     def weigh_slots(slots, material):
         row = cuda.grid(1)
         if row < len(material):
             material[row] = material_row(slots, U(row))
 
-    return Grid(*(_cached(kernel, cuda.jit) for kernel in (reset_slots, step_slots, weigh_slots)))
+    return Grid(*(_cached(kernel, cuda.jit) for kernel in (reset_slots, step_slots, branch_slots, weigh_slots)))
 
 
 class _Announcer(event.Listener):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,20 @@ def test_cuda_without_the_extra_and_without_such_a_device(monkeypatch: pytest.Mo
             Chess().on_device(Chess().start(1), 2, device)
 
 
+@pytest.mark.slow
+def test_numba_cuda_is_imported_with_a_numpy_that_has_dropped_row_stack() -> None:
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+    code = """
+import numpy as np
+if hasattr(np, "row_stack"):
+    del np.row_stack
+from chesspg.games.chess import kernels
+print(kernels.numba_cuda().__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "numba.cuda\n"
+
+
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
     """The arguments with which each kernel is launched."""
@@ -150,14 +166,16 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Any, ...]]:
 
         return launch
 
-    for name in ("reset_slots", "step_slots", "weigh_slots"):
+    for name in kernels.Grid._fields:
         monkeypatch.setattr(kernels, name, noted(name, getattr(kernels, name)))
-    Chess().on_device(Chess().start(1), 4, "cpu")
+    Chess().on_device(Chess().start(1), 4, "cpu").children()
     return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "registers"), [("reset_slots", 64), ("step_slots", 96), ("weigh_slots", 64)])
+@pytest.mark.parametrize(
+    ("name", "registers"), [("reset_slots", 64), ("step_slots", 96), ("branch_slots", 96), ("weigh_slots", 64)]
+)
 def test_what_the_kernels_need_of_a_gpu(
     name: str, registers: int, launched: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
