@@ -26,7 +26,8 @@ from chesspg.players.player import Choice, Greedy, Mixture, Player, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import Network, NetworkOutput
 from chesspg.policy.policy import Policy
-from chesspg.selfplay.device_loop import play_on_device, uniforms
+from chesspg.selfplay.device_loop import play_on_device
+from chesspg.selfplay.device_table import uniforms
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
