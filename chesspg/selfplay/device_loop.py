@@ -94,7 +94,7 @@ def play_on_device(
         reason=reason,
         reward=rewarded(reward, outcome, reason, ahead),
         length=length,
-        finished=[(np.arange(total), Replay(starts, moves["game"], moves["ply"], moves["action"]))],
+        finished=[(np.arange(total), Replay(starts.__getitem__, total, moves["game"], moves["ply"], moves["action"]))],
         group=np.zeros(total, np.int32),
         values=_values(moves, length) if learner is None else {},
         seconds=time.perf_counter() - began,

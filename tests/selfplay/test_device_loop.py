@@ -9,7 +9,7 @@ import chess
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from device_parts import BrokenGame, Questions, table
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
@@ -17,15 +17,11 @@ from chesspg.games.contract import BrokenContract
 from chesspg.games.device import DeviceGames
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
-from chesspg.games.tic_tac_toe import LINES, TicTacToe
-from chesspg.games.tic_tac_toe_device import TicTacToeOnDevice
+from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning.rewards import adjudicated
 from chesspg.players.minimax import Minimax
 from chesspg.players.on_device import DeviceChoice
 from chesspg.players.player import Choice, Greedy, Mixture, Player, Random, Turn
-from chesspg.players.policy_player import PolicyPlayer
-from chesspg.policy.networks import Network, NetworkOutput
-from chesspg.policy.policy import Policy
 from chesspg.selfplay.device_loop import play_on_device
 from chesspg.selfplay.device_table import uniforms
 from chesspg.selfplay.loop import Seats, play
@@ -34,21 +30,6 @@ from chesspg.selfplay.rollout import Rollout
 from chesspg.selfplay.shares import play_on
 
 GAMES = 150
-
-
-class Table(Network):
-    """A logit per position and action by a hash of the planes, so that no batch size rounds it differently."""
-
-    def forward(self, planes: torch.Tensor, scalars: torch.Tensor, legal: torch.Tensor) -> NetworkOutput:
-        factors = 2654435761 * torch.arange(1, planes.shape[1] + 1) ** 3
-        position = (planes.flatten(1) * factors).sum(dim=1) >> 20
-        logits = ((position[:, None] * 31 + legal * 7919) % 1009).float() / 500
-        return NetworkOutput(logits, (position % 101).float() / 101)
-
-
-def table(temperature: float | None = None, game: Game | None = None) -> PolicyPlayer:
-    game = game or TicTacToe()
-    return PolicyPlayer(Policy(game, Table(game, value=True)), temperature)
 
 
 def compare(host: Rollout, device: Rollout) -> None:
@@ -165,39 +146,10 @@ def test_occupancy_is_the_share_of_positions_that_were_played() -> None:
     assert 0.8 < many.occupancy < 1
 
 
-class Broken(TicTacToeOnDevice):
-    """Leaves player 1 no legal action."""
-
-    def step(self, actions: torch.Tensor, alive: torch.Tensor) -> None:
-        super().step(actions, alive)
-        self.legal[self.player == 1] = -1
-
-
-class BrokenGame(TicTacToe):
-    def on_device(self, starts: Games, slots: int, device: str) -> DeviceGames:
-        return Broken(self, starts.observe(), LINES, slots, device)
-
-
 def test_a_refused_action_is_reported() -> None:
     start, seats = TicTacToe().start(["3/3/3 x moves a1"] * 3), (Random(), Random())
     with pytest.raises(BrokenContract, match="game 0 on cpu goes on after 0 plies"):
         play_on_device(start, seats, Randomness(0), game=BrokenGame(), device="cpu")
-
-
-class Questions(TorchDispatchMode):
-    """Counts what would wait for a device: reading a number, finding rows, copying to the host."""
-
-    WAITS = ("_local_scalar_dense", "nonzero", "_to_copy", "unique", "masked_select", "is_nonzero")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = str(func).split(".")[1]
-        if name in self.WAITS and (name != "_to_copy" or "device" in (kwargs or {})):
-            self.asked += 1
-        return func(*args, **(kwargs or {}))
 
 
 def test_the_device_is_asked_only_every_few_plies() -> None:
