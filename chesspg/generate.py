@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from chesspg.arena.generation import append, generate, varied_openings, written
+from chesspg.arena.devices import add_device_option, device_of_policies
+from chesspg.arena.generation import AT_ONCE, ON_A_GPU, append, generate, varied_openings, written
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.players import roster
 from chesspg.storage.lock import only_one
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     openings = openings_from_string(given.openings, game, given.games, given.seed)
                 else:
                     openings = varied_openings(game, given.games, default_plies(game), given.seed)
-                players = stack.enter_context(roster.players(given.player, game, concurrency=given.concurrency))
+                device = device_of_policies(given.device, given.player, game)
+                opened = roster.players(given.player, game, concurrency=given.concurrency, device=device)
+                players = stack.enter_context(opened)
                 busy = f"another process is writing games to {path}; wait until it ends, or name another file"
                 stack.enter_context(only_one(path.with_name(f".{path.name}.lock"), busy))
                 done, size = written(path, given.player, game)
@@ -113,9 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--at-once",
         type=numbers.whole(1, 65_536),
-        default=128,
         metavar="N",
-        help="number of games that are played together and then written (default: 128)",
+        help=f"number of games that are played together and then written (default: {AT_ONCE}; {ON_A_GPU} on a GPU)",
     )
     parser.add_argument(
         "--concurrency",
@@ -124,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes per engine (default: 1)",
     )
+    add_device_option(parser)
     return parser
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from chesspg.arena.devices import add_device_option, device_of_policies
 from chesspg.arena.ladder import newcomers, standings
 from chesspg.arena.ladder.entries import Entry, entry, expand, policy_path
 from chesspg.arena.ladder.pairings import Rating
@@ -62,6 +63,7 @@ class Plan:
     game: Game
     results: Results
     ships: dict[str, Rating]  # with --fixed the opponents of the newcomers, by name; else empty
+    device: str  # where policies compute
 
     @property
     def openings(self) -> str:
@@ -94,18 +96,20 @@ class Seats:
         stack: Closes the players at its end.
         game: The game they play.
         concurrency: Processes per engine.
+        device: Where policies compute, as torch names it.
     """
 
-    def __init__(self, stack: ExitStack, game: Game, concurrency: int) -> None:
+    def __init__(self, stack: ExitStack, game: Game, concurrency: int, device: str) -> None:
         self._stack = stack
         self._game = game
         self._concurrency = concurrency
+        self._device = device
         self._seated: dict[str, tuple[Entry, Player]] = {}
 
     def open(self, text: str) -> tuple[Entry, Player]:
         """Open the player that a string describes; a mistake in it ends the command."""
         with one_line_errors():
-            players = roster.players([text], self._game, concurrency=self._concurrency)
+            players = roster.players([text], self._game, concurrency=self._concurrency, device=self._device)
             (player,) = self._stack.enter_context(players)
             one = entry(text, player)
         self._seated[one.key] = one, player
@@ -134,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = _plan(given)
     resumable = f"interrupted: {plan.results.path} has the games so far; the same command continues"
     with polite_interrupt(resumable), ExitStack() as stack:
-        seats = Seats(stack, plan.game, given.concurrency)
+        seats = Seats(stack, plan.game, given.concurrency, plan.device)
         for text in plan.players:
             seats.open(text)
         asked = seats.entries
@@ -157,13 +161,14 @@ def _plan(given: argparse.Namespace) -> Plan:
     _check_files(given, players, path)
     openings = given.openings or f"random:{default_plies(game)}"
     openings_from_string(openings, game, standings.CHUNK // 2, given.seed)
+    device = device_of_policies(given.device, players, game)
     conditions = {"openings": openings, "max_plies": given.max_plies}
     ships = newcomers.opponents(players, game, conditions) if given.fixed else {}
     if ships:
         newcomers.base(given.json, players)  # reports before the first game whether the file can be used
     path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path)
-    return Plan(given, players, game, Results(path, game, conditions), ships)
+    return Plan(given, players, game, Results(path, game, conditions), ships, device)
 
 
 def _check_files(given: argparse.Namespace, players: Sequence[str], path: Path) -> None:
@@ -272,6 +277,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes per engine (default: 1)",
     )
+    add_device_option(parser)
     add(
         "--json",
         type=Path,

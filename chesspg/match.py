@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from chesspg.arena import elo
+from chesspg.arena.devices import add_device_option, device_of_policies
 from chesspg.arena.ladder.entries import entry, policy_path
 from chesspg.arena.match_file import is_match, load_match, save_match
 from chesspg.arena.match_printing import print_result
@@ -56,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             game = roster.game_of((given.a, given.b), given.imported)
             source = usual_openings(game) if given.openings is None else given.openings
             openings = openings_from_string(source, game, games // 2, given.seed)
-            a, b = stack.enter_context(roster.players((given.a, given.b), game, concurrency=given.concurrency))
+            names = given.a, given.b
+            device = device_of_policies(given.device, names, game)
+            players = roster.players(names, game, concurrency=given.concurrency, device=device)
+            a, b = stack.enter_context(players)
             settings = {
                 "a": given.a, "b": given.b, "a_identity": entry(given.a, a).key, "b_identity": entry(given.b, b).key,
                 "game": game.name, "openings": source, "seed": given.seed, "max_plies": given.max_plies,
@@ -205,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes per engine (default: 1)",
     )
+    add_device_option(parser)
     parser.add_argument(
         "--pgn",
         metavar="FILE",

@@ -74,6 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", "ignore:numba is not installed")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        pytest.skip("torch finds no CUDA device")
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Up to four workers for the whole suite; none for files named on the command line, which end before they start."""
     return 0 if config.args_source is pytest.Config.ArgsSource.ARGS else min(4, os.cpu_count() or 1)

@@ -13,8 +13,14 @@ from typing import Any
 
 import chess.pgn
 import pytest
+import torch
+from fake_gpu import fake_gpu
 
 from chesspg import generate
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy import files
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
 from chesspg.storage.lock import only_one
 
 
@@ -86,6 +92,7 @@ def test_a_full_disk_is_one_line(
         (["--player", "random", "--games", "2", "--openings", "random:x"], ("random:x",)),
         (["--player", "randm", "--games", "2"], ("randm", "greedy")),
         (["--player", "uci:/nowhere/engine?nodes=1", "--games", "2"], ("/nowhere/engine",)),
+        (["--player", "random", "--games", "2", "--device", "cuda"], ("--device must be auto or cpu here, got cuda",)),
         (["--player", "random"], ("--games",)),
         (["--games", "2"], ("--player",)),
         (["--player", "random", "--games", "2", "--pgn", "nowhere/games.pgn"], ("nowhere",)),
@@ -110,6 +117,27 @@ def test_bad_input_is_one_line_and_exit_code_two(
     for word in words:
         assert word in line
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"old.pgn": "old"}
+
+
+@pytest.mark.slow
+def test_games_on_a_gpu_are_those_of_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    files.save(tmp_path / "run.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(4,))))
+    run = str(tmp_path / "run.safetensors")
+    command = ["--player", run, "--player", "greedy", "--games", "180", "--seed", "2"]
+    assert generate.main([*command, "--pgn", str(tmp_path / "here.pgn")]) == 0
+    played = fake_gpu(monkeypatch)
+    assert generate.main([*command, "--pgn", str(tmp_path / "there.pgn"), "--device", "cuda"]) == 0
+    assert (tmp_path / "there.pgn").read_bytes() == (tmp_path / "here.pgn").read_bytes()
+    assert played == [180]
+    assert generate.main([*command, "--pgn", str(tmp_path / "parts.pgn"), "--at-once", "90"]) == 0
+    assert (tmp_path / "parts.pgn").read_bytes() == (tmp_path / "here.pgn").read_bytes()
+    assert played == [180, 90, 90]
+    host = ["--player", run, "--player", "minimax?depth=1", "--games", "4", "--pgn", str(tmp_path / "host.pgn")]
+    assert generate.main(host) == 0
+    assert len(played) == 3
 
 
 def test_an_imported_game_without_a_policy(

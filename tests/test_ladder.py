@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from fake_gpu import fake_gpu
 
 from chesspg import ladder
 from chesspg.arena.ladder.model import Rating
@@ -215,6 +216,24 @@ def test_a_refused_ladder_leaves_nothing(run: Path, refused: Callable[..., None]
     for arguments in (["--json", "notes"], ["--results", "a/b.json", "--openings", "random:x"]):
         refused(ladder.main, ["run", "random", *arguments], ())
     assert sorted(path.name for path in Path().iterdir()) == ["notes", "run"]
+
+
+def test_a_ladder_on_a_gpu_is_that_of_the_cpu(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["random", "greedy", str(run), "--games", "80", "--within", "60"]
+    assert ladder.main([*command, "--json", "here.json", "--results", "a.json", "--device", "cpu"]) == 0
+    games = fake_gpu(monkeypatch)
+    assert ladder.main([*command, "--json", "there.json", "--results", "b.json"]) == 0
+    assert json.loads(Path("there.json").read_text()) == json.loads(Path("here.json").read_text())
+    assert set(games) == {40}
+
+
+def test_cuda_that_cannot_be_had_is_refused(
+    run: Path, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    words = ("--device must be auto or cpu here, got cuda: torch finds no CUDA GPU",)
+    refused(ladder.main, ["random", str(run), "--device", "cuda"], words)
+    assert not Path("checkpoints").exists()
 
 
 def test_an_imported_game_without_a_policy(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

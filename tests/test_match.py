@@ -15,6 +15,7 @@ from typing import Any
 import chess.pgn
 import pytest
 import torch
+from fake_gpu import fake_gpu
 from rich.console import Console
 
 from chesspg import match
@@ -176,6 +177,9 @@ def test_games_at_the_cap_are_said_to_be(tmp_path: Path, capsys: pytest.CaptureF
         (["random", "random", "--pgn", "nowhere/games.pgn"], ("nowhere",)),
         (["random", "random", "--json", "RUN"], ("is a folder",)),
         (["random", "random", "--color", "white"], ("--color",)),
+        (["random", "RUN", "--device", "gpu"], ("--device", "'gpu'", "auto", "cpu", "cuda")),
+        (["random", "greedy", "--device", "cuda"], ("--device must be auto or cpu here, got cuda: no player is",)),
+        (["random", "RUN", "--device", "cuda"], ("--device must be auto or cpu here, got cuda: torch finds no CUDA",)),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(
@@ -185,7 +189,8 @@ def test_bad_input_is_one_line_and_exit_code_two(
     arguments: list[str],
     words: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr("chesspg.arena.matches.play", None)  # reported before the games
+    monkeypatch.setattr("chesspg.arena.matches.play_on", None)  # reported before the games
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     files = {"RUN": run, "EMPTY": run / "empty.epd", "ILLEGAL": run / "illegal.pgn"}
     files["EMPTY"].write_text("\n")
     files["ILLEGAL"].write_text("1. e4 e5 2. Ke3 *\n")
@@ -216,6 +221,7 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
         "--openings",
         "--sprt",
         "--concurrency",
+        "--device",
         "--resume",
         "--max-plies",
         "--pgn",
@@ -293,6 +299,24 @@ def test_a_stopped_match_goes_on(
     assert part.read_bytes() == before
     assert comparable(copy)["played"][:10] == comparable(whole)["played"]
     assert comparable(copy)["games"] == 12
+
+
+@pytest.mark.parametrize("more", [[], ["--sprt", "0", "150"]])
+def test_a_match_on_a_gpu_is_that_of_the_cpu(run: Path, tmp_path: Path, more: list[str]) -> None:
+    def played(name: str, *device: str) -> dict[str, Any]:
+        arguments = [str(run), "random", "--games", "400", "--openings", "random:2", *more, *device]
+        assert match.main([*arguments, "--json", str(tmp_path / name), "--pgn", str(tmp_path / f"{name}.pgn")]) == 0
+        return comparable(tmp_path / name)
+
+    here = played("here", "--device", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        games = fake_gpu(patch)
+        there = played("there")
+        assert played("again", "--device", "cuda") == there
+    assert there == here
+    assert games == [400, 400]  # also with --sprt, which stopped earlier
+    assert (here["games"] < 400) == bool(more)
+    assert (tmp_path / "there.pgn").read_text() == (tmp_path / "here.pgn").read_text()
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.pgn.writing import RESULTS, to_pgn
 from chesspg.players.player import Player
-from chesspg.selfplay.loop import play
+from chesspg.selfplay.shares import place, play_on
 
 EVENT = "chesspg generate"
+AT_ONCE, ON_A_GPU = 128, 2048  # games that are played together by default, and the same on a GPU
 
 
 def generate(
@@ -28,14 +29,15 @@ def generate(
     openings: Sequence[str],
     *,
     first: int = 0,
-    at_once: int = 128,
+    at_once: int | None = None,
     max_plies: int | None = None,
     seed: int = 0,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> Iterator[list[str]]:
     """Play one game from each opening.
 
-    A game depends neither on the number of games before it nor on the games played together with it.
+    A game depends neither on the number of games before it nor on the games played together with it. If the policies
+    are on a GPU that has the game's rules, and no player needs the host, the games are played there.
 
     Args:
         game: The game to play.
@@ -44,7 +46,7 @@ def generate(
         openings: One per game. In a game with a notation the record begins at the position after the opening, without
             its moves, so that a network which learns from the games does not learn the opening moves.
         first: Index of the first opening to play from; those before it are skipped.
-        at_once: Number of games to play together.
+        at_once: Number of games to play together; by default AT_ONCE, or ON_A_GPU if they are played there.
         max_plies: A longer game is stopped with the result `*`; None never stops a game.
         seed: Seed of all random numbers in the games.
         on_ply: Called after each ply with the number of finished games and of plies played, both of the games that are
@@ -57,9 +59,13 @@ def generate(
     names = (TRUNCATED, *game.reasons[1:])
     date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
     numbers = iter(range(first, len(openings)))
+    device = place(game, [player for _, player in players])
+    at_once = at_once or (ON_A_GPU if device else AT_ONCE)
     while chunk := list(islice(numbers, at_once)):
         seated = [pairs[number % len(pairs)] for number in chunk]
-        rollout = play(
+        rollout = play_on(
+            device,
+            game,
             game.start([_position_after(game, openings[number]) for number in chunk]),
             [(a[1], b[1]) for a, b in seated],
             Randomness(seed),

@@ -170,6 +170,17 @@ class MatchResult:
             {**self.values, **{self.games + game: some for game, some in other.values.items()}},
         )
 
+    def part(self, first: int, last: int) -> MatchResult:
+        """The games from `first` to `last` − 1 as a match of their own, with their share of the time."""
+        return MatchResult(
+            self.results[first:last],
+            self.positions[first:last],
+            self.reasons[first:last],
+            self.seconds * len(self.results[first:last]) / self.games,
+            {game - first: why for game, why in self.forfeits.items() if first <= game < last},
+            {game - first: some for game, some in self.values.items() if first <= game < last},
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """All figures, seen from A's side, as JSON values."""
         return {

@@ -12,8 +12,10 @@ from chesspg.arena.openings import Unplayable, default_plies, random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.players.player import Player
-from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import FORFEIT, Rollout
+from chesspg.selfplay.shares import place, play_on
+
+ON_A_GPU = 1000  # pairs of games that are played at once on a GPU, where small parts take as long as large ones
 
 
 def play_match(
@@ -69,6 +71,10 @@ def play_in_parts(
 ) -> Iterator[MatchResult]:
     """Play each opening twice with colors swapped, and yield the result so far after each part of the match.
 
+    If the policies are on a GPU that has the game's rules, and the other player does not need the host, the games are
+    played there, several parts at once. The results after each part are the same. If the caller stops, the games of
+    later parts are dropped.
+
     Args:
         game: The game to play.
         a: The player from whose side the result is seen.
@@ -77,8 +83,8 @@ def play_in_parts(
         seed: Seed of all moves.
         max_plies: A game of this length, including the longest opening, is stopped and counted as a draw and as
             truncated. None never stops a game; random players may need hundreds of plies per game.
-        part: Number of pairs of games that are played at once; all pairs by default. The games don't depend on it,
-            except that a network may round differently in a batch of another size.
+        part: Number of pairs of games in a part, which are played at once; all pairs by default. The games don't depend
+            on it, except that a network may round differently in a batch of another size.
         before: Result of the first pairs, which are not played again.
         on_ply: Called after each ply with the number of finished games and of plies played so far, both without those
             of `before`.
@@ -95,10 +101,15 @@ def play_in_parts(
     first = before.games // 2 if before else 0
     rng, seats = Randomness(seed), (a, b)
     over = plies = 0
-    for start in range(first, len(openings), part or len(openings)):
-        some = openings[start : start + part] if part else openings[start:]
+    device = place(game, seats)
+    part = part or len(openings)
+    at_once = -(-ON_A_GPU // part) * part if device and part < ON_A_GPU else part
+    for start in range(first, len(openings), at_once):
+        some = openings[start : start + at_once]
         index = 2 * start + np.arange(2 * len(some))
-        rollout = play(
+        rollout = play_on(
+            device,
+            game,
             game.start([opening for opening in some for _ in range(2)]),
             [seats, seats[::-1]] * len(some),
             rng,
@@ -108,8 +119,10 @@ def play_in_parts(
         )
         over, plies = over + len(index), plies + int(rollout.length.sum())
         played = _result(game, rollout)
-        before = before + played if before else played
-        yield before
+        for at in range(0, played.games, 2 * part):
+            one = played.part(at, at + 2 * part)
+            before = before + one if before else one
+            yield before
 
 
 def _add(on_ply: Callable[[int, int], None], over: int, plies: int, more_over: int, more_plies: int) -> None:

@@ -55,6 +55,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
             os.environ["OMP_NUM_THREADS"] = str(given.threads)  # for libraries that read it when they are imported
     import torch
 
+    from chesspg.bench.device_rules import device_rules
     from chesspg.bench.stages import in_precision, stages
     from chesspg.runs.run_cli import MISTAKES, recipe
     from chesspg.runs.train_cli import TrainCLI
@@ -82,6 +83,9 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
         _say("machine", results["machine"])
         results |= rules(given.games)
         _say("rules of chess, one core", results)
+        in_slots = device_rules(given.games)
+        _say("rules of chess in slots", in_slots)
+        results |= in_slots
         if peers:
             results["compare"] = compare(results["rules_plies_per_s"], peers)
         for name, (run, *others) in runs.items():
@@ -105,7 +109,11 @@ def _verify(given: argparse.Namespace) -> int:
     began = time.perf_counter()
     with Progress(disable=not sys.stdout.isatty()) as progress:
         task = progress.add_task("plies", total=given.plies)
-        done, differences = verify(given.plies, given.seed, report=lambda n: progress.update(task, completed=n))
+        games = 16_384 if given.device == "cuda" else 64
+        with one_line_errors():
+            done, differences = verify(
+                given.plies, given.seed, games, lambda n: progress.update(task, completed=n), given.device
+            )
     print(f"{done:,} plies in {time.perf_counter() - began:.0f} s, {len(differences)} differences")
     for difference in differences[:20]:
         print(difference)
@@ -169,7 +177,14 @@ def compare(ours: float, peers: Peers) -> dict[str, float]:
     return found
 
 
-UNITS = ("plies", "positions", "nodes", "updates")
+UNITS = ("plies", "positions", "nodes", "updates", "tflops")
+SHARES = {  # how a share is shown, by the end of its name
+    "_of_chip": "{}, of the chip",
+    "_of_graphed": "{}, of the forward pass as a graph",
+    "lightning_share": "Lightning, of the loop",
+    "_share": "{}, of that limit",
+    "occupancy": "occupancy of the slots",
+}
 
 
 def _figure(value: Any) -> str:
@@ -188,8 +203,9 @@ def _say(title: str, facts: dict[str, Any]) -> None:
         thing, _, per_second = name.removesuffix("_per_s").rpartition("_")
         if isinstance(value, dict):
             continue
-        if name.endswith("_share"):
-            _row(f"{thing}, of that limit".replace("_", " "), f"{value:.0%}")
+        share = next((end for end in SHARES if name.endswith(end)), None)
+        if share:
+            _row(SHARES[share].format(name.removesuffix(share)).replace("_", " "), f"{value:.1%}")
         elif name.endswith("_per_s") and per_second in UNITS:
             _row(thing.replace("_", " "), _figure(value), f"{per_second}/s")
         elif isinstance(value, str) and len(value) > 16:
@@ -201,7 +217,8 @@ def _say(title: str, facts: dict[str, Any]) -> None:
 def _parser() -> Parser:
     parser = Parser(
         "python -m chesspg.bench",
-        usage="%(prog)s [options] [--FIELD VALUE ...]\n       %(prog)s verify [--plies N] [--seed N]",
+        usage="%(prog)s [options] [--FIELD VALUE ...]\n"
+        "       %(prog)s verify [--plies N] [--seed N] [--device cpu|cuda]",
         description=DESCRIPTION,
         epilog="Fields of the recipes, such as --data.games, are set as for python -m chesspg.train.",
         allow_abbrev=False,  # anything that is not an option here is a field of the recipe
@@ -226,11 +243,18 @@ def _parser() -> Parser:
 
 
 def _verify_parser() -> Parser:
-    parser = Parser("python -m chesspg.bench verify", description="Compare both chess backends ply by ply.")
+    parser = Parser(
+        "python -m chesspg.bench verify", description="Compare two implementations of the rules of chess ply by ply."
+    )
     parser.add_argument(
         "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="least number of plies (default: 1,000,000)"
     )
     parser.add_argument("--seed", type=numbers.seed, default=0)
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="compare the rules for this device: on the CPU with python-chess, on CUDA with the host's bitboards",
+    )
     return parser
 
 

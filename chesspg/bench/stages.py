@@ -1,4 +1,4 @@
-"""The stages of training, each compared with the work of the bare network, which is its limit."""
+"""The stages of training, each compared with the work of the bare network, which is its limit, and with the chip."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chesspg.bench.timing import REPEATS, median, seconds
+from chesspg.bench.chip import forward_flops, graphed, matmul_flops_per_s
+from chesspg.bench.timing import REPEATS, median, seconds, wait_for
+from chesspg.bench.whole_loop import WholeLoop
 from chesspg.games.randomness import Randomness
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.policy import full_batch
 from chesspg.runs.train_cli import TrainCLI
-from chesspg.selfplay.loop import play
+from chesspg.selfplay.shares import play_on
 
-ROLLOUTS = 1  # number of rollouts over which the whole loop is timed
-WARM = 10  # plies of the rollout before it, to warm up
+PLIES = 60  # the ply cap of self-play where it is measured alone
 
 
 class Stages:
@@ -33,26 +34,34 @@ class Stages:
         module, data, trainer = run.model, run.datamodule, run.trainer
         self.device = module.to(trainer.strategy.root_device).device  # Lightning leaves the module on the CPU
         self.network = module.policy.network
-        self.game, self.games = module.policy.game, data.games
+        self.game, self.games, self.slots = module.policy.game, data.games, data.slots
+        self.place = data.place(self.device)
         self.context = trainer.precision_plugin.forward_context
         self.player = PolicyPlayer(module.policy, forward_context=self.context)
         assert data.rollout is not None
         self.plies = data.rollout.plies
         order = np.random.default_rng(1).permutation(len(self.plies))
-        self.some = self._ready(order[: full_batch(self.games, self.device)])
+        self.some = self._ready(np.resize(order, full_batch(self.at_once, self.device)))
         # The first micro-batches of the rollout.
         self.split = np.array_split(order, data.updates * trainer.accumulate_grad_batches)[:4]
         self.parts = [self._ready(np.resize(rows, full_batch(len(rows), self.device))) for rows in self.split]
+
+    @property
+    def at_once(self) -> int:
+        """The number of games at once while none is over."""
+        return min(self.games, self.slots) if self.place else self.games
 
     def self_play(self, seed: int) -> tuple[float, list[int]]:
         """Plies per second of games without learning, and the number of positions per call of the network."""
         seen: list[tuple[int, int]] = []
         with self.context():
-            rollout = play(
-                self.game.start(self.games), (self.player, self.player), Randomness(seed), learner=self.player,
-                max_plies=60, on_ply=lambda *at: seen.append(at),
+            rollout = play_on(
+                self.place, self.game, self.game.start(self.games), (self.player, self.player), Randomness(seed),
+                learner=self.player, max_plies=PLIES, on_ply=lambda *at: seen.append(at), slots=self.slots,
             )  # fmt: skip
-        return len(rollout.plies) / rollout.seconds, [self.games - done for done, _ in seen if done < self.games]
+        sizes = [self.games - over for over, _ in seen if over < self.games]
+        # On a device all slots are computed, and it is seldom asked which games are over.
+        return len(rollout.recorded) / rollout.seconds, [self.at_once] * PLIES if self.place else sizes
 
     def forward(self, sizes: list[int]) -> float:
         """Positions per second of the bare network in batches of these sizes."""
@@ -60,13 +69,24 @@ class Stages:
             began = time.perf_counter()
             for size in sizes:
                 self.network(*(tensor[: full_batch(size, self.device)] for tensor in self.some))
-            self._finish()
+            wait_for(self.device)
             return sum(sizes) / (time.perf_counter() - began)
+
+    def graphed(self) -> float:
+        """Positions per second of the bare network with all games at once, as a CUDA graph."""
+        with torch.no_grad(), self.context():
+            replay = graphed(lambda: self.network(*self.some), self.device)
+
+            def replayed() -> None:
+                replay()
+                wait_for(self.device)
+
+            return len(self.some[0]) / seconds(replayed)
 
     def unpack(self) -> None:
         """Unpack words to planes, as the network does first."""
         self.network.unpack(self.some[0])
-        self._finish()
+        wait_for(self.device)
 
     def forward_backward(self) -> float:
         """Positions per second of the bare network's forward and backward pass on micro-batches of the rollout."""
@@ -76,7 +96,7 @@ class Stages:
                 output = self.network(*part)
                 loss: Tensor = output.logits.mean() + (0 if output.value is None else output.value.mean())
             loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no hints
-        self._finish()
+        wait_for(self.device)
         return sum(map(len, self.split)) / (time.perf_counter() - began)
 
     def _ready(self, rows: NDArray[np.int64]) -> tuple[Tensor, ...]:
@@ -84,11 +104,6 @@ class Stages:
         plies = self.plies[rows].to(self.device)
         assert isinstance(plies.legal, Tensor)
         return plies.planes, plies.scalars, plies.legal
-
-    def _finish(self) -> None:
-        """Wait until an accelerator has run the kernels that were launched."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
 
 def stages(run: TrainCLI) -> dict[str, Any]:
@@ -100,9 +115,14 @@ def stages(run: TrainCLI) -> dict[str, Any]:
     Returns:
         Figures by name, as in bench.json.
     """
-    figures = loop(run)
+    whole = WholeLoop(run).figures()
     stage = Stages(run)
-    stage.self_play(0), stage.forward([stage.games] * 3)  # warms up
+    one = torch.ones(1, 1, device=stage.device)
+    with stage.context():
+        flops = forward_flops(stage.network, stage.some)
+        precision = (one @ one).dtype
+    chip = matmul_flops_per_s(stage.device, precision)
+    stage.self_play(0), stage.forward([stage.at_once] * 3)  # warms up
     played, bare, shares = [], [], []
     for seed in range(REPEATS):
         speed, sizes = stage.self_play(seed)
@@ -113,18 +133,29 @@ def stages(run: TrainCLI) -> dict[str, Any]:
     unpack = len(stage.some[0]) / seconds(stage.unpack)
     stage.forward_backward()
     both = median(stage.forward_backward)
-    learned = float(run.trainer.callback_metrics["learned_plies_per_s"])
-    return {
+    figures = {
         "parameters": float(sum(p.numel() for p in stage.network.parameters())),
+        "forward_mflops": flops / 1e6,
+        "matrix_product_tflops_per_s": chip / 1e12,
         "unpack_positions_per_s": unpack,
         "forward_positions_per_s": statistics.median(bare),
         "selfplay_plies_per_s": statistics.median(played),
         "selfplay_share": statistics.median(shares),
         "forward_backward_positions_per_s": both,
-        "training_positions_per_s": learned,
-        "training_share": learned / both,
-        **figures,
+        "training_positions_per_s": float(run.trainer.callback_metrics["learned_plies_per_s"]),
     }
+    figures["training_share"] = figures["training_positions_per_s"] / both
+    if stage.device.type == "cuda":
+        figures["forward_graphed_positions_per_s"] = limit = stage.graphed()
+        figures["selfplay_of_graphed"] = figures["selfplay_plies_per_s"] / limit
+    figures |= whole
+    # A ply is one forward pass to play and three to learn, since the backward pass takes two.
+    passes = {"forward_positions": 1, "selfplay_plies": 1, "training_positions": 3, "loop_plies": 4}
+    of_chip = {
+        f"{name.rpartition('_')[0]}_of_chip": count * flops * figures[f"{name}_per_s"] / chip
+        for name, count in passes.items()
+    }
+    return figures | of_chip
 
 
 def in_precision(chosen: str, plies_per_s: float, others: list[TrainCLI]) -> dict[str, Any]:
@@ -138,20 +169,6 @@ def in_precision(chosen: str, plies_per_s: float, others: list[TrainCLI]) -> dic
     Returns:
         Figures by name, as in bench.json.
     """
-    speeds = {chosen: plies_per_s} | {run.trainer.precision: loop(run)["loop_plies_per_s"] for run in others}
+    speeds = {chosen: plies_per_s} | {run.trainer.precision: WholeLoop(run).plies_per_s() for run in others}
     ratio = {"bf16-mixed_over_32-true": speeds["bf16-mixed"] / speeds["32-true"]} if others else {}
     return {"precision": chosen, **{f"loop_in_{name}_plies_per_s": speed for name, speed in speeds.items()}, **ratio}
-
-
-def loop(run: TrainCLI) -> dict[str, float]:
-    """Measure the whole loop, in plies and updates per second, after a short rollout to warm up."""
-    module, data, trainer = run.model, run.datamodule, run.trainer
-    max_plies, data.max_plies = data.max_plies, min(data.max_plies or WARM, WARM)
-    trainer.fit(module, data)
-    data.max_plies = max_plies
-    trainer.fit_loop.max_epochs = 1 + ROLLOUTS
-    plies, began = module.played["plies"], time.perf_counter()
-    trainer.fit(module, data)
-    seconds = time.perf_counter() - began
-    updates = ROLLOUTS * data.updates * data.passes
-    return {"loop_plies_per_s": (module.played["plies"] - plies) / seconds, "loop_updates_per_s": updates / seconds}

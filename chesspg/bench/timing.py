@@ -5,7 +5,10 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
 
 REPEATS = 3  # of each measurement
 
@@ -25,3 +28,11 @@ def median(measure: Callable[[], float]) -> float:
     """The median of what `measure` returns."""
     measure()
     return statistics.median(measure() for _ in range(REPEATS))
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until an accelerator has run the kernels that were launched; the CPU has no others."""
+    import torch  # late, because the threads of torch are set first
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,6 +1,7 @@
 """Capabilities: what a game may offer beyond its rules. All are optional; code that needs a missing one reports it.
 
 * `Heuristic`, a method of `Games`: for greedy, minimax and the reward at the ply cap. In chess it is material.
+* `PartialPlay`, a method of `Games`: so that the loop asks each player for all its games together.
 * `Exchanges`, in `Game.exchanges`: for minimax after its last ply. In chess these are captures.
 * `Notation`, in `Game.notation`: for PGN and FEN in `play`, `match`, `generate` and `report`, and openings from files.
 * `EngineProtocol`, in `Game.engine_protocol`: for `uci:ENGINE` as a player.
@@ -34,7 +35,27 @@ class Heuristic(Protocol):
 
 def heuristic_or_zero(games: object) -> NDArray[np.float32] | float:
     """[N] the heuristic of N games, or the number 0 if they have no heuristic."""
-    return games.heuristic() if isinstance(games, Heuristic) else 0.0
+    heuristic = getattr(games, "heuristic", None)  # isinstance with a protocol takes 90 µs in Python 3.11
+    return heuristic() if heuristic else 0.0
+
+
+@runtime_checkable
+class PartialPlay(Protocol):
+    """A batch of games that plays on in some of them, while the others stay as they are.
+
+    It pays off where to observe a game that has stayed costs little.
+    """
+
+    def play_some(self, rows: NDArray[np.integer[Any]], actions: NDArray[np.integer[Any]]) -> None:
+        """Play one ply in some of N games.
+
+        Args:
+            rows: [n] indices of the games, each at most once.
+            actions: [n] one action for each of them, of any integer type.
+
+        Raises:
+            IllegalAction: An action is not legal in its game, or the game is over. No game is changed.
+        """
 
 
 class Captures(NamedTuple):

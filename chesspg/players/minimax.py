@@ -66,10 +66,11 @@ class Minimax:
             found = self.exchanges.captures(seen, square)
             # Until the recaptures are known, assume that the mover wins the most valuable capture for free.
             levels[-1].widen(found.node, found.gain)
-            taken = _back_up(levels)[found.node]
+            _back_up(levels)
+            taken = _matters(levels)[found.node]
             node, action, square = found.node[taken], found.action[taken], found.square[taken]
             if not len(node):
-                break
+                return levels[0].low
             games, sign = games[node], sign[node]
             games.play(action)
             seen = games.observe()
@@ -83,47 +84,53 @@ class _Level:
 
     def __init__(self, parent: NDArray[np.int64], value: Floats, mine: NDArray[np.bool_]) -> None:
         self.parent = parent  # [M] index of the position in the level before, ascending
+        self.first = np.flatnonzero(np.diff(parent, prepend=-1))  # [P] the first child of each parent that has any
         self.low = value  # [M] lower bound of the value
         self.high = value  # [M] upper bound of the value
         self.mine = mine  # [M] whether the mover of the root is to move
         self.stand: Floats | None = None  # [M] the value if the mover stops here, None if no one may stop
 
     def widen(self, node: NDArray[np.int64], gain: Floats) -> None:
-        """Widen the bounds: the mover may stop, or in the positions `node` [C] gain `gain` [C] by a capture."""
-        most = np.zeros_like(self.low)
-        np.maximum.at(most, node, gain)
+        """Widen the bounds: the mover may stop, or in the positions `node` [C], ascending, gain `gain` [C]."""
+        most, first = np.zeros_like(self.low), np.flatnonzero(np.diff(node, prepend=-1))
+        most[node[first]] = np.maximum.reduceat(gain, first)
         self.stand = self.low
         self.high = np.where(self.mine, self.stand + most, self.high)
         self.low = np.where(self.mine, self.low, self.stand - most)
 
 
-def _back_up(levels: list[_Level]) -> NDArray[np.bool_]:
-    """Propagate the bounds up to the first level.
-
-    A child matters only if its bounds may improve on what the mover of its parent has for sure.
-
-    Returns:
-        [M] whether each position of the last level can still change the best actions of the first.
-    """
-    for k in reversed(range(1, len(levels))):
-        child, parent = levels[k], levels[k - 1]
-        first = np.flatnonzero(np.diff(child.parent, prepend=-1))
-        at = child.parent[first]
+def _back_up(levels: list[_Level]) -> None:
+    """Propagate the bounds up to the first level."""
+    for child, parent in zip(levels[:0:-1], levels[-2::-1], strict=True):
+        at = child.parent[child.first]
         mine = parent.mine[at]  # not derived from the number of plies, because a player may move twice
-        low, high = (
-            np.where(mine, np.maximum.reduceat(bound, first), np.minimum.reduceat(bound, first))
-            for bound in (child.low, child.high)
-        )
-        if parent.stand is not None:
-            stand = parent.stand[at]
-            low, high = (np.where(mine, np.maximum(b, stand), np.minimum(b, stand)) for b in (low, high))
+        stand = None if parent.stand is None else parent.stand[at]
+        low, high = (_best(bound, child.first, mine, stand) for bound in (child.low, child.high))
         parent.low, parent.high = parent.low.copy(), parent.high.copy()
         parent.low[at], parent.high[at] = low, high
+
+
+def _best(bound: Floats, first: NDArray[np.int64], mine: NDArray[np.bool_], stand: Floats | None) -> Floats:
+    """[P] what each parent's mover makes of its children's bounds [M], of which it may stop instead, worth `stand`."""
+    found: list[Floats] = []
+    for best, wanted in ((np.maximum, mine.any()), (np.minimum, not mine.all())):
+        if wanted:  # mostly only one, since in most games all positions of a level have the same mover
+            best_child = best.reduceat(bound, first)
+            found.append(best_child if stand is None else best(best_child, stand))
+    return found[0] if len(found) == 1 else np.where(mine, *found)
+
+
+def _matters(levels: list[_Level]) -> NDArray[np.bool_]:
+    """[M] whether each position of the last level can still change the best actions of the first.
+
+    A child matters only if its bounds may improve on what the mover of its parent has for sure.
+    """
     top = levels[0]
-    sure = np.maximum.reduceat(top.low, np.flatnonzero(np.diff(top.parent, prepend=-1)))
+    sure = np.maximum.reduceat(top.low, top.first)
     matters: NDArray[np.bool_] = top.high >= sure[top.parent]  # >= because equally good actions are needed too
-    for k in range(1, len(levels)):
-        child, parent = levels[k], levels[k - 1]
-        up = child.parent
-        matters = matters[up] & np.where(parent.mine[up], child.high > parent.low[up], child.low < parent.high[up])
+    for child, parent in zip(levels[1:], levels[:-1], strict=True):
+        # [P] what a child must exceed, or fall below; beyond all values where the parent itself does not matter.
+        above = np.where(matters & parent.mine, parent.low, np.float32(np.inf))
+        below = np.where(matters & ~parent.mine, parent.high, np.float32(-np.inf))
+        matters = (child.high > above[child.parent]) | (child.low < below[child.parent])
     return matters & (levels[-1].low < levels[-1].high)

@@ -29,7 +29,10 @@ Choose = Callable[[DeviceGames, Tensor], DeviceChoice]
 
 @runtime_checkable
 class OnDevice(Player, Protocol):
-    """A player of your own that can also choose on a device."""
+    """A player of your own that can also choose on a device.
+
+    One with a network may have an attribute `device`, as `PolicyPlayer` has: it then plays on that device alone.
+    """
 
     def choose_on_device(self, games: DeviceGames, uniforms: Tensor) -> DeviceChoice:
         """Choose a legal action in every slot; it must be the one that `choose` would choose.
@@ -44,8 +47,8 @@ def chooser(player: Player) -> Choose | None:
     """How a player chooses on a device; None for a player that needs the host, such as an engine or minimax."""
     if isinstance(player, OnDevice):
         return player.choose_on_device
-    if isinstance(player, Mixture):
-        return partial(_mixture, player) if chooser(player.player) else None
+    if type(player) is Mixture and not chooser(player.player):
+        return None
     choose = CHOOSERS.get(type(player))  # the very class: a subclass may choose differently
     return partial(choose, player) if choose else None
 
@@ -70,11 +73,11 @@ def _greedy(player: Greedy, games: DeviceGames, uniforms: Tensor) -> DeviceChoic
 def _policy(player: PolicyPlayer, games: DeviceGames, uniforms: Tensor) -> DeviceChoice:
     with torch.no_grad(), player.forward_context():
         distribution = player.policy(games.planes, games.scalars, games.legal)
+    value = None if distribution.value is None else distribution.value.float()
     if player.greedy:
-        index = distribution.mode()
-        return DeviceChoice(index, torch.zeros_like(uniforms, dtype=torch.float32), distribution.value)
+        return DeviceChoice(distribution.mode(), torch.zeros_like(uniforms, dtype=torch.float32), value)
     index = distribution.sample(uniforms).clamp(min=0)
-    return DeviceChoice(index, distribution.log_prob(index), distribution.value)
+    return DeviceChoice(index, distribution.log_prob(index).float(), value)
 
 
 def _mixture(player: Mixture, games: DeviceGames, uniforms: Tensor) -> DeviceChoice:
@@ -90,4 +93,5 @@ CHOOSERS: Mapping[type, Callable[[Any, DeviceGames, Tensor], DeviceChoice]] = {
     Random: _random,
     Greedy: _greedy,
     PolicyPlayer: _policy,
+    Mixture: _mixture,
 }

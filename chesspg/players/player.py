@@ -133,6 +133,11 @@ class Mixture:
         """Whether the other player computes elsewhere."""
         return isinstance(self.player, Launching) and self.player.is_async
 
+    @property
+    def device(self) -> Any:
+        """The torch device on which the other player computes; None if it is not bound to one."""
+        return getattr(self.player, "device", None)
+
     def choose(self, turn: Turn) -> Choice:
         """See `Player`."""
         return self.launch(turn)()

@@ -44,6 +44,11 @@ class PolicyPlayer:
         self.policy = policy
         self.forward_context = forward_context
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return self.policy.device
+
     def choose(self, turn: Turn) -> Choice:
         """See `Player`."""
         return self.launch(turn)()

@@ -38,11 +38,11 @@ class Kind:
     engine: bool = False  # whether it runs `concurrency` processes and takes `settings`, the options of the engine
 
 
-def _policy(target: str, game: Game | None, temperature: float | None = None) -> Player:
+def _policy(target: str, game: Game | None, temperature: float | None = None, device: str = "cpu") -> Player:
     policy = files.load(target, game)  # first, to report a bad file before torch is imported, which takes seconds
     from chesspg.players.policy_player import PolicyPlayer
 
-    return PolicyPlayer(policy, temperature)
+    return PolicyPlayer(policy.to(device), temperature)
 
 
 def _policy_game(target: str) -> Game:
@@ -105,7 +105,7 @@ TABLE = "\n".join(  # all kinds of player strings, for --help
 )
 
 
-def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1) -> Player:
+def player_from_string(text: str, game: Game | None = None, *, concurrency: int = 1, device: str = "cpu") -> Player:
     """Build a player from its string: `KIND`, `KIND:TARGET` or a path, then `?option=value&option=value`.
 
     In names and values of options %26 stands for &, %3D for = and %25 for %.
@@ -114,6 +114,7 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
         text: The player string.
         game: The game to play; with None, that of the policy file, else chess.
         concurrency: The number of processes of an engine. A player with processes has close(), which ends them.
+        device: Where a policy computes, as torch names it.
 
     Returns:
         The player.
@@ -126,17 +127,21 @@ def player_from_string(text: str, game: Game | None = None, *, concurrency: int 
     share = options.pop("random", None)
     if kind.engine:
         options["concurrency"] = concurrency
+    if kind is KINDS["file"]:
+        options["device"] = device
     player = kind.build(target, game, **options)
     return player if share is None else Mixture(player, share)
 
 
 @contextmanager
-def players(texts: Iterable[str], game: Game | None = None, *, concurrency: int = 1) -> Iterator[list[Player]]:
+def players(
+    texts: Iterable[str], game: Game | None = None, *, concurrency: int = 1, device: str = "cpu"
+) -> Iterator[list[Player]]:
     """Build players as `player_from_string` does; at the end of the block, those with processes are closed."""
     with ExitStack() as stack:
         made = []
         for text in texts:
-            made.append(player_from_string(text, game, concurrency=concurrency))
+            made.append(player_from_string(text, game, concurrency=concurrency, device=device))
             if close := getattr(made[-1], "close", None):
                 stack.callback(close)
         yield made
@@ -196,6 +201,11 @@ def _imported_game(modules: Sequence[str]) -> Game:
         return kinds[0]()
     except Exception as error:  # a user's class may raise anything
         raise ValueError(f"{where}: {names}() raised {type(error).__name__}: {error}") from error
+
+
+def has_policy(texts: Iterable[str]) -> bool:
+    """Whether one of these players is a policy. Raises ValueError, as `player_from_string`, for an unknown player."""
+    return any(_parse(text)[0] is KINDS["file"] for text in texts)
 
 
 def policy_of(text: str) -> tuple[str, dict[str, float]]:

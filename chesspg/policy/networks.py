@@ -10,8 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from chesspg.games.chess.encoding import PLANES, SCALARS
 from chesspg.games.game import Game
 from chesspg.policy.attacks import Attacks
+from chesspg.policy.boards import compiled_boards
+
+# The length of the lists of legal actions up to which a CPU multiplies the vectors of these actions alone. With longer
+# lists, and on a GPU with all, the product of all 64 × 64 pairs of squares is faster, forward and backward.
+LONG = 96
 
 
 class NetworkOutput(NamedTuple):
@@ -49,11 +55,14 @@ class Network(nn.Module):
         # Copied, because a tensor that torch calls contiguous may have strides of zero, which `view` refuses.
         words = planes.flatten(1).clone(memory_format=torch.contiguous_format)  # [N, P · W]
         bytes_ = words.view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
-        table, device = self.bits, planes.device.type
-        if torch.is_autocast_enabled(device):
-            table = table.to(torch.get_autocast_dtype(device))
-        bits = F.embedding(bytes_.int(), table)  # [N, P · W · 8, 8]
+        bits = F.embedding(bytes_.int(), self.bits.to(self.precision))  # [N, P · W · 8, 8]
         return bits.view(*planes.shape[:2], planes.shape[2] * 64)[:, :, : self.squares]
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The type of the numbers that its convolutions and matrix products take: under autocast, autocast's."""
+        device = self.bits.device.type
+        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.bits.dtype
 
     def scale(self, scalars: Tensor) -> Tensor:
         """[N, S] uint8 counters to [N, S] floats in [0, 1]."""
@@ -146,6 +155,7 @@ class ResidualNet(Network):
             raise ValueError(f"blocks must be at least 0, got {blocks}")
         self.channels = channels
         self.attacks = Attacks()
+        self.encoded = tuple(game.planes) == PLANES and tuple(game.scalars) == tuple(SCALARS)
         inputs = len(game.planes) + len(self.attacks.names) + len(game.scalars)
         self.stem = nn.Conv2d(inputs, channels, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
@@ -156,23 +166,43 @@ class ResidualNet(Network):
         )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
-    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+    def boards(self, planes: Tensor, scalars: Tensor) -> Tensor:
+        """[N, 8, 8, inputs] planes, attack maps and scaled counters of each square, in the network's precision."""
+        if self.encoded:
+            boards = compiled_boards(planes, self.scale(scalars), self.precision)
+            if boards is not None:
+                return boards
         bits = self.unpack(torch.cat((planes, self.attacks(planes)), dim=1))
-        board = bits.new_empty((bits.shape[0], 8, 8, self.stem.in_channels))
-        board[..., : bits.shape[1]] = bits.view(*bits.shape[:2], 8, 8).permute(0, 2, 3, 1)
-        board[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # each counter fills a plane with its value
-        x = self.stem(board.permute(0, 3, 1, 2))
+        boards = bits.new_empty((bits.shape[0], 8, 8, self.stem.in_channels))
+        boards[..., : bits.shape[1]] = bits.view(*bits.shape[:2], 8, 8).permute(0, 2, 3, 1)
+        boards[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # each counter fills a plane with its value
+        return boards
+
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        x = self.stem(self.boards(planes, scalars).permute(0, 3, 1, 2))
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
-        first = torch.arange(0, 64 * x.shape[0], 64, device=x.device)[:, None]  # a1 of each board
-        # Only the squares of legal moves are multiplied: all 64 × 64 pairs are slow to write, and slower in backward.
-        source, target = (
-            vectors.flatten(0, 1).index_select(0, (first + square).flatten())
-            for vectors, square in zip(self.from_to(x).chunk(2, dim=2), (action >> 6 & 63, action & 63), strict=True)
-        )  # [N · M, C] each
-        exact = torch.promote_types(source.dtype, torch.float32)  # near 4 bf16 knows only 3.98, 4 and 4.03
-        logits = (source * target).sum(dim=1, dtype=exact).view(legal.shape) * self.channels**-0.5
-        under = self.underpromotion(x[:, 48:56]).flatten(1).to(exact)  # [N, file × direction × piece]
+        logits = self._products(x, action) * self.channels**-0.5
+        under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)
+
+    def _products(self, x: Tensor, action: Tensor) -> Tensor:
+        """[N, 64, C] squares and [N, M] actions to [N, M] inner products of the vectors of `from` and `to`."""
+        vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, C] each
+        # Near 4 bf16 knows only 3.98, 4 and 4.03. In float32 the products of bf16 numbers are exact, so both ways below
+        # agree, and the policy that samples with one is the policy that learns with the other.
+        exact = torch.promote_types(vectors[0].dtype, torch.float32)
+        if x.device.type == "cuda" or action.shape[1] > LONG:
+            with torch.autocast(x.device.type, enabled=False):
+                source, target = (each.to(exact) for each in vectors)
+                products = torch.bmm(source, target.transpose(1, 2)).flatten(1)  # [N, from × to]
+            return products.gather(1, action.clamp(max=4095))
+        first = torch.arange(0, 64 * x.shape[0], 64, device=x.device)[:, None]  # a1 of each board
+        source, target = (
+            each.flatten(0, 1).index_select(0, (first + square).flatten())
+            for each, square in zip(vectors, (action >> 6 & 63, action & 63), strict=True)
+        )  # [N · M, C] each
+        inner: Tensor = (source.to(exact) * target.to(exact)).sum(dim=1)
+        return inner.view(action.shape)

@@ -1,1 +1,1 @@
-"""Games that are played in lockstep, the plies that they record, and opponents for the learner."""
+"""Games that are played many at a time, the plies that they record, and opponents for the learner."""

@@ -1,16 +1,17 @@
-"""The one loop: many games in lockstep, a player on each seat."""
+"""The one loop: many games at once, a player on each seat."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import cycle
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chesspg.games.capabilities import heuristic_or_zero
+from chesspg.games.capabilities import PartialPlay, heuristic_or_zero
 from chesspg.games.contract import BrokenContract
 from chesspg.games.game import Games, IllegalAction, Observation
 from chesspg.games.randomness import Randomness
@@ -33,7 +34,11 @@ def play(
     on_ply: Callable[[int, int], None] | None = None,
     in_flight: int | None = None,
 ) -> Rollout:
-    """Play all games to their end; each player is called once per ply for all games in which it is to move.
+    """Play all games to their end; each player is called at once for all games in which it is to move.
+
+    The learner and its opponents take turns: the learner moves in all games in which it is to move, then its opponents
+    move in all games in which one of them is to move. So each player is called as rarely as possible, for as many games
+    as possible. If the games lack `PartialPlay`, all players are called in each turn, one ply of every game at a time.
 
     A game that its mover gives up (`Choice.forfeits`) ends as lost for it, with the reason in `Rollout.forfeits`.
 
@@ -42,11 +47,11 @@ def play(
         seats: One pair of players for all games, or a pair for each game.
         rng: The random numbers of this rollout.
         learner: The player whose plies are stored. Without one no plies are stored, and the returns that the players
-            expected are kept instead.
-        max_plies: The ply cap. A game that reaches it is truncated and has no outcome.
+            expected are kept instead; the first player then takes its place in the order of turns.
+        max_plies: The ply cap of each game. A game that reaches it is truncated and has no outcome.
         reward: f(x).
         index: [games] global indices, on which the random numbers depend; 0, 1, … by default.
-        on_ply: Called after each ply with the number of games over and of plies played so far.
+        on_ply: Called after each turn with the number of games over and of plies played so far.
         in_flight: The number of parts into which the games are split, so that the rules of one part run while an engine
             thinks about another. By default 2 with a player that is asynchronous, else 1. Neither the games nor the
             order of the stored plies depend on it, except that a network may round differently in a batch of another
@@ -111,14 +116,16 @@ class _Ends:
         self.forfeits: dict[int, str] = {}
         self.over = 0
 
-    def finish(self, games: Games, live: NDArray[np.int64], ply: int, max_plies: int | None) -> NDArray[np.bool_]:
-        """Record which of the games [n] with indices `live` [n] end at this ply. Returns [n] whether each goes on."""
+    def finish(
+        self, games: Games, live: NDArray[np.int64], ply: NDArray[np.int64], max_plies: int | None
+    ) -> NDArray[np.bool_]:
+        """Record which of the games [n] with indices `live` [n] end at their ply [n]. Returns [n] which go on."""
         outcomes = games.outcomes()
-        done = outcomes.over | (ply == max_plies)
+        done = outcomes.over if max_plies is None else outcomes.over | (ply == max_plies)
         if done.any():
             ended, over = live[done], outcomes.over[done]
             self.outcome[ended], self.reason[ended] = outcomes.outcome[done], outcomes.reason[done]
-            self.length[ended] = ply
+            self.length[ended] = ply[done]
             last = games[done]
             if not over.all():
                 self.ahead[ended] = np.where(over, 0, heuristic_or_zero(last))
@@ -126,8 +133,8 @@ class _Ends:
             self.over += len(ended)
         return ~done
 
-    def give_up(self, games: Games, player: NDArray[np.int8], live: NDArray[np.int64], ply: int) -> None:
-        """Record that the movers `player` [n] of the games with indices `live` [n] give them up."""
+    def give_up(self, games: Games, player: NDArray[np.int8], live: NDArray[np.int64], ply: NDArray[np.int64]) -> None:
+        """Record that the movers `player` [n] of the games with indices `live` [n] give them up at their ply [n]."""
         self.outcome[live], self.reason[live], self.length[live] = 2 * player - 1, FORFEIT, ply
         self.finished.append((live, games))
         self.over += len(live)
@@ -157,79 +164,92 @@ class _Table:
 
     def __post_init__(self) -> None:
         self._launch = [launcher(player) for player in self.players]
-        self._expected: list[tuple[NDArray[np.int64], int, NDArray[np.float32]]] = []  # games, ply, returns expected
+        # Games, the ply of each, and the return expected there.
+        self._expected: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
 
     def play(self, games: Games, live: NDArray[np.int64]) -> Iterator[None]:
-        """Play the games with indices `live` to their end; pause at each ply between the question and the answer."""
-        ply = 0
-        while True:
+        """Play the games with indices `live` to their end; pause in each turn between the question and the answer."""
+        ply = np.zeros(len(live), np.int64)  # [n] of each game that goes on
+        for side in cycle(self._sides(games)):
             goes_on = self.ends.finish(games, live, ply, self.max_plies)
             if not goes_on.all():
                 # No new game takes the place of one that is over: each that starts is finished and counted. A quota of
                 # finished games, or of plies, would contain more short games than the policy plays.
-                games, live = games[goes_on], live[goes_on]
+                games, live, ply = games[goes_on], live[goes_on], ply[goes_on]
             if not len(live):
                 return
             observation = games.observe()
             _require_actions(games, observation)
-            asked = self._ask(games, observation, live, ply)
+            asked = self._ask(side, games, observation, live, ply)
             yield
-            chosen, given_up = self._answers(asked, live, ply)
+            chosen, moves, given_up = self._answers(asked, live, ply)
             actions = observation.legal.take(chosen)
             if given_up:
                 rows = np.array(sorted(given_up))
                 self.ends.forfeits.update({int(live[row]): given_up[row] for row in given_up})
-                self.ends.give_up(games[rows], observation.player[rows], live[rows], ply)
+                self.ends.give_up(games[rows], observation.player[rows], live[rows], ply[rows])
                 stay = np.setdiff1d(np.arange(len(live)), rows)
-                games, live, actions = games[stay], live[stay], actions[stay]
+                games, live, ply, actions, moves = games[stay], live[stay], ply[stay], actions[stay], moves[stay]
             try:
-                games.play(actions)
+                if moves.all():
+                    games.play(actions)
+                elif moves.any():
+                    cast("PartialPlay", games).play_some(np.flatnonzero(moves), actions[moves])
             except IllegalAction as error:
                 if ((chosen < 0) | (chosen >= observation.legal.counts)).any():
                     raise  # the player is at fault: it chose what it was not offered
                 raise BrokenContract(f"the game refuses an action that it called legal: {error}") from None
-            ply += 1
-            self.plies += len(live)
+            ply = ply + moves
+            self.plies += int(moves.sum())
 
     def values(self) -> dict[int, Values]:
         """By game, the returns that its movers expected, ply by ply; without games in which no player gave any."""
         found: dict[int, list[float | None]] = {}
-        for games, ply, values in self._expected:
-            for game, value in zip(games.tolist(), values.tolist(), strict=True):
+        for rows in self._expected:
+            for game, ply, value in zip(*(column.tolist() for column in rows), strict=True):
                 found.setdefault(game, [None] * int(self.ends.length[game]))
                 if ply < self.ends.length[game]:  # else the game was given up before this move was played
                     found[game][ply] = value
         return {game: tuple(values) for game, values in sorted(found.items()) if values != [None] * len(values)}
 
-    def _ask(self, games: Games, observation: Observation, live: NDArray[np.int64], ply: int) -> list[_Asked]:
-        """Ask each player for its moves, all of them before the first answer is awaited."""
+    def _sides(self, games: Games) -> list[list[int]]:
+        """The players that are asked at the same time: the learner, then its opponents; or all of them."""
+        first = next((k for k, player in enumerate(self.players) if player is self.learner), 0)
+        others = [k for k in range(len(self.players)) if k != first]
+        return [[first], others] if others and isinstance(games, PartialPlay) else [[first, *others]]
+
+    def _ask(
+        self, side: Sequence[int], games: Games, observation: Observation, live: NDArray[np.int64],
+        ply: NDArray[np.int64],
+    ) -> list[_Asked]:  # fmt: skip
+        """Ask each player of a side for its moves, all of them before the first answer is awaited."""
         uniforms = self.rng.uniforms(self.index[live], ply)
         mover = self.seated[live, observation.player]
         asked = []
-        for k, player in enumerate(self.players):
+        for k in side:
             rows = np.flatnonzero(mover == k)
             if len(rows):
                 seen = observation if len(rows) == len(live) else observation[rows]
                 turn = Turn(seen, uniforms[rows], games, rows)
-                asked.append(_Asked(player, turn, self._launch[k](turn)))
+                asked.append(_Asked(self.players[k], turn, self._launch[k](turn)))
         return asked
 
     def _answers(
-        self, asked: Sequence[_Asked], live: NDArray[np.int64], ply: int
-    ) -> tuple[NDArray[np.int64], dict[int, str]]:
-        """[n] which legal action was chosen in each game; and by row that was given up, the reason."""
-        chosen = np.empty(len(live), np.int64)
+        self, asked: Sequence[_Asked], live: NDArray[np.int64], ply: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], dict[int, str]]:
+        """[n] which legal action was chosen in each game, [n] whether it moves; and the reasons of those given up."""
+        chosen, moves = np.zeros(len(live), np.int64), np.zeros(len(live), np.bool_)
         given_up: dict[int, str] = {}
         for player, turn, answer in asked:
-            choice = answer()
-            chosen[turn.rows] = choice.index
+            choice, rows = answer(), turn.rows
+            chosen[rows], moves[rows] = choice.index, True
             if player is self.learner:
-                self.recorder.add(turn.observation, choice, live[turn.rows])
+                self.recorder.add(turn.observation, choice, live[rows], ply[rows])
             elif self.learner is None and choice.value is not None:
                 given = np.flatnonzero(~np.isnan(choice.value))
-                self._expected.append((live[turn.rows[given]], ply, choice.value[given]))
-            given_up |= {int(turn.rows[row]): why for row, why in choice.forfeits.items()}
-        return chosen, given_up
+                self._expected.append((live[rows[given]], ply[rows[given]], choice.value[given]))
+            given_up |= {int(rows[row]): why for row, why in choice.forfeits.items()}
+        return chosen, moves, given_up
 
 
 def _require_actions(games: Games, observation: Observation) -> None:

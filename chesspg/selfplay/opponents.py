@@ -119,7 +119,9 @@ class OpponentPool:
         newest = self.members[-1].rollout if self.members else -1
         if not self.share or rollout % self.every or rollout == newest:
             return
-        self.members.append(Member(rollout, copy.deepcopy(policy).eval().requires_grad_(False), dict(facts or {})))
+        # The copy's weights require gradients although it is played without: autocast casts such weights once per
+        # rollout, and all others at every call.
+        self.members.append(Member(rollout, copy.deepcopy(policy).eval().requires_grad_(True), dict(facts or {})))
         if len(self.members) > self.size:
             times = [member.rollout for member in self.members]
             gap = [b - a for a, b in zip(times, times[2:], strict=False)]  # around each but the oldest and the newest
@@ -160,7 +162,7 @@ class OpponentPool:
             PolicyPlayer(member.policy.to(learner.policy.device), forward_context=learner.forward_context)
             for member in self.members
         ]
-        opponents = [*self.named_players(learner.policy.game), *policies]
+        opponents = [*self._named_players(learner), *policies]
         pairs: list[Seats] = [(learner, learner)]
         for opponent in opponents:
             pairs += [(learner, opponent), (opponent, learner)]
@@ -252,7 +254,7 @@ class OpponentPool:
         for saved in state["members"]:
             path = folder / saved["file"]
             try:
-                policy = files.load(path, game).requires_grad_(False)
+                policy = files.load(path, game)
                 if _digest(policy) not in saved["file"]:
                     raise ValueError(f"{path} has other weights than its name says")
                 facts = files.read_header(path).facts
@@ -273,10 +275,10 @@ class OpponentPool:
         self._open.close()
         self._opened = []
 
-    def named_players(self, game: Game) -> list[Player]:
-        """The players of `players`, in that order; engines among them are started."""
+    def _named_players(self, learner: PolicyPlayer) -> list[Player]:
         if not self._opened:
-            self._opened = self._open.enter_context(roster.players(self.players, game))
+            players = roster.players(self.players, learner.policy.game, device=str(learner.device))
+            self._opened = self._open.enter_context(players)
         return self._opened
 
     def _all_recent(self) -> list[RecentGames]:

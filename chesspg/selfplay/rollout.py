@@ -19,6 +19,7 @@ from chesspg.selfplay.plies import Plies
 
 FORFEIT = 255  # Rollout.reason of a game that a player gave up; no game's rules have that many reasons
 UNFINISHED = 254  # Rollout.reason of a game that goes on in the next rollout; likewise
+PART = 1 << 16  # plies whose lists of legal actions are sorted at a time
 Values = tuple[float | None, ...]  # the return that the mover of each ply expected, None where it gave none
 
 
@@ -181,19 +182,23 @@ class Recorder:
             "player": _Column(np.int8),
             "choice": _Column(np.int16),
             "game": _Column(np.int32),
+            "ply": _Column(np.int32),
             "log_prob": _Column(np.float32),
             "value": _Column(np.float32),
             "actions": _Column(np.int16),
             "counts": _Column(np.int16),
         }
 
-    def add(self, seen: Observation, choice: Choice, game: NDArray[np.integer[Any]]) -> None:
+    def add(
+        self, seen: Observation, choice: Choice, game: NDArray[np.integer[Any]], ply: NDArray[np.integer[Any]]
+    ) -> None:
         """Add N plies.
 
         Args:
             seen: What their movers saw.
             choice: What they chose.
             game: [N] the indices of their games.
+            ply: [N] the number of each ply in its game.
 
         Raises:
             ValueError: The player gave no log-probability, or gave a game up.
@@ -208,6 +213,7 @@ class Recorder:
             "player": seen.player,
             "choice": choice.index,
             "game": game,
+            "ply": ply,
             "log_prob": choice.log_prob,
             "value": choice.value,
             "actions": seen.legal.actions,
@@ -218,13 +224,23 @@ class Recorder:
                 self._columns[name].extend(array)
 
     def plies(self) -> Plies[NDArray[Any]]:
-        """The plies that have been added. No more can be added afterwards."""
-        arrays: dict[str, Any] = {name: column.cut() for name, column in self._columns.items()}
-        offsets = np.zeros(len(arrays["game"]) + 1, np.int64)
-        np.cumsum(arrays.pop("counts"), out=offsets[1:])
+        """The plies that have been added, by ply and then by game. No more can be added afterwards."""
+        columns = self._columns
+        counts, ply, actions = (columns.pop(name).cut() for name in ("counts", "ply", "actions"))
+        offsets = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(counts, out=offsets[1:])
+        legal = Legal(actions, offsets)
+        order = np.lexsort((columns["game"].cut(), ply))
+        sort = bool((order[1:] < order[:-1]).any())
+        arrays: dict[str, Any] = {}
+        for name in list(columns):  # one after the other, so that only one column is held twice
+            array = columns.pop(name).cut()
+            arrays[name] = array[order] if sort and len(array) else array
         if not len(arrays["value"]):
             arrays["value"] = None
-        return Plies(legal=Legal(arrays.pop("actions"), offsets), **arrays)
+        if sort:  # in parts, since choosing lists takes ten times the memory of the lists
+            legal = Legal.concatenate([legal[part] for part in np.array_split(order, 1 + len(order) // PART)])
+        return Plies(legal=legal, **arrays)
 
 
 class _Column:

@@ -1,4 +1,7 @@
-"""Games shared between a device and the host: each is played where its players can choose."""
+"""Games shared between a device and the host: each is played where its players can choose.
+
+This module imports torch only when there is a device, because a match without a policy needs none.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,41 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from chesspg.games.game import Game, Games
+from chesspg.games.game import Game, Games, NotOnDevice
 from chesspg.games.randomness import Randomness
 from chesspg.learning import rewards
-from chesspg.players.on_device import chooser
 from chesspg.players.player import Player
-from chesspg.selfplay.device_loop import play_on_device
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
+
+
+def place(game: Game, players: Sequence[Player]) -> str | None:
+    """Find where to play the games of these players: on the GPU that computes their policies, or on the host.
+
+    Args:
+        game: The rules.
+        players: All players of the games.
+
+    Returns:
+        The GPU as torch names it. None for the host, if the policies are not all on one GPU of CUDA, if the game has no
+        rules there, or if a player, such as an engine, can't choose there.
+    """
+    devices = {str(found) for player in players if (found := getattr(player, "device", None)) is not None}
+    device = devices.pop() if len(devices) == 1 else ""
+    if not device.startswith("cuda"):
+        return None
+    from chesspg.players.on_device import chooser
+
+    if not all(map(chooser, players)):
+        return None
+    try:
+        game.on_device(game.start(1), 1, device)
+    except NotOnDevice:
+        return None
+    return device
 
 
 def play_on(
@@ -64,9 +90,16 @@ def play_on(
     on_host: Callable[..., Rollout] = partial(play, **common)
     if device is None:
         return on_host(starts, seats, rng, index=index, on_ply=on_ply)
+    from chesspg.players.on_device import chooser
+    from chesspg.selfplay.device_loop import play_on_device
+
     on_device: Callable[..., Rollout] = partial(play_on_device, game=game, device=device, slots=slots, **common)
     pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
-    able = {id(player): chooser(player) is not None for pair in pairs for player in pair}
+    able = {
+        id(player): chooser(player) is not None and str(getattr(player, "device", None) or device) == device
+        for pair in pairs
+        for player in pair
+    }
     there = np.array([able[id(a)] and able[id(b)] for a, b in pairs], dtype=bool)
     if there.all() or len(there) != total:  # the latter is reported there
         return on_device(starts, seats, rng, index=index, on_ply=on_ply)
@@ -94,6 +127,8 @@ def _together(ours: Rollout, first: NDArray[np.int64], theirs: Rollout, second: 
     }
     recorded = theirs.recorded  # without a learner neither has any
     if len(ours.recorded):
+        import torch
+
         device = ours.recorded.planes.device
         parts = []
         for rollout, rows in both:

@@ -73,6 +73,10 @@ def _exit_code(error: BaseException) -> int | str | None:
     if isinstance(error, BrokenContract):  # a mistake in the user's game
         say(f"error: {error}")
         return MISTAKE
+    full = getattr(sys.modules.get("torch"), "OutOfMemoryError", ())
+    if isinstance(error, full):
+        say("error: the memory of the GPU is full; end other programs that use it, or add --device cpu")
+        return MISTAKE
     sys.excepthook(type(error), error, error.__traceback__)
     return 1
 

@@ -35,6 +35,7 @@ from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost,
 from chesspg.training.kept_slots import KeptSlots, require_segments
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
+from chesspg.training.precision import playing_precision
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require, require_choices
 from chesspg.training.requirements import RolloutListener, require_hook, require_whole_rollouts, weights_of
@@ -446,7 +447,7 @@ class _RolloutLoader:
         """Play the next rollout, show it to the listeners, and weigh its plies for `parts` micro-batches per rank."""
         data, module, rank, ranks = self.data, trainer.lightning_module, trainer.global_rank, trainer.world_size
         data.rollout = None  # two rollouts need not fit in memory
-        player = PolicyPlayer(policy_of(module), forward_context=trainer.precision_plugin.forward_context)
+        player = PolicyPlayer(policy_of(module), forward_context=partial(playing_precision, trainer))
         rollout = data.rollout = data.sample(player, rank, ranks)
         data.rollouts += 1
         total = partial(trainer.strategy.reduce, reduce_op="sum")

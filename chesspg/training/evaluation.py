@@ -46,6 +46,8 @@ class EvaluationMatch(Callback):
     Without a validation loop (a data module without `val_dataloader`, or a module without `validation_step`) matches
     are played at the ends of epochs.
 
+    If the policy is on a GPU that has the game's rules, its matches are played there (docs/gpu.md).
+
     If an opponent fails, such as an engine that crashes, a warning names it and its match is left out.
 
     Args:

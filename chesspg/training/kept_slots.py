@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytorch_lightning as pl
 import torch.distributed
 from numpy.typing import NDArray
 
+from chesspg.players import roster
 from chesspg.players.on_device import chooser
 from chesspg.selfplay.opponents import OpponentPool
 from chesspg.selfplay.segments import Slots
@@ -82,10 +82,12 @@ def require_segments(module: pl.LightningModule, segment: int, opponents: Oppone
             f"SelfPlay(segment={segment}) needs PolicyGradient(loss=Loss(average='plies')), since its rollouts are not "
             "made of whole games; got games"
         )
-    names: Mapping[str, float] = opponents.players if opponents else {}
-    for name, player in zip(names, opponents.named_players(policy_of(module).game) if opponents else [], strict=True):
-        if chooser(player) is None:
-            raise ValueError(
-                f"SelfPlay(segment={segment}) can't be used with the opponent {name}, which chooses on the host; leave "
-                "out one of the two"
-            )
+    if opponents is None:
+        return
+    with roster.players(opponents.players, policy_of(module).game) as players:
+        for name, player in zip(opponents.players, players, strict=True):
+            if chooser(player) is None:
+                raise ValueError(
+                    f"SelfPlay(segment={segment}) can't be used with the opponent {name}, which chooses on the host; "
+                    "leave out one of the two"
+                )

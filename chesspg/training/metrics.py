@@ -18,6 +18,7 @@ class RolloutMetrics:
 
     def __init__(self) -> None:
         self._means: dict[str, tuple[Tensor | float, int]] = {}  # for metrics of updates: weighted sum and weight
+        self._maxima: dict[str, Tensor] = {}
         self._facts: dict[str, tuple[float, str | int]] = {}  # for metrics of the rollout, as `_facts` returns them
         self._clock = time.perf_counter()
         self._plies, self._seconds = 0, 0.0  # of learning since the rollout; each pass counts
@@ -29,7 +30,7 @@ class RolloutMetrics:
 
     def clear(self) -> None:
         """Forget what has not been reported yet."""
-        self._means, self._facts = {}, {}
+        self._means, self._maxima, self._facts = {}, {}, {}
 
     def begin(self, rollout: Rollout, reasons: tuple[str, ...], advantage_variance: float) -> None:
         """Record a rollout. Learning from it begins now.
@@ -54,6 +55,17 @@ class RolloutMetrics:
         """
         before, counted = self._means.get(name, (0.0, 0))
         self._means[name] = before + total.detach(), counted + count
+
+    def note_maximum(self, name: str, values: Tensor) -> None:
+        """Add to a maximum over the rollout's updates.
+
+        Args:
+            name: The name of the metric.
+            values: [n] the values to add, n ≥ 1.
+        """
+        largest = values.detach().max()
+        before = self._maxima.get(name)
+        self._maxima[name] = largest if before is None else largest.maximum(before)
 
     def learned(self, plies: int) -> float:
         """Record that a number of plies were learned from.
@@ -84,8 +96,12 @@ class RolloutMetrics:
             return {}
         totals, counts = gather(torch.tensor([list(weighted.values())], dtype=exact)).sum(dim=0).T
         # No game may have ended in a segment; then what is a mean over games is left out.
-        means = zip(weighted, (totals / counts).tolist(), counts.tolist(), strict=True)
-        return {name: mean for name, mean, count in means if count}
+        weighed = zip(weighted, (totals / counts).tolist(), counts.tolist(), strict=True)
+        means = {name: mean for name, mean, count in weighed if count}
+        if not self._maxima:
+            return means
+        largest = gather(torch.tensor([[float(one) for one in self._maxima.values()]], dtype=exact)).amax(dim=0)
+        return means | dict(zip(self._maxima, largest.tolist(), strict=True))
 
 
 def plies_in(batch: Any) -> int:

@@ -25,6 +25,7 @@ from chesspg.policy.policy import Policy, to_tensors
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training import settings
 from chesspg.training.batches import Batch
+from chesspg.training.compiling import compiled, filled_up
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import SelfPlay, self_play_of
 from chesspg.training.fitting import announce, named_as_in
@@ -59,6 +60,10 @@ class PolicyGradient(pl.LightningModule):
         loss: The terms of the loss and their weights.
         init: The policy to start from, with the same game and network: a policy file, a checkpoint, a run folder, or
             the name of a policy that ships.
+        compile: Whether the policy's forward and backward pass in learning are compiled by torch.compile; sampling is
+            not. It is meant for a large GPU, where it joins many small kernels to few; on a CPU learning gets no
+            faster. It needs Triton on CUDA or a C++ compiler on the CPU, and a minute or two at the start. The result
+            is the same but for rounding, and the weights have the same names in files.
 
     Raises:
         ValueError: An argument is out of its range, or contradicts another one.
@@ -74,6 +79,7 @@ class PolicyGradient(pl.LightningModule):
         advantages: Advantages | Callable[[Sample], Any] = Advantages(),  # noqa: B008  # it is frozen
         loss: Loss = Loss(),  # noqa: B008
         init: str | None = None,
+        compile: bool = False,  # noqa: A002  # torch's own word
     ) -> None:
         super().__init__()
         check_package()
@@ -89,6 +95,7 @@ class PolicyGradient(pl.LightningModule):
             raise ValueError("the value baseline needs a network with a value head; set value: true")
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
+        self.compiled = bool(compile)
         # In a list, so that torch does not register it among the module's parameters, in its state and checkpoints.
         self._start = [copy.deepcopy(self.policy).eval().requires_grad_(False)] if loss.kl_weight else []
         # Totals over the whole training and all ranks, and the sum of rewards for the running mean.
@@ -108,6 +115,7 @@ class PolicyGradient(pl.LightningModule):
             advantages=self.advantages,
             loss=self.loss,
             init=init,
+            compile=self.compiled,
         )
 
     @classmethod
@@ -200,6 +208,10 @@ class PolicyGradient(pl.LightningModule):
         optimizer = self.optimizer(self.parameters())
         for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep may pass numpy's numbers
             group.update({name: value.item() for name, value in group.items() if isinstance(value, np.generic)})
+        # A fused optimizer says that it undoes the scaling of gradients, for which Lightning refuses to clip them. No
+        # precision that is accepted here scales them (training/precision.py).
+        if getattr(optimizer, "_step_supports_amp_scaling", False):
+            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
@@ -217,18 +229,25 @@ class PolicyGradient(pl.LightningModule):
             return 0 * torch.stack([p.sum() for p in self.parameters()]).sum()
         assert isinstance(plies.legal, Tensor)
         assert plies.log_prob is not None
-        distribution = self.policy(plies.planes, plies.scalars, plies.legal)
+        if self.compiled:
+            legal = filled_up(plies.legal)
+            distribution = compiled(self.policy, plies.planes, plies.scalars, legal)
+        else:
+            legal = plies.legal
+            distribution = self.policy(plies.planes, plies.scalars, legal)
         log_prob, probs, kl = distribution.log_prob(plies.choice), distribution.probs, None
         for start in self._start:
             with torch.no_grad():
-                reference = start(plies.planes, plies.scalars, plies.legal)
+                reference = start(plies.planes, plies.scalars, legal)
             kl = kl_divergence(probs, distribution.log_probs, reference.log_probs)
         spread = entropy(probs, distribution.log_probs)
         terms = self.loss(log_prob, plies.log_prob, batch.advantage, spread, distribution.value, batch.return_, kl)
         weight = self.loss.weight(batch.games, batch.stored, batch.parts)
         self._metrics.note("loss", weight * terms.policy)
         self._metrics.note("entropy", terms.entropy, n)
-        self._metrics.note("log_prob_difference", (log_prob - plies.log_prob).detach().abs().sum(), n)
+        difference = (log_prob - plies.log_prob).detach().abs()
+        self._metrics.note("log_prob_difference", difference.sum(), n)
+        self._metrics.note_maximum("log_prob_difference_max", difference)
         for name, term in {"value_error": terms.value_error, "kl_to_init": terms.kl}.items():
             if term is not None:
                 self._metrics.note(name, term, n)

@@ -27,7 +27,7 @@ from chesspg.training.progress import watching
 PREVIOUS, BEST = "previous", "best"
 SCORES = ("score", "score_low", "score_high")  # the metrics of a match
 RATINGS = ("rating", "rating_low", "rating_high")  # the metrics of all matches together
-PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches
+PART = 50  # pairs of games after which a match may end early; fewer at once would make poor batches on a CPU
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ class PolicyMatches:
                     before.load_state_dict(named_as_in(before, earlier[name]))
                     b = PolicyPlayer(before, self.temperature, context)
                 else:
-                    (b,) = stack.enter_context(roster.players([name], game, concurrency=cores(trainer)))
+                    players = roster.players([name], game, concurrency=cores(trainer), device=str(policy.device))
+                    (b,) = stack.enter_context(players)
                 seen = watching(trainer, name, games, within="match with ")
                 for result in play_in_parts(game, a, b, openings, seed=self.seed, part=PART, on_ply=seen):
                     if result.forfeits:  # such a win says nothing of the policy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -20,6 +22,19 @@ def check_precision(trainer: pl.Trainer) -> None:
             f"trainer.precision must be {' or '.join(PRECISIONS)}, got {trainer.precision}: log-probabilities, returns "
             "and policy files are in single precision, and float16 would need a loss scaler"
         )
+
+
+@contextmanager
+def playing_precision(trainer: pl.Trainer) -> Iterator[None]:
+    """The context in which a Trainer's policies play: that of its precision, in which each weight is cast once.
+
+    Lightning's own context casts weights at every call, because gradients do not flow through those that were cast
+    without gradients. Nothing is learned in this context, and the cast weights are dropped at its outermost end.
+    """
+    with trainer.precision_plugin.forward_context():
+        if trainer.precision == "bf16-mixed":
+            torch.set_autocast_cache_enabled(True)  # until the end of the context, which restores it
+        yield
 
 
 def fastest_precision(accelerator: Any = "auto") -> Literal["bf16-mixed", "32-true"]:

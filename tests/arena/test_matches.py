@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from fake_gpu import fake_gpu
+from table import table
 
 from chesspg.arena import elo
 from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
 from chesspg.arena.matches import play_in_parts, play_match
 from chesspg.arena.openings import random_openings
 from chesspg.games.chess import Chess
-from chesspg.games.game import split_position
+from chesspg.games.game import Game, split_position
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.players.player import Choice, Greedy, Random, Turn
+from chesspg.players.minimax import Minimax
+from chesspg.players.player import Choice, Greedy, Mixture, Player, Random, Turn
 
 
 class First:
@@ -216,3 +220,86 @@ def test_what_players_expected() -> None:
     (same,) = play_in_parts(Chess(), alone, alone, openings, max_plies=6)
     assert alone.asked == [8, 8, 8, 8]  # one call per ply for both seats
     assert same.values[0] == (2 / 128, 3 / 128, 4 / 128, 5 / 128)
+
+
+@pytest.fixture
+def on_device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Matches are played on torch's CPU through the device loop: how many games at once."""
+    return fake_gpu(monkeypatch)
+
+
+def timeless(results: list[MatchResult]) -> list[MatchResult]:
+    return [replace(result, seconds=0.0) for result in results]
+
+
+def opponents(game: Game) -> list[Player]:
+    others: list[Player] = [Random(), Greedy(), Mixture(Greedy(), 0.3), Minimax(game, 1)]
+    return [*others, table(2.0, game), table(0, game)]
+
+
+@pytest.mark.parametrize("which", range(6))
+@pytest.mark.parametrize("max_plies", [None, 5])
+def test_a_match_on_a_device_is_that_of_the_host(on_device: list[int], which: int, max_plies: int | None) -> None:
+    game, a = TicTacToe(), table()
+    b = opponents(game)[which]
+    openings = random_openings(game, 23, 2, 3)
+    options: dict[str, Any] = {"seed": 5, "part": 4, "max_plies": max_plies}
+    there = list(play_in_parts(game, a, b, openings, **options))
+    assert on_device == ([] if isinstance(b, Minimax) else [46])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chesspg.arena.matches.place", lambda game, players: None)
+        here = list(play_in_parts(game, a, b, openings, **options))
+    assert len(here) == 6
+    assert timeless(there) == timeless(here)
+    assert sum(here[-1].results) > 0
+    assert here[-1].values
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", range(6))
+def test_a_match_of_chess_on_a_device_is_that_of_the_host(
+    on_device: list[int], which: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    game = Chess()
+    a, b = table(game=game), opponents(game)[which]
+    there = play_match(game, a, b, 8, seed=2, max_plies=40)
+    monkeypatch.setattr("chesspg.arena.matches.place", lambda game, players: None)
+    here = play_match(game, a, b, 8, seed=2, max_plies=40)
+    assert timeless([there]) == timeless([here])
+
+
+def test_on_a_device_several_parts_are_played_at_once_and_reported_one_by_one(
+    on_device: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chesspg.arena.matches.ON_A_GPU", 7)
+    openings = random_openings(TicTacToe(), 20, 2, 3)
+    seen: list[tuple[int, int]] = []
+    parts = play_in_parts(TicTacToe(), table(), Random(), openings, part=3, on_ply=lambda *at: seen.append(at))
+    first = next(parts)
+    assert first.games == 6
+    assert on_device == [18]
+    rest = list(parts)
+    assert [result.games for result in rest] == [12, 18, 24, 30, 36, 40]
+    assert on_device == [18, 18, 4]
+    assert seen == sorted(seen)
+    assert seen[-1] == (40, sum(rest[-1].lengths) - 40 * 2)
+    again = play_in_parts(TicTacToe(), table(), Random(), openings, part=3, before=first)
+    assert timeless([*again])[-1] == timeless(rest)[-1]
+
+
+def test_parts_that_are_larger_stay_as_they_are(on_device: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chesspg.arena.matches.ON_A_GPU", 2)
+    list(play_in_parts(TicTacToe(), table(), Random(), random_openings(TicTacToe(), 10, 2, 3), part=5))
+    assert on_device == [10, 10]
+
+
+def test_a_part_of_a_match_keeps_what_belongs_to_its_games() -> None:
+    result = MatchResult(
+        (1.0, 0.5, 0.0, 1.0), ("a", "b", "c", "d"), ("w", "x", "y", "z"), 8.0,
+        {0: "gone", 3: "tired"}, {1: (0.5,), 2: (None, 0.25)},
+    )  # fmt: skip
+    first, second = result.part(0, 2), result.part(2, 4)
+    assert second == MatchResult((0.0, 1.0), ("c", "d"), ("y", "z"), 4.0, {1: "tired"}, {0: (None, 0.25)})
+    assert first + second == result
+    assert result.part(2, 9) == second

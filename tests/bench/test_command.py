@@ -34,8 +34,19 @@ def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFi
         "training_share",
         "loop_plies_per_s",
         "loop_updates_per_s",
+        "loop_learned_plies_per_s",
+        "recipe_selfplay_plies_per_s",
+        "device_rules_plies_per_s",
+        "forward_mflops",
+        "matrix_product_tflops_per_s",
+        "forward_of_chip",
+        "selfplay_of_chip",
+        "training_of_chip",
+        "loop_of_chip",
     ):
         assert figures[name] > 0, name
+    assert figures["lightning_share"] < 1
+    assert figures["loop_learned_plies_per_s"] < figures["loop_plies_per_s"]  # the opponents' plies are not learned
     assert figures["configs"]["small"]["selfplay_share"] == figures["selfplay_share"]
     assert figures[f"loop_in_{figures['precision']}_plies_per_s"] == figures["loop_plies_per_s"]
     assert figures["machine"]["torch_threads"] == 1
@@ -109,6 +120,7 @@ def test_both_backends_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
         ([*SMALL, "--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches"),
         (["verify", "--plies", "0"], "--plies must be"),
         (["verify", "--seed", "-1"], "--seed must be"),
+        (["verify", "--device", "tpu"], "--device"),
         (["verify", "--model.loss.clip", "1"], "--model.loss.clip"),
     ],
 )

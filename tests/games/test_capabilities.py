@@ -11,7 +11,7 @@ import chess
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from others import Othello
+from others import Othello, SlowGames
 
 from chesspg.games.capabilities import Captures, Heuristic, heuristic_or_zero
 from chesspg.games.chess import Chess
@@ -178,6 +178,52 @@ def test_a_file_of_openings_must_be_there_and_readable(sample: Sample, tmp_path:
         capabilities.openings(replace(sample, game=Offering("openings", tmp_path / "none.pgn")))
     with pytest.raises(BrokenContract, match="a game with openings must have a notation"):
         capabilities.openings(replace(sample, game=Offering("notation", None)))
+
+
+class PlaysAll(SlowGames):
+    """Plays the first legal action in the other games."""
+
+    def play_some(self, rows: NDArray[Any], actions: NDArray[Any]) -> None:
+        legal = self.observe().legal
+        chosen = legal.take(np.zeros(len(self), np.int64)).astype(np.int64)
+        chosen[rows] = actions
+        self.play(chosen)
+
+
+class AcceptsAnything(SlowGames):
+    def play_some(self, rows: NDArray[Any], actions: NDArray[Any]) -> None:
+        pass
+
+
+class InAnotherOrder(SlowGames):
+    """Plays the actions in the order of the games."""
+
+    def play_some(self, rows: NDArray[Any], actions: NDArray[Any]) -> None:
+        some = self[rows]
+        some.play(actions)
+        for k, row in enumerate(sorted(rows)):
+            self.states[row], self.history[row] = some.states[k], some.history[k]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (PlaysAll, r"play_some in games \[.*\] of 24 must leave the others as they are"),
+        (AcceptsAnything, "play_some with action -1 must raise IllegalAction, but raises nothing"),
+        (InAnotherOrder, r"play_some in games \[.*\] of 24 must play as play does"),
+    ],
+)
+def test_partial_play_that_differs_from_play(kind: type[SlowGames], message: str) -> None:
+    class Faulty(kind):  # type: ignore[misc,valid-type]
+        def __getitem__(self, indices: Any) -> Any:
+            some = super().__getitem__(indices)
+            return Faulty(some.rules, some.states, some.starts, some.history)
+
+    sample = Sample(Othello(), {1: [], 0: [], -1: []}, [], [])
+    playing.random_games(sample)
+    sample.running = [Faulty(x.rules, x.states, x.starts, x.history)[np.arange(len(x))] for x in sample.running]
+    with pytest.raises(BrokenContract, match=message):
+        capabilities.partial_play(sample)
 
 
 def test_exchanges_need_a_heuristic() -> None:

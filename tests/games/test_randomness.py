@@ -52,6 +52,15 @@ def test_has_no_state() -> None:
     assert draws.generator().random() == Randomness(4, 2).generator().random() != Randomness(4, 3).generator().random()
 
 
+@pytest.mark.parametrize("seed", [0, 1, -1, 2**32 - 1, 2**32, 2**63 + 5])
+@pytest.mark.parametrize("rollout", [0, 7, 2**40 + 3])
+def test_generators_of_a_stream_are_those_of_numpy(seed: int, rollout: int) -> None:
+    index = np.array([0, 3, 1_048_575, 2**32 - 1])
+    ours = Randomness(seed, rollout).generators(2, index)
+    numpys = [np.random.default_rng((seed % 2**64, rollout, 2, i)) for i in index]
+    assert [a.bit_generator.state for a in ours] == [b.bit_generator.state for b in numpys]
+
+
 def test_negative_and_large_seeds_are_seeds() -> None:
     seen = {float(Randomness(seed).uniforms(np.array([0]), 0)[0]) for seed in (-1, 0, 1, 2**62, -(2**63))}
     assert len(seen) == 5

@@ -1,4 +1,4 @@
-"""What the tests of games on a device share: a policy that no batch rounds, a broken game, a count of questions."""
+"""What the tests of the loops on a device share: a broken game, and a count of questions to the device."""
 
 from __future__ import annotations
 
@@ -8,27 +8,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from chesspg.games.device import DeviceGames
-from chesspg.games.game import Game, Games
+from chesspg.games.game import Games
 from chesspg.games.tic_tac_toe import LINES, TicTacToe
 from chesspg.games.tic_tac_toe_device import TicTacToeOnDevice
-from chesspg.players.policy_player import PolicyPlayer
-from chesspg.policy.networks import Network, NetworkOutput
-from chesspg.policy.policy import Policy
-
-
-class Table(Network):
-    """A logit per position and action by a hash of the planes, so that no batch size rounds it differently."""
-
-    def forward(self, planes: torch.Tensor, scalars: torch.Tensor, legal: torch.Tensor) -> NetworkOutput:
-        factors = 2654435761 * torch.arange(1, planes.shape[1] + 1) ** 3
-        position = (planes.flatten(1) * factors).sum(dim=1) >> 20
-        logits = ((position[:, None] * 31 + legal * 7919) % 1009).float() / 500
-        return NetworkOutput(logits, (position % 101).float() / 101)
-
-
-def table(temperature: float | None = None, game: Game | None = None) -> PolicyPlayer:
-    game = game or TicTacToe()
-    return PolicyPlayer(Policy(game, Table(game, value=True)), temperature)
 
 
 class Broken(TicTacToeOnDevice):

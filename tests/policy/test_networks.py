@@ -10,11 +10,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game, Legal, Observation
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.policy.networks import MLP, Network, ResidualBlock, ResidualNet
+from chesspg.policy.networks import LONG, MLP, Network, ResidualBlock, ResidualNet
 from chesspg.policy.policy import to_tensors, words
 
 CHESS = Chess(backend="python-chess")
@@ -178,6 +179,43 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
     board = CHESS.to_board("8/1P6/8/8/4k3/8/8/4K3 w - - 0 1")
     action = encoding.move_to_action(board.parse_san("b8=R"), board.turn)
     assert action == 4096 + (3 * 1 + 1) * 3 + 2  # from the b-file, straight ahead is 1, the rook 2
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_long_lists_have_the_logits_and_gradients_of_short_ones(precision: torch.dtype) -> None:
+    network = ResidualNet(CHESS, channels=32, blocks=1, value=True).to(precision)
+    planes, scalars, legal = see(POSITIONS)
+    long = F.pad(legal, (0, LONG), value=-1)
+    assert long.shape[1] > LONG >= legal.shape[1]
+    results = []
+    for actions in (legal, long):
+        logits = network(planes, scalars, actions).logits[:, : legal.shape[1]]
+        assert logits.dtype == precision
+        weights = torch.arange(legal.numel(), dtype=precision).view_as(legal) * (legal >= 0)
+        network.zero_grad()
+        (logits * weights).sum().backward()
+        results.append([logits, *(p.grad for p in network.parameters() if p.grad is not None)])
+    close = 1e-12 if precision == torch.float64 else 1e-5
+    for short, padded in zip(*results, strict=True):
+        assert (short - padded).abs().max() <= close * (1 + short.abs().max())
+
+
+def test_the_logits_are_exact_products_of_the_vectors_in_bf16() -> None:
+    """The products of bf16 numbers are exact in float32, so the only rounding is that of the vectors."""
+    network = ResidualNet(CHESS, channels=32, blocks=1)
+    planes, scalars, legal = see(POSITIONS)
+    long = F.pad(legal, (0, LONG), value=-1)
+    vectors: list[Tensor] = []
+    network.from_to.register_forward_hook(lambda module, arguments, output: vectors.append(output))
+    plain = legal < 4096
+    action = legal.clamp(min=0).long()
+    for actions in (legal, long):
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(planes, scalars, actions).logits[:, : legal.shape[1]]
+        assert logits.dtype == torch.float32
+        source, target = vectors[-1].double().chunk(2, dim=2)
+        exact = torch.einsum("nfc,ntc->nft", source, target).flatten(1).gather(1, action.clamp(max=4095)) * 32**-0.5
+        assert ((logits - exact).abs() * plain).max() < 1e-5
 
 
 def test_a_square_is_seen_where_it_is() -> None:

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game, Observation
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Random
+from chesspg.policy import files
 from chesspg.policy.networks import Network, NetworkOutput, ResidualNet
-from chesspg.policy.policy import Distribution, Policy, fetch, send, words
+from chesspg.policy.policy import Distribution, Policy, fetch, send, to_tensors, words
 from chesspg.selfplay.loop import play
 
 NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -184,3 +186,34 @@ def test_there_and_back(device: str) -> None:
     fetch(tensor * 3)  # launched later, not waited for
     assert (arrived() == array * 2).all()
     assert send(array).device.type == "cpu"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chess_quick", "chess_laptop"])
+def test_the_policy_that_learns_is_the_one_that_sampled_in_bf16(name: str) -> None:
+    """Whatever the other positions of a batch, their number, and the padding: the ratios π/π_sampled begin at 1."""
+    game = Chess(backend="python-chess")
+    policy, games = files.load(name, game), game.start(32)
+    rng = np.random.default_rng(0)
+    sampled, planes, scalars, legal, choices = [], [], [], [], []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for _ in range(40):
+            seen = to_tensors(games.observe())
+            padded = F.pad(seen[2], (0, game.max_legal - seen[2].shape[1]), value=-1)
+            distribution = policy(seen[0], seen[1], padded)
+            choice = distribution.sample(torch.from_numpy(rng.random(len(padded))))
+            for many, one in zip((planes, scalars, legal, choices), (*seen[:2], padded, choice), strict=True):
+                many.append(one)
+            sampled.append(distribution.log_prob(choice))
+            games.play(games.observe().legal.take(choice.numpy()))
+            games = games[np.flatnonzero(~games.outcomes().over)]
+        whole = [torch.cat(many) for many in (planes, scalars, legal, choices, sampled)]
+        longest = int((whole[2] >= 0).sum(dim=1).max())
+        differences = []
+        for part in torch.from_numpy(rng.permutation(len(whole[0]))).split(500):
+            some = [each[part] for each in whole]
+            learning = policy(some[0], some[1], some[2][:, :longest])
+            differences.append((learning.log_prob(some[3]) - some[4]).abs())
+    difference = torch.cat(differences)
+    assert len(difference) > 1000
+    assert difference.max() < 1e-2  # measured: 2e-6; a bf16 number near 4 would be off by up to 1.6e-2

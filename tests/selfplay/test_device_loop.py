@@ -9,7 +9,8 @@ import chess
 import numpy as np
 import pytest
 import torch
-from device_parts import BrokenGame, Questions, table
+from device_parts import BrokenGame, Questions
+from table import table
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies

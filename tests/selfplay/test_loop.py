@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from others import SlowGames, Twice
 
 from chesspg.games.chess import Chess
 from chesspg.games.contract import BrokenContract
@@ -55,7 +56,7 @@ def test_first_takes_a_row_and_last_loses_it() -> None:
     assert rollout.length[0] == 6  # plies of the loop, not those it started with
 
 
-def test_each_player_is_asked_once_a_ply_for_all_its_games() -> None:
+def test_games_that_can_not_play_in_part_ask_each_player_once_a_ply() -> None:
     a, b = First(), First()
     play(TicTacToe().start(5), [(a, b)] * 3 + [(b, a)] * 2, Randomness(0), max_plies=3)
     assert a.asked == [3, 2, 3]
@@ -63,6 +64,63 @@ def test_each_player_is_asked_once_a_ply_for_all_its_games() -> None:
     both = First()
     play(TicTacToe().start(5), (both, both), Randomness(0), max_plies=3)
     assert both.asked == [5, 5, 5]
+
+
+class InPart(SlowGames):
+    """Games that can play on in part."""
+
+    def play_some(self, rows: NDArray[Any], actions: NDArray[Any]) -> None:
+        some = self[rows]
+        some.play(actions)
+        for k, row in enumerate(rows):
+            self.states[row], self.history[row] = some.states[k], some.history[k]
+
+    def __getitem__(self, indices: Any) -> InPart:
+        return in_part(super().__getitem__(indices))
+
+
+def in_part(games: SlowGames) -> InPart:
+    return InPart(games.rules, games.states, games.starts, games.history)
+
+
+def test_learner_and_opponents_take_turns_in_all_their_games() -> None:
+    """Where games can play on in part: three games of two plies for the first player, two of one ply, by hand."""
+    pytest.importorskip("numba")
+    for second_learns, asked in [(False, ([3, 5], [5, 2])), (True, ([5, 3], [2, 5]))]:
+        a, b = First(), First()
+        seats = [(a, b)] * 3 + [(b, a)] * 2
+        play(Chess().start(5), seats, Randomness(0), max_plies=3, learner=b if second_learns else None)
+        assert (a.asked, b.asked) == asked
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_turns_change_no_game_and_no_order_of_plies(parts: int) -> None:
+    """In a game in which a player moves again after a move to an odd square, against the loop ply by ply."""
+
+    def rollout(start: Callable[[SlowGames], SlowGames], learns: bool, in_flight: int = 1) -> Rollout:
+        hopes, random, quits = Hopes(), Random(), Quits(at=("a1", "c1", "b1 a2", "b1 a1"))
+        seats = [(hopes, hopes), (hopes, random), (random, hopes), (hopes, quits), (quits, hopes), (quits, random)] * 5
+        seats = [*seats[:-1], (random, random)]
+        return play(
+            start(Twice().start(["0", "1"] * 15)), seats, Randomness(4), learner=hopes if learns else None,
+            max_plies=7, reward=partial(adjudicated, weight=0.5), in_flight=in_flight,
+        )  # fmt: skip
+
+    for learns in (True, False):
+        one, other = rollout(in_part, learns, parts), rollout(lambda games: games, learns)
+        assert one.positions() == other.positions()
+        assert one.forfeits == other.forfeits
+        assert 0 < len(one.forfeits) < 15
+        assert one.values == other.values
+        assert bool(one.values) == (not learns)
+        for name in ("outcome", "reason", "reward", "length"):
+            assert (getattr(one, name) == getattr(other, name)).all(), name
+        ours, theirs = one.plies, other.plies
+        assert (len(ours) > 0) == learns
+        for name in ("planes", "scalars", "player", "choice", "game", "log_prob", *(["value"] if learns else [])):
+            assert (getattr(ours, name) == getattr(theirs, name)).all(), name
+        assert (ours.legal.actions == theirs.legal.actions).all()
+        assert (ours.legal.offsets == theirs.legal.offsets).all()
 
 
 def test_finished_games_are_asked_nothing() -> None:
@@ -363,6 +421,13 @@ def test_the_last_game_given_up_ends_the_rollout() -> None:
     assert (rollout.reason[0], rollout.outcome[0]) == (FORFEIT, -1)
     rollout = play(TicTacToe().start(2), (quits, quits), Randomness(0))
     assert rollout.forfeits == dict.fromkeys((0, 1), "quit at a1 b1")
+
+
+class Hopes(Random):
+    """Moves at random, and expects a return that it makes up."""
+
+    def choose(self, turn: Turn) -> Choice:
+        return replace(Random.choose(self, turn), value=turn.uniforms.astype(np.float32))
 
 
 class Broken:

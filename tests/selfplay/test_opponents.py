@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 from collections import Counter
@@ -251,7 +252,7 @@ def test_a_stored_policy_never_aliases_the_live_one(trainer: MakeTrainer, module
         p.data_ptr() for policy in (learned.policy, *(m.policy for m in pool.members)) for p in policy.parameters()
     ]
     assert len(set(pointers)) == len(pointers)
-    assert not any(p.requires_grad for member in pool.members for p in member.policy.parameters())
+    assert all(p.grad is None for member in pool.members for p in member.policy.parameters())
 
 
 @pytest.mark.parametrize(
@@ -504,6 +505,15 @@ def test_players_that_need_it_are_closed(
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OpponentPool(**arguments)
+
+
+def test_named_policies_are_where_the_learner_is(player: PolicyPlayer, tmp_path: Path) -> None:
+    files.save(tmp_path / "a.safetensors", player.policy)
+    there = PolicyPlayer(copy.deepcopy(player.policy).to("meta"))
+    pool = OpponentPool(players={f"{tmp_path / 'a.safetensors'}?random=0.5": 0.5}, share=0)
+    seats, _ = pool.seats(there, 64, 1, Randomness(0))
+    assert {getattr(seated, "device", None) for pair in seats for seated in pair} == {torch.device("meta")}
+    assert len({id(seated) for pair in seats for seated in pair}) == 2
 
 
 def test_an_unknown_player(player: PolicyPlayer) -> None:

@@ -49,27 +49,30 @@ def test_a_million_plies_fit_in_300_megabytes() -> None:
     assert peak / len(rollout.plies) < 300
 
 
-def test_what_is_added_piece_by_piece_is_there_in_order() -> None:
+@pytest.mark.parametrize("in_order", [True, False])
+def test_what_is_added_piece_by_piece_is_there_by_ply_and_game(in_order: bool) -> None:
     rng = np.random.default_rng(0)
-    recorder, seen, choices, games = Recorder(), [], [], []
-    for count in (3, 0, 1, 50, 2):
+    ply, game = np.divmod(np.arange(56) if in_order else rng.permutation(56), 8)  # 7 plies of 8 games
+    recorder, seen, choices = Recorder(), [], []
+    for rows in np.split(np.arange(56), np.cumsum((3, 0, 1, 50))):
+        count = len(rows)
         counts = rng.integers(1, 5, count)
         legal = Legal(rng.integers(0, 99, counts.sum()).astype(np.int16), np.concatenate(([0], np.cumsum(counts))))
         seen.append(Observation(rng.integers(0, 2**63, (count, 14, 1)).astype(np.uint64),
                                 rng.integers(0, 99, (count, 2)).astype(np.uint8),
                                 rng.integers(0, 2, count).astype(np.int8), legal))  # fmt: skip
         choices.append(Choice(rng.integers(0, counts), rng.random(count).astype(np.float32)))
-        games.append(np.arange(count))
-        recorder.add(seen[-1], choices[-1], games[-1])
+        recorder.add(seen[-1], choices[-1], game[rows], ply[rows])
     plies = recorder.plies()
+    order = sorted(range(56), key=lambda row: (ply[row], game[row]))
     for name in ("planes", "scalars", "player"):
-        assert (getattr(plies, name) == np.concatenate([getattr(part, name) for part in seen])).all()
-    legal = Legal.concatenate([part.legal for part in seen])
+        assert (getattr(plies, name) == np.concatenate([getattr(part, name) for part in seen])[order]).all()
+    legal = Legal.concatenate([part.legal for part in seen])[order]
     assert (plies.legal.actions == legal.actions).all()
     assert (plies.legal.offsets == legal.offsets).all()
-    assert (plies.choice == np.concatenate([choice.index for choice in choices])).all()
-    assert (plies.log_prob == np.concatenate([choice.log_prob for choice in choices])).all()
-    assert (plies.game == np.concatenate(games)).all()
+    assert (plies.choice == np.concatenate([choice.index for choice in choices])[order]).all()
+    assert (plies.log_prob == np.concatenate([choice.log_prob for choice in choices])[order]).all()
+    assert (plies.game == game[order]).all()
     assert plies.value is None
     kinds = {"planes": np.uint64, "scalars": np.uint8, "player": np.int8, "choice": np.int16, "log_prob": np.float32}
     assert {name: getattr(plies, name).dtype.type for name in kinds} == kinds

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import signal
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,22 @@ def test_bugs_are_not_hidden() -> None:
         raise KeyError("bug")
     with pytest.raises(ValueError, match="bug"), one_line_errors(OSError):
         raise ValueError("bug")
+
+
+@pytest.mark.slow
+def test_a_full_gpu_is_one_line_and_exit_code_two() -> None:
+    code = """
+import torch
+from chesspg.terminal.command import run
+def main():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\\nGPU 0 has …")
+run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "error: the memory of the GPU is full; end other programs that use it, or add --device cpu"
+    ]
 
 
 def test_interrupts_end_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

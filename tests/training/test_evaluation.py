@@ -12,6 +12,7 @@ import chess.pgn
 import pytest
 import pytorch_lightning as pl
 import torch
+from fake_gpu import fake_gpu
 from torch import Tensor
 
 from chesspg.arena.elo import score_interval
@@ -24,6 +25,7 @@ from chesspg.players import roster
 from chesspg.players.player import Choice, Player, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.players.uci_engine import EngineError
+from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.selfplay.rollout import Rollout
@@ -278,6 +280,42 @@ def test_a_match_ends_when_the_answer_is_clear(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_matches_on_a_gpu_are_those_of_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    files.save(tmp_path / "a.safetensors", Policy(TicTacToe(), MLP(TicTacToe(), hidden=(4,))))
+    opponents = ["random", "greedy", str(tmp_path / "a.safetensors"), "minimax?depth=1", "previous"]
+    metrics, played = [], []
+    for gpu in (False, True):
+        if gpu:
+            played = fake_gpu(monkeypatch)
+        fit = trainer(callbacks=[EvaluationMatch(opponents, games=300, within=0.04)])
+        fit.fit(module(), SelfPlay(TicTacToe(), games=8, seed=3))
+        metrics.append({name: value for name, value in fit.callback_metrics.items() if "score" in name})
+    assert metrics[0] == metrics[1]
+    assert len(metrics[0]) == 3 * len(opponents)
+    assert played == [300] * 7  # three opponents before training and four after it; minimax plays on the host
+
+
+def test_opponents_are_where_the_policy_is(
+    monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    class Opened(Exception):
+        pass
+
+    def opened(texts: list[str], game: Any, *, concurrency: int, device: str) -> None:
+        raise Opened(texts, device)
+
+    learned = module()
+    matches = EvaluationMatch(["random"]).matches
+    monkeypatch.setattr(roster, "players", opened)
+    with pytest.raises(Opened) as caught:
+        matches.play(trainer(), learned.policy.to("meta"), "random", {})
+    assert caught.value.args == (["random"], "meta")
+
+
 def test_the_rating_is_the_performance_against_rated_players(
     matches: Matches, monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
@@ -389,7 +427,7 @@ def test_an_engine_that_fails_does_not_stop_training(
     player_of = roster.player_from_string
 
     @contextmanager
-    def players(texts: Any, game: Any, concurrency: int = 1) -> Iterator[list[Player]]:
+    def players(texts: Any, game: Any, concurrency: int = 1, device: str = "cpu") -> Iterator[list[Player]]:
         opened.extend(texts)
         engine = Failing()
         engine.fails = failure == "middle" and len(opened) > 6
@@ -417,7 +455,7 @@ def test_an_engine_that_fails_is_not_scored(
     monkeypatch: pytest.MonkeyPatch, trainer: MakeTrainer, module: MakeModule
 ) -> None:
     @contextmanager
-    def players(texts: Any, game: Any, concurrency: int = 1) -> Iterator[list[Player]]:
+    def players(texts: Any, game: Any, concurrency: int = 1, device: str = "cpu") -> Iterator[list[Player]]:
         engine = Failing()
         engine.fails = True
         yield [engine for _ in texts]

@@ -136,6 +136,21 @@ def test_clipping_acts_on_the_whole_update(trainer: MakeTrainer, module: MakeMod
     torch.testing.assert_close(step(gradient_clip_val=4 * limit), free)
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_of_a_fused_optimizer_are_clipped_too(
+    precision: str, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    """Lightning refuses it in bf16-mixed, as if the gradients were scaled."""
+
+    def weights(fused: bool) -> Tensor:
+        learned = module(optimizer=partial(torch.optim.Adam, lr=0.1, fused=fused))
+        data = SelfPlay(TicTacToe(), games=32, seed=3)
+        trainer(gradient_clip_val=0.01, precision=precision, max_epochs=2).fit(learned, data)
+        return flat(learned)
+
+    torch.testing.assert_close(weights(fused=True), weights(fused=False), rtol=0, atol=1e-4)
+
+
 def test_updates_and_passes_count(trainer: MakeTrainer, module: MakeModule) -> None:
     fit = trainer(max_epochs=2, accumulate_grad_batches=2)
     fit.fit(module(clip=0.2), SelfPlay(TicTacToe(), games=8, updates=3, passes=2))
@@ -173,6 +188,7 @@ def test_the_weights_that_played_are_the_weights_that_learn(
     fit.fit(learned, SelfPlay(game, games=16, max_plies=30, material_weight=float(is_chess)))
     assert len(spy.metrics) == 4
     assert max(metrics["log_prob_difference"] for metrics in spy.metrics) < 1e-6
+    assert max(metrics["log_prob_difference_max"] for metrics in spy.metrics) < 1e-5
     assert min(metrics["gradient_norm"] for metrics in spy.metrics) > 0.01  # so stale weights would show
 
 
@@ -181,6 +197,7 @@ def test_stale_weights_do_show(trainer: MakeTrainer, module: MakeModule) -> None
     learned = module(optimizer=partial(torch.optim.SGD, lr=0.3), clip=0.2)
     trainer(callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=16, updates=2))
     assert spy.metrics[0]["log_prob_difference"] > 1e-4  # the second update's weights are not those that played
+    assert spy.metrics[0]["log_prob_difference_max"] > spy.metrics[0]["log_prob_difference"]
 
 
 def test_a_temperature_is_that_of_sampling_and_of_learning(trainer: MakeTrainer, module: MakeModule) -> None:

@@ -22,7 +22,7 @@ from chesspg.games.game import IllegalAction, Indices, Legal, Observation, Outco
 class _Begun:
     """The first link of a history: the starts of the games."""
 
-    starts: list[str]  # [N] FEN
+    starts: list[chess.Board]  # [N] never played on
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class BitboardGames:
         rows.counters[:, kernels.FULLMOVE] = [root.fullmove_number for root in roots]
         rows.player[:] = [0 if root.turn else 1 for root in roots]
         kernels.begin(rows, kernels.room())
-        games = cls(rows, _Begun([root.fen() for root in roots]), threads)
+        games = cls(rows, _Begun(roots), threads)
         # The moves are known to be legal, and may go on after a draw by rule.
         for ply in range(max((len(board.move_stack) for board in boards), default=0)):
             actions = [
@@ -109,7 +109,17 @@ class BitboardGames:
         chosen = np.asarray(actions).astype(np.int64)
         if len(chosen) != len(self):
             raise ValueError(f"play needs one action for each of {len(self)} games, got {len(chosen)} actions")
-        index = self._advance(chosen)
+        self._play(chosen, np.flatnonzero(chosen < 0))
+
+    def play_some(self, rows: NDArray[np.integer[Any]], actions: NDArray[np.integer[Any]]) -> None:
+        """See `PartialPlay`."""
+        chosen = np.full(len(self), -1, np.int64)
+        chosen[rows] = actions
+        self._play(chosen, rows[chosen[rows] < 0])
+
+    def _play(self, chosen: NDArray[np.int64], refused: NDArray[np.integer[Any]]) -> None:
+        """Play one ply in each game in which an action is chosen [N], not −1, or refuse the games that are named."""
+        index = int(refused[0]) if len(refused) else self._advance(chosen)
         if index >= 0:
             action, board = int(chosen[index]), self._bare_board(index)
             named = encoding.action_text(action, board)
@@ -130,16 +140,15 @@ class BitboardGames:
 
     def position(self, index: int) -> str:
         start, _ = self._story(index)
-        return join_position(start, self.moves(index))
+        return join_position(start.fen(), self.moves(index))
 
     def moves(self, index: int) -> list[str]:
         start, actions = self._story(index)
-        white = start.split()[1] == "w"
-        return [_uci(action, white ^ bool(ply & 1)) for ply, action in enumerate(actions)]
+        return [_uci(action, start.turn ^ bool(ply & 1)) for ply, action in enumerate(actions)]
 
     def board(self, index: int) -> chess.Board:
         """The game as a python-chess board with its moves on the stack."""
-        board = chess.Board(self._story(index)[0])
+        board = self._story(index)[0].copy()
         for move in self.moves(index):
             board.push(chess.Move.from_uci(move))
         return board
@@ -173,8 +182,8 @@ class BitboardGames:
         self._rows, self._history = rows, _Played(self._history, record)
         return -1
 
-    def _story(self, index: int) -> tuple[str, list[int]]:
-        """The FEN of a game's start and its recorded actions."""
+    def _story(self, index: int) -> tuple[chess.Board, list[int]]:
+        """The start of a game and its recorded actions."""
         index = range(len(self))[index]
         actions = []
         link = self._history

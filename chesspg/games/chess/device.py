@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Self
 
@@ -33,46 +33,67 @@ class ChessOnDevice(DeviceGames):
     """
 
     hidden = ("keys", "counts", "clock")
+    _slots: kernels.Slots
+    _children: ChessOnDevice | None
 
     def __init__(self, game: Sizes, starts: kernels.Rows, slots: int, device: str) -> None:
-        kind = torch.device(device).type
-        problem = _cuda_problem() if kind == "cuda" else "" if kind == "cpu" else "only cpu and cuda are supported"
+        problem = _problem(torch.device(device))
         if problem:
             raise NotOnDevice(f"chess can't be played on {device}: {problem}")
         super().__init__(game, slots, device)
         self.keys = torch.zeros(slots, kernels.KEYS, dtype=torch.int64, device=self.device)
         self.counts = torch.zeros(slots, 2, dtype=torch.int64, device=self.device)  # legal actions, keys
         self.clock = torch.zeros(slots, 1, dtype=torch.int64, device=self.device)  # halfmoves without progress
-        self._starts = kernels.Rows(*(self._copied(array) for array in _trimmed(starts)))
         # On CUDA each thread has scratch space of its own.
-        self._scratch = (np.empty((1, 14), np.uint64), kernels.room()) if kind == "cpu" else ()
-        self._share()
+        self._scratch = () if self.device.type == "cuda" else (np.empty((1, 14), np.uint64), kernels.room())
         try:
-            with kernels.announced():  # compile, or load from the cache
-                none = torch.zeros(slots, dtype=torch.bool, device=self.device)
-                self.reset(none, none)
-                self.step(none, none)
-                self.heuristic()
-        except Exception as error:  # of numba, numba-cuda or the driver
-            if kind == "cpu":
+            self._compile(starts)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # numba-cuda and the driver raise anything
+            if self.device.type == "cpu":
                 raise
-            lines = str(error).splitlines() or [""]
-            raise NotOnDevice(f"chess can't be played on {device}: {type(error).__name__}: {lines[0]}") from error
+            reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
+            raise NotOnDevice(f"chess can't be played on {device}: {reason}") from error
+
+    def _compile(self, starts: kernels.Rows) -> None:
+        """Compile the kernels, or load them from the cache, by running each without a game."""
+        actions, keys = starts.offsets[-1]
+        used = starts._replace(actions=starts.actions[:actions], keys=starts.keys[:keys])
+        self._starts = kernels.Rows(*(self._copied(array) for array in used))
+        self._share()
+        none = torch.zeros(len(self), dtype=torch.bool, device=self.device)
+        self.reset(none, none)
+        self.step(none, none)
+        self.heuristic()
 
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         self._rows.copy_(rows)
         self._chosen.copy_(starts)
-        self._launch("reset_slots", self._slots, self._starts, *self._arguments)
+        self._launch("reset_slots", len(self), self._slots, self._starts, *self._arguments)
 
     def step(self, actions: Tensor, alive: Tensor) -> None:
         self._rows.copy_(alive)
         self._chosen.copy_(actions)
-        self._launch("step_slots", self._slots, *self._arguments, *self._scratch)
+        self._launch("step_slots", len(self), self._slots, *self._arguments, *self._scratch)
 
     def heuristic(self) -> Tensor:
         material = torch.empty(len(self), dtype=torch.float32, device=self.device)
-        self._launch("weigh_slots", self._slots, self._array(material))
+        self._launch("weigh_slots", len(self), self._slots, self._array(material))
         return material
+
+    def children(self) -> ChessOnDevice:
+        """See `DeviceGames.children`. They are in memory that the next call uses again.
+
+        A thread copies only what its game needs; to copy whole slots, into new memory, would take longer than all else
+        that a greedy player does.
+        """
+        if self._children is None:
+            state, count = self.state().items(), len(self) * kernels.ACTIONS
+            self._children = self._with({name: tensor.new_empty(count, *tensor.shape[1:]) for name, tensor in state})
+        after = self._children
+        self._launch("branch_slots", len(after), self._slots, after._slots, *self._scratch)
+        return after
 
     def _with(self, state: Mapping[str, Tensor]) -> Self:
         other = super()._with(state)
@@ -81,6 +102,7 @@ class ChessOnDevice(DeviceGames):
 
     def _share(self) -> None:
         """Make arrays for numba in the memory of the tensors: once, because on CUDA each takes tens of microseconds."""
+        self._children = None
         self._rows = torch.zeros(len(self), dtype=torch.bool, device=self.device)
         self._chosen = torch.zeros(len(self), dtype=torch.int64, device=self.device)
         self._arguments = self._array(self._chosen), self._array(self._rows)
@@ -98,7 +120,7 @@ class ChessOnDevice(DeviceGames):
         )
 
     def _copied(self, array: NDArray[Any]) -> Any:
-        """An array for numba with a copy of a host's array on the device."""
+        """An array of the host, on the device and for numba."""
         words = array.dtype == np.uint64  # torch has few functions for these
         here = self._array(torch.from_numpy(array.view(np.int64) if words else array).to(self.device))
         return here.view(np.uint64) if words else here
@@ -107,35 +129,36 @@ class ChessOnDevice(DeviceGames):
         """An array for numba in the memory of a tensor."""
         if self.device.type == "cpu":
             return tensor.numpy()
-        return _cuda().as_cuda_array(tensor)
+        with torch.cuda.device(tensor.device):
+            return kernels.numba_cuda().as_cuda_array(tensor)
 
-    def _launch(self, name: str, *arguments: Any) -> None:
-        """Run a kernel over all slots; on CUDA in torch's current stream, without waiting for it."""
-        if not len(self):
+    def _launch(self, name: str, count: int, *arguments: Any) -> None:
+        """Run a kernel over `count` rows; on CUDA in torch's current stream, without waiting for it."""
+        if not count:
             return
         if self.device.type == "cpu":
-            getattr(kernels, name)(*arguments)
+            with kernels.announced():  # compiled at the first call
+                getattr(kernels, name)(*arguments)
             return
-        cuda, stream = _cuda(), torch.cuda.current_stream(self.device).cuda_stream
-        with cuda.gpus[self.player.device.index]:
-            kernel = getattr(kernels.grid(), name)
-            kernel[-(-len(self) // THREADS), THREADS, cuda.external_stream(stream) if stream else 0](*arguments)
+        device = self.player.device
+        with torch.cuda.device(device):  # numba-cuda uses the context that is active
+            stream = torch.cuda.current_stream(device).cuda_stream
+            ours = kernels.numba_cuda().external_stream(stream) if stream else 0
+            getattr(kernels.grid(), name)[-(-count // THREADS), THREADS, ours](*arguments)
 
 
-def _trimmed(rows: kernels.Rows) -> kernels.Rows:
-    """The rows without unused room behind their ragged arrays."""
-    actions, keys = rows.offsets[-1]
-    return rows._replace(actions=rows.actions[:actions], keys=rows.keys[:keys])
-
-
-def _cuda() -> Any:
-    return import_module("numba.cuda")  # which takes half a second
-
-
-def _cuda_problem() -> str:
-    """Why CUDA can't be used; '' if it can, as far as is seen without compiling."""
-    if not torch.cuda.is_available():
-        return "torch finds no CUDA device or no driver that is new enough"
+def _problem(device: torch.device) -> str:
+    """Why chess can't be played on a device; '' if it can, as far as is known before anything is compiled."""
+    if device.type == "cpu":
+        return ""
+    if device.type != "cuda":
+        return "chess has rules for cpu and cuda"
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA, no driver, one that is too old
+        return " ".join(str(error).split()).split(". ")[0]
+    if (device.index or 0) >= torch.cuda.device_count():
+        return f"the number of CUDA devices is {torch.cuda.device_count()}"
     if find_spec("numba_cuda") is None:
         return 'numba-cuda is not installed; install it with `pip install "chesspg[gpu]"`'
     return ""

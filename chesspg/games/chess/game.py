@@ -50,7 +50,7 @@ class Chess(Game):
     max_legal = encoding.MAX_LEGAL
     reasons = python_chess.REASONS
     notation: ChessNotation
-    exchanges = ChessExchanges()
+    exchanges: ChessExchanges
     engine_protocol: ChessEngineProtocol
     starts = UnevenArmies
 
@@ -64,6 +64,7 @@ class Chess(Game):
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
         self.notation = ChessNotation(variant)
+        self.exchanges = ChessExchanges(compiled=variant == "standard" and backend != "python-chess")
         self.engine_protocol = ChessEngineProtocol(self.notation)
         self.openings = Path(__file__).with_name("openings.pgn") if variant == "standard" else None
         self.name = self.notation.name
@@ -85,10 +86,13 @@ class Chess(Game):
             if fast:
                 return fast.fresh(positions, self.threads or 1)
             return python_chess.PythonChessGames.from_boards([self.notation.initial() for _ in range(positions)])
-        boards = [self.to_board(position) for position in positions]
+        distinct = {position: number for number, position in enumerate(dict.fromkeys(positions))}  # each is read once
+        boards = [self.to_board(position) for position in distinct]
         if fast:
-            return fast.from_boards(boards, self.threads or 1)
-        return python_chess.PythonChessGames.from_boards(boards)
+            games: python_chess.PythonChessGames | BitboardGames = fast.from_boards(boards, self.threads or 1)
+        else:
+            games = python_chess.PythonChessGames.from_boards(boards)
+        return games if len(distinct) == len(positions) else games[[distinct[position] for position in positions]]
 
     def on_device(self, starts: Games, slots: int, device: str) -> DeviceGames:
         """See `Game.on_device`; plays standard chess with numba on the CPU, and with numba-cuda on CUDA."""

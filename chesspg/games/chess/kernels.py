@@ -1,8 +1,9 @@
 """The rules of standard chess, compiled by numba: one row of arrays per game, always seen from the mover's side.
 
 Every board is the 14 words of encoding.PLANES. A move is made from the mover's side and then the board is turned
-upside down, so that pawns have one direction and no branch depends on the color. All jitted code is in this file,
-because numba's cache looks only at the file of a function when it decides whether to compile it again.
+upside down, so that pawns have one direction and no branch depends on the color. All jitted code of the rules is in
+this file, because numba's cache looks only at the file of a function when it decides whether to compile it again;
+inputs.py, which uses some of it, makes a hash of this file a part of its keys.
 """
 
 # mypy: allow-untyped-defs
@@ -25,15 +26,13 @@ from numba.core import event
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from chesspg.games.chess import encoding
-from chesspg.games.game import ONGOING
-
-ACTIONS = encoding.MAX_LEGAL  # room for the actions of a game
+# This module imports no value that is compiled in, because numba's cache would not see that it has changed.
+ACTIONS = 328  # room for the actions of a game, see encoding.MAX_LEGAL
 KEYS = 132  # most keys of a game: the last 128, enough because of the fifty-move rule, and room for blocks of 4
 QUEENING = 1 << 13  # set in a recorded action that promotes to a queen, because the action alone does not show it
 LEGAL, KNOWN = range(2)  # columns of Rows.offsets
 CLOCK, FULLMOVE = range(2)  # columns of Rows.counters
-CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(1, 6)  # indices into Chess.reasons
+ONGOING, CHECKMATE, STALEMATE, MATERIAL, THREEFOLD, FIFTY = range(6)  # indices into Chess.reasons
 
 
 class Rows(NamedTuple):
@@ -105,7 +104,7 @@ SLANTED = DIAGONALS | ANTIDIAGONALS
 # [piece + 6·color, or 12 for castling, or 13 for en passant; square as White sees it]
 ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
 BLACK = U(0x9E3779B97F4A7C15)  # Black to move
-VALUES = encoding.PIECE_VALUES.astype(np.uint64)
+VALUES = _table([1, 3, 3, 5, 9, 0])  # see encoding.PIECE_VALUES
 
 
 # Reference counting is off: its two atomic instructions per array and call took a fifth of the time of a ply. Compiled
@@ -115,10 +114,14 @@ OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile at the first call, and cache the result on disk, or only in memory if no folder is writable."""
+    return _cached(function, njit, **OPTIONS)
+
+
+def _cached(function: Callable[..., Any], jit: Callable[..., Any], **options: Any) -> Any:
     try:
-        return njit(cache=True, **OPTIONS)(function)
+        return jit(cache=True, **options)(function)
     except RuntimeError:  # no locator: neither __pycache__ nor the user's cache folder is writable
-        return njit(**OPTIONS)(function)
+        return jit(**options)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -148,7 +151,7 @@ def span(stop, step=1):
 
 @inlined
 def hashed(line, square):
-    """The entry of ZOBRIST. All reads are here because code for CUDA has one copy of a table for each place of a read."""
+    """An entry of ZOBRIST. Code for CUDA has a copy of a table for each function that reads it, so no other does."""
     return ZOBRIST[line, square]
 
 
@@ -417,7 +420,7 @@ def make(before, index, action, player, key, planes, row):
     key ^= hashed(their + victim - hit, target ^ flip) & (ZERO - hit)
     passing, castling = before[index, 13], before[index, 12]
     if passing:
-        key ^= hashed(13, lowest(passing) ^ flip)
+        key ^= hashed(U(13), lowest(passing) ^ flip)
     planes[row, 13] = ZERO
     gone = leaves | enters
     if kind == ZERO:
@@ -443,7 +446,7 @@ def make(before, index, action, player, key, planes, row):
     gone &= castling
     planes[row, 12] = turned(castling ^ gone)
     while gone:
-        key ^= hashed(12, lowest(gone) ^ flip)
+        key ^= hashed(U(12), lowest(gone) ^ flip)
         gone &= gone - ONE
     return key, kind == ZERO or victim != ZERO
 
@@ -469,7 +472,7 @@ def settle(rows, row, key, past, first, count, targets, at_action, at_key):
     planes, clock = rows.planes, rows.counters[row, CLOCK]
     movers, checkers = generate(planes, row, targets)
     if planes[row, 13]:
-        key ^= hashed(13, lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO))
+        key ^= hashed(U(13), lowest(planes[row, 13]) ^ (FLIP if rows.player[row] else ZERO))
     repetitions = ZERO
     for start in span(count, 4):
         for place in span(4):
@@ -587,13 +590,13 @@ def advance(before, actions, after, record, checked, targets, first, last):
     at_action, at_key = U(first) * U(ACTIONS), U(first) * U(KEYS)
     for row in range(U(first), U(last)):
         action = actions[row]
-        legal, end = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
-        if checked and not is_among(before.actions, legal, end, action):
-            return np.int64(row)
         record[row] = action
         if action < 0:
             at_action, at_key = keep(before, row, ONE, after, row, at_action, at_key)
             continue
+        legal, last_legal = before.offsets[row, LEGAL], before.offsets[row + ONE, LEGAL]
+        if checked and not is_among(before.actions, legal, last_legal, action):
+            return np.int64(row)
         if action < 4096 and (action & 63) >= 56 and (before.planes[row, 0] >> U(action >> 6)) & ONE:
             record[row] = action | QUEENING
         player, end = before.player[row], U(before.offsets[row + ONE, KNOWN])
@@ -637,6 +640,40 @@ def leaves(boards, actions, counts, played, depth, targets):
     return total
 
 
+@compiled
+def captures(planes, actions, offsets, squares, values, node, action, gain, square):
+    """Find the captures in every game, see exchanges.py.
+
+    Writes each capture's game to `node`, and its `action`, `gain` and `square`; returns their number. `squares` has the
+    one square of each game, or is empty if all squares are wanted. `values` are those of the five pieces but the king.
+    """
+    count = ZERO
+    for row in span(len(offsets) - 1):
+        theirs = planes[row, 13]
+        for piece in span(5):
+            theirs |= planes[row, SIX + piece]
+        if len(squares):
+            theirs &= ONE << U(squares[row])
+        if theirs == ZERO:
+            continue
+        for place in range(U(offsets[row]), U(offsets[row + ONE])):
+            choice = U(actions[place])
+            target = choice & SQUARES
+            if choice >= PLAIN or not (theirs >> target) & ONE:
+                continue
+            won = values[0] * 0
+            for piece in span(5):
+                won += values[piece] * ((planes[row, SIX + piece] >> target) & ONE)
+            if (planes[row, 0] >> (choice >> SIX)) & ONE:
+                won += values[0] * ((planes[row, 13] >> target) & ONE)
+                if target >= FLIP:
+                    won += values[QUEEN] - values[0]
+            if won > 0:  # a piece other than a pawn captures nothing on the en passant square
+                node[count], action[count], gain[count], square[count] = row, choice, won, target ^ FLIP
+                count += ONE
+    return count
+
+
 # Games on a device: one function per row, which a loop calls on the CPU and a grid of threads on CUDA.
 
 
@@ -665,22 +702,29 @@ def end_list(slots, row, count):
 
 
 @inlined
+def fill_row(slots, row, games, index, legal, actions, known, keys):
+    """Copy games[index] to a slot. Its actions are from `legal` on, its keys from `known` on."""
+    for plane in span(14):
+        slots.planes[row, plane] = games.planes[index, plane]
+    moved(games.actions, legal, actions, slots.actions, row * U(ACTIONS))
+    end_list(slots, row, actions)
+    moved(games.keys, known, keys, slots.keys, row * U(KEYS))
+    slots.counts[row, KNOWN] = keys
+    slots.counters[row, CLOCK] = games.counters[index, CLOCK]
+    for column in span(2):
+        slots.scalars[row, column] = games.scalars[index, column]
+    slots.outcome[row], slots.reason[row] = games.outcome[index], games.reason[index]
+    slots.player[row] = games.player[index]
+
+
+@inlined
 def reset_row(slots, row, starts, start):
     """Begin a game in a slot from starts[start]; a number that is out of range counts as the nearest."""
     index = U(min(max(start, 0), len(starts.player) - 1))
-    for plane in span(14):
-        slots.planes[row, plane] = starts.planes[index, plane]
-    legal, count = U(starts.offsets[index, LEGAL]), U(starts.offsets[index + ONE, LEGAL] - starts.offsets[index, LEGAL])
-    moved(starts.actions, legal, count, slots.actions, row * U(ACTIONS))
-    end_list(slots, row, count)
-    known, count = U(starts.offsets[index, KNOWN]), U(starts.offsets[index + ONE, KNOWN] - starts.offsets[index, KNOWN])
-    moved(starts.keys, known, count, slots.keys, row * U(KEYS))
-    slots.counts[row, KNOWN] = count
-    slots.counters[row, CLOCK] = starts.counters[index, CLOCK]
-    for column in span(2):
-        slots.scalars[row, column] = starts.scalars[index, column]
-    slots.outcome[row], slots.reason[row] = starts.outcome[index], starts.reason[index]
-    slots.player[row], slots.illegal[row] = starts.player[index], False
+    legal, known = U(starts.offsets[index, LEGAL]), U(starts.offsets[index, KNOWN])
+    actions, keys = U(starts.offsets[index + ONE, LEGAL]) - legal, U(starts.offsets[index + ONE, KNOWN]) - known
+    fill_row(slots, row, starts, index, legal, actions, known, keys)
+    slots.illegal[row] = False
 
 
 @inlined
@@ -701,6 +745,22 @@ def step_row(slots, row, action, board, targets):
     end, at_key = settle(slots, row, key, slots.keys, known, count, targets, first, known)
     end_list(slots, row, end - first)
     slots.counts[row, KNOWN] = at_key - known
+
+
+@inlined
+def branch_row(slots, after, child, board, targets):
+    """Write to after[child] the game of a slot after one of its legal actions, or as it is if there is none.
+
+    The children of slot i begin at i · ACTIONS.
+    """
+    row = child // U(ACTIONS)
+    legal, known = row * U(ACTIONS), row * U(KEYS)
+    actions, keys = U(slots.counts[row, LEGAL]), U(slots.counts[row, KNOWN])
+    after.counts[child, LEGAL] = ACTIONS  # the memory is new, so end_list() has to fill the whole row
+    fill_row(after, child, slots, row, legal, actions, known, keys)
+    after.illegal[child] = slots.illegal[row]
+    if child - legal < actions:
+        step_row(after, child, slots.actions[child], board, targets)
 
 
 @inlined
@@ -730,24 +790,40 @@ def step_slots(slots, actions, alive, board, targets):
 
 
 @compiled
+def branch_slots(slots, after, board, targets):
+    """Write all children of all slots to after [slots · ACTIONS]."""
+    for child in span(len(after.player)):
+        branch_row(slots, after, child, board, targets)
+
+
+@compiled
 def weigh_slots(slots, material):
     """material[i] = the material in slot i."""
     for row in span(len(material)):
         material[row] = material_row(slots, row)
 
 
+@cache
+def numba_cuda() -> Any:
+    """The module numba.cuda, whose import takes half a second and which few need."""
+    if not hasattr(np, "row_stack"):  # numba-cuda 0.30 looks it up, and numpy 2.5 has dropped it
+        vars(np)["row_stack"] = np.vstack
+    return import_module("numba.cuda")
+
+
 class Grid(NamedTuple):
-    """The same three for CUDA, with one thread for each slot."""
+    """The same four for CUDA, with one thread for each slot or child."""
 
     reset_slots: Any
     step_slots: Any
+    branch_slots: Any
     weigh_slots: Any
 
 
 @cache
 def grid() -> Grid:
     """The kernels for CUDA, which are compiled at their first launch and cached on disk like those for the CPU."""
-    cuda: Any = import_module("numba.cuda")  # here, because it takes half a second and few need it
+    cuda = numba_cuda()
 
     def reset_slots(slots, starts, chosen, rows):
         row = cuda.grid(1)
@@ -760,12 +836,18 @@ def grid() -> Grid:
             board, targets = cuda.local.array((1, 14), types.uint64), cuda.local.array(64, types.uint64)
             step_row(slots, U(row), actions[row], board, targets)
 
+    def branch_slots(slots, after):
+        child = cuda.grid(1)
+        if child < len(after.player):
+            board, targets = cuda.local.array((1, 14), types.uint64), cuda.local.array(64, types.uint64)
+            branch_row(slots, after, U(child), board, targets)
+
     def weigh_slots(slots, material):
         row = cuda.grid(1)
         if row < len(material):
             material[row] = material_row(slots, U(row))
 
-    return Grid(*(cuda.jit(cache=True)(kernel) for kernel in (reset_slots, step_slots, weigh_slots)))
+    return Grid(*(_cached(kernel, cuda.jit) for kernel in (reset_slots, step_slots, branch_slots, weigh_slots)))
 
 
 class _Announcer(event.Listener):
@@ -800,4 +882,7 @@ def ready() -> None:
         rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15
         begin(rows, room())
         copy(rows, np.zeros(1, np.int64), twin)
-        advance(twin, twin.actions[:1].astype(np.int64), rows, np.empty(1, np.int16), True, room(), 0, 1)
+        record = np.empty(1, np.int16)
+        advance(twin, twin.actions[:1].astype(np.int64), rows, record, True, room(), 0, 1)
+        none, gains = np.empty(0, np.int64), np.empty(0, np.float32)
+        captures(rows.planes, rows.actions, rows.offsets[:1, LEGAL].copy(), none, gains, none, record, gains, none)

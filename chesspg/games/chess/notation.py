@@ -78,7 +78,7 @@ class ChessNotation:
             except ValueError as error:
                 raise ValueError(f"{position!r} is not a position of {self.name}: as a FEN, {error}") from None
         board.castling_rights = board.clean_castling_rights()
-        if board.status() & chess.STATUS_INVALID_EP_SQUARE:
+        if board.ep_square is not None and board.status() & chess.STATUS_INVALID_EP_SQUARE:
             board.ep_square = None
         for number, text in enumerate(moves, 1):
             try:
@@ -87,8 +87,7 @@ class ChessNotation:
                 raise ValueError(
                     f"{position!r} is not a position of {self.name}: move {number}, {text!r}, {error}"
                 ) from None
-        if not board.root().is_valid():
-            problems = board.root().status()
+        if problems := board.root().status():
             names = ", ".join(str(flag.name).lower().replace("_", " ") for flag in chess.Status if flag & problems)
             raise ValueError(f"{position!r} is not a legal position of {self.name}: {names}")
         return board

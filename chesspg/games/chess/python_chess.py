@@ -31,9 +31,9 @@ class _Game:
 
     __slots__ = ("actions", "board", "keys", "moves", "passing", "start")
 
-    def __init__(self, board: chess.Board, start: str) -> None:
-        self.board = board
-        self.start = start
+    def __init__(self, start: chess.Board) -> None:
+        self.board = start.copy()
+        self.start = start  # never played on; most games are never asked for its FEN, which takes a while to write
         self.moves: list[chess.Move] = []
         self.passing = 0  # word of the square on which a capture en passant is legal
         self.keys: list[_Key] = []  # the positions since the last capture or pawn move, including the current one
@@ -115,8 +115,7 @@ class PythonChessGames:
         """Games with the start of each board, in which the moves on its stack are played."""
         records = []
         for board in boards:
-            root = board.root()
-            record = _Game(root, root.fen())
+            record = _Game(board.root())
             for move in board.move_stack:
                 record.push(move)
             records.append(record)
@@ -159,7 +158,7 @@ class PythonChessGames:
         return PythonChessGames([self._records[i].copy() for i in np.arange(len(self))[indices]])
 
     def position(self, index: int) -> str:
-        return join_position(self._records[index].start, self.moves(index))
+        return join_position(self._records[index].start.fen(), self.moves(index))
 
     def moves(self, index: int) -> list[str]:
         return [move.uci() for move in self._records[index].moves]
@@ -167,7 +166,7 @@ class PythonChessGames:
     def board(self, index: int) -> chess.Board:
         """A copy of the game as a python-chess board with the moves on its stack."""
         record = self._records[index]
-        board = type(record.board)(record.start, chess960=record.board.chess960)
+        board = record.start.copy()
         for move in record.moves:
             board.push(move)
         return board

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from operator import or_
 from typing import Any
 
 import chess
@@ -13,7 +15,13 @@ from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 
 _STREAM = 2  # number of this random stream among those of (seed, rollout); 1 is the order of plies
-_ARMY = [piece for piece, count in zip(chess.PIECE_TYPES, (8, 2, 2, 2, 1), strict=False) for _ in range(count)]
+_KING, _PAWN = 0, 1  # in the order of _ARMY, which differs from that of python-chess
+_ARMY = (1, 8, 2, 2, 2, 1)  # the most kings, pawns, knights, bishops, rooks and queens of one side
+_FIRST = np.cumsum((0, *_ARMY, *_ARMY))[:-1]  # where each kind begins among the 32 pieces
+_LETTERS = np.frombuffer(b"KPNBRQkpnbrq", dtype=np.uint8)
+_SQUARES = np.array(chess.BB_SQUARES, dtype=np.uint64)
+_BACK_RANKS = np.uint64(chess.BB_BACKRANKS)
+_BESIDE = np.array(chess.BB_KING_ATTACKS, dtype=np.uint64)  # [64] the squares around each square
 
 
 class UnevenArmies:
@@ -48,25 +56,87 @@ class UnevenArmies:
             raise ValueError(
                 f"UnevenArmies needs chess or a variant of it, got {game.name}; use starts: null, or a list"
             )
-        rules = type(game.notation.initial())
         start, which = np.unique(index // self.alike, return_inverse=True)
-        streams = (np.random.default_rng((rng.seed % 2**64, rng.rollout, _STREAM, i)) for i in start)
-        positions = [self._position(rules, stream) for stream in streams]
-        return [positions[i] for i in which]
+        uneven = {i: stream for i, stream in enumerate(rng.generators(_STREAM, start)) if stream.random() < self.share}
+        positions = [""] * len(start)
+        for i, position in zip(uneven, _sample(list(uneven.values()), game.notation.initial()), strict=True):
+            positions[i] = position
+        return [positions[i] for i in which.tolist()]
 
-    def _position(self, rules: type[chess.Board], rng: np.random.Generator) -> str:
-        if rng.random() >= self.share:
-            return ""
-        while True:
-            ahead, turn = rng.random(2) < 0.5
-            u, v = rng.random(2)
-            kept = rng.random((2, len(_ARMY))) < np.array([[u], [u * v * v]])
-            squares = iter(rng.permutation(64).tolist())
-            board = rules(None)
-            board.turn = bool(turn)
-            for color, mine in ((bool(ahead), kept[0]), (not ahead, kept[1])):
-                pieces = [chess.KING, *(piece for piece, stays in zip(_ARMY, mine, strict=True) if stays)]
-                for piece, square in zip(pieces, squares, strict=False):
-                    board.set_piece_at(square, chess.Piece(piece, color))
-            if board.is_valid() and board.outcome() is None:
-                return board.fen()
+
+def _sample(streams: list[np.random.Generator], board: chess.Board) -> list[str]:
+    """[n] from each stream the first candidate that is legal and not over by the rules of `board`, as a FEN."""
+    board.clear()
+    pieces = np.empty((len(streams), 2, 6), dtype=np.uint64)
+    white_moves = np.empty(len(streams), dtype=bool)
+    done = np.zeros(len(streams), dtype=bool)
+    while not done.all():
+        waiting = np.flatnonzero(~done)
+        pieces[waiting], white_moves[waiting] = _candidates([streams[i] for i in waiting.tolist()])
+        some = waiting[_plausible(pieces[waiting], board.connected_kings)]
+        done[some] = [
+            _is_playable(board, *candidate)
+            for candidate in zip(pieces[some].tolist(), white_moves[some].tolist(), strict=True)
+        ]
+    return _fens(pieces, white_moves)
+
+
+def _candidates(streams: list[np.random.Generator]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The next candidate of each stream.
+
+    Returns:
+        [n, 2, 6] words of the squares of White's and Black's pieces, in the order of _ARMY, and [n] bool whether White
+        is to move.
+    """
+    count = len(streams)
+    uniforms = np.empty((count, 34))  # which side is ahead, which moves, u, v, and one for each piece besides the kings
+    squares = np.tile(_SQUARES, (count, 1))  # [n, 64] in random order; the pieces that are kept take the first ones
+    for stream, some, order in zip(streams, uniforms, squares, strict=True):
+        stream.random(out=some)
+        stream.shuffle(order)
+    white_ahead, white_moves = uniforms[:, :2].T < 0.5
+    u, v = uniforms[:, 2:4].T
+    kept = np.ones((count, 32), dtype=bool)  # the side ahead, then the other; each begins with its king
+    kept[:, 1:16] = uniforms[:, 4:19] < u[:, None]
+    kept[:, 17:] = uniforms[:, 19:] < (u * v * v)[:, None]
+    placed = np.zeros((count, 32), dtype=np.uint64)
+    placed[kept] = squares[np.arange(64) < kept.sum(axis=1, keepdims=True)]
+    pieces = np.bitwise_or.reduceat(placed, _FIRST, axis=1).reshape(count, 2, 6)
+    return np.where(white_ahead[:, None, None], pieces, pieces[:, ::-1]), white_moves
+
+
+def _plausible(pieces: NDArray[np.uint64], connected_kings: bool) -> NDArray[np.bool_]:
+    """[n] whether no pawn is on the first or last rank and the kings are apart, unless the rules let them touch.
+
+    Most candidates fail here, before python-chess sees them.
+    """
+    plausible = np.asarray((pieces[:, :, _PAWN] & _BACK_RANKS == 0).all(axis=1))
+    if not connected_kings:
+        white, black = pieces[:, :, _KING].T
+        square = np.bitwise_count(white - np.uint64(1))
+        plausible &= _BESIDE[square] & black == 0
+    return plausible
+
+
+def _is_playable(board: chess.Board, pieces: list[list[int]], white_moves: bool) -> bool:
+    """Whether the position, set up on `board`, is legal and not over; python-chess decides."""
+    white, black = pieces
+    board.kings, board.pawns, board.knights, board.bishops, board.rooks, board.queens = map(or_, white, black)
+    board.occupied_co[:] = sum(black), sum(white)  # False is Black
+    board.occupied = sum(board.occupied_co)
+    board.turn = white_moves
+    return board.is_valid() and any(board.generate_legal_moves()) and not board.is_insufficient_material()
+
+
+def _fens(pieces: NDArray[np.uint64], white_moves: NDArray[np.bool_]) -> list[str]:
+    """[n] FENs of positions without castling."""
+    count = len(pieces)
+    bits = np.unpackbits(pieces.reshape(count, 12, 1).view(np.uint8), axis=2, bitorder="little")  # [n, 12, 64]
+    cells = np.full((count, 8, 9), ord("/"), dtype=np.uint8)
+    cells[:, :, :8] = (_LETTERS @ bits).reshape(count, 8, 8)[:, ::-1]  # FEN begins with the eighth rank
+    cells[cells == 0] = ord("1")
+    text = cells.tobytes().decode()
+    for length in range(8, 1, -1):  # a run of empty squares is written as its length
+        text = text.replace("1" * length, str(length))
+    ranks = iter(text.split("/"))
+    return [f"{'/'.join(islice(ranks, 8))} {'w' if white else 'b'} - - 0 1" for white in white_moves.tolist()]

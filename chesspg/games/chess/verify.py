@@ -1,9 +1,9 @@
-"""A comparison of the two backends: the same games on both, equal after every ply to the last bit."""
+"""A comparison of two implementations of the rules: the same games on both, equal after every ply to the last bit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import chess
 import numpy as np
@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 from chesspg.games.chess import Chess
 from chesspg.games.chess.bitboards import BitboardGames
 from chesspg.games.chess.python_chess import PythonChessGames
+
+if TYPE_CHECKING:
+    from chesspg.games.contract.device import Slots
+
+    _Described = PythonChessGames | BitboardGames
+    _Compared = BitboardGames | Slots
 
 # Positions with many promotions, pins, captures en passant, castling moves and draws.
 POSITIONS = (
@@ -32,9 +38,16 @@ POSITIONS = (
 
 
 def verify(
-    plies: int, seed: int = 0, games: int = 64, report: Callable[[int], None] | None = None
+    plies: int,
+    seed: int = 0,
+    games: int = 64,
+    report: Callable[[int], None] | None = None,
+    device: str | None = None,
 ) -> tuple[int, list[str]]:
-    """Play random games on both backends and compare all arrays after each ply.
+    """Play random games on two implementations of the rules and compare all arrays after each ply.
+
+    These are python-chess and the bitboards; with a device python-chess and the rules for a device, on the CPU; with
+    CUDA the bitboards and the rules for a device, because python-chess would take hours.
 
     Half of the games start from the initial position, the others from POSITIONS and from positions of earlier games.
     Games that differ are dropped.
@@ -44,23 +57,31 @@ def verify(
         seed: Seed of the games.
         games: Number of games in progress at once.
         report: Called with the number of plies played so far.
+        device: The device whose rules are compared, as torch names it; None for the backends on the host.
 
     Returns:
         The number of plies played, and the differences found, each with its position.
+
+    Raises:
+        NotOnDevice: Chess can't be played on the device.
     """
+    if device:
+        from chesspg.games.contract.device import Slots  # it imports torch
     rules, rng = Chess(), np.random.default_rng(seed)
     starts = [chess.STARTING_FEN, *POSITIONS]
     done, differences = 0, list[str]()
     while done < plies:
         positions = [starts[0] if rng.random() < 0.5 else starts[rng.integers(len(starts))] for _ in range(games)]
         boards = [rules.to_board(position) for position in positions]
-        reference, fast = PythonChessGames.from_boards(boards), BitboardGames.from_boards(boards)
+        bitboards = BitboardGames.from_boards(boards)
+        reference: _Described = bitboards if device and device != "cpu" else PythonChessGames.from_boards(boards)
+        fast: _Compared = Slots.begun(rules, bitboards, device) if device else bitboards
         while True:
             wrong = _differences(reference, fast)
             differences += wrong.values()
             over = reference.outcomes().over
             for game in np.flatnonzero(over).tolist():
-                if reference.position(game) != fast.position(game) or reference.fen(game) != fast.fen(game):
+                if isinstance(fast, BitboardGames) and _texts(reference, game) != _texts(fast, game):
                     wrong[game] = f"position: {reference.position(game)}"
                     differences.append(wrong[game])
             live = ~over
@@ -70,7 +91,8 @@ def verify(
                 starts[1 + len(POSITIONS) :] = [reference.fen(game) for game in np.flatnonzero(live).tolist()]
                 break
             if not live.all():
-                reference, fast = reference[live], fast[live]
+                rows = np.flatnonzero(live)
+                reference, fast = reference[rows], fast[rows]
             legal = fast.observe().legal
             actions = legal.take((rng.random(len(legal)) * legal.counts).astype(np.int64))
             reference.play(actions)
@@ -81,7 +103,11 @@ def verify(
     return done, differences
 
 
-def _differences(reference: PythonChessGames, fast: BitboardGames) -> dict[int, str]:
+def _texts(games: _Described, game: int) -> tuple[str, str]:
+    return games.position(game), games.fen(game)
+
+
+def _differences(reference: _Described, fast: _Compared) -> dict[int, str]:
     """The differences, by game: the names of the arrays that differ, and the position."""
     seen, other = reference.observe(), fast.observe()
     verdict, judged = reference.outcomes(), fast.outcomes()

@@ -17,8 +17,8 @@ RULES: tuple[Rule, ...] = (
     arrays.sizes, arrays.types, arrays.fresh, playing.random_games, playing.many_games, playing.known_positions,
     playing.outcomes, playing.two_players, playing.copies, playing.children, playing.kept, playing.alone,
     text.positions, playing.illegal, playing.ended, text.unreadable, text.names, text.rendered, arrays.rebuilt,
-    capabilities.notation, capabilities.exchanges, capabilities.engine_protocol, capabilities.starts,
-    capabilities.openings, capabilities.for_few_games,
+    capabilities.notation, capabilities.partial_play, capabilities.exchanges, capabilities.engine_protocol,
+    capabilities.starts, capabilities.openings, capabilities.for_few_games,
 )  # fmt: skip
 
 

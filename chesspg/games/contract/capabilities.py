@@ -9,10 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from chesspg.games.arrays import Observation
-from chesspg.games.capabilities import Captures, EngineProtocol, Heuristic, Notation
-from chesspg.games.contract.sample import Sample, each_legal, refuses, require, require_same, state_of
+from chesspg.games.capabilities import Captures, EngineProtocol, Heuristic, Notation, PartialPlay
+from chesspg.games.contract.sample import (
+    Sample,
+    arrays_of,
+    each_legal,
+    random_actions,
+    refuses,
+    require,
+    require_same,
+    state_of,
+)
 from chesspg.games.contract.text import NONSENSE
-from chesspg.games.game import Games
+from chesspg.games.game import Games, IllegalAction
 from chesspg.games.randomness import Randomness
 
 STARTS = 20  # number of positions sampled from the starts of a game
@@ -49,6 +58,30 @@ def _require_board(sample: Sample, given: Notation, games: Games, i: int, legal:
         require(actions == legal, f"{where}: the legal moves of the board must be the legal actions {legal}", actions)
         again = sample.game.start([board.fen()]).observe().legal.actions.tolist()
         require(again == legal, f"start([{board.fen()!r}]) must have the legal actions {legal}", again)
+
+
+def partial_play(sample: Sample) -> None:
+    """A ply in some games is the same as in a batch of only these games, and leaves the others as they are."""
+    rng = np.random.default_rng(7)
+    for games in sample.running[:: max(1, len(sample.running) // 8)]:
+        batch = games[np.arange(len(games))]
+        if not isinstance(batch, PartialPlay):
+            return
+        rows = rng.permutation(len(batch))[: len(batch) // 2]
+        others = np.setdiff1d(np.arange(len(batch)), rows)
+        some = games[rows]
+        actions, seen = random_actions(some, rng), batch.observe()
+        before = {name: array.copy() for name, array in arrays_of(seen).items()}
+        for illegal in (-1, sample.game.num_actions, -(2**40)):
+            wrong = np.append(actions[:-1], illegal)
+            refuses(IllegalAction, f"play_some with action {illegal}", partial(batch.play_some, rows), wrong)
+            require_same(state_of(games), state_of(batch), f"play_some with action {illegal} must change no game")
+        batch.play_some(rows, actions)
+        some.play(actions)
+        where = f"play_some in games {rows.tolist()} of {len(batch)}"
+        require_same(state_of(some), state_of(batch[rows]), f"{where} must play as play does")
+        require_same(state_of(games[others]), state_of(batch[others]), f"{where} must leave the others as they are")
+        require_same(before, arrays_of(seen), f"{where} must not change what observe() returned")
 
 
 def exchanges(sample: Sample) -> None:

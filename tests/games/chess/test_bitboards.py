@@ -319,19 +319,24 @@ def test_without_numba_auto_says_so_once_and_plays_on(error: str) -> None:
     assert done.stderr.count("here), so python-chess plays and training takes") == 1
 
 
-def test_without_numba_bitboards_say_what_to_install() -> None:
+def test_without_numba_bitboards_and_devices_say_what_to_install() -> None:
     code = """
 from chesspg.games.chess import Chess
-try:
-    Chess(backend="bitboards").start(1)
-except ValueError as error:
-    print(error)
+starts = Chess(backend="python-chess").start(1)
+for ask in (lambda: Chess(backend="bitboards").start(1), lambda: Chess().on_device(starts, 1, "cpu")):
+    try:
+        ask()
+    except ValueError as error:
+        print(error)
 """
-    broken = run(BROKEN.format(error="OSError('no libllvm here')") + code)
-    missing = run(BROKEN.format(error="ModuleNotFoundError('no llvmlite here')") + code)
-    needs = "backend 'bitboards' needs numba, but numba"
-    assert broken.stdout == f"{needs} can't be used (OSError: no libllvm here); install it with `pip install numba`\n"
-    assert missing.stdout == f"{needs} is not installed; install it with `pip install numba`\n"
+    for error, problem in (
+        ("OSError('no libllvm here')", "numba can't be used (OSError: no libllvm here)"),
+        ("ModuleNotFoundError('no llvmlite here')", "numba is not installed"),
+    ):
+        assert run(BROKEN.format(error=error) + code).stdout.splitlines() == [
+            f"{what} needs numba, but {problem}; install it with `pip install numba`"
+            for what in ("backend 'bitboards'", "chess on a device")
+        ]
 
 
 def test_numba_is_imported_by_who_plays_and_nobody_else() -> None:

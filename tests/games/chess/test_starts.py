@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import chess
 import numpy as np
 import pytest
@@ -82,3 +84,12 @@ def test_nobody_alike_is_refused() -> None:
 def test_a_share_beyond_all_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match=f"share must be from 0 to 1, got {share}"):
         UnevenArmies(share)
+
+
+@pytest.mark.parametrize(
+    ("variant", "digest"),
+    [("standard", "41533aa6"), ("chess960", "41533aa6"), ("atomic", "0d9d0a76"), ("kingofthehill", "be6997e9")],
+)
+def test_positions_stay_those_of_the_first_version(variant: str, digest: str) -> None:
+    texts = UnevenArmies(0.9).positions(Chess(variant), np.arange(4000), Randomness(11, 7))
+    assert hashlib.sha256("\n".join(texts).encode()).hexdigest().startswith(digest)

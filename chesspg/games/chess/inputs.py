@@ -1,0 +1,194 @@
+"""The input of a network for chess, compiled by numba: planes, attack maps and counters, square by square.
+
+For each position, 36 channels per square: the 14 planes, the 20 maps of `chesspg.policy.attacks` in their order, and
+the two counters. The numbers are written as their bits, so that one function serves every floating-point type. A loop
+runs it over the positions on the CPU, and a grid on CUDA.
+"""
+
+# mypy: allow-untyped-defs
+# numba infers the types of compiled functions; type hints would not be checked by anything.
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from chesspg.games.chess import kernels
+from chesspg.games.chess.kernels import (
+    EIGHT,
+    FIVE,
+    NINE,
+    NOT_A,
+    NOT_AB,
+    NOT_GH,
+    NOT_H,
+    ONE,
+    SEVEN,
+    SIX,
+    SIXTEEN,
+    THREE,
+    TWO,
+    ZERO,
+    U,
+    compiled,
+    falling,
+    inlined,
+    rising,
+    span,
+)
+
+WORDS = 34  # planes and attack maps
+CHANNELS = WORDS + 2
+PER_BLOCK = 32  # positions per block of a CUDA grid: one warp finds their attacks, then all threads write
+THREADS = 256  # per block
+
+
+@inlined
+def straight(sliders, free):
+    """The squares that rooks attack."""
+    east = rising(sliders, free & NOT_A, ONE) & NOT_A
+    west = falling(sliders, free & NOT_H, ONE) & NOT_H
+    return east | west | rising(sliders, free, EIGHT) | falling(sliders, free, EIGHT)
+
+
+@inlined
+def slanted(sliders, free):
+    """The squares that bishops attack."""
+    east = rising(sliders, free & NOT_A, NINE) | falling(sliders, free & NOT_A, SEVEN)
+    west = rising(sliders, free & NOT_H, SEVEN) | falling(sliders, free & NOT_H, NINE)
+    return (east & NOT_A) | (west & NOT_H)
+
+
+@inlined
+def jumps(knights):
+    """The squares that knights attack."""
+    near = ((knights >> ONE) & NOT_H) | ((knights << ONE) & NOT_A)
+    far = ((knights >> TWO) & NOT_GH) | ((knights << TWO) & NOT_AB)
+    return (near << SIXTEEN) | (near >> SIXTEEN) | (far << EIGHT) | (far >> EIGHT)
+
+
+@inlined
+def around(kings):
+    """The squares that a king attacks."""
+    rank = kings | ((kings >> ONE) & NOT_H) | ((kings << ONE) & NOT_A)
+    return (rank | (rank << EIGHT) | (rank >> EIGHT)) ^ kings
+
+
+@inlined
+def ahead(pawns):
+    """The squares that pawns of the mover attack."""
+    return ((pawns & NOT_A) << SEVEN) | ((pawns & NOT_H) << NINE)
+
+
+@inlined
+def behind(pawns):
+    """The squares that pawns of the opponent attack."""
+    return ((pawns & NOT_H) >> SEVEN) | ((pawns & NOT_A) >> NINE)
+
+
+@inlined
+def look(planes, row, words, place):
+    """Write the planes and the attack maps of one position to words[place]."""
+    occupied = ZERO
+    for plane in span(12):
+        occupied |= planes[row, plane]
+    for plane in span(14):
+        words[place, plane] = planes[row, plane]
+    free = ~occupied
+    words[place, U(14)], words[place, U(15)] = ahead(planes[row, ZERO]), behind(planes[row, SIX])
+    words[place, U(26)], words[place, U(27)] = ahead(planes[row, FIVE]), behind(planes[row, U(11)])
+    for side in span(2):
+        first = SIX * side
+        queens, king = planes[row, first + U(4)], planes[row, first + FIVE]
+        words[place, U(16) + side] = jumps(planes[row, first + ONE])
+        words[place, U(18) + side] = slanted(planes[row, first + TWO], free)
+        words[place, U(20) + side] = straight(planes[row, first + THREE], free)
+        words[place, U(22) + side] = straight(queens, free) | slanted(queens, free)
+        words[place, U(24) + side] = around(king)
+        words[place, U(28) + side] = jumps(king)
+        words[place, U(30) + side] = slanted(king, free)
+        words[place, U(32) + side] = straight(king, free)
+
+
+# numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
+# `version`. So a change of kernels.py, of which some functions are compiled into these, makes other entries.
+VERSION = int.from_bytes(hashlib.sha256(Path(kernels.__file__).read_bytes()).digest()[:4])
+
+
+def _loop(version: int) -> Any:
+    @compiled
+    def fill(planes, counters, one, boards, words):
+        _ = version
+        for row in span(len(planes)):
+            look(planes, row, words, ZERO)
+            for square in span(64):
+                for word in span(WORDS):
+                    boards[row, square, word] = (words[ZERO, word] & ONE) * one
+                    words[ZERO, word] >>= ONE
+                for counter in span(2):
+                    boards[row, square, U(WORDS) + counter] = counters[row, counter]
+
+    return fill
+
+
+_fill = _loop(VERSION)
+
+
+def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: NDArray[Any]) -> None:
+    """Write the input of N positions.
+
+    Args:
+        planes: [N, 14] words.
+        counters: [N, 2] the scaled counters, as the bits of their floating-point numbers.
+        one: The bits of the floating-point number 1.
+        boards: [N, 64, 36] where the input is written, as bits.
+    """
+    _fill(planes, counters, U(one), boards, np.empty((1, WORDS), np.uint64))
+
+
+@cache
+def grid(version: int = VERSION) -> Any:
+    """The same for CUDA, compiled at its first launch; one block for every PER_BLOCK positions."""
+    cuda = kernels.numba_cuda()
+
+    @cuda.jit(cache=True)
+    def fill(planes, counters, one, boards):
+        _ = version
+        words = cuda.shared.array((PER_BLOCK, WORDS), types.uint64)
+        first, thread = U(cuda.blockIdx.x) * U(PER_BLOCK), U(cuda.threadIdx.x)
+        count = min(U(PER_BLOCK), U(len(planes)) - first)
+        if thread < count:
+            look(planes, first + thread, words, thread)
+        cuda.syncthreads()
+        for number in range(thread, count * U(64 * CHANNELS), U(THREADS)):  # neighbors write to neighboring addresses
+            square, channel = number // U(CHANNELS), number % U(CHANNELS)
+            place, square = square >> SIX, square & U(63)
+            if channel < U(WORDS):
+                boards[first + place, square, channel] = ((words[place, channel] >> square) & ONE) * one
+            else:
+                boards[first + place, square, channel] = counters[first + place, channel - U(WORDS)]
+
+    return fill
+
+
+def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, stream: int) -> None:
+    """`fill` on the current CUDA device, without waiting for it.
+
+    Args:
+        planes: [N, 14] words of type int64, as any object with `__cuda_array_interface__`; likewise the others.
+        counters: [N, 2] as for `fill`.
+        one: As for `fill`.
+        boards: [N, 64, 36] as for `fill`.
+        stream: The address of the CUDA stream; 0 is the default stream.
+    """
+    cuda = kernels.numba_cuda()
+    words, counters, boards = (cuda.as_cuda_array(array) for array in (planes, counters, boards))
+    if count := len(words):
+        on = cuda.external_stream(stream) if stream else 0
+        grid()[-(-count // PER_BLOCK), THREADS, on](words.view(np.uint64), counters, U(one), boards)

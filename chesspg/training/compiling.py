@@ -1,0 +1,45 @@
+"""The policy's forward and backward pass of learning, compiled by torch.compile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from chesspg.policy.policy import Distribution, Policy
+
+MULTIPLE = 32  # lists of legal actions are filled up to a multiple of it, so that few lengths are compiled
+
+
+def compiled(policy: Policy, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
+    """`policy(planes, scalars, legal)`, compiled at the first call.
+
+    Raises:
+        ValueError: torch.compile fails, as without a compiler.
+    """
+    try:
+        return _compiled()(policy, planes, scalars, legal)
+    except torch._dynamo.exc.TorchDynamoException as error:
+        reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
+        raise ValueError(
+            "model.compile must be false where torch.compile does not work; it needs a C++ compiler on the CPU and "
+            f"Triton on CUDA, got {reason}"
+        ) from error
+
+
+def filled_up(legal: Tensor) -> Tensor:
+    """[N, M] lists of legal actions, padded with −1 up to a multiple of MULTIPLE."""
+    return F.pad(legal, (0, -legal.shape[1] % MULTIPLE), value=-1)
+
+
+@cache
+def _compiled() -> Callable[[Policy, Tensor, Tensor, Tensor], Distribution]:
+    # The policy is an argument and nothing compiled is kept in a module, so modules are copied and saved as always.
+    return torch.compile(_forward, dynamic=True)
+
+
+def _forward(policy: Policy, planes: Tensor, scalars: Tensor, legal: Tensor) -> Distribution:
+    return policy(planes, scalars, legal)

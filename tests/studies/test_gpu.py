@@ -1,0 +1,59 @@
+"""The script for a machine with a GPU, tried on the CPU with tiny sizes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studies import gpu
+
+
+def test_without_a_gpu_it_says_so_in_one_line(
+    folder: Path, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    refused(gpu.main, [], ("needs a GPU with CUDA", "--device cpu"))
+
+
+def test_parts_for_which_there_is_no_time_are_in_the_results(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu.main(["--device", "cpu", "--seconds", "1"]) == 1
+    results = json.loads(Path("gpu.json").read_text())
+    assert list(results["parts"]) == list(gpu.PARTS)
+    assert {part["error"] for part in results["parts"].values()} == {"skipped: no time was left"}
+    assert results["versions"]["torch"] == torch.__version__
+    assert capsys.readouterr().out.count("skipped") == len(gpu.PARTS)
+
+
+def test_a_command_that_fails_is_an_error_with_its_last_line(
+    refused: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 3, "some progress\n", "a warning\nthe driver is too old\n")
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    refused(gpu.main, ["--part", "96x6", "--device", "cpu"], ("exit code 3: the driver is too old",))
+
+
+def test_the_rules_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("numba")
+    assert gpu.main(["--part", "rules", "--device", "cpu", "--seconds", "1"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["differences"] == 0
+    assert figures["plies"] >= 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [("tests", "summary"), ("64x4_deterministic", "loop_of_chip"), ("resume", "equal_tensors")],
+)
+def test_a_part_gives_its_figures(part: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("numba")
+    assert gpu.main(["--part", part, "--device", "cpu", "--seconds", "300"]) == 0
+    assert json.loads(capsys.readouterr().out)[expected]
