@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from chesspg.games.contract import BrokenContract
 from chesspg.games.device import DeviceGames
+from chesspg.games.randomness import mix
 from chesspg.players.on_device import Choose, chooser
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
@@ -126,8 +128,8 @@ def _chooser(player: Player) -> Choose:
 
 def keys(seed: int, rollout: Tensor, game: Tensor) -> Tensor:
     """[N] int64 `Randomness(seed, rollout).keys(game)`, of a rollout [N] and a game [N] each."""
-    signed = (seed + 2**63) % 2**64 - 2**63
-    return _mix(_mix(_mix(torch.full_like(rollout, signed)) ^ rollout) ^ game)
+    of_seed = int(mix(np.array([seed % 2**64], np.uint64)).view(np.int64)[0])
+    return _mix(_mix(rollout ^ of_seed) ^ game)
 
 
 def uniforms(keys: Tensor, ply: Tensor) -> Tensor:

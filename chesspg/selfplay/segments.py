@@ -53,7 +53,7 @@ class Slots:
 
     def state_dict(self) -> dict[str, Any]:
         """The state as primitives and tensors on the CPU. The games that wait are left out: they are prepared again."""
-        moves = {**self.moves, "slot": self.index[self.moves["slot"]]}
+        moves = {**self.moves, "slot": self.index[self.moves["slot"]].astype(np.int32)}
         return {
             **{name: torch.from_numpy(getattr(self, name)) for name in ("index", "begun", "ply", "alive")},
             "starts": list(self.starts),
@@ -236,8 +236,7 @@ class _Endless:
         table.seats, table.ply, table.alive = here(seated), here(before.ply), here(before.alive)
         self.index, self.begun, self.ready = here(before.index), here(before.begun), here(before.ready)
         self.first = self.begun
-        self.slot = table.number = rows
-        table.key = keys(seed, self.begun - 1, self.index)
+        self.slot = rows
         if before.games:
             table.games.load_state({name: tensor.to(device)[rows] for name, tensor in before.games.items()})
         self.waiting = game.on_device(game.start(1), len(before), device)
@@ -295,9 +294,8 @@ class _Endless:
             self.ready = self.ready & ~begins
         self.begun = self.begun + begins
         _put(table.games, self.waiting, begins)
-        number = (self.begun - self.first) * len(self.before) + self.slot
-        table.number = torch.where(begins, number, table.number)
-        table.key = torch.where(begins, keys(self.seed, self.begun - 1, self.index), table.key)
+        table.number = (self.begun - self.first) * len(self.before) + self.slot
+        table.key = keys(self.seed, self.begun - 1, self.index)
         table.ply = torch.where(begins, 0, table.ply)
         table.alive = table.alive | begins
 
