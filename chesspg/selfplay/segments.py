@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,72 +21,9 @@ from chesspg.selfplay.device_table import EVERY, Table, keys, turns
 from chesspg.selfplay.loop import Seats, seating
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import UNFINISHED, Replay, Rollout, rewarded
+from chesspg.selfplay.slots import Slots
 
 Positions = Callable[[NDArray[np.int64], NDArray[np.int64]], list[str]]
-
-
-@dataclass(frozen=True)
-class Slots:
-    """The games of n slots between two rollouts. The games of a slot are numbered from 0."""
-
-    index: NDArray[np.int64]  # [n] the numbers of the slots among those of all ranks
-    begun: NDArray[np.int64]  # [n] how many games have begun in each
-    ply: NDArray[np.int64]  # [n] the plies played in the newest of them
-    alive: NDArray[np.bool_]  # [n] whether that game goes on
-    starts: Sequence[str]  # [n] the position from which it began; '' for the initial one
-    moves: Mapping[str, NDArray[Any]]  # slot [M] from 0 to n − 1, ply [M] and action [M] of the games that go on
-    games: Mapping[str, Tensor]  # `DeviceGames.state` of the games; empty before the first rollout
-    waiting: Mapping[str, Tensor]  # the same of the next game of each slot; empty if there is none yet
-    ready: NDArray[np.bool_]  # [n] whether there is one
-    next_starts: Sequence[str]  # [n] the position from which it begins
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    @staticmethod
-    def empty(index: NDArray[np.int64], first: int = 0) -> Slots:
-        """Slots with these numbers [n], in which no game has begun; `first` is the number of their first game."""
-        n, no = len(index), np.zeros(len(index), bool)
-        none: dict[str, NDArray[Any]] = {name: np.zeros(0, np.int32) for name in ("slot", "ply", "action")}
-        blank = [""] * n
-        return Slots(index, np.full(n, first), np.zeros(n, np.int64), no, blank, none, {}, {}, no, blank)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state as primitives and tensors on the CPU. The games that wait are left out: they are prepared again."""
-        moves = {**self.moves, "slot": self.index[self.moves["slot"]].astype(np.int32)}
-        return {
-            **{name: torch.from_numpy(getattr(self, name)) for name in ("index", "begun", "ply", "alive")},
-            "starts": list(self.starts),
-            "moves": {name: torch.from_numpy(column) for name, column in moves.items()},
-            "games": {name: tensor.cpu() for name, tensor in self.games.items()},
-        }
-
-    @staticmethod
-    def together(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """The states of all ranks as one, in the order of the slots' numbers."""
-        order = torch.cat([part["index"] for part in parts]).argsort()
-        starts = [start for part in parts for start in part["starts"]]
-        return {
-            **{name: torch.cat([part[name] for part in parts])[order] for name in ("index", "begun", "ply", "alive")},
-            "starts": [starts[row] for row in order.tolist()],
-            "moves": {name: torch.cat([part["moves"][name] for part in parts]) for name in parts[0]["moves"]},
-            "games": {name: torch.cat([part["games"][name] for part in parts])[order] for name in parts[0]["games"]},
-        }
-
-    @staticmethod
-    def of_state(state: Mapping[str, Any], rank: int = 0, ranks: int = 1) -> Slots:
-        """One rank's part of what `together` returned: the slots rank, rank + ranks, …"""
-        mine = slice(rank, None, ranks)
-        empty = Slots.empty(state["index"].numpy()[mine])
-        moves = {name: column.numpy() for name, column in state["moves"].items()}
-        here = moves["slot"] % ranks == rank
-        return replace(
-            empty,
-            **{name: state[name].numpy()[mine] for name in ("begun", "ply", "alive")},
-            starts=state["starts"][mine],
-            moves={name: column[here] for name, column in {**moves, "slot": moves["slot"] // ranks}.items()},
-            games={name: tensor[mine] for name, tensor in state["games"].items()},
-        )
 
 
 def play_segment(
@@ -153,46 +90,54 @@ def play_segment(
     value = table.choosers[0](table.games, torch.zeros(len(slots), dtype=torch.float64, device=device)).value
     if value is None:
         raise ValueError("segments need a network with a value head; set value: true")
-    after = run.slots()
-    moves = log.moves()
-    # [games] the numbers of the games of this rollout, as the table has them; [numbers] their places in the rollout.
-    present = np.zeros(max(len(slots), int(moves["game"].max()) + 1), bool)
+    rollout, moves = _rollout(run, run.by_slot(value.float() * (1 - 2 * table.games.player)), reward)
+    return replace(rollout, seconds=time.perf_counter() - began), replace(run.slots(), moves=moves)
+
+
+def _rollout(
+    run: _Endless, value: NDArray[np.float32], reward: rewards.Reward
+) -> tuple[Rollout, dict[str, NDArray[Any]]]:
+    """The rollout that was played, and the moves of the games that go on, as `Slots.moves`.
+
+    Args:
+        run: What was played.
+        value: [n] the value of the last position of each slot, for player 0.
+        reward: As for `play_segment`.
+    """
+    before, log = run.before, run.table.log
+    moves, n = log.moves(), len(before)
+    # Numbers of games as the table has them become their places in the rollout.
+    present = np.zeros(max(n, int(moves["game"].max()) + 1), bool)
     present[moves["game"]] = True
-    number, place = np.flatnonzero(present), present.cumsum() - 1
-    slot, carried = number % len(slots), np.where(number < len(slots), slots.ply[number % len(slots)], 0)
-    played = place[moves["game"]]
-    length = (np.bincount(played) + carried).astype(np.int32)
+    number, place = np.flatnonzero(present), present.cumsum() - 1  # [games], [numbers]
+    slot, carried = number % n, np.where(number < n, before.ply[number % n], 0)  # [games]
+    moves["game"] = place[moves["game"]]
+    ends = {name: column[moves["ended"]] for name, column in moves.items()}
     outcome, reason = np.zeros(len(number), np.int8), np.full(len(number), UNFINISHED, np.uint8)
-    ends = {name: column[moves["ended"]] for name, column in {**moves, "game": played}.items()}
     outcome[ends["game"]], reason[ends["game"]] = ends["outcome"], ends["reason"]
-    f = run.by_slot(value.float() * (1 - 2 * table.games.player))[slot]  # of player 0
-    ended = reason != UNFINISHED
+    f, ended = value[slot], reason != UNFINISHED
     if ended.any():
         ahead = np.zeros(len(number), np.float32)
-        if max_plies is not None:
+        if "ahead" in ends:
             ahead[ends["game"]] = np.where(ends["reason"] == 0, ends["ahead"], 0)
         f[ended] = rewarded(reward, outcome[ended], reason[ended], ahead[ended])
-    earlier = {**slots.moves, "game": place[slots.moves["slot"]]}
-    every = {
-        name: np.concatenate((earlier[name], {**moves, "game": played}[name])) for name in ("game", "ply", "action")
-    }
-    goes_on = ~ended[every["game"]]
-    left = {name: column[goes_on] for name, column in every.items()}
-    left["slot"] = slot[left.pop("game")].astype(np.int32)
+    earlier = {**before.moves, "game": place[before.moves["slot"]]}
+    game, ply, action = (np.concatenate((earlier[name], moves[name])) for name in ("game", "ply", "action"))
+    goes_on = ~ended[game]
+    left = {"slot": slot[game[goes_on]].astype(np.int32), "ply": ply[goes_on], "action": action[goes_on]}
     kept: Plies[Any] = log.kept()
     rollout = Rollout(
-        recorded=replace(kept, game=torch.from_numpy(place).to(device)[kept.game.long()].int()),
+        recorded=replace(kept, game=torch.from_numpy(place).to(run.device)[kept.game.long()].int()),
         outcome=outcome,
         reason=reason,
         reward=f,
-        length=length,
-        finished=[(np.arange(len(number)), Replay(run.starts(start, number), len(number), *every.values()))],
-        group=slots.index[slot].astype(np.int32),
-        seconds=time.perf_counter() - began,
+        length=(np.bincount(moves["game"]) + carried).astype(np.int32),
+        finished=[(np.arange(len(number)), Replay(run.starts(number), len(number), game, ply, action))],
+        group=before.index[slot].astype(np.int32),
         occupancy=log.occupancy,
         carried=int(carried.sum()),
     )
-    return rollout, replace(after, moves=left)
+    return rollout, left
 
 
 class _Endless:
@@ -320,11 +265,9 @@ class _Endless:
             next_starts=[self.texts.get(k + n, "") for k in number],
         )
 
-    def starts(
-        self, start: Callable[[list[str]], Games], number: NDArray[np.int64]
-    ) -> Callable[[NDArray[np.int64]], Games]:
-        """Starts the games of the rollout again, which have these numbers [games]."""
-        texts = self.texts
+    def starts(self, number: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], Games]:
+        """A function that starts games of the rollout again, which have these numbers [games]."""
+        start, texts = self.start, self.texts
         return lambda rows: start([texts.get(k, "") for k in number[rows].tolist()])
 
 

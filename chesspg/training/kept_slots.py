@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chesspg.players import roster
 from chesspg.players.on_device import chooser
 from chesspg.selfplay.opponents import OpponentPool
-from chesspg.selfplay.segments import Slots
+from chesspg.selfplay.slots import Slots
 from chesspg.training.fitting import policy_of
 
 

@@ -29,7 +29,8 @@ from chesspg.selfplay.device_table import keys
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
-from chesspg.selfplay.segments import Positions, Slots, play_segment
+from chesspg.selfplay.segments import Positions, play_segment
+from chesspg.selfplay.slots import Slots
 
 SEED = 11
 REWARD = partial(adjudicated, weight=0.3)

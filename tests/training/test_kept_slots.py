@@ -153,6 +153,17 @@ def test_a_game_is_counted_once_where_it_ends_and_a_ply_where_it_is_played(train
     assert 0.3 < float(metrics["occupancy"]) <= 1
 
 
+def test_the_pool_counts_the_games_that_have_ended(trainer: MakeTrainer) -> None:
+    pool, kept = OpponentPool({"random": 1.0}, share=0.0), Kept()
+    trainer(max_epochs=4, callbacks=[kept]).fit(module(), data(segment=2, opponents=pool))
+    games = 0.0
+    for rollout in kept.rollouts:
+        if ended := int(rollout.ended.sum()):
+            games = 0.9 * games + ended
+    assert games > 0
+    assert pool.state_dict()["players"]["random"][0] == pytest.approx(games)
+
+
 def test_rollouts_in_which_no_game_ends_have_no_means_over_games(trainer: MakeTrainer, tmp_path: Path) -> None:
     fit = trainer(max_epochs=2, callbacks=[SampleGames(tmp_path / "games", every_n_rollouts=1)])
     learner = module()
