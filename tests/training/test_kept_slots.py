@@ -153,6 +153,18 @@ def test_a_game_is_counted_once_where_it_ends_and_a_ply_where_it_is_played(train
     assert 0.3 < float(metrics["occupancy"]) <= 1
 
 
+def test_the_seats_of_a_slot_never_change(trainer: MakeTrainer) -> None:
+    kept = Kept()
+    trainer(max_epochs=8, callbacks=[kept]).fit(module(), data())
+    sides: dict[int, set[int]] = {slot: set() for slot in range(24)}
+    for rollout in kept.rollouts:
+        slots = rollout.group[rollout.plies.game]
+        for slot, seen in sides.items():
+            seen.update(rollout.plies.player[slots == slot].tolist())
+    counts = [list(sides.values()).count(seen) for seen in ({0}, {1}, {0, 1})]
+    assert counts in ([6, 6, 12], [8, 8, 8])  # 0.625 of six blocks of four are against opponents
+
+
 def test_the_pool_counts_the_games_that_have_ended(trainer: MakeTrainer) -> None:
     pool, kept = OpponentPool({"random": 1.0}, share=0.0), Kept()
     trainer(max_epochs=4, callbacks=[kept]).fit(module(), data(segment=2, opponents=pool))
