@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Sequence
 
 from chesspg.games.game import Game, NotOnDevice
@@ -26,36 +27,44 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
 def device_of_policies(option: str, texts: Sequence[str], game: Game) -> str:
     """Find the device of the policies among the players, as torch names it. Imports torch only if it is needed.
 
-    With `auto`, prints one line if a GPU is there but can't play the game.
+    With `auto`, prints one line if there is a GPU but it can't be used.
 
     Args:
         option: What was given for --device.
         texts: The player strings.
         game: The game that they play.
 
+    Returns:
+        The device: the CPU, or the first GPU of CUDA.
+
     Raises:
         ValueError: `cuda` was given and can't be had.
     """
     if option == "cpu":
         return "cpu"
-    try:
-        if not roster.has_policy(texts):
-            problem = f"no player is a policy, got {', '.join(texts)}"
-        elif not _has_cuda():
-            problem = "torch finds no CUDA GPU"
-        else:
-            game.on_device(game.start(1), 1, GPU)
-            return GPU
-    except NotOnDevice as error:
-        problem = str(error)
-        if option == "auto":
-            say(f"note: the games are played on the CPU, since {problem}")
+    problem, has_gpu = _problem(texts, game)
+    if not problem:
+        return GPU
     if option == "cuda":
         raise ValueError(f"--device must be auto or cpu here, got cuda: {problem}")
+    if has_gpu:
+        say(f"note: the games are played on the CPU, since {problem}")
     return "cpu"
 
 
-def _has_cuda() -> bool:
+def _problem(texts: Sequence[str], game: Game) -> tuple[str, bool]:
+    """Why these players can't play on a GPU, empty if they can; and whether there is a GPU that they might use."""
+    if not roster.has_policy(texts):
+        return f"no player is a policy, got {', '.join(texts)}", False
     import torch
 
-    return torch.cuda.is_available()
+    with warnings.catch_warnings(record=True) as caught:  # of a driver that is too old
+        warnings.simplefilter("always")
+        if not torch.cuda.is_available():
+            why = str(caught[0].message).partition(". ")[0] if caught else "torch finds no CUDA GPU"
+            return why, bool(caught)
+    try:
+        game.on_device(game.start(1), 1, GPU)
+    except NotOnDevice as error:
+        return str(error), True
+    return "", True

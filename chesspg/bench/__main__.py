@@ -217,8 +217,7 @@ def _say(title: str, facts: dict[str, Any]) -> None:
 def _parser() -> Parser:
     parser = Parser(
         "python -m chesspg.bench",
-        usage="%(prog)s [options] [--FIELD VALUE ...]\n"
-        "       %(prog)s verify [--plies N] [--seed N] [--device cpu|cuda]",
+        usage="%(prog)s [options] [--FIELD VALUE ...]\n       %(prog)s verify [options]",
         description=DESCRIPTION,
         epilog="Fields of the recipes, such as --data.games, are set as for python -m chesspg.train.",
         allow_abbrev=False,  # anything that is not an option here is a field of the recipe

@@ -133,7 +133,7 @@ def stages(run: TrainCLI) -> dict[str, Any]:
     unpack = len(stage.some[0]) / seconds(stage.unpack)
     stage.forward_backward()
     both = median(stage.forward_backward)
-    figures = {
+    figures: dict[str, Any] = {
         "parameters": float(sum(p.numel() for p in stage.network.parameters())),
         "forward_mflops": flops / 1e6,
         "matrix_product_tflops_per_s": chip / 1e12,
@@ -146,8 +146,7 @@ def stages(run: TrainCLI) -> dict[str, Any]:
     }
     figures["training_share"] = figures["training_positions_per_s"] / both
     if stage.device.type == "cuda":
-        figures["forward_graphed_positions_per_s"] = limit = stage.graphed()
-        figures["selfplay_of_graphed"] = figures["selfplay_plies_per_s"] / limit
+        figures |= _beside_graph(stage, figures["selfplay_plies_per_s"])
     figures |= whole
     # A ply is one forward pass to play and three to learn, since the backward pass takes two.
     passes = {"forward_positions": 1, "selfplay_plies": 1, "training_positions": 3, "loop_plies": 4}
@@ -156,6 +155,15 @@ def stages(run: TrainCLI) -> dict[str, Any]:
         for name, count in passes.items()
     }
     return figures | of_chip
+
+
+def _beside_graph(stage: Stages, plies_per_s: float) -> dict[str, Any]:
+    """The forward pass as a CUDA graph, and the share of it that self-play reaches."""
+    try:
+        limit = stage.graphed()
+    except RuntimeError as error:  # a network of your own may ask the device for a number, which no graph can record
+        return {"forward_graphed": f"skipped: {str(error).splitlines()[0]}"}
+    return {"forward_graphed_positions_per_s": limit, "selfplay_of_graphed": plies_per_s / limit}
 
 
 def in_precision(chosen: str, plies_per_s: float, others: list[TrainCLI]) -> dict[str, Any]:

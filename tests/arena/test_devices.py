@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,24 @@ def test_without_a_gpu(run: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert capsys.readouterr().err == ""
     with pytest.raises(ValueError, match=r"^--device must be auto or cpu here, got cuda: torch finds no CUDA GPU$"):
         device_of_policies("cuda", [run], TicTacToe())
+
+
+def test_a_driver_that_is_too_old(
+    run: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def is_available() -> bool:
+        warnings.warn(
+            "CUDA initialization: The NVIDIA driver is too old (found 11040). Please update it.", stacklevel=2
+        )
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    why = "CUDA initialization: The NVIDIA driver is too old (found 11040)"
+    assert device_of_policies("auto", [run], TicTacToe()) == "cpu"
+    assert capsys.readouterr().err == f"note: the games are played on the CPU, since {why}\n"
+    with pytest.raises(ValueError) as caught:
+        device_of_policies("cuda", [run], TicTacToe())
+    assert str(caught.value) == f"--device must be auto or cpu here, got cuda: {why}"
 
 
 def test_a_game_without_rules_there(run: str, gpu: None, capsys: pytest.CaptureFixture[str]) -> None:

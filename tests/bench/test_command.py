@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from chesspg.bench import __main__ as bench
+from chesspg.training.datamodule import SelfPlay
 from studies.peers import MEASURES
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
@@ -54,6 +55,18 @@ def test_every_figure_is_told_and_written(folder: Path, capsys: pytest.CaptureFi
     assert "nodes/s" in output
     assert "%" in output
     assert sorted(path.name for path in folder.iterdir()) == ["bench.json", "small.yaml"]  # no run is left behind
+
+
+@pytest.mark.slow
+def test_self_play_on_a_device_is_measured_with_its_occupancy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SelfPlay, "place", lambda *_: "cpu")  # in slots, as on a GPU
+    assert bench.main([*SMALL, "--data.slots", "4", "--json", "bench.json"]) == 0
+    figures = json.loads((folder / "bench.json").read_text())
+    assert 0 < figures["occupancy"] <= 1
+    assert figures["selfplay_plies_per_s"] > 0
+    assert "occupancy of the slots" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def check_device(
         device: The device as torch names it.
         starts: Further positions from which games begin, besides the initial one. Moves may lead to them, and they may
             be over.
-        slots: The number of slots.
+        slots: The number of slots, at least 2.
         plies: The least number of plies to play.
         seed: Seed of the games.
 
@@ -179,11 +179,9 @@ class _SideBySide:
         """An action that is not legal in a slot."""
         legal = self.expected["legal"][slot]
         legal = legal[legal >= 0]
-        inside = np.setdiff1d(np.arange(self.game.num_actions), legal)
-        some = self.rng.choice(inside, min(3, len(inside)), replace=False).tolist()
-        return int(
-            self.rng.choice([*some, -1, self.game.num_actions, -(2**40), *(WRAPPED + legal[:1].astype(np.int64))])
-        )
+        inside = self.rng.integers(self.game.num_actions, size=3)
+        outside = [-1, self.game.num_actions, -(2**40), *(WRAPPED + legal[:1].astype(np.int64))]
+        return int(self.rng.choice([*inside[~np.isin(inside, legal)], *outside]))
 
     def look(self, group: int) -> None:
         """Set what the device should show of a group, and drop the host's games that are over."""
