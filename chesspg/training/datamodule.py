@@ -382,7 +382,7 @@ class SelfPlay(pl.LightningDataModule):
             pools = [folder / POOL for folder in folders]
             home = next((pool for pool in pools if pool.is_dir()), pools[0])
             self.opponents.load_state_dict(state_dict["opponents"], home, self.game)
-        if self.segment and "slots" in state_dict:
+        if self.segment and "slots" in state_dict and to_fit:
             self._kept.load_state_dict(state_dict["slots"], self.games)
         self.rollouts = state_dict["rollouts"]
 
