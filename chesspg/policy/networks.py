@@ -15,9 +15,10 @@ from chesspg.games.game import Game
 from chesspg.policy.attacks import Attacks
 from chesspg.policy.boards import compiled_boards
 
-# The length of the lists of legal actions up to which a CPU multiplies the vectors of these actions alone. With longer
-# lists, and on a GPU with all, the product of all 64 × 64 pairs of squares is faster, forward and backward.
-LONG = 96
+# The length of the lists of legal actions up to which a CPU multiplies the vectors of these actions alone. On a GPU, and
+# for longer lists, such as those of games in slots, all 64 × 64 pairs of squares are multiplied, which is faster there.
+# In no game from the initial position is a list longer, so sampling and learning multiply in the same way.
+LONG = 224
 
 
 class NetworkOutput(NamedTuple):
@@ -191,8 +192,7 @@ class ResidualNet(Network):
     def _products(self, x: Tensor, action: Tensor) -> Tensor:
         """[N, 64, C] squares and [N, M] actions to [N, M] inner products of the vectors of `from` and `to`."""
         vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, C] each
-        # Near 4 bf16 knows only 3.98, 4 and 4.03. In float32 the products of bf16 numbers are exact, so both ways below
-        # agree, and the policy that samples with one is the policy that learns with the other.
+        # Sums are in float32: near 4 bf16 knows only 3.98, 4 and 4.03.
         exact = torch.promote_types(vectors[0].dtype, torch.float32)
         if x.device.type == "cuda" or action.shape[1] > LONG:
             with torch.autocast(x.device.type, enabled=False):
@@ -204,5 +204,5 @@ class ResidualNet(Network):
             each.flatten(0, 1).index_select(0, (first + square).flatten())
             for each, square in zip(vectors, (action >> 6 & 63, action & 63), strict=True)
         )  # [N · M, C] each
-        inner: Tensor = (source.to(exact) * target.to(exact)).sum(dim=1)
+        inner: Tensor = (source * target).sum(dim=1, dtype=exact)
         return inner.view(action.shape)

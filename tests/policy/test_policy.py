@@ -190,8 +190,12 @@ def test_there_and_back(device: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["chess_quick", "chess_laptop"])
-def test_the_policy_that_learns_is_the_one_that_sampled_in_bf16(name: str) -> None:
-    """Whatever the other positions of a batch, their number, and the padding: the ratios π/π_sampled begin at 1."""
+@pytest.mark.parametrize("in_slots", [True, False])
+def test_the_policy_that_learns_is_the_one_that_sampled_in_bf16(name: str, in_slots: bool) -> None:
+    """Whatever the other positions of a batch and their number: the ratios π/π_sampled begin at 1.
+
+    In slots, lists are padded to `max_legal`, and logits are computed as on a GPU.
+    """
     game = Chess(backend="python-chess")
     policy, games = files.load(name, game), game.start(32)
     rng = np.random.default_rng(0)
@@ -200,7 +204,7 @@ def test_the_policy_that_learns_is_the_one_that_sampled_in_bf16(name: str) -> No
         for _ in range(40):
             seen = to_tensors(games.observe())
             padded = F.pad(seen[2], (0, game.max_legal - seen[2].shape[1]), value=-1)
-            distribution = policy(seen[0], seen[1], padded)
+            distribution = policy(seen[0], seen[1], padded if in_slots else seen[2])
             choice = distribution.sample(torch.from_numpy(rng.random(len(padded))))
             for many, one in zip((planes, scalars, legal, choices), (*seen[:2], padded, choice), strict=True):
                 many.append(one)
@@ -208,7 +212,7 @@ def test_the_policy_that_learns_is_the_one_that_sampled_in_bf16(name: str) -> No
             games.play(games.observe().legal.take(choice.numpy()))
             games = games[np.flatnonzero(~games.outcomes().over)]
         whole = [torch.cat(many) for many in (planes, scalars, legal, choices, sampled)]
-        longest = int((whole[2] >= 0).sum(dim=1).max())
+        longest = game.max_legal if in_slots else int((whole[2] >= 0).sum(dim=1).max())
         differences = []
         for part in torch.from_numpy(rng.permutation(len(whole[0]))).split(500):
             some = [each[part] for each in whole]
