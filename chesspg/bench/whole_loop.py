@@ -86,7 +86,7 @@ class WholeLoop:
         """The number of plies of the newest rollout, whoever moved."""
         rollout = self.run.datamodule.rollout
         assert rollout is not None
-        return int(rollout.length.sum())
+        return rollout.played
 
     def _rewind(self) -> None:
         self.run.model.load_state_dict(self._weights)

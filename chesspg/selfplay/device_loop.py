@@ -5,26 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from chesspg.games.contract import BrokenContract
-from chesspg.games.device import DeviceGames
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
 from chesspg.learning import rewards
-from chesspg.players.on_device import Choose, chooser
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
+from chesspg.selfplay.device_table import EVERY, Table, turns
 from chesspg.selfplay.loop import Seats, play, seating
 from chesspg.selfplay.rollout import Replay, Rollout, Values, rewarded
 
 SLOTS = 8192  # the most slots by default: enough positions for one call of a network to fill a large GPU
-EVERY = 16  # iterations from one question to the device to the next: how many games go on, which of them are over
 SIZES = 8  # the number of sizes to which a partition shrinks while its last games are played
 
 
@@ -76,24 +73,14 @@ def play_on_device(
     began = time.perf_counter()
     total = len(starts)
     players, seated = seating(seats, total)
-    choosers = [chooser(player) for player in players]
-    if None in choosers:
-        raise ValueError(f"{type(players[choosers.index(None)]).__name__} can't choose on a device")
     outcomes = starts.outcomes()
     if outcomes.over.all():  # there is nothing to play
         return play(starts, seats, rng, learner=learner, max_plies=max_plies, reward=reward, index=index)
     queue = _Queue.of(seated, ~outcomes.over, slots or SLOTS)
     log = DeviceLog(next((k for k, player in enumerate(players) if player is learner), None))
-    table = _Table(
-        game.on_device(starts, queue.slots, device),
-        queue,
-        [choose for choose in choosers if choose],
-        torch.from_numpy(seated).to(device),
-        torch.from_numpy(rng.keys(np.arange(total) if index is None else index).view(np.int64)).to(device),
-        log,
-        max_plies,
-    )
-    table.play(on_ply)
+    table = Table(game.on_device(starts, queue.slots, device), players, log, max_plies)
+    keys = rng.keys(np.arange(total) if index is None else index).view(np.int64)
+    _WholeGames(table, queue, *(torch.from_numpy(array).to(device) for array in (seated, keys))).play(on_ply)
     moves = log.moves()
     ends = {name: column[moves["ended"]] for name, column in moves.items()}
     outcome, reason, length = outcomes.outcome.copy(), outcomes.reason.copy(), np.zeros(total, np.int32)
@@ -107,35 +94,12 @@ def play_on_device(
         reason=reason,
         reward=rewarded(reward, outcome, reason, ahead),
         length=length,
-        finished=[(np.arange(total), Replay(starts, moves["game"], moves["ply"], moves["action"]))],
+        finished=[(np.arange(total), Replay(starts.__getitem__, total, moves["game"], moves["ply"], moves["action"]))],
         group=np.zeros(total, np.int32),
         values=_values(moves, length) if learner is None else {},
         seconds=time.perf_counter() - began,
         occupancy=log.occupancy,
     )
-
-
-def uniforms(keys: Tensor, ply: Tensor) -> Tensor:
-    """[N] float64 `Randomness.uniforms`.
-
-    Args:
-        keys: [N] `Randomness.keys` of the games, as int64.
-        ply: [N] the ply of each game.
-    """
-    return _shifted(_mix(keys ^ ply), 11).double() * 2.0**-53
-
-
-def _mix(x: Tensor) -> Tensor:
-    """As `randomness.mix`, on words with the same bits; torch's int64 wraps around as uint64 does."""
-    x = x + (0x9E3779B97F4A7C15 - 2**64)
-    x = (x ^ _shifted(x, 30)) * (0xBF58476D1CE4E5B9 - 2**64)
-    x = (x ^ _shifted(x, 27)) * (0x94D049BB133111EB - 2**64)
-    return x ^ _shifted(x, 31)
-
-
-def _shifted(x: Tensor, bits: int) -> Tensor:
-    """`x >> bits` as if x were unsigned."""
-    return x >> bits & (1 << 64 - bits) - 1
 
 
 def _values(moves: dict[str, NDArray[Any]], length: NDArray[np.int32]) -> dict[int, Values]:
@@ -148,14 +112,6 @@ def _values(moves: dict[str, NDArray[Any]], length: NDArray[np.int32]) -> dict[i
         game: tuple(None if np.isnan(value) else value for value in row)
         for game, row in zip(given.tolist(), rows, strict=True)
     }
-
-
-class _Turn(NamedTuple):
-    """A player and an interval of slots in which nobody but this player and its opponents sit."""
-
-    player: int
-    first: int
-    last: int
 
 
 @dataclass
@@ -187,25 +143,6 @@ class _Queue:
     def slots(self) -> int:
         return sum(self.sizes)
 
-    @property
-    def edges(self) -> NDArray[np.int64]:
-        """[P + 1] the first slot of each partition, and the number of slots."""
-        return np.concatenate(([0], np.cumsum(self.sizes))).astype(np.int64)
-
-    def turns(self) -> list[_Turn]:
-        """For every player in turn the intervals of slots in which it sits; neighboring partitions go together."""
-        edges = self.edges.tolist()
-        found: list[_Turn] = []
-        for player in sorted({player for pair in self.pairs for player in pair}):
-            for k, pair in enumerate(self.pairs):
-                if player not in pair or not self.sizes[k]:
-                    continue
-                if found and found[-1].player == player and found[-1].last == edges[k]:
-                    found[-1] = found[-1]._replace(last=edges[k + 1])
-                else:
-                    found.append(_Turn(player, edges[k], edges[k + 1]))
-        return found
-
     def shrunk(self, live: Sequence[int]) -> _Queue | None:
         """The same pairs with fewer slots, once nothing waits any more; None if that would save too little.
 
@@ -218,69 +155,51 @@ class _Queue:
         return _Queue(self.pairs, self.order, sizes) if 8 * sum(sizes) <= 7 * self.slots else None
 
 
-class _Table:
-    """The slots, and the players who choose in them.
+class _WholeGames:
+    """A table whose slots take whole games from a queue until none is left.
 
     Args:
-        games: The games in the slots.
-        queue: What waits for them.
-        choosers: How each player chooses.
+        table: The table.
+        queue: What waits for its slots.
         seated: [games, 2] which player sits on each seat.
         keys: [games] `Randomness.keys` of each game, as int64.
-        log: What has been played.
-        max_plies: The ply cap.
     """
 
-    def __init__(
-        self,
-        games: DeviceGames,
-        queue: _Queue,
-        choosers: Sequence[Choose],
-        seated: Tensor,
-        keys: Tensor,
-        log: DeviceLog,
-        max_plies: int | None,
-    ) -> None:
-        self.games, self.choosers, self.seated, self.keys = games, choosers, seated, keys
-        self.log, self.max_plies = log, max_plies
-        slots, device = queue.slots, games.device
-        self.number = torch.zeros(slots, dtype=torch.int64, device=device)  # of the game in each slot
-        self.ply = torch.zeros(slots, dtype=torch.int64, device=device)  # of that game
-        self.alive = torch.zeros(slots, dtype=torch.bool, device=device)  # whether it goes on
+    def __init__(self, table: Table, queue: _Queue, seated: Tensor, keys: Tensor) -> None:
+        self.table, self.seated, self.keys = table, seated, keys
+        device = seated.device
         self.order = torch.from_numpy(np.concatenate(queue.order)).to(device)
-        ends = torch.tensor([len(games) for games in queue.order], device=device).cumsum(0)
-        self.end = ends  # [P] where each partition's part of `order` ends
-        self.next = ends - torch.tensor([len(games) for games in queue.order], device=device)  # [P] the next game
+        lengths = torch.tensor([len(games) for games in queue.order], device=device)
+        self.end = lengths.cumsum(0)  # [P] where each partition's part of `order` ends
+        self.next = self.end - lengths  # [P] the next game
         self._lay_out(queue)
 
     def _lay_out(self, queue: _Queue) -> None:
         """Cut the slots into partitions."""
-        device = self.games.device
         self.queue = queue
-        self.turns = [(turn, self.games.part(turn.first, turn.last)) for turn in queue.turns()]
-        sizes = torch.tensor(queue.sizes, device=device)
-        self.partition = torch.arange(len(sizes), device=device).repeat_interleave(sizes)  # [slots]
-        self.edges = torch.from_numpy(queue.edges).to(device)  # [P + 1]
+        self.table.lay_out(turns(queue.pairs, queue.sizes))
+        sizes = torch.tensor(queue.sizes, device=self.seated.device)
+        self.partition = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)  # [slots]
+        self.edges = torch.cat((sizes.new_zeros(1), sizes.cumsum(0)))  # [P + 1] the first slot of each; their number
 
     def play(self, on_ply: Callable[[int, int], None] | None) -> None:
         """Play until no game is left. The device is asked for facts every EVERY iterations and never in between."""
+        table = self.table
         while True:
             for _ in range(EVERY):
                 self._fill()
-                for turn, games in self.turns:
-                    self._move(turn, games)
-            self.log.cut()
+                table.play()
+            table.log.cut()
             waiting, illegal, *live = torch.cat(
                 (
                     (self.end - self.next).sum()[None],
-                    self.games.illegal.any().long()[None],
-                    self._per_partition(self.alive),
+                    table.games.illegal.any().long()[None],
+                    self._per_partition(table.alive),
                 )
             ).tolist()
-            if illegal:
-                self._refuse()
+            table.require_legal(illegal)
             if on_ply:
-                on_ply(self.log.over, self.log.plies)
+                on_ply(table.log.over, table.log.plies)
             if not waiting:
                 if not any(live):
                     return
@@ -294,57 +213,26 @@ class _Table:
 
     def _fill(self) -> None:
         """Begin the next games of the queue in the slots that are free, in the order of the slots."""
-        free = ~(self.alive | self.games.illegal)
+        table = self.table
+        free = ~(table.alive | table.games.illegal)
         running = free.cumsum(0)
         before = torch.cat((running.new_zeros(1), running))[self.edges[:-1]]  # [P] free slots in the partitions before
         place = self.next[self.partition] + running - 1 - before[self.partition]
         begins = free & (place < self.end[self.partition])
         number = self.order[place.clamp(0, len(self.order) - 1)]
-        self.number = torch.where(begins, number, self.number)
-        self.ply = torch.where(begins, 0, self.ply)
-        self.alive = self.alive | begins
+        table.number = torch.where(begins, number, table.number)
+        table.key, table.seats = self.keys[table.number], self.seated[table.number]
+        table.ply = torch.where(begins, 0, table.ply)
+        table.alive = table.alive | begins
         self.next = torch.minimum(self.next + self._per_partition(free), self.end)
-        self.games.reset(begins, self.number)
-
-    def _move(self, turn: _Turn, games: DeviceGames) -> None:
-        """Let a player move in all slots of an interval in which it is its turn."""
-        at = slice(turn.first, turn.last)
-        number, ply, player = self.number[at], self.ply[at].clone(), games.player
-        mine = self.alive[at] & (self.seated[number].gather(1, player.long()[:, None])[:, 0] == turn.player)
-        choice = self.choosers[turn.player](games, uniforms(self.keys[number], ply))
-        action = games.legal.gather(1, choice.index[:, None])[:, 0]
-        value = torch.full_like(ply, torch.nan, dtype=torch.float32) if choice.value is None else choice.value
-        entry = {"mine": mine, "game": number.int(), "ply": ply.int(), "action": action, "value": value}
-        if turn.player == self.log.learner:
-            if choice.log_prob is None:
-                raise ValueError("a player that learns must give the log-probability of what it chose")
-            own = {"game": number.int(), "ply": ply, "choice": choice.index.short(), "log_prob": choice.log_prob}
-            own |= {name: getattr(games, name).clone() for name in ("planes", "scalars", "player", "legal")}
-            self.log.learned({"mine": mine, **own} | ({} if choice.value is None else {"value": choice.value}))
-        games.step(action, mine)
-        ended = mine & (games.reason != 0)
-        if self.max_plies is not None:
-            ended = ended | (mine & (ply + 1 == self.max_plies))
-            entry["ahead"] = games.heuristic()
-        self.log.played({**entry, "ended": ended, "outcome": games.outcome.clone(), "reason": games.reason.clone()})
-        self.ply[at] = ply + (mine & ~games.illegal)
-        self.alive[at] = self.alive[at] & ~(ended | games.illegal)
+        table.games.reset(begins, table.number)
 
     def _shrink(self, queue: _Queue) -> None:
         """Keep only the slots that a smaller queue needs: those whose games go on, and some that are free."""
-        edges, rows = self.queue.edges.tolist(), []
+        table, edges, rows = self.table, np.cumsum([0, *self.queue.sizes]).tolist(), []
         for first, last, size in zip(edges, edges[1:], queue.sizes, strict=False):
-            rows.append(first + torch.argsort((~self.alive[first:last]).byte(), stable=True)[:size])
+            rows.append(first + torch.argsort((~table.alive[first:last]).byte(), stable=True)[:size])
         kept = torch.cat(rows)
-        self.games = self.games.take(kept)
-        self.number, self.ply, self.alive = (state[kept] for state in (self.number, self.ply, self.alive))
+        table.games = table.games.take(kept)
+        table.number, table.ply, table.alive = (state[kept] for state in (table.number, table.ply, table.alive))
         self._lay_out(queue)
-
-    def _refuse(self) -> None:
-        """Raise BrokenContract for a game that goes on without a legal action, or refuses a legal one."""
-        slot = int(self.games.illegal.byte().argmax())
-        game = int(self.number[slot])
-        raise BrokenContract(
-            f"game {game} on {self.games.device} goes on after {int(self.ply[slot])} plies but has no legal action "
-            "there, or refuses one that it called legal"
-        )

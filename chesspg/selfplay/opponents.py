@@ -58,7 +58,8 @@ class OpponentPool:
 
     Opponents are sampled again for each rollout. Only one earlier policy plays per rollout, since each is one more
     network to call per ply. An opponent stays to the end of its games, and the learner has either seat equally often.
-    Only the learner's plies are stored and learned from.
+    Only the learner's plies are stored and learned from. (With `SelfPlay(segment=…)` the share of each opponent is one
+    of the slots, whose seats never change, and another earlier policy may take over in the middle of a game.)
 
     Args:
         players: Player strings, each with the share of the games against it, such as `{random: 0.3}`.
@@ -142,7 +143,7 @@ class OpponentPool:
         return turn // BLOCK * starts + start, (turn + start) % 2
 
     def seats(
-        self, learner: PolicyPlayer, games: int, starts: int, rng: Randomness
+        self, learner: PolicyPlayer, games: int, starts: int, rng: Randomness, placing: Randomness | None = None
     ) -> tuple[list[Seats], NDArray[np.int64]]:
         """Choose the opponents of a rollout.
 
@@ -151,6 +152,7 @@ class OpponentPool:
             games: The number of games, on all ranks.
             starts: The number of positions from which the games start in turn.
             rng: Random numbers of the rollout.
+            placing: Random numbers that choose which games each opponent gets, if not those of the rollout.
 
         Returns:
             [games] the players of each game, and [games] the number of that pair of players: 0 for self-play, 1 + 2k +
@@ -168,7 +170,8 @@ class OpponentPool:
         # Systematic sampling: the blocks, in random order, are spread evenly over [0, 1), and each opponent gets those
         # in an interval as long as its share.
         generator, count = rng.generator(), int(block.max()) + 1
-        place = (generator.permutation(count) + generator.random()) / count
+        placer = placing.generator() if placing else generator
+        place = (placer.permutation(count) + placer.random()) / count
         sampled = np.searchsorted(np.cumsum(self._shares(generator)), place, side="right")[block]
         self._pair = np.where(sampled < len(opponents), 1 + 2 * sampled + seat, 0)
         return [pairs[number] for number in self._pair.tolist()], self._pair
@@ -185,12 +188,12 @@ class OpponentPool:
         """Add the results of the newest rollout to the learner's recent games.
 
         Args:
-            rollout: This rank's games.
+            rollout: This rank's games; those that go on in the next rollout are not counted.
             index: [n] their global indices.
             total: Sums a tensor over all ranks.
         """
         pair, opponents = self._pair[index], len(self.players) + len(self.members)
-        against = pair > 0
+        against = (pair > 0) & rollout.ended
         opponent, seat = np.divmod(pair[against] - 1, 2)
         points = (1 + (1 - 2 * seat) * rollout.outcome[against]) / 2
         rewards = (1 - 2 * seat) * rollout.reward[against]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from chesspg.players.player import Choice
 from chesspg.selfplay.plies import Plies
 
 FORFEIT = 255  # Rollout.reason of a game that a player gave up; no game's rules have that many reasons
+UNFINISHED = 254  # Rollout.reason of a game that goes on in the next rollout; likewise
 PART = 1 << 16  # plies whose lists of legal actions are sorted at a time
 Values = tuple[float | None, ...]  # the return that the mover of each ply expected, None where it gave none
 
@@ -31,19 +32,24 @@ class Written(Protocol):
 
 @dataclass(frozen=True)
 class Rollout:
-    """Whole games, and the plies whose mover learns, in the order in which they were played. Do not change it."""
+    """Games, and the plies whose mover learns, in the order in which they were played. Do not change it.
+
+    The games are whole, except with segments: then a game may have begun in an earlier rollout, and may go on in the
+    next one.
+    """
 
     recorded: Plies[Any]  # N plies where they were played: numpy, or torch on a device; `plies` has them in numpy
     outcome: NDArray[np.int8]  # [games] for player 0, by the rules; whoever gives a game up loses it
-    reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where it was truncated, FORFEIT where given up
-    reward: NDArray[np.float32]  # [games] f(x) for player 0
-    length: NDArray[np.int32]  # [games] plies played, whoever moved
+    reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where truncated; or FORFEIT, or UNFINISHED
+    reward: NDArray[np.float32]  # [games] f(x) for player 0; where unfinished, the value of the position at the cut
+    length: NDArray[np.int32]  # [games] plies played since the game began, whoever moved
     finished: Sequence[tuple[NDArray[np.int64], Written]] = field(repr=False)  # the games themselves, in some order
-    group: NDArray[np.int32]  # [games] equal for games with the same start and the same seats
+    group: NDArray[np.int32]  # [games] equal for games with the same start and seats; with segments, the game's slot
     forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its mover gave it up
     values: Mapping[int, Values] = field(default_factory=dict)  # game -> value of each ply; empty if a player learns
     seconds: float = 0.0  # wall time it took
     occupancy: float | None = None  # on a device: share of the positions given to networks that were played
+    carried: int = 0  # the plies of these games that earlier rollouts played
 
     @cached_property
     def plies(self) -> Plies[NDArray[Any]]:
@@ -60,9 +66,20 @@ class Rollout:
         truncated: NDArray[np.bool_] = self.reason == 0
         return truncated
 
+    @property
+    def ended(self) -> NDArray[np.bool_]:
+        """[games] whether the game ended in this rollout: all do, except with segments."""
+        ended: NDArray[np.bool_] = self.reason != UNFINISHED
+        return ended
+
+    @property
+    def played(self) -> int:
+        """The number of plies that were played in this rollout, whoever moved."""
+        return int(self.length.sum()) - self.carried
+
     def require_reasons(self, game: Game) -> None:
         """Raise BrokenContract for a game that ended for a reason without a name in `game.reasons`."""
-        nameless = (self.reason >= len(game.reasons)) & (self.reason != FORFEIT)
+        nameless = (self.reason >= len(game.reasons)) & ~np.isin(self.reason, (FORFEIT, UNFINISHED))
         if nameless.any():
             at = int(nameless.argmax())
             raise BrokenContract(
@@ -109,7 +126,8 @@ class Replay:
     """Games as their starts and their moves, which the host plays again when someone asks for a text.
 
     Args:
-        starts: [games] the games at their starts.
+        starts: From the numbers of games [n] to those games at their starts.
+        total: The number of games.
         game: [M] the game of each move, in any order.
         ply: [M] its ply.
         action: [M] its action.
@@ -117,15 +135,21 @@ class Replay:
 
     def __init__(
         self,
-        starts: Games,
+        starts: Callable[[NDArray[np.int64]], Games],
+        total: int,
         game: NDArray[np.integer[Any]],
         ply: NDArray[np.integer[Any]],
         action: NDArray[np.integer[Any]],
     ) -> None:
+        self._starts, self._total = starts, total
+        self._moves = game, ply, action
+
+    @cached_property
+    def _lists(self) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:
+        """[M] the actions of all games, one game after the other, and [games + 1] where each begins."""
+        game, ply, action = self._moves
         order = np.lexsort((ply, game))
-        self._starts = starts
-        self._actions = action[order]
-        self._first = np.searchsorted(game[order], np.arange(len(starts) + 1))  # [games + 1]
+        return action[order], np.searchsorted(game[order], np.arange(self._total + 1))
 
     def position(self, index: int) -> str:
         """As `Games.position`."""
@@ -133,16 +157,17 @@ class Replay:
 
     def positions(self, rows: Sequence[int] | None = None) -> list[str]:
         """The games of these numbers as text; all games by default. They are played again in lockstep."""
-        live = np.arange(len(self._starts)) if rows is None else np.asarray(rows, np.int64)
-        games, place = self._starts[live], np.arange(len(live))
+        actions, first = self._lists
+        live = np.arange(self._total) if rows is None else np.asarray(rows, np.int64)
+        games, place = self._starts(live), np.arange(len(live))
         texts = [""] * len(live)
         ply = 0
         while len(live):
-            goes_on = self._first[live] + ply < self._first[live + 1]
+            goes_on = first[live] + ply < first[live + 1]
             for row in np.flatnonzero(~goes_on).tolist():
                 texts[place[row]] = games.position(row)
             games, live, place = games[goes_on], live[goes_on], place[goes_on]
-            games.play(self._actions[self._first[live] + ply])
+            games.play(actions[first[live] + ply])
             ply += 1
         return texts
 

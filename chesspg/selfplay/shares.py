@@ -123,6 +123,9 @@ def _together(ours: Rollout, first: NDArray[np.int64], theirs: Rollout, second: 
     both = (ours, first), (theirs, second)
     order = np.argsort(np.concatenate((first, second)))
     names = "outcome", "reason", "reward", "length", "group"
+    per_game: dict[str, Any] = {
+        name: np.concatenate((getattr(ours, name), getattr(theirs, name)))[order] for name in names
+    }
     recorded = theirs.recorded  # without a learner neither has any
     if len(ours.recorded):
         import torch
@@ -135,7 +138,7 @@ def _together(ours: Rollout, first: NDArray[np.int64], theirs: Rollout, second: 
         recorded = Plies.concatenate(parts)
     return Rollout(
         recorded=recorded,
-        **{name: np.concatenate((getattr(ours, name), getattr(theirs, name)))[order] for name in names},
+        **per_game,
         finished=[(rows[at], games) for rollout, rows in both for at, games in rollout.finished],
         forfeits={int(second[game]): why for game, why in theirs.forfeits.items()},
         values={int(rows[game]): values for rollout, rows in both for game, values in rollout.values.items()},

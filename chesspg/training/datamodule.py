@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import CombinedLoader, rank_zero_info, rank_zer
 
 from chesspg.games.capabilities import Heuristic
 from chesspg.games.contract.device import require_device
-from chesspg.games.game import Game, Games, NotOnDevice, Starts
+from chesspg.games.game import Game, NotOnDevice, Starts
 from chesspg.games.randomness import Randomness
 from chesspg.learning.rewards import Reward, adjudicated
 from chesspg.players.policy_player import PolicyPlayer
@@ -28,16 +28,19 @@ from chesspg.selfplay.device_loop import SLOTS
 from chesspg.selfplay.loop import Seats
 from chesspg.selfplay.opponents import POOL, OpponentPool
 from chesspg.selfplay.rollout import Rollout
+from chesspg.selfplay.segments import play_segment
 from chesspg.selfplay.shares import play_on
 from chesspg.training.batches import Batch, OneBatch, StoredRollout
 from chesspg.training.counters import Counters
 from chesspg.training.fitting import PLAYING, cores, in_fast_dev_run, innermost, is_announced, is_running, policy_of
+from chesspg.training.kept_slots import KeptSlots, require_segments
 from chesspg.training.packages import check_package
 from chesspg.training.pool_files import PoolFiles
 from chesspg.training.precision import playing_precision
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require, require_choices
 from chesspg.training.requirements import RolloutListener, require_hook, require_whole_rollouts, weights_of
+from chesspg.training.start_positions import StartPositions
 
 
 class SelfPlay(pl.LightningDataModule):
@@ -71,6 +74,11 @@ class SelfPlay(pl.LightningDataModule):
             for it, else on the host, with the reason in one line; `cuda`: on the GPU or not at all; `cpu`: on the host.
             Games against engines and minimax are always played on the host.
         slots: The most games at once on a GPU; the others wait until a game ends. The games do not depend on it.
+        segment: The length of a rollout, in plies per slot, in place of whole games. Then `games` is the number of
+            slots, in each of which the next game begins as soon as one has ended, and games go on from one rollout to
+            the next. Biased: a game that is cut has the return that the value head expects at the cut, and its plies
+            are played by different weights. Needs a GPU, the value baseline and an average over plies. Games are
+            counted in the rollout in which they end.
 
     Raises:
         ValueError: An argument is out of its range, or a position to start from can't be read.
@@ -90,12 +98,15 @@ class SelfPlay(pl.LightningDataModule):
         seed: int | None = None,
         device: Literal["auto", "cpu", "cuda"] = "auto",
         slots: int = SLOTS,
+        segment: int | None = None,
     ) -> None:
         super().__init__()
         check_package()
         counts = {"games": games, "updates": updates, "passes": passes, "max_plies": max_plies, "slots": slots}
-        require(SelfPlay, {**counts, "material_weight": material_weight, "seed": seed})
+        require(SelfPlay, {**counts, "segment": segment, "material_weight": material_weight, "seed": seed})
         require_choices(SelfPlay, {"device": device})
+        if segment and games > slots:
+            raise ValueError(f"games must be at most slots ({slots:,}) with segments, got {games:,}")
         if isinstance(starts, Sequence) and not len(starts):
             raise ValueError("starts must name at least one position, got none; leave it out for the initial position")
         self.game = game
@@ -105,18 +116,20 @@ class SelfPlay(pl.LightningDataModule):
         self.max_plies = None if max_plies is None else operator.index(max_plies)
         self.material_weight = material_weight
         self.reward = reward
-        self.starts = list(starts) if isinstance(starts, Sequence) else starts
+        self.segment = None if segment is None else operator.index(segment)
+        self.starts = StartPositions(game, starts)
         self.opponents = opponents
         self._seed = None if seed is None else operator.index(seed)  # a sweep may pass numpy's
         self.device = str(device)  # a sweep may pass numpy's
         self.slots = operator.index(slots)
+        self._kept = KeptSlots()  # with segments
         self._host_because = ""  # why the games are not played on the GPU, once that has been reported
         self._counters = Counters(rollouts=0)
         self.accumulated = 1  # the K for which the newest rollout is cut
         self.rollout: Rollout | None = None  # the newest, for inspection
-        first = range(len(self.starts) if isinstance(self.starts, list) else games)
-        positions = self._positions(np.array(first)) if starts else [""]
-        started = self._start(positions)  # what can't be read is reported now, not after a rollout
+        first = np.arange(self.starts.in_turn if isinstance(starts, Sequence) else games)
+        positions = self.starts.texts(first, self._apart) if starts else [""]
+        started = self.starts.start(positions)  # what can't be read is reported now, not after a rollout
         if material_weight and not isinstance(started, Heuristic):
             raise ValueError(
                 f"material_weight must be 0 for {game.name}, which has no heuristic, got {material_weight:g}"
@@ -157,29 +170,70 @@ class SelfPlay(pl.LightningDataModule):
             ValueError: The ranks can't share the games evenly.
         """
         index, group = self.share(rank, ranks)
-        seats: Seats | list[Seats] = (player, player)
+        seats: list[Seats] = [(player, player)] * len(index)
         if self.opponents:
             facts = getattr(self.fitting.lightning_module, "facts", None) if self.fitting else None
             self.opponents.snapshot(player.policy, self.rollouts, facts() if facts else {})
-            everyone, pair = self.opponents.seats(player, self.games, self.in_turn, self._apart)
+            placing = Randomness(~self.seed) if self.segment else None  # then the seats of a slot stay as they are
+            everyone, pair = self.opponents.seats(player, self.games, self.starts.in_turn, self._apart, placing)
             seats = [everyone[i] for i in index]
             group = (group * (int(pair.max()) + 1) + pair[index]).astype(np.int32)
+        more: dict[str, Any] = {
+            "learner": player,
+            "max_plies": self.max_plies,
+            "reward": self.reward or partial(adjudicated, weight=self.material_weight),
+            "on_ply": watching(self.fitting, "playing", self.segment or len(index)) if self.fitting else None,
+        }
         with player.forward_context():  # around that of each ply, so that weights are cast once per rollout
-            rollout = play_on(
-                self.place(player.policy.device),
-                self.game,
-                self._start(self._positions(index)),
-                seats,
-                Randomness(self.seed, self.rollouts),
-                learner=player,
-                max_plies=self.max_plies,
-                reward=self.reward or partial(adjudicated, weight=self.material_weight),
-                index=index,
-                on_ply=watching(self.fitting, "playing", len(index)) if self.fitting else None,
-                slots=self.slots,
-            )
+            if self.segment:
+                rollout = self._sample_segment(self.segment, player, rank, ranks, seats, more)
+            else:
+                rollout = replace(
+                    play_on(
+                        self.place(player.policy.device),
+                        self.game,
+                        self.starts.start(self.starts.texts(index, self._apart)),
+                        seats,
+                        Randomness(self.seed, self.rollouts),
+                        index=index,
+                        slots=self.slots,
+                        **more,
+                    ),
+                    group=group,
+                )
         rollout.require_reasons(self.game)
-        return replace(rollout, group=group)
+        return rollout
+
+    def _sample_segment(
+        self, segment: int, player: PolicyPlayer, rank: int, ranks: int, seats: list[Seats], more: dict[str, Any]
+    ) -> Rollout:
+        index = self.share(rank, ranks)[0]
+        rollout, slots = play_segment(
+            # No slot begins more games in a rollout than it plays plies, so that a training that goes on without the
+            # slots of the one before, such as after `ddp_spawn`, plays other games.
+            self._kept.of_rank(rank, ranks, index, self.rollouts * segment),
+            segment,
+            seats,
+            self.seed,
+            game=self.game,
+            device=self._place_of_segments(player.policy.device),
+            start=self.starts.start,
+            positions=partial(self.starts.texts_of_slots, seed=~self.seed) if self.starts.starts else None,
+            **more,
+        )
+        self._kept.keep(slots)
+        return rollout
+
+    def _place_of_segments(self, device: torch.device) -> str:
+        """Where segments are played. Raises ValueError if that would be the host."""
+        place = self.place(device)
+        if place is None:
+            of = "device is cpu" if self.device == "cpu" else f"the Trainer runs on {device}"
+            raise ValueError(
+                f"SelfPlay(segment={self.segment}) needs a GPU that plays the games, but {self._host_because or of}; "
+                "leave it out to play whole games"
+            )
+        return place
 
     def place(self, device: torch.device) -> str | None:
         """Where the games are played.
@@ -208,11 +262,6 @@ class SelfPlay(pl.LightningDataModule):
             return None
         return str(device)
 
-    @property
-    def in_turn(self) -> int:
-        """The number of positions from which games start in turn."""
-        return len(self.starts) if isinstance(self.starts, list) else 1
-
     def share(self, rank: int = 0, ranks: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """The games of one rank in every rollout.
 
@@ -230,40 +279,20 @@ class SelfPlay(pl.LightningDataModule):
         if self.games % ranks:
             raise ValueError(f"games must be a multiple of {ranks}, the number of ranks, got {self.games}")
         index = np.arange(rank, self.games, ranks)
-        starts = self.starts
-        start = (
-            index % self.in_turn if starts is None or isinstance(starts, list) else index // getattr(starts, "alike", 1)
-        )
-        return index, start.astype(np.int32)
+        return index, self.starts.numbers(index).astype(np.int32)
 
     def groups(self) -> NDArray[np.int64]:
         """[games] Group ids: games with the same id have the same start and seats in every rollout."""
         start = self.share()[1].astype(np.int64)
         if self.opponents is None:
             return start
-        block, seat = self.opponents.blocks(self.games, self.in_turn)
+        block, seat = self.opponents.blocks(self.games, self.starts.in_turn)
         return (start * (self.games + 1) + block) * 2 + seat
-
-    def _positions(self, index: NDArray[np.int64]) -> list[str]:
-        """[n] the starts of the games with these global indices [n] in the next rollout."""
-        if self.starts is None:
-            return [""] * len(index)
-        if isinstance(self.starts, list):
-            return [self.starts[i % len(self.starts)] for i in index]
-        return self.starts.positions(self.game, index, self._apart)
 
     @property
     def _apart(self) -> Randomness:
         """Random numbers for the next rollout that its plies do not use."""
         return Randomness(~self.seed, self.rollouts)
-
-    def _start(self, positions: list[str]) -> Games:
-        if not any(positions):
-            return self.game.start(len(positions))
-        initial = self.game.start(1).position(0)
-        places: dict[str, int] = {}  # each text is read once
-        rows = [places.setdefault(position or initial, len(places)) for position in positions]
-        return self.game.start(list(places))[np.array(rows)]
 
     def setup(self, stage: str) -> None:
         # If the network runs on the CPU, the rules keep to one thread and leave it the cores.
@@ -293,7 +322,11 @@ class SelfPlay(pl.LightningDataModule):
             module: Its module.
         """
         require_whole_rollouts(trainer, self.updates * self.passes)
-        self.place(trainer.strategy.root_device)
+        if self.segment:
+            self._place_of_segments(trainer.strategy.root_device)
+            require_segments(module, self.segment, self.opponents)
+        else:
+            self.place(trainer.strategy.root_device)
         ours, theirs = self.game, policy_of(module).game
         if files.describe(ours) != files.describe(theirs):
             raise ValueError(
@@ -327,6 +360,8 @@ class SelfPlay(pl.LightningDataModule):
         state: dict[str, Any] = {"rollouts": self.rollouts}
         if self.opponents:
             state["opponents"] = self.opponents.state_dict()
+        if self.segment and (slots := self._kept.state_dict()):
+            state["slots"] = slots
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any], folder: Path | None = None) -> None:
@@ -337,7 +372,7 @@ class SelfPlay(pl.LightningDataModule):
             folder: The folder of the checkpoint, in which the opponent pool lies; by default that of the Trainer's.
 
         Raises:
-            ValueError: A policy file of the opponent pool is missing or damaged.
+            ValueError: A policy file of the opponent pool is missing or damaged, or there are other slots.
         """
         trainer = self.fitting
         to_fit = trainer is None or trainer.state.fn in (None, TrainerFn.FITTING)  # else the pool is not needed
@@ -348,6 +383,8 @@ class SelfPlay(pl.LightningDataModule):
             pools = [folder / POOL for folder in folders]
             home = next((pool for pool in pools if pool.is_dir()), pools[0])
             self.opponents.load_state_dict(state_dict["opponents"], home, self.game)
+        if self.segment and "slots" in state_dict and to_fit:
+            self._kept.load_state_dict(state_dict["slots"], self.games)
         self.rollouts = state_dict["rollouts"]
 
 
@@ -410,7 +447,6 @@ class _RolloutLoader:
     def _play(self, trainer: pl.Trainer, parts: int) -> StoredRollout:
         """Play the next rollout, show it to the listeners, and weigh its plies for `parts` micro-batches per rank."""
         data, module, rank, ranks = self.data, trainer.lightning_module, trainer.global_rank, trainer.world_size
-        games = data.games
         data.rollout = None  # two rollouts need not fit in memory
         player = PolicyPlayer(policy_of(module), forward_context=partial(playing_precision, trainer))
         rollout = data.rollout = data.sample(player, rank, ranks)
@@ -420,9 +456,10 @@ class _RolloutLoader:
             why = next(iter(rollout.forfeits.values()))
             rank_zero_warn(f"opponents gave up {len(rollout.forfeits)} of {rollout.games} games ({why})")
         if data.opponents:
-            index = np.arange(rank, games, ranks)
+            index = rollout.group if data.segment else np.arange(rank, data.games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        stored = int(total(torch.tensor(float(len(rollout.recorded)), device=module.device)))
+        sizes = torch.tensor((float(rollout.games), float(len(rollout.recorded))), device=module.device)
+        games, stored = (int(size) for size in total(sizes))
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if isinstance(listener, RolloutListener):
                 listener.on_rollout(trainer, module, rollout)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +19,7 @@ class RolloutMetrics:
     def __init__(self) -> None:
         self._means: dict[str, tuple[Tensor | float, int]] = {}  # for metrics of updates: weighted sum and weight
         self._maxima: dict[str, Tensor] = {}
-        self._facts: dict[str, tuple[float, str]] = {}  # for metrics of the rollout: value, and how ranks are combined
+        self._facts: dict[str, tuple[float, str | int]] = {}  # for metrics of the rollout, as `_facts` returns them
         self._clock = time.perf_counter()
         self._plies, self._seconds = 0, 0.0  # of learning since the rollout; each pass counts
 
@@ -41,7 +40,7 @@ class RolloutMetrics:
             reasons: `Game.reasons` of its game.
             advantage_variance: The variance of its advantages over all ranks.
         """
-        self._facts = _facts(rollout, reasons) | {"advantage_variance": (advantage_variance, "mean")}
+        self._facts = _facts(rollout, reasons) | {"advantage_variance": (advantage_variance, 1)}
         self._clock, self._plies, self._seconds = time.perf_counter(), 0, 0.0
 
     def note(self, name: str, total: Tensor, count: int = 1) -> None:
@@ -90,13 +89,15 @@ class RolloutMetrics:
         """
         weighted = {name: (float(total), float(count)) for name, (total, count) in self._means.items()}
         for name, (value, reduce) in self._facts.items():
-            weighted[name] = (value, 1.0 if reduce == "mean" else 1 / ranks)
+            weighted[name] = (value, 1 / ranks) if isinstance(reduce, str) else (value * reduce, float(reduce))
         if self._facts:
             weighted["learned_plies_per_s"] = (self._plies / max(self._seconds, 1e-9), 1 / ranks)
         if not weighted:
             return {}
         totals, counts = gather(torch.tensor([list(weighted.values())], dtype=exact)).sum(dim=0).T
-        means = dict(zip(weighted, (totals / counts).tolist(), strict=True))
+        # No game may have ended in a segment; then what is a mean over games is left out.
+        weighed = zip(weighted, (totals / counts).tolist(), counts.tolist(), strict=True)
+        means = {name: mean for name, mean, count in weighed if count}
         if not self._maxima:
             return means
         largest = gather(torch.tensor([[float(one) for one in self._maxima.values()]], dtype=exact)).amax(dim=0)
@@ -111,19 +112,22 @@ def plies_in(batch: Any) -> int:
     return sum(map(plies_in, parts))
 
 
-def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str]]:
-    """The metrics of a rollout: each value, and how ranks are combined."""
-    facts = {
-        "seat_0_wins": (float((rollout.outcome == 1).mean()), "mean"),
-        "seat_1_wins": (float((rollout.outcome == -1).mean()), "mean"),
-        "draws": (float(((rollout.outcome == 0) & ~rollout.truncated).mean()), "mean"),
-        "truncated": (float(rollout.truncated.mean()), "mean"),
-        "reward": (float(rollout.reward.mean()), "mean"),
-        "length": (float(rollout.length.mean()), "mean"),
-        "sampled_plies_per_s": (float(rollout.length.sum()) / rollout.seconds, "sum"),
+def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str | int]]:
+    """The metrics of a rollout: each value, and how ranks are combined: its weight in a mean, or `sum`."""
+    ended = rollout.ended  # segments count a game in the rollout in which it ends
+    outcome, reason, games = rollout.outcome[ended], rollout.reason[ended], int(ended.sum())
+    facts: dict[str, tuple[float, str | int]] = {"sampled_plies_per_s": (rollout.played / rollout.seconds, "sum")}
+    per_game = {
+        "seat_0_wins": outcome == 1,
+        "seat_1_wins": outcome == -1,
+        "draws": (outcome == 0) & (reason != 0),
+        "truncated": reason == 0,
+        "reward": rollout.reward[ended],
+        "length": rollout.length[ended],
+        **{f"ended/{name}": reason == number for number, name in enumerate(reasons[1:], start=1)},
     }
+    for name, values in per_game.items():
+        facts[name] = (float(values.mean()) if games else 0.0, games)
     if rollout.occupancy is not None:
-        facts["occupancy"] = (rollout.occupancy, "mean")
-    for number, reason in enumerate(reasons[1:], start=1):
-        facts[f"ended/{reason}"] = (float(np.mean(rollout.reason == number)), "mean")
+        facts["occupancy"] = (rollout.occupancy, 1)
     return facts

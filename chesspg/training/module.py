@@ -292,11 +292,13 @@ class PolicyGradient(pl.LightningModule):
             rank=self.global_rank,
         )
         advantage, variance = weigh(sample, self.advantages)
-        rewards = self._gather(sample.reward)  # of all ranks
-        counters["reward_sum"] += float(rewards.double().sum())
+        reward = rollout.reward[rollout.ended].astype(np.float64)
+        counts = torch.tensor([[reward.sum(), len(reward), rollout.played]], dtype=torch.float64)
+        rewards, games, played = self._gather(counts).sum(dim=0).tolist()  # of all ranks
+        counters["reward_sum"] += rewards
         counters["rollouts"] += 1
-        counters["games"] += len(rewards)
-        counters["plies"] += int(self._gather(torch.from_numpy(rollout.length)).sum())
+        counters["games"] += int(games)
+        counters["plies"] += int(played)
         counters["seconds"] += rollout.seconds
         self._metrics.begin(rollout, self.policy.game.reasons, variance)
         return advantage

@@ -46,6 +46,7 @@ RANGES: dict[str, Range] = {
     "SelfPlay.passes": _COUNT,
     "SelfPlay.max_plies": _COUNT,
     "SelfPlay.slots": _COUNT,
+    "SelfPlay.segment": _COUNT,
     "SelfPlay.material_weight": Range(-1, 1),
     "SelfPlay.seed": _SEED,
     "RecordedGames.min_rating": Range(0, 10_000),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
@@ -17,7 +18,7 @@ from chesspg.training.fitting import policy_of
 
 
 class SampleGames(Callback):
-    """Saves the first games of some rollouts as PGN, one file per rollout.
+    """Saves the first games that ended in some rollouts as PGN, one file per rollout.
 
     Args:
         folder: Where the files are written.
@@ -38,13 +39,15 @@ class SampleGames(Callback):
         number = trainer.current_epoch
         if not trainer.is_global_zero or number % self.every_n_rollouts:
             return
-        game = policy_of(pl_module).game
+        game, ended = policy_of(pl_module).game, np.flatnonzero(rollout.ended)[: self.games].tolist()
+        if not ended:  # of a short segment
+            return
         self.folder.mkdir(exist_ok=True)  # without its parents: a run's folder that was deleted stays so
         save_pgn(
             self.folder / f"rollout-{number:06}.pgn",
             [
-                to_pgn(game, rollout.position(i), {"Event": f"rollout {number}", "Round": str(i + 1)})
-                for i in range(min(self.games, rollout.games))
+                to_pgn(game, rollout.position(i), {"Event": f"rollout {number}", "Round": str(at)})
+                for at, i in enumerate(ended, start=1)
             ],
         )
 

@@ -9,8 +9,8 @@ import chess
 import numpy as np
 import pytest
 import torch
+from device_parts import BrokenGame, Questions
 from table import table
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
@@ -18,13 +18,13 @@ from chesspg.games.contract import BrokenContract
 from chesspg.games.device import DeviceGames
 from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
-from chesspg.games.tic_tac_toe import LINES, TicTacToe
-from chesspg.games.tic_tac_toe_device import TicTacToeOnDevice
+from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning.rewards import adjudicated
 from chesspg.players.minimax import Minimax
 from chesspg.players.on_device import DeviceChoice
 from chesspg.players.player import Choice, Greedy, Mixture, Player, Random, Turn
-from chesspg.selfplay.device_loop import play_on_device, uniforms
+from chesspg.selfplay.device_loop import play_on_device
+from chesspg.selfplay.device_table import uniforms
 from chesspg.selfplay.loop import Seats, play
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
@@ -147,39 +147,10 @@ def test_occupancy_is_the_share_of_positions_that_were_played() -> None:
     assert 0.8 < many.occupancy < 1
 
 
-class Broken(TicTacToeOnDevice):
-    """Leaves player 1 no legal action."""
-
-    def step(self, actions: torch.Tensor, alive: torch.Tensor) -> None:
-        super().step(actions, alive)
-        self.legal[self.player == 1] = -1
-
-
-class BrokenGame(TicTacToe):
-    def on_device(self, starts: Games, slots: int, device: str) -> DeviceGames:
-        return Broken(self, starts.observe(), LINES, slots, device)
-
-
 def test_a_refused_action_is_reported() -> None:
     start, seats = TicTacToe().start(["3/3/3 x moves a1"] * 3), (Random(), Random())
     with pytest.raises(BrokenContract, match="game 0 on cpu goes on after 0 plies"):
         play_on_device(start, seats, Randomness(0), game=BrokenGame(), device="cpu")
-
-
-class Questions(TorchDispatchMode):
-    """Counts what would wait for a device: reading a number, finding rows, copying to the host."""
-
-    WAITS = ("_local_scalar_dense", "nonzero", "_to_copy", "unique", "masked_select", "is_nonzero")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = str(func).split(".")[1]
-        if name in self.WAITS and (name != "_to_copy" or "device" in (kwargs or {})):
-            self.asked += 1
-        return func(*args, **(kwargs or {}))
 
 
 def test_the_device_is_asked_only_every_few_plies() -> None:

@@ -111,6 +111,15 @@ def test_ranks_play_the_union_of_what_one_would(ranks: int, player: PolicyPlayer
     assert len(groups) == 2 * (1 + 2 * 2) - 1  # starts, seats; of one start no game happens to be self-play
 
 
+def test_with_fixed_places_only_the_earlier_policy_is_sampled_anew(player: PolicyPlayer) -> None:
+    pool = pool_of(3, players={"random": 0.25}, share=0.5)
+    pairs = [pool.seats(player, 64, 1, Randomness(3, rollout), Randomness(8))[1] for rollout in range(30)]
+    for pair in pairs[1:]:
+        assert np.array_equal(np.minimum((pair + 1) // 2, 2), np.minimum((pairs[0] + 1) // 2, 2))  # 2: an earlier one
+        assert np.array_equal(pair % 2, pairs[0] % 2)  # the seat
+    assert len({int(pair.max()) for pair in pairs}) > 1
+
+
 def test_every_rollout_samples_anew_and_reproducibly(player: PolicyPlayer) -> None:
     pool = pool_of(2, players={"random": 0.25}, share=0.5)
     first, second = (pool.seats(player, 64, 1, Randomness(3, rollout))[1] for rollout in (0, 1))

@@ -1,0 +1,93 @@
+"""What a SelfPlay with segments keeps from rollout to rollout and in checkpoints: the games in its slots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch.distributed
+from numpy.typing import NDArray
+
+from chesspg.players import roster
+from chesspg.players.on_device import chooser
+from chesspg.selfplay.opponents import OpponentPool
+from chesspg.selfplay.slots import Slots
+from chesspg.training.fitting import policy_of
+
+
+class KeptSlots:
+    """The slots of one rank, and how a checkpoint holds those of all ranks."""
+
+    def __init__(self) -> None:
+        self._slots: Slots | None = None
+        self._state: dict[str, Any] | None = None  # those of all ranks, once they are saved or loaded
+
+    def of_rank(self, rank: int, ranks: int, index: NDArray[np.int64], first: int) -> Slots:
+        """The slots of a rank: as they were kept, else those of the checkpoint, else empty.
+
+        Args:
+            rank: The rank.
+            ranks: The number of ranks.
+            index: [n] the numbers of its slots.
+            first: The number of the first game of empty slots.
+        """
+        if self._slots is None and self._state is not None:
+            self._slots = Slots.of_state(self._state, rank, ranks)
+        return Slots.empty(index, first) if self._slots is None else self._slots
+
+    def keep(self, slots: Slots) -> None:
+        """Remember the slots after a rollout."""
+        self._slots, self._state = slots, None
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """The slots of all ranks, on each of which this is called; None before the first rollout."""
+        if self._state is None and self._slots is not None:
+            parts = [self._slots.state_dict()]
+            if torch.distributed.is_available() and torch.distributed.is_initialized():
+                parts *= torch.distributed.get_world_size()
+                torch.distributed.all_gather_object(parts, self._slots.state_dict())
+            self._state = Slots.together(parts)
+        return self._state
+
+    def load_state_dict(self, state: dict[str, Any], slots: int) -> None:
+        """Go on with the games in a checkpoint. Raises ValueError unless it has this number of slots."""
+        if len(state["index"]) != slots:
+            raise ValueError(
+                f"the checkpoint holds games in {len(state['index'])} slots, so games must be that number with "
+                f"segments, got {slots}"
+            )
+        self._slots, self._state = None, state
+
+
+def require_segments(module: pl.LightningModule, segment: int, opponents: OpponentPool | None) -> None:
+    """Raise ValueError unless a module may learn from segments, and all opponents can choose on a device.
+
+    Args:
+        module: The module.
+        segment: The plies of a segment.
+        opponents: The opponents.
+    """
+    advantages = getattr(module, "advantages", None)
+    baseline = getattr(advantages, "baseline", None)
+    if baseline != "value":
+        of = getattr(baseline or advantages, "__name__", baseline)
+        got = f"{type(module).__name__}, which has no advantages" if advantages is None else f"{of}"
+        raise ValueError(
+            f"SelfPlay(segment={segment}) needs PolicyGradient(advantages=Advantages(baseline='value')), since a game "
+            f"that is cut is worth its value; got {got}"
+        )
+    if getattr(getattr(module, "loss", None), "average", None) == "games":
+        raise ValueError(
+            f"SelfPlay(segment={segment}) needs PolicyGradient(loss=Loss(average='plies')), since its rollouts are not "
+            "made of whole games; got games"
+        )
+    if opponents is None:
+        return
+    with roster.players(opponents.players, policy_of(module).game) as players:
+        for name, player in zip(opponents.players, players, strict=True):
+            if chooser(player) is None:
+                raise ValueError(
+                    f"SelfPlay(segment={segment}) can't be used with the opponent {name}, which chooses on the host; "
+                    "leave out one of the two"
+                )
