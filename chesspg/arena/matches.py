@@ -14,7 +14,7 @@ from chesspg.players.player import Player
 from chesspg.selfplay.rollout import FORFEIT, Rollout
 from chesspg.selfplay.shares import added, place, play_on
 
-ON_A_GPU = 1000  # pairs of games that are played at once on a GPU, where small parts take as long as large ones
+ON_A_GPU = 1000  # pairs of games that are played at once on a GPU, where a small part takes as long as a large one
 
 
 def play_match(

@@ -86,7 +86,7 @@ class Chess(Game):
             if fast:
                 return fast.fresh(positions, self.threads or 1)
             return python_chess.PythonChessGames.from_boards([self.notation.initial() for _ in range(positions)])
-        distinct = {position: number for number, position in enumerate(dict.fromkeys(positions))}  # each is read once
+        distinct = {position: number for number, position in enumerate(dict.fromkeys(positions))}  # to read each once
         boards = [self.to_board(position) for position in distinct]
         if fast:
             games: python_chess.PythonChessGames | BitboardGames = fast.from_boards(boards, self.threads or 1)
