@@ -58,13 +58,15 @@ def _problem(texts: Sequence[str], game: Game) -> tuple[str, bool]:
         return f"no player is a policy, got {', '.join(texts)}", False
     import torch
 
+    from chesspg.games.contract.device import require_device
+
     with warnings.catch_warnings(record=True) as caught:  # of a driver that is too old
         warnings.simplefilter("always")
         if not torch.cuda.is_available():
             why = str(caught[0].message).partition(". ")[0] if caught else "torch finds no CUDA GPU"
             return why, bool(caught)
     try:
-        game.on_device(game.start(1), 1, GPU)
+        require_device(game, GPU)
     except NotOnDevice as error:
         return str(error), True
     return "", True

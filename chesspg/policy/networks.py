@@ -15,8 +15,8 @@ from chesspg.games.game import Game
 from chesspg.policy.attacks import Attacks
 from chesspg.policy.boards import compiled_boards
 
-# The length of the lists of legal actions up to which a CPU multiplies the vectors of these actions alone. On a GPU, and
-# for longer lists, such as those of games in slots, all 64 × 64 pairs of squares are multiplied, which is faster there.
+# The length of the lists of legal actions up to which a CPU multiplies the vectors of these actions alone. With longer
+# lists, such as those of games in slots, and on a GPU, all 64 × 64 pairs of squares are multiplied, which is faster.
 # In no game from the initial position is a list longer, so sampling and learning multiply in the same way.
 LONG = 224
 

@@ -37,12 +37,13 @@ def place(game: Game, players: Sequence[Player]) -> str | None:
     device = devices.pop() if len(devices) == 1 else ""
     if not device.startswith("cuda"):
         return None
+    from chesspg.games.contract.device import require_device
     from chesspg.players.on_device import chooser
 
     if not all(map(chooser, players)):
         return None
     try:
-        game.on_device(game.start(1), 1, device)
+        require_device(game, device)
     except NotOnDevice:
         return None
     return device

@@ -18,6 +18,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import CombinedLoader, rank_zero_info, rank_zero_warn
 
 from chesspg.games.capabilities import Heuristic
+from chesspg.games.contract.device import require_device
 from chesspg.games.game import Game, NotOnDevice, Starts
 from chesspg.games.randomness import Randomness
 from chesspg.learning.rewards import Reward, adjudicated
@@ -251,7 +252,7 @@ class SelfPlay(pl.LightningDataModule):
         if device.type != "cuda":
             raise ValueError(f"device must be auto or cpu unless the Trainer runs on a CUDA GPU, got cuda on {device}")
         try:
-            self.game.on_device(self.game.start(1), 1, str(device))
+            require_device(self.game, str(device))
         except NotOnDevice as error:
             if self.device == "cuda":
                 raise ValueError(f"device must be auto or cpu here, got cuda: {error}") from None

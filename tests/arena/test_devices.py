@@ -13,7 +13,7 @@ import torch
 
 from chesspg.arena.devices import device_of_policies
 from chesspg.games.chess import Chess
-from chesspg.games.game import Game
+from chesspg.games.device import DeviceGames
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
@@ -28,8 +28,11 @@ def run(tmp_path: Path) -> str:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def on_device(self: Game, starts: Any, slots: int, device: str) -> None:
+    real = TicTacToe.on_device
+
+    def on_device(self: TicTacToe, starts: Any, slots: int, device: str) -> DeviceGames:
         assert device == "cuda:0"
+        return real(self, starts, slots, "cpu")
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(TicTacToe, "on_device", on_device)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from chesspg.games.contract import BrokenContract
-from chesspg.games.contract.device import check_device
+from chesspg.games.contract.device import check_device, require_device
 from chesspg.games.device import DeviceGames
-from chesspg.games.game import Games, NotOnDevice
+from chesspg.games.game import Game, Games, NotOnDevice
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.games.tic_tac_toe_device import TicTacToeOnDevice
 
@@ -36,6 +36,8 @@ def test_a_game_without_rules_for_a_device() -> None:
 
     with pytest.raises(NotOnDevice, match=r"^tic-tac-toe has no rules for a device$"):
         check_device(Hosted())
+    with pytest.raises(NotOnDevice, match=r"^tic-tac-toe has no rules for a device$"):
+        require_device(Hosted(), "cpu")
 
 
 class IgnoresRows(TicTacToeOnDevice):
@@ -165,3 +167,22 @@ def test_a_planted_fault_is_reported(
     monkeypatch.setattr("chesspg.games.tic_tac_toe_device.TicTacToeOnDevice", faulty)
     with pytest.raises(BrokenContract, match=rf"^tic-tac-toe on cpu: {message}"):
         check_device(TicTacToe(), starts=STARTS)
+
+
+def test_a_trial_is_played_once_per_game_and_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def check(game: Game, device: str, plies: int) -> int:
+        asked.append((device, plies))
+        if device != "cpu":
+            raise BrokenContract("planes differ")
+        return plies
+
+    monkeypatch.setattr("chesspg.games.contract.device.check_device", check)
+    game = TicTacToe()
+    for _ in range(2):
+        require_device(game, "cpu")
+        with pytest.raises(NotOnDevice, match="planes differ"):
+            require_device(game, "cuda:1")
+    require_device(TicTacToe(), "cpu")
+    assert [device for device, _ in asked] == ["cpu", "cuda:1", "cpu"]

@@ -10,7 +10,7 @@ from table import table
 
 from chesspg.games.chess import Chess
 from chesspg.games.device import DeviceGames
-from chesspg.games.game import Game, NotOnDevice
+from chesspg.games.game import NotOnDevice
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.minimax import Minimax
@@ -38,8 +38,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The devices of which tic-tac-toe was asked; it has rules on all."""
     devices: list[str] = []
 
-    def on_device(self: Game, starts: Any, slots: int, device: str) -> None:
+    real = TicTacToe.on_device
+
+    def on_device(self: TicTacToe, starts: Any, slots: int, device: str) -> DeviceGames:
         devices.append(device)
+        return real(self, starts, slots, "cpu")
 
     monkeypatch.setattr(TicTacToe, "on_device", on_device)
     return devices
@@ -47,7 +50,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_games_are_played_on_the_gpu_of_the_policies(asked: list[str]) -> None:
     first, second = Elsewhere("cuda:0"), Elsewhere("cuda:1")
-    assert place(TicTacToe(), [second, Random(), Mixture(second, 0.1)]) == "cuda:1"
+    game = TicTacToe()
+    assert place(game, [second, Random(), Mixture(second, 0.1)]) == "cuda:1"
     assert asked == ["cuda:1"]
     assert place(TicTacToe(), [first, second]) is None
     assert place(TicTacToe(), [first, table()]) is None

@@ -95,11 +95,7 @@ def test_auto_is_the_host_unless_the_network_is_on_a_gpu_that_plays_the_game(
     assert data.place(torch.device("cpu")) is None
     assert data.place(torch.device("mps")) is None
     asked: list[str] = []
-
-    def on_device(self: Game, starts: Any, slots: int, device: str) -> None:
-        asked.append(device)
-
-    monkeypatch.setattr(TicTacToe, "on_device", on_device)
+    monkeypatch.setattr("chesspg.training.datamodule.require_device", lambda game, device: asked.append(device))
     assert data.place(CUDA) == "cuda:0"
     assert asked == ["cuda:0"]
     assert SelfPlay(TicTacToe(), device="cpu").place(CUDA) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from chesspg.games.capabilities import heuristic_or_zero
 from chesspg.games.contract.sample import BrokenContract, refuses, require, require_same
 from chesspg.games.device import BUFFERS, DeviceGames
-from chesspg.games.game import Game, Games, Legal, Observation, Outcomes, words_of
+from chesspg.games.game import Game, Games, Legal, NotOnDevice, Observation, Outcomes, words_of
 
 GROUPS = 5  # slots i, i + GROUPS, … are stepped and reset together, because games on the host all play at once
 RESET = 0.03  # probability with which a group begins new games at a ply before its games are over
 REST = 0.2  # probability with which a group does not play at a ply
+TRIAL = 1_000  # plies of a trial before games are first played on a device
 REFUSED = 0.03  # probability with which a group plays illegal actions at a ply
+_TRIED: WeakKeyDictionary[Game, dict[str, str]] = WeakKeyDictionary()  # what is wrong with a game, by device
 WRAPPED = 1 << 16  # adding it to an action gives the same action in sixteen bits
 
 
@@ -60,6 +63,27 @@ def check_device(
     except BrokenContract as error:
         raise BrokenContract(f"{game.name} on {device}: {error}") from None
     return run.played
+
+
+def require_device(game: Game, device: str) -> None:
+    """Play a trial on a device, once per game: random games there must be those on the host.
+
+    Args:
+        game: The game.
+        device: The device as torch names it.
+
+    Raises:
+        NotOnDevice: The game can't be played there, or the trial has failed.
+    """
+    found = _TRIED.setdefault(game, {})
+    if device not in found:
+        try:
+            check_device(game, device, plies=TRIAL)
+            found[device] = ""
+        except (BrokenContract, NotOnDevice) as error:
+            found[device] = str(error)
+    if found[device]:
+        raise NotOnDevice(found[device])
 
 
 class Slots:
