@@ -92,8 +92,8 @@ class TrainCLI(RunCLI):
     def to_save_memory(self) -> str:
         data, parts = self.datamodule, self.trainer.accumulate_grad_batches
         if data.rollout is None:  # the games are not over
-            at_once = min(data.slots, data.games)
-            return f"--data.slots {max(1, at_once // 2)} plays half as many games at once"
+            at_once, name = min(data.slots, data.games), "games" if data.segment else "slots"
+            return f"--data.{name} {max(1, at_once // 2)} plays half as many games at once"
         return f"--trainer.accumulate_grad_batches {2 * parts} learns from half as many plies at once"
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -63,6 +63,16 @@ class Slots:
         }
 
     @staticmethod
+    def first(state: Mapping[str, Any], slots: int) -> dict[str, Any]:
+        """The state of the slots with numbers below `slots`."""
+        here = state["moves"]["slot"] < slots
+        return {
+            **{name: state[name][:slots] for name in ("index", "begun", "ply", "alive", "starts")},
+            "moves": {name: column[here] for name, column in state["moves"].items()},
+            "games": {name: tensor[:slots].clone() for name, tensor in state["games"].items()},
+        }
+
+    @staticmethod
     def of_state(state: Mapping[str, Any], rank: int = 0, ranks: int = 1) -> Slots:
         """One rank's part of what `together` returned: the slots rank, rank + ranks, …"""
         mine = slice(rank, None, ranks)

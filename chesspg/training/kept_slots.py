@@ -8,6 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch.distributed
 from numpy.typing import NDArray
+from pytorch_lightning.utilities import rank_zero_warn
 
 from chesspg.players import roster
 from chesspg.players.on_device import chooser
@@ -51,13 +52,13 @@ class KeptSlots:
         return self._state
 
     def load_state_dict(self, state: dict[str, Any], slots: int) -> None:
-        """Go on with the games in a checkpoint. Raises ValueError unless it has this number of slots."""
-        if len(state["index"]) != slots:
-            raise ValueError(
-                f"the checkpoint holds games in {len(state['index'])} slots, so games must be that number with "
-                f"segments, got {slots}"
-            )
-        self._slots, self._state = None, state
+        """Go on with the games in the first slots of a checkpoint. Raises ValueError if it has fewer than `slots`."""
+        held = len(state["index"])
+        if slots > held:
+            raise ValueError(f"games must be at most {held} with segments, the slots in the checkpoint, got {slots}")
+        if slots < held:
+            rank_zero_warn(f"the games in {held - slots} of the {held} slots in the checkpoint are dropped")
+        self._slots, self._state = None, Slots.first(state, slots)
 
 
 def require_segments(module: pl.LightningModule, segment: int, opponents: OpponentPool | None) -> None:
