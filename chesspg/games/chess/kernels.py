@@ -808,7 +808,10 @@ def numba_cuda() -> Any:
     """The module numba.cuda, whose import takes half a second and which few need."""
     if not hasattr(np, "row_stack"):  # numba-cuda 0.30 looks it up, and numpy 2.5 has dropped it
         vars(np)["row_stack"] = np.vstack
-    return import_module("numba.cuda")
+    cuda = import_module("numba.cuda")
+    # It warns of every launch with fewer than 128 blocks, but the last games of a rollout are in few slots.
+    import_module("numba.cuda.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+    return cuda
 
 
 class Grid(NamedTuple):

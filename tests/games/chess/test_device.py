@@ -140,6 +140,11 @@ def test_cuda_without_the_extra_and_without_such_a_device(monkeypatch: pytest.Mo
             Chess().on_device(Chess().start(1), 2, device)
 
 
+def test_a_launch_for_few_slots_gives_no_warning() -> None:
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+    assert kernels.grid().reset_slots[1, 64, 0]  # it is configured, not launched; warnings are errors
+
+
 @pytest.mark.slow
 def test_numba_cuda_is_imported_with_a_numpy_that_has_dropped_row_stack() -> None:
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
