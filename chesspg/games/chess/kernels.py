@@ -26,7 +26,7 @@ from numba.core import event
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-# Compiled code uses no value of another module, because numba's cache would not see that such a value has changed.
+# No value comes from another module of the package, because numba's cache would not see that it has changed.
 ACTIONS = 328  # room for the actions of a game, see encoding.MAX_LEGAL
 KEYS = 132  # most keys of a game: the last 128, enough because of the fifty-move rule, and room for blocks of 4
 QUEENING = 1 << 13  # set in a recorded action that promotes to a queen, because the action alone does not show it
