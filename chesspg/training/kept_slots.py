@@ -25,7 +25,7 @@ class KeptSlots:
         self._state: dict[str, Any] | None = None  # that of all ranks, once it is saved or loaded
 
     def of_rank(self, rank: int, ranks: int, index: NDArray[np.int64], first: int) -> Slots:
-        """The slots of a rank: as they were kept, else those of the checkpoint, else empty.
+        """The slots of a rank: those that were kept, or else those of the checkpoint, or else empty ones.
 
         Args:
             rank: The rank.
@@ -42,7 +42,7 @@ class KeptSlots:
         self._slots, self._state = slots, None
 
     def state_dict(self) -> dict[str, Any] | None:
-        """The slots of all ranks, on each of which this is called; None before the first rollout."""
+        """The state of the slots of all ranks; every rank must call this. None before the first rollout."""
         if self._state is None and self._slots is not None:
             parts = [self._slots.state_dict()]
             if torch.distributed.is_available() and torch.distributed.is_initialized():
