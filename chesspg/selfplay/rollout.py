@@ -48,7 +48,7 @@ class Rollout:
     forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its mover gave it up
     values: Mapping[int, Values] = field(default_factory=dict)  # game -> value of each ply; empty if a player learns
     seconds: float = 0.0  # wall time it took
-    occupancy: float | None = None  # on a device: share of the positions given to networks that were played
+    occupancy: float | None = None  # on a device: share of the positions given to players that were played
     carried: int = 0  # the plies of these games that earlier rollouts played
 
     @cached_property
