@@ -59,7 +59,7 @@ def play_on_device(
         reward: As for `play`.
         index: As for `play`.
         on_ply: Called every few plies with the number of games over and of plies played so far.
-        slots: The largest number of games at once, SLOTS by default; each pair of players has at least one slot.
+        slots: The largest number of games at once, at least 1; SLOTS by default. Each pair of players has a slot.
 
     Returns:
         The rollout, whose plies stay on the device.
