@@ -17,7 +17,7 @@ from chesspg.games.randomness import Randomness
 from chesspg.learning import rewards
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
-from chesspg.selfplay.device_table import EVERY, Table, intervals
+from chesspg.selfplay.device_table import PERIOD, Table, intervals
 from chesspg.selfplay.loop import Seats, play, seating
 from chesspg.selfplay.rollout import Replay, Rollout, Values, rewarded
 
@@ -186,10 +186,10 @@ class _WholeGames:
         self.edges = torch.cat((sizes.new_zeros(1), sizes.cumsum(0)))  # [P + 1] the first slot of each; their number
 
     def play(self, on_ply: Callable[[int, int], None] | None) -> None:
-        """Play until no game is left. The host waits for the device only after every EVERY iterations."""
+        """Play until no game is left. The host waits for the device only once in PERIOD iterations."""
         table = self.table
         while True:
-            for _ in range(EVERY):
+            for _ in range(PERIOD):
                 self._fill()
                 table.play()
             table.log.cut()

@@ -16,7 +16,7 @@ from chesspg.players.on_device import Choose, chooser
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
 
-EVERY = 16  # iterations after which the host reads from the device how many games go on and what was played
+PERIOD = 16  # iterations after which the host reads from the device how many games go on and what was played
 
 
 class Interval(NamedTuple):

@@ -17,7 +17,7 @@ from chesspg.games.game import Game, Games
 from chesspg.learning import rewards
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
-from chesspg.selfplay.device_table import EVERY, Table, intervals, keys
+from chesspg.selfplay.device_table import PERIOD, Table, intervals, keys
 from chesspg.selfplay.loop import Seats, seating
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import UNFINISHED, Replay, Rollout, rewarded
@@ -143,7 +143,7 @@ def _rollout(
 class _Endless:
     """A table in whose slots the next game begins as soon as one has ended.
 
-    Each slot has a game that waits. Within EVERY iterations a slot can begin one game, or any number of games if all
+    Each slot has a game that waits. Within PERIOD iterations a slot can begin one game, or any number of games if all
     start from the initial position. In a rollout with n slots, the games of slot i have the numbers i, i + n, i + 2n
     and so on; number i is the game that an earlier rollout began.
 
@@ -194,12 +194,12 @@ class _Endless:
         self.texts = dict(enumerate(before.starts)) | dict(enumerate(before.next_starts, n))  # by number of the game
 
     def play(self, plies: int, on_ply: Callable[[int, int], None] | None) -> None:
-        """Play this number of iterations. The host waits for the device only after every EVERY iterations."""
+        """Play this number of iterations. The host waits for the device only once in PERIOD iterations."""
         table, ready, begun = self.table, self.before.ready[self.order], self.before.begun[self.order]
-        for done in range(0, plies, EVERY):
+        for done in range(0, plies, PERIOD):
             if self.positions:
                 self._prepare(self.positions, np.flatnonzero(~ready), begun)
-            for _ in range(min(EVERY, plies - done)):
+            for _ in range(min(PERIOD, plies - done)):
                 self._fill()
                 table.play()
             table.log.cut()
@@ -207,7 +207,7 @@ class _Endless:
             table.require_legal(facts[0].any())
             ready, begun = facts[1].astype(bool), facts[2]
             if on_ply:
-                on_ply(min(done + EVERY, plies), table.log.plies)
+                on_ply(min(done + PERIOD, plies), table.log.plies)
 
     def _prepare(self, positions: Positions, rows: NDArray[np.int64], begun: NDArray[np.int64]) -> None:
         """Prepare the next game in the rows [m] where none waits; `begun` [n] games have begun in each row."""

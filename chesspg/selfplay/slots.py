@@ -67,7 +67,7 @@ class Slots:
         """The state of the slots with numbers below `slots`."""
         here = state["moves"]["slot"] < slots
         return {
-            **{name: state[name][:slots] for name in ("index", "begun", "ply", "alive", "starts")},
+            **{name: state[name][:slots] for name in (*COLUMNS, "starts")},
             "moves": {name: column[here] for name, column in state["moves"].items()},
             "games": {name: tensor[:slots].clone() for name, tensor in state["games"].items()},
         }

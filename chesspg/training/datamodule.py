@@ -51,7 +51,7 @@ class SelfPlay(pl.LightningDataModule):
 
     Each update is computed in `Trainer(accumulate_grad_batches=K)` micro-batches, and every ply of a rollout is used: a
     Trainer that divides by another K, or takes fewer batches, is refused before the first game. A GPU holds the plies
-    of a rollout: in chess about 190 bytes each if they were played on the host, and 0.4 KB if on the GPU.
+    of a rollout: in chess about 180 bytes each if they were played on the host, and 0.4 KB if on the GPU.
 
     Works as the Trainer's data module, inside another data module, and through `train_dataloader()` alone. The
     validation loader has one element, so that `EvaluationMatch` plays in Lightning's validation loop.

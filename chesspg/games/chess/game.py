@@ -106,7 +106,7 @@ class Chess(Game):
         from chesspg.games.chess.device import ChessOnDevice  # it imports torch
 
         if not isinstance(starts, games):
-            raise NotOnDevice("chess on a device begins from games of a Chess that plays on bitboards")
+            raise NotOnDevice(f"chess on a device must start from BitboardGames, got {type(starts).__name__}")
         return ChessOnDevice(self, starts.rows, slots, device)
 
     def to_board(self, position: str) -> chess.Board:
