@@ -19,6 +19,7 @@ from chesspg.players import roster
 from chesspg.runs.run_cli import RunCLI
 from chesspg.storage.lock import is_rank_zero
 from chesspg.training import earlier
+from chesspg.training.compiling import require_compiler
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 from chesspg.training.sample_games import SampleGames
@@ -79,6 +80,8 @@ class TrainCLI(RunCLI):
     def check(self) -> None:
         super().check()
         self.datamodule.check(self.trainer, self.model)
+        if self.model.compiled:
+            require_compiler(self.trainer.strategy.root_device)
         if self.datamodule.opponents:
             with roster.players(self.datamodule.opponents.players, self.datamodule.game):
                 pass  # all of them are available

@@ -59,7 +59,7 @@ def play_on_device(
         reward: As for `play`.
         index: As for `play`.
         on_ply: Called every few plies with the number of games over and of plies played so far.
-        slots: The largest number of games at once, SLOTS by default; each pair of players has at least one slot.
+        slots: The largest number of games at once, at least 1; SLOTS by default. Each pair of players has a slot.
 
     Returns:
         The rollout, whose plies stay on the device.
@@ -68,15 +68,18 @@ def play_on_device(
         NotOnDevice: The game has no rules for this device.
         BrokenContract: The game leaves no action to choose, or refuses one that it called legal.
         BadReward: The reward is not one finite number for each game.
-        ValueError: There is not one pair of seats for each game, or a player needs the host.
+        ValueError: There is not one pair of seats for each game, a player needs the host, or slots is below 1.
     """
     began = time.perf_counter()
     total = len(starts)
+    slots = SLOTS if slots is None else slots
+    if slots < 1:
+        raise ValueError(f"slots must be at least 1, got {slots}")
     players, seated = seating(seats, total)
     outcomes = starts.outcomes()
     if outcomes.over.all():  # there is nothing to play
         return play(starts, seats, rng, learner=learner, max_plies=max_plies, reward=reward, index=index)
-    queue = _Queue.of(seated, ~outcomes.over, slots or SLOTS)
+    queue = _Queue.of(seated, ~outcomes.over, slots)
     log = DeviceLog(next((k for k, player in enumerate(players) if player is learner), None))
     table = Table(game.on_device(starts, queue.slots, device), players, log, max_plies)
     keys = rng.keys(np.arange(total) if index is None else index).view(np.int64)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -20,19 +21,32 @@ def compiled(policy: Policy, planes: Tensor, scalars: Tensor, legal: Tensor) -> 
     Raises:
         ValueError: torch.compile fails, for example because there is no compiler.
     """
-    try:
+    with _in_one_line():
         return _compiled()(policy, planes, scalars, legal)
+
+
+def require_compiler(device: torch.device) -> None:
+    """Raise ValueError if torch.compile can't compile the smallest function for a device, as without a compiler."""
+    with _in_one_line():
+        torch.compile(torch.neg)(torch.ones(2, device=device))
+
+
+def filled_up(legal: Tensor) -> Tensor:
+    """[N, M] lists of legal actions, padded with −1 up to a multiple of MULTIPLE."""
+    return F.pad(legal, (0, -legal.shape[1] % MULTIPLE), value=-1)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Raise ValueError with one line in place of what torch.compile raises."""
+    try:
+        yield
     except torch._dynamo.exc.TorchDynamoException as error:
         reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
         raise ValueError(
             "model.compile must be false where torch.compile does not work; it needs a C++ compiler on the CPU and "
             f"Triton on CUDA, got {reason}"
         ) from error
-
-
-def filled_up(legal: Tensor) -> Tensor:
-    """[N, M] lists of legal actions, padded with −1 up to a multiple of MULTIPLE."""
-    return F.pad(legal, (0, -legal.shape[1] % MULTIPLE), value=-1)
 
 
 @cache

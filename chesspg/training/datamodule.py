@@ -251,7 +251,9 @@ class SelfPlay(pl.LightningDataModule):
         if self.device == "cpu" or (self.device == "auto" and device.type != "cuda"):
             return None
         if device.type != "cuda":
-            raise ValueError(f"device must be auto or cpu unless the Trainer runs on a CUDA GPU, got cuda on {device}")
+            raise ValueError(
+                f"device must be auto or cpu unless the Trainer runs on a CUDA GPU, got cuda with a Trainer on {device}"
+            )
         try:
             require_device(self.game, str(device))
         except NotOnDevice as error:

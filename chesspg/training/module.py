@@ -25,7 +25,7 @@ from chesspg.policy.policy import Policy, to_tensors
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training import settings
 from chesspg.training.batches import Batch
-from chesspg.training.compiling import compiled, filled_up
+from chesspg.training.compiling import compiled, filled_up, require_compiler
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import SelfPlay, self_play_of
 from chesspg.training.fitting import announce, named_as_in
@@ -194,6 +194,8 @@ class PolicyGradient(pl.LightningModule):
             data = self.trainer.datamodule  # type: ignore[attr-defined]  # Trainer.datamodule is untyped
             if isinstance(data, SelfPlay):
                 data.check(self.trainer, self)  # another SelfPlay is checked as soon as its loader is known
+            if self.compiled:
+                require_compiler(self.trainer.strategy.root_device)
 
     def teardown(self, stage: str) -> None:
         self._counters.publish(self.trainer)

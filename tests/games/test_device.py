@@ -40,6 +40,15 @@ def test_a_game_without_rules_for_a_device() -> None:
         require_device(Hosted(), "cpu")
 
 
+def test_a_game_must_have_max_legal() -> None:
+    class Unbounded(TicTacToe):
+        max_legal = Game.max_legal
+
+    for check in (check_device, require_device):
+        with pytest.raises(NotOnDevice, match=r"^tic-tac-toe has no max_legal, the most legal actions of a position$"):
+            check(Unbounded(), "cpu")
+
+
 class IgnoresRows(TicTacToeOnDevice):
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         super().reset(torch.ones_like(rows), starts)

@@ -126,6 +126,14 @@ def test_a_player_that_needs_the_host_is_refused() -> None:
             play_on_device(TicTacToe().start(2), (Random(), player), Randomness(0), game=TicTacToe(), device="cpu")
 
 
+@pytest.mark.parametrize("slots", [0, -1])
+def test_there_must_be_a_slot(slots: int) -> None:
+    with pytest.raises(ValueError, match=f"^slots must be at least 1, got {slots}$"):
+        play_on_device(
+            TicTacToe().start(2), (Random(), Random()), Randomness(1), game=TicTacToe(), device="cpu", slots=slots
+        )
+
+
 def test_a_player_of_your_own_may_choose_on_a_device() -> None:
     class First:
         def choose(self, turn: Turn) -> Choice:
