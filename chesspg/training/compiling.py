@@ -26,7 +26,7 @@ def compiled(policy: Policy, planes: Tensor, scalars: Tensor, legal: Tensor) -> 
 
 
 def require_compiler(device: torch.device) -> None:
-    """Raise ValueError if torch.compile can't compile the smallest function for a device, as without a compiler."""
+    """Raise ValueError if torch.compile can't compile a small function for a device, as without a compiler."""
     with _in_one_line():
         torch.compile(torch.neg)(torch.ones(2, device=device))
 
@@ -38,7 +38,7 @@ def filled_up(legal: Tensor) -> Tensor:
 
 @contextmanager
 def _in_one_line() -> Iterator[None]:
-    """Raise ValueError with one line in place of what torch.compile raises."""
+    """A block in which errors of torch.compile become a ValueError with one line."""
     try:
         yield
     except torch._dynamo.exc.TorchDynamoException as error:
