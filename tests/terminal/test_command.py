@@ -55,7 +55,7 @@ run(main)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
-        "error: the memory of the GPU is full; end other programs that use it, or add --device cpu"
+        "error: the memory of the GPU is full; end other programs that use it, or compute on the CPU"
     ]
 
 
