@@ -17,9 +17,9 @@ from chesspg.players.policy_player import PolicyPlayer
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """What a player chooses in each slot; anything in a slot that has no legal action."""
+    """What a player chooses in each slot. In a slot that has no legal action, the numbers do not matter."""
 
-    index: Tensor  # [slots] int64 position in the slot's legal list
+    index: Tensor  # [slots] int64 position in the slot's legal list; in every slot from 0 to max_legal − 1
     log_prob: Tensor | None = None  # [slots] float32, as Choice.log_prob
     value: Tensor | None = None  # [slots] float32, as Choice.value
 
