@@ -27,11 +27,11 @@ from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, fail, one_line_errors, run
 
 PACKAGES = ("numba", "numba-cuda", "numpy", "torch", "pytorch-lightning")
-RESERVE = 5.0  # seconds of a part's limit that are left for its end
+RESERVE = 5.0  # seconds of a part's limit that are kept for its end
 DETERMINISTIC = ("--trainer.deterministic=true",)
 COMPILED = ("--model.compile=true",)
 SMALLER = ("--model.network.init_args.channels=64", "--model.network.init_args.blocks=4")
-TINY = (  # fields of the recipe where the script is tried on a CPU
+TINY = (  # fields of the recipe with which the script is tried on a CPU
     "--trainer.accelerator=cpu",
     "--model.network.init_args.channels=4",
     "--model.network.init_args.blocks=1",
@@ -60,8 +60,9 @@ def _command(*arguments: str) -> str:
 
 def _tests(device: str, _: float) -> Figures:
     """`pytest -m cuda`: passed, failed and skipped."""
-    where = "tests" if device == "cuda" else "tests/bench/test_chip.py"
-    printed = _command("-m", "pytest", "-n0", "-m", "cuda", "-p", "no:cacheprovider", where)
+    tests = Path(__file__).parents[1] / "tests"  # from any folder
+    where = tests if device == "cuda" else tests / "bench/test_chip.py"
+    printed = _command("-m", "pytest", "-n0", "-m", "cuda", "-p", "no:cacheprovider", str(where))
     return {"summary": printed.strip().splitlines()[-1]}
 
 

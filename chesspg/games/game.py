@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on th
     from chesspg.games.device import DeviceGames
 
 MOST_ACTIONS = 2**15 - 1  # the largest num_actions: actions are int16
-MOST_REASONS = 2**8 - 1  # the most reasons: they are uint8, and 255 marks a game that was abandoned
+MOST_REASONS = 2**8 - 2  # the most reasons: they are uint8, and a rollout has two marks of its own, 254 and 255
 EMPTY = "·"  # a free square, for `draw_board`
 
 

@@ -19,7 +19,7 @@ def compiled(policy: Policy, planes: Tensor, scalars: Tensor, legal: Tensor) -> 
     """`policy(planes, scalars, legal)`, compiled at the first call.
 
     Raises:
-        ValueError: torch.compile fails.
+        ValueError: torch.compile fails, for example because there is no compiler.
     """
     with _in_one_line():
         return _compiled()(policy, planes, scalars, legal)
@@ -51,7 +51,7 @@ def _in_one_line() -> Iterator[None]:
 
 @cache
 def _compiled() -> Callable[[Policy, Tensor, Tensor, Tensor], Distribution]:
-    # The policy is an argument and nothing compiled is kept in a module, so modules are copied and saved as always.
+    # The policy is an argument, so no module holds compiled code, and modules are copied and saved as usual.
     return torch.compile(_forward, dynamic=True)
 
 

@@ -22,7 +22,7 @@ class KeptSlots:
 
     def __init__(self) -> None:
         self._slots: Slots | None = None
-        self._state: dict[str, Any] | None = None  # those of all ranks, once they are saved or loaded
+        self._state: dict[str, Any] | None = None  # that of all ranks, once it is saved or loaded
 
     def of_rank(self, rank: int, ranks: int, index: NDArray[np.int64], first: int) -> Slots:
         """The slots of a rank: as they were kept, else those of the checkpoint, else empty.
@@ -72,8 +72,8 @@ def require_segments(module: pl.LightningModule, segment: int, opponents: Oppone
     advantages = getattr(module, "advantages", None)
     baseline = getattr(advantages, "baseline", None)
     if baseline != "value":
-        of = getattr(baseline or advantages, "__name__", baseline)
-        got = f"{type(module).__name__}, which has no advantages" if advantages is None else f"{of}"
+        name = getattr(baseline or advantages, "__name__", baseline)
+        got = f"{type(module).__name__}, which has no advantages" if advantages is None else f"{name}"
         raise ValueError(
             f"SelfPlay(segment={segment}) needs PolicyGradient(advantages=Advantages(baseline='value')), since a game "
             f"that is cut is worth its value; got {got}"

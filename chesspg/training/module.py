@@ -60,10 +60,10 @@ class PolicyGradient(pl.LightningModule):
         loss: The terms of the loss and their weights.
         init: The policy to start from, with the same game and network: a policy file, a checkpoint, a run folder, or
             the name of a policy that ships.
-        compile: Whether the policy's forward and backward pass in learning are compiled by torch.compile; sampling is
-            not. It is meant for a large GPU, where it joins many small kernels to few; on a CPU learning gets no
+        compile: Whether torch.compile compiles the policy's forward and backward pass in learning; sampling is not
+            compiled. It is meant for a large GPU, where it fuses many small kernels into few; on a CPU learning gets no
             faster. It needs Triton on CUDA or a C++ compiler on the CPU, and a minute or two at the start. The result
-            is the same but for rounding, and the weights have the same names in files.
+            is the same up to rounding, and the weights have the same names in files.
 
     Raises:
         ValueError: An argument is out of its range, or contradicts another one.
@@ -210,8 +210,8 @@ class PolicyGradient(pl.LightningModule):
         optimizer = self.optimizer(self.parameters())
         for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep may pass numpy's numbers
             group.update({name: value.item() for name, value in group.items() if isinstance(value, np.generic)})
-        # A fused optimizer says that it undoes the scaling of gradients, for which Lightning refuses to clip them. No
-        # precision that is accepted here scales them (training/precision.py).
+        # A fused optimizer reports that it undoes the scaling of gradients, so Lightning refuses to clip them. But no
+        # precision that is accepted here scales gradients (training/precision.py).
         if getattr(optimizer, "_step_supports_amp_scaling", False):
             optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         if self.lr_scheduler is None:

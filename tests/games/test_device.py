@@ -1,4 +1,4 @@
-"""The check of games on a device: tic-tac-toe keeps that contract, and every planted fault is reported."""
+"""The check of games on a device: tic-tac-toe keeps the contract, and every planted fault is reported."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class ForgivesIllegal(TicTacToeOnDevice):
 
 
 class CutsActions(TicTacToeOnDevice):
-    """Takes an action and the same one plus 65,536 for equal."""
+    """Mistakes an action plus 65,536 for the action."""
 
     def step(self, actions: Tensor, alive: Tensor) -> None:
         super().step(actions.to(torch.int16), alive)

@@ -1,4 +1,4 @@
-"""What a run says about its GPU: one that is full, and one that it can't have."""
+"""What a run reports if the memory of its GPU is full, or if there is no GPU."""
 
 from __future__ import annotations
 

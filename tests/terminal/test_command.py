@@ -44,7 +44,7 @@ def test_bugs_are_not_hidden() -> None:
 
 
 @pytest.mark.slow
-def test_a_full_gpu_is_one_line_and_exit_code_two() -> None:
+def test_a_full_gpu_gives_one_line_and_exit_code_two() -> None:
     code = """
 import torch
 from chesspg.terminal.command import run

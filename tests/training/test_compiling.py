@@ -1,4 +1,4 @@
-"""`PolicyGradient(compile=True)`: the same weights but for rounding, few compilations, one line if it fails."""
+"""`PolicyGradient(compile=True)`: the same weights up to rounding, few compilations, one line if it fails."""
 
 from __future__ import annotations
 

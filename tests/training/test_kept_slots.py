@@ -1,6 +1,6 @@
 """Learning from segments: bootstrapped where games are cut, resumed bit for bit, refused where it would be wrong.
 
-Torch's CPU stands for a GPU here: `place` is all that differs.
+Torch's CPU takes the place of a GPU; only `place` is replaced.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def module(cls: type[PolicyGradient] = PolicyGradient, game: Game | None = None,
 
 
 def by_hand(rollout: Rollout, lambda_: float, policy: Any) -> list[float]:
-    """[N] the advantages, by the definition: Σ λᵏ δ, from the mover's side, with the value of the last position."""
+    """[N] the advantages by their definition: Σ λᵏ δ, from the mover's side, with the value of the last position."""
     plies = rollout.plies
     result = [0.0] * len(plies)
     for game in range(rollout.games):

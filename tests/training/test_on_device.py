@@ -1,17 +1,18 @@
-"""Self-play on a device in a training: the same learning as from games on the host, and what is refused.
+"""Training with self-play on a device: the same learning as from games on the host, and what is refused.
 
-Torch's CPU stands for a GPU here: `place` is all that differs.
+Torch's CPU takes the place of a GPU; only `place` is replaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from pretend_gpu import PretendGPU, on_pretended_gpu
 from torch import Tensor
 
 from chesspg.games.chess import Chess
@@ -23,6 +24,7 @@ from chesspg.policy.networks import MLP
 from chesspg.selfplay.opponents import OpponentPool
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training.datamodule import SelfPlay
+from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.module import PolicyGradient
 
 MakeTrainer = Callable[..., pl.Trainer]
@@ -45,11 +47,16 @@ class Kept(pl.Callback):
 
 
 def learned(
-    trainer: MakeTrainer, data: SelfPlay, epochs: int = 3, more: dict[str, Any] | None = None, **options: Any
+    trainer: MakeTrainer,
+    data: SelfPlay,
+    epochs: int = 3,
+    more: dict[str, Any] | None = None,
+    matches: Sequence[pl.Callback] = (),
+    **options: Any,
 ) -> tuple[dict[str, Tensor], list[Rollout], dict[str, Tensor]]:
     torch.manual_seed(0)
     kept = Kept()
-    fit = trainer(max_epochs=epochs, callbacks=[kept], **(more or {}))
+    fit = trainer(max_epochs=epochs, callbacks=[kept, *matches], **(more or {}))
     module = PolicyGradient(TicTacToe(), partial(MLP, hidden=(16,), value=True), **options)
     fit.fit(module, data)
     return module.policy.state_dict(), kept.rollouts, fit.callback_metrics
@@ -86,6 +93,35 @@ def test_learning_is_that_from_games_on_the_host(
     timed = {"sampled_plies_per_s", "learned_plies_per_s", "total_seconds", "occupancy"}
     for name in set(metrics) - timed:
         torch.testing.assert_close(metrics[name], host_metrics[name], atol=1e-4, rtol=1e-3, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("segment", [None, 11])
+def test_a_training_on_a_gpu_mixes_no_devices(
+    trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch, segment: int | None
+) -> None:
+    """With matches, a pool and updates, and the same weights as on torch's CPU."""
+
+    def run(cls: type[SelfPlay], **more: Any) -> tuple[dict[str, Tensor], list[Rollout]]:
+        players = {"random": 0.25, "greedy?random=0.5": 0.125} | ({} if segment else {"minimax?depth=1": 0.125})
+        pool = OpponentPool(players, share=0.25, every=1)
+        starts = ["", "3/3/3 x moves b2"]
+        data = cls(TicTacToe(), 32, 4, max_plies=7, starts=starts, opponents=pool, seed=3, slots=32, segment=segment)
+        match = EvaluationMatch(opponents=["random", "previous", "minimax?depth=1"], games=8)
+        options: dict[str, Any] = {
+            "advantages": Advantages("value", gae_lambda=0.9, normalize=True),
+            "loss": Loss(clip=0.2, entropy_weight=0.01, average="plies"),
+            "optimizer": partial(torch.optim.Adam, fused=True),
+        }
+        return learned(trainer, data, more={"gradient_clip_val": 1.0, **more}, matches=[match], **options)[:2]
+
+    expected, on_cpu = run(OnTorch)
+    with PretendGPU(monkeypatch):
+        weights, rollouts = run(SelfPlay, **on_pretended_gpu())
+        assert all(rollout.recorded.planes.device == CUDA for rollout in rollouts)
+    assert [one.positions() for one in rollouts] == [one.positions() for one in on_cpu]
+    for name, weight in expected.items():
+        torch.testing.assert_close(weights[name].cpu(), weight, atol=1e-5, rtol=1e-4)
 
 
 def test_auto_is_the_host_unless_the_network_is_on_a_gpu_that_plays_the_game(
