@@ -60,8 +60,9 @@ def _command(*arguments: str) -> str:
 
 def _tests(device: str, _: float) -> Figures:
     """`pytest -m cuda`: passed, failed and skipped."""
-    where = "tests" if device == "cuda" else "tests/bench/test_chip.py"
-    printed = _command("-m", "pytest", "-n0", "-m", "cuda", "-p", "no:cacheprovider", where)
+    tests = Path(__file__).parents[1] / "tests"  # from any folder
+    where = tests if device == "cuda" else tests / "bench/test_chip.py"
+    printed = _command("-m", "pytest", "-n0", "-m", "cuda", "-p", "no:cacheprovider", str(where))
     return {"summary": printed.strip().splitlines()[-1]}
 
 

@@ -19,7 +19,7 @@ from chesspg.players.policy_player import PolicyPlayer
 class DeviceChoice:
     """What a player chooses in each slot. In a slot without a legal action, the numbers mean nothing."""
 
-    index: Tensor  # [slots] int64 position in the slot's legal list
+    index: Tensor  # [slots] int64 position in the slot's legal list; in every slot from 0 to max_legal − 1
     log_prob: Tensor | None = None  # [slots] float32, as Choice.log_prob
     value: Tensor | None = None  # [slots] float32, as Choice.value
 

@@ -49,6 +49,11 @@ def test_a_game_must_have_max_legal() -> None:
             check(Unbounded(), "cpu")
 
 
+def test_a_comparison_of_slots_needs_two() -> None:
+    with pytest.raises(ValueError, match=r"^slots must be at least 2, got 1$"):
+        check_device(TicTacToe(), slots=1)
+
+
 class IgnoresRows(TicTacToeOnDevice):
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         super().reset(torch.ones_like(rows), starts)
@@ -64,6 +69,18 @@ class KeepsIllegal(TicTacToeOnDevice):
         illegal = self.illegal.clone()
         super().reset(rows, starts)
         self.illegal.copy_(illegal)
+
+
+class ForgetsAtReset(TicTacToeOnDevice):
+    def reset(self, rows: Tensor, starts: Tensor) -> None:
+        self.illegal.zero_()
+        super().reset(rows, starts)
+
+
+class ForgetsAtStep(TicTacToeOnDevice):
+    def step(self, actions: Tensor, alive: Tensor) -> None:
+        self.illegal.zero_()
+        super().step(actions, alive)
 
 
 class IgnoresAlive(TicTacToeOnDevice):
@@ -152,6 +169,8 @@ FAULTS: list[tuple[type[TicTacToeOnDevice], str]] = [
     (IgnoresRows, "after reset"),
     (IgnoresStarts, "after reset"),
     (KeepsIllegal, "after reset, .* illegal"),
+    (ForgetsAtReset, "after reset, .* illegal"),
+    (ForgetsAtStep, "after step, .* illegal"),
     (IgnoresAlive, "after step"),
     (ForgivesIllegal, "after step, .* illegal"),
     (CutsActions, "after step"),

@@ -53,7 +53,9 @@ def test_the_rules_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     ("part", "expected"),
     [("tests", "summary"), ("64x4_deterministic", "loop_of_chip"), ("resume", "equal_tensors")],
 )
-def test_a_part_gives_its_figures(part: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_part_gives_its_figures(
+    part: str, expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # from any folder
     pytest.importorskip("numba")
     assert gpu.main(["--part", part, "--device", "cpu", "--seconds", "300"]) == 0
     assert json.loads(capsys.readouterr().out)[expected]

@@ -17,6 +17,7 @@ from chesspg.games.game import Game, Games, Legal, NotOnDevice, Observation, Out
 
 GROUPS = 5  # slots i, i + GROUPS, … are stepped and reset together, because games on the host all play at once
 RESET = 0.03  # probability with which a group begins new games at a ply before its games are over
+RESET_WRONG = 0.5  # the same for a group that has refused an action, so that others play and begin before it
 REST = 0.2  # probability with which a group does not play at a ply
 TRIAL = 1_000  # plies of a trial before games are first played on a device
 REFUSED = 0.03  # probability with which a group plays illegal actions at a ply
@@ -47,7 +48,10 @@ def check_device(
     Raises:
         BrokenContract: The games differ. The message says what, where, what is expected, and what was found.
         NotOnDevice: The game can't be played on the device.
+        ValueError: There are fewer than 2 slots, or a position can't be read.
     """
+    if slots < 2:
+        raise ValueError(f"slots must be at least 2, got {slots}")
     run = _SideBySide(game, device, [game.start(1).position(0), *starts], slots, np.random.default_rng(seed))
     try:
         run.check_sizes()
@@ -175,15 +179,16 @@ class _SideBySide:
     def turn(self) -> None:
         """A reset of some groups, then one ply in some groups."""
         over = [group for group in range(GROUPS) if not len(self.live[group])]
-        wrong = [group for group in range(GROUPS) if self.expected["illegal"][group::GROUPS].any()]
-        some = np.flatnonzero(self.rng.random(GROUPS) < RESET).tolist()
-        if groups := sorted({*over, *wrong, *some}):
+        wrong = np.array([self.expected["illegal"][group::GROUPS].any() for group in range(GROUPS)])
+        some = np.flatnonzero(self.rng.random(GROUPS) < np.where(wrong, RESET_WRONG, RESET)).tolist()
+        if groups := sorted({*over, *some}):
             self.begin(groups)
+            wrong[groups] = False
         actions = self.rng.integers(-5, self.game.num_actions + 5, size=len(self.slots))  # ignored in slots that rest
         alive = np.zeros(len(self.slots), np.bool_)
         for group in range(GROUPS):
             luck = self.rng.random()
-            if luck < REST:
+            if luck < REST or wrong[group]:  # a game that has refused an action does not go on
                 continue
             if luck < REST + REFUSED:
                 slots = self.slots[group::GROUPS]  # any action in a game that is over is illegal too
