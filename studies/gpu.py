@@ -27,11 +27,11 @@ from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, fail, one_line_errors, run
 
 PACKAGES = ("numba", "numba-cuda", "numpy", "torch", "pytorch-lightning")
-RESERVE = 5.0  # seconds of a part's limit that are left for its end
+RESERVE = 5.0  # seconds of a part's limit that are kept for its end
 DETERMINISTIC = ("--trainer.deterministic=true",)
 COMPILED = ("--model.compile=true",)
 SMALLER = ("--model.network.init_args.channels=64", "--model.network.init_args.blocks=4")
-TINY = (  # fields of the recipe where the script is tried on a CPU
+TINY = (  # fields of the recipe with which the script is tried on a CPU
     "--trainer.accelerator=cpu",
     "--model.network.init_args.channels=4",
     "--model.network.init_args.blocks=1",

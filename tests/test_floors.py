@@ -51,7 +51,7 @@ def place_of(module: str) -> str:
 
 
 def on_device(module: str) -> bool:
-    """Whether a module is one of those for games on a device, which torch holds."""
+    """Whether a module is for games on a device, which are torch's tensors."""
     return module.rsplit(".", 1)[-1].rsplit("_", 1)[-1] == "device"
 
 

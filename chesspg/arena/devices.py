@@ -38,7 +38,7 @@ def device_of_policies(option: str, texts: Sequence[str], game: Game) -> str:
         The device: the CPU, or the first GPU of CUDA.
 
     Raises:
-        ValueError: `cuda` was given and can't be had.
+        ValueError: `cuda` was given, but no GPU can be used.
     """
     if option == "cpu":
         return "cpu"
@@ -60,7 +60,7 @@ def _problem(texts: Sequence[str], game: Game) -> tuple[str, bool]:
 
     from chesspg.games.contract.device import require_device
 
-    with warnings.catch_warnings(record=True) as caught:  # of a driver that is too old
+    with warnings.catch_warnings(record=True) as caught:  # torch warns of a driver that is too old
         warnings.simplefilter("always")
         if not torch.cuda.is_available():
             why = str(caught[0].message).partition(". ")[0] if caught else "torch finds no CUDA GPU"

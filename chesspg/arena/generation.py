@@ -20,7 +20,7 @@ from chesspg.players.player import Player
 from chesspg.selfplay.shares import place, play_on
 
 EVENT = "chesspg generate"
-AT_ONCE, ON_A_GPU = 128, 2048  # games that are played together by default, and the same on a GPU
+AT_ONCE, ON_A_GPU = 128, 2048  # the default number of games that are played together on the CPU, and on a GPU
 
 
 def generate(

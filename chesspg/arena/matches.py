@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 
 import numpy as np
 
@@ -13,9 +12,9 @@ from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
 from chesspg.players.player import Player
 from chesspg.selfplay.rollout import FORFEIT, Rollout
-from chesspg.selfplay.shares import place, play_on
+from chesspg.selfplay.shares import added, place, play_on
 
-ON_A_GPU = 1000  # pairs of games that are played at once on a GPU, where small parts take as long as large ones
+ON_A_GPU = 1000  # pairs of games that are played at once on a GPU, where a small part takes as long as a large one
 
 
 def play_match(
@@ -115,18 +114,14 @@ def play_in_parts(
             rng,
             max_plies=None if max_plies is None else max_plies - longest,
             index=index,
-            on_ply=None if on_ply is None else partial(_add, on_ply, over, plies),
+            on_ply=added(on_ply, over, plies),
         )
         over, plies = over + len(index), plies + int(rollout.length.sum())
         played = _result(game, rollout)
         for at in range(0, played.games, 2 * part):
-            one = played.part(at, at + 2 * part)
-            before = before + one if before else one
+            next_part = played.part(at, at + 2 * part)
+            before = before + next_part if before else next_part
             yield before
-
-
-def _add(on_ply: Callable[[int, int], None], over: int, plies: int, more_over: int, more_plies: int) -> None:
-    on_ply(over + more_over, plies + more_plies)
 
 
 def _result(game: Game, rollout: Rollout) -> MatchResult:

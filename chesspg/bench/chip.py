@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from chesspg.bench.timing import median, wait_for
 
-SIZES = {"cuda": 8192}  # by device: the rows and columns of a matrix that is large for it
-SMALLER = 2048  # on every other device
+SIZES = {"cuda": 8192}  # by device: the number of rows and columns of a matrix that is large for it
+SMALLER = 2048  # the same on every other device
 
 
 def matmul_flops_per_s(device: torch.device, dtype: torch.dtype) -> float:

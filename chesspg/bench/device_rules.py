@@ -11,7 +11,7 @@ from chesspg.games.chess import Chess
 from chesspg.games.game import Game, NotOnDevice
 
 SLOTS = 16_384  # on CUDA
-PLIES = 150  # of each slot
+PLIES = 150  # in each slot
 
 
 def device_rules(slots: int) -> dict[str, float | str]:
@@ -33,7 +33,7 @@ def device_rules(slots: int) -> dict[str, float | str]:
 
 
 def random_plies(game: Game, slots: int, plies: int, device: str) -> float:
-    """Plies per second of random play: sample from the legal actions, play, begin anew where a game is over.
+    """Plies per second of random play: sample a legal action, play it, and begin a new game where one is over.
 
     Args:
         game: The rules to measure.

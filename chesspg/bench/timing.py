@@ -31,7 +31,7 @@ def median(measure: Callable[[], float]) -> float:
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until an accelerator has run the kernels that were launched; the CPU has no others."""
+    """Wait until a GPU has run the kernels that were launched; on the CPU there is nothing to wait for."""
     import torch  # late, because the threads of torch are set first
 
     if device.type == "cuda":

@@ -17,7 +17,7 @@ WARM = 10  # plies of the rollout that warms up
 class WholeLoop:
     """Plays one rollout and learns from it, again and again from the same weights and with the same random numbers.
 
-    So it plays the same games each time, unless the opponents depend on the scores of the learner.
+    It plays the same games each time, unless the choice of opponents depends on the learner's scores.
 
     Args:
         run: A run of the recipe that has not begun.
@@ -79,7 +79,8 @@ class WholeLoop:
             "loop_plies_per_s": plies / taken,
             "loop_learned_plies_per_s": len(data.rollout.recorded) / taken,
             "loop_updates_per_s": data.updates * data.passes / taken,
-            "lightning_share": 1 - min(without) / min(with_trainer),  # the work is the same each time, the noise is not
+            # The work is the same each time, so the shortest times have the least noise.
+            "lightning_share": 1 - min(without) / min(with_trainer),
         }
 
     def _plies(self) -> int:

@@ -1,7 +1,7 @@
 """Capabilities: what a game may offer beyond its rules. All are optional; code that needs a missing one reports it.
 
 * `Heuristic`, a method of `Games`: for greedy, minimax and the reward at the ply cap. In chess it is material.
-* `PartialPlay`, a method of `Games`: so that the loop asks each player for all its games together.
+* `PartialPlay`, a method of `Games`: for the loop of self-play and matches, so that only some games of a batch advance.
 * `Exchanges`, in `Game.exchanges`: for minimax after its last ply. In chess these are captures.
 * `Notation`, in `Game.notation`: for PGN and FEN in `play`, `match`, `generate` and `report`, and openings from files.
 * `EngineProtocol`, in `Game.engine_protocol`: for `uci:ENGINE` as a player.
@@ -41,9 +41,9 @@ def heuristic_or_zero(games: object) -> NDArray[np.float32] | float:
 
 @runtime_checkable
 class PartialPlay(Protocol):
-    """A batch of games that plays on in some of them, while the others stay as they are.
+    """A batch of games of which some can advance while the others stay as they are.
 
-    It pays off where to observe a game that has stayed costs little.
+    It pays off where observing a game that has not changed costs little.
     """
 
     def play_some(self, rows: NDArray[np.integer[Any]], actions: NDArray[np.integer[Any]]) -> None:

@@ -1,8 +1,9 @@
-"""The second contract of a game: games on a device, in a fixed number of slots, whose buffers a network reads there.
+"""The second contract of a game: games on a device, in a fixed number of slots, whose arrays a network reads there.
 
-The contract in game.py serves players on the host: numpy, ragged, one copy per question. Here nothing crosses the bus
-during a ply. A slot holds one game at a time. All arrays have one row per slot and are overwritten by `step`, and no
-method waits for the device. Both contracts have the same rules, encoding and legal actions.
+The contract in game.py serves players on the host: its arrays are numpy's, lists of legal actions are ragged, and each
+call returns new arrays. Here nothing crosses the bus during a ply. A slot holds one game at a time. All arrays have one
+row per slot and are overwritten by `reset` and `step`, and no method waits for the device. Both contracts have the same
+rules, encoding and legal actions.
 
 This module imports torch, so the rest of `games/` imports it only when a device is asked for (`Game.on_device`).
 """
@@ -21,7 +22,7 @@ BUFFERS = ("planes", "scalars", "player", "legal", "outcome", "reason", "illegal
 
 
 class Sizes(Protocol):
-    """What a game on a device takes from its `Game`, all of which are attributes there."""
+    """The attributes of a `Game` that its games on a device need."""
 
     @property
     def name(self) -> str: ...
@@ -38,8 +39,7 @@ class Sizes(Protocol):
 class DeviceGames(ABC):
     """Games in slots on one device. The buffers are valid until the next `reset` or `step`.
 
-    A subclass allocates the buffers, keeps the positions from which games start, and names in `hidden` what else it
-    remembers of each slot.
+    A subclass keeps the positions from which games start, and names in `hidden` what else it remembers of each slot.
 
     Args:
         game: The game, for the sizes of its encoding.
@@ -102,7 +102,7 @@ class DeviceGames(ABC):
         return torch.zeros(len(self), device=self.device)
 
     def children(self) -> DeviceGames:
-        """Every game after each of its legal actions: slots · max_legal games, as they are where there is no action."""
+        """Every game after each of its legal actions: slots · max_legal games, unchanged where there is no action."""
         slots = torch.arange(len(self), device=self.device)
         after = self.take(slots.repeat_interleave(self.legal.shape[1]))
         actions = self.legal.flatten()
@@ -110,14 +110,14 @@ class DeviceGames(ABC):
         return after
 
     def state(self) -> dict[str, Tensor]:
-        """All that the slots remember, by name; [slots, …] each. The tensors are those of the games, not copies."""
+        """All that the slots remember: tensors [slots, …] by name. They are those of the games, not copies."""
         return {name: getattr(self, name) for name in (*BUFFERS, *self.hidden)}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on with games as `state` returned them, with the same number of slots.
 
         Raises:
-            ValueError: They are of another game, or their number is another one.
+            ValueError: They are games of another kind, or in another number of slots.
         """
         ours = self.state()
         if ours.keys() != state.keys() or any(ours[name].shape != state[name].shape for name in ours):

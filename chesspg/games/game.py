@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on th
     from chesspg.games.device import DeviceGames
 
 MOST_ACTIONS = 2**15 - 1  # the largest num_actions: actions are int16
-MOST_REASONS = 2**8 - 1  # the most reasons: they are uint8, and 255 marks a game that was abandoned
+MOST_REASONS = 2**8 - 2  # the most reasons: they are uint8, and a rollout has two marks of its own, 254 and 255
 EMPTY = "·"  # a free square, for `draw_board`
 
 
@@ -91,7 +91,6 @@ class Game(ABC):
     planes: tuple[str, ...]  # [P] names of the planes
     scalars: Mapping[str, int]  # [S] the largest value of each scalar by name, from 1 to 255
     num_actions: int  # A, at most MOST_ACTIONS
-    max_legal: int  # the most legal actions of a position, for games on a device
     reasons: tuple[str, ...]  # names of the reasons for which a game is over, by Outcomes.reason; first 'ongoing'
     threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
     notation: Notation | None = None
@@ -99,6 +98,11 @@ class Game(ABC):
     engine_protocol: EngineProtocol | None = None
     starts: type[Starts] | None = None  # class of the game's start positions; all its arguments have defaults
     openings: Path | None = None  # a PGN file of balanced openings, for matches
+
+    @property
+    def max_legal(self) -> int:
+        """The most legal actions of a position; only a game that is played on a device needs it."""
+        raise NotOnDevice(f"{self.name} has no max_legal, the most legal actions of a position")
 
     @property
     def init_args(self) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Randomness:
     def generators(self, stream: int, index: NDArray[np.integer[Any]]) -> list[np.random.Generator]:
         """A numpy generator for each index of a random stream.
 
-        They are those of `np.random.default_rng((seed, rollout, stream, i))`, which takes ten times as long.
+        They are those of `np.random.default_rng((seed, rollout, stream, i))`, which would take ten times as long.
 
         Args:
             stream: The number of the stream, at least 2; `generator` is stream 1.
@@ -72,7 +72,7 @@ def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 class _Seed(ISeedSequence):
-    """The state of a SeedSequence that was computed before."""
+    """A SeedSequence whose state is known already."""
 
     def __init__(self, state: NDArray[np.uint64]) -> None:
         self.state = state  # [4]
@@ -92,7 +92,7 @@ def _seed_sequences(entropy: list[NDArray[np.uint32]]) -> NDArray[np.uint64]:
     It is `seed_seq_fe` of O'Neill, "Developing a seed_seq Alternative" (2015), with numpy's constants.
 
     Args:
-        entropy: At least four words, each of them [N].
+        entropy: At least four arrays [N], one for each word of the sequences.
 
     Returns:
         [N, 4] words.
@@ -110,7 +110,7 @@ def _seed_sequences(entropy: list[NDArray[np.uint32]]) -> NDArray[np.uint64]:
 
 
 def _keys(key: int, factor: int) -> Iterator[tuple[np.uint32, np.uint32]]:
-    """The pairs of constants of one hash after the other."""
+    """The pairs of constants of successive hashes."""
     while True:
         following = key * factor % 2**32
         yield np.uint32(key), np.uint32(following)

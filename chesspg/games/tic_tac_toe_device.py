@@ -64,6 +64,6 @@ class TicTacToeOnDevice(DeviceGames):
         self.outcome.copy_(sign * (own.to(torch.int8) - other.to(torch.int8)))
         self.reason.copy_(torch.where(own | other, 1, torch.where(taken == FULL, 2, 0)))
         free = (taken[:, None] >> self._actions & 1 == 0) & (self.reason == 0)[:, None]
-        # The free squares in ascending order, then −1: those that are not free sort behind as 9.
+        # The free squares in ascending order, then −1: squares that are not free are 9 here, so they come last.
         ascending = torch.where(free, self._actions, SQUARES).sort(dim=1).values
         self.legal.copy_(ascending.masked_fill(ascending == SQUARES, -1))

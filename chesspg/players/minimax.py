@@ -111,7 +111,7 @@ def _back_up(levels: list[_Level]) -> None:
 
 
 def _best(bound: Floats, first: NDArray[np.int64], mine: NDArray[np.bool_], stand: Floats | None) -> Floats:
-    """[P] what each parent's mover makes of its children's bounds [M], of which it may stop instead, worth `stand`."""
+    """[P] the best of its children's bounds [M] for the mover of each parent, or `stand` [P] if stopping is better."""
     found: list[Floats] = []
     for best, wanted in ((np.maximum, mine.any()), (np.minimum, not mine.all())):
         if wanted:  # mostly only one, since in most games all positions of a level have the same mover

@@ -1,4 +1,4 @@
-"""How players choose in games on a device, for all slots at once and without a question to the host."""
+"""How players choose in games on a device, for all slots at once and without waiting for the device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chesspg.players.policy_player import PolicyPlayer
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """What a player chooses in each slot; anything in a slot that has no legal action."""
+    """What a player chooses in each slot. In a slot without a legal action, the numbers mean nothing."""
 
     index: Tensor  # [slots] int64 position in the slot's legal list
     log_prob: Tensor | None = None  # [slots] float32, as Choice.log_prob
@@ -31,14 +31,14 @@ Choose = Callable[[DeviceGames, Tensor], DeviceChoice]
 class OnDevice(Player, Protocol):
     """A player of your own that can also choose on a device.
 
-    One with a network may have an attribute `device`, as `PolicyPlayer` has: it then plays on that device alone.
+    A player with a network may have an attribute `device`, as `PolicyPlayer` has. It then plays only on that device.
     """
 
     def choose_on_device(self, games: DeviceGames, uniforms: Tensor) -> DeviceChoice:
         """Choose a legal action in every slot; it must be the one that `choose` would choose.
 
         Args:
-            games: The games, in some of whose slots it is this player's turn.
+            games: The games. It is this player's turn in some of the slots, and only there does its choice matter.
             uniforms: [slots] float64 numbers in [0, 1), the only randomness that it may use.
         """
 

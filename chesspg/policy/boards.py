@@ -1,4 +1,4 @@
-"""The input of a network for chess in one pass of compiled code, where numba plays the rules or is there for CUDA."""
+"""The input of a network for chess in one pass of compiled code, where numba or, for CUDA, numba-cuda is in use."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def _fill(planes: Tensor, counters: Tensor, precision: torch.dtype) -> Tensor:
 def _available(device: str) -> bool:
     if device == "cuda":
         return _on_cuda()
-    # numba takes half a second to import, for which an engine's first move should not wait. Where many games are
-    # played, numba plays them, and has been imported.
+    # Importing numba takes half a second, for which an engine's first move should not wait. Where many games are
+    # played, numba plays them and has been imported already.
     return device == "cpu" and sys.modules.get("chesspg.games.chess.kernels") is not None
 
 
@@ -64,6 +64,6 @@ def _on_cuda() -> bool:
         return False
     try:
         _fill(torch.zeros(1, 14, 1, dtype=torch.int64, device="cuda"), torch.zeros(1, 2, device="cuda"), torch.float32)
-    except Exception:  # one that is broken or does not fit the driver raises anything; torch's operations remain
+    except Exception:  # a numba-cuda that is broken or does not fit the driver raises anything; torch's code remains
         return False
     return True

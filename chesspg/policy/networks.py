@@ -15,9 +15,9 @@ from chesspg.games.game import Game
 from chesspg.policy.attacks import Attacks
 from chesspg.policy.boards import compiled_boards
 
-# The length of the lists of legal actions up to which a CPU multiplies the vectors of these actions alone. With longer
+# The length of the lists of legal actions up to which a CPU multiplies only the vectors of these actions. With longer
 # lists, such as those of games in slots, and on a GPU, all 64 × 64 pairs of squares are multiplied, which is faster.
-# In no game from the initial position is a list longer, so sampling and learning multiply in the same way.
+# No game from the initial position has a longer list, so sampling and learning multiply in the same way.
 LONG = 224
 
 
@@ -61,7 +61,7 @@ class Network(nn.Module):
 
     @property
     def precision(self) -> torch.dtype:
-        """The type of the numbers that its convolutions and matrix products take: under autocast, autocast's."""
+        """The type of the numbers that its convolutions and matrix products take: that of autocast, if it is on."""
         device = self.bits.device.type
         return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.bits.dtype
 
@@ -190,7 +190,7 @@ class ResidualNet(Network):
         return NetworkOutput(logits, value)
 
     def _products(self, x: Tensor, action: Tensor) -> Tensor:
-        """[N, 64, C] squares and [N, M] actions to [N, M] inner products of the vectors of `from` and `to`."""
+        """[N, M] inner products of the vectors of `from` and `to`, for squares x [N, 64, C] and actions [N, M]."""
         vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, C] each
         # Sums are in float32: near 4 bf16 knows only 3.98, 4 and 4.03.
         exact = torch.promote_types(vectors[0].dtype, torch.float32)

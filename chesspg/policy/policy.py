@@ -45,7 +45,7 @@ class Distribution:
     def sample(self, uniforms: Tensor) -> Tensor:
         """[N] sampled choices, by inverting the cumulative probabilities at uniforms[i] in [0, 1)."""
         exact = torch.float32 if uniforms.device.type == "mps" else torch.float64  # MPS has no float64
-        # Whole numbers, whose sums are the same in any order: CUDA adds up floats in one that changes.
+        # Whole numbers have the same sum in any order, and CUDA adds in an order that changes from call to call.
         cumulative = (self.probs.to(exact) * _SHARES).long().cumsum(dim=1)
         choice = (cumulative <= (uniforms.to(exact)[:, None] * cumulative[:, -1:])).sum(dim=1)
         return choice.minimum(self.mask.sum(dim=1) - 1)

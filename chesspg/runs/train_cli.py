@@ -19,6 +19,7 @@ from chesspg.players import roster
 from chesspg.runs.run_cli import RunCLI
 from chesspg.storage.lock import is_rank_zero
 from chesspg.training import earlier
+from chesspg.training.compiling import require_compiler
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
 from chesspg.training.sample_games import SampleGames
@@ -79,6 +80,8 @@ class TrainCLI(RunCLI):
     def check(self) -> None:
         super().check()
         self.datamodule.check(self.trainer, self.model)
+        if self.model.compiled:
+            require_compiler(self.trainer.strategy.root_device)
         if self.datamodule.opponents:
             with roster.players(self.datamodule.opponents.players, self.datamodule.game):
                 pass  # all of them are available
@@ -92,8 +95,8 @@ class TrainCLI(RunCLI):
     def to_save_memory(self) -> str:
         data, parts = self.datamodule, self.trainer.accumulate_grad_batches
         if data.rollout is None:  # the games are not over
-            at_once = min(data.slots, data.games)
-            return f"--data.slots {max(1, at_once // 2)} plays half as many games at once"
+            at_once, name = min(data.slots, data.games), "games" if data.segment else "slots"
+            return f"--data.{name} {max(1, at_once // 2)} plays half as many games at once"
         return f"--trainer.accumulate_grad_batches {2 * parts} learns from half as many plies at once"
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What is played on a device: written at each ply without a question to it, and cut to what was played now and then."""
+"""The log of games on a device: each turn is noted for all slots; every few plies only what was played is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chesspg.selfplay.rollout import Recorder
 
 
 class DeviceLog:
-    """The plies that are played: those since the last cut as they were computed, the earlier ones without gaps.
+    """The plies that were played. Entries since the last `cut` have a row for each slot; older ones have no gaps.
 
     Args:
         learner: The number of the player that learns, if there is one.
@@ -23,14 +23,14 @@ class DeviceLog:
 
     def __init__(self, learner: int | None) -> None:
         self.learner = learner
-        self.over = self.plies = self.computed = 0  # games over, plies played, positions that players looked at
+        self.over = self.plies = self.computed = 0  # games over, plies played, positions given to players
         self._played: list[dict[str, Tensor]] = []
         self._learned: list[dict[str, Tensor]] = []
         self._moves: list[dict[str, NDArray[Any]]] = []  # without gaps, on the host
         self._kept: list[tuple[Tensor, Plies[Tensor]]] = []  # [n] the ply of each, and n plies, on the device
 
     def played(self, entry: dict[str, Tensor]) -> None:
-        """Add what a player has played in n slots; `mine` [n] says in which of them it has."""
+        """Add what a player has played in n slots; `mine` [n] says in which of them it was its turn."""
         self._played.append(entry)
         self.computed += len(entry["mine"])
 
@@ -39,7 +39,7 @@ class DeviceLog:
         self._learned.append(entry)
 
     def cut(self) -> None:
-        """Leave out what was not played. This waits for the device."""
+        """Drop the rows of slots in which nothing was played. This waits for the device."""
         moves = {name: column.numpy(force=True) for name, column in _without_gaps(self._played).items()}
         self._moves.append(moves)
         self.over += int(moves["ended"].sum())
@@ -53,7 +53,7 @@ class DeviceLog:
 
     @property
     def occupancy(self) -> float:
-        """The share of the positions given to players in which it was their turn."""
+        """The fraction of the positions given to players in which it was their turn."""
         return self.plies / max(self.computed, 1)
 
     def moves(self) -> dict[str, NDArray[Any]]:
@@ -72,7 +72,7 @@ class DeviceLog:
 
 
 def _without_gaps(entries: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """All columns of entries for n slots each, only where `mine`, and without it."""
+    """The columns of all entries, joined: only the rows in which `mine` is set, and without that column."""
     rows = torch.cat([entry["mine"] for entry in entries]).nonzero()[:, 0]
     names = entries[0].keys() - {"mine"}
     return {name: torch.cat([entry[name] for entry in entries]).index_select(0, rows) for name in sorted(names)}

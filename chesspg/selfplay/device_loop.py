@@ -17,7 +17,7 @@ from chesspg.games.randomness import Randomness
 from chesspg.learning import rewards
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
-from chesspg.selfplay.device_table import EVERY, Table, turns
+from chesspg.selfplay.device_table import PERIOD, Table, intervals
 from chesspg.selfplay.loop import Seats, play, seating
 from chesspg.selfplay.rollout import Replay, Rollout, Values, rewarded
 
@@ -59,7 +59,7 @@ def play_on_device(
         reward: As for `play`.
         index: As for `play`.
         on_ply: Called every few plies with the number of games over and of plies played so far.
-        slots: The most games at once, but at least one for each pair of players; SLOTS by default.
+        slots: The largest number of games at once, at least 1; SLOTS by default. Each pair of players has a slot.
 
     Returns:
         The rollout, whose plies stay on the device.
@@ -68,15 +68,18 @@ def play_on_device(
         NotOnDevice: The game has no rules for this device.
         BrokenContract: The game leaves no action to choose, or refuses one that it called legal.
         BadReward: The reward is not one finite number for each game.
-        ValueError: There is not one pair of seats for each game, or a player needs the host.
+        ValueError: There is not one pair of seats for each game, a player needs the host, or slots is below 1.
     """
     began = time.perf_counter()
     total = len(starts)
+    slots = SLOTS if slots is None else slots
+    if slots < 1:
+        raise ValueError(f"slots must be at least 1, got {slots}")
     players, seated = seating(seats, total)
     outcomes = starts.outcomes()
     if outcomes.over.all():  # there is nothing to play
         return play(starts, seats, rng, learner=learner, max_plies=max_plies, reward=reward, index=index)
-    queue = _Queue.of(seated, ~outcomes.over, slots or SLOTS)
+    queue = _Queue.of(seated, ~outcomes.over, slots)
     log = DeviceLog(next((k for k, player in enumerate(players) if player is learner), None))
     table = Table(game.on_device(starts, queue.slots, device), players, log, max_plies)
     keys = rng.keys(np.arange(total) if index is None else index).view(np.int64)
@@ -116,7 +119,7 @@ def _values(moves: dict[str, NDArray[Any]], length: NDArray[np.int32]) -> dict[i
 
 @dataclass
 class _Queue:
-    """The games that wait, by the pair of players who sit there, and how many slots each pair has."""
+    """The games that wait, by their pair of players, and how many slots each pair has."""
 
     pairs: list[tuple[int, int]]  # [P] the two players of each partition, in either order of seats
     order: list[NDArray[np.int64]]  # [P] the numbers of the games of each
@@ -129,12 +132,12 @@ class _Queue:
         Args:
             seated: [games, 2] which player sits on each seat.
             goes_on: [games] whether the game is to be played at all.
-            slots: The most slots, but at least one for each pair.
+            slots: The largest number of slots; each pair has at least one nevertheless.
         """
         waiting = np.flatnonzero(goes_on)
         pairs, which = np.unique(np.sort(seated[waiting], axis=1), axis=0, return_inverse=True)
         order = [waiting[which.reshape(-1) == k] for k in range(len(pairs))]
-        # A game of two players advances by two plies per iteration, so it takes half as many.
+        # A game between two players advances by two plies per iteration, so it takes half as many iterations.
         work = [len(games) * (2 if a == b else 1) for games, (a, b) in zip(order, pairs.tolist(), strict=True)]
         sizes = [max(1, min(len(games), part * slots // sum(work))) for games, part in zip(order, work, strict=True)]
         return _Queue([(a, b) for a, b in pairs.tolist()], order, sizes)
@@ -149,7 +152,7 @@ class _Queue:
         Args:
             live: [P] the games that go on in each partition.
         """
-        # A few sizes: cuDNN plans for each new size, and more seldom is less copying.
+        # There are only a few sizes, because cuDNN makes a plan for each new one, and each change copies the slots.
         units = [-(-len(games) // SIZES) for games in self.order]
         sizes = [min(size, -(-n // unit) * unit) for size, n, unit in zip(self.sizes, live, units, strict=True)]
         return _Queue(self.pairs, self.order, sizes) if 8 * sum(sizes) <= 7 * self.slots else None
@@ -177,16 +180,16 @@ class _WholeGames:
     def _lay_out(self, queue: _Queue) -> None:
         """Cut the slots into partitions."""
         self.queue = queue
-        self.table.lay_out(turns(queue.pairs, queue.sizes))
+        self.table.lay_out(intervals(queue.pairs, queue.sizes))
         sizes = torch.tensor(queue.sizes, device=self.seated.device)
         self.partition = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)  # [slots]
         self.edges = torch.cat((sizes.new_zeros(1), sizes.cumsum(0)))  # [P + 1] the first slot of each; their number
 
     def play(self, on_ply: Callable[[int, int], None] | None) -> None:
-        """Play until no game is left. The device is asked for facts every EVERY iterations and never in between."""
+        """Play until no game is left. The host waits for the device only once in PERIOD iterations."""
         table = self.table
         while True:
-            for _ in range(EVERY):
+            for _ in range(PERIOD):
                 self._fill()
                 table.play()
             table.log.cut()

@@ -16,26 +16,26 @@ from chesspg.players.on_device import Choose, chooser
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
 
-EVERY = 16  # iterations from one question to the device to the next: how many games go on, which of them are over
+PERIOD = 16  # iterations after which the host reads from the device how many games go on and what was played
 
 
-class Turn(NamedTuple):
-    """A player and an interval of slots in which nobody but this player and its opponents sit."""
+class Interval(NamedTuple):
+    """Neighboring slots, from `first` to `last` − 1, in all of which a player sits."""
 
     player: int
     first: int
     last: int
 
 
-def turns(pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[Turn]:
-    """For every player in turn the intervals of slots in which it sits; neighboring partitions go together.
+def intervals(pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[Interval]:
+    """The intervals of slots in which each player sits, by player; neighboring partitions are joined.
 
     Args:
         pairs: [P] the two players of each partition, in either order of seats.
-        sizes: [P] the slots of each partition, which lie one behind the other.
+        sizes: [P] the number of slots of each partition; the partitions follow one another.
     """
     edges = [sum(sizes[:k]) for k in range(len(sizes) + 1)]
-    found: list[Turn] = []
+    found: list[Interval] = []
     for player in sorted({player for pair in pairs for player in pair}):
         for k, pair in enumerate(pairs):
             if player not in pair or not sizes[k]:
@@ -43,12 +43,12 @@ def turns(pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[Turn]:
             if found and found[-1].player == player and found[-1].last == edges[k]:
                 found[-1] = found[-1]._replace(last=edges[k + 1])
             else:
-                found.append(Turn(player, edges[k], edges[k + 1]))
+                found.append(Interval(player, edges[k], edges[k + 1]))
     return found
 
 
 class Table:
-    """The slots, and the players who choose in them. Whoever owns it begins the games.
+    """The slots, and the players who choose in them. The loop that owns a table begins the games.
 
     Args:
         games: The games in the slots.
@@ -69,22 +69,22 @@ class Table:
         self.seats = torch.zeros(slots, 2, dtype=torch.int64, device=device)  # which player sits on each of its seats
         self.ply = torch.zeros(slots, dtype=torch.int64, device=device)  # of that game
         self.alive = torch.zeros(slots, dtype=torch.bool, device=device)  # whether it goes on
-        self._turns: list[tuple[Turn, DeviceGames]] = []
+        self._laid_out: list[tuple[Interval, DeviceGames]] = []
 
-    def lay_out(self, turns: Sequence[Turn]) -> None:
-        """Say in which slots each player sits."""
-        self._turns = [(turn, self.games.part(turn.first, turn.last)) for turn in turns]
+    def lay_out(self, intervals: Sequence[Interval]) -> None:
+        """Set the slots in which each player sits; they move in this order."""
+        self._laid_out = [(interval, self.games.part(interval.first, interval.last)) for interval in intervals]
 
     def play(self) -> None:
         """Let every player move once in all slots in which it is its turn."""
-        for turn, games in self._turns:
-            self._move(turn, games)
+        for interval, games in self._laid_out:
+            self._move(interval, games)
 
     def require_legal(self, illegal: object) -> None:
         """Raise BrokenContract for a game that goes on without a legal action, or refuses a legal one.
 
         Args:
-            illegal: Whether there is one; this is asked together with other questions to the device.
+            illegal: Whether there is one; the loop reads this from the device together with other facts.
         """
         if not illegal:
             return
@@ -94,16 +94,16 @@ class Table:
             "no legal action there, or refuses one that it called legal"
         )
 
-    def _move(self, turn: Turn, games: DeviceGames) -> None:
+    def _move(self, interval: Interval, games: DeviceGames) -> None:
         """Let a player move in all slots of an interval in which it is its turn."""
-        at = slice(turn.first, turn.last)
+        at = slice(interval.first, interval.last)
         number, ply, player = self.number[at], self.ply[at].clone(), games.player
-        mine = self.alive[at] & (self.seats[at].gather(1, player.long()[:, None])[:, 0] == turn.player)
-        choice = self.choosers[turn.player](games, uniforms(self.key[at], ply))
+        mine = self.alive[at] & (self.seats[at].gather(1, player.long()[:, None])[:, 0] == interval.player)
+        choice = self.choosers[interval.player](games, uniforms(self.key[at], ply))
         action = games.legal.gather(1, choice.index[:, None])[:, 0]
         value = torch.full_like(ply, torch.nan, dtype=torch.float32) if choice.value is None else choice.value
         entry = {"mine": mine, "game": number.int(), "ply": ply.int(), "action": action, "value": value}
-        if turn.player == self.log.learner:
+        if interval.player == self.log.learner:
             if choice.log_prob is None:
                 raise ValueError("a player that learns must give the log-probability of what it chose")
             own = {"game": number.int(), "ply": ply, "choice": choice.index.short(), "log_prob": choice.log_prob}
@@ -127,7 +127,7 @@ def _chooser(player: Player) -> Choose:
 
 
 def keys(seed: int, rollout: Tensor, game: Tensor) -> Tensor:
-    """[N] int64 `Randomness(seed, rollout).keys(game)`, of a rollout [N] and a game [N] each."""
+    """[N] int64 `Randomness(seed, rollout).keys(game)`, for rollouts [N] and games [N]."""
     of_seed = int(mix(np.array([seed % 2**64], np.uint64)).view(np.int64)[0])
     return _mix(_mix(rollout ^ of_seed) ^ game)
 

@@ -58,8 +58,8 @@ class OpponentPool:
 
     Opponents are sampled again for each rollout. Only one earlier policy plays per rollout, since each is one more
     network to call per ply. An opponent stays to the end of its games, and the learner has either seat equally often.
-    Only the learner's plies are stored and learned from. (With `SelfPlay(segment=…)` the share of each opponent is one
-    of the slots, whose seats never change, and another earlier policy may take over in the middle of a game.)
+    Only the learner's plies are stored and learned from. With `SelfPlay(segment=…)`, each opponent has its share of the
+    slots, whose seats never change, and another earlier policy may take over in the middle of a game.
 
     Args:
         players: Player strings, each with the share of the games against it, such as `{random: 0.3}`.
@@ -152,7 +152,7 @@ class OpponentPool:
             games: The number of games, on all ranks.
             starts: The number of positions from which the games start in turn.
             rng: Random numbers of the rollout.
-            placing: Random numbers that choose which games each opponent gets, if not those of the rollout.
+            placing: Random numbers that choose which games each opponent gets; by default those of the rollout.
 
         Returns:
             [games] the players of each game, and [games] the number of that pair of players: 0 for self-play, 1 + 2k +

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -59,17 +59,16 @@ class Plies(Generic[A]):
         names = parts[0].columns()
         if any(part.columns().keys() != names.keys() for part in parts):
             raise ValueError("the parts must have the same columns to be put together")
-        lists = [part.legal for part in parts]
+        lists: list[Any] = [part.legal for part in parts]
+        join: Callable[[list[Any]], Any] = np.concatenate
         if isinstance(lists[0], Legal):
-            legal: Any = Legal.concatenate([one for one in lists if isinstance(one, Legal)])
-            return Plies(
-                legal=legal, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-            )
-        import torch
+            legal: Any = Legal.concatenate(lists)
+        else:
+            import torch
 
-        width = max(one.shape[1] for one in lists)  # type: ignore[union-attr]  # all are tensors
-        legal = torch.cat([torch.nn.functional.pad(one, (0, width - one.shape[1]), value=-1) for one in lists])  # type: ignore[union-attr,arg-type]
-        return Plies(legal=legal, **{name: torch.cat([getattr(part, name) for part in parts]) for name in names})
+            width, join = max(one.shape[1] for one in lists), torch.cat
+            legal = join([torch.nn.functional.pad(one, (0, width - one.shape[1]), value=-1) for one in lists])
+        return Plies(legal=legal, **{name: join([getattr(part, name) for part in parts]) for name in names})
 
     def to(self, device: torch.device | str | None = None, **_: Any) -> Plies[Tensor]:
         """The plies as tensors on a device, with the legal actions padded. Lightning calls this to move a batch.

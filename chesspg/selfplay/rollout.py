@@ -17,14 +17,15 @@ from chesspg.learning.rewards import BadReward, Reward
 from chesspg.players.player import Choice
 from chesspg.selfplay.plies import Plies
 
-FORFEIT = 255  # Rollout.reason of a game that a player gave up; no game's rules have that many reasons
-UNFINISHED = 254  # Rollout.reason of a game that goes on in the next rollout; likewise
+# Two values of Rollout.reason besides those of the rules, of which there are at most MOST_REASONS:
+FORFEIT = 255  # a player gave the game up
+UNFINISHED = 254  # the game goes on in the next rollout
 PART = 1 << 16  # plies whose lists of legal actions are sorted at a time
 Values = tuple[float | None, ...]  # the return that the mover of each ply expected, None where it gave none
 
 
 class Written(Protocol):
-    """Games as text: a batch of games that are over, or their moves."""
+    """Games that can be written as text: a batch of games that are over, or a `Replay`."""
 
     def position(self, index: int) -> str:
         """As `Games.position`."""
@@ -40,7 +41,7 @@ class Rollout:
 
     recorded: Plies[Any]  # N plies where they were played: numpy, or torch on a device; `plies` has them in numpy
     outcome: NDArray[np.int8]  # [games] for player 0, by the rules; whoever gives a game up loses it
-    reason: NDArray[np.uint8]  # [games] index into Game.reasons; 0 where truncated; or FORFEIT, or UNFINISHED
+    reason: NDArray[np.uint8]  # [games] index into Game.reasons, 0 where truncated; or FORFEIT or UNFINISHED
     reward: NDArray[np.float32]  # [games] f(x) for player 0; where unfinished, the value of the position at the cut
     length: NDArray[np.int32]  # [games] plies played since the game began, whoever moved
     finished: Sequence[tuple[NDArray[np.int64], Written]] = field(repr=False)  # the games themselves, in some order
@@ -48,7 +49,7 @@ class Rollout:
     forfeits: Mapping[int, str] = field(default_factory=dict)  # game -> why its mover gave it up
     values: Mapping[int, Values] = field(default_factory=dict)  # game -> value of each ply; empty if a player learns
     seconds: float = 0.0  # wall time it took
-    occupancy: float | None = None  # on a device: share of the positions given to networks that were played
+    occupancy: float | None = None  # on a device, `DeviceLog.occupancy`
     carried: int = 0  # the plies of these games that earlier rollouts played
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Segments: a rollout is a number of plies in each of a fixed number of slots, where game follows game without end."""
+"""Segments: rollouts of a fixed number of plies in each slot, in which the next game begins where one has ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chesspg.games.game import Game, Games
 from chesspg.learning import rewards
 from chesspg.players.player import Player
 from chesspg.selfplay.device_log import DeviceLog
-from chesspg.selfplay.device_table import EVERY, Table, keys, turns
+from chesspg.selfplay.device_table import PERIOD, Table, intervals, keys
 from chesspg.selfplay.loop import Seats, seating
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import UNFINISHED, Replay, Rollout, rewarded
@@ -44,7 +44,7 @@ def play_segment(
     """Go on with the games in slots on a device for a number of iterations.
 
     In each iteration every player moves once in all slots in which it is its turn, the learner before the others. Where
-    a game has ended the next game of the slot begins. Its start, its seats and its random numbers depend on the slot
+    a game has ended, the next game of the slot begins. Its start, its seats and its random numbers depend on the slot
     and on the number of the game there: the k-th game of slot i has the random numbers of game i of rollout k. So
     several ranks play the games of one process.
 
@@ -63,7 +63,7 @@ def play_segment(
         positions: From the numbers of slots [m] and the numbers of their games [m] to the positions from which these
             begin. Without it, all begin from the initial position.
         max_plies: As for `play`.
-        reward: As for `play`; of the games that have ended.
+        reward: As for `play`; it is called for the games that have ended.
         on_ply: Called every few plies with the number of iterations and of plies played so far.
 
     Returns:
@@ -78,13 +78,13 @@ def play_segment(
             game.
     """
     began = time.perf_counter()
-    # With itself first, the learner is player 0, which moves first.
+    # A game of the learner against itself is put first, so that the learner is player 0, which moves first.
     players, seated = seating([(learner, learner), *seats], len(slots) + 1)
     pairs, which = np.unique(np.sort(seated[1:], axis=1), axis=0, return_inverse=True)
     which = which.reshape(-1)
     log = DeviceLog(0)
     table = Table(game.on_device(game.start(1), len(slots), device), players, log, max_plies)
-    table.lay_out(turns([(a, b) for a, b in pairs.tolist()], np.bincount(which, minlength=len(pairs)).tolist()))
+    table.lay_out(intervals([(a, b) for a, b in pairs.tolist()], np.bincount(which, minlength=len(pairs)).tolist()))
     run = _Endless(table, slots, seated[1:], np.argsort(which, kind="stable"), seed, game, start, positions)
     run.play(plies, on_ply)
     value = table.choosers[0](table.games, torch.zeros(len(slots), dtype=torch.float64, device=device)).value
@@ -143,14 +143,14 @@ def _rollout(
 class _Endless:
     """A table in whose slots the next game begins as soon as one has ended.
 
-    Each slot has a game that waits. Between two questions to the device a slot can begin one game, or any number if all
-    start from the initial position. In a rollout the games of slot i of n have the numbers i, i + n, …; i is that which
-    an earlier rollout began.
+    Each slot has a game that waits. Within PERIOD iterations a slot can begin one game, or any number of games if all
+    start from the initial position. In a rollout with n slots, the games of slot i have the numbers i, i + n, i + 2n
+    and so on; number i is the game that an earlier rollout began.
 
     Args:
         table: The table, without any game. A row of it is a slot; the rows are in the order of the partitions.
-        before: The slots before the rollout.
-        seated: [n] which player sits on each seat of a slot.
+        before: The slots before the rollout, n of them.
+        seated: [n, 2] which player sits on each seat of a slot.
         order: [n] the slot in each row of the table.
         seed: As for `play_segment`.
         game: The rules.
@@ -194,12 +194,12 @@ class _Endless:
         self.texts = dict(enumerate(before.starts)) | dict(enumerate(before.next_starts, n))  # by number of the game
 
     def play(self, plies: int, on_ply: Callable[[int, int], None] | None) -> None:
-        """Play this number of iterations. The device is asked for facts every EVERY iterations and never in between."""
+        """Play this number of iterations. The host waits for the device only once in PERIOD iterations."""
         table, ready, begun = self.table, self.before.ready[self.order], self.before.begun[self.order]
-        for done in range(0, plies, EVERY):
+        for done in range(0, plies, PERIOD):
             if self.positions:
                 self._prepare(self.positions, np.flatnonzero(~ready), begun)
-            for _ in range(min(EVERY, plies - done)):
+            for _ in range(min(PERIOD, plies - done)):
                 self._fill()
                 table.play()
             table.log.cut()
@@ -207,10 +207,10 @@ class _Endless:
             table.require_legal(facts[0].any())
             ready, begun = facts[1].astype(bool), facts[2]
             if on_ply:
-                on_ply(min(done + EVERY, plies), table.log.plies)
+                on_ply(min(done + PERIOD, plies), table.log.plies)
 
     def _prepare(self, positions: Positions, rows: NDArray[np.int64], begun: NDArray[np.int64]) -> None:
-        """Let the next game wait in these rows [m], in which none does; `begun` [n] games have begun in each row."""
+        """Prepare the next game in the rows [m] where none waits; `begun` [n] games have begun in each row."""
         if not len(rows):
             return
         slot = self.order[rows]
@@ -249,7 +249,7 @@ class _Endless:
         return tensor.numpy(force=True)[self.back]
 
     def slots(self) -> Slots:
-        """The slots now, but for the moves."""
+        """The slots as they are now, except the moves."""
         table, back, n = self.table, torch.from_numpy(self.back).to(self.device), len(self.before)
         begun = self.by_slot(self.begun)
         number = ((begun - self.before.begun) * n + np.arange(n)).tolist()
@@ -266,13 +266,13 @@ class _Endless:
         )
 
     def starts(self, number: NDArray[np.int64]) -> Callable[[NDArray[np.int64]], Games]:
-        """A function that starts games of the rollout again, which have these numbers [games]."""
+        """A function that starts games of the rollout again; `number` [games] has their numbers in the table."""
         start, texts = self.start, self.texts
         return lambda rows: start([texts.get(k, "") for k in number[rows].tolist()])
 
 
 def _put(games: DeviceGames, others: DeviceGames, rows: Tensor) -> None:
-    """Replace the games in some slots, rows [n] bool, by those of others."""
+    """Replace the games in the slots where `rows` [n] bool is set by those of `others`."""
     others_state = others.state()
     for name, tensor in games.state().items():
         chosen = rows.view(-1, *(1 for _ in tensor.shape[1:]))

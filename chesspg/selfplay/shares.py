@@ -108,14 +108,17 @@ def play_on(
         return on_host(starts, seats, rng, index=index, on_ply=on_ply)
     first, second = np.flatnonzero(there), np.flatnonzero(~there)
     ours = on_device(starts[first], [pairs[row] for row in first], rng, index=index[first], on_ply=on_ply)
-    if on_ply:
-        on_ply = partial(_more, on_ply, len(first), int(ours.length.sum()))
+    on_ply = added(on_ply, len(first), int(ours.length.sum()))
     theirs = on_host(starts[second], [pairs[row] for row in second], rng, index=index[second], on_ply=on_ply)
     return _together(ours, first, theirs, second)
 
 
-def _more(on_ply: Callable[[int, int], None], over: int, plies: int, more_over: int, more_plies: int) -> None:
-    on_ply(over + more_over, plies + more_plies)
+def added(on_ply: Callable[[int, int], None] | None, over: int, plies: int) -> Callable[[int, int], None] | None:
+    """The same `on_ply`, called with the games over and the plies played before added to the numbers that it gets."""
+    if on_ply is None:
+        return None
+    call = on_ply
+    return lambda more_over, more_plies: call(over + more_over, plies + more_plies)
 
 
 def _together(ours: Rollout, first: NDArray[np.int64], theirs: Rollout, second: NDArray[np.int64]) -> Rollout:

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+COLUMNS = ("index", "begun", "ply", "alive")  # those of Slots that a checkpoint holds, one number for each slot
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -20,12 +22,12 @@ class Slots:
     begun: NDArray[np.int64]  # [n] how many games have begun in each
     ply: NDArray[np.int64]  # [n] the plies played in the newest of them
     alive: NDArray[np.bool_]  # [n] whether that game goes on
-    starts: Sequence[str]  # [n] the position from which it began; '' for the initial one
+    starts: Sequence[str]  # [n] the position from which that game began; '' for the initial one
     moves: Mapping[str, NDArray[Any]]  # slot [M] from 0 to n − 1, ply [M] and action [M] of the games that go on
     games: Mapping[str, Tensor]  # `DeviceGames.state` of the games; empty before the first rollout
-    waiting: Mapping[str, Tensor]  # the same of the next game of each slot; empty if there is none yet
+    waiting: Mapping[str, Tensor]  # the same for the next game of each slot; empty if there is none yet
     ready: NDArray[np.bool_]  # [n] whether there is one
-    next_starts: Sequence[str]  # [n] the position from which it begins
+    next_starts: Sequence[str]  # [n] the position from which that game will begin
 
     def __len__(self) -> int:
         return len(self.index)
@@ -42,7 +44,7 @@ class Slots:
         """The state as primitives and tensors on the CPU. The games that wait are left out: they are prepared again."""
         moves = {**self.moves, "slot": self.index[self.moves["slot"]].astype(np.int32)}
         return {
-            **{name: torch.from_numpy(getattr(self, name)) for name in ("index", "begun", "ply", "alive")},
+            **{name: torch.from_numpy(getattr(self, name)) for name in COLUMNS},
             "starts": list(self.starts),
             "moves": {name: torch.from_numpy(column) for name, column in moves.items()},
             "games": {name: tensor.cpu() for name, tensor in self.games.items()},
@@ -54,10 +56,20 @@ class Slots:
         order = torch.cat([part["index"] for part in parts]).argsort()
         starts = [start for part in parts for start in part["starts"]]
         return {
-            **{name: torch.cat([part[name] for part in parts])[order] for name in ("index", "begun", "ply", "alive")},
+            **{name: torch.cat([part[name] for part in parts])[order] for name in COLUMNS},
             "starts": [starts[row] for row in order.tolist()],
             "moves": {name: torch.cat([part["moves"][name] for part in parts]) for name in parts[0]["moves"]},
             "games": {name: torch.cat([part["games"][name] for part in parts])[order] for name in parts[0]["games"]},
+        }
+
+    @staticmethod
+    def first(state: Mapping[str, Any], slots: int) -> dict[str, Any]:
+        """The state of the slots with numbers below `slots`."""
+        here = state["moves"]["slot"] < slots
+        return {
+            **{name: state[name][:slots] for name in (*COLUMNS, "starts")},
+            "moves": {name: column[here] for name, column in state["moves"].items()},
+            "games": {name: tensor[:slots].clone() for name, tensor in state["games"].items()},
         }
 
     @staticmethod
@@ -69,7 +81,7 @@ class Slots:
         here = moves["slot"] % ranks == rank
         return replace(
             empty,
-            **{name: state[name].numpy()[mine] for name in ("begun", "ply", "alive")},
+            **{name: state[name].numpy()[mine] for name in COLUMNS},
             starts=state["starts"][mine],
             moves={name: column[here] for name, column in {**moves, "slot": moves["slot"] // ranks}.items()},
             games={name: tensor[mine] for name, tensor in state["games"].items()},

@@ -75,7 +75,7 @@ def _exit_code(error: BaseException) -> int | str | None:
         return MISTAKE
     full = getattr(sys.modules.get("torch"), "OutOfMemoryError", ())
     if isinstance(error, full):
-        say("error: the memory of the GPU is full; end other programs that use it, or add --device cpu")
+        say("error: the memory of the GPU is full; end other programs that use it, or compute on the CPU")
         return MISTAKE
     sys.excepthook(type(error), error, error.__traceback__)
     return 1

@@ -88,7 +88,7 @@ class _Lists:
         self._offsets = send(legal.offsets, device)
 
     def padded(self, rows: NDArray[np.integer[Any]], at: Tensor) -> Tensor:
-        """[n, M] the lists at these rows [n], which are on the host and on the device."""
+        """[n, M] the lists at these rows [n]; `rows` is on the host, and `at` holds the same numbers on the device."""
         place = torch.arange(max(1, int(self._counts[rows].max(initial=0))), device=at.device)
         first, end = (self._offsets.index_select(0, at + k)[:, None] for k in (0, 1))
         which = first + place

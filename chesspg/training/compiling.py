@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -18,10 +19,28 @@ def compiled(policy: Policy, planes: Tensor, scalars: Tensor, legal: Tensor) -> 
     """`policy(planes, scalars, legal)`, compiled at the first call.
 
     Raises:
-        ValueError: torch.compile fails, as without a compiler.
+        ValueError: torch.compile fails, for example because there is no compiler.
     """
-    try:
+    with _in_one_line():
         return _compiled()(policy, planes, scalars, legal)
+
+
+def require_compiler(device: torch.device) -> None:
+    """Raise ValueError if torch.compile can't compile a small function for a device, as without a compiler."""
+    with _in_one_line():
+        torch.compile(torch.neg)(torch.ones(2, device=device))
+
+
+def filled_up(legal: Tensor) -> Tensor:
+    """[N, M] lists of legal actions, padded with −1 up to a multiple of MULTIPLE."""
+    return F.pad(legal, (0, -legal.shape[1] % MULTIPLE), value=-1)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """A block in which errors of torch.compile become a ValueError with one line."""
+    try:
+        yield
     except torch._dynamo.exc.TorchDynamoException as error:
         reason = next((line for line in str(error).splitlines() if line), type(error).__name__)
         raise ValueError(
@@ -30,14 +49,9 @@ def compiled(policy: Policy, planes: Tensor, scalars: Tensor, legal: Tensor) -> 
         ) from error
 
 
-def filled_up(legal: Tensor) -> Tensor:
-    """[N, M] lists of legal actions, padded with −1 up to a multiple of MULTIPLE."""
-    return F.pad(legal, (0, -legal.shape[1] % MULTIPLE), value=-1)
-
-
 @cache
 def _compiled() -> Callable[[Policy, Tensor, Tensor, Tensor], Distribution]:
-    # The policy is an argument and nothing compiled is kept in a module, so modules are copied and saved as always.
+    # The policy is an argument, so no module holds compiled code, and modules are copied and saved as usual.
     return torch.compile(_forward, dynamic=True)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch.distributed
 from numpy.typing import NDArray
+from pytorch_lightning.utilities import rank_zero_warn
 
 from chesspg.players import roster
 from chesspg.players.on_device import chooser
@@ -21,10 +22,10 @@ class KeptSlots:
 
     def __init__(self) -> None:
         self._slots: Slots | None = None
-        self._state: dict[str, Any] | None = None  # those of all ranks, once they are saved or loaded
+        self._state: dict[str, Any] | None = None  # that of all ranks, once it is saved or loaded
 
     def of_rank(self, rank: int, ranks: int, index: NDArray[np.int64], first: int) -> Slots:
-        """The slots of a rank: as they were kept, else those of the checkpoint, else empty.
+        """The slots of a rank: those that were kept, or else those of the checkpoint, or else empty ones.
 
         Args:
             rank: The rank.
@@ -41,7 +42,7 @@ class KeptSlots:
         self._slots, self._state = slots, None
 
     def state_dict(self) -> dict[str, Any] | None:
-        """The slots of all ranks, on each of which this is called; None before the first rollout."""
+        """The state of the slots of all ranks; every rank must call this. None before the first rollout."""
         if self._state is None and self._slots is not None:
             parts = [self._slots.state_dict()]
             if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -51,13 +52,13 @@ class KeptSlots:
         return self._state
 
     def load_state_dict(self, state: dict[str, Any], slots: int) -> None:
-        """Go on with the games in a checkpoint. Raises ValueError unless it has this number of slots."""
-        if len(state["index"]) != slots:
-            raise ValueError(
-                f"the checkpoint holds games in {len(state['index'])} slots, so games must be that number with "
-                f"segments, got {slots}"
-            )
-        self._slots, self._state = None, state
+        """Go on with the games in the first slots of a checkpoint. Raises ValueError if it has fewer than `slots`."""
+        held = len(state["index"])
+        if slots > held:
+            raise ValueError(f"games must be at most {held} with segments, the slots in the checkpoint, got {slots}")
+        if slots < held:
+            rank_zero_warn(f"the games in {held - slots} of the {held} slots in the checkpoint are dropped")
+        self._slots, self._state = None, Slots.first(state, slots)
 
 
 def require_segments(module: pl.LightningModule, segment: int, opponents: OpponentPool | None) -> None:
@@ -71,8 +72,8 @@ def require_segments(module: pl.LightningModule, segment: int, opponents: Oppone
     advantages = getattr(module, "advantages", None)
     baseline = getattr(advantages, "baseline", None)
     if baseline != "value":
-        of = getattr(baseline or advantages, "__name__", baseline)
-        got = f"{type(module).__name__}, which has no advantages" if advantages is None else f"{of}"
+        name = getattr(baseline or advantages, "__name__", baseline)
+        got = f"{type(module).__name__}, which has no advantages" if advantages is None else f"{name}"
         raise ValueError(
             f"SelfPlay(segment={segment}) needs PolicyGradient(advantages=Advantages(baseline='value')), since a game "
             f"that is cut is worth its value; got {got}"

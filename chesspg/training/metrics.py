@@ -113,7 +113,7 @@ def plies_in(batch: Any) -> int:
 
 
 def _facts(rollout: Rollout, reasons: tuple[str, ...]) -> dict[str, tuple[float, str | int]]:
-    """The metrics of a rollout: each value, and how ranks are combined: its weight in a mean, or `sum`."""
+    """The metrics of a rollout: the value, and how ranks are combined, by a mean with this weight or by a `sum`."""
     ended = rollout.ended  # segments count a game in the rollout in which it ends
     outcome, reason, games = rollout.outcome[ended], rollout.reason[ended], int(ended.sum())
     facts: dict[str, tuple[float, str | int]] = {"sampled_plies_per_s": (rollout.played / rollout.seconds, "sum")}

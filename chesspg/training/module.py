@@ -26,7 +26,7 @@ from chesspg.policy.policy import Policy, to_tensors
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training import settings
 from chesspg.training.batches import Batch
-from chesspg.training.compiling import compiled, filled_up
+from chesspg.training.compiling import compiled, filled_up, require_compiler
 from chesspg.training.counters import Counters
 from chesspg.training.datamodule import SelfPlay, self_play_of
 from chesspg.training.fitting import announce, named_as_in
@@ -61,10 +61,10 @@ class PolicyGradient(pl.LightningModule):
         loss: The terms of the loss and their weights.
         init: The policy to start from, with the same game and network: a policy file, a checkpoint, a run folder, or
             the name of a policy that ships.
-        compile: Whether the policy's forward and backward pass in learning are compiled by torch.compile; sampling is
-            not. It is meant for a large GPU, where it joins many small kernels to few; on a CPU learning gets no
+        compile: Whether torch.compile compiles the policy's forward and backward pass in learning; sampling is not
+            compiled. It is meant for a large GPU, where it fuses many small kernels into few; on a CPU learning gets no
             faster. It needs Triton on CUDA or a C++ compiler on the CPU, and a minute or two at the start. The result
-            is the same but for rounding, and the weights have the same names in files.
+            is the same up to rounding, and the weights have the same names in files.
 
     Raises:
         ValueError: An argument is out of its range, or contradicts another one.
@@ -197,6 +197,8 @@ class PolicyGradient(pl.LightningModule):
             data = self.trainer.datamodule  # type: ignore[attr-defined]  # Trainer.datamodule is untyped
             if isinstance(data, SelfPlay):
                 data.check(self.trainer, self)  # another SelfPlay is checked as soon as its loader is known
+            if self.compiled:
+                require_compiler(self.trainer.strategy.root_device)
 
     def teardown(self, stage: str) -> None:
         self._counters.publish(self.trainer)
@@ -211,8 +213,8 @@ class PolicyGradient(pl.LightningModule):
         optimizer = self.optimizer(self.parameters())
         for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep may pass numpy's numbers
             group.update({name: value.item() for name, value in group.items() if isinstance(value, np.generic)})
-        # A fused optimizer can leave out a step and undo the scaling of gradients. It says so, and for the latter
-        # Lightning refuses to clip them. No precision that is accepted here scales them (training/precision.py).
+        # A fused optimizer reports that it can leave out a step and undo the scaling of gradients. Lightning refuses to
+        # clip gradients that are scaled. But no precision that is accepted here scales them (training/precision.py).
         self._skips = bool(getattr(optimizer, "_step_supports_amp_scaling", False))
         if self._skips:
             optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]

@@ -40,7 +40,7 @@ class SampleGames(Callback):
         if not trainer.is_global_zero or number % self.every_n_rollouts:
             return
         game, ended = policy_of(pl_module).game, np.flatnonzero(rollout.ended)[: self.games].tolist()
-        if not ended:  # of a short segment
+        if not ended:  # as may happen in a short segment
             return
         self.folder.mkdir(exist_ok=True)  # without its parents: a run's folder that was deleted stays so
         save_pgn(

@@ -29,7 +29,7 @@ class StartPositions:
         return len(self.starts) if isinstance(self.starts, list) else 1
 
     def numbers(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """[n] which start each of the games with these indices [n] has. Those that are sampled count as different."""
+        """[n] the number of the start of each game with these indices [n]. Sampled starts count as different."""
         if self.starts is None or isinstance(self.starts, list):
             return index % self.in_turn
         return index // getattr(self.starts, "alike", 1)
@@ -43,7 +43,7 @@ class StartPositions:
         return self.starts.positions(self.game, index, rng)
 
     def texts_of_slots(self, slot: NDArray[np.int64], number: NDArray[np.int64], seed: int) -> list[str]:
-        """[n] the starts of games in slots [n] that have these numbers [n] there; see `play_segment`."""
+        """[n] the starts of the games with these numbers [n] in slots [n]; see `play_segment`."""
         if self.starts is None or isinstance(self.starts, list):
             return self.texts(slot + number, Randomness(seed))
         found = np.empty(len(slot), object)

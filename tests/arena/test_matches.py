@@ -224,7 +224,7 @@ def test_what_players_expected() -> None:
 
 @pytest.fixture
 def on_device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Matches are played on torch's CPU through the device loop: how many games at once."""
+    """Play matches on torch's CPU through the device loop, and list how many games each call plays."""
     return fake_gpu(monkeypatch)
 
 

@@ -1,4 +1,4 @@
-"""Random plies in the slots of a device."""
+"""Random plies in the slots of a device: their speed is measured, and games that end are replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop without Lightning makes the same games and the same updates, so that the two times can be compared."""
+"""The loop without Lightning plays the same games and makes the same updates, so that both times can be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of games on a device: tic-tac-toe keeps that contract, and every planted fault is reported."""
+"""The check of games on a device: tic-tac-toe keeps the contract, and every planted fault is reported."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ def test_a_game_without_rules_for_a_device() -> None:
         require_device(Hosted(), "cpu")
 
 
+def test_a_game_must_have_max_legal() -> None:
+    class Unbounded(TicTacToe):
+        max_legal = Game.max_legal
+
+    for check in (check_device, require_device):
+        with pytest.raises(NotOnDevice, match=r"^tic-tac-toe has no max_legal, the most legal actions of a position$"):
+            check(Unbounded(), "cpu")
+
+
 class IgnoresRows(TicTacToeOnDevice):
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         super().reset(torch.ones_like(rows), starts)
@@ -69,7 +78,7 @@ class ForgivesIllegal(TicTacToeOnDevice):
 
 
 class CutsActions(TicTacToeOnDevice):
-    """Takes an action and the same one plus 65,536 for equal."""
+    """Mistakes an action plus 65,536 for the action."""
 
     def step(self, actions: Tensor, alive: Tensor) -> None:
         super().step(actions.to(torch.int16), alive)

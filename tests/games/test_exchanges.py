@@ -1,4 +1,4 @@
-"""Captures: the compiled code finds the same as numpy."""
+"""Captures: compiled code finds the same ones as numpy."""
 
 from __future__ import annotations
 

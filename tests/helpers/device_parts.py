@@ -1,4 +1,4 @@
-"""What the tests of the loops on a device share: a broken game, and a count of questions to the device."""
+"""What the tests of the loops on a device share: a broken game, and a counter of the waits for a device."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class BrokenGame(TicTacToe):
         return Broken(self, starts.observe(), LINES, slots, device)
 
 
-class Questions(TorchDispatchMode):
-    """Counts what would wait for a device: reading a number, finding rows, copying to the host."""
+class Waits(TorchDispatchMode):
+    """Counts the operations that wait for a device: reading a number, finding rows, copying to the host."""
 
-    WAITS = ("_local_scalar_dense", "nonzero", "_to_copy", "unique", "masked_select", "is_nonzero")
+    WAITING = ("_local_scalar_dense", "nonzero", "_to_copy", "unique", "masked_select", "is_nonzero")
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = 0
+        self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = str(func).split(".")[1]
-        if name in self.WAITS and (name != "_to_copy" or "device" in (kwargs or {})):
-            self.asked += 1
+        if name in self.WAITING and (name != "_to_copy" or "device" in (kwargs or {})):
+            self.count += 1
         return func(*args, **(kwargs or {}))

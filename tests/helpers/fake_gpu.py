@@ -1,4 +1,4 @@
-"""Torch's CPU in place of a GPU, for whatever plays matches."""
+"""Torch's CPU in place of a GPU, for tests of matches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chesspg.selfplay import device_loop
 
 
 def fake_gpu(patch: pytest.MonkeyPatch) -> list[int]:
-    """Let matches find a GPU, which is torch's CPU.
+    """Let matches use torch's CPU as if it were a GPU.
 
     Returns:
         A list to which every call of the device loop adds its number of games.

@@ -1,4 +1,4 @@
-"""A pretended GPU: memory of the CPU that must not be mixed with other memory, as that of CUDA must not be."""
+"""A pretended GPU: memory of the CPU that must not be mixed with other memory, just as that of CUDA must not be."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ def ptxas() -> Path | None:
 
 
 def needs(kernel: Any, arguments: tuple[Any, ...], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Needs:
-    """Compile a kernel of numba-cuda for arguments of the types that these numpy arrays have. Skips without numba-cuda.
+    """Compile a kernel of numba-cuda for arguments with the types of these numpy arrays; skip without numba-cuda.
 
     Args:
         kernel: The result of `cuda.jit`.
         arguments: Arrays, or named tuples of arrays.
         folder: A folder for the PTX.
-        monkeypatch: Replaces the device of which numba-cuda asks for functions that a kernel calls.
+        monkeypatch: Replaces the device that numba-cuda looks up for functions that a kernel calls.
     """
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
     program = ptxas()

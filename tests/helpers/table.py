@@ -1,4 +1,4 @@
-"""A policy whose choices no batch size and no device rounds differently."""
+"""A policy whose choices are the same for every batch size and on every device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chesspg.policy.policy import Policy
 
 
 class Table(Network):
-    """A logit per position and action by a hash of the planes."""
+    """A logit for each position and action, by a hash of the planes."""
 
     def forward(self, planes: torch.Tensor, scalars: torch.Tensor, legal: torch.Tensor) -> NetworkOutput:
         factors = 2654435761 * torch.arange(1, planes.shape[1] + 1) ** 3

@@ -74,7 +74,7 @@ def players_of(game: Game) -> list[Player]:
 
 @cache
 def positions(name: str) -> tuple[Game, list[str]]:
-    """A game, and positions of it after 0 to 60 random plies, some of them over."""
+    """A game, and its positions after 0 to 60 random plies; some of them are over."""
     game: Game = TicTacToe() if name == "tic-tac-toe" else Chess()
     texts = list(OVER if name == "tic-tac-toe" else ENDS)
     rng = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""The compiled input of a network for chess: the very numbers of torch's operations."""
+"""The compiled input of a network for chess: the same numbers as by torch's operations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def precision(bf16: bool) -> AbstractContextManager[object]:
 
 
 def by_torch(planes: Tensor, scalars: Tensor) -> Tensor:
-    """The input as torch computes it, as where numba is not installed."""
+    """The input as torch computes it where numba is not installed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "chesspg.games.chess.kernels", None)
         assert boards.compiled_boards(planes, NETWORK.scale(scalars), NETWORK.precision) is None
@@ -73,7 +73,7 @@ def test_any_pieces_anywhere_and_all_counters_are_seen(
 
 
 @pytest.mark.parametrize("kind", ["compile", "another precision", "a part of a larger tensor"])
-def test_torch_computes_what_compiled_code_can_not(kind: str) -> None:
+def test_torch_computes_what_compiled_code_cannot(kind: str) -> None:
     planes, scalars = torch.arange(28).reshape(2, 14, 1), torch.zeros((2, 2), dtype=torch.uint8)
     if kind == "a part of a larger tensor":
         wide = (1 << torch.arange(42)).reshape(1, 14, 3)  # one piece per plane

@@ -192,7 +192,7 @@ def test_there_and_back(device: str) -> None:
 @pytest.mark.parametrize("name", ["chess_quick", "chess_laptop"])
 @pytest.mark.parametrize("in_slots", [True, False])
 def test_the_policy_that_learns_is_the_one_that_sampled_in_bf16(name: str, in_slots: bool) -> None:
-    """Whatever the other positions of a batch and their number: the ratios π/π_sampled begin at 1.
+    """The ratios π/π_sampled begin at 1, whatever other positions a batch has.
 
     In slots, lists are padded to `max_legal`, and logits are computed as on a GPU.
     """

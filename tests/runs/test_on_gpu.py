@@ -1,4 +1,4 @@
-"""What a run says about its GPU: one that is full, and one that it can't have."""
+"""What a run reports if the memory of its GPU is full, or if there is no GPU."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def test_a_full_memory_ends_with_one_line_and_can_be_resumed(
 def test_a_gpu_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(f"--config tic_tac_toe --run {tmp_path}/run --data.device cuda") == 2
     out, error = capsys.readouterr()
-    message = "device must be auto or cpu unless the Trainer runs on a CUDA GPU, got cuda on cpu"
+    message = "device must be auto or cpu unless the Trainer runs on a CUDA GPU, got cuda with a Trainer on cpu"
     assert (out, error) == ("", f"error: {message}\n")
     assert not (tmp_path / "run").exists()

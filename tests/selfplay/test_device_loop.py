@@ -9,7 +9,7 @@ import chess
 import numpy as np
 import pytest
 import torch
-from device_parts import BrokenGame, Questions
+from device_parts import BrokenGame, Waits
 from table import table
 
 from chesspg.games.chess import Chess
@@ -109,7 +109,7 @@ def test_players_of_matches_meet_in_any_order() -> None:
         assert device.values == host.values
 
 
-def test_uniforms_are_the_hosts() -> None:
+def test_uniforms_are_those_of_the_host() -> None:
     rng, games = Randomness(2**63 + 5, 3), np.arange(1000) * 2**40
     plies = np.arange(1000) % 77
     keys = torch.from_numpy(rng.keys(games).view(np.int64))
@@ -126,7 +126,15 @@ def test_a_player_that_needs_the_host_is_refused() -> None:
             play_on_device(TicTacToe().start(2), (Random(), player), Randomness(0), game=TicTacToe(), device="cpu")
 
 
-def test_a_player_of_ones_own_may_choose_on_a_device() -> None:
+@pytest.mark.parametrize("slots", [0, -1])
+def test_there_must_be_a_slot(slots: int) -> None:
+    with pytest.raises(ValueError, match=f"^slots must be at least 1, got {slots}$"):
+        play_on_device(
+            TicTacToe().start(2), (Random(), Random()), Randomness(1), game=TicTacToe(), device="cpu", slots=slots
+        )
+
+
+def test_a_player_of_your_own_may_choose_on_a_device() -> None:
     class First:
         def choose(self, turn: Turn) -> Choice:
             return Choice(np.zeros(len(turn.rows), np.int64))
@@ -153,14 +161,14 @@ def test_a_refused_action_is_reported() -> None:
         play_on_device(start, seats, Randomness(0), game=BrokenGame(), device="cpu")
 
 
-def test_the_device_is_asked_only_every_few_plies() -> None:
+def test_the_host_waits_for_the_device_only_every_few_plies() -> None:
     cuts: list[int] = []
     learner = table()
-    with Questions() as questions:
+    with Waits() as waits:
         play_on_device(
             TicTacToe().start(400), [(learner, learner), (learner, Greedy())] * 200, Randomness(0),
             game=TicTacToe(), device="cpu", learner=learner, slots=16, max_plies=8,
-            on_ply=lambda over, plies: cuts.append(questions.asked),
+            on_ply=lambda over, plies: cuts.append(waits.count),
         )  # fmt: skip
     per_cut = np.diff(cuts)
     assert len(per_cut) > 4

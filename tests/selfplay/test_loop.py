@@ -56,7 +56,7 @@ def test_first_takes_a_row_and_last_loses_it() -> None:
     assert rollout.length[0] == 6  # plies of the loop, not those it started with
 
 
-def test_games_that_can_not_play_in_part_ask_each_player_once_a_ply() -> None:
+def test_without_partial_play_each_player_is_called_once_per_ply() -> None:
     a, b = First(), First()
     play(TicTacToe().start(5), [(a, b)] * 3 + [(b, a)] * 2, Randomness(0), max_plies=3)
     assert a.asked == [3, 2, 3]
@@ -67,7 +67,7 @@ def test_games_that_can_not_play_in_part_ask_each_player_once_a_ply() -> None:
 
 
 class InPart(SlowGames):
-    """Games that can play on in part."""
+    """Games of which some can advance while the others wait."""
 
     def play_some(self, rows: NDArray[Any], actions: NDArray[Any]) -> None:
         some = self[rows]
@@ -84,7 +84,7 @@ def in_part(games: SlowGames) -> InPart:
 
 
 def test_learner_and_opponents_take_turns_in_all_their_games() -> None:
-    """Where games can play on in part: three games of two plies for the first player, two of one ply, by hand."""
+    """With `PartialPlay`, counted by hand: three games have two plies of the first player, two games have one."""
     pytest.importorskip("numba")
     for second_learns, asked in [(False, ([3, 5], [5, 2])), (True, ([5, 3], [2, 5]))]:
         a, b = First(), First()
@@ -95,7 +95,7 @@ def test_learner_and_opponents_take_turns_in_all_their_games() -> None:
 
 @pytest.mark.parametrize("parts", [1, 2])
 def test_turns_change_no_game_and_no_order_of_plies(parts: int) -> None:
-    """In a game in which a player moves again after a move to an odd square, against the loop ply by ply."""
+    """The loop by turns plays as the loop ply by ply, in a game where a move to an odd square gives another move."""
 
     def rollout(start: Callable[[SlowGames], SlowGames], learns: bool, in_flight: int = 1) -> Rollout:
         hopes, random, quits = Hopes(), Random(), Quits(at=("a1", "c1", "b1 a2", "b1 a1"))

@@ -10,7 +10,7 @@ import chess
 import numpy as np
 import pytest
 import torch
-from device_parts import BrokenGame, Questions
+from device_parts import BrokenGame, Waits
 from table import table
 
 from chesspg.games.chess import Chess
@@ -70,7 +70,7 @@ class Series:
 
 
 def rows_by_game(plies: Plies[Any], games: int) -> list[list[tuple[Any, ...]]]:
-    """[games] for each of the learner's plies all that is stored of it."""
+    """[games] all that is stored of each of the learner's plies, game by game."""
     rows: list[list[tuple[Any, ...]]] = [[] for _ in range(games)]
     for i in range(len(plies)):
         actions = plies.legal.actions[plies.legal.offsets[i] : plies.legal.offsets[i + 1]]
@@ -222,12 +222,12 @@ def test_an_interrupted_rollout_can_be_played_again() -> None:
     assert series.next().positions() == straight.next().positions()
 
 
-def test_the_device_is_asked_only_every_few_plies() -> None:
+def test_the_host_waits_for_the_device_only_every_few_plies() -> None:
     cuts: list[int] = []
     learner = table()
     series = Series(80, [(learner, learner), (learner, Greedy())] * 4, learner, positions=in_turn, max_plies=8)
-    with Questions() as questions:
-        series.next(on_ply=lambda iterations, plies: cuts.append(questions.asked))
+    with Waits() as waits:
+        series.next(on_ply=lambda iterations, plies: cuts.append(waits.count))
     per_cut = np.diff(cuts)
     assert len(per_cut) == 4
     assert per_cut.max() <= 24  # in sixteen iterations with two players each

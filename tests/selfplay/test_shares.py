@@ -1,4 +1,4 @@
-"""Which games are played on a device: those of players who are there, if the game has rules there."""
+"""Which games are played on a device: those whose players are there, if the game has rules there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Elsewhere:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The devices of which tic-tac-toe was asked; it has rules on all."""
+    """The devices for which rules of tic-tac-toe were requested; it has rules on all."""
     devices: list[str] = []
 
     real = TicTacToe.on_device

@@ -44,7 +44,7 @@ def test_bugs_are_not_hidden() -> None:
 
 
 @pytest.mark.slow
-def test_a_full_gpu_is_one_line_and_exit_code_two() -> None:
+def test_a_full_gpu_gives_one_line_and_exit_code_two() -> None:
     code = """
 import torch
 from chesspg.terminal.command import run
@@ -55,7 +55,7 @@ run(main)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
-        "error: the memory of the GPU is full; end other programs that use it, or add --device cpu"
+        "error: the memory of the GPU is full; end other programs that use it, or compute on the CPU"
     ]
 
 

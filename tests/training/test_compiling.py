@@ -1,4 +1,4 @@
-"""`PolicyGradient(compile=True)`: the same weights but for rounding, few compilations, one line if it fails."""
+"""`PolicyGradient(compile=True)`: the same weights up to rounding, few compilations, one line if it fails."""
 
 from __future__ import annotations
 
@@ -104,3 +104,18 @@ def test_without_a_compiler_one_line_says_what_is_needed(tmp_path: Path, monkeyp
     assert "model.compile must be false where torch.compile does not work" in ran.stdout
     assert "C++ compiler" in ran.stdout
     assert len(ran.stdout.splitlines()) == 1
+
+
+def test_train_refuses_it_without_a_compiler_before_it_writes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    command = "-m chesspg.train --config tic_tac_toe_plain --trainer.accelerator cpu --model.compile true --run"
+    ran = subprocess.run(
+        [sys.executable, *command.split(), str(tmp_path / "run")], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("error: model.compile must be false where torch.compile does not work")
+    assert not (tmp_path / "run").exists()

@@ -1,6 +1,6 @@
 """Learning from segments: bootstrapped where games are cut, resumed bit for bit, refused where it would be wrong.
 
-Torch's CPU stands for a GPU here: `place` is all that differs.
+Torch's CPU takes the place of a GPU; only `place` is replaced.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def module(cls: type[PolicyGradient] = PolicyGradient, game: Game | None = None,
 
 
 def by_hand(rollout: Rollout, lambda_: float, policy: Any) -> list[float]:
-    """[N] the advantages, by the definition: Σ λᵏ δ, from the mover's side, with the value of the last position."""
+    """[N] the advantages by their definition: Σ λᵏ δ, from the mover's side, with the value of the last position."""
     plies = rollout.plies
     result = [0.0] * len(plies)
     for game in range(rollout.games):
@@ -247,10 +247,20 @@ def test_a_resumed_run_of_chess_ends_with_the_same_bits(trainer: MakeTrainer, tm
     assert_resumed(trainer, tmp_path, inside=False, stopped=True, game=Chess(), **more)
 
 
-def test_another_number_of_slots_is_refused(trainer: MakeTrainer, tmp_path: Path) -> None:
+def test_a_run_may_be_resumed_with_fewer_slots_but_not_with_more(trainer: MakeTrainer, tmp_path: Path) -> None:
     run(trainer, tmp_path, 1, inside=False)
-    with pytest.raises(ValueError, match=r"^the checkpoint holds games in 24 slots, so games must be that number"):
+    with pytest.raises(
+        ValueError, match=r"^games must be at most 24 with segments, the slots in the checkpoint, got 48$"
+    ):
         run(trainer, tmp_path, 2, inside=False, resume=True, games=48)
+    before = read_checkpoint(tmp_path / "last.ckpt")["chesspg"]["self_play"]["slots"]
+    with pytest.warns(UserWarning, match="the games in 12 of the 24 slots in the checkpoint are dropped"):
+        _, [games] = run(trainer, tmp_path, 2, inside=False, resume=True, games=12)
+    for slot in range(12):
+        moves = [before["moves"][name][before["moves"]["slot"] == slot].tolist() for name in ("ply", "action")]
+        line = " ".join(TicTacToe().move_name("", action) for _, action in sorted(zip(*moves, strict=True)))
+        assert any(line in text for text in games)
+    assert len(read_checkpoint(tmp_path / "last.ckpt")["chesspg"]["self_play"]["slots"]["index"]) == 12
 
 
 def test_a_second_training_without_the_slots_plays_other_games(trainer: MakeTrainer, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_clipping_acts_on_the_whole_update(trainer: MakeTrainer, module: MakeMod
 def test_gradients_of_a_fused_optimizer_are_clipped_too(
     precision: str, trainer: MakeTrainer, module: MakeModule
 ) -> None:
-    """Lightning refuses it in bf16-mixed, as if the gradients were scaled."""
+    """Lightning would refuse this in bf16-mixed, as if the gradients were scaled."""
 
     def weights(fused: bool) -> Tensor:
         learned = module(optimizer=partial(torch.optim.Adam, lr=0.1, fused=fused))

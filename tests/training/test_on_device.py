@@ -1,6 +1,6 @@
-"""Self-play on a device in a training: the same learning as from games on the host, and what is refused.
+"""Training with self-play on a device: the same learning as from games on the host, and what is refused.
 
-Torch's CPU stands for a GPU here: `place` is all that differs.
+Torch's CPU takes the place of a GPU; only `place` is replaced.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def test_a_precision_in_which_the_log_probabilities_differ_is_refused(
 def test_weights_are_cast_once_per_rollout(
     trainer: Callable[..., pl.Trainer], module: Callable[..., PolicyGradient]
 ) -> None:
-    """Those of the learner and of an earlier policy: Lightning's own context would cast them at every call."""
+    """This holds for the learner and an earlier policy; Lightning's own context would cast weights at every call."""
     learned, pool = module(), OpponentPool(share=0.5, every=1, size=1)
     casts: Counter[int] = Counter()
     seen: list[dict[str, int]] = []

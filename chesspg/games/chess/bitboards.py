@@ -96,7 +96,7 @@ class BitboardGames:
 
     @property
     def rows(self) -> Rows:
-        """The games as arrays, which are not changed when the games go on."""
+        """The games as arrays, which do not change when the games go on."""
         return self._rows
 
     def observe(self) -> Observation:
@@ -118,7 +118,7 @@ class BitboardGames:
         self._play(chosen, rows[chosen[rows] < 0])
 
     def _play(self, chosen: NDArray[np.int64], refused: NDArray[np.integer[Any]]) -> None:
-        """Play one ply in each game in which an action is chosen [N], not −1, or refuse the games that are named."""
+        """Play one ply in each game whose action in `chosen` [N] is not −1; raise IllegalAction if any is `refused`."""
         index = int(refused[0]) if len(refused) else self._advance(chosen)
         if index >= 0:
             action, board = int(chosen[index]), self._bare_board(index)

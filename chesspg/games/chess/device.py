@@ -84,8 +84,8 @@ class ChessOnDevice(DeviceGames):
     def children(self) -> ChessOnDevice:
         """See `DeviceGames.children`. They are in memory that the next call uses again.
 
-        A thread copies only what its game needs; to copy whole slots, into new memory, would take longer than all else
-        that a greedy player does.
+        A thread copies only what its game needs. Copying whole slots into new memory would take longer than all other
+        work of a greedy player.
         """
         if self._children is None:
             state, count = self.state().items(), len(self) * kernels.ACTIONS
@@ -123,8 +123,8 @@ class ChessOnDevice(DeviceGames):
         )
 
     def _copied(self, array: NDArray[Any]) -> Any:
-        """An array of the host, on the device and for numba."""
-        words = array.dtype == np.uint64  # torch has few functions for these
+        """A copy of an array of the host on the device, as an array for numba."""
+        words = array.dtype == np.uint64  # torch has few functions for this type
         here = self._array(torch.from_numpy(array.view(np.int64) if words else array).to(self.device))
         return here.view(np.uint64) if words else here
 

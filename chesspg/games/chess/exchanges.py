@@ -17,7 +17,7 @@ class ChessExchanges:
     """Finds captures by arithmetic on the planes of a position.
 
     Args:
-        compiled: Whether to use the compiled code where numba is installed, which takes a sixth of the time.
+        compiled: Whether to use compiled code where numba is installed; it takes a sixth of the time.
     """
 
     def __init__(self, compiled: bool = True) -> None:

@@ -86,7 +86,7 @@ class Chess(Game):
             if fast:
                 return fast.fresh(positions, self.threads or 1)
             return python_chess.PythonChessGames.from_boards([self.notation.initial() for _ in range(positions)])
-        distinct = {position: number for number, position in enumerate(dict.fromkeys(positions))}  # each is read once
+        distinct = {position: number for number, position in enumerate(dict.fromkeys(positions))}  # to read each once
         boards = [self.to_board(position) for position in distinct]
         if fast:
             games: python_chess.PythonChessGames | BitboardGames = fast.from_boards(boards, self.threads or 1)
@@ -106,7 +106,7 @@ class Chess(Game):
         from chesspg.games.chess.device import ChessOnDevice  # it imports torch
 
         if not isinstance(starts, games):
-            raise NotOnDevice("chess on a device begins from games of a Chess that plays on bitboards")
+            raise NotOnDevice(f"chess on a device must start from BitboardGames, got {type(starts).__name__}")
         return ChessOnDevice(self, starts.rows, slots, device)
 
     def to_board(self, position: str) -> chess.Board:

@@ -117,7 +117,7 @@ def look(planes, row, words, place):
 
 
 # numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
-# `version`. So a change of kernels.py, of which some functions are compiled into these, makes other entries.
+# `version`. Some functions of kernels.py are compiled into those below, so `version` is a hash of that file.
 VERSION = int.from_bytes(hashlib.sha256(Path(kernels.__file__).read_bytes()).digest()[:4])
 
 
@@ -154,7 +154,7 @@ def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: N
 
 @cache
 def grid(version: int = VERSION) -> Any:
-    """The same for CUDA, compiled at its first launch; one block for every PER_BLOCK positions."""
+    """The kernel for CUDA, compiled at its first launch; one block for every PER_BLOCK positions."""
     cuda = kernels.numba_cuda()
 
     @cuda.jit(cache=True)

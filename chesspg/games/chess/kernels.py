@@ -26,7 +26,7 @@ from numba.core import event
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-# This module imports no value that is compiled in, because numba's cache would not see that it has changed.
+# No value comes from another module of the package, because numba's cache would not see that it has changed.
 ACTIONS = 328  # room for the actions of a game, see encoding.MAX_LEGAL
 KEYS = 132  # most keys of a game: the last 128, enough because of the fifty-move rule, and room for blocks of 4
 QUEENING = 1 << 13  # set in a recorded action that promotes to a queen, because the action alone does not show it
@@ -805,7 +805,7 @@ def weigh_slots(slots, material):
 
 @cache
 def numba_cuda() -> Any:
-    """The module numba.cuda, whose import takes half a second and which few need."""
+    """The module numba.cuda. Importing it takes half a second, so this is done only where it is needed."""
     if not hasattr(np, "row_stack"):  # numba-cuda 0.30 looks it up, and numpy 2.5 has dropped it
         vars(np)["row_stack"] = np.vstack
     cuda = import_module("numba.cuda")
@@ -815,7 +815,7 @@ def numba_cuda() -> Any:
 
 
 class Grid(NamedTuple):
-    """The same four for CUDA, with one thread for each slot or child."""
+    """The four functions above for CUDA, with one thread for each slot or child."""
 
     reset_slots: Any
     step_slots: Any

@@ -65,7 +65,7 @@ class UnevenArmies:
 
 
 def _sample(streams: list[np.random.Generator], board: chess.Board) -> list[str]:
-    """[n] from each stream the first candidate that is legal and not over by the rules of `board`, as a FEN."""
+    """[n] the first candidate of each stream that is legal and not over by the rules of `board`, as a FEN."""
     board.clear()
     pieces = np.empty((len(streams), 2, 6), dtype=np.uint64)
     white_moves = np.empty(len(streams), dtype=bool)

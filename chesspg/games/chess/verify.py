@@ -14,10 +14,10 @@ from chesspg.games.chess.bitboards import BitboardGames
 from chesspg.games.chess.python_chess import PythonChessGames
 
 if TYPE_CHECKING:
-    from chesspg.games.contract.device import Slots
+    from chesspg.games.contract.device import SlotsAsGames
 
     _Described = PythonChessGames | BitboardGames
-    _Compared = BitboardGames | Slots
+    _Compared = BitboardGames | SlotsAsGames
 
 # Positions with many promotions, pins, captures en passant, castling moves and draws.
 POSITIONS = (
@@ -46,8 +46,8 @@ def verify(
 ) -> tuple[int, list[str]]:
     """Play random games on two implementations of the rules and compare all arrays after each ply.
 
-    These are python-chess and the bitboards; with a device python-chess and the rules for a device, on the CPU; with
-    CUDA the bitboards and the rules for a device, because python-chess would take hours.
+    Without a device these are python-chess and the bitboards. With the CPU as the device, they are python-chess and the
+    rules for a device; with CUDA, the bitboards and the rules for a device, because python-chess would take hours.
 
     Half of the games start from the initial position, the others from POSITIONS and from positions of earlier games.
     Games that differ are dropped.
@@ -66,7 +66,7 @@ def verify(
         NotOnDevice: Chess can't be played on the device.
     """
     if device:
-        from chesspg.games.contract.device import Slots  # it imports torch
+        from chesspg.games.contract.device import SlotsAsGames  # it imports torch
     rules, rng = Chess(), np.random.default_rng(seed)
     starts = [chess.STARTING_FEN, *POSITIONS]
     done, differences = 0, list[str]()
@@ -75,7 +75,7 @@ def verify(
         boards = [rules.to_board(position) for position in positions]
         bitboards = BitboardGames.from_boards(boards)
         reference: _Described = bitboards if device and device != "cpu" else PythonChessGames.from_boards(boards)
-        fast: _Compared = Slots.begun(rules, bitboards, device) if device else bitboards
+        fast: _Compared = SlotsAsGames.begun(rules, bitboards, device) if device else bitboards
         while True:
             wrong = _differences(reference, fast)
             differences += wrong.values()

@@ -20,8 +20,8 @@ RESET = 0.03  # probability with which a group begins new games at a ply before 
 REST = 0.2  # probability with which a group does not play at a ply
 TRIAL = 1_000  # plies of a trial before games are first played on a device
 REFUSED = 0.03  # probability with which a group plays illegal actions at a ply
-_TRIED: WeakKeyDictionary[Game, dict[str, str]] = WeakKeyDictionary()  # what is wrong with a game, by device
-WRAPPED = 1 << 16  # adding it to an action gives the same action in sixteen bits
+_TRIED: WeakKeyDictionary[Game, dict[str, str]] = WeakKeyDictionary()  # by game and device: what failed, or ''
+WRAPPED = 1 << 16  # an action plus this number is the same action in sixteen bits
 
 
 def check_device(
@@ -66,7 +66,7 @@ def check_device(
 
 
 def require_device(game: Game, device: str) -> None:
-    """Play a trial on a device, once per game: random games there must be those on the host.
+    """Play a trial on a device, once per game and device: random games there must be the same as on the host.
 
     Args:
         game: The game.
@@ -86,8 +86,8 @@ def require_device(game: Game, device: str) -> None:
         raise NotOnDevice(found[device])
 
 
-class Slots:
-    """Games on a device with those methods of games on the host that a comparison needs.
+class SlotsAsGames:
+    """Games on a device, with the methods of games on the host that a comparison needs.
 
     Args:
         games: The games on the device.
@@ -97,8 +97,8 @@ class Slots:
         self.games = games
 
     @classmethod
-    def begun(cls, game: Game, starts: Games, device: str) -> Slots:
-        """A slot for each of the host's games, from which it goes on."""
+    def begun(cls, game: Game, starts: Games, device: str) -> SlotsAsGames:
+        """Slots that go on with the games of the host, one for each."""
         games = game.on_device(starts, len(starts), device)
         numbers = torch.arange(len(games), device=games.device)
         games.reset(torch.ones_like(numbers, dtype=torch.bool), numbers)
@@ -120,8 +120,8 @@ class Slots:
         self.games.step(chosen, torch.ones_like(chosen, dtype=torch.bool))
         require(not self.games.illegal.any(), "legal actions must be accepted")
 
-    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> Slots:
-        return Slots(self.games.take(torch.from_numpy(rows).to(self.games.device)))
+    def __getitem__(self, rows: NDArray[np.integer[Any]]) -> SlotsAsGames:
+        return SlotsAsGames(self.games.take(torch.from_numpy(rows).to(self.games.device)))
 
 
 class _SideBySide:

@@ -1,4 +1,4 @@
-"""Chess in slots on a device: the host's games, to the last bit, and what its kernels need of a GPU."""
+"""Chess in slots on a device: the same games as on the host, bit for bit, and what the kernels need of a GPU."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_the_same_games_as_python_chess() -> None:
 
 
 def test_a_bound_for_the_legal_actions_of_a_position() -> None:
-    """The sum in the comment on MAX_LEGAL, and that emit() stays inside a row."""
+    """The bound is that of the comment on MAX_LEGAL, and emit() stays inside a row."""
 
     def most(lines: list[int]) -> list[int]:
-        """What each of fifteen pieces that slide along these lines adds to the moves, at most."""
+        """The most moves that each of fifteen pieces adds that slide along these lines."""
         return sorted((n - added for n in lines for added in (1, 3)), reverse=True)[:15]
 
     diagonals = [*range(1, 9), *range(1, 8)]
@@ -94,7 +94,7 @@ def test_constants_that_kernels_have_of_their_own() -> None:
 
 
 def test_slots_do_not_write_into_each_other() -> None:
-    """A slot between two that are played."""
+    """A slot between two others stays as it is when they are played."""
     game = Chess()
     games = game.on_device(game.start([QUEENS[1], POSITIONS[0]]), 3, "cpu")
     games.reset(torch.ones(3, dtype=torch.bool), torch.tensor([0, 1, 0]))

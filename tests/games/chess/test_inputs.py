@@ -1,4 +1,4 @@
-"""The kernel for a network's input on CUDA: what it needs of a GPU, and that it writes what torch's operations do.
+"""The kernel for a network's input on CUDA: what it needs of a GPU, and the same input as by torch's operations.
 
 tests/policy/test_boards.py compares the loop on the CPU with them.
 """
