@@ -79,6 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("torch finds no CUDA device")
 
 
+@pytest.hookimpl(optionalhook=True)  # so that tests run without pytest-xdist too
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Up to four workers for the whole suite; none for files named on the command line, which end before they start."""
     return 0 if config.args_source is pytest.Config.ArgsSource.ARGS else min(4, os.cpu_count() or 1)

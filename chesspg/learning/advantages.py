@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 @dataclass(frozen=True)
@@ -141,16 +142,13 @@ def generalized_advantages(value: Tensor, reward: Tensor, game: Tensor, player: 
     game, player, value = game[order], player[order], value[order]
     follows = torch.zeros(len(game), dtype=torch.bool, device=game.device)
     follows[:-1] = game[1:] == game[:-1]  # the next stored ply is of the same game
-    sign = torch.ones_like(value)
-    sign[:-1][player[1:] != player[:-1]] = -1
-    delta = torch.where(follows, sign * value.roll(-1) - value, advantage)
-    # The k-th plies from the end of all games at once: as many steps as the longest game has plies.
-    ends = torch.nonzero(~follows).squeeze(1)
-    lengths = torch.diff(ends, prepend=ends.new_full((1,), -1))
-    advantage = delta.clone()
-    for step in range(1, int(lengths.max()) if len(lengths) else 0):
-        at = ends[lengths > step] - step
-        advantage[at] = delta[at] + lambda_ * sign[at] * advantage[at + 1]
+    sign = torch.where(player.roll(-1) == player, 1.0, -1.0).to(value.dtype)
+    advantage = torch.where(follows, sign * value.roll(-1) - value, advantage)  # δₜ
+    weight = torch.where(follows, lambda_ * sign, 0)  # of what follows the plies that are summed already
+    # The sums of 1, 2, 4, … plies from each ply on, without a question to a GPU about the lengths of the games.
+    for plies in (1 << bits for bits in range(max(len(game) - 1, 0).bit_length())):
+        advantage = advantage + weight * pad(advantage[plies:], (0, plies))
+        weight = weight * pad(weight[plies:], (0, plies))
     result = torch.empty_like(advantage)
     result[order] = advantage
     return result

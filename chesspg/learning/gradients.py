@@ -25,7 +25,7 @@ class SignalToNoise:
 
     def __init__(self) -> None:
         self.sum: Tensor | None = None  # [parameters] Σ g
-        self.squares = 0.0  # Σ |g|²
+        self.squares: Tensor | float = 0.0  # [] Σ |g|²
         self.count = 0  # the number of gradients
 
     def add(self, gradients: Sequence[Tensor]) -> None:
@@ -34,7 +34,8 @@ class SignalToNoise:
         if self.sum is not None and len(self.sum) != len(flat):
             self.sum, self.squares, self.count = None, 0.0, 0
         self.sum = flat if self.sum is None else self.sum.to(flat.device) + flat  # a checkpoint's is on the CPU
-        self.squares += float(flat.square().sum())
+        exact = torch.float32 if flat.device.type == "mps" else torch.float64
+        self.squares = self.squares + flat.square().sum().to(exact)  # not read here, so that no update waits for a GPU
         self.count += 1
 
     def take(self) -> float | None:
@@ -42,7 +43,7 @@ class SignalToNoise:
         if self.sum is None or self.count < self.ENOUGH:
             return None
         mean = float(self.sum.square().sum()) / self.count
-        noise = (self.squares - mean) / (self.count - 1)
+        noise = (float(self.squares) - mean) / (self.count - 1)
         ratio = (mean / noise - 1) / self.count if noise > 0 else None
         self.sum, self.squares, self.count = None, 0.0, 0
         return ratio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any, Self
@@ -102,6 +103,8 @@ class PolicyGradient(pl.LightningModule):
         self._counters = Counters(rollouts=0, games=0, plies=0, seconds=0.0, reward_sum=0.0, updates=0)
         self._metrics = RolloutMetrics()
         self._signal = SignalToNoise()
+        self._norms: Tensor | float = 0.0  # [] the sum of the norms of this rollout's gradients
+        self._skips = False  # whether the optimizer can leave out a step
         self._reported: set[str] = set()  # the names of the metrics of the last rollout
         self._self_play: dict[str, Any] = {}  # a checkpoint's, for a SelfPlay that is not the Trainer's data module
         self.example_input_array = to_tensors(game.start(1).observe())
@@ -210,9 +213,10 @@ class PolicyGradient(pl.LightningModule):
         optimizer = self.optimizer(self.parameters())
         for group in (optimizer.defaults, *optimizer.param_groups):  # a sweep may pass numpy's numbers
             group.update({name: value.item() for name, value in group.items() if isinstance(value, np.generic)})
-        # A fused optimizer reports that it undoes the scaling of gradients, so Lightning refuses to clip them. But no
-        # precision that is accepted here scales gradients (training/precision.py).
-        if getattr(optimizer, "_step_supports_amp_scaling", False):
+        # A fused optimizer reports that it can leave out a step and undo the scaling of gradients. Lightning refuses to
+        # clip gradients that are scaled. But no precision that is accepted here scales them (training/precision.py).
+        self._skips = bool(getattr(optimizer, "_step_supports_amp_scaling", False))
+        if self._skips:
             optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         if self.lr_scheduler is None:
             return optimizer
@@ -264,11 +268,21 @@ class PolicyGradient(pl.LightningModule):
         if not gradients:
             return  # a subclass's training_step returned None
         length = norm(gradients)
-        if not torch.isfinite(length):
-            rollout = self.played["rollouts"]
-            raise NotFinite(f"the gradient is {length.item()} in rollout {rollout}; the weights were not changed")
+        self._norms = self._norms + length
         self._metrics.note("gradient_norm", length)
         self._signal.add(gradients)
+        if self._skips:  # so that no update waits for a GPU, the optimizer itself leaves these steps out
+            optimizer.found_inf = (~torch.isfinite(self._norms)).float()  # type: ignore[attr-defined]
+        else:
+            self._require_finite()
+
+    def _require_finite(self) -> None:
+        """Raise NotFinite if a gradient of this rollout was not. Then no step has been taken since."""
+        norms = float(self._norms)
+        if not math.isfinite(norms):
+            raise NotFinite(
+                f"the gradient is {norms} in rollout {self.played['rollouts']}; the weights were not changed"
+            )
 
     def weigh(self, rollout: Rollout) -> Tensor:
         """Count a rollout that was just played, record its metrics, and weigh its plies.
@@ -307,6 +321,7 @@ class PolicyGradient(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._metrics.clear()
+        self._norms = 0.0
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._counters["seconds"] += self._metrics.learned(plies_in(batch))
@@ -326,6 +341,7 @@ class PolicyGradient(pl.LightningModule):
 
     def _report(self) -> None:
         """Log the metrics of a rollout and of its updates, once, over all ranks."""
+        self._require_finite()
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         metrics = self._metrics.take(self._gather, self.trainer.world_size, exact)
         if not metrics:

@@ -16,6 +16,18 @@ from torch.utils import _pytree as pytree
 
 GPU, CPU = torch.device("cuda", 0), torch.device("cpu")
 INDEXING = {"__getitem__", "__setitem__"}  # a tensor on a GPU may be indexed by one on the CPU, but not the reverse
+WAITS = {
+    "item",
+    "tolist",
+    "numpy",
+    "nonzero",
+    "unique",
+    "masked_select",
+    "__bool__",
+    "__float__",
+    "__int__",
+    "__index__",
+}
 BOTH = {"__get__", "__set__", "copy_", "__repr__", "_has_compatible_shallow_copy_type", *INDEXING}
 
 
@@ -26,10 +38,14 @@ class PretendGPU(TorchFunctionMode):
 
     Args:
         patch: Replaces the events and streams of CUDA, of which torch has none without a GPU.
+
+    Attributes:
+        waits: The number of calls that would have waited for the GPU.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         super().__init__()
+        self.waits = 0
         patch.setattr(torch.cuda, "Event", mock.MagicMock)
         patch.setattr(torch.cuda, "current_stream", mock.MagicMock())
 
@@ -51,6 +67,9 @@ class PretendGPU(TorchFunctionMode):
             raise RuntimeError(f"{name} of tensors on two devices")
         named = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if _is_device(leaf)]
         goes_there = any(map(_is_gpu, named)) if named else there and name != "cpu"
+        masked = name in INDEXING and any(tensor.dtype == torch.bool for tensor in _tensors(args[1]))
+        if there and (name in WAITS or masked or not goes_there):
+            self.waits += 1
         args, kwargs = pytree.tree_map(lambda leaf: CPU if _is_gpu(leaf) else leaf, (args, kwargs))
         result = func(*args, **kwargs)
         if name in ("to", "cpu", "cuda") and on_gpu(result) != goes_there:

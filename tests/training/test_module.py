@@ -368,8 +368,9 @@ def test_what_is_logged_of_a_rollout(trainer: MakeTrainer, module: MakeModule) -
     assert metrics["learned_plies_per_s"] > 0
 
 
-def test_a_gradient_that_is_not_finite_is_not_stepped(trainer: MakeTrainer, module: MakeModule) -> None:
-    learned = module()
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_gradient_that_is_not_finite_is_not_stepped(trainer: MakeTrainer, module: MakeModule, fused: bool) -> None:
+    learned = module(optimizer=partial(torch.optim.Adam, fused=fused))
     with torch.no_grad():
         learned.policy.network.get_parameter("policy_head.bias").fill_(float("inf"))
     before = flat(learned)

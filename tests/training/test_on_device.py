@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -20,9 +21,11 @@ from chesspg.games.game import Game, NotOnDevice
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.learning.advantages import Advantages
 from chesspg.learning.losses import Loss
+from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
 from chesspg.selfplay.opponents import OpponentPool
 from chesspg.selfplay.rollout import Rollout
+from chesspg.training.batches import StoredRollout
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
 from chesspg.training.module import PolicyGradient
@@ -122,6 +125,29 @@ def test_a_training_on_a_gpu_mixes_no_devices(
     assert [one.positions() for one in rollouts] == [one.positions() for one in on_cpu]
     for name, weight in expected.items():
         torch.testing.assert_close(weights[name].cpu(), weight, atol=1e-5, rtol=1e-4)
+
+
+def test_an_update_on_a_gpu_does_not_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with PretendGPU(monkeypatch) as gpu:
+        module = PolicyGradient(
+            TicTacToe(),
+            partial(MLP, value=True),
+            optimizer=partial(torch.optim.Adam, fused=True),
+            advantages=Advantages("value"),
+            loss=Loss(clip=0.2, entropy_weight=0.01),
+        ).to(CUDA)
+        optimizer = module.configure_optimizers()
+        rollout = SelfPlay(TicTacToe(), games=8).sample(PolicyPlayer(module.policy))
+        assert rollout.recorded.planes.device == CUDA
+        n = len(rollout.recorded)
+        stored = StoredRollout(rollout, module.weigh(rollout), module.device, games=8, stored=n, parts=2)
+        before = gpu.waits
+        for part in (slice(0, n // 2), slice(n // 2, n)):
+            module.training_step(stored.batch(np.arange(n)[part]), 0).backward()
+            module.on_before_optimizer_step(optimizer)
+        assert gpu.waits == before
+        assert optimizer.found_inf.item() == 0
+        assert gpu.waits == before + 1
 
 
 def test_auto_is_the_host_unless_the_network_is_on_a_gpu_that_plays_the_game(

@@ -78,9 +78,8 @@ class ChessOnDevice(DeviceGames):
         self._launch("step_slots", len(self), self._slots, *self._arguments, *self._scratch)
 
     def heuristic(self) -> Tensor:
-        material = torch.empty(len(self), dtype=torch.float32, device=self.device)
-        self._launch("weigh_slots", len(self), self._slots, self._array(material))
-        return material
+        self._launch("weigh_slots", len(self), self._slots, self._weights)
+        return self._material.clone()
 
     def children(self) -> ChessOnDevice:
         """See `DeviceGames.children`. They are in memory that the next call uses again.
@@ -105,7 +104,11 @@ class ChessOnDevice(DeviceGames):
         self._children = None
         self._rows = torch.zeros(len(self), dtype=torch.bool, device=self.device)
         self._chosen = torch.zeros(len(self), dtype=torch.int64, device=self.device)
-        self._arguments = self._array(self._chosen), self._array(self._rows)
+        self._material = torch.zeros(len(self), dtype=torch.float32, device=self.device)
+        self._arguments, self._weights = (
+            (self._array(self._chosen), self._array(self._rows)),
+            self._array(self._material),
+        )
         self._slots = kernels.Slots(
             planes=self._array(self.planes.view(len(self), -1)).view(np.uint64),
             counts=self._array(self.counts),
