@@ -51,7 +51,7 @@ def test_the_rules_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "expected"),
-    [("tests", "summary"), ("64x4_deterministic", "loop_of_chip"), ("resume", "equal_tensors")],
+    [("tests", "summary"), ("resume", "equal_tensors")],
 )
 def test_a_part_gives_its_figures(
     part: str, expected: str, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -377,13 +377,12 @@ def test_two_processes_learn_what_one_does_and_resume_from_one_checkpoint(folder
         assert done.returncode == 0, done.stderr
         return {line[2:] for line in done.stdout.splitlines()}  # without the rank
 
-    one, two = lines("1", "6"), lines("2", "6")
-    assert one == two
+    one = lines("1", "6")
     lines("2", "3")
     assert lines("2", "6", "2-3-False.ckpt") == one
     assert lines("1", "6", "2-3-False.ckpt") == one
     expected = read_checkpoint(folder / "1-6-False.ckpt")
-    for name in ("2-6-False", "2-6-True", "1-6-True"):
+    for name in ("2-6-True", "1-6-True"):
         found = read_checkpoint(folder / f"{name}.ckpt")
         for key, weight in expected["state_dict"].items():
             torch.testing.assert_close(found["state_dict"][key], weight, rtol=0, atol=1e-5)
