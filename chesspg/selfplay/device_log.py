@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,27 @@ class DeviceLog:
         plies = Plies.concatenate(parts)
         parts.clear()
         return plies[torch.argsort(ply * (plies.game.max() + 1) + plies.game)] if len(plies) else plies
+
+
+def enter_ends(
+    moves: Mapping[str, NDArray[Any]], outcome: NDArray[np.int8], reason: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Enter how games ended.
+
+    Args:
+        moves: As `DeviceLog.moves` returns them; `game` is an index into the arrays below.
+        outcome: [games] where the outcomes are entered.
+        reason: [games] where the reasons are entered.
+
+    Returns:
+        [games] the heuristic for player 0 of the games that were truncated, and 0 of all others.
+    """
+    ends = {name: column[moves["ended"]] for name, column in moves.items()}
+    outcome[ends["game"]], reason[ends["game"]] = ends["outcome"], ends["reason"]
+    ahead = np.zeros(len(outcome), np.float32)
+    if "ahead" in ends:  # there is a ply cap
+        ahead[ends["game"]] = np.where(ends["reason"] == 0, ends["ahead"], 0)
+    return ahead
 
 
 def _without_gaps(entries: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

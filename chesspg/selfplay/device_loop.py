@@ -16,7 +16,7 @@ from chesspg.games.game import Game, Games
 from chesspg.games.randomness import Randomness
 from chesspg.learning import rewards
 from chesspg.players.player import Player
-from chesspg.selfplay.device_log import DeviceLog
+from chesspg.selfplay.device_log import DeviceLog, enter_ends
 from chesspg.selfplay.device_table import PERIOD, Table, intervals
 from chesspg.selfplay.loop import Seats, play, seating
 from chesspg.selfplay.rollout import Replay, Rollout, Values, rewarded
@@ -85,12 +85,9 @@ def play_on_device(
     keys = rng.keys(np.arange(total) if index is None else index).view(np.int64)
     _WholeGames(table, queue, *(torch.from_numpy(array).to(device) for array in (seated, keys))).play(on_ply)
     moves = log.moves()
-    ends = {name: column[moves["ended"]] for name, column in moves.items()}
     outcome, reason, length = outcomes.outcome.copy(), outcomes.reason.copy(), np.zeros(total, np.int32)
-    outcome[ends["game"]], reason[ends["game"]], length[ends["game"]] = ends["outcome"], ends["reason"], ends["ply"] + 1
-    ahead = np.zeros(total, np.float32)
-    if max_plies is not None:
-        ahead[ends["game"]] = np.where(ends["reason"] == 0, ends["ahead"], 0)
+    ahead = enter_ends(moves, outcome, reason)
+    length[moves["game"][moves["ended"]]] = moves["ply"][moves["ended"]] + 1
     return Rollout(
         recorded=log.kept(),
         outcome=outcome,

@@ -16,7 +16,7 @@ from chesspg.games.device import DeviceGames
 from chesspg.games.game import Game, Games
 from chesspg.learning import rewards
 from chesspg.players.player import Player
-from chesspg.selfplay.device_log import DeviceLog
+from chesspg.selfplay.device_log import DeviceLog, enter_ends
 from chesspg.selfplay.device_table import PERIOD, Table, intervals, keys
 from chesspg.selfplay.loop import Seats, seating
 from chesspg.selfplay.plies import Plies
@@ -112,14 +112,10 @@ def _rollout(
     number, place = np.flatnonzero(present), present.cumsum() - 1  # [games], [numbers]
     slot, carried = number % n, np.where(number < n, before.ply[number % n], 0)  # [games]
     moves["game"] = place[moves["game"]]
-    ends = {name: column[moves["ended"]] for name, column in moves.items()}
     outcome, reason = np.zeros(len(number), np.int8), np.full(len(number), UNFINISHED, np.uint8)
-    outcome[ends["game"]], reason[ends["game"]] = ends["outcome"], ends["reason"]
+    ahead = enter_ends(moves, outcome, reason)
     f, ended = value[slot], reason != UNFINISHED
     if ended.any():
-        ahead = np.zeros(len(number), np.float32)
-        if "ahead" in ends:
-            ahead[ends["game"]] = np.where(ends["reason"] == 0, ends["ahead"], 0)
         f[ended] = rewarded(reward, outcome[ended], reason[ended], ahead[ended])
     earlier = {**before.moves, "game": place[before.moves["slot"]]}
     game, ply, action = (np.concatenate((earlier[name], moves[name])) for name in ("game", "ply", "action"))
