@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chesspg.arena.matches import play_match as play_match
     from chesspg.games.chess import Chess as Chess
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
+    from chesspg.games.connect_four import ConnectFour as ConnectFour
     from chesspg.games.game import Game as Game
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
     from chesspg.imitation.data import RecordedGames as RecordedGames
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Advantages": "chesspg.learning.advantages.Advantages",
     "Chess": "chesspg.games.chess.Chess",
+    "ConnectFour": "chesspg.games.connect_four.ConnectFour",
     "EvaluationMatch": "chesspg.training.evaluation.EvaluationMatch",
     "Game": "chesspg.games.game.Game",
     "Imitation": "chesspg.imitation.module.Imitation",
