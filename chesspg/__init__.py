@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
     from chesspg.games.connect_four import ConnectFour as ConnectFour
     from chesspg.games.game import Game as Game
+    from chesspg.games.random_plies import RandomPlies as RandomPlies
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
     from chesspg.imitation.data import RecordedGames as RecordedGames
     from chesspg.imitation.module import Imitation as Imitation
@@ -60,6 +61,7 @@ _HOMES = {
     "Policy": "chesspg.policy.policy.Policy",
     "PolicyGradient": "chesspg.training.module.PolicyGradient",
     "PolicyPlayer": "chesspg.players.policy_player.PolicyPlayer",
+    "RandomPlies": "chesspg.games.random_plies.RandomPlies",
     "RecordedGames": "chesspg.imitation.data.RecordedGames",
     "ResidualNet": "chesspg.policy.networks.ResidualNet",
     "Rollout": "chesspg.selfplay.rollout.Rollout",

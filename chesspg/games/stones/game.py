@@ -81,7 +81,8 @@ class StoneGame(Game):
             return self._initial[np.zeros(count, dtype=np.int64)]
         texts = list(dict.fromkeys(positions))  # to read each once
         split = [split_position(text) for text in texts]
-        read = [self._read(start) for start, _ in split]
+        once = {start: self._read(start) for start in dict.fromkeys(start for start, _ in split)}
+        read = [once[start] for start, _ in split]
         words = np.array([one[0] for one in read], dtype=np.uint64)
         player = np.array([one[1] for one in read], dtype=np.int8)
         begun = Begun([Start(start, int(mover)) for (start, _), mover in zip(split, player, strict=True)])
