@@ -13,6 +13,7 @@ from typing import Any
 OWN = {
     "chesspg.games.chess.Chess": "chesspg.games.chess.game",
     "chesspg.games.connect_four.ConnectFour": "chesspg.games.connect_four.game",
+    "chesspg.games.othello.Othello": "chesspg.games.othello.game",
     "chesspg.games.tic_tac_toe.TicTacToe": "chesspg.games.tic_tac_toe",
     "chesspg.policy.networks.MLP": "chesspg.policy.networks",
     "chesspg.policy.networks.ResidualNet": "chesspg.policy.networks",
