@@ -20,7 +20,7 @@ from chesspg.imitation.data import RecordedGames
 from chesspg.imitation.module import Imitation
 from chesspg.learning.advantages import Advantages
 from chesspg.learning.losses import Loss
-from chesspg.policy.networks import MLP, Network, ResidualNet
+from chesspg.policy.networks import MLP, BoardNet, Network, ResidualNet
 from chesspg.selfplay.opponents import OpponentPool
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
@@ -37,6 +37,7 @@ CLASSES: list[type] = [
     EvaluationMatch,
     Imitation,
     RecordedGames,
+    BoardNet,
     ResidualNet,
     Trainer,
     Chess,
