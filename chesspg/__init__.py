@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from chesspg.players.policy_player import PolicyPlayer as PolicyPlayer
     from chesspg.policy.files import load
     from chesspg.policy.networks import MLP as MLP
+    from chesspg.policy.networks import BoardNet as BoardNet
     from chesspg.policy.networks import ResidualNet as ResidualNet
     from chesspg.policy.policy import Policy as Policy
     from chesspg.selfplay.opponents import OpponentPool as OpponentPool
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 # Imported on first use (PEP 562): importing everything takes seconds, and playing needs little of it.
 _HOMES = {
     "Advantages": "chesspg.learning.advantages.Advantages",
+    "BoardNet": "chesspg.policy.networks.BoardNet",
     "Chess": "chesspg.games.chess.Chess",
     "ConnectFour": "chesspg.games.connect_four.ConnectFour",
     "EvaluationMatch": "chesspg.training.evaluation.EvaluationMatch",

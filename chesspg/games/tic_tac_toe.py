@@ -107,6 +107,7 @@ class TicTacToe(Game):
     planes = ("own", "opponent")
     scalars: Mapping[str, int] = {}
     num_actions = max_legal = 9
+    action_layout = ("cells",)
     reasons = REASONS
 
     def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
