@@ -25,6 +25,7 @@ class ConnectFour(StoneGame):
     board = (ROWS, COLUMNS)
     planes = ("own", "opponent")
     num_actions = max_legal = COLUMNS
+    action_layout = ("columns",)
     reasons = ("ongoing", "four in a line", "board full")
     initial = "7/7/7/7/7/7 x"
     typed = "a column, a to g"
