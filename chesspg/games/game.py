@@ -5,7 +5,16 @@ A game has two players, no hidden information, no chance, and ends in a win, a l
 * The board may have any size. A game without a board, such as Nim, shows its state as a board of one row.
 * A player may move several times in a row: `Observation.player` is the mover, which is never guessed from the ply.
 * A pass is an action like any other. A game that is not over always has a legal action.
+* The planes show the mover's own pieces on the same planes whichever player it is. The board need not be turned around;
+  turn it, planes and actions alike, if the rules are the same for both players then, as in chess and Hex.
 * A game ends by its own rules, however it is played; if moves can repeat forever, a rule must end the game.
+
+A game needs the attributes from `name` to `reasons` and the four abstract methods of `Game`, and the methods of
+`Games`; everything else has a default. The arrays are
+
+* `Observation`: planes [N, P, W] uint64, scalars [N, S] uint8, player [N] int8, and
+  `Legal`: actions [L] int16, offsets [N + 1] int64, so that game i has actions[offsets[i]:offsets[i + 1]];
+* `Outcomes`: outcome [N] int8, reason [N] uint8. Each is described in `chesspg.games.arrays`.
 
 Optional capabilities, such as a heuristic or a notation, are in `chesspg.games.capabilities`.
 
@@ -73,7 +82,11 @@ class Games(Protocol):
         """Whether each game is over, why, and who has won."""
 
     def __getitem__(self, indices: Indices) -> Games:
-        """An independent copy of the games at these indices, in that order; an index may come more than once."""
+        """An independent copy of the games at these indices, in that order; an index may come more than once.
+
+        Args:
+            indices: A list or an array of numbers, a slice, or a mask.
+        """
 
     def position(self, index: int) -> str:
         """The game as text that `Game.start` reads: its start, then ` moves ` and the moves, if any."""
@@ -130,6 +143,8 @@ class Game(ABC):
     @abstractmethod
     def start(self, positions: int | Sequence[str]) -> Games:
         """Start new games: the given number of them, or one from each position.
+
+        A position may be one that is over. The text is never empty.
 
         Raises:
             ValueError: A position can't be read; the message names it.
