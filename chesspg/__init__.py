@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chesspg.games.connect_four import ConnectFour as ConnectFour
     from chesspg.games.game import Game as Game
     from chesspg.games.random_plies import RandomPlies as RandomPlies
+    from chesspg.games.open_spiel import OpenSpiel as OpenSpiel
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
     from chesspg.imitation.data import RecordedGames as RecordedGames
     from chesspg.imitation.module import Imitation as Imitation
@@ -58,6 +59,7 @@ _HOMES = {
     "Imitation": "chesspg.imitation.module.Imitation",
     "Loss": "chesspg.learning.losses.Loss",
     "MLP": "chesspg.policy.networks.MLP",
+    "OpenSpiel": "chesspg.games.open_spiel.OpenSpiel",
     "OpponentPool": "chesspg.selfplay.opponents.OpponentPool",
     "Player": "chesspg.players.player.Player",
     "Policy": "chesspg.policy.policy.Policy",

@@ -37,7 +37,7 @@ from chesspg.games.arrays import Indices as Indices
 from chesspg.games.arrays import Legal as Legal
 from chesspg.games.arrays import Observation as Observation
 from chesspg.games.arrays import Outcomes as Outcomes
-from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation
+from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation, OpenSpielRules
 from chesspg.games.randomness import Randomness
 
 if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on the host do not need
@@ -114,6 +114,7 @@ class Game(ABC):
     engine_protocol: EngineProtocol | None = None
     starts: type[Starts] | None = None  # class of the game's start positions; all its arguments have defaults
     openings: Path | None = None  # a PGN file of balanced openings, for matches
+    open_spiel: OpenSpielRules | None = None  # how OpenSpiel plays the same game
 
     @property
     def max_legal(self) -> int:
