@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
     from chesspg.games.connect_four import ConnectFour as ConnectFour
     from chesspg.games.game import Game as Game
+    from chesspg.games.othello import Othello as Othello
     from chesspg.games.random_plies import RandomPlies as RandomPlies
     from chesspg.games.open_spiel import OpenSpiel as OpenSpiel
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
@@ -61,6 +62,7 @@ _HOMES = {
     "MLP": "chesspg.policy.networks.MLP",
     "OpenSpiel": "chesspg.games.open_spiel.OpenSpiel",
     "OpponentPool": "chesspg.selfplay.opponents.OpponentPool",
+    "Othello": "chesspg.games.othello.Othello",
     "Player": "chesspg.players.player.Player",
     "Policy": "chesspg.policy.policy.Policy",
     "PolicyGradient": "chesspg.training.module.PolicyGradient",
