@@ -38,6 +38,7 @@ class Othello(StoneGame):
     max_legal = MAX_LEGAL
     action_layout = ("cells", "pass")
     reasons = ("ongoing", "neither player can move")
+    seats = ("Black", "White")
     open_spiel = OpenSpielRules("othello", np.tile(np.arange(PASS + 1), (2, 1)))
     initial = "8/8/8/3ox3/3xo3/8/8/8 x"
     typed = "a square, a1 to h8, or pass"
