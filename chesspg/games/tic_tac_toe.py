@@ -108,6 +108,7 @@ class TicTacToe(Game):
     scalars: Mapping[str, int] = {}
     num_actions = max_legal = 9
     reasons = REASONS
+    seats = ("x", "o")
 
     def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
         texts = [EMPTY_START] * positions if isinstance(positions, int) else list(positions)
