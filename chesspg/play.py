@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 
 from chesspg.arena import default_player
-from chesspg.arena.session import NAMES, Session
+from chesspg.arena.session import Session
 from chesspg.arena.table import Commands, Table
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
@@ -24,8 +24,10 @@ from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
 from chesspg.terminal.screen import Screen
 
+ORDER = ("first", "second")  # the seats of any game, for --color
 DESCRIPTION = f"""\
-Play against a policy, or any other player, by typing moves such as Nf3 or g1f3. Type help for the other commands.
+Play against a policy, or any other player, by typing moves, in chess such as Nf3 or g1f3. Type help for the other
+commands.
 
 PLAYER is one of:
 {roster.TABLE}
@@ -53,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 text = _with_temperature(text, given.temperature, is_policy)
             game = game.for_few_games()
             rng = Randomness(secrets.randbits(32) if given.seed is None else given.seed)
-            seat = int(rng.generator().integers(2)) if given.color == "random" else NAMES.index(given.color.title())
-            session = _first_session(game, seat, rng, given.fen)
+            session = _first_session(game, _seat(given.color, game, rng), rng, given.position)
         # Importing torch takes seconds; meanwhile the person thinks about the first move.
         opponent = loader.submit(roster.player_from_string, text, game)
         if not is_policy:
@@ -98,14 +99,24 @@ def _with_temperature(text: str, temperature: float, is_policy: bool) -> str:
     return f"{text}{'&' if '?' in text else '?'}temperature={temperature:.15g}"
 
 
+def _seat(color: str, game: Game, rng: Randomness) -> int:
+    """The seat of the person, 0 or 1. Raises ValueError if --color names none of the game's seats."""
+    seats = {**dict(zip(ORDER, (0, 1), strict=True)), **{name.lower(): seat for seat, name in enumerate(game.seats)}}
+    seats["random"] = int(rng.generator().integers(2))
+    if color.lower() not in seats:
+        accepted = ", ".join(dict.fromkeys([*game.seats, *ORDER]))
+        raise ValueError(f"--color must be {accepted} or random in {game.name}, got {color[:40]!r}")
+    return seats[color.lower()]
+
+
 def _first_session(game: Game, seat: int, rng: Randomness, start: str | None) -> Session:
-    """The first game, from the position of --fen if it is given. Raises ValueError that names --fen."""
+    """The first game, from the position on the command line if there is one. Raises ValueError that names the option."""
     if start is None:
         return Session(game, seat, rng, game.start(1).position(0))
     try:
         return Session(game, seat, rng, start)
     except ValueError as error:
-        raise ValueError(f"--fen: {error}") from None
+        raise ValueError(f"{'--fen' if game.notation else '--position'}: {error}") from None
 
 
 def _line_editing() -> None:
@@ -118,7 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.play", description=DESCRIPTION)
     parser.add_argument("player", metavar="PLAYER", nargs="?", help="the player to play against")
     parser.add_argument(
-        "--color", choices=("white", "black", "random"), default="white", help="your color (default: white)"
+        "--color",
+        default=ORDER[0],
+        help="your color, such as white or black, or the name of your side in another game; first and second are the "
+        "players who move first and second, and random chooses (default: first)",
     )
     parser.add_argument(
         "--temperature",
@@ -131,7 +145,12 @@ def _parser() -> argparse.ArgumentParser:
         type=numbers.seed,
         help="the same seed gives the same replies again (default: a new one each time)",
     )
-    parser.add_argument("--fen", metavar="FEN", help="the position to start from")
+    parser.add_argument(
+        "--position",
+        "--fen",
+        metavar="TEXT",
+        help="the position to start from: in chess a FEN, in another game what the command position shows",
+    )
     return parser
 
 

