@@ -104,6 +104,9 @@ class Game(ABC):
     planes: tuple[str, ...]  # [P] names of the planes
     scalars: Mapping[str, int]  # [S] the largest value of each scalar by name, from 1 to 255
     num_actions: int  # A, at most MOST_ACTIONS
+    # The blocks of the actions, in order: "cells" has one action per square in the order of bits, "columns" one per
+    # column, and any other name, such as "pass", is one action. Empty if the actions have no such order.
+    action_layout: tuple[str, ...] = ()
     reasons: tuple[str, ...]  # names of the reasons for which a game is over, by Outcomes.reason; first 'ongoing'
     threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
     notation: Notation | None = None
@@ -193,6 +196,12 @@ def words_of(board: tuple[int, int]) -> int:
     """W, the number of 64-bit words in a plane of the board."""
     rows, columns = board
     return -(-rows * columns // 64)
+
+
+def layout_size(action_layout: Sequence[str], board: tuple[int, int]) -> int:
+    """The number of actions in the blocks of an action layout."""
+    rows, columns = board
+    return sum({"cells": rows * columns, "columns": columns}.get(block, 1) for block in action_layout)
 
 
 def square_names(board: tuple[int, int]) -> tuple[str, ...]:

@@ -108,6 +108,7 @@ class TicTacToe(Game):
     planes = ("own", "opponent")
     scalars: Mapping[str, int] = {}
     num_actions = max_legal = 9
+    action_layout = ("cells",)
     reasons = REASONS
     open_spiel = OpenSpielRules("tic_tac_toe", np.tile(np.arange(9), (2, 1)))
 

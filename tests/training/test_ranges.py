@@ -21,7 +21,7 @@ from chesspg.imitation.data import RecordedGames
 from chesspg.imitation.module import Imitation
 from chesspg.learning.advantages import Advantages
 from chesspg.learning.losses import Loss
-from chesspg.policy.networks import MLP, Network, ResidualNet
+from chesspg.policy.networks import MLP, BoardNet, Network, ResidualNet
 from chesspg.selfplay.opponents import OpponentPool
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.evaluation import EvaluationMatch
@@ -39,6 +39,7 @@ CLASSES: list[type] = [
     EvaluationMatch,
     Imitation,
     RecordedGames,
+    BoardNet,
     ResidualNet,
     Trainer,
     Chess,

@@ -28,6 +28,7 @@ class ConnectFour(StoneGame):
     board = (ROWS, COLUMNS)
     planes = ("own", "opponent")
     num_actions = max_legal = COLUMNS
+    action_layout = ("columns",)
     reasons = ("ongoing", "four in a line", "board full")
     open_spiel = OpenSpielRules("connect_four", np.tile(np.arange(COLUMNS), (2, 1)))
     initial = "7/7/7/7/7/7 x"

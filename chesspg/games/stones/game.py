@@ -112,7 +112,7 @@ class StoneGame(Game):
         if self.compiled is None:
             raise NotOnDevice(f"{self.name} on a device needs numba; install it with `pip install numba`")
         if not isinstance(starts, StoneGames):
-            raise NotOnDevice(f"{self.name} on a device must start from StoneGames, got {type(starts).__name__}")
+            raise NotOnDevice(f"{self.name} must start from StoneGames, got {type(starts).__name__}")
         from chesspg.games.stones.device import StonesOnDevice  # it imports torch
 
         return StonesOnDevice(self, self.compiled, starts.state, slots, device)
