@@ -18,6 +18,8 @@ from chesspg.arena.table import Commands, Table
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster
+from chesspg.players.game_strings import add_game_option, game_from_string
+from chesspg.policy import files
 from chesspg.storage.run_folder import RUNS
 from chesspg.storage.shipped import shipped_names
 from chesspg.terminal import numbers
@@ -48,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         loader = ThreadPoolExecutor(1)
         stack.callback(loader.shutdown, wait=False)  # a person who quits need not wait for an import
         with one_line_errors():
-            text = given.player or _default()
-            game = roster.game_of([text], given.imported)  # reads the header, so a bad file is reported at once
+            text = given.player or _default(given.game)
+            game = roster.game_of(
+                [text], given.imported, given.game
+            )  # reads the header: a bad file is reported at once
             is_policy = _is_policy(text)
             if given.temperature is not None:
                 text = _with_temperature(text, given.temperature, is_policy)
@@ -67,11 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _default() -> str:
-    default = default_player.default_player()
+def _default(named: str | None) -> str:
+    if named is None:
+        default = default_player.default_player()
+    else:
+        wanted = files.describe(game_from_string(named))
+        default = default_player.default_player(lambda game: files.describe(game) == wanted, named)
     if default is None:
+        of = f" of {named}" if named else ""
         raise ValueError(
-            f"no run under ./{RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
+            f"no run{of} under ./{RUNS} and no rated policy{of} that ships; train one with `python -m chesspg.train`, "
             "or name a player"
         )
     text, what = default
@@ -110,7 +119,7 @@ def _seat(color: str, game: Game, rng: Randomness) -> int:
 
 
 def _first_session(game: Game, seat: int, rng: Randomness, start: str | None) -> Session:
-    """The first game, from the position on the command line if there is one. Raises ValueError that names the option."""
+    """The first game, from the position of --position if it is given. Raises ValueError that names the option."""
     if start is None:
         return Session(game, seat, rng, game.start(1).position(0))
     try:
@@ -128,6 +137,7 @@ def _line_editing() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.play", description=DESCRIPTION)
     parser.add_argument("player", metavar="PLAYER", nargs="?", help="the player to play against")
+    add_game_option(parser)
     parser.add_argument(
         "--color",
         default=ORDER[0],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import Game, Games, split_position
 from chesspg.games.randomness import Randomness
-from chesspg.pgn.writing import RESULTS, to_pgn
+from chesspg.pgn.writing import RESULTS, players_tags, to_pgn
 from chesspg.players.player import Mixture, Player, Turn
 
 
@@ -151,7 +151,7 @@ class Session:
             The PGN.
         """
         date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
-        headers = {"Event": event, "Date": date, **self.authors(person, player)}
+        headers = {"Event": event, "Date": date, **players_tags(self.game, *self.authors(person, player).values())}
         if self.result:
             headers |= {"Result": self.result, "Termination": self.reason}
         return to_pgn(self.game, self.position, headers)

@@ -13,10 +13,11 @@ from typing import Any
 
 from chess.svg import PIECES
 
+from chesspg.pgn.writing import players_of
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
 from chesspg.report.collection import Collection
-from chesspg.report.runs import CAPPED, CLOCKS, Run, headers_of, moves_of, sample_games
+from chesspg.report.runs import CAPPED, CLOCKS, Run, sample_games
 from chesspg.report.samples import Sample, read_sample
 from chesspg.storage import atomic
 
@@ -135,10 +136,10 @@ def _collection(one: Collection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any]], int]:
     """The sample games of a run as JSON values, and the number of games that could not be read."""
     games, unread = [], 0
-    for pgn in sample_games(folder, limit):
-        headers = headers_of(pgn)
+    for one in sample_games(folder, limit):
+        headers = one.headers
         try:
-            sample = read_sample(headers.get("FEN", ""), moves_of(pgn), policy)
+            sample = read_sample(headers.get("FEN", ""), one.moves, policy)
         except ValueError:
             unread += 1
             continue
@@ -147,7 +148,7 @@ def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any
             for name in ("Event", "Result", "Termination")
             if (value := headers.get(name, "?")) != "?"
         }
-        if (players := [headers.get(seat, "?") for seat in ("White", "Black")]) != ["?", "?"]:
+        if (players := players_of(headers)) != ("?", "?"):
             tags["players"] = " – ".join(players)
         if tags.get("termination") in ("unterminated", "truncated"):
             tags["termination"] = CAPPED

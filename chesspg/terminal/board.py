@@ -1,4 +1,4 @@
-"""A board as cells, read from what `Game.render` draws, so that it can be turned around, colored and shown on a page."""
+"""A board as cells, read from what `Game.render` draws, so that it can be turned, colored and shown on a page."""
 
 from __future__ import annotations
 
