@@ -26,10 +26,10 @@ def board_arrays(game: Game, seen: Observation) -> NDArray[np.float32]:
         `Game.scalars`, filled with its value divided by its limit. Row 0 is that of square a1.
     """
     count, (rows, columns) = len(seen), game.board
-    bytes_ = np.ascontiguousarray(seen.planes, "<u8").view(np.uint8).reshape(count, len(game.planes), -1)
+    bytes_ = np.ascontiguousarray(seen.planes, "<u8").view(np.uint8)  # [N, P, 8 W]
     bits = np.unpackbits(bytes_, axis=2, count=rows * columns, bitorder="little")
     array = np.empty((count, len(game.planes) + len(game.scalars), rows, columns), np.float32)
-    array[:, : len(game.planes)] = bits.reshape(count, -1, rows, columns)
+    array[:, : len(game.planes)] = bits.reshape(*bits.shape[:2], rows, columns)
     if game.scalars:
         limits = np.array(list(game.scalars.values()), np.float32)
         array[:, len(game.planes) :] = (seen.scalars / limits)[:, :, None, None]

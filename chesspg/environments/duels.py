@@ -89,13 +89,14 @@ class Duels:
         why = next(iter(self._forfeits.values()), "the game is over")
         raise ValueError(f"{self.game.name} ends each time before the learner has moved: {why}")
 
-    def step(self, actions: NDArray[np.integer[Any]]) -> Step:
+    def step(self, actions: NDArray[np.integer[Any]], waiting: NDArray[np.bool_]) -> Step:
         """Play one action of the learner in each game, and then its opponent's until it is the learner's turn again.
 
         An illegal action loses the game.
 
         Args:
             actions: [N] one action for each game, from 0 to A − 1.
+            waiting: [N] which games stay as they are. There, reward and `over` are 0, and the action is ignored.
 
         Raises:
             ValueError: There are more or fewer actions than games, or one is not in that range.
@@ -110,7 +111,7 @@ class Duels:
         if outside.any():
             raise ValueError(f"actions must be from 0 to {self.game.num_actions - 1}, got {actions[outside][0]}")
         legal = self._is_legal(actions)
-        rows = np.flatnonzero(legal)
+        rows = np.flatnonzero(legal & ~waiting)
         self._play(rows, actions[rows])
         self._reply()
         outcomes = self._games.outcomes()
@@ -119,7 +120,8 @@ class Duels:
         reward[~legal], reason[~legal] = -1, ILLEGAL
         for slot, why in self._forfeits.items():
             reward[slot], reason[slot] = 1, why
-        return Step(reward, self._over() | ~legal, reason)
+        reward[waiting] = 0
+        return Step(reward, (self._over() | ~legal) & ~waiting, reason)
 
     def observe(self) -> Observation:
         """[N] what the player to move sees: the learner, but in a game that is over it may be the opponent."""

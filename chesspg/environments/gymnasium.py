@@ -20,6 +20,8 @@ from chesspg.players.player import Player
 Boards = NDArray[np.float32]
 Actions = NDArray[np.integer[Any]]
 
+RESETS = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
+
 
 class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
     """N games at once of a learner against an opponent, in one batch.
@@ -29,14 +31,14 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
     rules, so nothing is truncated.
 
     * The observation is the board as the learner sees it, [N, P + S, rows, columns] float32, see `board_arrays`.
-    * `infos["action_mask"]` is [N, A] int8, 1 for each legal action. `action_masks()` returns the same as bool, which is
-      the method that sb3-contrib's MaskablePPO calls.
+    * `infos["action_mask"]` is [N, A] int8, 1 for each legal action. `action_masks()` returns the same as bool.
     * An illegal action loses the game, with a warning.
-    * A game that ends begins anew in the same step (`AutoresetMode.SAME_STEP`), so the learner always has a legal
-      action. As in Gymnasium, `infos["final_obs"]` is the last observation, as the player to move sees the board, and
-      `infos["final_info"]["reason"]` says why the game ended; `infos["_final_obs"]` and `infos["_final_info"]` [N] say
-      where.
-    * The same seed and the same actions give the same games. The learner's own random numbers are its own affair.
+    * By default a game that ends begins anew in the same step (`AutoresetMode.SAME_STEP`), so that each action counts.
+      As in Gymnasium, `infos["final_obs"]` then has its last observation, as the player to move sees the board, and
+      `infos["final_info"]["reason"]` says why it ended. With `AutoresetMode.NEXT_STEP` it begins anew in the next step,
+      in which the learner's action is ignored: the mask is 1 for all actions there, and the reason is in
+      `infos["reason"]`. Each key has a mask [N] with `_` before its name, as in Gymnasium.
+    * The same seed and the same actions give the same games.
 
     Args:
         game: The game.
@@ -44,13 +46,12 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
         opponent: A player string, such as `random`, `minimax?depth=2` or a policy file; or a `Player`.
         seat: The player that the learner is, 0 or 1. With None both seats take turns: in game k of slot i, the learner
             is player (i + k) mod 2.
+        autoreset_mode: When a game that has ended begins anew, in the same step or in the next one.
         render_mode: `ansi`: `render` returns the boards as text. None: nothing is drawn.
 
     Raises:
         ValueError: An argument is not accepted; the message says which, and what is accepted.
     """
-
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(
         self,
@@ -58,9 +59,15 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
         num_envs: int,
         opponent: str | Player = "random",
         seat: int | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.SAME_STEP,
         render_mode: str | None = None,
     ) -> None:
         super().__init__()
+        resets = [mode for mode in RESETS if autoreset_mode in (mode, mode.value)]
+        if not resets:
+            accepted = " or ".join(str(mode) for mode in RESETS)
+            raise ValueError(f"autoreset_mode must be {accepted}, got {autoreset_mode!r}")
+        self.metadata = {"render_modes": ["ansi"], "autoreset_mode": resets[0]}
         _check_render_mode(render_mode, self.metadata)
         self._duels = Duels(game, num_envs, opponent, seat)
         self.game, self.num_envs, self.render_mode = game, num_envs, render_mode
@@ -73,6 +80,7 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
         """Begin N games. Without a seed, other games follow those of the reset before. There are no options."""
         super().reset(seed=seed)
         self._duels.begin(_next_seed(self.np_random))
+        self._waiting = np.zeros(self.num_envs, np.bool_)  # [N] which games have ended and begin anew in the next step
         return self._look()
 
     def step(
@@ -86,24 +94,29 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
         Raises:
             ValueError: There are more or fewer actions than games, or one is outside the action space.
         """
-        step = self._duels.step(actions)
+        step = self._duels.step(actions, self._waiting)
+        if self._waiting.any():
+            self._duels.renew(np.flatnonzero(self._waiting))
         ended = np.flatnonzero(step.over)
-        final: dict[str, Any] = {}
+        last: dict[str, Any] = {}
         if len(ended):
             _warn_of_illegal(step.reason[ended])
-            last = np.full(self.num_envs, None, dtype=object)
+            last = {"reason": step.reason, "_reason": step.over.copy()}
+        if self.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP:
+            self._waiting = step.over.copy()
+        elif len(ended):
+            boards = np.full(self.num_envs, None, dtype=object)  # [N] an array where a game has ended, else None
             for slot, board in zip(ended, board_arrays(self.game, self._duels.observe()[ended]), strict=True):
-                last[slot] = board
-            reasons = {"reason": np.where(step.over, step.reason, None), "_reason": step.over.copy()}
-            final = {"final_obs": last, "_final_obs": step.over.copy()}
-            final |= {"final_info": reasons, "_final_info": step.over.copy()}
+                boards[slot] = board
+            last = {"final_obs": boards, "_final_obs": step.over.copy(), "final_info": last}
+            last["_final_info"] = step.over.copy()
             self._duels.renew(ended)
-        boards, infos = self._look()
-        return boards, step.reward, step.over, np.zeros(self.num_envs, np.bool_), infos | final
+        seen, infos = self._look()
+        return seen, step.reward, step.over, np.zeros(self.num_envs, np.bool_), infos | last
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """[N, A] whether each action is legal, for libraries that ask for it."""
-        return action_masks(self.game, self._duels.observe().legal).view(np.bool_)
+        """[N, A] whether each action is legal."""
+        return self._masks().view(np.bool_)
 
     def render(self) -> tuple[str, ...] | None:
         """The boards as N texts in the mode `ansi`."""
@@ -116,9 +129,13 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
         self._duels.close()
 
     def _look(self) -> tuple[Boards, dict[str, Any]]:
-        seen = self._duels.observe()
-        masks = action_masks(self.game, seen.legal)
-        return board_arrays(self.game, seen), {"action_mask": masks, "_action_mask": np.ones(self.num_envs, np.bool_)}
+        infos = {"action_mask": self._masks(), "_action_mask": np.ones(self.num_envs, np.bool_)}
+        return board_arrays(self.game, self._duels.observe()), infos
+
+    def _masks(self) -> NDArray[np.int8]:
+        masks = action_masks(self.game, self._duels.observe().legal)
+        masks[self._waiting] = 1
+        return masks
 
 
 class BoardGameEnv(gymnasium.Env[Boards, np.integer[Any]]):
@@ -139,8 +156,6 @@ class BoardGameEnv(gymnasium.Env[Boards, np.integer[Any]]):
         ValueError: An argument is not accepted; the message says which, and what is accepted.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi", "human"], "render_fps": 1}
-
     def __init__(
         self,
         game: Game,
@@ -148,10 +163,11 @@ class BoardGameEnv(gymnasium.Env[Boards, np.integer[Any]]):
         seat: int | None = None,
         render_mode: str | None = None,
     ) -> None:
+        self.metadata = {"render_modes": ["ansi", "human"], "render_fps": 1}
         _check_render_mode(render_mode, self.metadata)
         self._duels = Duels(game, 1, opponent, seat)
         self.game, self.render_mode = game, render_mode
-        self.observation_space = board_space(game)
+        self.observation_space: Any = board_space(game)
         self.action_space = Discrete(game.num_actions)
         self._over = True
 
@@ -173,17 +189,18 @@ class BoardGameEnv(gymnasium.Env[Boards, np.integer[Any]]):
         """
         if self._over:
             raise ValueError("the game is over, or none has begun: call reset() before step()")
-        step = self._duels.step(np.array([action]))
+        step = self._duels.step(np.array([action]), np.zeros(1, np.bool_))
         self._over = bool(step.over[0])
         _warn_of_illegal(step.reason)
         board, info = self._look({"reason": step.reason[0]} if self._over else {})
         return board, float(step.reward[0]), self._over, False, info
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """[A] whether each action is legal, for libraries that ask for it."""
-        return action_masks(self.game, self._duels.observe().legal)[0].view(np.bool_)
+        """[A] whether each action is legal; the method that sb3-contrib's MaskablePPO calls."""
+        masks: NDArray[np.bool_] = action_masks(self.game, self._duels.observe().legal).view(np.bool_)
+        return masks[0]
 
-    def render(self) -> str | None:  # type: ignore[override]  # Gymnasium's type has no text, which the mode ansi needs
+    def render(self) -> Any:
         """The board as text in the mode `ansi`; prints it in the mode `human`."""
         if not _may_render(self.render_mode):
             return None

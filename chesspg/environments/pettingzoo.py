@@ -25,10 +25,7 @@ class Seen(TypedDict):
     action_mask: NDArray[np.int8]  # [A] 1 for each action that the agent may take now
 
 
-Environment = AECEnv[str, Seen, int]
-
-
-def aec_env(game: Game, render_mode: str | None = None) -> Environment:
+def aec_env(game: Game, render_mode: str | None = None) -> AECEnv:
     """A game as PettingZoo's classic environments play it: `BoardGameAECEnv` in their usual wrappers.
 
     An illegal action ends the game with a warning; the agent that chose it gets −1 and the other one 0. An action that
@@ -41,11 +38,11 @@ def aec_env(game: Game, render_mode: str | None = None) -> Environment:
     Raises:
         ValueError: The render mode is unknown.
     """
-    environment: Environment = TerminateIllegalWrapper(BoardGameAECEnv(game, render_mode), illegal_reward=-1)
+    environment = TerminateIllegalWrapper(BoardGameAECEnv(game, render_mode), illegal_reward=-1)
     return OrderEnforcingWrapper(AssertOutOfBoundsWrapper(environment))
 
 
-class BoardGameAECEnv(AECEnv[str, Seen, int]):
+class BoardGameAECEnv(AECEnv):  # type: ignore[misc]  # PettingZoo publishes no type hints
     """A game as an AEC environment without wrappers; `aec_env` adds them.
 
     The agent `player_0` is player 0, who moves first in most games. At the end the winner gets the reward 1 and the
@@ -67,38 +64,40 @@ class BoardGameAECEnv(AECEnv[str, Seen, int]):
         ValueError: The render mode is unknown.
     """
 
-    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "is_parallelizable": False, "render_fps": 1}
-
     def __init__(self, game: Game, render_mode: str | None = None) -> None:
         super().__init__()
         if render_mode not in (None, *RENDER_MODES):
             raise ValueError(f"render_mode must be one of {', '.join(RENDER_MODES)} or None, got {render_mode!r}")
         self.game = game
         self.render_mode = render_mode
-        name = re.sub(r"\W+", "_", game.name.lower())
-        self.metadata = {**type(self).metadata, "name": f"{name}_v{game.encoding_version}"}
+        self.metadata: dict[str, Any] = {
+            "name": f"{re.sub(r'[^a-z0-9]+', '_', game.name.lower())}_v{game.encoding_version}",
+            "render_modes": list(RENDER_MODES),
+            "render_fps": 1,
+            "is_parallelizable": False,
+        }
         self.possible_agents = ["player_0", "player_1"]
         mask = Box(0, 1, (game.num_actions,), np.int8)
-        self.observation_spaces: Any = {
+        self.observation_spaces: dict[str, Space[Any]] = {
             agent: Dict({"observation": board_space(game), "action_mask": mask}) for agent in self.possible_agents
         }
-        self.action_spaces: Any = {agent: Discrete(game.num_actions) for agent in self.possible_agents}
+        self.action_spaces: dict[str, Space[Any]] = {
+            agent: Discrete(game.num_actions) for agent in self.possible_agents
+        }
 
     def observation_space(self, agent: str) -> Space[Any]:
-        space: Space[Any] = self.observation_spaces[agent]
-        return space
+        return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> Space[Any]:
-        space: Space[Any] = self.action_spaces[agent]
-        return space
+        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        self.agents = self.possible_agents.copy()
+        self.agents: list[str] = self.possible_agents.copy()
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
         self.terminations = dict.fromkeys(self.agents, False)
         self.truncations = dict.fromkeys(self.agents, False)
-        self.infos = {agent: {} for agent in self.agents}
+        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         self._games = self.game.start(1)
         self._look()
 

@@ -1,6 +1,6 @@
 """The moves of a batch of games, as a chain of links that batches share, so that choosing games copies no moves.
 
-Where games that are over are replaced by others again and again, the chain would grow without end; `packed` shortens it.
+Where games that are over are replaced by others for ever, the chain would grow without end: `packed` shortens it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def packed(history: Played[Start]) -> History[Start]:
     if history.room > 0:
         return history
     link: History[Start] = history
-    rows = np.arange(len(history.actions))
+    rows: NDArray[np.integer[Any]] = np.arange(len(history.actions))
     found = []  # [links, N] the actions of each link, the last link first
     while not isinstance(link, Begun):
         if isinstance(link, Chosen):
@@ -89,7 +89,7 @@ def packed(history: Played[Start]) -> History[Start]:
     actions = np.stack(found[::-1])
     order = np.argsort(actions < 0, axis=0, kind="stable")  # of the links in each game, those with an action first
     plies = int((actions >= 0).sum(axis=0).max(initial=0))
-    short: History[Start] = Begun([link.starts[row] for row in rows], ROOM + 3 * plies)
+    short: History[Start] = Begun([link.starts[row] for row in rows.tolist()], ROOM + 3 * plies)
     for row in np.take_along_axis(actions, order, axis=0)[:plies].copy():
         short = Played(short, row)
     return short
