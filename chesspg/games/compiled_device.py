@@ -66,9 +66,13 @@ class CompiledDeviceGames(DeviceGames):
 
     def _copied(self, array: NDArray[Any]) -> Any:
         """A copy of an array of the host on the device, as an array for numba."""
-        words = array.dtype == np.uint64  # torch has few functions for this type
-        here = self._array(torch.from_numpy(array.view(np.int64) if words else array).to(self.device))
-        return here.view(np.uint64) if words else here
+        if array.dtype == np.uint64:  # torch has few functions for this type
+            return self._words(torch.from_numpy(array.view(np.int64)).to(self.device))
+        return self._array(torch.from_numpy(array).to(self.device))
+
+    def _words(self, tensor: Tensor) -> Any:
+        """An array of unsigned words for numba in the memory of a tensor of int64."""
+        return self._array(tensor).view(np.uint64)
 
     def _array(self, tensor: Tensor) -> Any:
         """An array for numba in the memory of a tensor."""

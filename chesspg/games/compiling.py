@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,22 @@ def cached(function: Callable[..., Any], jit: Callable[..., Any], **options: Any
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile as a part of each calling function."""
     return njit(forceinline=True, **OPTIONS)(function)
+
+
+def rebound(function: Callable[..., Any], names: Mapping[str, Any]) -> Any:
+    """A copy of a function in which these global names have other values."""
+    assert isinstance(function, FunctionType)
+    return FunctionType(
+        function.__code__, {**function.__globals__, **names}, function.__name__, None, function.__closure__
+    )
+
+
+def together(*functions: Callable[..., Any]) -> list[Any]:
+    """Plain functions as `inlined` ones; each may call those before it."""
+    known: dict[str, Any] = {}
+    for function in functions:
+        known[function.__name__] = inlined(rebound(function, known))
+    return list(known.values())
 
 
 def instruction(emit: Callable[[Any, Any], Any]) -> Any:

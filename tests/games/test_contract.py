@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from others import ConnectFour, Forced, Hex, Long, OnePly, Othello, Placing, Twice
+from others import ConnectFour as OwnConnectFour
+from others import Forced, Hex, Long, OnePly, Othello, Placing, Twice
 
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.chess import Chess
+from chesspg.games.connect_four import ConnectFour
 from chesspg.games.contract import BrokenContract, check
 from chesspg.games.game import (
     Game,
@@ -52,8 +54,14 @@ GAMES: list[tuple[Game, dict[str, list[str]]]] = [
                    "unreadable": ["chess", "3/3/3 z", "3/3/4 x", "3/3 x", "3/3/3 x moves d1"]}),
     (Nim(), {"won_by_first": ["3 0 moves 3"], "won_by_second": ["4 0 moves 1 3"], "starts": ["20 1"],
              "unreadable": ["22 0", "5 2", "0 0"]}),
-    (ConnectFour(), {"won_by_first": ["- moves a b a b a b a"], "won_by_second": ["- moves a b a b a b d b"],
+    (OwnConnectFour(), {"won_by_first": ["- moves a b a b a b a"], "won_by_second": ["- moves a b a b a b d b"],
                      "drawn": [FULL], "starts": ["abc"], "unreadable": ["h", "aaaaaaa", "- moves ab"]}),
+    (ConnectFour(), {"won_by_first": ["7/7/7/7/7/7 x moves a b a b a b a"],
+                     "won_by_second": ["7/7/7/7/7/7 x moves a b a b a b d b"],
+                     "drawn": [FULL.replace("-", "7/7/7/7/7/7 x")], "starts": ["7/7/7/7/7/x6 o", "7/7/7/7/2ox3/2xo3 o"],
+                     "unreadable": ["7/7/7/7/7/7", "7/7/7/7/7/7 z", "7/7/7/7/7 x", "7/7/7/7/7/8 x", "7/7/7/7/7/07 x",
+                                    "7/7/7/7/x6/7 o", "7/7/7/7/xxxx3/oooo3 x", "7/7/7/7/7/7 x moves h",
+                                    "7/7/7/7/7/7 x moves a a a a a a a"]}),
     (Chess(backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess(), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess("chess960", backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
@@ -75,7 +83,7 @@ def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "game",
-    [TicTacToe(), Nim(), ConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
+    [TicTacToe(), Nim(), OwnConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
      Placing(2, 1, False), Placing(8, 8), Twice(), Othello(), OnePly(), Forced(), Long()],
     ids=lambda game: f"{game.name}",
 )  # fmt: skip
@@ -490,6 +498,20 @@ class TooManyActionsAtAll(TicTacToe):
 @fault(r"legal actions must be from 0 to 7, got \[0, 1, 2, 3, 4, 5, 6, 7, 8\]")
 class TooFewActions(TicTacToe):
     num_actions = 8
+    action_layout = ()
+
+
+@fault(
+    "action_layout must have num_actions = 9 actions, where 'cells' stands for 9, 'columns' for 3 and any other name "
+    r"for 1, got 10 in \('cells', 'pass'\)"
+)
+class PassesToo(TicTacToe):
+    action_layout = ("cells", "pass")
+
+
+@fault(r"action_layout must be a tuple of names; a tuple of one is written \('name',\), got 'cells'")
+class NoCommaInLayout(TicTacToe):
+    action_layout = "cells"  # type: ignore[assignment]
 
 
 @fault(r"the scalar 'plies' must be at most 3, got 4")

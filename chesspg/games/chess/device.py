@@ -91,10 +91,10 @@ class ChessOnDevice(CompiledDeviceGames):
             self._array(self._material),
         )
         self._slots = kernels.Slots(
-            planes=self._array(self.planes.view(len(self), -1)).view(np.uint64),
+            planes=self._words(self.planes.view(len(self), -1)),
             counts=self._array(self.counts),
             actions=self._array(self.legal.view(-1)),
-            keys=self._array(self.keys.view(-1)).view(np.uint64),
+            keys=self._words(self.keys.view(-1)),
             counters=self._array(self.clock),
             scalars=self._array(self.scalars),
             outcome=self._array(self.outcome),
