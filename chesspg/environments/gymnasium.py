@@ -197,8 +197,8 @@ class BoardGameEnv(gymnasium.Env[Boards, np.integer[Any]]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """[A] whether each action is legal; the method that sb3-contrib's MaskablePPO calls."""
-        masks: NDArray[np.bool_] = action_masks(self.game, self._duels.observe().legal).view(np.bool_)
-        return masks[0]
+        mask: NDArray[np.bool_] = action_masks(self.game, self._duels.observe().legal).view(np.bool_)[0]
+        return mask
 
     def render(self) -> Any:
         """The board as text in the mode `ansi`; prints it in the mode `human`."""
