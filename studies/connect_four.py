@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -32,8 +33,8 @@ LEAST, MOST = 12, 24  # random plies before a position
 target, lines, four, holes, threats = together(rules.target, rules.lines, rules.four, rules.holes, rules.threats)
 
 
-@njit(cache=False)  # type: ignore[untyped-decorator]
-def solve(own, other, alpha, beta, table, bounds):  # type: ignore[no-untyped-def]
+@njit
+def solve(own: Any, other: Any, alpha: int, beta: int, table: Any, bounds: Any) -> Any:
     """The value of a position that is not over, for the mover, if it is inside (alpha, beta); else a bound of it.
 
     Negamax with alpha-beta, a table of positions, and forced moves, after Pascal Pons, blog.gamesolver.org.
@@ -105,8 +106,8 @@ class Solver:
         ended = (1 - 2 * state.player) * state.outcome
         return np.array(
             [
-                ended[i] if state.reason[i] else solve(*words, -1, 1, self._table, self._bounds)
-                for i, words in enumerate(state.words)
+                ended[i] if state.reason[i] else solve(own, other, -1, 1, self._table, self._bounds)
+                for i, (own, other) in enumerate(state.words)
             ],
             np.int8,
         )
