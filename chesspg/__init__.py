@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
     from chesspg.games.connect_four import ConnectFour as ConnectFour
     from chesspg.games.game import Game as Game
+    from chesspg.games.othello import Othello as Othello
+    from chesspg.games.random_plies import RandomPlies as RandomPlies
+    from chesspg.games.open_spiel import OpenSpiel as OpenSpiel
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
     from chesspg.imitation.data import RecordedGames as RecordedGames
     from chesspg.imitation.module import Imitation as Imitation
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from chesspg.players.policy_player import PolicyPlayer as PolicyPlayer
     from chesspg.policy.files import load
     from chesspg.policy.networks import MLP as MLP
+    from chesspg.policy.networks import BoardNet as BoardNet
     from chesspg.policy.networks import ResidualNet as ResidualNet
     from chesspg.policy.policy import Policy as Policy
     from chesspg.selfplay.opponents import OpponentPool as OpponentPool
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
 # Imported on first use (PEP 562): importing everything takes seconds, and playing needs little of it.
 _HOMES = {
     "Advantages": "chesspg.learning.advantages.Advantages",
+    "BoardNet": "chesspg.policy.networks.BoardNet",
     "Chess": "chesspg.games.chess.Chess",
     "ConnectFour": "chesspg.games.connect_four.ConnectFour",
     "EvaluationMatch": "chesspg.training.evaluation.EvaluationMatch",
@@ -55,11 +60,14 @@ _HOMES = {
     "Imitation": "chesspg.imitation.module.Imitation",
     "Loss": "chesspg.learning.losses.Loss",
     "MLP": "chesspg.policy.networks.MLP",
+    "OpenSpiel": "chesspg.games.open_spiel.OpenSpiel",
     "OpponentPool": "chesspg.selfplay.opponents.OpponentPool",
+    "Othello": "chesspg.games.othello.Othello",
     "Player": "chesspg.players.player.Player",
     "Policy": "chesspg.policy.policy.Policy",
     "PolicyGradient": "chesspg.training.module.PolicyGradient",
     "PolicyPlayer": "chesspg.players.policy_player.PolicyPlayer",
+    "RandomPlies": "chesspg.games.random_plies.RandomPlies",
     "RecordedGames": "chesspg.imitation.data.RecordedGames",
     "ResidualNet": "chesspg.policy.networks.ResidualNet",
     "Rollout": "chesspg.selfplay.rollout.Rollout",

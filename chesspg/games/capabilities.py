@@ -7,10 +7,12 @@
 * `EngineProtocol`, in `Game.engine_protocol`: for `uci:ENGINE` as a player.
 * `Starts` (game.py), in `Game.starts`: for `SelfPlay(starts=…)`. In chess these are uneven armies.
 * `Game.openings`, a file: for matches with `balanced` openings.
+* `OpenSpielRules`, in `Game.open_spiel`: for `mcts` as a player and for `bench verify --game`, if OpenSpiel has the game.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -128,3 +130,11 @@ class EngineProtocol(Protocol):
         Raises:
             ValueError: The move can't be read or is not legal.
         """
+
+
+@dataclass(frozen=True)
+class OpenSpielRules:
+    """How OpenSpiel plays a game from its initial position."""
+
+    name: str  # the game as pyspiel.load_game takes it, such as `hex(board_size=6)`
+    actions: NDArray[np.integer[Any]]  # [2, A] by player: OpenSpiel's action for each action

@@ -5,7 +5,16 @@ A game has two players, no hidden information, no chance, and ends in a win, a l
 * The board may have any size. A game without a board, such as Nim, shows its state as a board of one row.
 * A player may move several times in a row: `Observation.player` is the mover, which is never guessed from the ply.
 * A pass is an action like any other. A game that is not over always has a legal action.
+* The planes show the mover's own pieces on the same planes whichever player it is. The board need not be turned around;
+  turn it, planes and actions alike, if the rules are the same for both players then, as in chess and Hex.
 * A game ends by its own rules, however it is played; if moves can repeat forever, a rule must end the game.
+
+A game needs the attributes from `name` to `reasons` and the four abstract methods of `Game`, and the methods of
+`Games`; everything else has a default. The arrays are
+
+* `Observation`: planes [N, P, W] uint64, scalars [N, S] uint8, player [N] int8, and
+  `Legal`: actions [L] int16, offsets [N + 1] int64, so that game i has actions[offsets[i]:offsets[i + 1]];
+* `Outcomes`: outcome [N] int8, reason [N] uint8. Each is described in `chesspg.games.arrays`.
 
 Optional capabilities, such as a heuristic or a notation, are in `chesspg.games.capabilities`.
 
@@ -28,7 +37,7 @@ from chesspg.games.arrays import Indices as Indices
 from chesspg.games.arrays import Legal as Legal
 from chesspg.games.arrays import Observation as Observation
 from chesspg.games.arrays import Outcomes as Outcomes
-from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation
+from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation, OpenSpielRules
 from chesspg.games.randomness import Randomness
 
 if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on the host do not need
@@ -73,7 +82,11 @@ class Games(Protocol):
         """Whether each game is over, why, and who has won."""
 
     def __getitem__(self, indices: Indices) -> Games:
-        """An independent copy of the games at these indices, in that order; an index may come more than once."""
+        """An independent copy of the games at these indices, in that order; an index may come more than once.
+
+        Args:
+            indices: A list or an array of numbers, a slice, or a mask.
+        """
 
     def position(self, index: int) -> str:
         """The game as text that `Game.start` reads: its start, then ` moves ` and the moves, if any."""
@@ -91,6 +104,9 @@ class Game(ABC):
     planes: tuple[str, ...]  # [P] names of the planes
     scalars: Mapping[str, int]  # [S] the largest value of each scalar by name, from 1 to 255
     num_actions: int  # A, at most MOST_ACTIONS
+    # The blocks of the actions, in order: "cells" has one action per square in the order of bits, "columns" one per
+    # column, and any other name, such as "pass", is one action. Empty if the actions have no such order.
+    action_layout: tuple[str, ...] = ()
     reasons: tuple[str, ...]  # names of the reasons for which a game is over, by Outcomes.reason; first 'ongoing'
     threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
     notation: Notation | None = None
@@ -98,6 +114,7 @@ class Game(ABC):
     engine_protocol: EngineProtocol | None = None
     starts: type[Starts] | None = None  # class of the game's start positions; all its arguments have defaults
     openings: Path | None = None  # a PGN file of balanced openings, for matches
+    open_spiel: OpenSpielRules | None = None  # how OpenSpiel plays the same game
 
     @property
     def max_legal(self) -> int:
@@ -129,6 +146,8 @@ class Game(ABC):
     @abstractmethod
     def start(self, positions: int | Sequence[str]) -> Games:
         """Start new games: the given number of them, or one from each position.
+
+        A position may be one that is over. The text is never empty.
 
         Raises:
             ValueError: A position can't be read; the message names it.
@@ -177,6 +196,12 @@ def words_of(board: tuple[int, int]) -> int:
     """W, the number of 64-bit words in a plane of the board."""
     rows, columns = board
     return -(-rows * columns // 64)
+
+
+def layout_size(action_layout: Sequence[str], board: tuple[int, int]) -> int:
+    """The number of actions in the blocks of an action layout."""
+    rows, columns = board
+    return sum({"cells": rows * columns, "columns": columns}.get(block, 1) for block in action_layout)
 
 
 def square_names(board: tuple[int, int]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.games.capabilities import OpenSpielRules
 from chesspg.games.game import (
     EMPTY,
     Game,
@@ -107,7 +108,9 @@ class TicTacToe(Game):
     planes = ("own", "opponent")
     scalars: Mapping[str, int] = {}
     num_actions = max_legal = 9
+    action_layout = ("cells",)
     reasons = REASONS
+    open_spiel = OpenSpielRules("tic_tac_toe", np.tile(np.arange(9), (2, 1)))
 
     def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
         texts = [EMPTY_START] * positions if isinstance(positions, int) else list(positions)

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
+from chesspg.players.mcts import MCTS
 from chesspg.players.minimax import Minimax
 from chesspg.players.player import Greedy, Mixture, Player, Random
 from chesspg.policy import files
@@ -69,6 +70,13 @@ KINDS: dict[str, Kind] = {
         "the best heuristic (material), 1 to 3 plies ahead",
         lambda target, game, depth=2: Minimax(game or Chess(), depth),
         {"depth": whole(1, 3)},
+    ),
+    "mcts": Kind(
+        "mcts?simulations=N",
+        "mcts?simulations=1000",
+        "OpenSpiel's Monte-Carlo tree search",
+        lambda target, game, simulations=1000: MCTS(game or Chess(), simulations),
+        {"simulations": whole(1, 10**6)},
     ),
     "uci": Kind(
         "uci:ENGINE?nodes=N",

@@ -13,9 +13,12 @@ from typing import Any
 OWN = {
     "chesspg.games.chess.Chess": "chesspg.games.chess.game",
     "chesspg.games.connect_four.ConnectFour": "chesspg.games.connect_four.game",
+    "chesspg.games.open_spiel.OpenSpiel": "chesspg.games.open_spiel.game",
+    "chesspg.games.othello.Othello": "chesspg.games.othello.game",
     "chesspg.games.tic_tac_toe.TicTacToe": "chesspg.games.tic_tac_toe",
-    "chesspg.policy.networks.MLP": "chesspg.policy.networks",
-    "chesspg.policy.networks.ResidualNet": "chesspg.policy.networks",
+    "chesspg.policy.networks.BoardNet": "chesspg.policy.networks.board_net",
+    "chesspg.policy.networks.MLP": "chesspg.policy.networks.mlp",
+    "chesspg.policy.networks.ResidualNet": "chesspg.policy.networks.residual_net",
 }
 _BARE = {_name.rpartition(".")[2]: _name for _name in OWN}
 

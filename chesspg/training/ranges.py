@@ -68,6 +68,8 @@ RANGES: dict[str, Range] = {
     "OpponentPool.priority": Range(0, 100),
     "UnevenArmies.share": _SHARE,
     "UnevenArmies.alike": _COUNT,
+    "RandomPlies.most": Range(0, 1000),
+    "RandomPlies.alike": _COUNT,
     "EvaluationMatch.games": Range(2, MOST),
     "EvaluationMatch.every_n_rollouts": _COUNT,
     "EvaluationMatch.temperature": _TEMPERATURE._replace(also=0),
@@ -76,6 +78,7 @@ RANGES: dict[str, Range] = {
     "EvaluationMatch.gate": Range(-1200, 1200),
     "Chess.threads": Range(1, 4096),
     "Network.*": Range(1, 1 << 14),  # channels, blocks, hidden, …
+    "BoardNet.blocks": Range(0, 1 << 14),
     "ResidualNet.blocks": Range(0, 1 << 14),
     "Optimizer.lr": Range(0, 1000),
     "Optimizer.weight_decay": Range(0, 1000),

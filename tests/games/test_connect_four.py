@@ -8,7 +8,6 @@ from others import ConnectFour as Slow
 
 from chesspg.games.connect_four import ConnectFour
 from chesspg.games.connect_four.rules import COLUMNS, ROWS, four, threats
-from chesspg.games.contract.device import check_device
 from chesspg.games.game import Game, IllegalAction
 
 START = "7/7/7/7/7/7 x"
@@ -99,9 +98,3 @@ def test_unreadable_positions_say_why() -> None:
             ConnectFour().start([START, text])
         assert why in str(raised.value)
         assert repr(text) in str(raised.value)
-
-
-def test_on_a_device() -> None:
-    pytest.importorskip("numba", reason="numba is not installed")
-    starts = ["7/7/7/7/2ox3/2xo3 o", START + " moves a b a b a b a", START + " moves d d d"]
-    assert check_device(ConnectFour(), starts=starts, plies=3_000) >= 3_000

@@ -498,6 +498,20 @@ class TooManyActionsAtAll(TicTacToe):
 @fault(r"legal actions must be from 0 to 7, got \[0, 1, 2, 3, 4, 5, 6, 7, 8\]")
 class TooFewActions(TicTacToe):
     num_actions = 8
+    action_layout = ()
+
+
+@fault(
+    "action_layout must have num_actions = 9 actions, where 'cells' stands for 9, 'columns' for 3 and any other name "
+    r"for 1, got 10 in \('cells', 'pass'\)"
+)
+class PassesToo(TicTacToe):
+    action_layout = ("cells", "pass")
+
+
+@fault(r"action_layout must be a tuple of names; a tuple of one is written \('name',\), got 'cells'")
+class NoCommaInLayout(TicTacToe):
+    action_layout = "cells"  # type: ignore[assignment]
 
 
 @fault(r"the scalar 'plies' must be at most 3, got 4")

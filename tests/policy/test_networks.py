@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from chesspg.games.chess import Chess, encoding
 from chesspg.games.game import Game, Legal, Observation
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.policy.networks import LONG, MLP, Network, ResidualBlock, ResidualNet
+from chesspg.policy.networks import MLP, Network, ResidualNet
+from chesspg.policy.networks.residual_net import LONG, ResidualBlock
 from chesspg.policy.policy import to_tensors, words
 
 CHESS = Chess(backend="python-chess")

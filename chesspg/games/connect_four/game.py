@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from chesspg.games.capabilities import OpenSpielRules
 from chesspg.games.connect_four.rules import BOTTOM, COLUMNS, ROWS, ConnectFourRules, U, four
 from chesspg.games.stones.game import StoneGame
 from chesspg.games.stones.rules import NumpyRules
@@ -25,7 +28,9 @@ class ConnectFour(StoneGame):
     board = (ROWS, COLUMNS)
     planes = ("own", "opponent")
     num_actions = max_legal = COLUMNS
+    action_layout = ("columns",)
     reasons = ("ongoing", "four in a line", "board full")
+    open_spiel = OpenSpielRules("connect_four", np.tile(np.arange(COLUMNS), (2, 1)))
     initial = "7/7/7/7/7/7 x"
     typed = "a column, a to g"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.capabilities import MOST_HEURISTIC, Heuristic
 from chesspg.games.contract.sample import BrokenContract, Sample, each_legal, require, require_same, state_of
-from chesspg.games.game import MOST_ACTIONS, MOST_REASONS, Game, Games, Observation, Outcomes, words_of
+from chesspg.games.game import MOST_ACTIONS, MOST_REASONS, Game, Games, Observation, Outcomes, layout_size, words_of
 
 
 def sizes(sample: Sample) -> None:
@@ -28,7 +28,7 @@ def sizes(sample: Sample) -> None:
         "board must be (rows, columns), both at least 1",
         repr(game.board),
     )
-    for name, texts in {"planes": game.planes, "reasons": game.reasons}.items():
+    for name, texts in {"planes": game.planes, "action_layout": game.action_layout, "reasons": game.reasons}.items():
         require(
             isinstance(texts, tuple) and all(isinstance(text, str) for text in texts),
             f"{name} must be a tuple of names; a tuple of one is written ('name',)",
@@ -44,6 +44,13 @@ def sizes(sample: Sample) -> None:
         _whole(game.num_actions, 1, MOST_ACTIONS),
         f"num_actions must be a whole number from 1 to {MOST_ACTIONS:,}",
         repr(game.num_actions),
+    )
+    layout = game.action_layout
+    require(
+        not layout or layout_size(layout, game.board) == game.num_actions,
+        f"action_layout must have num_actions = {game.num_actions} actions, where 'cells' stands for "
+        f"{layout_size(('cells',), game.board)}, 'columns' for {game.board[1]} and any other name for 1",
+        f"{layout_size(layout, game.board)} in {layout!r}",
     )
     require(game.reasons[:1] == ("ongoing",), "the first of reasons must be 'ongoing'", repr(game.reasons))
     require(1 < len(game.reasons) <= MOST_REASONS, f"reasons must be from 2 to {MOST_REASONS}", len(game.reasons))
@@ -68,7 +75,8 @@ def rebuilt(sample: Sample) -> None:
             f"{type(game).__name__}(**init_args) must build the same game again; with init_args {arguments} it raises "
             f"{type(error).__name__}: {error}"
         ) from None
-    for name in ("name", "encoding_version", "board", "planes", "scalars", "num_actions", "reasons", "init_args"):
+    for name in ("name", "encoding_version", "board", "planes", "scalars", "num_actions", "action_layout", "reasons",
+                 "init_args"):  # fmt: skip
         ours, theirs = getattr(game, name), getattr(twin, name)
         require(
             ours == theirs, f"init_args must hold what the game was built with: {name} must be {ours!r} again", theirs

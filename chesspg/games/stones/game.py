@@ -81,7 +81,8 @@ class StoneGame(Game):
             return self._initial[np.zeros(count, dtype=np.int64)]
         texts = list(dict.fromkeys(positions))  # to read each once
         split = [split_position(text) for text in texts]
-        read = [self._read(start) for start, _ in split]
+        once = {start: self._read(start) for start in dict.fromkeys(start for start, _ in split)}
+        read = [once[start] for start, _ in split]
         words = np.array([one[0] for one in read], dtype=np.uint64)
         player = np.array([one[1] for one in read], dtype=np.int8)
         begun = Begun([Start(start, int(mover)) for (start, _), mover in zip(split, player, strict=True)])
@@ -111,7 +112,7 @@ class StoneGame(Game):
         if self.compiled is None:
             raise NotOnDevice(f"{self.name} on a device needs numba; install it with `pip install numba`")
         if not isinstance(starts, StoneGames):
-            raise NotOnDevice(f"{self.name} on a device must start from StoneGames, got {type(starts).__name__}")
+            raise NotOnDevice(f"{self.name} must start from StoneGames, got {type(starts).__name__}")
         from chesspg.games.stones.device import StonesOnDevice  # it imports torch
 
         return StonesOnDevice(self, self.compiled, starts.state, slots, device)

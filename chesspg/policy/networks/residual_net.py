@@ -1,10 +1,8 @@
-"""Networks from a game's planes and scalars to a logit for every legal action and, if configured, a value."""
+"""The network for chess: residual convolutions over the board and the squares that its pieces attack."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,105 +12,12 @@ from chesspg.games.chess.encoding import PLANES, SCALARS
 from chesspg.games.game import Game
 from chesspg.policy.attacks import Attacks
 from chesspg.policy.boards import compiled_boards
+from chesspg.policy.networks.network import Network, NetworkOutput
 
 # The length of the lists of legal actions up to which a CPU multiplies only the vectors of these actions. With longer
 # lists, such as those of games in slots, and on a GPU, all 64 × 64 pairs of squares are multiplied, which is faster.
 # No game from the initial position has a longer list, so sampling and learning multiply in the same way.
 LONG = 224
-
-
-class NetworkOutput(NamedTuple):
-    """The output of a network for N positions with at most M legal actions each."""
-
-    logits: Tensor  # [N, M] raw scores of the legal actions; anything finite after a game's last action
-    value: Tensor | None  # [N] in (−1, 1), the expected return of the mover; None without a value head
-
-
-class Network(nn.Module):
-    """Base class of all networks. It is built for the sizes of a game, and can be built again from `init_args`.
-
-    A subclass passes its keyword arguments on to `super().__init__` and defines `forward`.
-
-    Args:
-        game: The game that the network is for.
-        init_args: The other arguments of the subclass, which policy files store; `value=True` if it has a value head.
-    """
-
-    scalar_limits: Tensor  # [S]
-    bits: Tensor  # [256, 8]
-
-    def __init__(self, game: Game, **init_args: Any) -> None:
-        super().__init__()
-        self.init_args = init_args
-        self.value = bool(init_args.get("value", False))
-        limits = torch.tensor([float(limit) for limit in game.scalars.values()])
-        self.register_buffer("scalar_limits", limits, persistent=False)
-        bytes_as_bits = torch.arange(256)[:, None] >> torch.arange(8) & 1
-        self.register_buffer("bits", bytes_as_bits.float(), persistent=False)
-        self.squares = game.board[0] * game.board[1]
-
-    def unpack(self, planes: Tensor) -> Tensor:
-        """[N, P, W] int64 words to [N, P, squares] zeros and ones, in the precision the network runs in."""
-        # Copied, because a tensor that torch calls contiguous may have strides of zero, which `view` refuses.
-        words = planes.flatten(1).clone(memory_format=torch.contiguous_format)  # [N, P · W]
-        bytes_ = words.view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
-        bits = F.embedding(bytes_.int(), self.bits.to(self.precision))  # [N, P · W · 8, 8]
-        return bits.view(*planes.shape[:2], planes.shape[2] * 64)[:, :, : self.squares]
-
-    @property
-    def precision(self) -> torch.dtype:
-        """The type of the numbers that its convolutions and matrix products take: that of autocast, if it is on."""
-        device = self.bits.device.type
-        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.bits.dtype
-
-    def scale(self, scalars: Tensor) -> Tensor:
-        """[N, S] uint8 counters to [N, S] floats in [0, 1]."""
-        return scalars / self.scalar_limits
-
-    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        """Compute the logits of all legal actions.
-
-        Args:
-            planes: [N, P, W] int64 words.
-            scalars: [N, S] uint8 counters.
-            legal: [N, M] legal actions of each game, padded with −1 after its last.
-
-        Returns:
-            [N, M] logits and [N] values.
-        """
-        raise NotImplementedError
-
-    def __call__(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        output: NetworkOutput = super().__call__(planes, scalars, legal)
-        return output
-
-
-class MLP(Network):
-    """A fully connected network for small games.
-
-    Args:
-        game: The game that the network is for.
-        hidden: The width of each hidden layer.
-        value: Whether it has a value head.
-
-    Raises:
-        ValueError: A width is below 1.
-    """
-
-    def __init__(self, game: Game, hidden: Sequence[int] = (64, 64), value: bool = False) -> None:
-        super().__init__(game, hidden=list(hidden), value=value)
-        if any(width < 1 for width in hidden):
-            raise ValueError(f"each width in hidden must be at least 1, got {list(hidden)}")
-        sizes = [len(game.planes) * self.squares + len(game.scalars), *hidden]
-        layers = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(sizes)]
-        self.body = nn.Sequential(*(layer for pair in layers for layer in pair))
-        self.policy_head = nn.Linear(sizes[-1], game.num_actions)
-        self.value_head = nn.Linear(sizes[-1], 1) if value else None
-
-    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        x = self.body(torch.cat((self.unpack(planes).flatten(1), self.scale(scalars)), dim=1))
-        value = torch.tanh(self.value_head(x)).squeeze(1) if self.value_head else None
-        return NetworkOutput(self.policy_head(x).gather(1, legal.clamp(min=0).long()), value)
 
 
 class ResidualBlock(nn.Module):
