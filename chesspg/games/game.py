@@ -37,7 +37,7 @@ from chesspg.games.arrays import Indices as Indices
 from chesspg.games.arrays import Legal as Legal
 from chesspg.games.arrays import Observation as Observation
 from chesspg.games.arrays import Outcomes as Outcomes
-from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation, OpenSpielRules
+from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation, OpenSpielRules, Sgf
 from chesspg.games.randomness import Randomness
 
 if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on the host do not need
@@ -112,6 +112,7 @@ class Game(ABC):
     seats: tuple[str, str] = ("White", "Black")  # what player 0 and player 1 are called
     threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
     notation: Notation | None = None
+    sgf: Sgf | None = None
     exchanges: Exchanges | None = None
     engine_protocol: EngineProtocol | None = None
     starts: type[Starts] | None = None  # class of the game's start positions; all its arguments have defaults

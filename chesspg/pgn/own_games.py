@@ -9,7 +9,7 @@ from typing import NamedTuple
 from chesspg.pgn.text import MOST_CHARACTERS, numbered
 
 MOST_LINES = 10_000  # a game with more lines, or more than MOST_CHARACTERS, is cut off there
-_TAG = re.compile(r'\[(\w+) "((?:[^"\\]|\\.)*)"\]')
+_TAG = re.compile(r'\[(\w+) "(.*)"\]')  # python-chess writes quotation marks as they are
 _NOT_A_MOVE = re.compile(r"\d+\.+|1-0|0-1|1/2-1/2|\*")
 
 

@@ -15,7 +15,7 @@ WHITE_PIECES, SOLID = "♔♕♖♗♘♙", "♚♛♜♝♞♟"  # on colored s
 CHECKERED = {LAST: ("#cdd26a", "#aaa23a"), CHECK: ("#e05050", "#e05050"), PLAIN: ("#b59a6c", "#7d5f3f")}
 WOOD = {LAST: "#d9cf7a", PLAIN: "#b59a6c"}  # the background of stones
 COLORS = {"Black": "#000000", "White": "#ffffff", "Red": "#b01212", "Yellow": "#ffe24d", "Blue": "#10308f"}
-UNNAMED = (COLORS["Blue"], COLORS["Red"])  # of players who are not named by a color; their stones are letters
+UNNAMED = (COLORS["Blue"], COLORS["Red"])  # of the letters of players who are not named by colors
 _ROW = re.compile(r" *(\d\d|\d )(.*)")  # a row of the board: its number and its cells
 
 
@@ -44,18 +44,23 @@ class Board(NamedTuple):
 
 
 def read_board(game: Game, position: str, *, turned: bool = False) -> Board | None:
-    """Read the board that `Game.render` draws.
+    """Read the board that `Game.render` draws of a position; see `parse_board`."""
+    return parse_board(game.render(position), game.board, turned=turned)
+
+
+def parse_board(text: str, shape: tuple[int, int], *, turned: bool = False) -> Board | None:
+    """Read a board that `draw_board` has drawn.
 
     Args:
-        game: The game.
-        position: The start and the moves, as text.
+        text: What `Game.render` returned.
+        shape: Rows and columns of the board.
         turned: Whether the board is turned by 180°, as player 1 of chess sees it.
 
     Returns:
-        The board, or None if the game draws its board in another form than `draw_board`.
+        The board, or None if the text has another form.
     """
-    height, width = game.board
-    lines = game.render(position).splitlines() or [""]
+    height, width = shape
+    lines = text.splitlines() or [""]
     on_top = not _ROW.fullmatch(lines[0])
     letters, *rest = lines if on_top else lines[::-1]
     files, sides = letters.split(), None
@@ -120,14 +125,18 @@ class _Chessmen(_Plain):
         return cell.mark[0] + sign + cell.mark[1], style
 
 
+def stone_colors(seats: tuple[str, str]) -> tuple[dict[str, str], bool]:
+    """The color of each of STONES, and whether they are discs: letters if the players are not named by colors."""
+    discs = all(seat in COLORS for seat in seats)
+    return dict(zip(STONES, [COLORS[seat] for seat in seats] if discs else UNNAMED, strict=True)), discs
+
+
 class _Stones(_Plain):
-    """Stones in the colors of the players on wood; letters in two colors if the players are not named by colors."""
+    """Stones in the colors of the players on wood."""
 
     def __init__(self, seats: tuple[str, str]) -> None:
-        named = all(seat in COLORS for seat in seats)
-        colors = [COLORS[seat] for seat in seats] if named else UNNAMED
-        self.colors = dict(zip(STONES, colors, strict=True))
-        self.disc = "●" if named else ""
+        self.colors, discs = stone_colors(seats)
+        self.disc = "●" if discs else ""
 
     def cell(self, cell: Cell) -> tuple[str, str]:
         color = self.colors.get(cell.piece)
