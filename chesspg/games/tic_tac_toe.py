@@ -115,6 +115,7 @@ class TicTacToe(Game):
     num_actions = max_legal = 9
     action_layout = ("cells",)
     reasons = REASONS
+    seats = ("x", "o")
     open_spiel = OpenSpielRules("tic_tac_toe", np.tile(np.arange(9), (2, 1)))
 
     def start(self, positions: int | Sequence[str]) -> TicTacToeGames:
