@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from chesspg.arena.matches import play_match as play_match
     from chesspg.games.chess import Chess as Chess
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
+    from chesspg.games.connect_four import ConnectFour as ConnectFour
     from chesspg.games.game import Game as Game
+    from chesspg.games.open_spiel import OpenSpiel as OpenSpiel
+    from chesspg.games.othello import Othello as Othello
+    from chesspg.games.random_plies import RandomPlies as RandomPlies
     from chesspg.games.tic_tac_toe import TicTacToe as TicTacToe
     from chesspg.imitation.data import RecordedGames as RecordedGames
     from chesspg.imitation.module import Imitation as Imitation
@@ -50,16 +54,20 @@ _HOMES = {
     "Advantages": "chesspg.learning.advantages.Advantages",
     "BoardNet": "chesspg.policy.networks.BoardNet",
     "Chess": "chesspg.games.chess.Chess",
+    "ConnectFour": "chesspg.games.connect_four.ConnectFour",
     "EvaluationMatch": "chesspg.training.evaluation.EvaluationMatch",
     "Game": "chesspg.games.game.Game",
     "Imitation": "chesspg.imitation.module.Imitation",
     "Loss": "chesspg.learning.losses.Loss",
     "MLP": "chesspg.policy.networks.MLP",
+    "OpenSpiel": "chesspg.games.open_spiel.OpenSpiel",
     "OpponentPool": "chesspg.selfplay.opponents.OpponentPool",
+    "Othello": "chesspg.games.othello.Othello",
     "Player": "chesspg.players.player.Player",
     "Policy": "chesspg.policy.policy.Policy",
     "PolicyGradient": "chesspg.training.module.PolicyGradient",
     "PolicyPlayer": "chesspg.players.policy_player.PolicyPlayer",
+    "RandomPlies": "chesspg.games.random_plies.RandomPlies",
     "RecordedGames": "chesspg.imitation.data.RecordedGames",
     "ResidualNet": "chesspg.policy.networks.ResidualNet",
     "Rollout": "chesspg.selfplay.rollout.Rollout",

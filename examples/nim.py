@@ -62,7 +62,8 @@ class NimGames:
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
         if len(actions) != len(self):
             raise ValueError(f"play needs one action for each of {len(self)} games, got {len(actions)} actions")
-        for game, action in enumerate(actions.tolist()):  # all are checked before the first is played
+        # All actions are checked before the first is played. A loop is fast enough for a game as small as this one.
+        for game, action in enumerate(actions.tolist()):
             if not 0 <= action < min(self.sticks[game], 3):
                 raise IllegalAction(f"game {game}: action {action} is illegal with {self.sticks[game]} sticks left")
         self.sticks = self.sticks - actions - 1  # a new array: arrays that observe() returned must not change

@@ -4,13 +4,17 @@
 * `PartialPlay`, a method of `Games`: for the loop of self-play and matches, so that only some games of a batch advance.
 * `Exchanges`, in `Game.exchanges`: for minimax after its last ply. In chess these are captures.
 * `Notation`, in `Game.notation`: for PGN and FEN in `play`, `match`, `generate` and `report`, and openings from files.
+* `Sgf`, in `Game.sgf`: for games as SGF in `match`, `play` and `report`.
 * `EngineProtocol`, in `Game.engine_protocol`: for `uci:ENGINE` as a player.
 * `Starts` (game.py), in `Game.starts`: for `SelfPlay(starts=…)`. In chess these are uneven armies.
 * `Game.openings`, a file: for matches with `balanced` openings.
+* `OpenSpielRules`, in `Game.open_spiel`: for `mcts` as a player and for `bench verify --game`, if OpenSpiel has the game.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -102,6 +106,17 @@ class Notation(Protocol):
         """The move of an action in [0, num_actions), whether it is legal or not."""
 
 
+class Sgf(NamedTuple):
+    """How a game is written as SGF, which programs for many board games read: https://www.red-bean.com/sgf/.
+
+    The seats of the game are Black and White, and its squares have names such as c3, with row 1 at the top.
+    """
+
+    game: int  # the number of the game in SGF, its GM
+    letters: bool = False  # whether a square is written as two letters, cc for c3
+    words: Mapping[str, str] = {}  # the SGF of moves that are not squares, such as a pass, by their names
+
+
 class EngineProtocol(Protocol):
     """How UCI engines play a game. What `Games.position` returns must be valid after `position fen`."""
 
@@ -128,3 +143,11 @@ class EngineProtocol(Protocol):
         Raises:
             ValueError: The move can't be read or is not legal.
         """
+
+
+@dataclass(frozen=True)
+class OpenSpielRules:
+    """How OpenSpiel plays a game from its initial position."""
+
+    name: str  # the game as pyspiel.load_game takes it, such as `hex(board_size=6)`
+    actions: NDArray[np.integer[Any]]  # [2, A] by player: OpenSpiel's action for each action

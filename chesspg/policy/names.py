@@ -12,6 +12,9 @@ from typing import Any
 # when a class moves, only its module changes here.
 OWN = {
     "chesspg.games.chess.Chess": "chesspg.games.chess.game",
+    "chesspg.games.connect_four.ConnectFour": "chesspg.games.connect_four.game",
+    "chesspg.games.open_spiel.OpenSpiel": "chesspg.games.open_spiel.game",
+    "chesspg.games.othello.Othello": "chesspg.games.othello.game",
     "chesspg.games.tic_tac_toe.TicTacToe": "chesspg.games.tic_tac_toe",
     "chesspg.policy.networks.BoardNet": "chesspg.policy.networks.board_net",
     "chesspg.policy.networks.MLP": "chesspg.policy.networks.mlp",

@@ -68,6 +68,8 @@ RANGES: dict[str, Range] = {
     "OpponentPool.priority": Range(0, 100),
     "UnevenArmies.share": _SHARE,
     "UnevenArmies.alike": _COUNT,
+    "RandomPlies.most": Range(0, 1000),
+    "RandomPlies.alike": _COUNT,
     "EvaluationMatch.games": Range(2, MOST),
     "EvaluationMatch.every_n_rollouts": _COUNT,
     "EvaluationMatch.temperature": _TEMPERATURE._replace(also=0),

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from others import ConnectFour, Forced, Hex, Long, OnePly, Othello, Placing, Twice
+from others import ConnectFour as OwnConnectFour
+from others import Forced, Hex, Long, OnePly, Placing, Twice
+from others import Othello as SmallOthello
 
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.chess import Chess
+from chesspg.games.connect_four import ConnectFour
 from chesspg.games.contract import BrokenContract, check
 from chesspg.games.game import (
     Game,
@@ -30,6 +33,7 @@ from chesspg.games.game import (
     split_position,
     square_names,
 )
+from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "examples"))
@@ -52,8 +56,18 @@ GAMES: list[tuple[Game, dict[str, list[str]]]] = [
                    "unreadable": ["chess", "3/3/3 z", "3/3/4 x", "3/3 x", "3/3/3 x moves d1"]}),
     (Nim(), {"won_by_first": ["3 0 moves 3"], "won_by_second": ["4 0 moves 1 3"], "starts": ["20 1"],
              "unreadable": ["22 0", "5 2", "0 0"]}),
-    (ConnectFour(), {"won_by_first": ["- moves a b a b a b a"], "won_by_second": ["- moves a b a b a b d b"],
+    (OwnConnectFour(), {"won_by_first": ["- moves a b a b a b a"], "won_by_second": ["- moves a b a b a b d b"],
                      "drawn": [FULL], "starts": ["abc"], "unreadable": ["h", "aaaaaaa", "- moves ab"]}),
+    (ConnectFour(), {"won_by_first": ["7/7/7/7/7/7 x moves a b a b a b a"],
+                     "won_by_second": ["7/7/7/7/7/7 x moves a b a b a b d b"],
+                     "drawn": [FULL.replace("-", "7/7/7/7/7/7 x")], "starts": ["7/7/7/7/7/x6 o", "7/7/7/7/2ox3/2xo3 o"],
+                     "unreadable": ["7/7/7/7/7/7", "7/7/7/7/7/7 z", "7/7/7/7/7 x", "7/7/7/7/7/8 x", "7/7/7/7/7/07 x",
+                                    "7/7/7/7/x6/7 o", "7/7/7/7/xxxx3/oooo3 x", "7/7/7/7/7/7 x moves h",
+                                    "7/7/7/7/7/7 x moves a a a a a a a"]}),
+    (Othello(), {"won_by_first": ["8/8/8/8/8/8/8/xo6 x moves c8"], "won_by_second": ["8/8/8/8/8/8/8/ox6 o moves c8"],
+                 "drawn": ["ooo5/8/8/8/8/8/8/xo6 x moves c8"], "starts": ["8/8/3x4/3xx3/3xo3/8/8/8 o"],
+                 "unreadable": ["8/8/8/3ox3/3xo3/8/8/8", "8/8/8/3ox3/3xo3/8/8 x", "8/8/8/3ox3/3xo3/8/8/8 x moves d4",
+                                "8/8/8/3ox3/3xo3/8/8/8 x moves a1", "8/8/8/3ox3/3xo3/8/8/8 x moves pass"]}),
     (Chess(backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess(), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess("chess960", backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
@@ -75,8 +89,8 @@ def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "game",
-    [TicTacToe(), Nim(), ConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
-     Placing(2, 1, False), Placing(8, 8), Twice(), Othello(), OnePly(), Forced(), Long()],
+    [TicTacToe(), Nim(), OwnConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
+     Placing(2, 1, False), Placing(8, 8), Twice(), SmallOthello(), OnePly(), Forced(), Long()],
     ids=lambda game: f"{game.name}",
 )  # fmt: skip
 def test_every_correct_game_passes_without_known_positions(game: Game) -> None:
@@ -661,8 +675,9 @@ def test_render_shows_the_board_and_the_last_move(game: Game, known: dict[str, l
     games = game.start(1)
     before = game.render(games.position(0)).splitlines()
     assert len(before) == rows + 1
-    assert before[-1].split() == list("abcdefgh"[:columns])
-    assert [line.split()[0] for line in before[:-1]] == [str(rank) for rank in range(rows, 0, -1)]
+    from_row_1 = before[::-1] if before[-1].split()[0] == "a" else before
+    assert from_row_1[0].split() == list("abcdefgh"[:columns])
+    assert [line.split()[0] for line in from_row_1[1:]] == [str(rank + 1) for rank in range(rows)]
     games.play(games.observe().legal.actions[:1])
     after = "\n".join(game.render(games.position(0)).splitlines())
     assert "(" not in "\n".join(before)

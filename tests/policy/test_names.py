@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import sys
 from dataclasses import replace
@@ -47,7 +48,7 @@ def own_classes() -> set[type]:
     while left:
         derived: list[type] = left.pop().__subclasses__()
         left += derived
-        found |= {cls for cls in derived if cls.__module__.startswith("chesspg.")}
+        found |= {cls for cls in derived if cls.__module__.startswith("chesspg.") and not inspect.isabstract(cls)}
     return found
 
 

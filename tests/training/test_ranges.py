@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
+from chesspg.games.random_plies import RandomPlies
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.imitation.data import RecordedGames
 from chesspg.imitation.module import Imitation
@@ -34,6 +35,7 @@ CLASSES: list[type] = [
     Loss,
     OpponentPool,
     UnevenArmies,
+    RandomPlies,
     EvaluationMatch,
     Imitation,
     RecordedGames,
@@ -54,7 +56,7 @@ def test_each_range_is_of_an_argument_that_there_is() -> None:
 def test_each_number_of_the_parts_has_a_range() -> None:
     """Every argument that is a number must have a range."""
     numeric = {"int", "float", "int | None", "float | None", "dict[str, float] | None", "tuple[float, float] | None"}
-    for cls in (SelfPlay, PolicyGradient, OpponentPool, UnevenArmies, EvaluationMatch):
+    for cls in (SelfPlay, PolicyGradient, OpponentPool, UnevenArmies, RandomPlies, EvaluationMatch):
         for name, parameter in inspect.signature(cls).parameters.items():
             if parameter.annotation in numeric:
                 assert f"{cls.__name__}.{name}" in RANGES, f"{cls.__name__}.{name}"

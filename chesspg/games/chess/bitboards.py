@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -15,34 +14,9 @@ from numpy.typing import NDArray
 
 from chesspg.games.chess import encoding, kernels
 from chesspg.games.chess.kernels import Rows
+from chesspg.games.compiling import announced
 from chesspg.games.game import IllegalAction, Indices, Legal, Observation, Outcomes, join_position
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """The first link of a history: the starts of the games."""
-
-    starts: list[chess.Board]  # [N] never played on
-
-
-@dataclass(frozen=True, slots=True)
-class _Played:
-    """A link for one ply in each game."""
-
-    before: _History
-    actions: NDArray[np.int16]  # [N] as recorded by kernels.advance; −1 if nothing was played
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A link for a choice of the games before, in some order."""
-
-    before: _History
-    rows: NDArray[np.integer[Any]]  # [N] indices of the games
-
-
-# Batches share the links they come from, so that choosing games copies no moves.
-_History = _Begun | _Played | _Chosen
+from chesspg.games.history import Begun, Chosen, History, Played, packed, story
 
 GAMES_PER_THREAD = 512  # to wake two threads takes 40 µs, in which one thread plays 200 plies
 
@@ -50,7 +24,7 @@ GAMES_PER_THREAD = 512  # to wake two threads takes 40 µs, in which one thread 
 class BitboardGames:
     """N games in the arrays of kernels.Rows, played on up to `threads` threads where there are enough games."""
 
-    def __init__(self, rows: Rows, history: _History, threads: int = 1) -> None:
+    def __init__(self, rows: Rows, history: History[chess.Board], threads: int = 1) -> None:
         self._rows = rows
         self._history = history
         self._threads = threads
@@ -79,7 +53,7 @@ class BitboardGames:
         rows.counters[:, kernels.FULLMOVE] = [root.fullmove_number for root in roots]
         rows.player[:] = [0 if root.turn else 1 for root in roots]
         kernels.begin(rows, kernels.room())
-        games = cls(rows, _Begun(roots), threads)
+        games = cls(rows, Begun(roots), threads)
         # The moves are known to be legal, and may go on after a draw by rule.
         for ply in range(max((len(board.move_stack) for board in boards), default=0)):
             actions = [
@@ -136,7 +110,7 @@ class BitboardGames:
         chosen = np.arange(len(self))[indices]
         rows = Rows.empty(len(chosen))
         kernels.copy(self._rows, chosen, rows)
-        return BitboardGames(rows, _Chosen(self._history, chosen.astype(np.int32)), self._threads)
+        return BitboardGames(rows, Chosen(self._history, chosen.astype(np.int32)), self._threads)
 
     def position(self, index: int) -> str:
         start, _ = self._story(index)
@@ -179,21 +153,12 @@ class BitboardGames:
                 part = array[start : rows.offsets[last, column]]
                 array[end : end + len(part)] = part
                 rows.offsets[first + 1 : last + 1, column] += end - start
-        self._rows, self._history = rows, _Played(self._history, record)
+        self._rows, self._history = rows, packed(Played(self._history, record))
         return -1
 
     def _story(self, index: int) -> tuple[chess.Board, list[int]]:
         """The start of a game and its recorded actions."""
-        index = range(len(self))[index]
-        actions = []
-        link = self._history
-        while not isinstance(link, _Begun):
-            if isinstance(link, _Chosen):
-                index = int(link.rows[index])
-            elif link.actions[index] >= 0:
-                actions.append(int(link.actions[index]))
-            link = link.before
-        return link.starts[index], actions[::-1]
+        return story(self._history, range(len(self))[index])
 
     def _bare_board(self, index: int) -> chess.Board:
         """The position as a board without moves on its stack."""
@@ -257,5 +222,5 @@ def perft(position: chess.Board, depth: int) -> int:
     boards = np.zeros((depth, 14), dtype=np.uint64)
     boards[0] = BitboardGames.from_boards([position])._rows.planes[0]
     room = np.empty((depth, kernels.ACTIONS), np.int16), np.empty(depth, np.int64), np.empty(depth, np.int64)
-    with kernels.announced():
+    with announced("chess"):
         return int(kernels.leaves(boards, *room, depth, kernels.room()))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
-from importlib.util import find_spec
-from typing import Any, Self
+from functools import partial
+from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from chesspg.games.chess import kernels
-from chesspg.games.device import DeviceGames, Sizes
-from chesspg.games.game import NotOnDevice
-
-THREADS = 64  # in a block on CUDA
+from chesspg.games.compiled_device import CompiledDeviceGames
+from chesspg.games.device import Sizes
 
 
-class ChessOnDevice(DeviceGames):
+class ChessOnDevice(CompiledDeviceGames):
     """Chess in slots. On the CPU a loop plays slot after slot, on CUDA each slot has a thread.
 
     Args:
@@ -35,37 +31,22 @@ class ChessOnDevice(DeviceGames):
     hidden = ("keys", "counts", "clock")
     _slots: kernels.Slots
     _children: ChessOnDevice | None
+    _kernels = kernels
 
     def __init__(self, game: Sizes, starts: kernels.Rows, slots: int, device: str) -> None:
-        problem = _problem(torch.device(device))
-        if problem:
-            raise NotOnDevice(f"chess can't be played on {device}: {problem}")
         super().__init__(game, slots, device)
         self.keys = torch.zeros(slots, kernels.KEYS, dtype=torch.int64, device=self.device)
         self.counts = torch.zeros(slots, 2, dtype=torch.int64, device=self.device)  # legal actions, keys
         self.clock = torch.zeros(slots, 1, dtype=torch.int64, device=self.device)  # halfmoves without progress
         # On CUDA each thread has scratch space of its own.
         self._scratch = () if self.device.type == "cuda" else (np.empty((1, 14), np.uint64), kernels.room())
-        try:
-            self._compile(starts)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # numba-cuda and the driver raise anything
-            if self.device.type == "cpu":
-                raise
-            reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
-            raise NotOnDevice(f"chess can't be played on {device}: {reason}") from error
+        self._compile(partial(self._prepare, starts))
 
-    def _compile(self, starts: kernels.Rows) -> None:
-        """Compile the kernels, or load them from the cache, by running each without a game."""
+    def _prepare(self, starts: kernels.Rows) -> None:
         actions, keys = starts.offsets[-1]
         used = starts._replace(actions=starts.actions[:actions], keys=starts.keys[:keys])
         self._starts = kernels.Rows(*(self._copied(array) for array in used))
         self._share()
-        none = torch.zeros(len(self), dtype=torch.bool, device=self.device)
-        self.reset(none, none)
-        self.step(none, none)
-        self.heuristic()
 
     def reset(self, rows: Tensor, starts: Tensor) -> None:
         self._rows.copy_(rows)
@@ -110,10 +91,10 @@ class ChessOnDevice(DeviceGames):
             self._array(self._material),
         )
         self._slots = kernels.Slots(
-            planes=self._array(self.planes.view(len(self), -1)).view(np.uint64),
+            planes=self._words(self.planes.view(len(self), -1)),
             counts=self._array(self.counts),
             actions=self._array(self.legal.view(-1)),
-            keys=self._array(self.keys.view(-1)).view(np.uint64),
+            keys=self._words(self.keys.view(-1)),
             counters=self._array(self.clock),
             scalars=self._array(self.scalars),
             outcome=self._array(self.outcome),
@@ -121,47 +102,3 @@ class ChessOnDevice(DeviceGames):
             player=self._array(self.player),
             illegal=self._array(self.illegal),
         )
-
-    def _copied(self, array: NDArray[Any]) -> Any:
-        """A copy of an array of the host on the device, as an array for numba."""
-        words = array.dtype == np.uint64  # torch has few functions for this type
-        here = self._array(torch.from_numpy(array.view(np.int64) if words else array).to(self.device))
-        return here.view(np.uint64) if words else here
-
-    def _array(self, tensor: Tensor) -> Any:
-        """An array for numba in the memory of a tensor."""
-        if self.device.type == "cpu":
-            return tensor.numpy()
-        with torch.cuda.device(tensor.device):
-            return kernels.numba_cuda().as_cuda_array(tensor)
-
-    def _launch(self, name: str, count: int, *arguments: Any) -> None:
-        """Run a kernel over `count` rows; on CUDA in torch's current stream, without waiting for it."""
-        if not count:
-            return
-        if self.device.type == "cpu":
-            with kernels.announced():  # compiled at the first call
-                getattr(kernels, name)(*arguments)
-            return
-        device = self.player.device
-        with torch.cuda.device(device):  # numba-cuda uses the context that is active
-            stream = torch.cuda.current_stream(device).cuda_stream
-            ours = kernels.numba_cuda().external_stream(stream) if stream else 0
-            getattr(kernels.grid(), name)[-(-count // THREADS), THREADS, ours](*arguments)
-
-
-def _problem(device: torch.device) -> str:
-    """Why chess can't be played on a device; '' if it can, as far as is known before anything is compiled."""
-    if device.type == "cpu":
-        return ""
-    if device.type != "cuda":
-        return "chess has rules for cpu and cuda"
-    try:
-        torch.cuda.init()  # type: ignore[no-untyped-call]
-    except (AssertionError, RuntimeError) as error:  # torch without CUDA, no driver, one that is too old
-        return " ".join(str(error).split()).split(". ")[0]
-    if (device.index or 0) >= torch.cuda.device_count():
-        return f"the number of CUDA devices is {torch.cuda.device_count()}"
-    if find_spec("numba_cuda") is None:
-        return 'numba-cuda is not installed; install it with `pip install "chesspg[gpu]"`'
-    return ""

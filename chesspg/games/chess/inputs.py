@@ -28,20 +28,15 @@ from chesspg.games.chess.kernels import (
     NOT_AB,
     NOT_GH,
     NOT_H,
-    ONE,
     SEVEN,
     SIX,
     SIXTEEN,
     THREE,
     TWO,
-    ZERO,
-    U,
-    compiled,
     falling,
-    inlined,
     rising,
-    span,
 )
+from chesspg.games.compiling import ONE, ZERO, U, compiled, inlined, numba_cuda, span
 
 WORDS = 34  # planes and attack maps
 CHANNELS = WORDS + 2
@@ -155,7 +150,7 @@ def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: N
 @cache
 def grid(version: int = VERSION) -> Any:
     """The kernel for CUDA, compiled at its first launch; one block for every PER_BLOCK positions."""
-    cuda = kernels.numba_cuda()
+    cuda = numba_cuda()
 
     @cuda.jit(cache=True)
     def fill(planes, counters, one, boards):
@@ -187,7 +182,7 @@ def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, stream: int)
         boards: [N, 64, 36] as for `fill`.
         stream: The address of the CUDA stream; 0 is the default stream.
     """
-    cuda = kernels.numba_cuda()
+    cuda = numba_cuda()
     words, counters, boards = (cuda.as_cuda_array(array) for array in (planes, counters, boards))
     if count := len(words):
         on = cuda.external_stream(stream) if stream else 0

@@ -1,9 +1,9 @@
 """The rules of standard chess, compiled by numba: one row of arrays per game, always seen from the mover's side.
 
 Every board is the 14 words of encoding.PLANES. A move is made from the mover's side and then the board is turned
-upside down, so that pawns have one direction and no branch depends on the color. All jitted code of the rules is in
-this file, because numba's cache looks only at the file of a function when it decides whether to compile it again;
-inputs.py, which uses some of it, makes a hash of this file a part of its keys.
+upside down, so that pawns have one direction and no branch depends on the color. All code of the rules is in this
+file, because numba's cache looks only at the file of a function when it decides whether to compile it again; inputs.py,
+which uses some of it, makes a hash of this file a part of its keys.
 """
 
 # mypy: allow-untyped-defs
@@ -11,22 +11,30 @@ inputs.py, which uses some of it, makes a hash of this file a part of its keys.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import cache
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import chess
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]  # it ships no hints
-from numba import njit, types
-from numba.core import event
-from numba.extending import intrinsic
+from numba import types
 from numpy.typing import NDArray
 
-# No value comes from another module of the package, because numba's cache would not see that it has changed.
+from chesspg.games.compiling import (
+    ONE,
+    ZERO,
+    U,
+    announced,
+    cached,
+    compiled,
+    inlined,
+    instruction,
+    lowest,
+    numba_cuda,
+    popcount,
+    span,
+)
+
+# No value comes from a module of the package that may change, because numba's cache would not notice it.
 ACTIONS = 328  # room for the actions of a game, see encoding.MAX_LEGAL
 KEYS = 132  # most keys of a game: the last 128, enough because of the fifty-move rule, and room for blocks of 4
 QUEENING = 1 << 13  # set in a recorded action that promotes to a queen, because the action alone does not show it
@@ -66,9 +74,7 @@ class Rows(NamedTuple):
         return rows
 
 
-# numba turns uint64 combined with a signed number into a float, so numbers that are combined with words have type U.
-U = np.uint64
-ZERO, ONE, TWO, THREE, FIVE, SIX, SEVEN, EIGHT, NINE = map(U, (0, 1, 2, 3, 5, 6, 7, 8, 9))
+TWO, THREE, FIVE, SIX, SEVEN, EIGHT, NINE = map(U, (2, 3, 5, 6, 7, 8, 9))
 QUEEN, SIXTEEN, FLIP, SQUARES, PLAIN = U(4), U(16), U(56), U(63), U(4096)
 EVERY = U(chess.BB_ALL)
 NOT_A, NOT_H = U(chess.BB_ALL ^ chess.BB_FILE_A), U(chess.BB_ALL ^ chess.BB_FILE_H)
@@ -106,47 +112,7 @@ ZOBRIST = np.random.default_rng(0).integers(1, 2**64, (14, 64), dtype=np.uint64)
 BLACK = U(0x9E3779B97F4A7C15)  # Black to move
 VALUES = _table([1, 3, 3, 5, 9, 0])  # see encoding.PIECE_VALUES
 
-
-# Reference counting is off: its two atomic instructions per array and call took a fifth of the time of a ply. Compiled
-# code therefore can't create arrays. forceinline also saves the calls themselves.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile at the first call, and cache the result on disk, or only in memory if no folder is writable."""
-    return _cached(function, njit, **OPTIONS)
-
-
-def _cached(function: Callable[..., Any], jit: Callable[..., Any], **options: Any) -> Any:
-    try:
-        return jit(cache=True, **options)(function)
-    except RuntimeError:  # no locator: neither __pycache__ nor the user's cache folder is writable
-        return jit(**options)(function)
-
-
-def inlined(function: Callable[..., Any]) -> Any:
-    """Compile as a part of each calling function."""
-    return njit(forceinline=True, **OPTIONS)(function)
-
-
-def _instruction(emit: Callable[[Any, Any], Any]) -> Any:
-    """A function from word to word that compiles to a single instruction of the processor."""
-
-    def typing(_: Any, word: Any) -> Any:
-        return types.uint64(types.uint64), lambda context, builder, signature, words: emit(builder, words[0])
-
-    return intrinsic(typing)
-
-
-popcount = _instruction(lambda builder, word: builder.ctpop(word))
-lowest = _instruction(lambda builder, word: builder.cttz(word, ir.Constant(ir.IntType(1), 1)))  # the word must not be 0
-turned = _instruction(lambda builder, word: builder.bswap(word))  # the board upside down, because each byte is a rank
-
-
-@inlined
-def span(stop, step=1):
-    """range(0, stop, step) of unsigned numbers: at each use of a signed index, numba checks whether it is negative."""
-    return range(U(0), U(stop), U(step))
+turned = instruction(lambda builder, word: builder.bswap(word))  # the board upside down, because each byte is a rank
 
 
 @inlined
@@ -803,17 +769,6 @@ def weigh_slots(slots, material):
         material[row] = material_row(slots, row)
 
 
-@cache
-def numba_cuda() -> Any:
-    """The module numba.cuda. Importing it takes half a second, so this is done only where it is needed."""
-    if not hasattr(np, "row_stack"):  # numba-cuda 0.30 looks it up, and numpy 2.5 has dropped it
-        vars(np)["row_stack"] = np.vstack
-    cuda = import_module("numba.cuda")
-    # It warns of every launch with fewer than 128 blocks, but the last games of a rollout are in few slots.
-    import_module("numba.cuda.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
-    return cuda
-
-
 class Grid(NamedTuple):
     """The four functions above for CUDA, with one thread for each slot or child."""
 
@@ -850,36 +805,13 @@ def grid() -> Grid:
         if row < len(material):
             material[row] = material_row(slots, U(row))
 
-    return Grid(*(_cached(kernel, cuda.jit) for kernel in (reset_slots, step_slots, branch_slots, weigh_slots)))
-
-
-class _Announcer(event.Listener):
-    """Prints once, on standard error, that compiling takes some seconds."""
-
-    def __init__(self) -> None:
-        self.silent = True
-
-    def on_start(self, event: Any) -> None:
-        if self.silent:
-            print("chesspg: compiling the rules of chess, once on this machine: some seconds", file=sys.stderr)
-            self.silent = False
-
-    def on_end(self, event: Any) -> None:
-        pass
-
-
-_announcer = _Announcer()
-
-
-def announced() -> AbstractContextManager[Any]:
-    """A block in which compiling, but not loading from the cache, is announced, once in a process."""
-    return event.install_listener("numba:compile", _announcer)
+    return Grid(*(cached(kernel, cuda.jit) for kernel in (reset_slots, step_slots, branch_slots, weigh_slots)))
 
 
 @cache
 def ready() -> None:
     """Compile all kernels for playing, or load them from the cache, so that this happens once and is announced."""
-    with announced():
+    with announced("chess"):
         rows, twin = Rows.empty(1), Rows.empty(1)
         rows.planes[:], rows.counters[:], rows.player[:] = 0, 0, 0
         rows.planes[0, 5], rows.planes[0, 11], rows.planes[0, 3] = 1, 1 << 63, 1 << 15

@@ -67,7 +67,7 @@ def partial_play(sample: Sample) -> None:
         batch = games[np.arange(len(games))]
         if not isinstance(batch, PartialPlay):
             return
-        rows = rng.permutation(len(batch))[: len(batch) // 2]
+        rows = rng.permutation(len(batch))[: (len(batch) + 1) // 2]
         others = np.setdiff1d(np.arange(len(batch)), rows)
         some = games[rows]
         actions, seen = random_actions(some, rng), batch.observe()

@@ -131,7 +131,7 @@ def test_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cuda_without_the_extra_and_without_such_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "init", lambda: None)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr("chesspg.games.chess.device.find_spec", lambda name: None)
+    monkeypatch.setattr("chesspg.games.compiled_device.find_spec", lambda name: None)
     for device, message in (
         ("cuda:1", r'numba-cuda is not installed; install it with `pip install "chesspg\[gpu\]"`$'),
         ("cuda:2", "the number of CUDA devices is 2$"),

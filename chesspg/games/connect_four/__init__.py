@@ -1,0 +1,3 @@
+"""Connect Four."""
+
+from chesspg.games.connect_four.game import ConnectFour as ConnectFour

@@ -1,0 +1,58 @@
+"""Connect Four: the players in turn drop stones into seven columns; four in a line win."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chesspg.games.capabilities import OpenSpielRules
+from chesspg.games.connect_four.rules import BOTTOM, COLUMNS, ROWS, ConnectFourRules, U, four
+from chesspg.games.stones.game import StoneGame
+from chesspg.games.stones.rules import NumpyRules
+
+if TYPE_CHECKING:  # it imports numba
+    from chesspg.games.stones.compiled import StoneKernels
+
+
+class ConnectFour(StoneGame):
+    """Connect Four on six rows and seven columns. Player 0 is x; a move is the letter of a column.
+
+    The heuristic counts 8 for each free square that would complete a line of four, 2 for a stone in the middle column
+    and 1 for one beside it.
+    """
+
+    name = "connect four"
+    encoding_version = 1
+    board = (ROWS, COLUMNS)
+    planes = ("own", "opponent")
+    num_actions = max_legal = COLUMNS
+    action_layout = ("columns",)
+    reasons = ("ongoing", "four in a line", "board full")
+    open_spiel = OpenSpielRules("connect_four", np.tile(np.arange(COLUMNS), (2, 1)))
+    initial = "7/7/7/7/7/7 x"
+    typed = "a column, a to g"
+
+    def begin(self, first: int, second: int, player: int) -> Sequence[int]:
+        both = first | second
+        if both & ~(both << COLUMNS | int(BOTTOM)):
+            raise ValueError("a stone has nothing under it")
+        if all(four(U(stones)) for stones in (first, second)):
+            raise ValueError("both players have four in a line")
+        return (second, first) if player else (first, second)
+
+    def stones(self, words: Sequence[int], player: int) -> tuple[int, int]:
+        own, other = words
+        return (other, own) if player else (own, other)
+
+    def move_text(self, action: int, player: int) -> str:
+        return "abcdefg"[action]
+
+    def numpy_rules(self) -> NumpyRules:
+        return ConnectFourRules()
+
+    def kernels(self) -> StoneKernels:
+        from chesspg.games.connect_four.rows import KERNELS
+
+        return KERNELS

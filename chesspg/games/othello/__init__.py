@@ -1,0 +1,3 @@
+"""Othello."""
+
+from chesspg.games.othello.game import Othello as Othello
