@@ -55,11 +55,14 @@ class Hex(StoneGame):
         self.num_actions = size * size + swap
         self.action_layout = ("cells", "swap") if swap else ("cells",)
         self.initial = "/".join([str(size)] * size) + " x"
-        self.typed = f"a cell, a1 to {square_names(self.board)[-1]}{', or swap' if swap else ''}"
+        cells = square_names(self.board)
+        self.typed = f"a cell, a1 to {cells[-1]}{', or swap' if swap else ''}"
         self._rules = HexRules(size, swap)
+        order = [*range(size * size)], self._rules.board.transposed.tolist()  # the cells as each player sees them
+        self._moves: list[list[str]] = [[*(cells[cell] for cell in seen), "swap"] for seen in order]
         swaps = [size * size] if swap else []
-        actions = [[*range(size * size), *swaps], [*self._rules.board.transposed, *swaps]]
-        self.open_spiel = OpenSpielRules(f"hex(board_size={size},swap={swap})", np.array(actions))
+        actions = np.array([[*seen, *swaps] for seen in order])
+        self.open_spiel = OpenSpielRules(f"hex(board_size={size},swap={swap})", actions)
 
     @property
     def max_legal(self) -> int:
@@ -86,10 +89,7 @@ class Hex(StoneGame):
         return _joined(first), _joined(second)
 
     def move_text(self, action: int, player: int) -> str:
-        board = self._rules.board
-        if action == board.cells:
-            return "swap"
-        return square_names(self.board)[board.transposed[action] if player else action]
+        return self._moves[player][action]
 
     def numpy_rules(self) -> NumpyRules:
         return self._rules
