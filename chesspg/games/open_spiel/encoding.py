@@ -102,9 +102,7 @@ class Encoding:
         fits = sum(cells.get(block, 1) for block in layout) == game.num_distinct_actions()
         self.action_layout: tuple[str, ...] = layout if fits else ()
 
-    def encode(
-        self, states: Sequence[Any], players: NDArray[np.int8]
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    def encode(self, states: Sequence[Any], players: NDArray[np.int8]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
         """The observations of N states.
 
         Args:
