@@ -26,7 +26,7 @@ class Counter(NamedTuple):
 
 # Where the actions are places on the board: one per square or per column, then those with a name.
 LAYOUTS = {
-    **dict.fromkeys(("amazons", "gomoku", "havannah", "mnk", "quoridor", "tic_tac_toe", "y"), ("cells",)),
+    **dict.fromkeys(("amazons", "gomoku", "havannah", "mnk", "tic_tac_toe", "y"), ("cells",)),
     "hex": ("cells", "swap"),
     "go": ("cells", "pass"),
     "othello": ("cells", "pass"),
@@ -102,7 +102,9 @@ class Encoding:
         fits = sum(cells.get(block, 1) for block in layout) == game.num_distinct_actions()
         self.action_layout: tuple[str, ...] = layout if fits else ()
 
-    def encode(self, states: Sequence[Any], players: NDArray[np.int8]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    def encode(
+        self, states: Sequence[Any], players: NDArray[np.int8]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
         """The observations of N states.
 
         Args:
