@@ -7,22 +7,25 @@ import importlib
 import json
 import os
 import platform
+import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from chesspg.bench.rules import PLIES, rules
+from chesspg.bench.timing import REPEATS
 from chesspg.games.chess import Chess
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, json_has
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run
 
-Peers = Mapping[str, Callable[[], float]]  # by library: a function that measures its plies per second
+Measure = Callable[[], Callable[[], float]]  # prepares, and returns a function that measures plies per second
 DESCRIPTION = """\
 Measure where the time goes, and how far each stage is from its limit.
 
@@ -31,6 +34,7 @@ Measure where the time goes, and how far each stage is from its limit.
   chesspg bench --compare                 also other libraries that are installed, on the same
                                           work (in a clone of the repository only)
   chesspg bench verify --plies 10000000   both backends side by side, every bit compared
+  chesspg bench verify --game Othello     the rules of another game beside those of OpenSpiel
 """
 
 
@@ -47,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _bench(given: argparse.Namespace, override: list[str]) -> int:
     with one_line_errors():
-        peers = _peers() if given.compare else {}
+        comparisons = _comparisons() if given.compare else []
         if given.json:
             wrote = {"machine", "configs", "rules_plies_per_s"}
             check_outputs([Output("--json", Path(given.json), lambda path: json_has(path, wrote))], {})
@@ -86,8 +90,8 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
         in_slots = device_rules(given.games)
         _say("rules of chess in slots", in_slots)
         results |= in_slots
-        if peers:
-            results["compare"] = compare(results["rules_plies_per_s"], peers)
+        for title, ours, peers in comparisons:
+            results.setdefault("compare", {})[title] = compare(title, ours, peers)
         for name, (run, *others) in runs.items():
             figures = stages(run)
             figures |= in_precision(run.trainer.precision, figures["loop_plies_per_s"], others)
@@ -101,23 +105,35 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
 
 def _verify(given: argparse.Namespace) -> int:
     with one_line_errors():
-        Chess(backend="bitboards").start(1)
+        compare_rules = _comparison(given)
     from rich.progress import Progress
-
-    from chesspg.games.chess.verify import verify
 
     began = time.perf_counter()
     with Progress(disable=not sys.stdout.isatty()) as progress:
         task = progress.add_task("plies", total=given.plies)
-        games = 16_384 if given.device == "cuda" else 64
         with one_line_errors():
-            done, differences = verify(
-                given.plies, given.seed, games, lambda n: progress.update(task, completed=n), given.device
-            )
+            done, differences = compare_rules(lambda n: progress.update(task, completed=n))
     print(f"{done:,} plies in {time.perf_counter() - began:.0f} s, {len(differences)} differences")
     for difference in differences[:20]:
         print(difference)
     return 1 if differences else 0
+
+
+def _comparison(given: argparse.Namespace) -> Callable[[Callable[[int], None]], tuple[int, list[str]]]:
+    """The comparison that the command line asks for; it is called with a function that reports the plies so far."""
+    if given.game is None:
+        from chesspg.games.chess.verify import verify as verify_chess
+
+        Chess(backend="bitboards").start(1)  # to report now that numba is missing
+        games = 16_384 if given.device == "cuda" else 64
+        return lambda report: verify_chess(given.plies, given.seed, games, report, given.device)
+    if given.device:
+        raise ValueError("--device compares the rules of chess; with --game, leave it out")
+    from chesspg.games.open_spiel.verify import verify
+    from chesspg.players.game_strings import game_from_string
+
+    game = game_from_string(given.game)
+    return lambda report: verify(game, given.plies, given.seed, 64, report)
 
 
 def _machine() -> dict[str, Any]:
@@ -141,11 +157,11 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _peers() -> Peers:
-    """The measures in studies/peers.py, which only a clone of the repository has. Raises ValueError without one."""
+def _comparisons() -> list[tuple[str, Measure, Mapping[str, Measure]]]:
+    """The comparisons in studies/peers.py, which only a clone of the repository has. Raises ValueError without one."""
     sys.path.append(str(Path(__file__).parents[2]))  # the root of the clone
     try:
-        found: Peers = importlib.import_module("studies.peers").MEASURES
+        found: list[tuple[str, Measure, Mapping[str, Measure]]] = importlib.import_module("studies.peers").comparisons()
     except ModuleNotFoundError:
         raise ValueError(
             "--compare needs studies/peers.py, which is not installed with chesspg; run it in a clone of the repository"
@@ -153,28 +169,45 @@ def _peers() -> Peers:
     return found
 
 
-def compare(ours: float, peers: Peers) -> dict[str, float]:
-    """Measure other libraries, if they are installed, and print them beside chesspg.
+def compare(title: str, ours: Measure, peers: Mapping[str, Measure]) -> dict[str, float]:
+    """Measure chesspg and other libraries, if they are installed, in turn, and print the medians.
 
     Args:
-        ours: Plies per second of chesspg's rules.
-        peers: Measures by library, each a function that returns plies per second.
+        title: What is compared.
+        ours: The measure of chesspg.
+        peers: Measures by library.
 
     Returns:
         Plies per second by library.
     """
-    found = {}
-    print(f"\ncompared with, at most {PLIES} plies per game")
-    for name, measure in peers.items():
-        try:
-            found[name] = measure()
-        except ModuleNotFoundError as error:
-            _row(name.replace("_", " "), "skipped", f"{error.name} is not installed")
-        except Exception as error:  # a failure of another library, perhaps of a later version, is no bug of chesspg
-            _row(name.replace("_", " "), "skipped", " ".join(f"{type(error).__name__}: {error}".split())[:80])
-        else:
-            _row(name.replace("_", " "), _figure(found[name]), f"plies/s     ours are {ours / found[name]:,.1f} times")
+    print(f"\n{title}, games of at most {PLIES} plies")
+    ready: dict[str, Callable[[], float]] = {}
+    for name, measure in {"chesspg": ours, **peers}.items():
+        with _skipped(name):
+            ready[name] = measure()
+            ready[name]()  # warms up
+    if "chesspg" not in ready:
+        return {}
+    speeds: dict[str, list[float]] = {name: [] for name in ready}
+    for _ in range(REPEATS):
+        for name, measured in ready.items():
+            speeds[name].append(measured())
+    found = {name: statistics.median(some) for name, some in speeds.items()}
+    for name, speed in found.items():
+        against = "" if name == "chesspg" else f"     ours are {found['chesspg'] / speed:,.1f} times"
+        _row(name.replace("_", " "), _figure(speed), f"plies/s{against}")
     return found
+
+
+@contextmanager
+def _skipped(name: str) -> Iterator[None]:
+    """Report a library that is not installed, or that fails, as one line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _row(name.replace("_", " "), "skipped", f"{error.name} is not installed")
+    except Exception as error:  # a failure of another library, perhaps of a later version, is no bug of chesspg
+        _row(name.replace("_", " "), "skipped", " ".join(f"{type(error).__name__}: {error}".split())[:80])
 
 
 UNITS = ("plies", "positions", "nodes", "updates", "tflops")
@@ -233,7 +266,9 @@ def _parser() -> Parser:
         "--threads", type=numbers.whole(1, numbers.CORES), help="number of threads for torch (default: torch decides)"
     )
     parser.add_argument(
-        "--compare", action="store_true", help="also measure OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
+        "--compare",
+        action="store_true",
+        help="also compare rules and environments with OpenSpiel, PettingZoo, TorchRL and PGX, if installed",
     )
     parser.add_argument(
         "--json", metavar="FILE", help="write the figures to this file; a file that holds anything else is not replaced"
@@ -243,7 +278,13 @@ def _parser() -> Parser:
 
 def _verify_parser() -> Parser:
     parser = Parser(
-        "python -m chesspg.bench verify", description="Compare two implementations of the rules of chess ply by ply."
+        "python -m chesspg.bench verify",
+        description="Compare two implementations of the rules of chess, or of another game, ply by ply.",
+    )
+    parser.add_argument(
+        "--game",
+        help="compare the rules of this game with those of OpenSpiel: a game of chesspg, such as 'Hex?size=6', or your "
+        "own, such as my_module.MyGame (default: chess, whose own two implementations are compared)",
     )
     parser.add_argument(
         "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="least number of plies (default: 1,000,000)"

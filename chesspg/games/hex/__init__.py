@@ -1,0 +1,3 @@
+"""Hex."""
+
+from chesspg.games.hex.game import Hex as Hex
