@@ -14,6 +14,7 @@ from chesspg.arena.devices import add_device_option, device_of_policies
 from chesspg.arena.generation import AT_ONCE, ON_A_GPU, append, generate, varied_openings, written
 from chesspg.arena.openings import FORMS, default_plies, openings_from_string
 from chesspg.players import roster
+from chesspg.players.game_strings import add_game_option
 from chesspg.storage.lock import only_one
 from chesspg.storage.outputs import check_writable
 from chesspg.terminal import numbers
@@ -24,8 +25,8 @@ DESCRIPTION = f"""\
 Play games and write them as PGN, which `python -m chesspg.pretrain` can read. Every player meets every player,
 including itself, with alternating colors. A game begins after an opening, which is not part of its moves.
 
-A player is one of: {roster.KNOWN}. The game is that of the policy files, else that of a module given by --import, else
-chess.
+A player is one of: {roster.KNOWN}. The game is that of the policy files, else that of --game or of a module given by
+--import, else chess.
 """
 
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             with one_line_errors():
                 _check(given)
-                game = roster.game_of(given.player, given.imported)
+                game = roster.game_of(given.player, given.imported, given.game)
                 written(path, given.player, game)  # before the lock, so that a command that is refused leaves no file
                 if given.openings:
                     openings = openings_from_string(given.openings, game, given.games, given.seed)
@@ -126,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes per engine (default: 1)",
     )
+    add_game_option(parser)
     add_device_option(parser)
     return parser
 

@@ -25,6 +25,7 @@ from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import FORMS, Unplayable, default_plies, openings_from_string
 from chesspg.games.game import Game
 from chesspg.players import roster
+from chesspg.players.game_strings import add_game_option
 from chesspg.players.player import Player
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, check_writable
@@ -42,7 +43,7 @@ missing.
 
 A player is one of: {roster.KNOWN};
 or a folder, which stands for all policy files in it and below it. A policy file is identified by its content.
-The game is that of the policy files, else that of a module given by --import, else chess.
+The game is that of the policy files, else that of --game or of a module given by --import, else chess.
 
 Players on the ladder that ships (checkpoints/ratings.json) keep their ratings, and the others are rated on that scale.
 With --fixed every given player is a newcomer, and the opponents are chosen from that ladder. With --own-scale, or if
@@ -156,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _plan(given: argparse.Namespace) -> Plan:
     """Check all options. Raises OSError or ValueError for anything that can't be done."""
     players = expand(given.players, least=1 if given.fixed else 2)
-    game = roster.game_of(players, given.imported)
+    game = roster.game_of(players, given.imported, given.game)
     path = given.results or results_path(RUNS, game)
     _check_files(given, players, path)
     openings = given.openings or f"random:{default_plies(game)}"
@@ -277,6 +278,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes per engine (default: 1)",
     )
+    add_game_option(parser)
     add_device_option(parser)
     add(
         "--json",

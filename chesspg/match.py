@@ -20,8 +20,9 @@ from chesspg.arena.match_result import TRUNCATED, MatchResult
 from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import FORMS, Unplayable, openings_from_string, usual_openings
 from chesspg.games.game import Game
-from chesspg.pgn.writing import RESULTS, all_of_event, save_pgn, to_pgn
+from chesspg.pgn.writing import RESULTS, all_of_event, players_tags, save_pgn, to_pgn
 from chesspg.players import roster
+from chesspg.players.game_strings import add_game_option
 from chesspg.players.player import Player
 from chesspg.selfplay.rollout import Values
 from chesspg.storage.outputs import Output, check_outputs, check_writable
@@ -41,7 +42,8 @@ Play a match between two players: each opening twice with colors swapped, all ga
 A player is one of: {roster.KNOWN}. A file may have options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0
 always plays the most likely move. Any player can be weakened: 'greedy?random=0.3' plays 30% of its moves at random.
 
-Games are never adjudicated. The game is that of the policy files, else that of a module given by --import, else chess.
+Games are never adjudicated. The game is that of the policy files, else that of
+--game or of a module given by --import, else chess.
 """
 
 
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with polite_interrupt("interrupted: no result, nothing written"), ExitStack() as stack:
         with one_line_errors():
             _check(given)
-            game = roster.game_of((given.a, given.b), given.imported)
+            game = roster.game_of((given.a, given.b), given.imported, given.game)
             source = usual_openings(game) if given.openings is None else given.openings
             openings = openings_from_string(source, game, games // 2, given.seed)
             names = given.a, given.b
@@ -122,10 +124,11 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
     date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
     texts = []
     for index, (position, reason) in enumerate(zip(result.positions, result.reasons, strict=True)):
-        white, black = (b, a) if index % 2 else (a, b)
+        seated = (b, a) if index % 2 else (a, b)
         headers = {"Event": EVENT, "Date": date, "Round": f"{index // 2 + 1}.{index % 2 + 1}"}
         outcome = round(2 * result.results[index] - 1) * (-1 if index % 2 else 1)
-        headers |= {"White": white, "Black": black, "Result": "*" if reason == TRUNCATED else RESULTS[outcome]}
+        headers |= players_tags(game, *seated)
+        headers["Result"] = "*" if reason == TRUNCATED else RESULTS[outcome]
         why = result.forfeits.get(index)
         headers["Termination"] = f"{reason}: {why}" if why else reason
         texts.append(to_pgn(game, position, headers, _centipawns(result.values.get(index, ()))))
@@ -209,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes per engine (default: 1)",
     )
+    add_game_option(parser)
     add_device_option(parser)
     parser.add_argument(
         "--pgn",

@@ -13,19 +13,23 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 
 from chesspg.arena import default_player
-from chesspg.arena.session import NAMES, Session
+from chesspg.arena.session import Session
 from chesspg.arena.table import Commands, Table
 from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster
+from chesspg.players.game_strings import add_game_option, game_from_string
+from chesspg.policy import files
 from chesspg.storage.run_folder import RUNS
 from chesspg.storage.shipped import shipped_names
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
 from chesspg.terminal.screen import Screen
 
+ORDER = ("first", "second")  # the seats of any game, for --color
 DESCRIPTION = f"""\
-Play against a policy, or any other player, by typing moves such as Nf3 or g1f3. Type help for the other commands.
+Play against a policy, or any other player, by typing moves, in chess such as Nf3 or g1f3. Type help for the other
+commands.
 
 PLAYER is one of:
 {roster.TABLE}
@@ -46,15 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         loader = ThreadPoolExecutor(1)
         stack.callback(loader.shutdown, wait=False)  # a person who quits need not wait for an import
         with one_line_errors():
-            text = given.player or _default()
-            game = roster.game_of([text], given.imported)  # reads the header, so a bad file is reported at once
+            text = given.player or _default(given.game)
+            game = roster.game_of(
+                [text], given.imported, given.game
+            )  # reads the header: a bad file is reported at once
             is_policy = _is_policy(text)
             if given.temperature is not None:
                 text = _with_temperature(text, given.temperature, is_policy)
             game = game.for_few_games()
             rng = Randomness(secrets.randbits(32) if given.seed is None else given.seed)
-            seat = int(rng.generator().integers(2)) if given.color == "random" else NAMES.index(given.color.title())
-            session = _first_session(game, seat, rng, given.fen)
+            session = _first_session(game, _seat(given.color, game, rng), rng, given.position)
         # Importing torch takes seconds; meanwhile the person thinks about the first move.
         opponent = loader.submit(roster.player_from_string, text, game)
         if not is_policy:
@@ -66,11 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _default() -> str:
-    default = default_player.default_player()
+def _default(named: str | None) -> str:
+    if named is None:
+        default = default_player.default_player()
+    else:
+        wanted = files.describe(game_from_string(named))
+        default = default_player.default_player(lambda game: files.describe(game) == wanted, named)
     if default is None:
+        of = f" of {named}" if named else ""
         raise ValueError(
-            f"no run under ./{RUNS} and no rated policy that ships; train one with `python -m chesspg.train`, "
+            f"no run{of} under ./{RUNS} and no rated policy{of} that ships; train one with `python -m chesspg.train`, "
             "or name a player"
         )
     text, what = default
@@ -98,14 +108,24 @@ def _with_temperature(text: str, temperature: float, is_policy: bool) -> str:
     return f"{text}{'&' if '?' in text else '?'}temperature={temperature:.15g}"
 
 
+def _seat(color: str, game: Game, rng: Randomness) -> int:
+    """The seat of the person, 0 or 1. Raises ValueError if --color names none of the game's seats."""
+    seats = {**dict(zip(ORDER, (0, 1), strict=True)), **{name.lower(): seat for seat, name in enumerate(game.seats)}}
+    seats["random"] = int(rng.generator().integers(2))
+    if color.lower() not in seats:
+        accepted = ", ".join(dict.fromkeys([*game.seats, *ORDER]))
+        raise ValueError(f"--color must be {accepted} or random in {game.name}, got {color[:40]!r}")
+    return seats[color.lower()]
+
+
 def _first_session(game: Game, seat: int, rng: Randomness, start: str | None) -> Session:
-    """The first game, from the position of --fen if it is given. Raises ValueError that names --fen."""
+    """The first game, from the position of --position if it is given. Raises ValueError that names the option."""
     if start is None:
         return Session(game, seat, rng, game.start(1).position(0))
     try:
         return Session(game, seat, rng, start)
     except ValueError as error:
-        raise ValueError(f"--fen: {error}") from None
+        raise ValueError(f"{'--fen' if game.notation else '--position'}: {error}") from None
 
 
 def _line_editing() -> None:
@@ -117,8 +137,12 @@ def _line_editing() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.play", description=DESCRIPTION)
     parser.add_argument("player", metavar="PLAYER", nargs="?", help="the player to play against")
+    add_game_option(parser)
     parser.add_argument(
-        "--color", choices=("white", "black", "random"), default="white", help="your color (default: white)"
+        "--color",
+        default=ORDER[0],
+        help="your color, such as white or black, or the name of your side in another game; first and second are the "
+        "players who move first and second, and random chooses (default: first)",
     )
     parser.add_argument(
         "--temperature",
@@ -131,7 +155,12 @@ def _parser() -> argparse.ArgumentParser:
         type=numbers.seed,
         help="the same seed gives the same replies again (default: a new one each time)",
     )
-    parser.add_argument("--fen", metavar="FEN", help="the position to start from")
+    parser.add_argument(
+        "--position",
+        "--fen",
+        metavar="TEXT",
+        help="the position to start from: in chess a FEN, in another game what the command position shows",
+    )
     return parser
 
 

@@ -20,6 +20,7 @@ FLOORS = {
     "terminal": 3,
     "players": 4,
     "selfplay": 5,
+    "environments": 5,
     "pgn": 6,
     "arena": 7,
     "report": 8,
@@ -38,6 +39,8 @@ CONFINED = {
     "lightning_utilities": LIGHTNING,
     "jsonargparse": {"runs", "imitation"},
     "numba": {"games"},
+    "gymnasium": {"environments"},
+    "pettingzoo": {"environments"},
 }
 TORCHLESS = {"games", "storage"}
 APART = ("arena", "learning")  # playing needs no mathematics of learning

@@ -313,19 +313,34 @@ def test_tic_tac_toe(here: Path, person: Person) -> None:
     assert re.search(r"plays 1\.\.\. [abc][123] \(", printed)
 
 
-def test_all_commands_in_a_game_without_fen(here: Path, person: Person) -> None:
+def test_all_commands_in_a_game_that_is_not_chess(here: Path, person: Person) -> None:
     printed = person.types(
-        "b2\nfen\neval\nflip\ngo\nswitch\nsave t.pgn\nnew\ndraw\nnew x2/1o1/3 x\nfen\nnew x\nwhat\nnew xx1/oo1/3 x\n"
-        "c3\nnew\n",
+        "help\nb2\nposition\nfen\neval\nflip\ngo\nswitch\nsave t.pgn\nnew\ndraw\nnew x2/1o1/3 x\nposition\nnew x\n"
+        "what\nnew xx1/oo1/3 x\nc3\nnew\n",
         "checkpoints/tic_tac_toe", "--seed", "2",
     )  # fmt: skip
-    assert re.search(r"tic-tac-toe has no FEN; the position as text is 3/3/3 x moves b2 [abc][123]\n", printed)
+    assert "You have x against checkpoints/tic_tac_toe." in printed
+    assert re.search(r"^(1\. help\n)?a move +such as a1, b1, c1$", printed, re.MULTILINE)
+    assert "FEN" not in printed
+    assert "PGN" not in printed
+    assert "SAN" not in printed
+    assert re.search(r"^3/3/3 x moves b2 [abc][123]$", printed, re.MULTILINE)
+    assert "unknown square 'fen'; expected one of a1" in printed
     assert "has no value head" in printed
     assert "In tic-tac-toe the rules that end it are three in a row, full board" in printed
-    assert "position as text is x2/1o1/3 x" in printed
+    assert re.search(r"^x2/1o1/3 x moves [abc][123]$", printed, re.MULTILINE)
     assert "'x' is not a position of tic-tac-toe" in printed
     assert "commands are help" in printed
-    assert '[White "you and checkpoints/tic_tac_toe"]' in (here / "t.pgn").read_text()
+    assert "x: you and checkpoints/tic_tac_toe, o: checkpoints/tic_tac_toe and you" in printed
+    assert '[First "you and checkpoints/tic_tac_toe"]' in (here / "t.pgn").read_text()
+
+
+@pytest.mark.parametrize(("color", "side"), [("o", "o"), ("O", "o"), ("second", "o"), ("first", "x"), ("X", "x")])
+def test_the_sides_of_a_game_have_its_own_names(here: Path, person: Person, color: str, side: str) -> None:
+    printed = person.types("board\n", "random", "--color", color, "--game", "TicTacToe", "--seed", "1")
+    assert printed.startswith(f"You have {side} against random.")
+    assert "   a  b  c\n" in printed  # the board is not turned
+    assert "c  b  a" not in printed
 
 
 class Twice(TicTacToe):
@@ -347,7 +362,7 @@ class Twice(TicTacToe):
 
 
 def test_a_game_in_which_a_player_moves_twice(monkeypatch: pytest.MonkeyPatch, person: Person) -> None:
-    monkeypatch.setattr("chesspg.players.roster.game_of", lambda texts, imported: Twice())
+    monkeypatch.setattr("chesspg.players.roster.game_of", lambda texts, imported, named: Twice())
     printed = person.types("fen\na1\n", "random", "--seed", "1")
     assert printed.count("random plays") == 2
     assert "has no FEN" not in printed  # a legal move has priority over a command of the same name
@@ -369,7 +384,10 @@ def test_players_without_a_network(here: Path, person: Person) -> None:
             ("error: --fen: 'rubbish' is not a position of chess: as a FEN, its first part must be",),
         ),
         (["--fen", ""], ("error: --fen: '' is not a position of chess: as a FEN, it must not be empty",)),
-        (["checkpoints/tic_tac_toe", "--fen", "x"], ("error: --fen: 'x' is not a position of tic-tac-toe",)),
+        (
+            ["checkpoints/tic_tac_toe", "--position", "x"],
+            ("error: --position: 'x' is not a position of tic-tac-toe",),
+        ),
         (["greedy", "--fen", "8/8/8/8/8/8/8/8 w - - 0 1"], ("error: --fen: ", "no white king")),
         (
             ["--fen", "rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3"],
@@ -383,7 +401,15 @@ def test_players_without_a_network(here: Path, person: Person) -> None:
             ("--temperature 1 is given", "give only one of them"),
         ),
         (["uci:nosuchengine", "--temperature", "1"], ("error: --temperature 1 needs a policy", "player without one")),
-        (["--color", "green"], ("green",)),
+        (
+            ["--color", "green"],
+            ("error: --color must be White, Black, first, second or random in chess, got 'green'",),
+        ),
+        (
+            ["checkpoints/tic_tac_toe", "--color", "white"],
+            ("--color must be x, o, first, second or random in tic-tac-toe, got 'white'",),
+        ),
+        (["random", "--game", "chesspg.Go"], ("error: --game: unknown game 'chesspg.Go'", "TicTacToe")),
         (
             ["random", "--temperature", "1"],
             ("error: --temperature 1 needs a policy, but 'random' is a player without",),

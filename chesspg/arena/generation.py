@@ -15,7 +15,7 @@ from chesspg.arena.match_result import TRUNCATED
 from chesspg.arena.openings import random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
-from chesspg.pgn.writing import RESULTS, to_pgn
+from chesspg.pgn.writing import RESULTS, players_tags, to_pgn
 from chesspg.players.player import Player
 from chesspg.selfplay.shares import place, play_on
 
@@ -75,8 +75,9 @@ def generate(
         )
         rollout.require_reasons(game)
         texts = []
-        for row, (number, (white, black)) in enumerate(zip(chunk, seated, strict=True)):
-            headers = {"Event": EVENT, "Date": date, "Round": str(number + 1), "White": white[0], "Black": black[0]}
+        for row, (number, (first_seat, second)) in enumerate(zip(chunk, seated, strict=True)):
+            headers = {"Event": EVENT, "Date": date, "Round": str(number + 1)}
+            headers |= players_tags(game, first_seat[0], second[0])
             if row in rollout.forfeits:
                 end = {"Result": RESULTS[int(rollout.outcome[row])], "Termination": rollout.forfeits[row]}
             else:
@@ -111,11 +112,11 @@ def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
         for line in file:
             if not at and line != f'[Event "{EVENT}"]\n'.encode():
                 raise ValueError(f"{path} was not written by this command; expected a file that it wrote, or a new one")
-            for seat, name in zip(("White", "Black"), pairs[games % len(pairs)], strict=True):
+            for seat, name in players_tags(game, *pairs[games % len(pairs)]).items():
                 whole = line.startswith(f"[{seat} ".encode()) and line.endswith(b"\n")
                 if whole and line != f'[{seat} "{name}"]\n'.encode():
                     tag = line.decode(errors="replace").strip()
-                    own = " ".join(f"--player {shlex.quote(player)}" for player in _players(path))
+                    own = " ".join(f"--player {shlex.quote(player)}" for player in _players(path, game))
                     raise ValueError(
                         f"game {games + 1} of {path} has {tag}; expected {name!r}, as on the command line; continue "
                         f"with {own}, or name another file"
@@ -132,12 +133,13 @@ def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
     return games, size
 
 
-def _players(path: Path) -> list[str]:
-    """The players with whom a file of this command can be continued: all opponents of the first one as White."""
+def _players(path: Path, game: Game) -> list[str]:
+    """The players with whom a file of this command can be continued: all opponents of the first one on seat 0."""
+    wanted = tuple(f"[{tag} " for tag in players_tags(game, "", ""))
     with path.open(encoding="utf-8", errors="replace") as file:
-        tags = [line.strip() for line in file if line.startswith(("[White ", "[Black "))]
+        tags = [line.strip() for line in file if line.startswith(wanted)]
     seats = [tag.partition('"')[2].removesuffix('"]') for tag in tags]
-    met = [black for white, black in zip(seats[::2], seats[1::2], strict=False) if white == seats[0]]
+    met = [second for first, second in zip(seats[::2], seats[1::2], strict=False) if first == seats[0]]
     return list(dict.fromkeys(met))
 
 

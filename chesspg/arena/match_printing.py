@@ -34,6 +34,7 @@ def print_result(
         game: The game that was played, to be named in the first line.
     """
     score, difference = result.score_interval, result.elo_interval
+    first, second = game.seats if game else Game.seats
     ends = ", ".join(f"{count} {reason}" for reason, count in result.reason_counts.items())
     rows = {
         "won, drawn, lost": _slashed(result.record),
@@ -42,8 +43,8 @@ def print_result(
         "normalized Elo": f"{result.normalized_elo:+.0f}",
         "stronger": f"with a likelihood of {result.los:.1%}",
         "pairs": f"{_slashed(elo.pentanomial(result.pairs))} with 0, ½, 1, 1½, 2 points",
-        "as White": _slashed(result.as_white),
-        "as Black": _slashed(result.as_black),
+        f"as {first}": _slashed(result.as_first),
+        f"as {second}": _slashed(result.as_second),
         "games": f"{result.games}, {result.distinct_games} of them distinct, {result.draw_rate:.1%} drawn by the rules",
         "mean length": f"{result.mean_length:.1f} plies, openings included",
         "ended by": ends,

@@ -71,12 +71,12 @@ class MatchResult:
         return self.record.losses
 
     @property
-    def as_white(self) -> Record:
+    def as_first(self) -> Record:
         """A's record on seat 0 (White in chess)."""
         return _record(self.results[::2])
 
     @property
-    def as_black(self) -> Record:
+    def as_second(self) -> Record:
         """A's record on seat 1 (Black in chess)."""
         return _record(self.results[1::2])
 
@@ -199,8 +199,8 @@ class MatchResult:
             "los": self.los,
             "draw_rate": self.draw_rate,
             "pentanomial": pentanomial(self.pairs),
-            "as_white": self.as_white._asdict(),
-            "as_black": self.as_black._asdict(),
+            "as_first": self.as_first._asdict(),
+            "as_second": self.as_second._asdict(),
             "mean_length": self.mean_length,
             "reasons": self.reason_counts,
             "seconds": self.seconds,

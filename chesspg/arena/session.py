@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import Game, Games, split_position
 from chesspg.games.randomness import Randomness
-from chesspg.pgn.writing import RESULTS, to_pgn
+from chesspg.pgn.writing import RESULTS, players_tags, to_pgn
 from chesspg.players.player import Mixture, Player, Turn
-
-NAMES = ("White", "Black")  # of seats 0 and 1, as PGN calls them in every game
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,8 @@ class Session:
     @property
     def ending(self) -> str:
         """Result and reason in words, such as `White wins: checkmate`; for a game that is over."""
-        who = {"1-0": f"{NAMES[0]} wins", "0-1": f"{NAMES[1]} wins", "1/2-1/2": "a draw"}[self.result]
+        first, second = self.game.seats
+        who = {"1-0": f"{first} wins", "0-1": f"{second} wins", "1/2-1/2": "a draw"}[self.result]
         return f"{who}: {self.reason}"
 
     @property
@@ -120,11 +119,9 @@ class Session:
         return f"{plies // 2 + 1}{'...' if plies % 2 else '.'}"
 
     @property
-    def fen(self) -> str:
-        """The position as a FEN. Raises ValueError if the game has no FEN."""
-        if self.game.notation is None:
-            raise ValueError(f"{self.game.name} has no FEN; the position as text is {self.position}")
-        return self.game.notation.to_board(self.position).fen()
+    def shown(self) -> str:
+        """The position as text from which a new game can begin: as a FEN if the game has FENs."""
+        return self.game.notation.to_board(self.position).fen() if self.game.notation else self.position
 
     def authors(self, person: str, player: str) -> dict[str, str]:
         """Name who played each side, such as `you and random` after a change of sides.
@@ -137,7 +134,7 @@ class Session:
             The names by side, in the order in which they took it.
         """
         authors = {}
-        for seat, side in enumerate(NAMES):
+        for seat, side in enumerate(self.game.seats):
             had = [ply.by_person for ply in self.plies if ply.seat == seat]
             authors[side] = " and ".join(dict.fromkeys(person if by else player for by in [*had, seat == self.seat]))
         return authors
@@ -154,7 +151,7 @@ class Session:
             The PGN.
         """
         date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
-        headers = {"Event": event, "Date": date, **self.authors(person, player)}
+        headers = {"Event": event, "Date": date, **players_tags(self.game, *self.authors(person, player).values())}
         if self.result:
             headers |= {"Result": self.result, "Termination": self.reason}
         return to_pgn(self.game, self.position, headers)
@@ -221,7 +218,7 @@ class Session:
         return [Likely(name, float(opinion.probabilities[k])) for name, k in zip(names, best, strict=True)]
 
     def value(self, player: Player) -> float:
-        """The return that a player expects for White (seat 0) in this position.
+        """The return that a player expects for the player on seat 0 (White in chess) in this position.
 
         Args:
             player: The player.

@@ -8,14 +8,14 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from chesspg.arena.saved_games import SavedGames
-from chesspg.arena.session import NAMES, Likely, Session
+from chesspg.arena.session import Likely, Session
 from chesspg.players.player import Player
 from chesspg.terminal import board
 from chesspg.terminal.command import one_line_errors
 from chesspg.terminal.screen import Screen
 
 PERSON = "you"
-MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q; in another game in its own notation"
+MOVES = "in SAN or UCI, as in Nf3, g1f3, exd5, O-O, e8=Q"
 EVENT = "chesspg play"
 
 
@@ -36,7 +36,7 @@ class Table:
     def begin(self) -> None:
         """Introduce the game, and let the player move if it has the first move."""
         seat = self.session.seat
-        self.screen.say(f"You have {NAMES[seat]} against {self.name}. Type a move, or help.")
+        self.screen.say(f"You have {self.session.game.seats[seat]} against {self.name}. Type a move, or help.")
         self.advance()
 
     def move(self, text: str) -> None:
@@ -61,12 +61,15 @@ class Table:
     def say_end(self) -> None:
         """Print the result if the game is over."""
         if self.session.result:
-            self.screen.say(f"{self.session.verdict}. {self.session.result}")
+            verdict = self.session.verdict
+            self.screen.say(f"{verdict}. {self.session.result}" if self.session.game.notation else f"{verdict}.")
 
     def show(self) -> None:
         """Print the board."""
-        from_black = (self.session.seat == 1) != self.flipped
-        self.screen.say(board.draw(self.session.game, self.session.position, from_black, self.screen.console))
+        game = self.session.game
+        # Each player sees a board of chess from the own side; the boards of other games look the same to both players.
+        turned = (self.session.seat == 1 and game.notation is not None) != self.flipped
+        self.screen.say(board.draw(game, self.session.position, turned, self.screen.console))
 
     def player(self) -> Player:
         """Wait until the player is loaded. A policy that can't be read ends the command."""
@@ -87,6 +90,7 @@ class Commands:
 
     def __init__(self, table: Table) -> None:
         self.table, self.say, self.saved = table, table.screen.say, SavedGames()
+        chess = table.session.game.notation is not None
         commands = (
             Command("help", "show this list", self.help),
             Command("board", "show the board again", lambda _: table.show()),
@@ -94,14 +98,18 @@ class Commands:
             Command("moves", "list all legal moves", self.moves),
             Command("hint", "show the most likely moves of the policy", self.hint),
             Command("eval", "show the result that the policy expects", self.eval),
-            Command("fen", "show the position as a FEN", lambda _: self.say(self.session.fen)),
+            Command("fen", "show the position as a FEN", self.position)
+            if chess
+            else Command("position", "show the position as text", self.position),
             Command("undo", "take back your last move and the reply", self.undo),
             Command("go", "let the policy make this move for you", self.go),
             Command("switch", "change sides: the policy plays yours from now on", self.switch),
             Command("draw", "explain how a game is drawn", self.draws),
             Command("resign", "give up", self.resign),
-            Command("new [FEN]", "start a new game, from the same position or from a FEN", self.new),
-            Command("save FILE", "save the game as PGN", self.save),
+            Command("new [FEN]", "start a new game, from the same position or from a FEN", self.new)
+            if chess
+            else Command("new [TEXT]", "start a new game, from the same position or from one as text", self.new),
+            Command("save FILE", "save the game as PGN" if chess else "save the game for `chesspg report`", self.save),
             Command("quit", "leave", lambda _: None),
         )
         self.commands = {command.form.split()[0]: command for command in commands}
@@ -152,7 +160,9 @@ class Commands:
             raise ValueError(f"{what}: the game is over")
 
     def help(self, _: str) -> None:
-        self.say(f"{'a move':<10} {MOVES}")
+        some = self.session.legal_moves()[:3]
+        moves = MOVES if self.session.game.notation else f"such as {', '.join(some)}" if some else "in another game"
+        self.say(f"{'a move':<10} {moves}")
         for command in self.commands.values():
             self.say(f"{command.form:<10} {command.about}")
 
@@ -171,11 +181,14 @@ class Commands:
     def eval(self, _: str) -> None:
         self.require_unfinished("no evaluation")
         value = self.session.value(self.table.player())
-        side = f"{NAMES[0]} ({PERSON if self.session.seat == 0 else self.table.name})"
+        side = f"{self.session.game.seats[0]} ({PERSON if self.session.seat == 0 else self.table.name})"
         self.say(
             f"{round(value, 2) + 0:+.2f} for {side}: an expected score of {(1 + value) / 2:.0%}; "
             "+1 is a win, 0 a draw, -1 a loss"
         )
+
+    def position(self, _: str) -> None:
+        self.say(self.session.shown)
 
     def undo(self, _: str) -> None:
         self.session.undo()

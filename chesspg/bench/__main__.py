@@ -7,22 +7,25 @@ import importlib
 import json
 import os
 import platform
+import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from chesspg.bench.rules import PLIES, rules
+from chesspg.bench.timing import REPEATS
 from chesspg.games.chess import Chess
 from chesspg.storage.atomic import write_text
 from chesspg.storage.outputs import Output, check_outputs, json_has
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run
 
-Peers = Mapping[str, Callable[[], float]]  # by library: a function that measures its plies per second
+Measure = Callable[[], Callable[[], float]]  # prepares, and returns a function that measures plies per second
 DESCRIPTION = """\
 Measure where the time goes, and how far each stage is from its limit.
 
@@ -47,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _bench(given: argparse.Namespace, override: list[str]) -> int:
     with one_line_errors():
-        peers = _peers() if given.compare else {}
+        comparisons = _comparisons() if given.compare else []
         if given.json:
             wrote = {"machine", "configs", "rules_plies_per_s"}
             check_outputs([Output("--json", Path(given.json), lambda path: json_has(path, wrote))], {})
@@ -86,8 +89,8 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
         in_slots = device_rules(given.games)
         _say("rules of chess in slots", in_slots)
         results |= in_slots
-        if peers:
-            results["compare"] = compare(results["rules_plies_per_s"], peers)
+        for title, ours, peers in comparisons:
+            results.setdefault("compare", {})[title] = compare(title, ours, peers)
         for name, (run, *others) in runs.items():
             figures = stages(run)
             figures |= in_precision(run.trainer.precision, figures["loop_plies_per_s"], others)
@@ -141,11 +144,11 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _peers() -> Peers:
-    """The measures in studies/peers.py, which only a clone of the repository has. Raises ValueError without one."""
+def _comparisons() -> list[tuple[str, Measure, Mapping[str, Measure]]]:
+    """The comparisons in studies/peers.py, which only a clone of the repository has. Raises ValueError without one."""
     sys.path.append(str(Path(__file__).parents[2]))  # the root of the clone
     try:
-        found: Peers = importlib.import_module("studies.peers").MEASURES
+        found: list[tuple[str, Measure, Mapping[str, Measure]]] = importlib.import_module("studies.peers").comparisons()
     except ModuleNotFoundError:
         raise ValueError(
             "--compare needs studies/peers.py, which is not installed with chesspg; run it in a clone of the repository"
@@ -153,28 +156,45 @@ def _peers() -> Peers:
     return found
 
 
-def compare(ours: float, peers: Peers) -> dict[str, float]:
-    """Measure other libraries, if they are installed, and print them beside chesspg.
+def compare(title: str, ours: Measure, peers: Mapping[str, Measure]) -> dict[str, float]:
+    """Measure chesspg and other libraries, if they are installed, in turn, and print the medians.
 
     Args:
-        ours: Plies per second of chesspg's rules.
-        peers: Measures by library, each a function that returns plies per second.
+        title: What is compared.
+        ours: The measure of chesspg.
+        peers: Measures by library.
 
     Returns:
         Plies per second by library.
     """
-    found = {}
-    print(f"\ncompared with, at most {PLIES} plies per game")
-    for name, measure in peers.items():
-        try:
-            found[name] = measure()
-        except ModuleNotFoundError as error:
-            _row(name.replace("_", " "), "skipped", f"{error.name} is not installed")
-        except Exception as error:  # a failure of another library, perhaps of a later version, is no bug of chesspg
-            _row(name.replace("_", " "), "skipped", " ".join(f"{type(error).__name__}: {error}".split())[:80])
-        else:
-            _row(name.replace("_", " "), _figure(found[name]), f"plies/s     ours are {ours / found[name]:,.1f} times")
+    print(f"\n{title}, games of at most {PLIES} plies")
+    ready: dict[str, Callable[[], float]] = {}
+    for name, measure in {"chesspg": ours, **peers}.items():
+        with _skipped(name):
+            ready[name] = measure()
+            ready[name]()  # warms up
+    if "chesspg" not in ready:
+        return {}
+    speeds: dict[str, list[float]] = {name: [] for name in ready}
+    for _ in range(REPEATS):
+        for name, measured in ready.items():
+            speeds[name].append(measured())
+    found = {name: statistics.median(some) for name, some in speeds.items()}
+    for name, speed in found.items():
+        against = "" if name == "chesspg" else f"     ours are {found['chesspg'] / speed:,.1f} times"
+        _row(name.replace("_", " "), _figure(speed), f"plies/s{against}")
     return found
+
+
+@contextmanager
+def _skipped(name: str) -> Iterator[None]:
+    """Report a library that is not installed, or that fails, as one line."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _row(name.replace("_", " "), "skipped", f"{error.name} is not installed")
+    except Exception as error:  # a failure of another library, perhaps of a later version, is no bug of chesspg
+        _row(name.replace("_", " "), "skipped", " ".join(f"{type(error).__name__}: {error}".split())[:80])
 
 
 UNITS = ("plies", "positions", "nodes", "updates", "tflops")
@@ -233,7 +253,9 @@ def _parser() -> Parser:
         "--threads", type=numbers.whole(1, numbers.CORES), help="number of threads for torch (default: torch decides)"
     )
     parser.add_argument(
-        "--compare", action="store_true", help="also measure OpenSpiel, PettingZoo, TorchRL and PGX, if installed"
+        "--compare",
+        action="store_true",
+        help="also compare rules and environments with OpenSpiel, PettingZoo, TorchRL and PGX, if installed",
     )
     parser.add_argument(
         "--json", metavar="FILE", help="write the figures to this file; a file that holds anything else is not replaced"

@@ -4,6 +4,7 @@
 * `PartialPlay`, a method of `Games`: for the loop of self-play and matches, so that only some games of a batch advance.
 * `Exchanges`, in `Game.exchanges`: for minimax after its last ply. In chess these are captures.
 * `Notation`, in `Game.notation`: for PGN and FEN in `play`, `match`, `generate` and `report`, and openings from files.
+* `Sgf`, in `Game.sgf`: for games as SGF in `match`, `play` and `report`.
 * `EngineProtocol`, in `Game.engine_protocol`: for `uci:ENGINE` as a player.
 * `Starts` (game.py), in `Game.starts`: for `SelfPlay(starts=…)`. In chess these are uneven armies.
 * `Game.openings`, a file: for matches with `balanced` openings.
@@ -12,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -102,6 +104,17 @@ class Notation(Protocol):
 
     def to_move(self, action: int, board: chess.Board) -> chess.Move:
         """The move of an action in [0, num_actions), whether it is legal or not."""
+
+
+class Sgf(NamedTuple):
+    """How a game is written as SGF, which programs for many board games read: https://www.red-bean.com/sgf/.
+
+    The seats of the game are Black and White, and its squares have names such as c3, with row 1 at the top.
+    """
+
+    game: int  # the number of the game in SGF, its GM
+    letters: bool = False  # whether a square is written as two letters, cc for c3
+    words: Mapping[str, str] = {}  # the SGF of moves that are not squares, such as a pass, by their names
 
 
 class EngineProtocol(Protocol):

@@ -37,7 +37,7 @@ from chesspg.games.arrays import Indices as Indices
 from chesspg.games.arrays import Legal as Legal
 from chesspg.games.arrays import Observation as Observation
 from chesspg.games.arrays import Outcomes as Outcomes
-from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation, OpenSpielRules
+from chesspg.games.capabilities import EngineProtocol, Exchanges, Notation, OpenSpielRules, Sgf
 from chesspg.games.randomness import Randomness
 
 if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on the host do not need
@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # it imports torch, which takes seconds and which games on th
 MOST_ACTIONS = 2**15 - 1  # the largest num_actions: actions are int16
 MOST_REASONS = 2**8 - 2  # the most reasons: they are uint8, and a rollout has two marks of its own, 254 and 255
 EMPTY = "·"  # a free square, for `draw_board`
+STONES = ("x", "o")  # a stone of player 0 and of player 1, for `draw_board`; `play` and the report color them
 
 
 class IllegalAction(ValueError):
@@ -108,8 +109,10 @@ class Game(ABC):
     # column, and any other name, such as "pass", is one action. Empty if the actions have no such order.
     action_layout: tuple[str, ...] = ()
     reasons: tuple[str, ...]  # names of the reasons for which a game is over, by Outcomes.reason; first 'ongoing'
+    seats: tuple[str, str] = ("White", "Black")  # what player 0 and player 1 are called
     threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
     notation: Notation | None = None
+    sgf: Sgf | None = None
     exchanges: Exchanges | None = None
     engine_protocol: EngineProtocol | None = None
     starts: type[Starts] | None = None  # class of the game's start positions; all its arguments have defaults
@@ -155,7 +158,9 @@ class Game(ABC):
 
     @abstractmethod
     def render(self, position: str) -> str:
-        """The board as text with coordinates, player 0 at the bottom, the last move marked; see `draw_board`."""
+        """The board as text with coordinates, the last move marked; see `draw_board`. If sides have a direction, as in
+        chess, player 0 is at the bottom.
+        """
 
     @abstractmethod
     def parse_move(self, position: str, text: str) -> int:
@@ -210,18 +215,35 @@ def square_names(board: tuple[int, int]) -> tuple[str, ...]:
     return tuple(f"{_letters(column)}{row + 1}" for row in range(rows) for column in range(columns))
 
 
-def draw_board(board: tuple[int, int], pieces: Sequence[str], marked: Collection[int] = ()) -> str:
-    """Draw a board as text with coordinates, the bottom row last, in the form that `play` and the report read.
+def draw_board(
+    board: tuple[int, int],
+    pieces: Sequence[str],
+    marked: Collection[int] = (),
+    *,
+    first_row_on_top: bool = False,
+    sides: Sequence[str] = (),
+) -> str:
+    """Draw a board as text with coordinates, in the form that `play` and the report read.
 
     Args:
         board: Rows and columns.
-        pieces: [rows · columns] one character per square, such as EMPTY.
+        pieces: [rows · columns] one character per square, such as EMPTY or one of STONES.
         marked: The squares of the last move, which are put in parentheses.
+        first_row_on_top: Whether row 1 is drawn at the top, with the letters above it; otherwise it is at the bottom,
+            with the letters below it.
+        sides: For a board of hexagons, such as that of Hex: the character that marks the top and bottom sides, and the
+            one that marks the left and right sides. Row 1 is then at the top, and every row begins half a cell further
+            to the right than the row above it.
     """
     rows, columns = board
     cells = [f"({piece})" if square in marked else f" {piece} " for square, piece in enumerate(pieces)]
-    lines = [f"{row + 1:<2}{''.join(cells[row * columns : (row + 1) * columns])}" for row in reversed(range(rows))]
-    return "\n".join([*lines, f"  {''.join(f'{_letters(column):^3}' for column in range(columns))}".rstrip()])
+    lines = [f"{row + 1:<2}{''.join(cells[row * columns : (row + 1) * columns])}" for row in range(rows)]
+    letters = f"  {''.join(f'{_letters(column):^3}' for column in range(columns))}".rstrip()
+    if not sides:
+        return "\n".join([letters, *lines] if first_row_on_top else [*reversed(lines), letters])
+    edge = f"{'':5}{columns * f' {sides[0]} '}"
+    lines = [f"{line[:2]} {sides[1]} {line[2:]} {sides[1]} " for line in lines]
+    return "\n".join(" " * (3 * k // 2) + line for k, line in enumerate([f"   {letters}", edge, *lines, edge]))
 
 
 def _letters(column: int) -> str:

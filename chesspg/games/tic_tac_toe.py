@@ -59,18 +59,23 @@ class TicTacToeGames:
         return Observation(planes, np.empty((len(self), 0), np.uint8), self.player.copy(), Legal(actions, offsets))
 
     def play(self, actions: NDArray[np.integer[Any]]) -> None:
-        actions = np.asarray(actions, dtype=np.int64)
         if len(actions) != len(self):
             raise ValueError(f"play needs one action for each of {len(self)} games, got {len(actions)} actions")
+        self.play_some(np.arange(len(self)), actions)
+
+    def play_some(self, rows: NDArray[np.integer[Any]], actions: NDArray[np.integer[Any]]) -> None:
+        """See `PartialPlay`."""
+        actions = np.asarray(actions, dtype=np.int64)
         in_range = (actions >= 0) & (actions < 9)
-        legal = in_range & self._free()[np.arange(len(self)), np.where(in_range, actions, 0)]
+        legal = in_range & self._free()[rows, np.where(in_range, actions, 0)]
         if not legal.all():
-            index = int(np.argmin(legal))
-            raise IllegalAction(f"game {index}: action {actions[index]} is illegal in {self.position(index)}")
-        self.stones[np.arange(len(self)), self.player] |= np.uint64(1) << actions.astype(np.uint64)
-        self.player = (1 - self.player).astype(np.int8)
-        for moves, action in zip(self.history, actions.tolist(), strict=True):
-            moves.append(action)
+            first = int(np.argmin(legal))
+            index = int(rows[first])
+            raise IllegalAction(f"game {index}: action {actions[first]} is illegal in {self.position(index)}")
+        self.stones[rows, self.player[rows]] |= np.uint64(1) << actions.astype(np.uint64)
+        self.player[rows] = 1 - self.player[rows]
+        for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
+            self.history[row].append(action)
 
     def outcomes(self) -> Outcomes:
         won = ((self.stones[:, :, None] & LINES) == LINES).any(axis=2)  # [N, 2]
@@ -110,6 +115,7 @@ class TicTacToe(Game):
     num_actions = max_legal = 9
     action_layout = ("cells",)
     reasons = REASONS
+    seats = ("x", "o")
     open_spiel = OpenSpielRules("tic_tac_toe", np.tile(np.arange(9), (2, 1)))
 
     def start(self, positions: int | Sequence[str]) -> TicTacToeGames:

@@ -12,15 +12,28 @@ import chess.pgn
 from chesspg.games.game import Game, join_position, split_position
 from chesspg.storage.atomic import write_text
 
+SEATS = ("First", "Second")  # the tags of players 0 and 1 in games without a notation; in chess White and Black
 ROSTER = {"Event": "?", "Site": "?", "Date": "????.??.??", "Round": "?", "White": "?", "Black": "?", "Result": "*"}
 RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}  # by the outcome for player 0
 WIDTH = 80  # columns of a line of moves, as in the standard
 
 
+def players_tags(game: Game, first: str, second: str) -> dict[str, str]:
+    """The tags that name player 0 and player 1."""
+    return dict(zip(("White", "Black") if game.notation else SEATS, (first, second), strict=True))
+
+
+def players_of(headers: Mapping[str, str]) -> tuple[str, str]:
+    """The names of player 0 and player 1 in the tags of a game; "?" for one that is not named."""
+    tags = SEATS if headers.keys() & {*SEATS} else ("White", "Black")
+    first, second = (headers.get(tag, "?") for tag in tags)
+    return first, second
+
+
 def to_pgn(
     game: Game, position: str, headers: Mapping[str, str] | None = None, centipawns: Sequence[int | None] = ()
 ) -> str:
-    """Write a game as PGN.
+    """Write a game as PGN, or a game without a notation in the same form, which docs/match.md describes.
 
     Args:
         game: The game that was played.
@@ -42,10 +55,12 @@ def to_pgn(
     if game.notation:
         return _by_notation(game.notation.to_board(position), known, centipawns)
     start, moves = split_position(position)
+    roster = {name: value for name, value in ROSTER.items() if name not in ("White", "Black")}
+    roster |= {**players_tags(game, "?", "?"), "Result": roster.pop("Result")}
     own = {"Variant": game.name}
     if start != split_position(game.start(1).position(0))[0]:
         own |= {"SetUp": "1", "FEN": start}
-    everything = {**ROSTER, **known, **own}
+    everything = {**roster, **known, **own}
     lines = [f'[{name} "{_escape(value)}"]' for name, value in everything.items()]
     return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, everything["Result"]))])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
+from chesspg.players.game_strings import game_from_string, game_of_modules
 from chesspg.players.mcts import MCTS
 from chesspg.players.minimax import Minimax
 from chesspg.players.player import Greedy, Mixture, Player, Random
@@ -61,13 +60,11 @@ def _engine(target: str, game: Game | None, **options: Any) -> Player:
 # Every kind of player is declared here and nowhere else.
 KINDS: dict[str, Kind] = {
     "random": Kind("random", "random", "any legal move", lambda target, game: Random()),
-    "greedy": Kind(
-        "greedy", "greedy", "a win at once, else the best heuristic (material)", lambda target, game: Greedy()
-    ),
+    "greedy": Kind("greedy", "greedy", "a win at once, else the best heuristic", lambda target, game: Greedy()),
     "minimax": Kind(
         "minimax?depth=N",
         "minimax?depth=2",
-        "the best heuristic (material), 1 to 3 plies ahead",
+        "the best heuristic, 1 to 3 plies ahead",
         lambda target, game, depth=2: Minimax(game or Chess(), depth),
         {"depth": whole(1, 3)},
     ),
@@ -155,60 +152,43 @@ def players(
         yield made
 
 
-def game_of(texts: Iterable[str], imported: Sequence[str] = ()) -> Game:
-    """The game that all these players play: that of the policy files, else of an imported module, else chess.
+def game_of(texts: Iterable[str], imported: Sequence[str] = (), named: str | None = None) -> Game:
+    """The game that all these players play: that of --game or of the policies, else of a module, else chess.
 
     Reads only the headers of files and does not import torch.
 
     Args:
         texts: The player strings.
-        imported: Names of modules that the user imported. If no player is a policy, the game is taken from them.
+        imported: Names of modules that the user imported. If no game is named and no player is a policy, the game is
+            taken from them.
+        named: The string of the game that the user named.
 
     Returns:
         The game.
 
     Raises:
-        ValueError: As in `player_from_string`; or two policies play different games; or no player is a policy and the
-            modules define several games, or a game that can't be built without arguments.
+        ValueError: As in `player_from_string` and `game_from_string`; or two policies, or a policy and the named game,
+            differ in their games; or the game must be taken from modules that do not define exactly one.
     """
-    first: tuple[str, Game] | None = None
+    first: tuple[str, Game] | None = ("--game", game_from_string(named)) if named is not None else None
     for text in texts:
         kind, target, _ = _parse(text)
         game = kind.game(target)
         if game is None:
             continue
         if first and files.describe(first[1]) != files.describe(game):
-            raise ValueError(f"{first[0]} plays {first[1].name} and {text} plays {game.name}; expected the same game")
+            one, other = _told_apart(first[1], game)
+            verb = "names" if first[0] == "--game" else "plays"
+            raise ValueError(f"{first[0]} {verb} {one} and {text} plays {other}; expected the same game")
         first = first or (text, game)
-    return first[1] if first else _imported_game(imported)
+    return first[1] if first else game_of_modules(imported)
 
 
-def _imported_game(modules: Sequence[str]) -> Game:
-    """The only game that these modules define or have imported; chess if there is none."""
-    kinds: list[type[Game]] = []
-    for module in modules:
-        held = [thing for thing in vars(sys.modules[module]).values() if inspect.isclass(thing)]
-        games = [one for one in held if issubclass(one, Game) and not inspect.isabstract(one)]
-        own = [one for one in games if one.__module__ == module]
-        kinds += own or [one for one in games if not one.__module__.startswith("chesspg.")]
-    kinds = list(dict.fromkeys(kinds))
-    if not kinds:
-        return Chess()
-    where = f"--import {' --import '.join(modules)}"
-    names = ", ".join(one.__name__ for one in kinds)
-    if len(kinds) > 1:
-        raise ValueError(f"{where} defines several games, {names}; name a policy, which determines the game")
-    try:
-        inspect.signature(kinds[0]).bind()
-    except TypeError as error:
-        raise ValueError(
-            f"{where} defines the game {names}, which can't be built without arguments ({error}); name a policy, which "
-            "has the arguments"
-        ) from None
-    try:
-        return kinds[0]()
-    except Exception as error:  # a user's class may raise anything
-        raise ValueError(f"{where}: {names}() raised {type(error).__name__}: {error}") from error
+def _told_apart(*games: Game) -> list[str]:
+    """The names of two games; if they are the same, with the arguments of the games."""
+    if len({game.name for game in games}) == len(games):
+        return [game.name for game in games]
+    return [f"{game.name} with {files.describe(game)['init_args']}" for game in games]
 
 
 def has_policy(texts: Iterable[str]) -> bool:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from chesspg.games.game import Game
 from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
 from chesspg.pgn.movetext import OUTCOMES
-from chesspg.pgn.split import headers_of, split
+from chesspg.pgn.own_games import recorded
 from chesspg.pgn.text import TextFile
 from chesspg.pgn.variant import game_name
-from chesspg.pgn.writing import RESULTS
+from chesspg.pgn.writing import RESULTS, players_of
 from chesspg.players import roster
 from chesspg.players.policy_player import PolicyPlayer
-from chesspg.report.runs import CAPPED, own_moves
+from chesspg.report.runs import CAPPED
 from chesspg.report.samples import Sample, read_sample
 
 GAMES, PLIES = 50, 6_000  # a page shows games of a file until it has this many games or more plies
@@ -144,15 +144,13 @@ class _Reading:
 
     def _of_another_game(self, lines: TextFile) -> Iterator[Archived | Skipped]:
         """The games of a file of a game without a notation, as `to_pgn` writes them."""
-        for text in split(lines):
-            where, headers = f"{self.path.name}, line {text.line}", headers_of(text.tags)
-            if text.too_long:
-                yield Skipped(where, "too long")
-            elif headers.get("Variant") != self.game.name:
+        for one in recorded(lines):
+            where, headers = f"{self.path.name}, line {one.line}", one.headers
+            if headers.get("Variant") != self.game.name:
                 yield Skipped(where, "variant", f"{game_name(headers)[:TEXT]} instead of {self.game.name}")
             else:
                 outcome = OUTCOMES.get(headers.get("Result", ""))
-                yield Archived(where, headers.get("FEN", ""), own_moves(text.moves), outcome, headers)
+                yield Archived(where, headers.get("FEN", ""), one.moves, outcome, headers)
 
 
 def _nothing_to_show(reading: _Reading, seen: int, skipped: Sequence[Skipped]) -> str:
@@ -190,8 +188,8 @@ def _tags(one: Archived, sample: Sample) -> dict[str, str]:
     """The tags of a game that are known, see `Shown`."""
     said = {name: value.strip()[:TEXT] for name, value in one.headers.items() if value.strip() not in ("", "?", "-")}
     names = [
-        said.get(seat, "?") + (f" ({said[f'{seat}Elo']})" if f"{seat}Elo" in said else "")
-        for seat in ("White", "Black")
+        name + (f" ({said[f'{side}Elo']})" if f"{side}Elo" in said else "")
+        for side, name in zip(("White", "Black"), players_of(said), strict=True)
     ]
     termination = said.get("Termination", "")
     termination = TERMINATIONS.get(termination.lower(), termination)

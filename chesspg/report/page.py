@@ -8,20 +8,24 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from chess.svg import PIECES
 
+from chesspg.games.game import Game
+from chesspg.pgn.writing import players_of
 from chesspg.policy import files
 from chesspg.policy.policy import Policy
 from chesspg.report.collection import Collection
-from chesspg.report.runs import CAPPED, CLOCKS, Run, headers_of, moves_of, sample_games
+from chesspg.report.runs import CAPPED, CLOCKS, Run, sample_games
 from chesspg.report.samples import Sample, read_sample
 from chesspg.storage import atomic
+from chesspg.terminal.board import LAST, parse_board, stone_colors
 
 TEMPLATE = Path(__file__).with_name("page.html")
-LAST = (
+COUNTED = (
     "epoch",
     "total_games",
     "total_plies",
@@ -84,7 +88,7 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The card of a run and its sample games, as JSON values."""
     notes: list[str] = []
     games: list[dict[str, Any]] = []
-    facts: dict[str, Any] = {"game": "", "network": ""}
+    facts: dict[str, Any] = {"game": "", "seats": ("the first player", "the second player"), "network": ""}
     if run.in_progress:
         notes.append(
             f"in progress, or stopped a moment ago: the last row was written {run.idle:.0f} s before this page was made"
@@ -102,7 +106,8 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         notes.append(f"no sample games: {error}")
     else:
         size = sum(parameter.numel() for parameter in policy.parameters())
-        facts = {"game": policy.game.name, "network": f"{type(policy.network).__name__} of {size:,} parameters"}
+        network = f"{type(policy.network).__name__} of {size:,} parameters"
+        facts = {"game": policy.game.name, "seats": policy.game.seats, "network": network}
         games, unread = _games(run.folder, policy, limit)
         if unread:
             notes.append(f"{unread} sample games are left out because their moves can't be read")
@@ -113,7 +118,7 @@ def _run(run: Run, limit: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         }
         for table in run.tables
     ]
-    last = {name: value for name in LAST if (value := run.latest(name)) is not None}
+    last = {name: value for name in COUNTED if (value := run.latest(name)) is not None}
     return {**facts, "notes": notes, "last": last, "tables": tables, "config": run.config}, games
 
 
@@ -121,6 +126,7 @@ def _collection(one: Collection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The card of a file of games and the games, as JSON values."""
     facts = {
         "game": one.game.name,
+        "seats": one.game.seats,
         "policy": one.policy,
         "network": one.network,
         "shown": one.share,
@@ -129,16 +135,16 @@ def _collection(one: Collection) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         "tables": [],
         "config": "",
     }
-    return facts, [{**shown.tags, **_sample(shown.sample)} for shown in one.games]
+    return facts, [{**shown.tags, **_sample(shown.sample, one.game)} for shown in one.games]
 
 
 def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any]], int]:
     """The sample games of a run as JSON values, and the number of games that could not be read."""
     games, unread = [], 0
-    for pgn in sample_games(folder, limit):
-        headers = headers_of(pgn)
+    for one in sample_games(folder, limit):
+        headers = one.headers
         try:
-            sample = read_sample(headers.get("FEN", ""), moves_of(pgn), policy)
+            sample = read_sample(headers.get("FEN", ""), one.moves, policy)
         except ValueError:
             unread += 1
             continue
@@ -147,11 +153,11 @@ def _games(folder: Path, policy: Policy, limit: int) -> tuple[list[dict[str, Any
             for name in ("Event", "Result", "Termination")
             if (value := headers.get(name, "?")) != "?"
         }
-        if (players := [headers.get(seat, "?") for seat in ("White", "Black")]) != ["?", "?"]:
+        if (players := players_of(headers)) != ("?", "?"):
             tags["players"] = " – ".join(players)
         if tags.get("termination") in ("unterminated", "truncated"):
             tags["termination"] = CAPPED
-        games.append({**tags, **_sample(sample)})
+        games.append({**tags, **_sample(sample, policy.game)})
     return games, unread
 
 
@@ -162,23 +168,46 @@ def _bounded(column: str, numbers: list[float]) -> list[float]:
     return [min(1.0, max(0.0, number)) for number in numbers]
 
 
-def _sample(sample: Sample) -> dict[str, Any]:
+def _sample(sample: Sample, game: Game) -> dict[str, Any]:
     """A sample as JSON values: positions as changes from the position before, probabilities in per mille."""
-    on_board = any(one.squares for one in sample.likely[0])
-    boards = [_changes(*pair) for pair in zip(sample.boards, sample.boards[1:], strict=False)]
     likely = [[[one.name, round(1000 * one.probability), *(one.squares or ())] for one in ply] for ply in sample.likely]
     return {
         "mover": sample.mover,
         "number": sample.number,
         "names": sample.names,
-        "board": sample.boards[0] if on_board else None,
-        "changes": boards if on_board else None,
-        "texts": None if on_board else sample.boards,
+        **_boards(sample.boards, game),
         "likely": likely,
         "chances": [round(1000 * chance) for chance in sample.chances],
         "values": [round(value, 2) for value in sample.values],
         "keys": sample.keys,
     }
+
+
+def _boards(boards: Sequence[str], game: Game) -> dict[str, Any]:
+    """The positions of a game as JSON values: the pieces of chess, the cells of `draw_board`, or texts."""
+    if game.notation:
+        return {"board": boards[0], "changes": [_changes(*pair) for pair in pairwise(boards)]}
+    drawn = [parse_board(text, game.board) for text in boards]
+    read = [one for one in drawn if one is not None]
+    if len(read) < len(drawn):
+        return {"texts": boards}
+    first, cells = read[0], [[cell for row in one.rows for cell in row.cells] for one in read]
+    colors, discs = stone_colors(game.seats)
+    grid = {
+        "labels": [row.label for row in first.rows],
+        "files": first.files,
+        "on_top": first.letters_on_top,
+        "sides": first.sides,
+        "colors": colors,
+        "discs": discs,
+    }
+    return {
+        "grid": grid,
+        "board": "".join(cell.piece for cell in cells[0]),
+        "changes": [[f"{i} {b.piece}" for i, (a, b) in enumerate(zip(*pair, strict=True)) if a.piece != b.piece]
+                    for pair in pairwise(cells)],
+        "marks": [[i for i, cell in enumerate(one) if cell.mark == LAST] for one in cells],
+    }  # fmt: skip
 
 
 def _changes(before: str, after: str) -> str:

@@ -1,19 +1,18 @@
-"""Read a run folder: its settings, its metrics as tables, whether it is in progress, and its sample games as PGN."""
+"""Read a run folder: its settings, its metrics as tables, whether it is in progress, and its sample games."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import chess.pgn
-
+from chesspg.pgn.own_games import Recorded, recorded
+from chesspg.pgn.writing import players_of
 from chesspg.storage import parsing
 from chesspg.storage.run_folder import CONFIG, GAMES, METRICS
 
@@ -125,7 +124,7 @@ def read_run(folder: str | Path) -> Run:
     )
 
 
-def sample_games(folder: Path, limit: int) -> list[str]:
+def sample_games(folder: Path, limit: int) -> list[Recorded]:
     """Choose sample games of a run.
 
     They are one game that was won and one that was not from the last evaluation against each opponent, then a game of
@@ -136,46 +135,29 @@ def sample_games(folder: Path, limit: int) -> list[str]:
         limit: Greatest number of games.
 
     Returns:
-        The games as PGN.
+        The games.
     """
     evaluations: dict[str, Path] = {}  # opponent -> its last evaluation
     for path in sorted((folder / GAMES).glob("against-*.pgn")):
         evaluations[path.stem.rpartition("-")[0]] = path
     rollouts = sorted((folder / GAMES).glob("rollout-*.pgn"))
-    chosen = [game for path in evaluations.values() for game in _won_and_not(_split(path))]
-    own = [game for path in dict.fromkeys(rollouts[-1:] + rollouts[:1]) for game in _split(path)[:1]]
+    chosen = [game for path in evaluations.values() for game in _won_and_not(_read(path))]
+    own = [game for path in dict.fromkeys(rollouts[-1:] + rollouts[:1]) for game in _read(path)[:1]]
     return (chosen[: max(0, limit - len(own))] + own)[:limit]
 
 
-def headers_of(pgn: str) -> Mapping[str, str]:
-    """The tags of a PGN."""
-    return chess.pgn.read_headers(io.StringIO(pgn)) or {}
-
-
-def moves_of(pgn: str) -> list[str]:
-    """The moves in a PGN that `to_pgn` wrote, for any game."""
-    return own_moves(pgn.rpartition("]\n")[2])
-
-
-def own_moves(text: str) -> list[str]:
-    """The moves in a movetext that `to_pgn` wrote: all words but move numbers and results."""
-    return [word for word in text.split() if not re.fullmatch(r"\d+\.+|1-0|0-1|1/2-1/2|\*", word)]
-
-
-def _won_and_not(games: list[str]) -> Iterator[str]:
+def _won_and_not(games: list[Recorded]) -> Iterator[Recorded]:
     """The first game that the policy won and the first that it did not win."""
-    by_success: dict[bool, str] = {}
+    by_success: dict[bool, Recorded] = {}
     for game in games:
-        headers = headers_of(game)
-        won = "1-0" if headers.get("White") == "policy" else "0-1"
-        by_success.setdefault(headers.get("Result") == won, game)
+        won = "1-0" if players_of(game.headers)[0] == "policy" else "0-1"
+        by_success.setdefault(game.headers.get("Result") == won, game)
     yield from (by_success[won] for won in (True, False) if won in by_success)
 
 
-def _split(path: Path) -> list[str]:
-    """The games of a file that `to_pgn` wrote, as one text per game."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return [f"[Event {part}" for part in ("\n" + text).split("\n[Event ")[1:]]
+def _read(path: Path) -> list[Recorded]:
+    """The games of a file that `to_pgn` wrote."""
+    return list(recorded(path.read_text(encoding="utf-8", errors="replace").split("\n")))
 
 
 def _read_rows(text: str) -> list[Metrics]:

@@ -35,7 +35,7 @@ class Sample:
     mover: int  # the player of the first move, 0 or 1
     number: int  # number of the first move
     names: list[str]  # [T] the moves
-    boards: list[str]  # [T + 1] 64 letters from a1 to h8, a dot for an empty square; without a notation Game.render
+    boards: list[str]  # [T + 1] 64 letters from a1 to h8, a dot for an empty square; without a notation `Game.render`
     likely: list[list[Considered]]  # [T] the policy's most likely moves before each ply, the most likely first
     chances: list[float]  # [T] probability of the move that was played
     values: list[float]  # [T] return that the policy expects for player 0; empty without a value head

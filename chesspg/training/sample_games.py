@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from chesspg.arena.match_result import MatchResult
 from chesspg.games.game import Game
-from chesspg.pgn.writing import save_pgn, to_pgn
+from chesspg.pgn.writing import players_tags, save_pgn, to_pgn
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training.fitting import policy_of
 
@@ -69,7 +69,7 @@ def save_match_games(
         names = ("policy", opponent)
         texts = [
             to_pgn(game, position, {"Event": f"evaluation after {updates} updates", "Round": str(i + 1),
-                                    "White": names[i % 2], "Black": names[1 - i % 2]})
+                                    **players_tags(game, names[i % 2], names[1 - i % 2])})
             for i, position in enumerate(result.positions)
         ]  # fmt: skip
         save_pgn(folder / f"against-{_slug(logged(opponent))}-{updates:06}.pgn", texts)

@@ -48,7 +48,7 @@ def test_everybody_meets_everybody_on_both_seats() -> None:
     players = [(name, Random()) for name in "ABC"]
     [texts] = generate(TicTacToe(), players, varied_openings(TicTacToe(), 18, 1, seed=0))
     seats = [
-        tuple(line.split('"')[1] for line in text.splitlines() if line[:6] in ("[White", "[Black")) for text in texts
+        tuple(line.split('"')[1] for line in text.splitlines() if line[:6] in ("[First", "[Secon")) for text in texts
     ]
     assert sorted(seats) == sorted([(a, b) for a in "ABC" for b in "ABC"] * 2)
 

@@ -39,8 +39,8 @@ def test_results_are_a_sides_and_colors_are_swapped() -> None:
     assert result.results == (1, 0) * 3
     assert result.positions == ("3/3/3 x moves a1 b1 c1 a2 b2 c2 a3",) * 6
     assert result.record == (3, 0, 3)
-    assert result.as_white == (3, 0, 0)
-    assert result.as_black == (0, 0, 3)
+    assert result.as_first == (3, 0, 0)
+    assert result.as_second == (0, 0, 3)
     assert (result.score, result.elo, result.mean_length) == (0.5, 0.0, 7.0)
     assert result.pairs == (0.5, 0.5, 0.5)
     assert result.reasons == ("three in a row",) * 6
@@ -118,8 +118,8 @@ def test_figures_worked_out() -> None:
     result = MatchResult((1, 1, 0.5, 1, 1, 0, 1, 0), positions, reasons, 2.0)
     assert result.pairs == (1, 0.75, 0.5, 0.5)
     assert result.record == (5, 1, 2)
-    assert result.as_white == (3, 1, 0)
-    assert result.as_black == (2, 0, 2)
+    assert result.as_first == (3, 1, 0)
+    assert result.as_second == (2, 0, 2)
     assert result.score == 5.5 / 8
     assert result.distinct_games == 5
     assert result.mean_length == (0 + 1 + 2 + 3 + 4 + 0 + 1 + 2) / 8

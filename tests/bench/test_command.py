@@ -12,7 +12,7 @@ import torch
 
 from chesspg.bench import __main__ as bench
 from chesspg.training.datamodule import SelfPlay
-from studies.peers import MEASURES
+from studies import peers
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
@@ -85,24 +85,52 @@ def test_both_precisions_where_there_are_instructions_for_both(
     assert ("bf16-mixed over 32-true" in capsys.readouterr().out) == bool(units)
 
 
-def test_other_libraries_that_are_not_installed_are_skipped(
+def test_chesspg_is_measured_beside_nothing_where_no_other_library_is_installed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for library in ("pyspiel", "pettingzoo", "torchrl", "jax", "pgx"):
+    monkeypatch.setattr(peers, "SECONDS", 0.001)
+    monkeypatch.setattr(peers, "AT_ONCE", 4)
+    monkeypatch.setattr(peers, "ENVIRONMENTS", 4)
+    for library in ("pyspiel", "pettingzoo.classic", "torchrl", "jax", "pgx"):
         monkeypatch.setitem(sys.modules, library, None)  # as if it were not
-    assert bench.compare(1e6, MEASURES) == {}
-    assert capsys.readouterr().out.count("skipped") == 6
+    skipped, comparisons = 0, peers.comparisons()
+    for title, ours, others in comparisons:
+        found = bench.compare(title, ours, others)
+        assert list(found) == ["chesspg"]
+        assert found["chesspg"] > 0
+        skipped += len(others)
+    shown = capsys.readouterr().out
+    assert shown.count("skipped") == skipped
+    assert shown.count("plies/s\n") == len(comparisons)
+    assert "rules of connect four" in shown
 
 
-def test_a_library_that_is_installed_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    def broken() -> float:
+def test_without_gymnasium_nothing_is_compared_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    def missing() -> Callable[[], float]:
+        raise ModuleNotFoundError("no gymnasium", name="gymnasium")
+
+    assert bench.compare("environments", missing, {"other": lambda: lambda: 1.0}) == {}
+    assert "gymnasium is not installed" in capsys.readouterr().out
+
+
+def test_libraries_that_are_installed_are_measured_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    order: list[str] = []
+
+    def measure(name: str, speeds: list[float]) -> Callable[[], Callable[[], float]]:
+        def measured() -> float:
+            order.append(name)
+            return speeds[order.count(name) - 1]
+
+        return lambda: measured
+
+    def broken() -> Callable[[], float]:
         raise RuntimeError("of another version")
 
-    assert bench.compare(1e6, {"fast": lambda: 2e6, "slow_one": lambda: 1e3, "broken": broken}) == {
-        "fast": 2e6,
-        "slow_one": 1e3,
-    }
+    others = {"fast": measure("fast", [9e9, 3e6, 1e6, 2e6]), "broken": broken, "slow_one": measure("slow", [1e3] * 4)}
+    assert bench.compare("rules", measure("ours", [1e6] * 4), others) == {"chesspg": 1e6, "fast": 2e6, "slow_one": 1e3}
+    assert order == ["ours", "fast", "slow"] * 4  # the first of each warms up
     shown = capsys.readouterr().out
+    assert "ours are 0.5 times" in shown
     assert "ours are 1,000.0 times" in shown
     assert "RuntimeError: of another version" in shown
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from others import ConnectFour as OwnConnectFour
-from others import Forced, Long, OnePly, Othello, Placing, Twice
+from others import Forced, Long, OnePly, Placing, Twice
 from others import Hex as OwnHex
+from others import Othello as SmallOthello
 
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.chess import Chess
@@ -34,6 +35,7 @@ from chesspg.games.game import (
     square_names,
 )
 from chesspg.games.hex import Hex
+from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "examples"))
@@ -82,6 +84,10 @@ GAMES: list[tuple[Game, dict[str, list[str]]]] = [
     (HexInNumpy(3, swap=True), {"won_by_first": ["3/3/3 x moves a1 b1 a2 b2 a3"],
                                 "won_by_second": ["3/3/3 x moves a1 a2 b1 b2 a3 c2"], "starts": ["3/1x1/3 o"],
                                 "unreadable": ["3/3/3 o moves swap", "3/3/4 x", "3/3/3 x moves d1"]}),
+    (Othello(), {"won_by_first": ["8/8/8/8/8/8/8/xo6 x moves c8"], "won_by_second": ["8/8/8/8/8/8/8/ox6 o moves c8"],
+                 "drawn": ["ooo5/8/8/8/8/8/8/xo6 x moves c8"], "starts": ["8/8/3x4/3xx3/3xo3/8/8/8 o"],
+                 "unreadable": ["8/8/8/3ox3/3xo3/8/8/8", "8/8/8/3ox3/3xo3/8/8 x", "8/8/8/3ox3/3xo3/8/8/8 x moves d4",
+                                "8/8/8/3ox3/3xo3/8/8/8 x moves a1", "8/8/8/3ox3/3xo3/8/8/8 x moves pass"]}),
     (Chess(backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess(), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess("chess960", backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
@@ -104,7 +110,7 @@ def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) 
 @pytest.mark.parametrize(
     "game",
     [TicTacToe(), Nim(), OwnConnectFour(), OwnHex(), OwnHex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
-     Placing(2, 1, False), Placing(8, 8), Twice(), Othello(), OnePly(), Forced(), Long()],
+     Placing(2, 1, False), Placing(8, 8), Twice(), SmallOthello(), OnePly(), Forced(), Long()],
     ids=lambda game: f"{game.name}",
 )  # fmt: skip
 def test_every_correct_game_passes_without_known_positions(game: Game) -> None:
@@ -628,7 +634,7 @@ def test_an_error_of_a_game_is_told_with_its_place_and_without_a_second_tracebac
 
 @pytest.mark.slow
 def test_what_a_game_was_built_with_must_be_in_its_init_args() -> None:
-    class Forgetful(Hex):
+    class Forgetful(OwnHex):
         @property
         def init_args(self) -> dict[str, Any]:
             return {}
@@ -683,14 +689,15 @@ def test_the_player_alternates_from_whoever_began(game: Game, known: dict[str, l
         games.play(legal.take((rng.random(2) * legal.counts).astype(np.int64)))
 
 
-@pytest.mark.parametrize(("game", "known"), SHIPPED)
+@pytest.mark.parametrize(("game", "known"), [one for one in SHIPPED if not str(one.id).startswith("hex")])
 def test_render_shows_the_board_and_the_last_move(game: Game, known: dict[str, list[str]]) -> None:
     rows, columns = game.board
     games = game.start(1)
     before = game.render(games.position(0)).splitlines()
     assert len(before) == rows + 1
-    assert before[-1].split() == list("abcdefgh"[:columns])
-    assert [line.split()[0] for line in before[:-1]] == [str(rank) for rank in range(rows, 0, -1)]
+    from_row_1 = before[::-1] if before[-1].split()[0] == "a" else before
+    assert from_row_1[0].split() == list("abcdefgh"[:columns])
+    assert [line.split()[0] for line in from_row_1[1:]] == [str(rank + 1) for rank in range(rows)]
     games.play(games.observe().legal.actions[:1])
     after = "\n".join(game.render(games.position(0)).splitlines())
     assert "(" not in "\n".join(before)

@@ -170,3 +170,15 @@ def test_sizes() -> None:
     for size in 2, 20:
         with pytest.raises(ValueError, match=rf"^size must be between 3 and 19, got {size}$"):
             Hex(size)
+
+
+def test_the_board_of_hexagons() -> None:
+    board = InNumpy(3, swap=True).render("3/3/3 x moves b1 swap c3")
+    assert [line.rstrip() for line in board.splitlines()] == [
+        "      a  b  c",
+        "       x  x  x",
+        "   1  o  ·  ·  ·  o",
+        "    2  o  o  ·  ·  o",
+        "      3  o  ·  · (x) o",
+        "             x  x  x",
+    ]

@@ -96,21 +96,18 @@ def test_the_same_games_in_numpy_and_compiled() -> None:
 
 @BOTH
 def test_a_player_who_cannot_move_passes(game: Game) -> None:
-    """Black on a1 could take b1 only from c1, where White is; White can take Black's stones."""
-    games = game.start(["xoo5/xo6/8/8/8/8/8/7x x", "1xo5/8/8/8/8/8/8/8 x"])
-    seen = games.observe()
-    assert seen.legal[[1]].actions.tolist() == [SQUARES.index("d1")]
-    with pytest.raises(ValueError, match=rf"^game 1: action {PASS} is illegal"):
-        games.play(np.array([seen.legal.actions[0], PASS]))
-    games = game.start(["1xo5/8/8/8/8/8/8/8 o", "1ox5/8/8/8/8/8/8/8 x", "oox5/8/8/8/8/8/8/8 x"])
-    assert [one.tolist() for one in np.split(games.observe().legal.actions, [1, 2])] == [[0], [0], [PASS]]
-    games = game.start(["oox5/8/8/8/8/8/8/8 x"])
+    can, cannot = "xo6/8/8/8/8/8/8/8 x", "oox5/8/8/8/8/8/8/8 x"
+    games = game.start([can, cannot])
+    assert games.observe().legal.actions.tolist() == [SQUARES.index("c1"), PASS]
+    with pytest.raises(ValueError, match=rf"^game 0: action {PASS} is illegal in {can}$"):
+        games.play(np.array([PASS, PASS]))
+    games = games[[1]]
     games.play(np.array([PASS]))
-    assert games.observe().player.tolist() == [1]
-    assert games.observe().legal.actions.tolist() == [SQUARES.index("d1")]
-    assert games.position(0) == "oox5/8/8/8/8/8/8/8 x moves pass"
-    games.play(np.array([SQUARES.index("d1")]))
-    assert games.outcomes().outcome.tolist() == [-1]
+    assert games.position(0) == f"{cannot} moves pass"
+    seen = games.observe()
+    assert (seen.player.tolist(), seen.legal.actions.tolist()) == ([1], [SQUARES.index("d1")])
+    games.play(seen.legal.actions)
+    assert (games.outcomes().outcome.tolist(), games.outcomes().reason.tolist()) == ([-1], [1])
 
 
 @BOTH
@@ -125,10 +122,14 @@ def test_the_shortest_win(game: Game) -> None:
 
 @BOTH
 def test_the_heuristic(game: Othello) -> None:
-    games = game.start(
-        [START, "x7/8/8/8/8/8/8/8 o", "8/1x6/8/8/8/8/8/o7 x", "ox6/1x6/8/8/8/8/8/8 o", "8/8/8/8/8/8/1o6/o7 x"]
-    )
-    assert games.heuristic().tolist() == [0, 20, -8 - 20, -20 - 2, -20]
+    worth = {
+        START: 0,
+        "x7/8/8/8/8/8/8/8 o": 20,  # a corner
+        "8/1x6/8/8/8/8/8/o7 x": -8 - 20,  # diagonally before a free corner; White has another corner
+        "8/8/8/8/8/8/8/1x6 x": -3,  # beside a free corner
+        "8/8/8/8/8/8/1x6/ox6 x": 0 - 20 - 2,  # next to a corner that is taken; White can play on two squares
+    }
+    assert game.start(list(worth)).heuristic().tolist() == list(worth.values())
 
 
 def test_typed_moves_and_the_board() -> None:

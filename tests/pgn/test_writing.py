@@ -81,14 +81,14 @@ def test_long_games_are_wrapped() -> None:
 
 
 def test_other_games() -> None:
-    text = to_pgn(TicTacToe(), "3/3/3 x moves a1 b1 a2 b2 a3", {"White": "me"})
-    assert text.splitlines()[4] == '[White "me"]'
+    text = to_pgn(TicTacToe(), "3/3/3 x moves a1 b1 a2 b2 a3", {"First": "me"})
+    assert text.splitlines()[4] == '[First "me"]'
     assert '[Variant "tic-tac-toe"]' in text
     assert "FEN" not in text
     assert text.endswith("\n\n1. a1 b1 2. a2 b2 3. a3 1-0")
-    text = to_pgn(TicTacToe(), "3/3/x2 o moves b1 a2 b2", {"White": 'a\\"b'})
+    text = to_pgn(TicTacToe(), "3/3/x2 o moves b1 a2 b2", {"First": 'a\\"b'})
     assert '[FEN "3/3/x2 o"]' in text
-    assert '[White "a\\\\\\"b"]' in text
+    assert '[First "a\\\\\\"b"]' in text
     assert text.endswith("\n\n1... b1 2. a2 b2 *")
 
 

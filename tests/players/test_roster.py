@@ -278,10 +278,11 @@ def test_the_game_of_an_imported_module(runs: Path, tmp_path: Path, monkeypatch:
     assert game_of(["random"], ["chesspg.games.tic_tac_toe"]).name == "tic-tac-toe"
     assert game_of(["random", str(runs / "chess")], [one]).name == "chess"
     for modules, message in (
-        ([one, two], "--import roster_one --import roster_two defines several games, One, Two; name a policy"),
+        ([one, two], "--import roster_one --import roster_two defines several games, One, Two; name one of them"),
         (
             [sized],
-            r"defines the game Sized, which can't be built without arguments \(missing .*'rows'\); name a policy",
+            r"--import roster_sized: Sized can't be built without arguments \(missing .*'rows'\); give them as in "
+            r"--game 'roster_sized.Sized\?name=value', or name a policy",
         ),
         ([broken], r"--import roster_broken: Broken\(\) raised ZeroDivisionError"),
     ):

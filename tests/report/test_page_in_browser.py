@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import chess
 import pytest
+from others import ConnectFour, Forced, Hex
 
-from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.games.game import EMPTY, STONES, draw_board
+from chesspg.pgn.writing import save_pgn, to_pgn
+from chesspg.policy import files
+from chesspg.policy.networks import MLP
+from chesspg.policy.policy import Policy
 from chesspg.report import __main__ as report
+from chesspg.report.collection import read_collection
+from chesspg.report.page import write_page
 
 pytestmark = pytest.mark.slow
 
@@ -172,7 +179,7 @@ def test_how_games_end_does_not_speak_of_self_play(pages: Path, tab: Tab) -> Non
 
 def test_a_picked_game_is_stepped_through_with_the_arrow_keys(pages: Path, tab: Tab) -> None:
     """Otherwise the keys would go to the list, where they choose the next game."""
-    for name, focus in (("games", "board"), ("small", "text")):
+    for name, focus in (("games", "board"), ("small", "board")):
         tab.open(pages / f"{name}.html", DESK, fragment="#game=0&ply=0")
         tab.evaluate("$('game').focus()")
         tab.press("ArrowDown")  # picks the next in the list
@@ -277,14 +284,53 @@ def test_a_link_leads_to_a_position_and_a_clock(pages: Path, tab: Tab, moves: st
         assert tab.problems == []
 
 
-def test_another_game_is_shown_as_text(pages: Path, tab: Tab) -> None:
+def test_a_game_of_stones_is_shown_on_its_own_board(pages: Path, tab: Tab) -> None:
     tab.open(pages / "small.html", PHONE, fragment="#game=0&ply=0")
-    empty = TicTacToe().start(1).position(0)
-    assert tab.evaluate("$('text').textContent") == TicTacToe().render(empty)
+    count = "(selector) => document.querySelectorAll(`#board ${selector}`).length"
+    assert tab.page.evaluate(count, ".wood") == 9
+    assert tab.page.evaluate(count, ".letter, .newest") == 0
+    assert tab.page.evaluate(count, ".likely") == 3
     tab.evaluate("document.querySelector('[data-go=on]').click()")
-    move = tab.evaluate("game().names[0]")
-    assert tab.evaluate("$('text').textContent") == TicTacToe().render(f"{empty} moves {move}")
+    assert tab.evaluate("document.querySelector('#board .letter').textContent") == "x"
+    assert tab.page.evaluate(count, ".newest") == 1
     assert tab.evaluate("document.querySelectorAll('#likely li').length") == 3
+    assert tab.problems == []
+
+
+class Slanted(Hex):
+    """Hex with a board of hexagons."""
+
+    seats = ("Black", "White")
+
+    def render(self, position: str) -> str:
+        games = self.start([position])
+        pieces = [EMPTY if owner < 0 else STONES[owner] for owner in games.states[0].squares]
+        return draw_board(self.board, pieces, games.history[0][-1:], sides=STONES)
+
+
+def test_hexagons_with_sides_columns_and_games_as_text(tab: Tab, tmp_path: Path) -> None:
+    collections = []
+    moves = [(Slanted(12), "a1 c12 l12 b2"), (ConnectFour(), "d d"), (Forced(), "a1 a1 a1")]
+    for game, played in moves:
+        path = tmp_path / f"{game.name}.safetensors"
+        files.save(path, Policy(game, MLP(game, hidden=(2,))))
+        start = game.start(1).position(0)
+        save_pgn(path.with_suffix(".pgn"), [to_pgn(game, f"{start} moves {played}")])
+        collections.append(read_collection(path.with_suffix(".pgn"), str(path)))
+    write_page(tmp_path / "page.html", [], collections)
+    tab.open(tmp_path / "page.html", DESK, fragment="#game=0&ply=4")
+    assert tab.evaluate("document.querySelectorAll('#board .wood').length") == 144
+    assert tab.evaluate("document.querySelectorAll('#board .side:not(.rim)').length") == 48
+    fills = tab.evaluate("[...document.querySelectorAll('#board .stone')].map((one) => one.getAttribute('fill'))")
+    assert sorted(fills) == ["#000000", "#000000", "#ffffff", "#ffffff"]
+    stones = tab.evaluate("[...document.querySelectorAll('#board .stone')].map((one) => +one.getAttribute('cx'))")
+    assert stones == [0, 1.5, 7.5, 16.5]  # a1, b2, c12, l12: each row begins half a cell further to the right
+    tab.open(tmp_path / "page.html", DESK, fragment="#game=1&ply=1")
+    dots = tab.evaluate("[...document.querySelectorAll('#board .likely')].map((one) => +one.getAttribute('cy'))")
+    assert dots == pytest.approx([-0.85] * 3)  # above the board
+    tab.open(tmp_path / "page.html", DESK, fragment="#game=2&ply=1")
+    assert tab.evaluate("$('text').textContent") == "after 1 plies"
+    assert tab.problems == []
 
 
 def test_charts_tell_values_and_runs_can_be_hidden(pages: Path, tab: Tab) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chesspg.report import runs
-from chesspg.report.runs import headers_of, read_run, sample_games
+from chesspg.report.runs import read_run, sample_games
 
 HEADER = "step,epoch,score/random,score_low/random,score_high/random,length,total_plies,total_seconds\n"
 ROWS = "0,,0.5,0.4,0.6,,,\n1,0,,,,7.5,100,1.5\n3,1,0.7,0.6,0.8,6.5,220,3\n"
@@ -128,9 +128,9 @@ def test_games_of_the_last_evaluation_won_and_not(tmp_path: Path) -> None:
     (games / "against-greedy-000200.pgn").write_text(game("e", "greedy", "policy", "*"))
     for number in (0, 10, 20):
         (games / f"rollout-{number:06}.pgn").write_text(2 * game(f"rollout {number}", "?", "?", "*"))
-    events = [headers_of(pgn)["Event"] for pgn in sample_games(tmp_path, 10)]
+    events = [game.headers["Event"] for game in sample_games(tmp_path, 10)]
     assert events == ["e", "c", "a", "rollout 20", "rollout 0"]
-    assert [headers_of(pgn)["Event"] for pgn in sample_games(tmp_path, 3)] == ["e", "rollout 20", "rollout 0"]
+    assert [game.headers["Event"] for game in sample_games(tmp_path, 3)] == ["e", "rollout 20", "rollout 0"]
     assert len(sample_games(tmp_path, 1)) == 1
 
 

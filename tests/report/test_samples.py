@@ -10,10 +10,10 @@ from chesspg.games.chess import Chess
 from chesspg.games.chess.encoding import move_to_action
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.pgn.own_games import recorded
 from chesspg.pgn.writing import to_pgn
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
-from chesspg.report.runs import headers_of, moves_of
 from chesspg.report.samples import Sample, read_sample
 
 # A castle, a capture in passing, a promotion, a mate: all that changes more than two squares, and an end.
@@ -27,8 +27,8 @@ BLACK_BEGINS = "7k/8/3Q4/8/8/8/7r/1K6 b - - 0 31 moves h2h3 d6f8"
 def sampled(game: Game, position: str, *, value: bool = True) -> tuple[Sample, Policy]:
     torch.manual_seed(0)
     policy = Policy(game, MLP(game, hidden=(8,), value=value))
-    pgn = to_pgn(game, position)
-    return read_sample(headers_of(pgn).get("FEN", ""), moves_of(pgn), policy), policy
+    [one] = recorded(to_pgn(game, position).split("\n"))
+    return read_sample(one.headers.get("FEN", ""), one.moves, policy), policy
 
 
 @pytest.mark.parametrize("position", [GAME, BLACK_BEGINS])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from others import SlowGames, Twice
+from others import Placing, SlowGames, Twice
 
 from chesspg.games.chess import Chess
 from chesspg.games.contract import BrokenContract
@@ -58,11 +58,11 @@ def test_first_takes_a_row_and_last_loses_it() -> None:
 
 def test_without_partial_play_each_player_is_called_once_per_ply() -> None:
     a, b = First(), First()
-    play(TicTacToe().start(5), [(a, b)] * 3 + [(b, a)] * 2, Randomness(0), max_plies=3)
+    play(Placing().start(5), [(a, b)] * 3 + [(b, a)] * 2, Randomness(0), max_plies=3)
     assert a.asked == [3, 2, 3]
     assert b.asked == [2, 3, 2]
     both = First()
-    play(TicTacToe().start(5), (both, both), Randomness(0), max_plies=3)
+    play(Placing().start(5), (both, both), Randomness(0), max_plies=3)
     assert both.asked == [5, 5, 5]
 
 

@@ -16,7 +16,7 @@ from chesspg.games.chess import encoding, kernels
 from chesspg.games.chess.kernels import Rows
 from chesspg.games.compiling import announced
 from chesspg.games.game import IllegalAction, Indices, Legal, Observation, Outcomes, join_position
-from chesspg.games.history import Begun, Chosen, History, Played, story
+from chesspg.games.history import Begun, Chosen, History, Played, packed, story
 
 GAMES_PER_THREAD = 512  # to wake two threads takes 40 µs, in which one thread plays 200 plies
 
@@ -153,7 +153,7 @@ class BitboardGames:
                 part = array[start : rows.offsets[last, column]]
                 array[end : end + len(part)] = part
                 rows.offsets[first + 1 : last + 1, column] += end - start
-        self._rows, self._history = rows, Played(self._history, record)
+        self._rows, self._history = rows, packed(Played(self._history, record))
         return -1
 
     def _story(self, index: int) -> tuple[chess.Board, list[int]]:

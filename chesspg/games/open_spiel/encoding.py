@@ -26,7 +26,7 @@ class Counter(NamedTuple):
 
 # Where the actions are places on the board: one per square or per column, then those with a name.
 LAYOUTS = {
-    **dict.fromkeys(("amazons", "gomoku", "havannah", "mnk", "quoridor", "tic_tac_toe", "y"), ("cells",)),
+    **dict.fromkeys(("amazons", "gomoku", "havannah", "mnk", "tic_tac_toe", "y"), ("cells",)),
     "hex": ("cells", "swap"),
     "go": ("cells", "pass"),
     "othello": ("cells", "pass"),

@@ -83,13 +83,13 @@ class OpenSpiel(Game):
         start, moves = split_position(position)
         if start != START:
             raise ValueError(
-                f"{position!r} is not a position of {self.name}; expected {START}, or {START} moves and the moves"
+                f"{_quoted(position)} is not a position of {self.name}; expected {START}, or {START} moves and the moves"
             )
         state = self.rules.new_initial_state()
         for move in moves:
             action = _action(state, move)
             if action is None:
-                raise ValueError(f"{position!r} is not a position of {self.name}: {move} is illegal")
+                raise ValueError(f"{_quoted(position)} is not a position of {self.name}: {move} is illegal")
             state.apply_action(action)
         return state
 
@@ -159,6 +159,11 @@ class OpenSpielGames:
         if legal is None:
             legal = self._legal[row] = self.states[row].legal_actions()
         return legal
+
+
+def _quoted(text: str) -> str:
+    """A text in quotation marks; a backslash, which moves of hive have, stays one."""
+    return f"'{text}'" if text.isprintable() else repr(text)
 
 
 def _written(text: str) -> str:

@@ -85,6 +85,8 @@ def load(text: str) -> tuple[str, Any]:
 
 def misfits(kind: Any) -> list[str]:
     """The reasons for which games of a kind (pyspiel.GameType) can't be played; none if they can."""
+    if not kind.default_loadable:
+        return ["it is made from another game or from a file"]
     types = type(kind)
     fewest, most = kind.min_num_players, kind.max_num_players
     players = f"{fewest}" if fewest == most else f"{fewest} to {most}"
@@ -96,7 +98,6 @@ def misfits(kind: Any) -> list[str]:
         f"it has {players} player{'' if players == '1' else 's'}": not fewest <= 2 <= most,
         "it is not a zero-sum game": kind.utility != types.Utility.ZERO_SUM,
         "it has rewards before the end of the game": kind.reward_model != types.RewardModel.TERMINAL,
-        "it is made from another game or from a file": not kind.default_loadable,
         "it has no observation tensor": not kind.provides_observation_tensor,
     }
     return [reason for reason, true in reasons.items() if true]

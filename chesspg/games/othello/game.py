@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chesspg.games.capabilities import OpenSpielRules
 from chesspg.games.game import square_names
 from chesspg.games.othello.rules import MAX_LEGAL, PASS, SIZE, OthelloRules, state
 from chesspg.games.stones.game import StoneGame
@@ -35,7 +36,10 @@ class Othello(StoneGame):
     planes = ("own", "opponent", "own moves", "opponent moves")
     num_actions = PASS + 1
     max_legal = MAX_LEGAL
+    action_layout = ("cells", "pass")
     reasons = ("ongoing", "neither player can move")
+    seats = ("Black", "White")
+    open_spiel = OpenSpielRules("othello", np.tile(np.arange(PASS + 1), (2, 1)))
     initial = "8/8/8/3ox3/3xo3/8/8/8 x"
     typed = "a square, a1 to h8, or pass"
     row_1_on_top = True

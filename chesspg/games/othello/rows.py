@@ -9,17 +9,18 @@ import numpy as np
 
 from chesspg.games.compiling import ONE, U, inlined, lowest, popcount, together
 from chesspg.games.othello import rules
-from chesspg.games.othello.rules import CORNER, MAX_LEGAL, NO_MOVE, ONGOING, PASS
+from chesspg.games.othello.rules import MAX_LEGAL, NO_MOVE, ONGOING, PASS
 from chesspg.games.stones.compiled import RowRules, StoneKernels
 
-_, _, _, places, _, turned, placed, given = together(
-    rules.ahead, rules.behind, rules.ends, rules.places, rules.closed, rules.turned, rules.placed, rules.given
-)
 
-
-@inlined
 def more(first, second):
     return np.int64(popcount(first) - popcount(second))
+
+
+lead, _, _, _, places, _, turned, placed, worth = together(
+    more, rules.rising, rules.falling, rules.beyond, rules.places,
+    rules.enclosed, rules.turned, rules.placed, rules.worth,
+)  # fmt: skip
 
 
 @inlined
@@ -33,8 +34,8 @@ def play(words, row, player, action):
     player = 1 - player
     if mine | theirs:
         return player, 0, ONGOING
-    lead = more(own, other)
-    sign = np.int64(lead > 0) - np.int64(lead < 0)
+    ahead = lead(own, other)
+    sign = np.int64(ahead > 0) - np.int64(ahead < 0)
     return player, -sign if player else sign, NO_MOVE
 
 
@@ -66,11 +67,8 @@ def see(words, row, player, planes, place):
 
 @inlined
 def weigh(words, row, player):
-    own, other = words[row, 0], words[row, 1]
-    beside, before = given(own | other)
-    worth = more(words[row, 2], words[row, 3]) + 20 * more(own & CORNER, other & CORNER)
-    worth -= 3 * more(own & beside, other & beside) + 8 * more(own & before, other & before)
-    return -worth if player else worth
+    ahead = worth(words[row, 0], words[row, 1], words[row, 2], words[row, 3])
+    return -ahead if player else ahead
 
 
 KERNELS = StoneKernels(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +11,10 @@ from chesspg.games.stones.rules import NumpyRules, Players, Word, Words
 
 SIZE = 8
 PASS = SIZE * SIZE  # the action after those of the squares
-# The most legal actions of any position. From the new stone, a line leads over at least one stone of the other player
-# to an own one. The last step of that line, from the own stone to its neighbor, is that of no other legal action, and a
-# stone has at most 8 neighbors. So with L legal actions both players have at least L / 8 stones, and 51 such squares
-# would need 7 stones of each, 65 squares in all.
+# A bound on the legal actions of any position. Each has a line from the new stone, over stones of the other player, to
+# an own stone. The last two stones of the line are neighbors, and no other legal action has a line that ends with these
+# two. A stone has at most 8 neighbors, so with L legal actions each player has at least L / 8 stones: 7 if L is 51, but
+# 51 + 7 + 7 squares are more than 64.
 MAX_LEGAL = 50
 ONGOING, NO_MOVE = range(2)  # indices into Othello.reasons
 
@@ -20,18 +22,19 @@ ONGOING, NO_MOVE = range(2)  # indices into Othello.reasons
 U = np.uint64
 ZERO, ONE, SIX, SQUARES = U(0), U(1), U(6), U(63)
 ACROSS, UP, RISING, FALLING = U(1), U(SIZE), U(SIZE + 1), U(SIZE - 1)  # the distance of neighbors by direction
-INSIDE = U(0x7E7E7E7E7E7E7E7E)  # the columns between the first and the last, in which a line across has neighbors
-LAST = SQUARES  # the highest bit
+INSIDE = U(
+    0x7E7E7E7E7E7E7E7E
+)  # columns b to g: only there can a stone lie between two others, unless above one of them
 
 
 def _bits(*squares: str) -> np.uint64:
     return U(sum(1 << SIZE * (int(square[1]) - 1) + "abcdefgh".index(square[0]) for square in squares))
 
 
-def ahead(stones: Word, through: Word, step: Word) -> Word:
+def rising(stones: Word, through: Word, step: Word) -> Word:
     """The squares of `through` that follow a stone without a gap, going up by `step`, by Kogge and Stone.
 
-    See chessprogramming.org/Kogge-Stone_Algorithm. A line has at most six squares between two stones.
+    See chessprogramming.org/Kogge-Stone_Algorithm. There are at most six squares between two stones of a line.
     """
     found = through & (stones << step)
     found |= through & (found << step)
@@ -40,8 +43,8 @@ def ahead(stones: Word, through: Word, step: Word) -> Word:
     return found | (pairs & (found << (step + step)))
 
 
-def behind(stones: Word, through: Word, step: Word) -> Word:
-    """The same going down."""
+def falling(stones: Word, through: Word, step: Word) -> Word:
+    """The same, going down by `step`."""
     found = through & (stones >> step)
     found |= through & (found >> step)
     pairs = through & (through >> step)
@@ -49,60 +52,66 @@ def behind(stones: Word, through: Word, step: Word) -> Word:
     return found | (pairs & (found >> (step + step)))
 
 
-def ends(own: Word, through: Word, step: Word) -> Word:
-    """The squares behind the other player's stones in one direction and its opposite."""
-    return (ahead(own, through, step) << step) | (behind(own, through, step) >> step)
+def beyond(own: Word, through: Word, step: Word) -> Word:
+    """The squares right after the other player's stones that follow an own stone, up and down by `step`."""
+    return (rising(own, through, step) << step) | (falling(own, through, step) >> step)
 
 
 def places(own: Word, other: Word) -> Word:
-    """The squares on which a stone turns others over."""
+    """The free squares on which a stone of the mover turns others over."""
     inside = other & INSIDE
-    straight = ends(own, inside, ACROSS) | ends(own, other, UP)
-    return (straight | ends(own, inside, RISING) | ends(own, inside, FALLING)) & ~(own | other)
+    straight = beyond(own, inside, ACROSS) | beyond(own, other, UP)
+    return (straight | beyond(own, inside, RISING) | beyond(own, inside, FALLING)) & ~(own | other)
 
 
-def closed(own: Word, through: Word, stone: Word, step: Word) -> Word:
-    """The other player's stones between a new stone and an own one, in one direction and its opposite."""
-    up, down = ahead(stone, through, step), behind(stone, through, step)
-    above, below = own & (up << step), own & (down >> step)  # the own stone, one bit or none
-    # The negative of one bit has the highest bit, so this is all ones, or zero where there is no own stone.
-    return (up & (ZERO - ((ZERO - above) >> LAST))) | (down & (ZERO - ((ZERO - below) >> LAST)))
+def enclosed(own: Word, through: Word, stone: Word, step: Word) -> Word:
+    """The other player's stones between a new stone and an own one, up and down by `step`."""
+    up, down = rising(stone, through, step), falling(stone, through, step)
+    above, below = own & (up << step), own & (down >> step)  # the own stone at the end: one bit, or none
+    # The negative of one bit has the highest bit, so this is all ones, or zero where no own stone is at the end.
+    return (up & (ZERO - ((ZERO - above) >> SQUARES))) | (down & (ZERO - ((ZERO - below) >> SQUARES)))
 
 
 def turned(own: Word, other: Word, stone: Word) -> Word:
-    """The stones that a new one turns over."""
+    """The stones that a new one turns over; none without a new one."""
     inside = other & INSIDE
-    straight = closed(own, inside, stone, ACROSS) | closed(own, other, stone, UP)
-    return straight | closed(own, inside, stone, RISING) | closed(own, inside, stone, FALLING)
+    straight = enclosed(own, inside, stone, ACROSS) | enclosed(own, other, stone, UP)
+    return straight | enclosed(own, inside, stone, RISING) | enclosed(own, inside, stone, FALLING)
 
 
 def placed(action: Word) -> Word:
-    """The square of an action, none for a pass."""
+    """The square of an action as a bit; none for a pass."""
     return (ONE - (action >> SIX)) << (action & SQUARES)
 
 
-# Each corner as the number of its square, with the two squares beside it and the one diagonally before it.
+def more(first: Word, second: Word) -> Any:
+    """By how many squares the first word has more than the second; rows.py has its own."""
+    return np.bitwise_count(first).astype(np.int64) - np.bitwise_count(second)
+
+
+CORNER = _bits("a1", "h1", "a8", "h8")
+# Each corner by the number of its square, with the two squares beside it and the one diagonally before it.
 CORNERS = (
     (U(0), _bits("b1", "a2"), _bits("b2")),
     (U(7), _bits("g1", "h2"), _bits("g2")),
     (U(56), _bits("a7", "b8"), _bits("b7")),
     (U(63), _bits("h7", "g8"), _bits("g7")),
 )
-CORNER = _bits("a1", "h1", "a8", "h8")
 
 
-def given(occupied: Word) -> tuple[Word, Word]:
-    """The squares beside the free corners, and those diagonally before them."""
-    beside, before = occupied & ZERO, occupied & ZERO
+def worth(own: Word, other: Word, mine: Word, theirs: Word) -> Any:
+    """The heuristic for the mover, see `Othello`; the arguments are the words of a state."""
+    beside, before = ZERO, ZERO  # the squares next to free corners
     for corner, edges, diagonal in CORNERS:
-        free = ((occupied >> corner) & ONE) - ONE  # all ones, or zero where the corner is taken
-        beside |= edges & free
-        before |= diagonal & free
-    return beside, before
+        free = (((own | other) >> corner) & ONE) - ONE  # all ones, or zero where the corner is taken
+        beside = beside | (edges & free)
+        before = before | (diagonal & free)
+    risks = 3 * more(own & beside, other & beside) + 8 * more(own & before, other & before)
+    return more(mine, theirs) + 20 * more(own & CORNER, other & CORNER) - risks
 
 
 class OthelloRules(NumpyRules):
-    """The four words of a state: the stones of the mover and of the other, and the squares where each could play."""
+    """A state has four words: the stones of the mover and of the other player, and the squares where each can play."""
 
     def play(self, words: Words, player: Players, actions: NDArray[np.int64]) -> Words:
         own, other = words[:, 0], words[:, 1]
@@ -112,8 +121,7 @@ class OthelloRules(NumpyRules):
 
     def judge(self, words: Words, player: Players) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         over = words[:, 2] | words[:, 3] == 0
-        own, other = np.bitwise_count(words[:, :2]).astype(np.int64).T
-        outcome = over * (1 - 2 * player) * np.sign(own - other)
+        outcome = over * (1 - 2 * player) * np.sign(more(words[:, 0], words[:, 1]))
         return outcome.astype(np.int8), np.where(over, NO_MOVE, ONGOING).astype(np.uint8)
 
     def mask(self, words: Words, player: Players) -> NDArray[np.bool_]:
@@ -124,18 +132,10 @@ class OthelloRules(NumpyRules):
         return words[:, :, None].copy()
 
     def weigh(self, words: Words, player: Players) -> NDArray[np.float32]:
-        own, other, mine, theirs = words.T
-        beside, before = given(own | other)
-        worth = _more(mine, theirs) + 20 * _more(own & CORNER, other & CORNER)
-        worth -= 3 * _more(own & beside, other & beside) + 8 * _more(own & before, other & before)
-        return ((1 - 2 * player) * worth).astype(np.float32)
+        ahead: NDArray[np.int64] = worth(*words.T)
+        return ((1 - 2 * player) * ahead).astype(np.float32)
 
 
 def state(own: Words, other: Words) -> Words:
-    """[N, 4] the words of states, from the stones of the movers and of the others."""
+    """[N, 4] the words of states, from the stones of the movers and of the other players."""
     return np.stack((own, other, places(own, other), places(other, own)), axis=1)
-
-
-def _more(first: Words, second: Words) -> NDArray[np.int64]:
-    """[N] by how many squares the first words have more than the second."""
-    return np.bitwise_count(first).astype(np.int64) - np.bitwise_count(second)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.games.game import IllegalAction, Indices, Observation, Outcomes, join_position
-from chesspg.games.history import Chosen, History, Played, story
+from chesspg.games.history import Chosen, History, Played, packed, story
 from chesspg.games.stones.rules import Players, Rules, Words
 
 
@@ -84,7 +84,7 @@ class StoneGames:
             raise IllegalAction(f"game {refused}: action {action} is illegal in {self.position(refused)}")
         record = np.full(len(self), -1, np.int16)
         record[rows] = chosen
-        self._state, self._history = after, Played(self._history, record)
+        self._state, self._history = after, packed(Played(self._history, record))
 
     def outcomes(self) -> Outcomes:
         return Outcomes(self._state.outcome.copy(), self._state.reason.copy())

@@ -32,6 +32,7 @@ class StoneGame(Game):
     initial: str  # the text of the initial position
     typed: str  # what a person types as a move, in words
     row_1_on_top: bool = False  # whether the first row is drawn on top
+    sides: tuple[str, ...] = ()  # for a board of hexagons, see `draw_board`
 
     @abstractmethod
     def begin(self, first: int, second: int, player: int) -> Sequence[int]:
@@ -125,7 +126,8 @@ class StoneGame(Game):
         placed = (stones[0] | stones[1]) & ~(before[0] | before[1]) if moves else 0
         squares = range(self.board[0] * self.board[1])
         pieces = ["x" if stones[0] >> s & 1 else "o" if stones[1] >> s & 1 else EMPTY for s in squares]
-        return draw_board(self.board, pieces, [square for square in squares if placed >> square & 1])
+        marked = [square for square in squares if placed >> square & 1]
+        return draw_board(self.board, pieces, marked, first_row_on_top=self.row_1_on_top, sides=self.sides)
 
     def parse_move(self, position: str, text: str) -> int:
         games = self.start([position])
