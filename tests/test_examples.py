@@ -1,4 +1,4 @@
-"""The example of a game, as a user goes: from the file to a trained policy that plays against random moves."""
+"""The example of a game, from the file to a trained policy that plays against random moves; and a loop of one's own."""
 
 from __future__ import annotations
 
@@ -126,3 +126,13 @@ def test_a_game_that_was_not_imported_is_told_how(trained: Path) -> None:
         "error: checkpoints/nim needs the game nim.Nim, which is not a class of chesspg, and policy files never "
         "import code; add --import with the module that defines it (in Python, import it first)\n"
     )
+
+
+def test_a_loop_of_ones_own_learns_in_the_vector_environment(tmp_path: Path) -> None:
+    text = (ROOT / "examples/own_loop.py").read_text()
+    (tmp_path / "own_loop.py").write_text(text.replace("UPDATES, STEPS, GAMES = 90", "UPDATES, STEPS, GAMES = 30"))
+    ended = run(tmp_path, "own_loop.py")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 2
+    assert float(lines[-1].split("mean reward")[1].split()[0]) > 0.4

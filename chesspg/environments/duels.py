@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chesspg.environments.singles import Singles
 from chesspg.games.capabilities import PartialPlay
-from chesspg.games.game import Game, Games, Observation
+from chesspg.games.game import Game, Observation
 from chesspg.games.randomness import Randomness
 from chesspg.players.player import Player, Turn
 from chesspg.players.roster import player_from_string
@@ -59,8 +60,9 @@ class Duels:
         count = self.count
         self.begun = True
         self._rng = Randomness(seed)
-        self._games: Games = self.game.start(count + 1)  # the last one is never played; new games are its copies
-        self._partial = isinstance(self._games, PartialPlay)
+        games = self.game.start(count + 1)  # the last one is never played; new games are its copies
+        # Any, because the copies of games that have PartialPlay have it too, which their type does not say.
+        self._games: Any = games if isinstance(games, PartialPlay) else Singles.of(games)
         self._number = np.full(count, -1)  # [N] how many games of each slot came before
         self._learner = np.zeros(count, np.int8)  # [N] the player that the learner is
         self._ply = np.zeros(count, np.int64)  # [N]
@@ -83,7 +85,7 @@ class Duels:
             source[slots] = self.count
             self._games = self._games[source]
             self._reply()
-            slots = np.flatnonzero(self._over())
+            slots = slots[self._over()[slots]]
             if not len(slots):
                 return
         why = next(iter(self._forfeits.values()), "the game is over")
@@ -125,11 +127,12 @@ class Duels:
 
     def observe(self) -> Observation:
         """[N] what the player to move sees: the learner, but in a game that is over it may be the opponent."""
-        return self._seen[slice(0, self.count)]
+        return self._seen[slice(self.count)]
 
     def position(self, slot: int) -> str:
         """The game in a slot as text."""
-        return self._games.position(slot)
+        text: str = self._games.position(slot)
+        return text
 
     def close(self) -> None:
         """End the processes of the opponent, if it was given as a string."""
@@ -138,7 +141,7 @@ class Duels:
 
     def _over(self) -> NDArray[np.bool_]:
         """[N] whether each game is over by the rules or given up by the opponent."""
-        over = self._games.outcomes().over[:-1]
+        over: NDArray[np.bool_] = self._games.outcomes().over[:-1]
         over[list(self._forfeits)] = True
         return over
 
@@ -153,7 +156,8 @@ class Duels:
     def _reply(self) -> None:
         """The opponent moves until it is the learner's turn in each game that is not over."""
         while True:
-            self._seen = seen = self._games.observe()
+            self._seen: Observation = self._games.observe()
+            seen = self._seen
             rows = np.flatnonzero(~self._over() & (seen.player[:-1] != self._learner))
             if not len(rows):
                 return
@@ -172,12 +176,4 @@ class Duels:
         if not len(rows):
             return
         self._ply[rows] += 1
-        if self._partial:
-            self._games.play_some(rows, actions)  # type: ignore[attr-defined]  # it has PartialPlay
-        else:  # slower: all games pass through their texts
-            moved = self._games[rows]
-            moved.play(actions)
-            texts = {int(row): moved.position(k) for k, row in enumerate(rows)}
-            self._games = self.game.start(
-                [texts.get(row) or self._games.position(row) for row in range(self.count + 1)]
-            )
+        self._games.play_some(rows, actions)

@@ -126,7 +126,8 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the processes of an opponent that was given as a string."""
-        self._duels.close()
+        if hasattr(self, "_duels"):  # Gymnasium also closes what raised an error in its __init__
+            self._duels.close()
 
     def _look(self) -> tuple[Boards, dict[str, Any]]:
         infos = {"action_mask": self._masks(), "_action_mask": np.ones(self.num_envs, np.bool_)}

@@ -115,27 +115,33 @@ def test_the_same_games_as_one_by_one(game: Game, seat: int | None, steps: int) 
 
 def test_both_modes_of_resetting_play_the_same_games() -> None:
     """With NEXT_STEP, each game is followed by one step that plays nothing."""
-    same_step, next_step = (
-        BoardGameVectorEnv(TicTacToe(), 1, "random", autoreset_mode=mode) for mode in ("SameStep", "NextStep")
-    )
-    assert next_step.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
-    (boards, infos), (others, more) = same_step.reset(seed=5), next_step.reset(seed=5)
-    rng, games = np.random.default_rng(3), 0
-    while games < 6:
-        assert np.array_equal(boards, others)
-        assert np.array_equal(infos["action_mask"], more["action_mask"])
-        actions = any_legal(infos["action_mask"], rng)
-        boards, rewards, terminated, _, infos = same_step.step(actions)
-        others, same_rewards, same_terminated, _, more = next_step.step(actions)
-        assert (rewards, terminated) == (same_rewards, same_terminated)
-        if terminated[0]:
-            assert np.array_equal(infos["final_obs"][0], others[0])
-            assert infos["final_info"]["reason"][0] == more["reason"][0]
-            assert more["action_mask"].all()
-            assert next_step.action_masks().all()
-            others, reward, terminated, _, more = next_step.step(np.array([4]))  # ignored
-            assert (reward[0], terminated[0]) == (0, False)
-            games += 1
+    count, seen = 5, dict[AutoresetMode, list[list[Any]]]()
+    for mode in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP):
+        environment = BoardGameVectorEnv(TicTacToe(), count, "random", autoreset_mode=mode.value)
+        assert environment.metadata["autoreset_mode"] is mode
+        slots: list[list[Any]] = [[] for _ in range(count)]
+        boards, infos = environment.reset(seed=5)
+        waiting = np.zeros(count, np.bool_)
+        for _ in range(40):
+            masks = infos["action_mask"]
+            assert masks[waiting].all()
+            before, actions = boards, masks.argmax(axis=1)
+            np.testing.assert_array_equal(environment.action_masks(), masks == 1)
+            boards, rewards, terminated, _, infos = environment.step(actions)
+            assert not rewards[waiting].any()
+            assert not terminated[waiting].any()
+            for i in np.flatnonzero(~waiting):
+                last = reason = None
+                if terminated[i] and mode is AutoresetMode.NEXT_STEP:
+                    last, reason = boards[i].tolist(), infos["reason"][i]
+                elif terminated[i]:
+                    last, reason = infos["final_obs"][i].tolist(), infos["final_info"]["reason"][i]
+                slots[i].append((before[i].tolist(), masks[i].tolist(), rewards[i], terminated[i], last, reason))
+            waiting = terminated if mode is AutoresetMode.NEXT_STEP else waiting
+        seen[mode] = slots
+    for same, following in zip(*seen.values(), strict=True):
+        assert len(following) > 25
+        assert same[: len(following)] == following
 
 
 def story(environment: BoardGameVectorEnv, seed: int | None, steps: int = 12) -> list[Any]:
