@@ -196,7 +196,12 @@ def _try(name: str, game: Any) -> None:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Drop what OpenSpiel's compiled code prints on standard error. The errors are raised too."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nothing, 2)
         yield
