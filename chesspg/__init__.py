@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chesspg.games.chess.starts import UnevenArmies as UnevenArmies
     from chesspg.games.connect_four import ConnectFour as ConnectFour
     from chesspg.games.game import Game as Game
+    from chesspg.games.hex import Hex as Hex
     from chesspg.games.open_spiel import OpenSpiel as OpenSpiel
     from chesspg.games.othello import Othello as Othello
     from chesspg.games.random_plies import RandomPlies as RandomPlies
@@ -57,6 +58,7 @@ _HOMES = {
     "ConnectFour": "chesspg.games.connect_four.ConnectFour",
     "EvaluationMatch": "chesspg.training.evaluation.EvaluationMatch",
     "Game": "chesspg.games.game.Game",
+    "Hex": "chesspg.games.hex.Hex",
     "Imitation": "chesspg.imitation.module.Imitation",
     "Loss": "chesspg.learning.losses.Loss",
     "MLP": "chesspg.policy.networks.MLP",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from chesspg.arena.elo import wilson
 from chesspg.games.compiling import ONE, ZERO, U, popcount, span, together
 from chesspg.games.connect_four import ConnectFour, rules
-from chesspg.games.connect_four.rules import BOARD, BOTTOM, COLUMNS, FILE, UP
+from chesspg.games.connect_four.rules import COLUMNS, FILE, UP
 from chesspg.games.stones.batch import StoneGames
 from chesspg.players import roster
 from chesspg.players.player import Player, Turn
@@ -30,7 +30,7 @@ from chesspg.terminal.command import Parser, one_line_errors, run
 ENTRIES = 1 << 20  # of the table of positions
 LEAST, MOST = 12, 24  # random plies before a position
 
-target, lines, four, holes, threats = together(rules.target, rules.lines, rules.four, rules.holes, rules.threats)
+playable, holes, threats = together(rules.playable, rules.holes, rules.threats)
 
 
 @njit
@@ -47,8 +47,7 @@ def solve(own: Any, other: Any, alpha: int, beta: int, table: Any, bounds: Any) 
         table: [entries, 2] positions.
         bounds: [entries, 2] the least and the greatest value that each position in the table may have.
     """
-    occupied = own | other
-    free = ((occupied << UP) | BOTTOM) & ~occupied & BOARD
+    free = playable(own | other)
     if free == ZERO:
         return 0
     if threats(own, other) & free:
@@ -107,7 +106,7 @@ class Solver:
         return np.array(
             [
                 ended[i] if state.reason[i] else solve(own, other, -1, 1, self._table, self._bounds)
-                for i, (own, other) in enumerate(state.words)
+                for i, (own, other, *_) in enumerate(state.words)
             ],
             np.int8,
         )

@@ -34,6 +34,7 @@ Measure where the time goes, and how far each stage is from its limit.
   chesspg bench --compare                 also other libraries that are installed, on the same
                                           work (in a clone of the repository only)
   chesspg bench verify --plies 10000000   both backends side by side, every bit compared
+  chesspg bench verify --game Othello     the rules of another game beside those of OpenSpiel
 """
 
 
@@ -104,23 +105,35 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
 
 def _verify(given: argparse.Namespace) -> int:
     with one_line_errors():
-        Chess(backend="bitboards").start(1)
+        compare_rules = _comparison(given)
     from rich.progress import Progress
-
-    from chesspg.games.chess.verify import verify
 
     began = time.perf_counter()
     with Progress(disable=not sys.stdout.isatty()) as progress:
         task = progress.add_task("plies", total=given.plies)
-        games = 16_384 if given.device == "cuda" else 64
         with one_line_errors():
-            done, differences = verify(
-                given.plies, given.seed, games, lambda n: progress.update(task, completed=n), given.device
-            )
+            done, differences = compare_rules(lambda n: progress.update(task, completed=n))
     print(f"{done:,} plies in {time.perf_counter() - began:.0f} s, {len(differences)} differences")
     for difference in differences[:20]:
         print(difference)
     return 1 if differences else 0
+
+
+def _comparison(given: argparse.Namespace) -> Callable[[Callable[[int], None]], tuple[int, list[str]]]:
+    """The comparison that the command line asks for; it is called with a function that reports the plies so far."""
+    if given.game is None:
+        from chesspg.games.chess.verify import verify as verify_chess
+
+        Chess(backend="bitboards").start(1)  # to report now that numba is missing
+        games = 16_384 if given.device == "cuda" else 64
+        return lambda report: verify_chess(given.plies, given.seed, games, report, given.device)
+    if given.device:
+        raise ValueError("--device compares the rules of chess; with --game, leave it out")
+    from chesspg.games.open_spiel.verify import verify
+    from chesspg.players.game_strings import game_from_string
+
+    game = game_from_string(given.game)
+    return lambda report: verify(game, given.plies, given.seed, 64, report)
 
 
 def _machine() -> dict[str, Any]:
@@ -265,7 +278,13 @@ def _parser() -> Parser:
 
 def _verify_parser() -> Parser:
     parser = Parser(
-        "python -m chesspg.bench verify", description="Compare two implementations of the rules of chess ply by ply."
+        "python -m chesspg.bench verify",
+        description="Compare two implementations of the rules of chess, or of another game, ply by ply.",
+    )
+    parser.add_argument(
+        "--game",
+        help="compare the rules of this game with those of OpenSpiel: a game of chesspg, such as 'Hex?size=6', or your "
+        "own, such as my_module.MyGame (default: chess, whose own two implementations are compared)",
     )
     parser.add_argument(
         "--plies", type=numbers.whole(1, 10**12), default=1_000_000, help="least number of plies (default: 1,000,000)"

@@ -8,7 +8,7 @@
 * `EngineProtocol`, in `Game.engine_protocol`: for `uci:ENGINE` as a player.
 * `Starts` (game.py), in `Game.starts`: for `SelfPlay(starts=…)`. In chess these are uneven armies.
 * `Game.openings`, a file: for matches with `balanced` openings.
-* `OpenSpielRules`, in `Game.open_spiel`: for `mcts` as a player and for `bench verify --game`, if OpenSpiel has the game.
+* `OpenSpielRules`, in `Game.open_spiel`: for `mcts` as a player and for `bench verify --game`.
 """
 
 from __future__ import annotations

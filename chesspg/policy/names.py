@@ -13,6 +13,7 @@ from typing import Any
 OWN = {
     "chesspg.games.chess.Chess": "chesspg.games.chess.game",
     "chesspg.games.connect_four.ConnectFour": "chesspg.games.connect_four.game",
+    "chesspg.games.hex.Hex": "chesspg.games.hex.game",
     "chesspg.games.open_spiel.OpenSpiel": "chesspg.games.open_spiel.game",
     "chesspg.games.othello.Othello": "chesspg.games.othello.game",
     "chesspg.games.tic_tac_toe.TicTacToe": "chesspg.games.tic_tac_toe",

@@ -147,6 +147,12 @@ def test_both_backends_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     assert ", 0 differences" in capsys.readouterr().out
 
 
+def test_a_game_beside_open_spiel(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyspiel")
+    assert bench.main(["verify", "--game", "TicTacToe", "--plies", "100"]) == 0
+    assert ", 0 differences" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -162,6 +168,9 @@ def test_both_backends_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
         (["verify", "--plies", "0"], "--plies must be"),
         (["verify", "--seed", "-1"], "--seed must be"),
         (["verify", "--device", "tpu"], "--device"),
+        (["verify", "--game", "Checkers"], "--game: unknown game 'Checkers'"),
+        (["verify", "--game", "Chess"], "OpenSpiel does not have the game chess"),
+        (["verify", "--game", "TicTacToe", "--device", "cpu"], "--device compares the rules of chess; with --game"),
         (["verify", "--model.loss.clip", "1"], "--model.loss.clip"),
     ],
 )

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from others import ConnectFour as OwnConnectFour
-from others import Forced, Hex, Long, OnePly, Placing, Twice
+from others import Forced, Long, OnePly, Placing, Twice
+from others import Hex as OwnHex
 from others import Othello as SmallOthello
 
 from chesspg.arena.openings import default_plies, random_openings
@@ -33,6 +34,7 @@ from chesspg.games.game import (
     split_position,
     square_names,
 )
+from chesspg.games.hex import Hex
 from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
 
@@ -41,6 +43,8 @@ from nim import Nim
 
 SCHOLAR = "startpos moves e2e4 e7e5 d1h5 b8c6 f1c4 g8f6 h5f7"
 FOOL = "startpos moves f2f3 e7e5 g2g4 d8h4"
+COLUMN = "c1 a1 c2 a2 c3 a3 c4 a4 c5 a5 c6 a6 c7 a7 c8 a8 c9"  # Black connects top and bottom of Hex
+ROW = "a9 a1 b9 b1 c9 c1 d9 d1 e9 e1 f9 f1 g9 g1 h9 h1 i8 i1"  # White connects left and right
 FULL = "- moves e a b d b d d b g f c a f e f c f f a d d f a e b e b g e d c c a c e c b g g a g g"
 CHESS = {
     "starts": ["rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq - 0 1"],
@@ -48,6 +52,14 @@ CHESS = {
     "unreadable": ["checkers", "8/8/8/8/8/8/8/8 w - - 0 1", "startpos moves e2e5", "startpos moves 0000",
                    "startpos moves e9"],
 }  # fmt: skip
+
+
+class HexInNumpy(Hex):
+    """Without numba."""
+
+    compiled = None
+
+
 # Each game with positions whose outcome is known.
 GAMES: list[tuple[Game, dict[str, list[str]]]] = [
     (TicTacToe(), {"won_by_first": ["3/3/3 x moves a1 b1 a2 b2 a3"],
@@ -68,6 +80,14 @@ GAMES: list[tuple[Game, dict[str, list[str]]]] = [
                  "drawn": ["ooo5/8/8/8/8/8/8/xo6 x moves c8"], "starts": ["8/8/3x4/3xx3/3xo3/8/8/8 o"],
                  "unreadable": ["8/8/8/3ox3/3xo3/8/8/8", "8/8/8/3ox3/3xo3/8/8 x", "8/8/8/3ox3/3xo3/8/8/8 x moves d4",
                                 "8/8/8/3ox3/3xo3/8/8/8 x moves a1", "8/8/8/3ox3/3xo3/8/8/8 x moves pass"]}),
+    (Hex(9, swap=True), {"won_by_first": [f"9/9/9/9/9/9/9/9/9 x moves {COLUMN}"],
+                         "won_by_second": [f"9/9/9/9/9/9/9/9/9 x moves {ROW}"],
+                         "starts": ["9/9/9/9/4x4/9/9/9/9 o", "9/9/9/4o4/9/9/9/9/9 o moves b4"],
+                         "unreadable": ["11/11/11/11/11/11/11/11/11 x", "9/9/9/9/9/9/9/9/9 b",
+                                        "9/9/9/9/9/9/9/9/9 x moves swap", "9/9/9/9/9/9/9/9/9 x moves a1 swap swap"]}),
+    (HexInNumpy(3, swap=True), {"won_by_first": ["3/3/3 x moves a1 b1 a2 b2 a3"],
+                                "won_by_second": ["3/3/3 x moves a1 a2 b1 b2 a3 c2"], "starts": ["3/1x1/3 o"],
+                                "unreadable": ["3/3/3 o moves swap", "3/3/4 x", "3/3/3 x moves d1"]}),
     (Chess(backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess(), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
     (Chess("chess960", backend="python-chess"), {"won_by_first": [SCHOLAR], "won_by_second": [FOOL], **CHESS}),
@@ -89,7 +109,7 @@ def test_every_game_keeps_the_contract(game: Game, known: dict[str, list[str]]) 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "game",
-    [TicTacToe(), Nim(), OwnConnectFour(), Hex(), Hex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
+    [TicTacToe(), Nim(), OwnConnectFour(), OwnHex(), OwnHex(9), Placing(), Placing(1, 30, False), Placing(12, 12),
      Placing(2, 1, False), Placing(8, 8), Twice(), SmallOthello(), OnePly(), Forced(), Long()],
     ids=lambda game: f"{game.name}",
 )  # fmt: skip

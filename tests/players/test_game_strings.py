@@ -50,7 +50,7 @@ def test_options_are_numbers_truth_values_and_texts() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"--game: unknown game ''; expected one of Chess, TicTacToe.*, or your own such as my_module\.MyGame"),
+        ("", r"--game: unknown game ''; expected one of Chess, .*TicTacToe, or your own such as my_module\.MyGame"),
         ("Go", "--game: unknown game 'Go'; expected one of Chess, "),
         ("nowhere.Go", r"--game nowhere\.Go: No module named 'nowhere'; expected one of Chess, "),
         ("game_strings_sized.Other", r"unknown game 'game_strings_sized\.Other'"),

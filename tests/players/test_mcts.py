@@ -53,7 +53,7 @@ def test_games_that_open_spiel_does_not_have_are_refused() -> None:
     for game in (None, Chess()):
         with pytest.raises(ValueError, match="OpenSpiel does not have the game chess"):
             player_from_string("mcts", game)
-    with pytest.raises(ValueError, match="simulations in 'mcts.simulations=0' must be a whole number from 1 to"):
+    with pytest.raises(ValueError, match=r"simulations in 'mcts\?simulations=0' must be a whole number from 1 to"):
         player_from_string("mcts?simulations=0", TicTacToe())
     with pytest.raises(ValueError, match="simulations must be at least 1, got 0"):
         MCTS(TicTacToe(), 0)

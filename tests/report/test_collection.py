@@ -174,7 +174,9 @@ def test_bad_games_are_named_and_counted(home: Path) -> None:
         collected("1. P-K4 *")
     for text in ("", "\n\n", "no games here\n", "a: 1\nb: [2]\n"):
         Path("games.pgn").write_text(text)
-        with pytest.raises(ValueError, match=r"games\.pgn has no games in it; expected a run folder or a PGN file$"):
+        with pytest.raises(
+            ValueError, match=r"games\.pgn has no games in it; expected a run folder or a file of games$"
+        ):
             check_is_pgn(Path("games.pgn"))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chesspg.games.capabilities import OpenSpielRules
-from chesspg.games.connect_four.rules import BOTTOM, COLUMNS, ROWS, ConnectFourRules, U, four
+from chesspg.games.connect_four.rules import BOTTOM, COLUMNS, ROWS, ConnectFourRules, U, four, threats
 from chesspg.games.stones.game import StoneGame
 from chesspg.games.stones.rules import NumpyRules
 
@@ -19,14 +19,17 @@ if TYPE_CHECKING:  # it imports numba
 class ConnectFour(StoneGame):
     """Connect Four on six rows and seven columns. Player 0 is x; a move is the letter of a column.
 
-    The heuristic counts 8 for each free square that would complete a line of four, 2 for a stone in the middle column
+    A network also sees the threats of each player, the free squares that would complete a line of four, and the squares
+    on which a stone may come to lie.
+
+    The heuristic counts 8 for each threat, 2 for a stone in the middle column
     and 1 for one beside it.
     """
 
     name = "connect four"
     encoding_version = 1
     board = (ROWS, COLUMNS)
-    planes = ("own", "opponent")
+    planes = ("own", "opponent", "own threats", "opponent's threats", "playable")
     num_actions = max_legal = COLUMNS
     action_layout = ("columns",)
     reasons = ("ongoing", "four in a line", "board full")
@@ -40,10 +43,11 @@ class ConnectFour(StoneGame):
             raise ValueError("a stone has nothing under it")
         if all(four(U(stones)) for stones in (first, second)):
             raise ValueError("both players have four in a line")
-        return (second, first) if player else (first, second)
+        own, other = (U(second), U(first)) if player else (U(first), U(second))
+        return tuple(int(word) for word in (own, other, threats(own, other), threats(other, own)))
 
     def stones(self, words: Sequence[int], player: int) -> tuple[int, int]:
-        own, other = words
+        own, other, *_ = words
         return (other, own) if player else (own, other)
 
     def move_text(self, action: int, player: int) -> str:

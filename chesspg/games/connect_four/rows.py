@@ -12,16 +12,17 @@ from chesspg.games.connect_four import rules
 from chesspg.games.connect_four.rules import BOARD, CENTER, COLUMNS, FOUR, FULL, NEAR, ONGOING
 from chesspg.games.stones.compiled import RowRules, StoneKernels
 
-target, lines, four, holes, threats = together(rules.target, rules.lines, rules.four, rules.holes, rules.threats)
+playable, target, holes, threats = together(rules.playable, rules.target, rules.holes, rules.threats)
 LAST = U(BOARD.bit_count() - COLUMNS)  # the first square of the top row
 
 
 @inlined
 def play(words, row, player, action):
-    own, other = words[row, 0], words[row, 1]
-    own |= target(own | other, U(action))
-    words[row, 0], words[row, 1] = other, own
-    if four(own):
+    own, other, mine, theirs = words[row, 0], words[row, 1], words[row, 2], words[row, 3]
+    stone = target(own | other, U(action))
+    own |= stone
+    words[row, 0], words[row, 1], words[row, 2], words[row, 3] = other, own, theirs & ~stone, threats(own, other)
+    if mine & stone:
         return 1 - player, 1 - 2 * player, FOUR
     return 1 - player, 0, FULL if own | other == BOARD else ONGOING
 
@@ -43,18 +44,19 @@ def allowed(words, row, player, action):
 
 @inlined
 def see(words, row, player, planes, place):
-    planes[place, 0], planes[place, 1] = words[row, 0], words[row, 1]
+    for word in span(4):
+        planes[place, word] = words[row, word]
+    planes[place, 4] = playable(words[row, 0] | words[row, 1])
 
 
 @inlined
-def worth(own, other):
-    return np.int64(U(8) * popcount(threats(own, other)) + popcount(own & NEAR) + popcount(own & CENTER))
+def worth(stones, free):
+    return np.int64(U(8) * popcount(free) + popcount(stones & NEAR) + popcount(stones & CENTER))
 
 
 @inlined
 def weigh(words, row, player):
-    own, other = words[row, 0], words[row, 1]
-    ahead = worth(own, other) - worth(other, own)
+    ahead = worth(words[row, 0], words[row, 2]) - worth(words[row, 1], words[row, 3])
     return -ahead if player else ahead
 
 
@@ -62,6 +64,6 @@ KERNELS = StoneKernels(
     "connect four",
     RowRules(play, legal, allowed, see, weigh),
     files=(__file__, rules.__file__),
-    planes=(2, 1),
+    planes=(5, 1),
     max_legal=COLUMNS,
 )

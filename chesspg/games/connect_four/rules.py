@@ -29,9 +29,14 @@ ACROSS, RISING, FALLING = U(1), U(COLUMNS + 1), U(COLUMNS - 1)
 LEFT, RIGHT, ANY = _columns(0, 3), _columns(3, 6), BOARD
 
 
+def playable(occupied: Word) -> Word:
+    """The squares on which a stone may come to lie."""
+    return ((occupied << UP) | BOTTOM) & ~occupied & BOARD
+
+
 def target(occupied: Word, column: Word) -> Word:
     """The square on which a stone comes to lie, none in a full column."""
-    return (((occupied << UP) | BOTTOM) & ~occupied & BOARD) & (FILE << column)
+    return playable(occupied) & (FILE << column)
 
 
 def lines(stones: Word, step: Word, begin: Word) -> Word:
@@ -64,15 +69,16 @@ CENTER, NEAR = _columns(3, 3), _columns(2, 4)
 
 
 class ConnectFourRules(NumpyRules):
-    """The two words of a state are the squares of the mover and of the other player."""
+    """The four words of a state: the squares of the mover and of the other player, and the threats of each."""
 
     def play(self, words: Words, player: Players, actions: NDArray[np.int64]) -> Words:
-        own, other = words.T
-        placed: Words = own | target(own | other, actions.astype(np.uint64))
-        return np.stack((other, placed), axis=1)
+        own, other, _, theirs = words.T
+        stone = target(own | other, actions.astype(np.uint64))
+        placed: Words = own | stone
+        return np.stack((other, placed, theirs & ~stone, threats(placed, other)), axis=1)
 
     def judge(self, words: Words, player: Players) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
-        own, other = (four(stones) != 0 for stones in words.T)
+        own, other = (four(stones) != 0 for stones in words.T[:2])
         sign = 1 - 2 * player
         full = words[:, 0] | words[:, 1] == BOARD
         reason = np.where(own | other, FOUR, np.where(full, FULL, ONGOING)).astype(np.uint8)
@@ -84,16 +90,14 @@ class ConnectFourRules(NumpyRules):
         return free
 
     def see(self, words: Words, player: Players) -> Words:
-        return words[:, :, None].copy()
+        return np.concatenate((words, playable(words[:, :1] | words[:, 1:2])), axis=1)[:, :, None]
 
     def weigh(self, words: Words, player: Players) -> NDArray[np.float32]:
-        own, other = words.T
-        worth = _worth(own, other) - _worth(other, own)
+        own, other, mine, theirs = words.T
+        worth = 8 * _more(mine, theirs) + _more(own & NEAR, other & NEAR) + _more(own & CENTER, other & CENTER)
         return ((1 - 2 * player) * worth).astype(np.float32)
 
 
-def _worth(own: Words, other: Words) -> NDArray[np.int64]:
-    """[N] what the stones of one player are worth, see `ConnectFour`."""
-    free, near, center = (np.bitwise_count(squares) for squares in (threats(own, other), own & NEAR, own & CENTER))
-    worth: NDArray[np.int64] = 8 * free.astype(np.int64) + near + center
-    return worth
+def _more(first: Words, second: Words) -> NDArray[np.int64]:
+    """[N] by how many squares the first words have more than the second."""
+    return np.bitwise_count(first).astype(np.int64) - np.bitwise_count(second)

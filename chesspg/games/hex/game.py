@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chesspg.games.capabilities import OpenSpielRules
 from chesspg.games.game import square_names
 from chesspg.games.hex.rules import OTHER, OWN, PLANES, HexRules
 from chesspg.games.stones.game import StoneGame
@@ -43,6 +44,7 @@ class Hex(StoneGame):
     planes = PLANES
     reasons = ("ongoing", "edges connected")
     row_1_on_top = True
+    seats = ("Black", "White")
 
     def __init__(self, size: int = 11, swap: bool = False) -> None:
         if not SMALLEST <= size <= LARGEST:
@@ -51,9 +53,16 @@ class Hex(StoneGame):
         self.name = f"hex {size}x{size}{' with swap' if swap else ''}"
         self.board = (size, size)
         self.num_actions = size * size + swap
+        self.action_layout = ("cells", "swap") if swap else ("cells",)
         self.initial = "/".join([str(size)] * size) + " x"
-        self.typed = f"a cell, a1 to {square_names(self.board)[-1]}{', or swap' if swap else ''}"
+        cells = square_names(self.board)
+        self.typed = f"a cell, a1 to {cells[-1]}{', or swap' if swap else ''}"
         self._rules = HexRules(size, swap)
+        order = [*range(size * size)], self._rules.board.transposed.tolist()  # the cells as each player sees them
+        self._moves: list[list[str]] = [[*(cells[cell] for cell in seen), "swap"] for seen in order]
+        swaps = [size * size] if swap else []
+        actions = np.array([[*seen, *swaps] for seen in order])
+        self.open_spiel = OpenSpielRules(f"hex(board_size={size},swap={swap})", actions)
 
     @property
     def max_legal(self) -> int:
@@ -72,7 +81,7 @@ class Hex(StoneGame):
         [words] = self._rules.begin(board.packed(cells[0]), board.packed(cells[1][board.transposed]))
         swappable = self.swap and not second and first.bit_count() == player
         words[self._rules.flag] = swappable
-        return words.tolist()
+        return [int(word) for word in words]
 
     def stones(self, words: Sequence[int], player: int) -> tuple[int, int]:
         count = self._rules.board.words
@@ -80,10 +89,7 @@ class Hex(StoneGame):
         return _joined(first), _joined(second)
 
     def move_text(self, action: int, player: int) -> str:
-        board = self._rules.board
-        if action == board.cells:
-            return "swap"
-        return square_names(self.board)[board.transposed[action] if player else action]
+        return self._moves[player][action]
 
     def numpy_rules(self) -> NumpyRules:
         return self._rules
@@ -91,7 +97,8 @@ class Hex(StoneGame):
     def kernels(self) -> StoneKernels:
         from chesspg.games.hex.rows import kernels
 
-        return kernels(self.size)
+        compiled: StoneKernels = kernels(self.size)
+        return compiled
 
 
 def _joined(words: Sequence[int]) -> int:

@@ -9,7 +9,18 @@ from functools import cache
 
 from chesspg.games.compiling import ONE, ZERO, U, inlined, lowest, popcount, span
 from chesspg.games.hex import rules
-from chesspg.games.hex.rules import CONNECTED, ONGOING, OTHER, OTHER_FIRST, OTHER_LAST, OWN, OWN_FIRST, OWN_LAST, PLANES, Board
+from chesspg.games.hex.rules import (
+    CONNECTED,
+    ONGOING,
+    OTHER,
+    OTHER_FIRST,
+    OTHER_LAST,
+    OWN,
+    OWN_FIRST,
+    OWN_LAST,
+    PLANES,
+    Board,
+)
 from chesspg.games.stones.compiled import RowRules, StoneKernels
 
 EIGHT, SIX, LOW = U(8), U(6), U(63)

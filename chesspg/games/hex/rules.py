@@ -2,12 +2,14 @@
 
 Each player has a view of the board, in which it connects the first row to the last: player 0 sees the board as it is,
 player 1 sees it transposed, with rows and columns exchanged. The words of a state are the PLANES of player 0's view,
-those of player 1's view, and one word that is 1 while the second player may still swap.
+those of player 1's view, one word that is 1 while the second player may still swap, and as many words as a plane has,
+which are empty here: compiled code uses them while it computes a distance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -138,7 +140,9 @@ class HexRules(NumpyRules):
     def _words(self, views: Words, swappable: Words) -> Words:
         """[N, K] the states of these views; the inverse of `_views`."""
         room = np.zeros((self.board.words, len(swappable)), np.uint64)
-        return np.concatenate((views.reshape(2 * len(PLANES) * self.board.words, len(swappable)), swappable[None], room)).T.copy()
+        return np.concatenate(
+            (views.reshape(2 * len(PLANES) * self.board.words, len(swappable)), swappable[None], room)
+        ).T.copy()
 
     def _transposed(self, cells: Words) -> Words:
         """[…, W, N] cells in the other player's view."""
@@ -154,7 +158,9 @@ class HexRules(NumpyRules):
             last: [W, N] likewise.
         """
         edges = (first, self._first_row), (last, self._last_row)
-        return np.array([own, *(self._flooded(own & row | (ZERO if known is None else known), own) for known, row in edges)])
+        return np.array(
+            [own, *(self._flooded(own & row | (ZERO if known is None else known), own) for known, row in edges)]
+        )
 
     def _flooded(self, cells: Words, inside: Words) -> Words:
         """[W, N] these cells, and those that are connected to them by cells of `inside`."""

@@ -81,7 +81,7 @@ class Encoding:
     """
 
     def __init__(self, game: Any) -> None:
-        from open_spiel.python.observation import make_observation  # type: ignore[import-not-found]
+        from open_spiel.python.observation import make_observation  # type: ignore[import-untyped]
 
         short, shape = game.get_type().short_name, game.observation_tensor_shape()
         self._observation = make_observation(game)
@@ -102,9 +102,7 @@ class Encoding:
         fits = sum(cells.get(block, 1) for block in layout) == game.num_distinct_actions()
         self.action_layout: tuple[str, ...] = layout if fits else ()
 
-    def encode(
-        self, states: Sequence[Any], players: NDArray[np.int8]
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    def encode(self, states: Sequence[Any], players: NDArray[np.int8]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
         """The observations of N states.
 
         Args:

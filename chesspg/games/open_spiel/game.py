@@ -83,7 +83,8 @@ class OpenSpiel(Game):
         start, moves = split_position(position)
         if start != START:
             raise ValueError(
-                f"{_quoted(position)} is not a position of {self.name}; expected {START}, or {START} moves and the moves"
+                f"{_quoted(position)} is not a position of {self.name}; "
+                f"expected {START}, or {START} moves and the moves"
             )
         state = self.rules.new_initial_state()
         for move in moves:

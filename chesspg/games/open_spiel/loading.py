@@ -76,7 +76,9 @@ def load(text: str) -> tuple[str, Any]:
             _check_sizes(name, game)
             _try(name, game)
         except UnicodeDecodeError:  # letters after z
-            raise ValueError(f"OpenSpiel can't play {name}: it has no letters for the squares of so large a board") from None
+            raise ValueError(
+                f"OpenSpiel can't play {name}: it has no letters for the squares of so large a board"
+            ) from None
         except (RuntimeError, MemoryError) as error:  # SpielError is a RuntimeError
             reason = _PLACE.sub("", str(error)).partition("\n")[0].strip()
             raise ValueError(f"OpenSpiel can't play {name}: {reason:.200}") from None

@@ -42,7 +42,8 @@ def verify(
             seen, outcomes = ours.observe(), ours.outcomes()
             translated = table[np.repeat(seen.player, seen.legal.counts), seen.legal.actions]
             legal = [part.tolist() for part in np.split(translated, seen.legal.offsets[1:-1])]  # [games] in OpenSpiel
-            wrong = [_difference(*row) for row in zip(seen.player, outcomes.outcome, outcomes.over, legal, theirs)]
+            rows = zip(seen.player, outcomes.outcome, outcomes.over, legal, theirs, strict=True)
+            wrong = [_difference(*row) for row in rows]
             differences += [f"{what}: {ours.position(row)}" for row, what in enumerate(wrong) if what]
             live = [row for row, what in enumerate(wrong) if not what and not outcomes.over[row]]
             if len(live) < len(ours):

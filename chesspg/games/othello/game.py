@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chesspg.games.capabilities import OpenSpielRules
+from chesspg.games.capabilities import OpenSpielRules, Sgf
 from chesspg.games.game import square_names
 from chesspg.games.othello.rules import MAX_LEGAL, PASS, SIZE, OthelloRules, state
 from chesspg.games.stones.game import StoneGame
@@ -43,6 +43,7 @@ class Othello(StoneGame):
     initial = "8/8/8/3ox3/3xo3/8/8/8 x"
     typed = "a square, a1 to h8, or pass"
     row_1_on_top = True
+    sgf = Sgf(2, letters=True, words={"pass": ""})
 
     def begin(self, first: int, second: int, player: int) -> Sequence[int]:
         own, other = (second, first) if player else (first, second)

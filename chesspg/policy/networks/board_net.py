@@ -69,10 +69,10 @@ class BoardNet(Network):
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
         x = F.relu(self.body(self.stem(self.boards(planes, scalars).permute(0, 3, 1, 2))))  # [N, C, rows, columns]
-        x = x.to(torch.promote_types(x.dtype, torch.float32))
+        exact = torch.promote_types(x.dtype, torch.float32)
         with torch.autocast(x.device.type, enabled=False):
-            overall = F.relu(self.pooled(pool(x))) if self.pooled else None  # [N, C]
-            logits = self._logits(x, overall)
+            overall = F.relu(self.pooled(pool(x).to(exact))) if self.pooled else None  # [N, C]
+            logits = self._logits(x.to(exact), overall)
             value = torch.tanh(self.value_head(overall)).squeeze(1) if self.value_head else None
         return NetworkOutput(logits.gather(1, legal.clamp(min=0).long()), value)
 
@@ -115,4 +115,7 @@ class Block(nn.Module):
 
 def pool(x: Tensor) -> Tensor:
     """[N, 2 · C] the mean and the maximum of each channel of x [N, C, rows, columns] over the board."""
-    return torch.cat((x.mean(dim=(2, 3)), F.max_pool2d(x, x.shape[2:]).flatten(1)), dim=1)
+    size = x.shape[2:]
+    # In channels_last, this is several times as fast as `mean` and `amax` over two dimensions.
+    mean = x.permute(0, 2, 3, 1).flatten(1, 2).sum(dim=1) / size.numel()
+    return torch.cat((mean, F.max_pool2d(x, size).flatten(1)), dim=1)

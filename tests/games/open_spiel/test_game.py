@@ -56,9 +56,9 @@ def test_outcomes_and_texts() -> None:
     assert game.parse_move(begun, " o(0,0) ") == 0
     with pytest.raises(ValueError, match=r"unknown move 'x\(0,0\)'; expected one of o\(0,0\), .*o\(2,2\)$"):
         game.parse_move(begun, "x(0,0)")
-    with pytest.raises(ValueError, match="'startpos moves x.1,1. x.1,1.' is not a position of tic_tac_toe: x.1,1. is"):
+    with pytest.raises(ValueError, match=r"'startpos moves x.1,1. x.1,1.' is not a position of tic_tac_toe: x.1,1. is"):
         game.start([f"{begun} x(1,1)"])
-    with pytest.raises(ValueError, match="'x' is not a position of tic_tac_toe; expected startpos, or startpos moves"):
+    with pytest.raises(ValueError, match=r"'x' is not a position of tic_tac_toe; expected startpos, or startpos moves"):
         game.start(["x"])
 
 

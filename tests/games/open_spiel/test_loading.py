@@ -83,7 +83,7 @@ def test_what_can_not_be_played_is_refused_in_one_line(
 
 
 def test_what_is_no_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="name must be a game of OpenSpiel, .*, got 5"):
+    with pytest.raises(ValueError, match=r"name must be a game of OpenSpiel, .*, got 5"):
         OpenSpiel(5)  # type: ignore[arg-type]
 
 

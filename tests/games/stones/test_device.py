@@ -11,6 +11,7 @@ from ptx import needs
 from chesspg.games.connect_four import ConnectFour
 from chesspg.games.contract.device import check_device
 from chesspg.games.game import NotOnDevice
+from chesspg.games.hex import Hex
 from chesspg.games.othello import Othello
 from chesspg.games.stones.game import StoneGame
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -22,6 +23,7 @@ from chesspg.games.stones.compiled import Grid, Slots
 GAMES: list[tuple[StoneGame, list[str]]] = [
     (ConnectFour(), ["7/7/7/7/2ox3/2xo3 o", "7/7/7/7/7/7 x moves a b a b a b a", "7/7/7/7/7/7 x moves d d d"]),
     (Othello(), ["oox5/8/8/8/8/8/8/8 x", "8/8/8/8/8/8/8/ox6 o moves c8", "8/8/8/3ox3/3xo3/8/8/8 x moves d3 c3"]),
+    (Hex(9, swap=True), ["9/9/9/9/9/9/9/9/9 x moves c2", "9/9/9/9/9/9/9/9/9 x moves a1 swap b4", f"{'x4o3/' * 8}x8 o"]),
 ]  # each with further starts
 
 
