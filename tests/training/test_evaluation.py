@@ -412,7 +412,7 @@ class Failing(Random):
 
     def choose(self, turn: Turn) -> Choice:
         choice = super().choose(turn)
-        return Choice(choice.index, forfeits={0: "it crashed"} if self.fails else {})
+        return Choice(choice.index, forfeits=dict.fromkeys(range(len(turn.rows)), "it crashed") if self.fails else {})
 
 
 @pytest.mark.parametrize("failure", ["start", "middle"])
