@@ -15,6 +15,8 @@ from chesspg.games.game import Game
 from chesspg.policy.names import OWN, find
 from chesspg.terminal.command import search_here
 
+KINDS = {kind: kind for kind in (bool, int)} | {"bool": bool, "int": int}  # by annotations, which may be texts
+
 
 def add_game_option(parser: argparse.ArgumentParser) -> None:
     """Add --game to the options of a command that plays games."""
@@ -46,12 +48,16 @@ def game_from_string(text: str) -> Game:
     own = {path.rpartition(".")[2]: path for path in OWN if path.startswith("chesspg.games.")}
     plain = {_folded(bare): path for bare, path in own.items()}
     kind = find(plain[_folded(name)], Game) if _folded(name) in plain else _imported(name, text, own)
-    accepted = [one.name for one in inspect.signature(kind).parameters.values()]
-    for option in options:
+    accepted = inspect.signature(kind).parameters
+    for option, value in options.items():
         if option not in accepted:
             raise ValueError(
                 f"--game: unknown option {option!r} in {text[:80]!r}; expected one of {', '.join(accepted) or 'none'}"
             )
+        wanted = accepted[option].annotation
+        if KINDS.get(wanted, type(value)) is not type(value):
+            what = "true or false" if KINDS[wanted] is bool else "a whole number"
+            raise ValueError(f"--game: {option} in {text[:80]!r} must be {what}")
     return _built(kind, f"--game {text[:80]}", options)
 
 

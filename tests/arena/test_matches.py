@@ -60,7 +60,7 @@ def test_pairs_share_an_opening() -> None:
 def test_all_games_are_in_progress_at_once() -> None:
     a, b = First(), First()
     result = play_match(TicTacToe(), a, b, 10, opening_plies=1)
-    assert (a.asked[0], b.asked[0]) == (5, 10)  # a moves in half of the games, and then b in all of them
+    assert (a.asked[0], b.asked[0]) == (5, 10)  # a begins five games; then b answers in these and begins the others
     assert len(a.asked) <= max(result.lengths)
 
 
