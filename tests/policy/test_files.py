@@ -410,6 +410,9 @@ SIZES: list[tuple[str, dict[str, Any]]] = [
     ("ResidualNet", {"blocks": 10**30}),
     ("ResidualNet", {"channels": 10**5, "blocks": 10**5}),
     ("ResidualNet", {"channels": "many"}),
+    ("BoardNet", {"channels": 10**7}),
+    ("BoardNet", {"blocks": 10**30}),
+    ("BoardNet", {"channels": 10**5, "blocks": 10**5}),
 ]
 
 

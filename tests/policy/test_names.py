@@ -65,6 +65,7 @@ def test_the_names_in_files_stay_as_they_are() -> None:
         "chesspg.games.tic_tac_toe.TicTacToe",
         "chesspg.policy.networks.MLP",
         "chesspg.policy.networks.ResidualNet",
+        "chesspg.policy.networks.BoardNet",
     } <= names.OWN.keys()
     assert names.describe(Chess("atomic")) == {
         "class_path": "chesspg.games.chess.Chess",

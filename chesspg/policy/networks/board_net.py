@@ -44,7 +44,9 @@ class BoardNet(Network):
             raise ValueError(f"blocks must be at least 0, got {blocks}")
         if game.action_layout and layout_size(game.action_layout, game.board) != game.num_actions:
             size = layout_size(game.action_layout, game.board)
-            raise ValueError(f"the action_layout of {game.name} has {size} actions, but the game {game.num_actions}")
+            raise ValueError(
+                f"the action_layout of {game.name} has {size} actions, but its num_actions is {game.num_actions}"
+            )
         self.board, self.layout = game.board, game.action_layout
         cells, columns = self.layout.count("cells"), self.layout.count("columns")
         singles = len(self.layout) - cells - columns
