@@ -112,12 +112,14 @@ _PLAINLY: Fields = {
     "model.advantages.baseline": "none",
     "model.advantages.gae_lambda": None,
     "model.advantages.normalize": False,
+    "model.loss.average": "games",
     "model.loss.clip": None,
     "model.lr_scheduler": None,
     "data.games": 128,
     "data.updates": 1,
     "data.passes": 1,
     "data.opponents": None,
+    "trainer.gradient_clip_val": None,
 }
 _PLIES = 500_000  # of a trial with a recipe that is no task of this study
 

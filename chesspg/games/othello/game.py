@@ -26,8 +26,9 @@ class Othello(StoneGame):
     over. The planes are the stones of the mover and of the other player, and the squares on which each could play.
 
     The heuristic counts 1 for each square on which a player could play, 20 for a stone in a corner, −8 for one
-    diagonally before a free corner, and −3 for one beside a free corner. Mobility and corners are from Rosenbloom,
-    "A World-Championship-Level Othello Program", Artificial Intelligence 19 (1982); the numbers are from matches.
+    diagonally before a free corner, and −3 for one beside a free corner. Mobility is from Rosenbloom, "A
+    World-Championship-Level Othello Program", Artificial Intelligence 19 (1982). Stones in corners are never turned
+    over. The numbers are from matches (docs/games.md).
     """
 
     name = "othello"
