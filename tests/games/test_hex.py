@@ -182,3 +182,4 @@ def test_the_board_of_hexagons() -> None:
         "      3  o  ·  · (x) o",
         "             x  x  x",
     ]
+    assert "(o)" in InNumpy(3, swap=True).render("3/3/3 x moves b2 swap")

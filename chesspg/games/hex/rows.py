@@ -144,7 +144,7 @@ def kernels(size):
 
     @inlined
     def distance(words, row, mine):
-        """See `HexRules.distance`."""
+        """How many more stones the owner of a view needs to connect its edges; the number of cells if it can't."""
         won = ZERO
         for k in span(count):
             reached = words[row, mine + own_first + k]

@@ -122,7 +122,8 @@ class StoneGame(Game):
         start, moves = split_position(position)
         stones = self._stones(position)
         before = self._stones(join_position(start, moves[:-1]))
-        placed = (stones[0] | stones[1]) & ~(before[0] | before[1]) if moves else 0
+        placed = (stones[0] | stones[1]) & ~(before[0] | before[1])
+        placed = placed or stones[0] ^ before[0]  # a swap in Hex may leave a stone of the other color in its place
         squares = range(self.board[0] * self.board[1])
         pieces = [next((STONES[p] for p in (0, 1) if stones[p] >> s & 1), EMPTY) for s in squares]
         marked = [square for square in squares if placed >> square & 1]
