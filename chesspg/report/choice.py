@@ -8,7 +8,6 @@ from typing import Any
 
 from chesspg.arena import default_player
 from chesspg.games.game import Game
-from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.pgn.movetext import begins_with_moves
 from chesspg.pgn.sgf import described, is_sgf, plays, read_sgf
 from chesspg.pgn.split import GameText, headers_of, split
@@ -16,6 +15,7 @@ from chesspg.pgn.text import NotText, TextFile
 from chesspg.pgn.variant import NAMES, game_name
 from chesspg.players import roster
 from chesspg.policy import files, names
+from chesspg.policy.names import OWN
 from chesspg.report.runs import is_run
 from chesspg.storage.run_folder import RUNS
 
@@ -92,12 +92,15 @@ def _expected(path: Path) -> str:
 
 def _remedy(wanted: str) -> str:
     """What the user can do if no policy plays a game."""
-    if wanted in (TicTacToe.name, *NAMES) or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
+    for name in OWN:
+        if name.startswith("chesspg.games."):
+            names.find(name, Game)  # imports it
+    if wanted in NAMES or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
         return "name one with --policy"
     if modules := _modules_to_import():
         imports = " or ".join(f"--import {module}" for module in modules)
         return f"the games of some runs under ./{RUNS} must be imported; add {imports}"
-    return "name one with --policy, and with --import the module that defines the game"
+    return "name one with --policy, and with --import the module of the game if it is your own"
 
 
 def _kinds(base: Any) -> list[Any]:

@@ -7,24 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from chesspg.games.capabilities import Sgf
-from chesspg.games.game import STONES, draw_board
+from chesspg.games.hex import Hex
 from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.pgn.sgf import all_of_event, headers_of, is_sgf, moves_of, plays, read_sgf, to_sgf
 
 OPENING = "d3 c3 c4 e3"
 TAGS = {"Event": "a match", "Round": "1.2", "Date": "2026.11.26", "First": "po]l:i\\cy", "Second": "random"}
-
-
-class Three(TicTacToe):
-    """A game on three rows, with row 1 on top, in which White begins and a move is written as in Hex."""
-
-    seats = ("White", "Black")
-    sgf = Sgf(11, words={"b2": "swap-pieces"})
-
-    def render(self, position: str) -> str:
-        return draw_board(self.board, ["·"] * 9, sides=STONES)
 
 
 def played(moves: str) -> str:
@@ -41,13 +30,28 @@ def test_a_game_of_othello_as_other_programs_read_it() -> None:
     )
 
 
-def test_the_first_player_may_be_white_and_moves_may_have_words() -> None:
-    """HexGui, in 2024, reads these points and swap-pieces."""
-    text = to_sgf(Three(), "3/3/3 x moves a1 b2 c3", {"First": "A", "Result": "1-0"})
-    assert text.endswith("GM[11]SZ[3]PW[A]RE[W+]\n;W[a1];B[swap-pieces];W[c3])")
+def test_a_game_of_hex_with_a_swap_as_other_programs_read_it() -> None:
+    """HexGui, as of 2024, reads these points and swap-pieces, which mirrors the stone as `swap` does."""
+    game = Hex(9, swap=True)
+    position = f"{game.start(1).position(0)} moves c2 swap i9"
+    text = to_sgf(game, position, {"First": "A", "Result": "1-0"})
+    assert text.endswith("GM[11]SZ[9]PB[A]RE[B+]\n;B[c2];W[swap-pieces];B[i9])")
     [one] = read_sgf([text])
-    assert moves_of(Three(), one) == ["a1", "b2", "c3"]
-    assert headers_of(Three(), one) == {"First": "A", "Result": "1-0"}
+    assert plays(game, one)
+    assert not plays(Hex(8), one)
+    assert moves_of(game, one) == ["c2", "swap", "i9"]
+    assert headers_of(game, one) == {"First": "A", "Result": "1-0"}
+
+
+def test_the_first_player_may_be_white() -> None:
+    class Reversed(Othello):
+        seats = ("White", "Black")
+
+    text = to_sgf(Reversed(), played("d3 c3"), {"First": "A", "Result": "1-0"})
+    assert text.endswith("PW[A]RE[W+]\n;W[dc];B[cc])")
+    [one] = read_sgf([text])
+    assert moves_of(Reversed(), one) == ["d3", "c3"]
+    assert headers_of(Reversed(), one) == {"First": "A", "Result": "1-0"}
 
 
 @pytest.mark.parametrize(("result", "value"), [("1-0", "B+"), ("0-1", "W+"), ("1/2-1/2", "0"), ("*", "Void")])
