@@ -20,6 +20,8 @@ from chesspg.arena.match_result import TRUNCATED, MatchResult
 from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import FORMS, Unplayable, openings_from_string, usual_openings
 from chesspg.games.game import Game
+from chesspg.pgn.sgf import all_of_event as sgf_of_event
+from chesspg.pgn.sgf import to_sgf
 from chesspg.pgn.writing import RESULTS, all_of_event, players_tags, save_pgn, to_pgn
 from chesspg.players import roster
 from chesspg.players.game_strings import add_game_option
@@ -57,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with one_line_errors():
             _check(given)
             game = roster.game_of((given.a, given.b), given.imported, given.game)
+            if given.sgf and not game.sgf:
+                raise ValueError(f"--sgf is for Othello and Hex, got {game.name}; --pgn writes games of every game")
             source = usual_openings(game) if given.openings is None else given.openings
             openings = openings_from_string(source, game, games // 2, given.seed)
             names = given.a, given.b
@@ -102,6 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_match(given.json, settings, result)  # even if there was nothing left to play
         if given.pgn:
             save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
+        if given.sgf:
+            tags = _tags(game, result, given.a, given.b)
+            texts = [to_sgf(game, *one) for one in zip(result.positions, tags, strict=True)]
+            save_pgn(given.sgf, texts)
     print_result(Console(highlight=False), result, given.a, given.b, given.sprt, game)
     if interrupted:
         remedy = f"the same command with --resume {kept} continues" if kept else "with --json it could be resumed"
@@ -110,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
-    """shape [games] the games of a match as PGN.
+    """[games] the games of a match as PGN.
 
     Args:
         game: The game that was played.
@@ -121,9 +129,16 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
     Returns:
         The PGN of each game; round 3.2 is the second game of the third pair.
     """
+    tags = _tags(game, result, a, b)
+    values = [_centipawns(result.values.get(index, ())) for index in range(result.games)]
+    return [to_pgn(game, *one) for one in zip(result.positions, tags, values, strict=True)]
+
+
+def _tags(game: Game, result: MatchResult, a: str, b: str) -> list[dict[str, str]]:
+    """[games] the tags of the games of a match."""
     date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
-    texts = []
-    for index, (position, reason) in enumerate(zip(result.positions, result.reasons, strict=True)):
+    tags = []
+    for index, reason in enumerate(result.reasons):
         seated = (b, a) if index % 2 else (a, b)
         headers = {"Event": EVENT, "Date": date, "Round": f"{index // 2 + 1}.{index % 2 + 1}"}
         outcome = round(2 * result.results[index] - 1) * (-1 if index % 2 else 1)
@@ -131,8 +146,8 @@ def match_pgn(game: Game, result: MatchResult, a: str, b: str) -> list[str]:
         headers["Result"] = "*" if reason == TRUNCATED else RESULTS[outcome]
         why = result.forfeits.get(index)
         headers["Termination"] = f"{reason}: {why}" if why else reason
-        texts.append(to_pgn(game, position, headers, _centipawns(result.values.get(index, ()))))
-    return texts
+        tags.append(headers)
+    return tags
 
 
 def _centipawns(values: Values) -> list[int | None]:
@@ -162,6 +177,8 @@ def _check(given: argparse.Namespace) -> None:
     outputs = []
     if given.pgn:
         outputs.append(Output("--pgn", given.pgn, lambda path: all_of_event(path, EVENT)))
+    if given.sgf:
+        outputs.append(Output("--sgf", given.sgf, lambda path: sgf_of_event(path, EVENT)))
     if given.json:
         outputs.append(Output("--json", given.json, is_match))
     read = {f"player {text}": policy_path(text) for text in (given.a, given.b)}
@@ -218,7 +235,15 @@ def _parser() -> argparse.ArgumentParser:
         "--pgn",
         metavar="FILE",
         type=Path,
-        help="write the games to FILE; a file that match wrote is replaced at the end, any other file is not",
+        help="write the games to FILE, in chess as PGN, in other games in a form like it that the report reads; a file "
+        "that match wrote is replaced at the end, any other file is not",
+    )
+    parser.add_argument(
+        "--sgf",
+        metavar="FILE",
+        type=Path,
+        help="write the games of Othello or Hex to FILE as SGF, which the report and other programs read; a file that "
+        "match wrote is replaced likewise",
     )
     parser.add_argument(
         "--json",

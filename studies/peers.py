@@ -22,12 +22,13 @@ from chesspg.bench.rules import PLIES, random_plies
 from chesspg.games.chess import Chess
 from chesspg.games.connect_four import ConnectFour
 from chesspg.games.game import Game
+from chesspg.games.hex import Hex
 from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Random, Turn
 
 SECONDS = 0.4  # for each measurement
-GAMES = (TicTacToe(), ConnectFour(), Othello())  # besides chess
+GAMES = (TicTacToe(), ConnectFour(), Othello(), Hex())  # besides chess
 AT_ONCE = 4096  # games in a batch of chesspg's rules
 ENVIRONMENTS = 256  # games in its vector environment
 

@@ -39,6 +39,8 @@ CONFINED = {
     "lightning_utilities": LIGHTNING,
     "jsonargparse": {"runs", "imitation"},
     "numba": {"games"},
+    "open_spiel": {"games"},
+    "pyspiel": {"games"},
     "gymnasium": {"environments"},
     "pettingzoo": {"environments"},
 }

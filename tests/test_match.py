@@ -23,7 +23,10 @@ from chesspg.arena.match_printing import print_result
 from chesspg.arena.match_result import FORFEITED, TRUNCATED, MatchResult
 from chesspg.arena.matches import play_in_parts
 from chesspg.games.chess import Chess
+from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.pgn.own_games import recorded
+from chesspg.pgn.sgf import headers_of, moves_of, read_sgf
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
@@ -411,3 +414,29 @@ def test_forfeits_and_the_bound_are_reported(capsys: pytest.CaptureFixture[str])
     assert "stands for any larger difference" in printed
     assert "inf" not in printed
     assert "nan" not in printed
+
+
+def test_a_match_of_othello_is_written_as_sgf_and_names_its_sides(
+    tmp_path: Path, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["greedy", "random", "--game", "Othello", "--games", "4"]
+    for _ in range(2):  # the second match replaces the file of the first
+        assert match.main([*command, "--sgf", "games.sgf", "--pgn", "games.txt", "--json", "result.json"]) == 0
+    printed, saved = capsys.readouterr().out, json.loads(Path("result.json").read_text())
+    assert re.search(r"^as Black +\d / \d / \d$", printed, re.MULTILINE)
+    assert printed.index("as Black") < printed.index("as White")
+    games = list(read_sgf([Path("games.sgf").read_text()]))
+    texts = list(recorded(Path("games.txt").read_text().split("\n")))
+    assert [one.root["PB"] for one in games] == [["greedy"], ["random"]] * 2
+    assert [headers_of(Othello(), one)["Result"] for one in games] == [one.headers["Result"] for one in texts]
+    assert [moves_of(Othello(), one) for one in games] == [one.moves for one in texts]
+    assert [one["game"].split()[3:] for one in saved["played"]] == [one.moves for one in texts]
+    opening = [tuple(one.moves[:8]) for one in texts]
+    assert opening[0] == opening[1] != opening[2] == opening[3]  # random plies, each opening with both colors
+    assert saved["as_first"]["wins"] + saved["as_second"]["wins"] == saved["wins"]
+    Path("notes.sgf").write_text("my notes")
+    refused(match.main, [*command, "--sgf", "notes.sgf"], ("notes.sgf holds something other than what --sgf writes",))
+    refused(match.main, [*command, "--openings", "balanced"], ("openings 'balanced' can't be used with othello",))
+    refused(match.main, [*command[:2], "--sgf", "a.sgf"], ("--sgf is for Othello and Hex, got chess; --pgn writes",))
+    refused(match.main, [*command[:3], "Go"], ("--game: unknown game 'Go'; expected one of Chess, ",))

@@ -343,6 +343,18 @@ def test_the_sides_of_a_game_have_its_own_names(here: Path, person: Person, colo
     assert "c  b  a" not in printed
 
 
+def test_othello_is_saved_as_sgf(here: Path, person: Person) -> None:
+    lines = "help\nd3\nsave g.sgf\nsave g.txt\nnew 8/8/8/2oox3/3xo3/8/8/8 x\nsave h.sgf\n"
+    printed = person.types(lines, "greedy", "--game", "Othello", "--color", "black", "--seed", "1")
+    assert printed.startswith("You have Black (x on the board) against greedy.")
+    assert "save the game, as SGF if FILE ends in .sgf" in printed
+    assert "only a game from the initial position can be written as SGF" in printed
+    assert (here / "g.sgf").read_text().startswith("(;FF[4]CA[UTF-8]AP[chesspg]GM[2]SZ[8]EV[chesspg play]")
+    assert "PB[you]PW[greedy]RE[Void]\n;B[dc];W[" in (here / "g.sgf").read_text()
+    assert (here / "g.txt").read_text().startswith('[Event "chesspg play"]')
+    assert "chess has no form in SGF" in person.types("e4\nsave g.sgf\n", "greedy", "--seed", "1")
+
+
 class Twice(TicTacToe):
     """A game in which each player takes two squares in a row, and a move has the name `fen`."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chesspg.games.game import Game, Games, split_position
 from chesspg.games.randomness import Randomness
+from chesspg.pgn.sgf import to_sgf
 from chesspg.pgn.writing import RESULTS, players_tags, to_pgn
 from chesspg.players.player import Mixture, Player, Turn
 
@@ -139,22 +140,26 @@ class Session:
             authors[side] = " and ".join(dict.fromkeys(person if by else player for by in [*had, seat == self.seat]))
         return authors
 
-    def pgn(self, event: str, person: str, player: str) -> str:
-        """The game as PGN.
+    def record(self, event: str, person: str, player: str, *, sgf: bool = False) -> str:
+        """The game as PGN, or in the form like it of games without a notation.
 
         Args:
             event: The Event tag.
             person: Name of the person.
             player: Name of the player.
+            sgf: Whether to write it as SGF instead.
 
         Returns:
-            The PGN.
+            The text.
+
+        Raises:
+            ValueError: The game can't be written as SGF.
         """
         date = datetime.date.today().strftime("%Y.%m.%d")  # PGN dates are in local time
         headers = {"Event": event, "Date": date, **players_tags(self.game, *self.authors(person, player).values())}
         if self.result:
             headers |= {"Result": self.result, "Termination": self.reason}
-        return to_pgn(self.game, self.position, headers)
+        return (to_sgf if sgf else to_pgn)(self.game, self.position, headers)
 
     def switch(self) -> None:
         """Let the person and the player change sides."""

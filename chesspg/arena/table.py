@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from chesspg.arena.saved_games import SavedGames
 from chesspg.arena.session import Likely, Session
+from chesspg.games.game import STONES
+from chesspg.pgn.sgf import SUFFIX
 from chesspg.players.player import Player
 from chesspg.terminal import board
 from chesspg.terminal.command import one_line_errors
@@ -35,8 +37,12 @@ class Table:
 
     def begin(self) -> None:
         """Introduce the game, and let the player move if it has the first move."""
-        seat = self.session.seat
-        self.screen.say(f"You have {self.session.game.seats[seat]} against {self.name}. Type a move, or help.")
+        seats, seat = self.session.game.seats, self.session.seat
+        colored = (
+            board.stone_colors(seats)[1] and not self.session.game.notation and not self.screen.console.color_system
+        )
+        stone = f" ({STONES[seat]} on the board)" if colored else ""
+        self.screen.say(f"You have {seats[seat]}{stone} against {self.name}. Type a move, or help.")
         self.advance()
 
     def move(self, text: str) -> None:
@@ -90,7 +96,9 @@ class Commands:
 
     def __init__(self, table: Table) -> None:
         self.table, self.say, self.saved = table, table.screen.say, SavedGames()
-        chess = table.session.game.notation is not None
+        game = table.session.game
+        chess = game.notation is not None
+        form = " as PGN" if chess else f", as SGF if FILE ends in {SUFFIX}" if game.sgf else ""
         commands = (
             Command("help", "show this list", self.help),
             Command("board", "show the board again", lambda _: table.show()),
@@ -109,7 +117,7 @@ class Commands:
             Command("new [FEN]", "start a new game, from the same position or from a FEN", self.new)
             if chess
             else Command("new [TEXT]", "start a new game, from the same position or from one as text", self.new),
-            Command("save FILE", "save the game as PGN" if chess else "save the game for `chesspg report`", self.save),
+            Command("save FILE", f"save the game{form}", self.save),
             Command("quit", "leave", lambda _: None),
         )
         self.commands = {command.form.split()[0]: command for command in commands}
@@ -223,7 +231,8 @@ class Commands:
 
     def save(self, name: str) -> None:
         names = (PERSON, self.table.name)
-        count = self.saved.save(name, self.session.number_of_game, self.session.pgn(EVENT, *names))
+        text = self.session.record(EVENT, *names, sgf=name.lower().endswith(SUFFIX))
+        count = self.saved.save(name, self.session.number_of_game, text)
         held = f", which now has {count} games" if count > 1 else ""
         who = ", ".join(f"{side}: {who}" for side, who in self.session.authors(*names).items())
         self.say(f"saved to {name}{held}; {who}")

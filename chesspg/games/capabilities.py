@@ -1,7 +1,8 @@
 """Capabilities: what a game may offer beyond its rules. All are optional; code that needs a missing one reports it.
 
 * `Heuristic`, a method of `Games`: for greedy, minimax and the reward at the ply cap. In chess it is material.
-* `PartialPlay`, a method of `Games`: for the loop of self-play and matches, so that only some games of a batch advance.
+* `PartialPlay`, a method of `Games`: for the loop of self-play and matches, and for vector environments, so that only
+  some games of a batch advance.
 * `Exchanges`, in `Game.exchanges`: for minimax after its last ply. In chess these are captures.
 * `Notation`, in `Game.notation`: for PGN and FEN in `play`, `match`, `generate` and `report`, and openings from files.
 * `Sgf`, in `Game.sgf`: for games as SGF in `match`, `play` and `report`.

@@ -114,6 +114,11 @@ def plays(game: Game, one: SgfGame) -> bool:
     return rows == columns and one.root.get("SZ", ["8"])[0].strip() in (str(rows), f"{columns}:{rows}")
 
 
+def described(one: SgfGame) -> str:
+    """What a file says of the game and the size of its board."""
+    return f"game {one.root.get('GM', ['1'])[0]:.20} of SGF on a board of size {one.root.get('SZ', ['8'])[0]:.20}"
+
+
 def moves_of(game: Game, one: SgfGame) -> list[str]:
     """The moves of a game in a file, in the notation of the game.
 

@@ -1,4 +1,4 @@
-"""`python -m chesspg.report [RUN | GAMES.pgn]…`: make an HTML page of runs and games."""
+"""`python -m chesspg.report [RUN | GAMES]…`: make an HTML page of runs and games."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ RUN is the folder of a run, which may still be in progress. The page shows ratin
 end, learning curves, throughput, and sample games to step through with the policy's moves and values. Several runs are
 drawn on the same axes. By default the page shows the newest run under ./{RUNS}.
 
-GAMES.pgn is any file of games, compressed or not, or one that match, generate or play wrote. The page shows the first
-of its games to step through. Games that can't be read are left out and reported.
+GAMES is any PGN file, compressed or not, an SGF file of Othello or Hex, or a file that match, generate or play wrote
+with any game. The page shows the first of its games to step through. Games that can't be read are left out and
+reported.
 """
 
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for path in paths:
                 if not (path.is_dir() or path.is_file()):
                     problem = f"{path} is neither a folder nor a file" if path.exists() else f"there is no {path}"
-                    raise ValueError(f"{problem}; expected a run folder or a PGN file")
+                    raise ValueError(f"{problem}; expected a run folder or a file of games")
             out = given.out or _place(paths)
             check_writable(out)
             if out.exists() and not _is_page(out):
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 check_is_pgn(path)
             chosen = {path: policy_for(path, given.policy) for path in files}
             if given.policy and not chosen:
-                raise ValueError(f"--policy {given.policy} is for PGN files, but no PGN file is given")
+                raise ValueError(f"--policy {given.policy} is for files of games, but no file of games is given")
         # Importing torch takes seconds; the mistakes above are reported before that.
         from chesspg.report.collection import read_collection
         from chesspg.report.page import write_page
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _newest() -> Path:
     newest = default_player.newest_run()
     if newest is None:
-        raise ValueError(f"no run under ./{RUNS}; name a run folder or a PGN file, or train with chesspg.train")
+        raise ValueError(f"no run under ./{RUNS}; name a run folder or a file of games, or train with chesspg.train")
     return newest
 
 
@@ -106,17 +107,17 @@ def _is_page(path: Path) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.report", description=DESCRIPTION)
-    parser.add_argument("paths", metavar="RUN|GAMES.pgn", nargs="*", type=Path, help="a run folder or a file of games")
+    parser.add_argument("paths", metavar="RUN|GAMES", nargs="*", type=Path, help="a run folder or a file of games")
     parser.add_argument(
         "--policy", metavar="POLICY", default="",
-        help="the policy whose moves and values are shown for the games of PGN files: a policy file, .ckpt, run folder "
+        help="the policy whose moves and values are shown for the games of files: a policy file, .ckpt, run folder "
         "or name of a policy that ships (default: the newest run of the same game under ./checkpoints, or else the "
         "strongest policy that ships)",
     )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FILE", type=Path,
         help="the page to write; an earlier page is replaced, any other file is not (default: RUN/report.html for a "
-        "run, GAMES.html beside a PGN file, ./report.html for several)",
+        "run, GAMES.html beside a file of games, ./report.html for several)",
     )  # fmt: skip
     return parser
 

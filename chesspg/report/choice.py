@@ -1,4 +1,4 @@
-"""Choose the policy that evaluates the games of a PGN file, without importing torch, which takes seconds."""
+"""Choose the policy that evaluates the games of a file, without importing torch, which takes seconds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 from chesspg.arena import default_player
 from chesspg.games.game import Game
-from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.pgn.movetext import begins_with_moves
+from chesspg.pgn.sgf import described, is_sgf, plays, read_sgf
 from chesspg.pgn.split import GameText, headers_of, split
 from chesspg.pgn.text import NotText, TextFile
 from chesspg.pgn.variant import NAMES, game_name
 from chesspg.players import roster
 from chesspg.policy import files, names
+from chesspg.policy.names import OWN
 from chesspg.report.runs import is_run
 from chesspg.storage.run_folder import RUNS
 
@@ -27,7 +28,7 @@ def policy_for(path: Path, named: str = "") -> tuple[str, str]:
     By default it is the policy that `play` takes among those that play the same game as the first game in the file.
 
     Args:
-        path: The PGN file.
+        path: The file.
         named: The string of the policy that the user named; empty if there is none.
 
     Returns:
@@ -43,6 +44,13 @@ def policy_for(path: Path, named: str = "") -> tuple[str, str]:
             raise ValueError(f"--policy must be a policy without random moves, got {named[:80]!r}")
         roster.game_of([named])
         return named, ""
+    if is_sgf(TextFile(path)):
+        one = next(read_sgf(TextFile(path)), None)
+        found = default_player.default_player(lambda game: one is not None and plays(game, one), "the same game")
+        if one is None or found is None:
+            what = described(one) if one else "a game"
+            raise ValueError(f"no policy that plays {what}, the game of {path}; name one with --policy")
+        return found
     first = _first_game(path)
     wanted = game_name(headers_of(first.tags) if first else {})
     default = default_player.default_player(lambda game: game.name == wanted, wanted)
@@ -62,7 +70,10 @@ def check_is_pgn(path: Path) -> None:
         ValueError: The file is not a text file or has no games in it.
     """
     try:
-        if _first_game(path) is None:
+        if is_sgf(TextFile(path)):
+            if next(read_sgf(TextFile(path)), None) is None:
+                raise ValueError(f"{path} has no whole game in it; {_expected(path)}")
+        elif _first_game(path) is None:
             raise ValueError(f"{path} has no games in it; {_expected(path)}")
     except NotText as error:
         raise ValueError(f"{path} is {error.kind}; {_expected(path)}") from None
@@ -76,17 +87,20 @@ def _first_game(path: Path) -> GameText | None:
 def _expected(path: Path) -> str:
     """What the command accepts instead of a file that it can't show."""
     folder = f", such as {path.parent}," if is_run(path.parent) else ""
-    return f"expected a run folder{folder} or a PGN file"
+    return f"expected a run folder{folder} or a file of games"
 
 
 def _remedy(wanted: str) -> str:
     """What the user can do if no policy plays a game."""
-    if wanted in (TicTacToe.name, *NAMES) or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
+    for name in OWN:
+        if name.startswith("chesspg.games."):
+            names.find(name, Game)  # imports it
+    if wanted in NAMES or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
         return "name one with --policy"
     if modules := _modules_to_import():
         imports = " or ".join(f"--import {module}" for module in modules)
         return f"the games of some runs under ./{RUNS} must be imported; add {imports}"
-    return "name one with --policy, and with --import the module that defines the game"
+    return "name one with --policy, and with --import the module of the game if it is your own"
 
 
 def _kinds(base: Any) -> list[Any]:

@@ -1,9 +1,9 @@
-"""The games of a PGN file as a page shows them, with the moves and values of a policy."""
+"""The games of a file as a page shows them, with the moves and values of a policy."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from chesspg.games.game import Game
 from chesspg.pgn.archive import EVERY, Archived, Skipped, Source
 from chesspg.pgn.movetext import OUTCOMES
 from chesspg.pgn.own_games import recorded
+from chesspg.pgn.sgf import described, headers_of, is_sgf, moves_of, plays, read_sgf
 from chesspg.pgn.text import TextFile
 from chesspg.pgn.variant import game_name
 from chesspg.pgn.writing import RESULTS, players_of
@@ -65,7 +66,7 @@ def read_collection(path: Path, policy: str, why: str = "", on_game: Callable[[i
     """Read the first games of a file and evaluate them with a policy.
 
     Args:
-        path: The PGN file.
+        path: The file.
         policy: The policy, as a player's string.
         why: The reason for its choice, as returned by `policy_for`.
         on_game: Called after each game with the number of games to show so far.
@@ -125,7 +126,7 @@ class _Reading:
 
     def __init__(self, path: Path, game: Game) -> None:
         self.path, self.game = path, game
-        self.source = Source(path, EVERY, game) if game.notation else TextFile(path)
+        self.source = Source(path, EVERY, game) if game.notation else TextFile(path)  # chess has no SGF
         self.whole = False  # whether the file was read to its end
         self.share = 1.0  # fraction of the file that was read
 
@@ -138,9 +139,29 @@ class _Reading:
         return f"{seen:,}" if self.whole else f"about {float(f'{seen / self.share:.1e}'):,.0f}"
 
     def __iter__(self) -> Iterator[Archived | Skipped]:
-        for one in self.source if isinstance(self.source, Source) else self._of_another_game(self.source):
+        for one in self._games():
             self.share = max(self.source.position, 1) / max(self.source.size, 1)
             yield one
+
+    def _games(self) -> Iterable[Archived | Skipped]:
+        if isinstance(self.source, Source):
+            return self.source
+        return self._of_sgf(self.source) if is_sgf(self.source) else self._of_another_game(self.source)
+
+    def _of_sgf(self, lines: Iterable[str]) -> Iterator[Archived | Skipped]:
+        """The games of a file of SGF."""
+        for one in read_sgf(lines):
+            where = f"{self.path.name}, line {one.line}"
+            if not plays(self.game, one):
+                yield Skipped(where, "game", f"{described(one)} instead of {self.game.name}")
+                continue
+            try:
+                moves = moves_of(self.game, one)
+            except ValueError as error:
+                yield Skipped(where, "start", str(error))
+                continue
+            headers = headers_of(self.game, one)
+            yield Archived(where, "", moves, OUTCOMES.get(headers["Result"]), headers)
 
     def _of_another_game(self, lines: TextFile) -> Iterator[Archived | Skipped]:
         """The games of a file of a game without a notation, as `to_pgn` writes them."""

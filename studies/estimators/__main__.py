@@ -27,6 +27,9 @@ An estimator is one of {", ".join(ESTIMATORS)};
 or your own function: my_file.my_baseline, which returns the expected return of the mover of each ply, or
 {ADVANTAGES}my_file.my_advantages. Both take a chesspg.learning.advantages.Sample and return [N] numbers.
 
+A task may be a recipe of any game: all estimators then have its game, network, optimizer and start positions, 128 games
+in a rollout, and nothing else of it that changes the estimator.
+
 Everything is kept in one folder. After Ctrl-C or a kill the same command continues and does not repeat finished work.
 Without options all estimators learn tic-tac-toe and the endgame, and the {BEST} best ones at the endgame learn chess.
 
@@ -81,7 +84,8 @@ def _pictures(folder: Path) -> list[Output]:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m studies.estimators", description=DESCRIPTION)
     add: Callable[..., Any] = parser.add_argument
-    add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"any of {', '.join(TASKS)} (default: all)")
+    add("--tasks", nargs="+", default=list(TASKS), metavar="TASK", help=f"any of {', '.join(TASKS)} (default: these), "
+        "or recipes of any game, by name or path, such as connect_four")  # fmt: skip
     add("--estimators", nargs="+", default=[], metavar="NAME", help="see above (default: all of chesspg)")
     add(
         "--seeds",

@@ -11,7 +11,7 @@ from typing import Any
 
 from chesspg.arena.elo import mean_score_interval, student
 from studies.estimators.gradients import Measured
-from studies.estimators.plan import BEST, ESTIMATORS, TASKS, Trial, check_estimator
+from studies.estimators.plan import BEST, ESTIMATORS, TASKS, Trial, check_estimator, task_named
 from studies.estimators.running import train_all
 from studies.estimators.strength import opponent_ratings, strength
 
@@ -37,8 +37,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         for task in self.tasks:
-            if task not in TASKS:
-                raise ValueError(f"unknown task {task!r}; expected one of {', '.join(TASKS)}")
+            task_named(task)
         for estimator in self.estimators:
             check_estimator(estimator)
         for names, what in ((self.tasks, "task"), (self.estimators, "estimator")):
@@ -53,7 +52,7 @@ class Comparison:
         if self.games % 2:
             raise ValueError(f"--games must be even, since each opening is played with both colors, got {self.games}")
         for name in self.tasks:
-            best_of = TASKS[name].best_of
+            best_of = task_named(name).best_of
             if best_of and not self.estimators and best_of not in self.tasks:
                 raise ValueError(
                     f"{name} compares the estimators that are best on {best_of}; add {best_of} to --tasks, or name "
@@ -78,10 +77,10 @@ class Comparison:
             All figures, as in results.json. Trials that failed are listed under `failed`.
         """
         found: dict[str, Any] = {"seeds": self.seeds, "match_games": self.games, "tasks": {}, "failed": []}
-        for task in sorted(self.tasks, key=list(TASKS).index):
+        for task in sorted(self.tasks, key=lambda task: [*TASKS, task].index(task)):
             chosen = self.estimators or list(ESTIMATORS)
-            if TASKS[task].best_of and not self.estimators:
-                chosen = best(found["tasks"][TASKS[task].best_of]["estimators"])
+            if task_named(task).best_of and not self.estimators:
+                chosen = best(found["tasks"][task_named(task).best_of]["estimators"])
                 report(f"{task}: compares {', '.join(chosen)}")
             done, failed = self._trained(self.trials(task, chosen), report)
             found["failed"] += failed
@@ -127,7 +126,7 @@ class Comparison:
         return {"policy": trial.name, "games": measured.games, "rollouts": self.rollouts, "estimators": rows}
 
     def _plies(self, task: str) -> int:
-        return TASKS[task].plies if self.plies is None else self.plies
+        return task_named(task).plies if self.plies is None else self.plies
 
 
 def best(rows: Mapping[str, Any]) -> list[str]:

@@ -27,7 +27,7 @@ from chesspg.arena.elo import student
 from chesspg.policy import files
 from chesspg.runs.train_cli import TrainCLI
 from studies.estimators.kept import kept
-from studies.estimators.plan import PLAIN, TASKS, arguments, fields, source
+from studies.estimators.plan import PLAIN, arguments, fields, source, task_named
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +94,7 @@ class Measured:
     """
 
     def __init__(self, home: Path, task: str, policy: Path, rollouts: int) -> None:
-        self.folder = home / task / "gradients"
+        self.folder = home / Path(task).stem / "gradients"
         self.task = task
         self.policy = policy
         self.rollouts = rollouts
@@ -116,7 +116,7 @@ class Measured:
     @property
     def games(self) -> int:
         """The number of games of each gradient."""
-        return int(TASKS[self.task].fields["data.games"])
+        return int(task_named(self.task).fields["data.games"])
 
     def _measure(self, estimator: str) -> dict[str, Any]:
         if self._plain is None:

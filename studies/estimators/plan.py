@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from chesspg.games.capabilities import Heuristic
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.policy import files
+from chesspg.policy import files, names
 from chesspg.runs.run_cli import recipe
-from chesspg.storage import atomic
+from chesspg.storage import atomic, parsing
 
 Fields = Mapping[str, Any]  # by the dotted name of a field of `python -m chesspg.train`: its value, as in JSON
 
@@ -66,8 +69,8 @@ _CHESS: Fields = {
 class Task:
     """A task that the estimators learn."""
 
-    game: type[Game]
-    recipe: str  # a shipped recipe
+    game: Callable[[], Game]
+    recipe: str  # a shipped recipe, or the path of one
     fields: Fields  # changes to the recipe, the same for all estimators
     plies: int  # default number of plies per trial
     opponents: tuple[str, ...]  # opponents after training, with random first
@@ -104,6 +107,51 @@ TASKS: Mapping[str, Task] = {
 }
 
 
+# What makes any recipe the plain formula, so that each estimator adds to it what it is.
+_PLAINLY: Fields = {
+    "model.advantages.baseline": "none",
+    "model.advantages.gae_lambda": None,
+    "model.advantages.normalize": False,
+    "model.loss.average": "games",
+    "model.loss.clip": None,
+    "model.lr_scheduler": None,
+    "data.games": 128,
+    "data.updates": 1,
+    "data.passes": 1,
+    "data.opponents": None,
+    "trainer.gradient_clip_val": None,
+}
+_PLIES = 500_000  # of a trial with a recipe that is no task of this study
+
+
+@cache
+def task_named(name: str) -> Task:
+    """The task of this name, or one with the game and network of a recipe of this name or path.
+
+    Raises:
+        ValueError: There is neither, or the recipe has no game that can be built.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    try:
+        data = parsing.read_mapping(recipe(name)).get("data")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"unknown task {name!r}; expected one of {', '.join(TASKS)}, or a recipe: {error}") from None
+    spec = data.get("game") if isinstance(data, dict) else None
+    spec = {"class_path": spec, "init_args": {}} if isinstance(spec, str) else spec
+    if isinstance(spec, dict) and isinstance(spec.get("class_path"), str):
+        spec = {"class_path": spec["class_path"], "init_args": spec.get("init_args") or {}}
+        with contextlib.suppress(ImportError):
+            import_module(spec["class_path"].rpartition(".")[0])
+    try:
+        game: Game = names.build(spec, Game)
+    except ValueError as error:
+        raise ValueError(f"task {name!r}: the recipe's data.game can't be built: {error}") from None
+    heuristic = isinstance(game.start(0), Heuristic)
+    opponents = ("random", "greedy", *["minimax?depth=2"] * heuristic)
+    return Task(lambda: game, name, _PLAINLY, _PLIES, opponents)
+
+
 def check_estimator(name: str) -> None:
     """Raise ValueError unless the name is one of ESTIMATORS or the import path of a user's function."""
     if name in ESTIMATORS:
@@ -125,7 +173,7 @@ def check_estimator(name: str) -> None:
 
 def fields(task: str, estimator: str) -> dict[str, Any]:
     """All fields of an estimator on a task that differ from the recipe of the task."""
-    shared = {**_COMMON, **TASKS[task].fields}
+    shared = {**_COMMON, **task_named(task).fields}
     if estimator in ESTIMATORS:
         return {**shared, **ESTIMATORS[estimator]}
     path = estimator.removeprefix(ADVANTAGES)
@@ -148,7 +196,7 @@ def source(estimator: str) -> str | None:
 def arguments(task: str, fields: Fields) -> list[str]:
     """The command line of `python -m chesspg.train` for a task with these fields."""
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
-    return ["--config", str(recipe(TASKS[task].recipe)), *(f"--{name}={text}" for name, text in texts.items())]
+    return ["--config", str(recipe(task_named(task).recipe)), *(f"--{name}={text}" for name, text in texts.items())]
 
 
 @dataclass(frozen=True)
@@ -169,7 +217,7 @@ class Trial:
     @property
     def folder(self) -> Path:
         """Its run folder."""
-        return self.home / self.task / f"{self.estimator}-{self.seed}"
+        return self.home / Path(self.task).stem / f"{self.estimator}-{self.seed}"
 
     @property
     def log(self) -> Path:
@@ -222,7 +270,7 @@ class Trial:
 
     def _wanted(self) -> dict[str, Any]:
         """The settings of this run: its plies, its fields, and the content of the recipe, which may change."""
-        text = recipe(TASKS[self.task].recipe).read_text(encoding="utf-8")
+        text = recipe(task_named(self.task).recipe).read_text(encoding="utf-8")
         wanted = {"plies": self.plies, "recipe": yaml.safe_load(text), **fields(self.task, self.estimator)}
         digest = source(self.estimator)
         return wanted if digest is None else {**wanted, "source": digest}

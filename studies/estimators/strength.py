@@ -19,7 +19,7 @@ from chesspg.games.randomness import Randomness
 from chesspg.players import roster
 from chesspg.players.player import Player
 from studies.estimators.kept import kept
-from studies.estimators.plan import TASKS, Task, Trial
+from studies.estimators.plan import Task, Trial, task_named
 
 SEED = 0  # seed of openings and moves: all policies of a task meet the same opponents on the same openings
 
@@ -35,12 +35,12 @@ def opponent_ratings(task: str, home: Path, games: int) -> dict[str, float]:
         home: The folder of the comparison.
         games: Games per match.
     """
-    about = TASKS[task]
+    about = task_named(task)
     known = {} if about.starts else {name: one.rating for name, one in shipped_ratings().items()}
     if known.keys() >= set(about.opponents):
         return {name: known[name] for name in about.opponents}
     settings = {"games": games, "opponents": list(about.opponents)}
-    return kept(home / task / "opponents.json", settings, lambda: _rated(about, games))
+    return kept(home / Path(task).stem / "opponents.json", settings, lambda: _rated(about, games))
 
 
 def strength(trial: Trial, known: Mapping[str, float], games: int) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def strength(trial: Trial, known: Mapping[str, float], games: int) -> dict[str, 
     """
 
     def make() -> dict[str, Any]:
-        about = TASKS[trial.task]
+        about = task_named(trial.task)
         game, meetings, scores = about.game(), [], {}
         with roster.players([str(trial.folder)], game) as (policy,), roster.players(known, game) as others:
             for name, other in zip(known, others, strict=True):

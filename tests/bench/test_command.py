@@ -169,7 +169,7 @@ def test_a_game_beside_open_spiel(capsys: pytest.CaptureFixture[str]) -> None:
         (["verify", "--seed", "-1"], "--seed must be"),
         (["verify", "--device", "tpu"], "--device"),
         (["verify", "--game", "Checkers"], "--game: unknown game 'Checkers'"),
-        (["verify", "--game", "Chess"], "OpenSpiel does not have the game chess"),
+        (["verify", "--game", "Chess"], "OpenSpiel plays chess by other rules or not at all; expected a game"),
         (["verify", "--game", "TicTacToe", "--device", "cpu"], "--device compares the rules of chess; with --game"),
         (["verify", "--model.loss.clip", "1"], "--model.loss.clip"),
     ],

@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from others import Othello, Twice
+from others import Twice
 from pettingzoo.test import api_test, render_test, seed_test
 
 from chesspg.environments.arrays import action_masks, board_arrays
 from chesspg.environments.pettingzoo import BoardGameAECEnv, aec_env
 from chesspg.games.chess import Chess
+from chesspg.games.connect_four import ConnectFour
 from chesspg.games.game import Game, IllegalAction
+from chesspg.games.hex import Hex
+from chesspg.games.open_spiel import OpenSpiel
+from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 
 # api_test warns of what PettingZoo's own board games do too, except in games of a list of names in its source.
@@ -23,7 +27,11 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("game", [TicTacToe(), Chess(), Twice(), Othello()], ids=lambda game: game.name)
+@pytest.mark.parametrize(
+    "game",
+    [TicTacToe(), Chess(), ConnectFour(), Othello(), Hex(5, swap=True), Twice(), OpenSpiel("breakthrough")],
+    ids=lambda game: game.name,
+)
 def test_pettingzoo_accepts_it(game: Game, capsys: pytest.CaptureFixture[str]) -> None:
     api_test(aec_env(game), num_cycles=40)
     seed_test(lambda: aec_env(game), num_cycles=20)

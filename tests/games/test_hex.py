@@ -20,7 +20,7 @@ class InNumpy(Hex):
     compiled = None
 
 
-GAMES = [Hex(9, swap=True), InNumpy(3, swap=True), InNumpy(12), InNumpy(19)]
+GAMES = [Hex(11, swap=True), InNumpy(3, swap=True), InNumpy(8), InNumpy(19)]
 EVERY = pytest.mark.parametrize("game", GAMES, ids=lambda game: f"{game.name}, {type(game).__name__}")
 
 
@@ -107,7 +107,7 @@ def test_the_same_games_as_open_spiel(game: Hex) -> None:
 def test_the_same_games_in_numpy_and_compiled() -> None:
     pytest.importorskip("numba", reason="numba is not installed")
     rng = np.random.default_rng(2)
-    games, others = Hex(9, swap=True).start(60), InNumpy(9, swap=True).start(60)
+    games, others = Hex(11, swap=True).start(60), InNumpy(11, swap=True).start(60)
     while len(games):
         ours, theirs = games.observe(), others.observe()
         np.testing.assert_array_equal(ours.planes, theirs.planes)
@@ -124,19 +124,19 @@ def test_the_same_games_in_numpy_and_compiled() -> None:
             others.play(actions)
 
 
-@pytest.mark.parametrize("game", [Hex(9), InNumpy(9)], ids=["compiled", "numpy"])
+@pytest.mark.parametrize("game", [Hex(), InNumpy()], ids=["compiled", "numpy"])
 def test_who_connects_what(game: Game) -> None:
-    column = "c1 a1 c2 a2 c3 a3 c4 a4 c5 a5 c6 a6 c7 a7 c8 a8 c9"
-    row = "a9 a1 b9 b1 c9 c1 d9 d1 e9 e1 f9 f1 g9 g1 h9 h1 i8 i1"
-    start = "9/9/9/9/9/9/9/9/9 x"
+    start = "/".join(["11"] * 11) + " x"
+    column = " ".join(f"c{k} a{k}" for k in range(1, 11)) + " c11"
+    row = " ".join(f"{c}11 {c}1" for c in "abcdefghij") + " j10 k1"
     games = game.start([f"{start} moves {column}", f"{start} moves {row}", f"{start} moves {row[:-3]}"])
     assert games.outcomes().outcome.tolist() == [1, -1, 0]
     assert games.outcomes().reason.tolist() == [1, 1, 0]
 
 
-@pytest.mark.parametrize("game", [Hex(9, swap=True), InNumpy(9, swap=True)], ids=["compiled", "numpy"])
+@pytest.mark.parametrize("game", [Hex(swap=True), InNumpy(swap=True)], ids=["compiled", "numpy"])
 def test_a_swap_replaces_the_stone_with_its_mirror_image(game: Hex) -> None:
-    start, names = game.initial, square_names(game.board)
+    start, names, empty = game.initial, square_names(game.board), "/".join(["11"] * 9)
     games = game.start([f"{start} moves c2", f"{start} moves c2 swap", f"{start} moves c2 b3"])
     before, after, answered = games.observe().planes[:, :, 0].tolist()
     c2, b3 = 1 << names.index("c2"), 1 << names.index("b3")
@@ -144,16 +144,16 @@ def test_a_swap_replaces_the_stone_with_its_mirror_image(game: Hex) -> None:
     assert (after[0], after[3]) == (0, b3)  # and Black sees what it is
     assert (answered[0], answered[3]) == (c2, b3)
     assert games.observe().player.tolist() == [1, 0, 0]
-    assert game.num_actions - 1 == 81
-    assert [81 in games.observe().legal[[row]].actions for row in range(3)] == [True, False, False]
-    assert game.move_name(f"{start} moves c2", 81) == "swap"
-    assert 81 in game.start(["9/3x5/9/9/9/9/9/9/9 o"]).observe().legal.actions
-    for text in "9/3o5/9/9/9/9/9/9/9 o", "9/3x5/9/9/4x4/9/9/9/9 o", "9/3x5/9/9/9/9/9/9/9 x", start:
-        assert 81 not in game.start([text]).observe().legal.actions
+    assert game.num_actions - 1 == 121
+    assert [121 in games.observe().legal[[row]].actions for row in range(3)] == [True, False, False]
+    assert game.move_name(f"{start} moves c2", 121) == "swap"
+    assert 121 in game.start([f"11/3x7/{empty} o"]).observe().legal.actions
+    for text in f"11/3o7/{empty} o", f"11/3x3x3/{empty} o", f"11/3x7/{empty} x", start:
+        assert 121 not in game.start([text]).observe().legal.actions
     with pytest.raises(ValueError, match="swap is illegal"):
         game.start([f"{start} moves c2 swap swap"])
-    with pytest.raises(ValueError, match=r"^unknown move 'swap'; expected a cell, a1 to i9$"):
-        Hex(9).parse_move(f"{start} moves c2", "swap")
+    with pytest.raises(ValueError, match=r"^unknown move 'swap'; expected a cell, a1 to k11$"):
+        Hex().parse_move(f"{start} moves c2", "swap")
 
 
 def test_names_of_cells() -> None:
@@ -170,3 +170,15 @@ def test_sizes() -> None:
     for size in 2, 20:
         with pytest.raises(ValueError, match=rf"^size must be between 3 and 19, got {size}$"):
             Hex(size)
+
+
+def test_the_board_of_hexagons() -> None:
+    board = InNumpy(3, swap=True).render("3/3/3 x moves b1 swap c3")
+    assert [line.rstrip() for line in board.splitlines()] == [
+        "      a  b  c",
+        "       x  x  x",
+        "   1  o  ·  ·  ·  o",
+        "    2  o  o  ·  ·  o",
+        "      3  o  ·  · (x) o",
+        "             x  x  x",
+    ]

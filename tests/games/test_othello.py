@@ -61,7 +61,7 @@ def test_the_same_stones_as_by_walking() -> None:
 
 @BOTH
 def test_the_known_numbers_of_games(game: Game) -> None:
-    """See https://www.aartbik.com/strategy.php."""
+    """See http://www.aartbik.com/MISC/reversi.html. The first pass is at depth 9."""
     games, counts = game.start(1), []
     for _ in range(7):
         legal = games.observe().legal
@@ -121,13 +121,23 @@ def test_the_shortest_win(game: Game) -> None:
 
 
 @BOTH
-def test_the_heuristic(game: Othello) -> None:
+def test_the_heuristic_of_a_stone_on_each_square(game: Othello) -> None:
+    boards = [["8"] * 8 for _ in range(64)]
+    for square, board in enumerate(boards):
+        row, column = divmod(square, 8)
+        board[row] = f"{column or ''}x{7 - column or ''}"
+    edge = [20, -3, 0, 0, 0, 0, -3, 20]
+    expected = [edge, [-3, -8, 0, 0, 0, 0, -8, -3], *[[0] * 8] * 4, [-3, -8, 0, 0, 0, 0, -8, -3], edge]
+    games = game.start([f"{'/'.join(board)} {mover}" for board in boards for mover in "xo"])
+    np.testing.assert_array_equal(games.heuristic().reshape(64, 2), np.repeat(np.ravel(expected), 2).reshape(64, 2))
+
+
+@BOTH
+def test_the_heuristic_of_several_stones(game: Othello) -> None:
     worth = {
         START: 0,
-        "x7/8/8/8/8/8/8/8 o": 20,  # a corner
-        "8/1x6/8/8/8/8/8/o7 x": -8 - 20,  # diagonally before a free corner; White has another corner
-        "8/8/8/8/8/8/8/1x6 x": -3,  # beside a free corner
-        "8/8/8/8/8/8/1x6/ox6 x": 0 - 20 - 2,  # next to a corner that is taken; White can play on two squares
+        "8/1x6/8/8/8/8/8/o7 x": -8 - 20,  # White has another corner
+        "8/8/8/8/8/8/1x6/ox6 x": -20 - 2,  # the corner is taken; White can play on two squares
     }
     assert game.start(list(worth)).heuristic().tolist() == list(worth.values())
 

@@ -51,7 +51,7 @@ def test_other_random_numbers_give_other_moves() -> None:
 
 def test_games_that_open_spiel_does_not_have_are_refused() -> None:
     for game in (None, Chess()):
-        with pytest.raises(ValueError, match="OpenSpiel does not have the game chess"):
+        with pytest.raises(ValueError, match="OpenSpiel plays chess by other rules or not at all; expected a game"):
             player_from_string("mcts", game)
     with pytest.raises(ValueError, match=r"simulations in 'mcts\?simulations=0' must be a whole number from 1 to"):
         player_from_string("mcts?simulations=0", TicTacToe())

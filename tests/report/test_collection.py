@@ -14,8 +14,11 @@ import pytest
 import torch
 
 from chesspg.games.chess import Chess
+from chesspg.games.connect_four import ConnectFour
 from chesspg.games.game import Game
+from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.pgn.sgf import to_sgf
 from chesspg.pgn.writing import save_pgn, to_pgn
 from chesspg.policy import files
 from chesspg.policy.networks import MLP
@@ -82,6 +85,12 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
         collected(to_pgn(TicTacToe(), "3/3/3 x moves b2"))
     with pytest.raises(ValueError, match=r"no policy that plays heaps, .*; name one with --policy, and with --import"):
         collected('[Variant "heaps"]\n\n1. 3 *')
+    with pytest.raises(ValueError, match=r"no policy that plays connect four, .*; name one with --policy$"):
+        collected('[Variant "connect four"]\n\n1. d *')
+    with pytest.raises(
+        ValueError, match=r"no policy that plays game 11 of SGF on a board of size 9, the game of a\.sgf"
+    ):
+        collected("(;GM[11]SZ[9];B[a1])", name="a.sgf")
 
 
 def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
@@ -117,6 +126,49 @@ def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:
 def saved(game: str) -> Path:
     Path("games.pgn").write_text(game + "\n")
     return Path("games.pgn")
+
+
+def test_games_of_othello_as_sgf(home: Path) -> None:
+    game = Othello()
+    (home / "checkpoints" / "othello").mkdir()
+    files.save(home / "checkpoints" / "othello" / "last.safetensors", Policy(game, MLP(game, hidden=(2,))))
+    position = f"{game.start(1).position(0)} moves d3 c3"
+    tags = {
+        "Event": "one",
+        "First": "A",
+        "Second": "B",
+        "Date": "2026.11.26",
+        "Result": "0-1",
+        "Termination": "forfeit",
+    }
+    good, illegal = to_sgf(game, position, tags), "(;GM[2]SZ[8];B[dc];W[aa])"
+    one = collected(good, "(;GM[1]SZ[19];B[dd])", illegal, "(;GM[2]SZ[8]AB[aa];B[dc])", name="games.sgf")
+    assert one.policy.endswith("(the newest run of the same game under ./checkpoints)")
+    assert one.share == "1 of 4 games (3 can't be shown)"
+    assert one.games[0].sample.names == ["d3", "c3"]
+    assert one.games[0].tags == {
+        "event": "one", "players": "A – B", "date": "2026-11-26", "result": "0-1", "termination": "forfeit"
+    }  # fmt: skip
+    assert one.skipped == [
+        "games.sgf, line 4 is left out: game 1 of SGF on a board of size 19 instead of othello",
+        "games.sgf, line 6 is left out: ply 2: a1 is not legal in this position",
+        "games.sgf, line 8 is left out: it does not begin in the initial position",
+    ]
+    Path("empty.sgf").write_text("(;GM[2]\n")
+    with pytest.raises(
+        ValueError, match=r"empty\.sgf has no whole game in it; expected a run folder or a file of games$"
+    ):
+        check_is_pgn(Path("empty.sgf"))
+
+
+def test_long_games_whose_moves_are_not_squares_are_read(home: Path) -> None:
+    game = ConnectFour()
+    (home / "checkpoints" / "fours").mkdir()
+    files.save(home / "checkpoints" / "fours" / "last.safetensors", Policy(game, MLP(game, hidden=(2,))))
+    moves = " ".join(6 * "d" + 6 * "e" + 6 * "a" + 6 * "g")
+    (shown,) = collected(to_pgn(game, f"{game.start(1).position(0)} moves {moves}", {"First": "A"})).games
+    assert shown.sample.names == moves.split()
+    assert shown.tags["players"] == "A – ?"
 
 
 def test_a_named_policy_has_its_temperature(home: Path) -> None:
@@ -174,7 +226,9 @@ def test_bad_games_are_named_and_counted(home: Path) -> None:
         collected("1. P-K4 *")
     for text in ("", "\n\n", "no games here\n", "a: 1\nb: [2]\n"):
         Path("games.pgn").write_text(text)
-        with pytest.raises(ValueError, match=r"games\.pgn has no games in it; expected a run folder or a PGN file$"):
+        with pytest.raises(
+            ValueError, match=r"games\.pgn has no games in it; expected a run folder or a file of games$"
+        ):
             check_is_pgn(Path("games.pgn"))
 
 

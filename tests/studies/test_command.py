@@ -85,7 +85,14 @@ def test_after_a_kill_the_same_command_goes_on(folder: Path) -> None:
     assert "stopped; go on with" in run.log.read_text()
 
 
-def test_functions_of_the_user_s_own_and_one_that_fails(
+FOURS = """
+model: {network: {class_path: chesspg.MLP, init_args: {hidden: [4]}}, advantages: {baseline: value, normalize: true}}
+data: {game: chesspg.ConnectFour, games: 8, updates: 2, opponents: {share: 0.5}}
+trainer: {accelerator: cpu, callbacks: []}
+"""
+
+
+def test_functions_of_the_user_s_own_and_one_that_fails_with_a_recipe_of_another_game(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(folder)
@@ -94,12 +101,14 @@ def test_functions_of_the_user_s_own_and_one_that_fails(
         "def constant(sample):\n    return 0 * sample.return_ + 0.25\n\n"
         "def broken(sample):\n    raise ValueError('my baseline is broken')\n"
     )
+    Path("fours.yaml").write_text(FOURS)
+    small = [argument.replace("tic_tac_toe", "fours.yaml") for argument in SMALL]
     estimators_ = ["plain", "mine.constant", "advantages=mine.broken"]
-    assert estimators.main([*SMALL, "--estimators", *estimators_, "--plies", "500"]) == 1
+    assert estimators.main([*small, "--estimators", *estimators_, "--plies", "500"]) == 1
     printed = capsys.readouterr()
-    failed = "tic_tac_toe advantages=mine.broken-1"
-    assert f"{failed} failed; runs/tic_tac_toe/advantages=mine.broken-1.log says why" in printed.out
-    assert "my baseline is broken" in Path("runs/tic_tac_toe/advantages=mine.broken-1.log").read_text()
+    failed = "fours.yaml advantages=mine.broken-1"
+    assert f"{failed} failed; runs/fours/advantages=mine.broken-1.log says why" in printed.out
+    assert "my baseline is broken" in Path("runs/fours/advantages=mine.broken-1.log").read_text()
     assert printed.err == f"error: 1 runs failed: {failed}\n"
     assert printed.out.count("| `plain` |") == printed.out.count("| `mine.constant` |") == 2
     assert "| `advantages=mine.broken` |" not in printed.out
@@ -108,7 +117,10 @@ def test_functions_of_the_user_s_own_and_one_that_fails(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--tasks", "go"], "unknown task 'go'"),
+        (
+            ["--tasks", "go"],
+            "unknown task 'go'; expected one of tic_tac_toe, endgame, chess, or a recipe: no recipe 'go'",
+        ),
         (["--estimators", "best"], "unknown estimator 'best'"),
         (["--estimators", "plain", "nowhere.mine"], "estimator nowhere.mine can't be imported"),
         (["--plies", "0"], "--plies must be a whole number from 1 to 1,000,000,000,000, got '0'"),

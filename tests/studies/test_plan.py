@@ -13,7 +13,7 @@ import torch
 from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.learning.advantages import Sample
 from chesspg.runs.train_cli import TrainCLI
-from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, check_estimator, fields
+from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, check_estimator, fields, task_named
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
@@ -148,3 +148,31 @@ def test_a_damaged_policy_is_told(run: Trial, finish: Callable[[Trial], None]) -
     (run.folder / "last.safetensors").write_bytes(b"damage")
     with pytest.raises(ValueError, match="is not a policy file"):
         run.check()
+
+
+def test_a_recipe_of_any_game_is_a_task(tmp_path: Path) -> None:
+    about = task_named("connect_four")
+    assert about.game().name == "connect four"
+    assert about.opponents == ("random", "greedy", "minimax?depth=2")
+    assert fields("connect_four", PLAIN)["model.advantages.baseline"] == "none"
+    assert fields("connect_four", "clipped")["data.updates"] == 8
+    path = tmp_path / "toe.yaml"
+    path.write_text("data: {game: {class_path: chesspg.TicTacToe}}")
+    assert task_named(str(path)).opponents == ("random", "greedy")
+    assert Trial(tmp_path, str(path), PLAIN, 1, 10).folder == tmp_path / "toe" / "plain-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {}", r"the recipe's data\.game can't be built: None is not a class_path"),
+        ("data: {game: nowhere.Go}", r"the recipe's data\.game can't be built: .*nowhere\.Go"),
+        ("data: {game: {class_path: chesspg.TicTacToe, init_args: {size: 4}}}", "can't be built from {'size': 4}"),
+        ("data: [", r"unknown task .*bad\.yaml can't be read as YAML"),
+    ],
+)
+def test_a_recipe_without_a_game_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        task_named(str(path))

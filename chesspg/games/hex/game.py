@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chesspg.games.capabilities import OpenSpielRules
-from chesspg.games.game import square_names
+from chesspg.games.capabilities import OpenSpielRules, Sgf
+from chesspg.games.game import STONES, square_names
 from chesspg.games.hex.rules import OTHER, OWN, PLANES, HexRules
 from chesspg.games.stones.game import StoneGame
 from chesspg.games.stones.rules import NumpyRules
@@ -44,7 +44,9 @@ class Hex(StoneGame):
     planes = PLANES
     reasons = ("ongoing", "edges connected")
     row_1_on_top = True
+    sides = STONES
     seats = ("Black", "White")
+    sgf = Sgf(11, words={"swap": "swap-pieces"})
 
     def __init__(self, size: int = 11, swap: bool = False) -> None:
         if not SMALLEST <= size <= LARGEST:

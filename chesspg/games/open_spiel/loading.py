@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-from chesspg.games.game import MOST_ACTIONS
+import numpy as np
+from numpy.typing import NDArray
+
+from chesspg.games.game import MOST_ACTIONS, Game
 
 INSTALL = 'OpenSpiel is not installed; install it with `pip install "chesspg[open_spiel]"`'
 MOST_NUMBERS = 2**16  # the largest observation
@@ -83,6 +86,20 @@ def load(text: str) -> tuple[str, Any]:
             reason = _PLACE.sub("", str(error)).partition("\n")[0].strip()
             raise ValueError(f"OpenSpiel can't play {name}: {reason:.200}") from None
     return name, game
+
+
+def counterpart(game: Game) -> tuple[NDArray[np.integer[Any]], Any]:
+    """How OpenSpiel plays a game: [2, A] its action for each action, by player; and the game as a pyspiel.Game.
+
+    Raises:
+        ValueError: OpenSpiel does not have the game, or is not installed.
+    """
+    if game.open_spiel is None:
+        raise ValueError(
+            f"OpenSpiel plays {game.name} by other rules or not at all; expected a game that it plays too, such as "
+            "ConnectFour"
+        )
+    return game.open_spiel.actions, load(game.open_spiel.name)[1]
 
 
 def misfits(kind: Any) -> list[str]:
@@ -179,7 +196,12 @@ def _try(name: str, game: Any) -> None:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Drop what OpenSpiel's compiled code prints on standard error. The errors are raised too."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nothing, 2)
         yield

@@ -8,7 +8,7 @@ import numpy as np
 
 from chesspg.games.game import Game, Games, join_position, split_position
 from chesspg.games.open_spiel.game import OpenSpielGames
-from chesspg.games.open_spiel.loading import load
+from chesspg.games.open_spiel.loading import counterpart
 
 KEPT = 4096  # states that are kept, so that the next position of a game is one or two moves from one of them
 
@@ -24,11 +24,8 @@ class States:
     """
 
     def __init__(self, game: Game) -> None:
-        if game.open_spiel is None:
-            raise ValueError(f"OpenSpiel does not have the game {game.name}")
+        self.actions, self.rules = counterpart(game)  # [2, A] by player
         self.game = game.for_few_games()
-        self.actions = game.open_spiel.actions  # [2, A] by player
-        self.rules = load(game.open_spiel.name)[1]
         self._initial = game.start(1).position(0)
         self._kept = {self._initial: self.rules.new_initial_state()}
 

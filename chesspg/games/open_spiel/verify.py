@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chesspg.games.game import Game
-from chesspg.games.open_spiel.loading import load
+from chesspg.games.open_spiel.loading import counterpart
 
 
 def verify(
@@ -31,9 +31,7 @@ def verify(
     Raises:
         ValueError: OpenSpiel does not have the game, or is not installed.
     """
-    if game.open_spiel is None:
-        raise ValueError(f"OpenSpiel does not have the game {game.name}")
-    table, rules = game.open_spiel.actions, load(game.open_spiel.name)[1]
+    table, rules = counterpart(game)
     rng = np.random.default_rng(seed)
     done, differences = 0, list[str]()
     while done < plies:

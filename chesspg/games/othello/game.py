@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chesspg.games.capabilities import OpenSpielRules
+from chesspg.games.capabilities import OpenSpielRules, Sgf
 from chesspg.games.game import square_names
 from chesspg.games.othello.rules import MAX_LEGAL, PASS, SIZE, OthelloRules, state
 from chesspg.games.stones.game import StoneGame
@@ -26,8 +26,9 @@ class Othello(StoneGame):
     over. The planes are the stones of the mover and of the other player, and the squares on which each could play.
 
     The heuristic counts 1 for each square on which a player could play, 20 for a stone in a corner, −8 for one
-    diagonally before a free corner, and −3 for one beside a free corner. Mobility and corners are from Rosenbloom,
-    "A World-Championship-Level Othello Program", Artificial Intelligence 19 (1982); the numbers are from matches.
+    diagonally before a free corner, and −3 for one beside a free corner. Mobility is from Rosenbloom, "A
+    World-Championship-Level Othello Program", Artificial Intelligence 19 (1982). Stones in corners are never turned
+    over. The numbers are from matches (docs/games.md).
     """
 
     name = "othello"
@@ -43,6 +44,7 @@ class Othello(StoneGame):
     initial = "8/8/8/3ox3/3xo3/8/8/8 x"
     typed = "a square, a1 to h8, or pass"
     row_1_on_top = True
+    sgf = Sgf(2, letters=True, words={"pass": ""})
 
     def begin(self, first: int, second: int, player: int) -> Sequence[int]:
         own, other = (second, first) if player else (first, second)

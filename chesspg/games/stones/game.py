@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chesspg.games.game import EMPTY, Game, Games, NotOnDevice, draw_board, join_position, split_position
+from chesspg.games.game import EMPTY, STONES, Game, Games, NotOnDevice, draw_board, join_position, split_position
 from chesspg.games.history import Begun
 from chesspg.games.stones.batch import Start, State, StoneGames
 from chesspg.games.stones.rules import NumpyRules, Rules
@@ -17,8 +17,6 @@ from chesspg.games.stones.rules import NumpyRules, Rules
 if TYPE_CHECKING:  # one imports torch, the other numba
     from chesspg.games.device import DeviceGames
     from chesspg.games.stones.compiled import StoneKernels
-
-SYMBOLS = "xo"  # the stones of player 0 and of player 1, in texts and on boards
 
 
 class StoneGame(Game):
@@ -29,9 +27,11 @@ class StoneGame(Game):
     """
 
     scalars: Mapping[str, int] = {}
+    seats = STONES
     initial: str  # the text of the initial position
     typed: str  # what a person types as a move, in words
     row_1_on_top: bool = False  # whether the first row is drawn on top
+    sides: Sequence[str] = ()  # marks of the sides of a board of hexagons, see `draw_board`
 
     @abstractmethod
     def begin(self, first: int, second: int, player: int) -> Sequence[int]:
@@ -124,9 +124,9 @@ class StoneGame(Game):
         before = self._stones(join_position(start, moves[:-1]))
         placed = (stones[0] | stones[1]) & ~(before[0] | before[1]) if moves else 0
         squares = range(self.board[0] * self.board[1])
-        pieces = ["x" if stones[0] >> s & 1 else "o" if stones[1] >> s & 1 else EMPTY for s in squares]
+        pieces = [next((STONES[p] for p in (0, 1) if stones[p] >> s & 1), EMPTY) for s in squares]
         marked = [square for square in squares if placed >> square & 1]
-        return draw_board(self.board, pieces, marked, first_row_on_top=self.row_1_on_top)
+        return draw_board(self.board, pieces, marked, first_row_on_top=self.row_1_on_top, sides=self.sides)
 
     def parse_move(self, position: str, text: str) -> int:
         games = self.start([position])
@@ -165,12 +165,12 @@ class StoneGame(Game):
         board, _, mover = start.partition(" ")
         lines = board.split("/")
         squares = [_squares(line, columns) for line in (lines if self.row_1_on_top else reversed(lines))]
-        if len(squares) != rows or None in squares or mover not in tuple(SYMBOLS):
+        if len(squares) != rows or None in squares or mover not in tuple(STONES):
             raise ValueError(f"{start!r} is not a position of {self.name}; expected one such as {self.initial!r}")
         text = "".join(str(line) for line in squares)
-        first, second = (sum(1 << square for square, c in enumerate(text) if c == stone) for stone in SYMBOLS)
+        first, second = (sum(1 << square for square, c in enumerate(text) if c == stone) for stone in STONES)
         try:
-            return self.begin(first, second, SYMBOLS.index(mover)), SYMBOLS.index(mover)
+            return self.begin(first, second, STONES.index(mover)), STONES.index(mover)
         except ValueError as error:
             raise ValueError(f"{start!r} is not a position of {self.name}: {error}") from None
 
@@ -186,7 +186,7 @@ def _squares(line: str, columns: int) -> str | None:
             if number[0] == "0" or len(number) > 3:
                 return None
             squares, number = squares + "." * int(number), ""
-        if c in SYMBOLS:
+        if c in STONES:
             squares += c
         elif c != "/":
             return None

@@ -20,10 +20,11 @@ pytest.importorskip("numba", reason="numba is not installed")
 from chesspg.games.stones.batch import State
 from chesspg.games.stones.compiled import Grid, Slots
 
+HEX = f"{'/'.join(['11'] * 11)} x"
 GAMES: list[tuple[StoneGame, list[str]]] = [
     (ConnectFour(), ["7/7/7/7/2ox3/2xo3 o", "7/7/7/7/7/7 x moves a b a b a b a", "7/7/7/7/7/7 x moves d d d"]),
     (Othello(), ["oox5/8/8/8/8/8/8/8 x", "8/8/8/8/8/8/8/ox6 o moves c8", "8/8/8/3ox3/3xo3/8/8/8 x moves d3 c3"]),
-    (Hex(9, swap=True), ["9/9/9/9/9/9/9/9/9 x moves c2", "9/9/9/9/9/9/9/9/9 x moves a1 swap b4", f"{'x4o3/' * 8}x8 o"]),
+    (Hex(swap=True), [f"{HEX} moves c2", f"{HEX} moves a1 swap b4", f"{'x4o5/' * 10}x10 o"]),
 ]  # each with further starts
 
 
