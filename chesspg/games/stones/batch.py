@@ -29,7 +29,8 @@ class State(NamedTuple):
 
     def take(self, rows: NDArray[np.integer[Any]]) -> State:
         """The games at these indices."""
-        return State(self.words[rows], self.player[rows], self.outcome[rows], self.reason[rows])
+        words = self.words.take(rows, axis=0)  # for [N, K], `words[rows]` takes twenty times as long
+        return State(words, self.player[rows], self.outcome[rows], self.reason[rows])
 
     def copied(self) -> State:
         """A copy of all arrays."""
