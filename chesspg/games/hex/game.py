@@ -1,4 +1,4 @@
-"""Hex: the players take turns to place stones on a board of hexagons; the first to connect the own two edges wins."""
+"""Hex: the players take turns to place stones on a board of hexagons; the first to connect their own two edges wins."""
 
 from __future__ import annotations
 
