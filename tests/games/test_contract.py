@@ -634,7 +634,7 @@ def test_an_error_of_a_game_is_told_with_its_place_and_without_a_second_tracebac
 
 @pytest.mark.slow
 def test_what_a_game_was_built_with_must_be_in_its_init_args() -> None:
-    class Forgetful(Hex):
+    class Forgetful(OwnHex):
         @property
         def init_args(self) -> dict[str, Any]:
             return {}

@@ -40,9 +40,12 @@ def test_the_newest_run_if_none_is_named(
         (["HOME/small.yaml"], ("small.yaml has no games in it; expected a run folder or a file of games",)),
         (
             ["HOME/small/last.ckpt"],
-            ("last.ckpt is a zip archive; expected a run folder, such as HOME/small, or a PGN",),
+            ("last.ckpt is a zip archive; expected a run folder, such as HOME/small, or a file of games",),
         ),
-        (["HOME/small/last.safetensors"], ("is a policy file; expected a run folder, such as HOME/small, or a PGN",)),
+        (
+            ["HOME/small/last.safetensors"],
+            ("is a policy file; expected a run folder, such as HOME/small, or a file of games",),
+        ),
         (["HOME/small/metrics.csv"], ("metrics.csv has no games in it; expected a run folder, such as HOME/small,",)),
         (["HOME/ours.safetensors"], ("ours.safetensors is a policy file; expected a run folder or a file of games",)),
         (["HOME/theirs.safetensors"], ("is a safetensors file; expected a run folder or a file of games",)),
@@ -70,7 +73,7 @@ def test_the_newest_run_if_none_is_named(
             ["HOME/twice.pgn", "--out", "page.html"],
             (
                 "no policy that plays nobody knows it, ",
-                "name one with --policy, and with --import the module that defines the game",
+                "name one with --policy, and with --import the module of the game if it is your own",
             ),
         ),
         (["HOME/small", "--policy", "HOME/chess"], ("--policy", "no file of games")),
@@ -169,7 +172,7 @@ def test_help_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     for word in (
         "RUN",
-        "GAMES.pgn",
+        "GAMES",
         "--policy",
         "--out",
         "RUN/report.html",
