@@ -24,7 +24,7 @@ from chesspg.terminal.progress import Rate, progress
 DESCRIPTION = f"""\
 Play games and write them as PGN, which `python -m chesspg.pretrain` can read; games other than chess are written in a
 form like it, which `python -m chesspg.report` reads. Every player meets every player,
-including itself, with alternating colors. A game begins after an opening, which is not part of its moves.
+including itself, with alternating seats. A game begins after an opening, which is not part of its moves.
 
 A player is one of: {roster.KNOWN}. The game is that of the policy files, else that of --game or of a module given by
 --import, else chess.

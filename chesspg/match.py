@@ -39,7 +39,7 @@ FOR_A_PROCESS = 4  # … but at least this many per process, so that none is idl
 EVENT = "chesspg match"
 
 DESCRIPTION = f"""\
-Play a match between two players: each opening twice with colors swapped, all games at once.
+Play a match between two players: each opening twice with seats swapped, all games at once.
 
 A player is one of: {roster.KNOWN}. A file may have options, as in 'checkpoints/my-run?temperature=0.3'; temperature 0
 always plays the most likely move. Any player can be weakened: 'greedy?random=0.3' plays 30% of its moves at random.
@@ -243,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         type=Path,
         help="write the games of Othello or Hex to FILE as SGF, which the report and other programs read; a file that "
-        "match wrote is replaced likewise",
+        "match wrote is replaced at the end, any other file is not",
     )
     parser.add_argument(
         "--json",

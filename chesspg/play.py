@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         "--position",
         "--fen",
         metavar="TEXT",
-        help="the position to start from: in chess a FEN, in another game what the command position shows",
+        help="the position to start from: in chess a FEN, in another game the text that the command position shows",
     )
     return parser
 

@@ -22,6 +22,7 @@ from chesspg.arena.session import Session
 from chesspg.arena.table import Commands, Table
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
+from chesspg.games.othello import Othello
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe, TicTacToeGames
 from chesspg.players import roster
@@ -343,7 +344,15 @@ def test_the_sides_of_a_game_have_its_own_names(here: Path, person: Person, colo
     assert "c  b  a" not in printed
 
 
-def test_othello_is_saved_as_sgf(here: Path, person: Person) -> None:
+@pytest.fixture(scope="module")
+def compiled_othello() -> None:
+    """Compiles the rules of Othello before a test reads standard error, where compiling is announced once."""
+    games = Othello().start(1)
+    games.heuristic()
+    games.play(games.observe().legal.actions[:1])
+
+
+def test_othello_is_saved_as_sgf(compiled_othello: None, here: Path, person: Person) -> None:
     lines = "help\nd3\nsave g.sgf\nsave g.txt\nnew 8/8/8/2oox3/3xo3/8/8/8 x\nsave h.sgf\n"
     printed = person.types(lines, "greedy", "--game", "Othello", "--color", "black", "--seed", "1")
     assert printed.startswith("You have Black (x on the board) against greedy.")

@@ -67,7 +67,7 @@ def effective_games(pairs: Sequence[float]) -> float:
     finite when all pairs have the same score.
 
     Args:
-        pairs: [P] mean score of each pair of games, in [0, 1]. A pair is one opening played twice, colors swapped.
+        pairs: [P] mean score of each pair of games, in [0, 1]. A pair is one opening played twice, seats swapped.
 
     Returns:
         n.

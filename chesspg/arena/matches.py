@@ -1,4 +1,4 @@
-"""A match between two players: each opening is played twice with colors swapped, and all games run at once."""
+"""A match between two players: each opening is played twice with seats swapped, and all games run at once."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def play_in_parts(
     before: MatchResult | None = None,
     on_ply: Callable[[int, int], None] | None = None,
 ) -> Iterator[MatchResult]:
-    """Play each opening twice with colors swapped, and yield the result so far after each part of the match.
+    """Play each opening twice with seats swapped, and yield the result so far after each part of the match.
 
     If the policies are on a GPU that has the game's rules, and the other player does not need the host, the games are
     played there, several parts at once. The results after each part are the same. If the caller stops, the games of

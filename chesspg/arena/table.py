@@ -73,7 +73,7 @@ class Table:
     def show(self) -> None:
         """Print the board."""
         game = self.session.game
-        # Each player sees a board of chess from the own side; the boards of other games look the same to both players.
+        # Each player sees a board of chess from their own side; boards of other games look the same to both.
         turned = (self.session.seat == 1 and game.notation is not None) != self.flipped
         self.screen.say(board.draw(game, self.session.position, turned, self.screen.console))
 

@@ -1,4 +1,4 @@
-"""The speed of the rules of chess, on one core."""
+"""The speed of the rules of a game, on one core."""
 
 from __future__ import annotations
 

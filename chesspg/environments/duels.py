@@ -1,4 +1,4 @@
-"""Many games of a learner against one opponent, of which each begins anew when it is told to."""
+"""Many games of a learner against one opponent; each of them can be restarted alone."""
 
 from __future__ import annotations
 

@@ -33,10 +33,10 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
     * The observation is the board as the learner sees it, [N, P + S, rows, columns] float32, see `board_arrays`.
     * `infos["action_mask"]` is [N, A] int8, 1 for each legal action. `action_masks()` returns the same as bool.
     * An illegal action loses the game, with a warning.
-    * By default a game that ends begins anew in the same step (`AutoresetMode.SAME_STEP`), so that each action counts.
+    * By default a game that ends is restarted in the same step (`AutoresetMode.SAME_STEP`), so that each action counts.
       As in Gymnasium, `infos["final_obs"]` then has its last observation, as the player to move sees the board, and
-      `infos["final_info"]["reason"]` says why it ended. With `AutoresetMode.NEXT_STEP` it begins anew in the next step,
-      in which the learner's action is ignored: the mask is 1 for all actions there, and the reason is in
+      `infos["final_info"]["reason"]` says why it ended. With `AutoresetMode.NEXT_STEP` it is restarted in the next
+      step, in which the learner's action is ignored: the mask is 1 for all actions there, and the reason is in
       `infos["reason"]`. Each key has a mask [N] with `_` before its name, as in Gymnasium.
     * The same seed and the same actions give the same games.
 
@@ -46,7 +46,7 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
         opponent: A player string, such as `random`, `minimax?depth=2` or a policy file; or a `Player`.
         seat: The player that the learner is, 0 or 1. With None both seats take turns: in game k of slot i, the learner
             is player (i + k) mod 2.
-        autoreset_mode: When a game that has ended begins anew, in the same step or in the next one.
+        autoreset_mode: When a game that has ended is restarted: in the same step or in the next one.
         render_mode: `ansi`: `render` returns the boards as text. None: nothing is drawn.
 
     Raises:
@@ -77,10 +77,10 @@ class BoardGameVectorEnv(VectorEnv[Boards, Actions, NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Boards, dict[str, Any]]:
-        """Begin N games. Without a seed, other games follow those of the reset before. There are no options."""
+        """Begin N games. Without a seed, they differ from those of the last reset. No options."""
         super().reset(seed=seed)
         self._duels.begin(_next_seed(self.np_random))
-        self._waiting = np.zeros(self.num_envs, np.bool_)  # [N] which games have ended and begin anew in the next step
+        self._waiting = np.zeros(self.num_envs, np.bool_)  # [N] which games are over and restarted in the next step
         return self._look()
 
     def step(
@@ -173,7 +173,7 @@ class BoardGameEnv(gymnasium.Env[Boards, np.integer[Any]]):
         self._over = True
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Boards, dict[str, Any]]:
-        """Begin a game. Without a seed, another game follows the one before. There are no options."""
+        """Begin a game. Without a seed, it is the next of the series that the last seed began. No options."""
         super().reset(seed=seed)
         if seed is not None or not self._duels.begun:
             self._duels.begin(_next_seed(self.np_random))

@@ -16,7 +16,7 @@ class Singles:
     """N games that have `PartialPlay`, by a loop over the games that advance.
 
     Args:
-        games: [N] batches of one game, of which nobody else plays on.
+        games: [N] batches of one game, which nothing else may change.
     """
 
     def __init__(self, games: Sequence[Games]) -> None:

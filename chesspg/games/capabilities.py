@@ -46,7 +46,7 @@ def heuristic_or_zero(games: object) -> NDArray[np.float32] | float:
 
 @runtime_checkable
 class PartialPlay(Protocol):
-    """A batch of games of which some can advance while the others stay as they are.
+    """A batch in which some games can advance while the others stay as they are.
 
     It pays off where observing a game that has not changed costs little.
     """

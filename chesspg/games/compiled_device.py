@@ -1,4 +1,4 @@
-"""Games on a device whose rules numba compiles: a loop over the slots on the CPU, a thread for each slot on CUDA."""
+"""Games on a device, with rules compiled by numba: a loop over the slots on the CPU, a thread for each slot on CUDA."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Kernels(Protocol):
 class CompiledDeviceGames(DeviceGames):
     """Slots in torch's memory, which compiled kernels read and write.
 
-    A subclass calls `_compile` at the end of its constructor, with what it does before the first kernel can run.
+    A subclass calls `_compile` at the end of its constructor.
 
     Args:
         game: The sizes of the encoding.
@@ -49,7 +49,7 @@ class CompiledDeviceGames(DeviceGames):
         super().__init__(game, slots, device)
 
     def _compile(self, prepare: Callable[[], None]) -> None:
-        """Compile the kernels, or load them from the cache, by running each without a game."""
+        """Call `prepare`, then compile the kernels, or load them from the cache, by running each without a game."""
         none = torch.zeros(len(self), dtype=torch.bool, device=self.device)
         try:
             prepare()

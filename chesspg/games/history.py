@@ -1,6 +1,6 @@
 """The moves of a batch of games, as a chain of links that batches share, so that choosing games copies no moves.
 
-Where games that are over are replaced by others for ever, the chain would grow without end: `packed` shortens it.
+Where new games keep replacing those that are over, the chain would grow without end, so `packed` shortens it.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def story(history: History[Start], index: int) -> tuple[Start, list[int]]:
 
 
 def packed(history: Played[Start]) -> History[Start]:
-    """The same history; without the links that no game of the batch needs, if there is no more room for links.
+    """The same history. If there is no more room for links, it has only as many as the longest game has plies.
 
-    As many links as the longest game has plies are left, and room for twice as many: so packing takes little time.
+    Then there is room for at least twice as many links again, so packing is rare and takes little time.
     """
     if history.room > 0:
         return history

@@ -16,7 +16,7 @@ _APART = 0x5EED_57A7  # changes the seed, so that these are not the random numbe
 class RandomPlies:
     """Starts each game after a number of random plies, which is sampled from 0 to `most`.
 
-    A game that would be over by then starts one ply before its end.
+    A game that would end within these plies starts one ply before its end.
 
     Args:
         most: The most random plies.

@@ -108,7 +108,7 @@ def read_sgf(lines: Iterable[str]) -> Iterator[SgfGame]:
 
 
 def plays(game: Game, one: SgfGame) -> bool:
-    """Whether a game in a file is one of this game and of its size."""
+    """Whether a file's game is of this kind, on a board of this size."""
     if game.sgf is None or one.root.get("GM", ["1"])[0].strip() != str(game.sgf.game):
         return False
     rows, columns = game.board

@@ -51,9 +51,8 @@ def game_from_string(text: str) -> Game:
     accepted = inspect.signature(kind).parameters
     for option, value in options.items():
         if option not in accepted:
-            raise ValueError(
-                f"--game: unknown option {option!r} in {text[:80]!r}; expected one of {', '.join(accepted) or 'none'}"
-            )
+            expected = f"expected one of {', '.join(accepted)}" if accepted else f"{name} has no options"
+            raise ValueError(f"--game: unknown option {option!r} in {text[:80]!r}; {expected}")
         wanted = accepted[option].annotation
         if KINDS.get(wanted, type(value)) is not type(value):
             what = "true or false" if KINDS[wanted] is bool else "a whole number"

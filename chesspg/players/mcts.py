@@ -22,7 +22,7 @@ class MCTS:
 
     The bot uses UCT (Kocsis and Szepesvári, 2006) with the constant 2, one random rollout per simulation, and proven
     wins and losses (MCTS-Solver, Winands et al., 2008): the settings of OpenSpiel's own examples. It plays the move
-    with the most simulations. Each move is a search of its own, and its seed is the uniform number of the turn. Several
+    with the most simulations. Each move starts a new search, whose seed is the uniform number of the turn. Several
     games are searched at the same time, on as many threads as there are cores.
 
     Args:

@@ -73,7 +73,7 @@ def test_its_games_are_written_and_read(tmp_path: Path) -> None:
     position = GAME.start(1).position(0)
     session = Session(GAME, 0, Randomness(0), position)
     session.move("Kg3")
-    assert session.fen == "8/8/8/8/8/6K1/krbnNBR1/qrbnNBRQ b - - 1 1"
+    assert session.shown == "8/8/8/8/8/6K1/krbnNBR1/qrbnNBRQ b - - 1 1"
     path = tmp_path / "games.pgn"
     path.write_text(to_pgn(GAME, session.position) + "\n")
     assert '[Variant "Racing Kings"]' in path.read_text()

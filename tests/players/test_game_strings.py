@@ -56,7 +56,7 @@ def test_options_are_numbers_truth_values_and_texts() -> None:
         ("game_strings_sized.Other", r"unknown game 'game_strings_sized\.Other'"),
         ("os.getcwd", r"unknown game 'os\.getcwd'"),
         ("chesspg.games.game.Game", r"unknown game 'chesspg\.games\.game\.Game'"),
-        ("TicTacToe?size=3", r"unknown option 'size' in 'TicTacToe\?size=3'; expected one of none"),
+        ("TicTacToe?size=3", r"unknown option 'size' in 'TicTacToe\?size=3'; TicTacToe has no options"),
         ("Chess?size=3", "unknown option 'size' in .*; expected one of variant, "),
         ("Chess?variant=go", "--game Chess.variant=go: "),
         ("Hex?swap=2", r"--game: swap in 'Hex\?swap=2' must be true or false"),

@@ -20,7 +20,7 @@ Bools = NDArray[np.bool_]
 
 
 class Meeting(NamedTuple):
-    """The games of two players. A pair is one opening played twice, colors swapped."""
+    """The games of two players. A pair is one opening played twice, seats swapped."""
 
     a: str
     b: str

@@ -1,4 +1,4 @@
-"""Connect Four: the players in turn drop stones into seven columns; four in a line win."""
+"""Connect Four: the players take turns to drop stones into seven columns; four in a line win."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ class ConnectFour(StoneGame):
     """Connect Four on six rows and seven columns. Player 0 is x; a move is the letter of a column.
 
     A network also sees the threats of each player, the free squares that would complete a line of four, and the squares
-    on which a stone may come to lie.
+    that a stone dropped now would reach.
 
-    The heuristic counts 8 for each threat, 2 for a stone in the middle column
-    and 1 for one beside it.
+    The heuristic counts 8 for each threat, 2 for a stone in the middle column and 1 for a stone beside that column.
     """
 
     name = "connect four"

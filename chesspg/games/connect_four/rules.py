@@ -30,12 +30,12 @@ LEFT, RIGHT, ANY = _columns(0, 3), _columns(3, 6), BOARD
 
 
 def playable(occupied: Word) -> Word:
-    """The squares on which a stone may come to lie."""
+    """The squares that a stone dropped now would reach, one in each column that is not full."""
     return ((occupied << UP) | BOTTOM) & ~occupied & BOARD
 
 
 def target(occupied: Word, column: Word) -> Word:
-    """The square on which a stone comes to lie, none in a full column."""
+    """The square that a stone reaches; none in a full column."""
     return playable(occupied) & (FILE << column)
 
 

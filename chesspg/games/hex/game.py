@@ -1,4 +1,4 @@
-"""Hex: the players in turn place stones on a board of hexagons; whoever connects its two edges wins."""
+"""Hex: the players take turns to place stones on a board of hexagons; the first to connect their own two edges wins."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SMALLEST, LARGEST = 3, 19
 
 
 class Hex(StoneGame):
-    """Hex. Black, player 0 or x, connects the top row to the bottom row; White, player 1 or o, left to right.
+    """Hex. Black, player 0 or x, connects the top row to the bottom row; White, player 1 or o, connects left to right.
 
     A cell is named by the letter of its column and the number of its row, from the top: a1 is at the top left, where
-    the board has an acute corner. Each player sees the board such that it connects the first row to the last, so White
-    sees rows and columns exchanged, and the actions are the cells as the mover sees them. A draw is impossible.
+    the board has an acute corner. Each player sees the board in such a way that it connects the first row to the last,
+    so White sees rows and columns exchanged. The actions are the cells as the mover sees them. A draw is impossible.
 
     With `swap`, White may answer the first move with `swap`, action size · size: Black's stone is replaced with one of
-    White in the mirrored cell, c2 with b3. So White has taken over Black's position.
+    White in the mirrored cell, c2 with b3. White then has the position that Black had.
 
-    The heuristic is the number of stones that the opponent needs to connect its edges, on the shortest way that is
-    left to it, minus the number that the player needs (van Rijswijck, Search and Evaluation in Hex, 2002).
+    The heuristic is the number of stones that the opponent needs to connect its edges by the shortest way that is
+    left, minus the number that the player needs (van Rijswijck, Search and Evaluation in Hex, 2002).
 
     Args:
         size: The number of rows and columns, from 3 to 19.

@@ -1,4 +1,4 @@
-"""Games of OpenSpiel, and what OpenSpiel is for other games: an opponent, and a second opinion on their rules."""
+"""OpenSpiel: its games as games here, its states for its search as an opponent, and a comparison of rules with it."""
 
 from __future__ import annotations
 

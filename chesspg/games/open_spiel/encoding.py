@@ -2,7 +2,7 @@
 
 Almost all tensors consist of zeros and ones. Where one is [channels, rows, columns], each channel is a plane; where it
 is [numbers], all of it is one plane with one row. Some games also have numbers, such as the pieces in a hand in shogi.
-On a board, each of them fills a channel. They are scalars here.
+On a board, each of these numbers fills a channel; here it is a scalar.
 """
 
 from __future__ import annotations

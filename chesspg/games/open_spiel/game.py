@@ -100,7 +100,7 @@ class OpenSpielGames:
 
     Args:
         game: Their game.
-        states: [N] their states (pyspiel.State), of which nobody else plays on.
+        states: [N] their states (pyspiel.State), which nothing else may change.
     """
 
     def __init__(self, game: OpenSpiel, states: list[Any]) -> None:

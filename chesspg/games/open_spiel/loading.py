@@ -48,7 +48,7 @@ def load(text: str) -> tuple[str, Any]:
         pyspiel.Game.
 
     Raises:
-        ValueError: OpenSpiel is not installed; there is no such game, or it does not fit; or it does not take the
+        ValueError: OpenSpiel is not installed; there is no such game, it does not fit, or it does not take the
             parameters. The message is one line.
     """
     kinds = {kind.short_name: kind for kind in pyspiel().registered_games()}

@@ -16,7 +16,7 @@ def verify(
 ) -> tuple[int, list[str]]:
     """Play random games by the rules of a game and by OpenSpiel's, and compare them before every ply.
 
-    Compared are whether the game is over, its outcome, the mover and the legal actions. A game that differs is dropped.
+    It compares whether the game is over, its outcome, the mover and the legal actions. A game that differs is dropped.
 
     Args:
         game: The game, which says in `open_spiel` how OpenSpiel plays it.

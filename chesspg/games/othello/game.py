@@ -1,4 +1,4 @@
-"""Othello: a stone turns over the other player's stones between it and another own one; more stones at the end win."""
+"""Othello: a new stone turns over lines of the other player's stones; whoever has more stones at the end wins."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ MOVES = (*square_names((SIZE, SIZE)), "pass")
 
 
 class Othello(StoneGame):
-    """Othello on eight rows and eight columns. Player 0 is Black, x, and begins; a move is a square or `pass`.
+    """Othello on eight rows and eight columns. Player 0 is Black, x, and moves first; a move is a square or `pass`.
 
-    A player who can turn nothing over passes, and has no choice. The game is over when neither player can turn anything
+    A player who can turn nothing over must pass. The game is over when neither player can turn anything
     over. The planes are the stones of the mover and of the other player, and the squares on which each could play.
 
     The heuristic counts 1 for each square on which a player could play, 20 for a stone in a corner, −8 for one
-    diagonally before a free corner, and −3 for one beside a free corner. Mobility is from Rosenbloom, "A
+    diagonally next to a free corner, and −3 for one beside a free corner. Mobility is from Rosenbloom, "A
     World-Championship-Level Othello Program", Artificial Intelligence 19 (1982). Stones in corners are never turned
-    over. The numbers are from matches (docs/games.md).
+    over. The numbers were chosen by matches (docs/games.md).
     """
 
     name = "othello"

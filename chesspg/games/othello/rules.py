@@ -90,7 +90,7 @@ def more(first: Word, second: Word) -> Any:
 
 
 CORNER = _bits("a1", "h1", "a8", "h8")
-# Each corner by the number of its square, with the two squares beside it and the one diagonally before it.
+# Each corner by the number of its square, with the two squares beside it and the one diagonally next to it.
 CORNERS = (
     (U(0), _bits("b1", "a2"), _bits("b2")),
     (U(7), _bits("g1", "h2"), _bits("g2")),

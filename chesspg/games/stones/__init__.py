@@ -1,1 +1,1 @@
-"""Games in which stones are placed on a board: one batch, one device and one set of texts for all of them."""
+"""Games in which stones are placed on a board: the code for batches, devices and texts that they share."""

@@ -45,7 +45,7 @@ class Named(Protocol):
 
 
 class StoneGames:
-    """N games.
+    """N games of stones on the host.
 
     Args:
         game: Names the moves.

@@ -16,7 +16,7 @@ from chesspg.games.stones.compiled import Slots, StoneKernels
 
 
 class StonesOnDevice(CompiledDeviceGames):
-    """A game of stones in slots.
+    """Games of stones in the slots of a device.
 
     Args:
         game: The sizes of the encoding.

@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # one imports torch, the other numba
 
 
 class StoneGame(Game):
-    """A game in which the players in turn place stones on a board, and everything is seen.
+    """A game in which the players take turns to place stones on a board, without hidden information.
 
-    A position is the board as in FEN, the row that is drawn on top first, `x` and `o` for the stones and numbers for
-    free squares, then a space and the player to move.
+    The text of a position is the board as in FEN, then a space and the player to move. The row that is drawn on top
+    comes first; `x` and `o` are stones, and numbers are free squares.
     """
 
     scalars: Mapping[str, int] = {}
@@ -186,7 +186,7 @@ def _warn_once(text: str) -> None:
 
 
 def _squares(line: str, columns: int) -> str | None:
-    """The squares of a row, one character each; None if the text is not a row of so many squares."""
+    """The squares of a row, one character each; None if the text is not a row with this number of squares."""
     squares, number = "", ""
     for c in line + "/":
         if c in "0123456789":

@@ -1,4 +1,4 @@
-"""The rules of a game of stones for whole batches: what a batch needs, and rules in plain numpy.
+"""The rules of a game of stones for whole batches: the protocol, and a base class for rules in plain numpy.
 
 The state of a game is K words of 64 bits, which only its rules understand, and the player to move. The players take
 turns; a pass is a move.
@@ -44,7 +44,7 @@ class Rules(Protocol):
             actions: [n] one action for each of them.
 
         Returns:
-            −1, or a game of `rows` in which the action is not legal; then the arrays are of no use any more.
+            −1, or a game of `rows` in which the action is not legal; then the arrays must not be used any more.
         """
 
     def look(self, words: Words, player: Players, reason: NDArray[np.uint8]) -> tuple[Words, Legal]:
@@ -55,7 +55,7 @@ class Rules(Protocol):
 
 
 class NumpyRules(ABC):
-    """Rules in plain numpy. A subclass implements what one game is, for all N games at once."""
+    """Rules in plain numpy. A subclass implements the rules of one game, for all N games of a batch at once."""
 
     @abstractmethod
     def play(self, words: Words, player: Players, actions: NDArray[np.int64]) -> Words:
