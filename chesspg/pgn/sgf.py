@@ -17,7 +17,8 @@ from chesspg.terminal.board import read_board
 SUFFIX = ".sgf"
 MOST_CHARACTERS = 1 << 24  # of a file; what follows is not read
 RESULTS = {"1-0": "{first}+", "0-1": "{second}+", "1/2-1/2": "0"}  # the value of RE by the result as in PGN; else Void
-_TOKEN = re.compile(r"[();]|([A-Za-z]+)|\[((?:[^\]\\]|\\.)*)\]", re.DOTALL)
+# A value without an end reaches to the end of the text: to look for its tokens would take quadratic time.
+_TOKEN = re.compile(r"[();]|([A-Za-z]+)|\[((?:[^\]\\]|\\.)*+)(?:\]|\\?\Z)", re.DOTALL)
 _WIDTH = 10  # moves in a line
 
 

@@ -110,7 +110,9 @@ def test_a_position_in_the_middle_of_a_game_and_a_game_without_sgf_are_refused()
         to_sgf(TicTacToe(), "3/3/3 x", {})
 
 
-@pytest.mark.parametrize("text", ["", "(;", "(;B[", ")", "(((", ";B[aa])", "(;B[a\\", "x" * 1000])
+@pytest.mark.parametrize(
+    "text", ["", "(;", "(;B[", ")", "(((", ";B[aa])", "(;B[a\\", "x" * 1000, "(;B[aa)", "[" * 10_000]
+)
 def test_what_is_not_whole_has_no_games(text: str) -> None:
     assert list(read_sgf([text])) == []
 

@@ -77,11 +77,12 @@ class StoneGames:
         """See `PartialPlay`."""
         if len(actions) != len(rows):
             raise ValueError(f"play needs one action for each of {len(rows)} games, got {len(actions)} actions")
+        rows = np.arange(len(self))[rows]  # raises IndexError, where compiled code would write beyond its arrays
         after = self._state.copied()
         chosen = np.asarray(actions).astype(np.int64)
         refused = self._rules.advance(*after, rows, chosen)
         if refused >= 0:
-            action = int(chosen[np.asarray(rows) == refused][0])
+            action = int(chosen[rows == refused][0])
             raise IllegalAction(f"game {refused}: action {action} is illegal in {self.position(refused)}")
         record = np.full(len(self), -1, np.int16)
         record[rows] = chosen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,10 +65,13 @@ class StoneGame(Game):
 
     @cached_property
     def compiled(self) -> StoneKernels | None:
-        """The compiled rules, or None where numba is missing or broken."""
+        """The compiled rules, or None where numba is missing or, with a warning, broken."""
         try:
             return self.kernels()
-        except Exception:  # a broken numba raises anything: ImportError, OSError, SystemError
+        except ModuleNotFoundError:
+            return None
+        except Exception as error:  # a broken numba raises anything: ImportError, OSError, SystemError
+            _warn_once(f"numba can't be used ({type(error).__name__}: {error}), so games of stones are slower")
             return None
 
     @cached_property
@@ -174,6 +178,11 @@ class StoneGame(Game):
             return self.begin(first, second, STONES.index(mover)), STONES.index(mover)
         except ValueError as error:
             raise ValueError(f"{start!r} is not a position of {self.name}: {error}") from None
+
+
+@cache
+def _warn_once(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
 
 
 def _squares(line: str, columns: int) -> str | None:
