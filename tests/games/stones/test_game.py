@@ -21,7 +21,7 @@ def test_a_broken_numba_is_reported_once_and_numpy_plays() -> None:
     assert starts[1].observe().legal.actions.tolist() == [19, 26, 37, 44]
 
 
-@pytest.mark.parametrize("row", [2, 1000, -3])
+@pytest.mark.parametrize("row", [2, -3, 2**40])
 def test_a_row_that_does_not_exist_changes_no_game(row: int) -> None:
     games = Othello().start(2)
     with pytest.raises(IndexError):
