@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -41,6 +41,9 @@ class CompiledDeviceGames(DeviceGames):
     """
 
     _kernels: Kernels
+    _slots: Any  # the games of the slots, as kernels take them
+    _starts: Any  # the positions from which games begin
+    _scratch: tuple[Any, ...] = ()  # scratch space of `step_slots`
 
     def __init__(self, game: Sizes, slots: int, device: str) -> None:
         problem = _problem(game.name, torch.device(device))
@@ -63,6 +66,29 @@ class CompiledDeviceGames(DeviceGames):
                 raise
             reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300)
             raise NotOnDevice(f"{self.game.name} can't be played on {self.device}: {reason}") from error
+
+    def reset(self, rows: Tensor, starts: Tensor) -> None:
+        self._rows.copy_(rows)
+        self._chosen.copy_(starts)
+        self._launch("reset_slots", len(self), self._slots, self._starts, *self._arguments)
+
+    def step(self, actions: Tensor, alive: Tensor) -> None:
+        self._rows.copy_(alive)
+        self._chosen.copy_(actions)
+        self._launch("step_slots", len(self), self._slots, *self._arguments, *self._scratch)
+
+    def _with(self, state: Mapping[str, Tensor]) -> Self:
+        other = super()._with(state)
+        other._share()
+        return other
+
+    def _share(self) -> None:
+        """Make arrays for numba in the memory of the tensors: once, because on CUDA each takes tens of microseconds."""
+        self._rows = torch.zeros(len(self), dtype=torch.bool, device=self.device)
+        self._chosen = torch.zeros(len(self), dtype=torch.int64, device=self.device)
+        self._weight = torch.zeros(len(self), dtype=torch.float32, device=self.device)
+        self._arguments = self._array(self._chosen), self._array(self._rows)
+        self._weights = self._array(self._weight)
 
     def _copied(self, array: NDArray[Any]) -> Any:
         """A copy of an array of the host on the device, as an array for numba."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Self
 
 import numpy as np
 import torch
@@ -48,19 +46,9 @@ class ChessOnDevice(CompiledDeviceGames):
         self._starts = kernels.Rows(*(self._copied(array) for array in used))
         self._share()
 
-    def reset(self, rows: Tensor, starts: Tensor) -> None:
-        self._rows.copy_(rows)
-        self._chosen.copy_(starts)
-        self._launch("reset_slots", len(self), self._slots, self._starts, *self._arguments)
-
-    def step(self, actions: Tensor, alive: Tensor) -> None:
-        self._rows.copy_(alive)
-        self._chosen.copy_(actions)
-        self._launch("step_slots", len(self), self._slots, *self._arguments, *self._scratch)
-
     def heuristic(self) -> Tensor:
         self._launch("weigh_slots", len(self), self._slots, self._weights)
-        return self._material.clone()
+        return self._weight.clone()
 
     def children(self) -> ChessOnDevice:
         """See `DeviceGames.children`. They are in memory that the next call uses again.
@@ -75,21 +63,9 @@ class ChessOnDevice(CompiledDeviceGames):
         self._launch("branch_slots", len(after), self._slots, after._slots, *self._scratch)
         return after
 
-    def _with(self, state: Mapping[str, Tensor]) -> Self:
-        other = super()._with(state)
-        other._share()
-        return other
-
     def _share(self) -> None:
-        """Make arrays for numba in the memory of the tensors: once, because on CUDA each takes tens of microseconds."""
         self._children = None
-        self._rows = torch.zeros(len(self), dtype=torch.bool, device=self.device)
-        self._chosen = torch.zeros(len(self), dtype=torch.int64, device=self.device)
-        self._material = torch.zeros(len(self), dtype=torch.float32, device=self.device)
-        self._arguments, self._weights = (
-            (self._array(self._chosen), self._array(self._rows)),
-            self._array(self._material),
-        )
+        super()._share()
         self._slots = kernels.Slots(
             planes=self._words(self.planes.view(len(self), -1)),
             counts=self._array(self.counts),

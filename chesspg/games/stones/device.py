@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -41,32 +39,12 @@ class StonesOnDevice(CompiledDeviceGames):
         self._starts = State(*(self._copied(array) for array in starts))
         self._share()
 
-    def reset(self, rows: Tensor, starts: Tensor) -> None:
-        self._rows.copy_(rows)
-        self._chosen.copy_(starts)
-        self._launch("reset_slots", len(self), self._slots, self._starts, *self._arguments)
-
-    def step(self, actions: Tensor, alive: Tensor) -> None:
-        self._rows.copy_(alive)
-        self._chosen.copy_(actions)
-        self._launch("step_slots", len(self), self._slots, *self._arguments)
-
     def heuristic(self) -> Tensor:
         self._launch("weigh_rows", len(self), self._slots.words, self._slots.player, self._weights)
-        return self._heuristic.clone()
-
-    def _with(self, state: Mapping[str, Tensor]) -> Self:
-        other = super()._with(state)
-        other._share()
-        return other
+        return self._weight.clone()
 
     def _share(self) -> None:
-        """Make arrays for numba in the memory of the tensors: once, because on CUDA each takes tens of microseconds."""
-        self._rows = torch.zeros(len(self), dtype=torch.bool, device=self.device)
-        self._chosen = torch.zeros(len(self), dtype=torch.int64, device=self.device)
-        self._heuristic = torch.zeros(len(self), dtype=torch.float32, device=self.device)
-        self._arguments = self._array(self._chosen), self._array(self._rows)
-        self._weights = self._array(self._heuristic)
+        super()._share()
         self._slots = Slots(
             words=self._words(self.words),
             planes=self._words(self.planes.view(len(self), -1)),
