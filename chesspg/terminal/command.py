@@ -40,7 +40,7 @@ def run(main: Callable[[], int]) -> NoReturn:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
     interrupts.install()
     sys.unraisablehook = _not_lost
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {' '.join(str(message).split())}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {_one_line(message)}\n"
     try:
         interrupts.working(True)
         code: int | str | None = main()
@@ -127,10 +127,16 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def _one_line(message: object) -> str:
+    """A message without line breaks, in which characters that could steer a terminal are written as escapes."""
+    text = " ".join(str(message).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def fail(message: object) -> NoReturn:
     """Print an error as one line on standard error and end the process with exit code 2."""
     _unwritable(sys.stdout)
-    say(f"error: {' '.join(str(message).split())}")
+    say(f"error: {_one_line(message)}")
     raise SystemExit(MISTAKE)
 
 

@@ -29,10 +29,13 @@ def test_mistakes_end_in_one_line_and_two(capsys: pytest.CaptureFixture[str]) ->
         Path("/nowhere/file").read_text()
     with pytest.raises(SystemExit), one_line_errors():
         raise OSError("the disk is full")
+    with pytest.raises(SystemExit), one_line_errors():
+        raise ValueError("no game \x1b[31m, \x07, \u202e, \udc80, \N{EN DASH} 9")
     assert capsys.readouterr().err.splitlines() == [
         "error: so it goes",
         "error: /nowhere/file: No such file or directory",
         "error: the disk is full",
+        r"error: no game \x1b[31m, \x07, \u202e, \udc80, – 9",
     ]
 
 
