@@ -16,6 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -27,6 +28,10 @@ from chesspg.learning.losses import Loss
 from chesspg.policy.networks import MLP
 from chesspg.storage import shipped
 from chesspg.training.module import PolicyGradient
+
+# The machine may be busy, so no example fails because it is slow.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 # Everything that a resumed run must restore: Adam's moments, a schedule, the value baseline, updates of one rollout
 # that build on each other, running counters, opponents, the evaluation's earlier self, the best score.

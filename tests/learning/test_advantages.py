@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -40,7 +40,6 @@ def test_leave_one_out_by_hand() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 0.3, 1.0]), st.integers(0, 3)), min_size=1, max_size=30))
-@settings(deadline=None)  # the machine may be busy
 def test_leave_one_out_against_a_loop(games: list[tuple[float, int]]) -> None:
     reward = torch.tensor([r for r, _ in games], dtype=torch.float64)
     group = torch.tensor([g for _, g in games])
@@ -100,7 +99,6 @@ def as_tensors(plies: list[tuple[int, int, float]], rewards: list[float]) -> tup
 
 
 @given(PLIES, REWARDS, st.floats(0, 1))
-@settings(deadline=None)
 def test_generalized_advantages_against_the_recursion(
     plies: list[tuple[int, int, float]], rewards: list[float], lambda_: float
 ) -> None:
@@ -110,7 +108,6 @@ def test_generalized_advantages_against_the_recursion(
 
 
 @given(PLIES, REWARDS)
-@settings(deadline=None)
 def test_lambda_one_is_the_return_minus_the_value(plies: list[tuple[int, int, float]], rewards: list[float]) -> None:
     value, reward, game, player = as_tensors(plies, rewards)
     advantage = generalized_advantages(value, reward, game, player, 1.0)

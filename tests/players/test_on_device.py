@@ -116,7 +116,7 @@ def edges() -> list[float]:
 
 @pytest.mark.parametrize("name", ["tic-tac-toe", "chess"])
 @pytest.mark.parametrize("which", range(12))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_host_and_device_choose_the_same(name: str, which: int, data: Any) -> None:
     if name == "chess":

@@ -37,7 +37,7 @@ def boards(draw: st.DrawFn) -> chess.Board:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(boards())
 def test_every_legal_move_comes_back(board: chess.Board) -> None:
     moves = list(board.legal_moves)
@@ -47,7 +47,7 @@ def test_every_legal_move_comes_back(board: chess.Board) -> None:
     assert [action_to_move(action, board) for action in actions] == moves
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(boards())
 def test_a_position_and_its_color_flip_look_alike(board: chess.Board) -> None:
     fens = [board.fen(), board.mirror().fen()]
