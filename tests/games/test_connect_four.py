@@ -49,6 +49,15 @@ def test_the_same_games_as_square_by_square(game: Game) -> None:
         slow.play(actions)
 
 
+@pytest.mark.parametrize("game", [ConnectFour(), InNumpy()], ids=["compiled", "numpy"])
+def test_each_player_sees_the_rows_that_are_worth_more_to_it(game: Game) -> None:
+    games = game.start([START, f"{START} moves a"])
+    squares = [int(word) for word in games.observe().planes[:, game.planes.index("own rows"), 0]]
+    for row in range(ROWS):
+        own = [word >> COLUMNS * row & 2**COLUMNS - 1 for word in squares]
+        assert own == ([2**COLUMNS - 1, 0] if row % 2 == 0 else [0, 2**COLUMNS - 1])
+
+
 def test_lines_and_threats() -> None:
     rng, every = np.random.default_rng(2), lines()
     assert len(every) == 69

@@ -95,6 +95,16 @@ def test_the_same_games_in_numpy_and_compiled() -> None:
 
 
 @BOTH
+def test_the_mover_sees_whether_it_has_the_last_move(game: Game) -> None:
+    rng = np.random.default_rng(3)
+    games = game.start(8)
+    for ply in range(9):  # there is no pass so early
+        squares = games.observe().planes[:, game.planes.index("last move"), 0].tolist()
+        assert squares == [2**64 - 1 if ply % 2 else 0] * 8
+        games.play(some(games.observe().legal, rng))
+
+
+@BOTH
 def test_a_player_who_cannot_move_passes(game: Game) -> None:
     can, cannot = "xo6/8/8/8/8/8/8/8 x", "oox5/8/8/8/8/8/8/8 x"
     games = game.start([can, cannot])

@@ -19,8 +19,9 @@ if TYPE_CHECKING:  # it imports numba
 class ConnectFour(StoneGame):
     """Connect Four on six rows and seven columns. Player 0 is x; a move is the letter of a column.
 
-    A network also sees the threats of each player, the free squares that would complete a line of four, and the squares
-    that a stone dropped now would reach.
+    A network also sees the threats of each player, the free squares that would complete a line of four; the squares
+    that a stone dropped now would reach; and the rows in which a threat is worth more to the mover, which are the odd
+    ones for player 0 and the even ones for player 1.
 
     The heuristic counts 8 for each threat, 2 for a stone in the middle column and 1 for a stone beside that column.
     """
@@ -28,7 +29,7 @@ class ConnectFour(StoneGame):
     name = "connect four"
     encoding_version = 1
     board = (ROWS, COLUMNS)
-    planes = ("own", "opponent", "own threats", "opponent's threats", "playable")
+    planes = ("own", "opponent", "own threats", "opponent's threats", "playable", "own rows")
     num_actions = max_legal = COLUMNS
     action_layout = ("columns",)
     reasons = ("ongoing", "four in a line", "board full")

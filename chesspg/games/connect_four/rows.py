@@ -12,7 +12,9 @@ from chesspg.games.connect_four import rules
 from chesspg.games.connect_four.rules import BOARD, CENTER, COLUMNS, FOUR, FULL, NEAR, ONGOING
 from chesspg.games.stones.compiled import RowRules, StoneKernels
 
-playable, target, holes, threats = together(rules.playable, rules.target, rules.holes, rules.threats)
+playable, target, own_rows, holes, threats = together(
+    rules.playable, rules.target, rules.own_rows, rules.holes, rules.threats
+)
 LAST = U(BOARD.bit_count() - COLUMNS)  # the first square of the top row
 
 
@@ -47,6 +49,7 @@ def see(words, row, player, planes, place):
     for word in span(4):
         planes[place, word] = words[row, word]
     planes[place, 4] = playable(words[row, 0] | words[row, 1])
+    planes[place, 5] = own_rows(U(player))
 
 
 @inlined
@@ -64,6 +67,6 @@ KERNELS = StoneKernels(
     "connect four",
     RowRules(play, legal, allowed, see, weigh),
     files=(__file__, rules.__file__),
-    planes=(5, 1),
+    planes=(6, 1),
     max_legal=COLUMNS,
 )

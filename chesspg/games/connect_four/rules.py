@@ -17,6 +17,7 @@ BOTTOM = U((1 << COLUMNS) - 1)
 TOP = BOTTOM << U(COLUMNS * (ROWS - 1))
 UP = U(COLUMNS)
 FILE = U(sum(1 << COLUMNS * row for row in range(ROWS)))  # the first column
+ODD_ROWS = U(sum(int(BOTTOM) << COLUMNS * row for row in range(0, ROWS, 2)))  # the first row is row 1
 
 
 def _columns(first: int, last: int) -> np.uint64:
@@ -37,6 +38,15 @@ def playable(occupied: Word) -> Word:
 def target(occupied: Word, column: Word) -> Word:
     """The square that a stone reaches; none in a full column."""
     return playable(occupied) & (FILE << column)
+
+
+def own_rows(player: Word) -> Word:
+    """All squares of the odd rows for player 0, and of the even rows for player 1.
+
+    Player 1 gets every even square by always playing on top of the last stone, so player 0 needs a threat in an odd row
+    (Allis, A Knowledge-Based Approach of Connect-Four, 1988).
+    """
+    return ODD_ROWS << (UP * player)
 
 
 def lines(stones: Word, step: Word, begin: Word) -> Word:
@@ -90,7 +100,8 @@ class ConnectFourRules(NumpyRules):
         return free
 
     def see(self, words: Words, player: Players) -> Words:
-        return np.concatenate((words, playable(words[:, :1] | words[:, 1:2])), axis=1)[:, :, None]
+        seen = (playable(words[:, 0] | words[:, 1]), own_rows(player.astype(np.uint64)))
+        return np.concatenate((words, np.stack(seen, axis=1)), axis=1)[:, :, None]
 
     def weigh(self, words: Words, player: Players) -> NDArray[np.float32]:
         own, other, mine, theirs = words.T

@@ -23,7 +23,8 @@ class Othello(StoneGame):
     """Othello on eight rows and eight columns. Player 0 is Black, x, and moves first; a move is a square or `pass`.
 
     A player who can turn nothing over must pass. The game is over when neither player can turn anything
-    over. The planes are the stones of the mover and of the other player, and the squares on which each could play.
+    over. The planes are the stones of the mover and of the other player, the squares on which each could play, and all
+    squares if the number of free ones is odd.
 
     The heuristic counts 1 for each square on which a player could play, 20 for a stone in a corner, −8 for one
     diagonally next to a free corner, and −3 for one beside a free corner. Mobility is from Rosenbloom, "A
@@ -34,7 +35,7 @@ class Othello(StoneGame):
     name = "othello"
     encoding_version = 1
     board = (SIZE, SIZE)
-    planes = ("own", "opponent", "own moves", "opponent moves")
+    planes = ("own", "opponent", "own moves", "opponent moves", "last move")
     num_actions = PASS + 1
     max_legal = MAX_LEGAL
     action_layout = ("cells", "pass")

@@ -17,9 +17,9 @@ def more(first, second):
     return np.int64(popcount(first) - popcount(second))
 
 
-lead, _, _, _, places, _, turned, placed, worth = together(
+lead, _, _, _, places, _, turned, placed, last_move, worth = together(
     more, rules.rising, rules.falling, rules.beyond, rules.places,
-    rules.enclosed, rules.turned, rules.placed, rules.worth,
+    rules.enclosed, rules.turned, rules.placed, rules.last_move, rules.worth,
 )  # fmt: skip
 
 
@@ -63,6 +63,7 @@ def allowed(words, row, player, action):
 def see(words, row, player, planes, place):
     for word in range(4):
         planes[place, word] = words[row, word]
+    planes[place, 4] = last_move(words[row, 0], words[row, 1])
 
 
 @inlined
@@ -75,6 +76,6 @@ KERNELS = StoneKernels(
     "othello",
     RowRules(play, legal, allowed, see, weigh),
     files=(__file__, rules.__file__),
-    planes=(4, 1),
+    planes=(5, 1),
     max_legal=MAX_LEGAL,
 )

@@ -22,6 +22,7 @@ ONGOING, NO_MOVE = range(2)  # indices into Othello.reasons
 U = np.uint64
 ZERO, ONE, SIX, SQUARES = U(0), U(1), U(6), U(63)
 ACROSS, UP, RISING, FALLING = U(1), U(SIZE), U(SIZE + 1), U(SIZE - 1)  # the distance of neighbors by direction
+HALVES = (U(32), U(16), U(8), U(4), U(2), U(1))
 INSIDE = U(
     0x7E7E7E7E7E7E7E7E
 )  # columns b to g: only there can a stone lie between two others, unless above one of them
@@ -84,6 +85,14 @@ def placed(action: Word) -> Word:
     return (ONE - (action >> SIX)) << (action & SQUARES)
 
 
+def last_move(own: Word, other: Word) -> Word:
+    """All squares if the number of free ones is odd, else none; the mover then has the last move if nobody passes."""
+    free = ~(own | other)
+    for half in HALVES:
+        free = free ^ (free >> half)  # in the end, the lowest bit is the parity of all bits
+    return ZERO - (free & ONE)
+
+
 def more(first: Word, second: Word) -> Any:
     """By how many squares the first word has more than the second; rows.py has its own."""
     return np.bitwise_count(first).astype(np.int64) - np.bitwise_count(second)
@@ -129,7 +138,8 @@ class OthelloRules(NumpyRules):
         return np.concatenate((free, words[:, 2, None] == 0), axis=1)
 
     def see(self, words: Words, player: Players) -> Words:
-        return words[:, :, None].copy()
+        last = last_move(words[:, :1], words[:, 1:2])
+        return np.concatenate((words, last), axis=1)[:, :, None]
 
     def weigh(self, words: Words, player: Players) -> NDArray[np.float32]:
         ahead: NDArray[np.int64] = worth(*words.T)
