@@ -43,6 +43,8 @@ CONFINED = {
     "pyspiel": {"games"},
     "gymnasium": {"environments"},
     "pettingzoo": {"environments"},
+    "onnx": {"policy"},
+    "onnxruntime": {"policy"},
 }
 TORCHLESS = {"games", "storage"}
 APART = ("arena", "learning")  # playing needs no mathematics of learning
