@@ -230,7 +230,7 @@ class SharedGame:
             "update": self.update, "revision": self.revision, "ended": False,
             "game": game.name, "shape": self.shape, "seats": game.seats, "seat": session.seat,
             "player": self.name, "message": self.message, "status": self._status(), "paused": self.paused,
-            "policy": policy is not None, "temperature": self._temperature() if self.rebuild and policy else None,
+            "policy": self.rebuild is not None, "temperature": self._temperature() if self.rebuild and policy else None,
             "mover": None if session.result else session.mover, "result": session.result,
             "verdict": f"{session.verdict}." if session.result else "",
             "number": number, "first": first,

@@ -123,6 +123,7 @@ class GridView(View):
             "namesOnTop": self.first.letters_on_top, "hexagonal": sides is not None,
             "sides": sides and [colors.get(side, "#777777") for side in sides],
             "columnar": "columns" in self.game.action_layout, "stones": stones, "empty": EMPTY,
+            "words": [block for block in self.game.action_layout if block not in ("cells", "columns")],
         }  # fmt: skip
 
     def board(self, position: str) -> Json:
