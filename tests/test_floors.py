@@ -25,6 +25,7 @@ FLOORS = {
     "arena": 7,
     "report": 8,
     "uci": 8,
+    "browser": 8,
     "training": 9,
     "runs": 10,
     "imitation": 11,
@@ -45,6 +46,7 @@ CONFINED = {
     "pettingzoo": {"environments"},
     "onnx": {"policy"},
     "onnxruntime": {"policy"},
+    "aiohttp": {"browser"},
 }
 TORCHLESS = {"games", "storage"}
 APART = ("arena", "learning")  # playing needs no mathematics of learning
