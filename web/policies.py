@@ -9,10 +9,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from chesspg import __version__
 from chesspg.arena.ladder.shipped import shipped_ratings
@@ -54,7 +52,6 @@ def write_scripts(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sources = [Path(__file__), *Path(files.__file__).parent.rglob("*.py")]
     _script(folder / "runtime.js", [RUNTIME, Path(__file__)], RUNTIME.read_bytes)
-    runtime = (folder / "runtime.js").stat().st_size
     rows = []
     for name, path in shipped_files("checkpoints", files.SUFFIX).items():
         if not isinstance(files.header_game(files.read_header(path), path), Chess):
@@ -62,18 +59,8 @@ def write_scripts(folder: Path) -> None:
         policy = files.load(path)
         about = metadata(policy, files.read_header(path).facts, __version__)
         _script(folder / f"{name}.js", [path, *sources], lambda p=policy, a=about: to_onnx(p, a)[0])  # type: ignore[misc]
-        rating = shipped_ratings()[name]
-        rows.append(
-            {
-                "name": name,
-                "summary": _summary(path),
-                **{field: round(number) for field, number in rating._asdict().items()},
-                "parameters": sum(weight.numel() for weight in policy.network.parameters()),
-                "temperature": policy.temperature,
-                "bytes": (folder / f"{name}.js").stat().st_size,
-                "runtime": runtime,
-            }
-        )
+        row = {"rating": round(shipped_ratings()[name].rating), "temperature": policy.temperature}
+        rows.append({"name": name, **row, "bytes": (folder / f"{name}.js").stat().st_size})
     rows.sort(key=lambda row: row["rating"])
     write_text(folder / "index.js", f"globalThis.chesspgPolicies = {json.dumps(rows, ensure_ascii=False)};\n")
 
@@ -86,12 +73,5 @@ def _script(path: Path, sources: Sequence[Path], content: Callable[[], bytes]) -
     print(f"{path}  {path.stat().st_size:,} bytes")
 
 
-def _summary(path: Path) -> str:
-    """The first paragraph of the card beside a policy, in one line."""
-    paragraphs: list[Any] = path.with_suffix(".md").read_text(encoding="utf-8").split("\n\n")
-    return " ".join(paragraphs[1].split())
-
-
 if __name__ == "__main__":
-    sys.path.append(str(WEB.parent))
     run(main)

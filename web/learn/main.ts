@@ -1,6 +1,7 @@
 /** The learning page: the log-derivative trick by hand, and tic-tac-toe learned by it. */
 import "../board/style.css";
 import "./style.css";
+import * as policies from "../policies/mount";
 import * as bandit from "./bandit";
 import { mountBaseline } from "./baseline";
 import { mountCode } from "./code";
@@ -22,6 +23,7 @@ mountGamesSection();
 mountCode();
 mountTrain();
 mountPlay();
+policies.mountPolicies(byId("policies-table"));
 
 const seed = byId<HTMLInputElement>("seed");
 seed.addEventListener("change", () => {
@@ -45,7 +47,7 @@ addEventListener("resize", () => {
 });
 
 /** For tests and the curious: what this page computes with. `state` has the parameters that the page shows. */
-const chesspg = { bandit, ticTacToe, random, state };
+const chesspg = { bandit, ticTacToe, random, state, policies };
 declare global {
   interface Window {
     chesspg: typeof chesspg;

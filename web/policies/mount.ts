@@ -11,15 +11,16 @@ const SECTION = 8; // of the learning page, for its random numbers
 const SHOWN = 5; // likely moves in the table
 const COMMAND = "python web/policies.py";
 
-/** Fill an element with a board on which a person plays the shipped policies, which run in this page. */
-export async function mountPolicies(element: HTMLElement): Promise<void> {
-  const policies = await descriptions();
-  if (policies.length) new Table(element, policies);
-  else {
-    const command = make("code", {}, COMMAND);
-    const text = make("p", {}, "This copy of the page has no policies of chess; ", command, " in a clone of the project makes them.");
-    element.replaceChildren(text);
-  }
+/** Fill an element with a button that loads a board and the shipped policies, which run in this page. */
+export function mountPolicies(element: HTMLElement): void {
+  const button = make("button", { type: "button", class: "main" }, "Load the policies");
+  const note = make("p", { class: "note", role: "status" }, "This loads 5 MB, and more for the larger policies.");
+  button.addEventListener("click", async () => {
+    const policies = await descriptions();
+    if (policies.length) new Table(element, policies);
+    else note.replaceChildren("This copy of the page has no policies of chess; ", make("code", {}, COMMAND), " in a clone of the project makes them.");
+  });
+  element.replaceChildren(make("p", { class: "buttons" }, button), note);
 }
 
 /** The board, the game on it, and the policy that plays it. */
@@ -37,7 +38,7 @@ class Table {
 
   private readonly board: ChessBoard;
   private readonly status = make("p", { class: "status", role: "status" });
-  private readonly load = make("button", { type: "button", class: "main" });
+  private readonly begin = make("button", { type: "button", class: "main" });
   private readonly undo = make("button", { type: "button" }, "Undo");
   private readonly shown = make("input", { type: "checkbox", checked: "" });
   private readonly meter = make("div", { class: "meter", role: "meter", "aria-valuemin": -1, "aria-valuemax": 1 });
@@ -50,7 +51,7 @@ class Table {
     element: HTMLElement,
     private readonly policies: readonly Description[],
   ) {
-    this.policy = policies.at(-1)!;
+    this.policy = policies[0]!;
     this.temperature = this.policy.temperature;
     const board = make("div");
     this.board = new ChessBoard(board, (move) => this.play(move));
@@ -72,7 +73,7 @@ class Table {
     );
     this.warmth.row.classList.add("warmth");
     this.shown.addEventListener("change", () => this.draw());
-    this.load.addEventListener("click", () => void (this.ready ? this.begin() : this.start()));
+    this.begin.addEventListener("click", () => (this.ready ? this.newGame() : void this.start()));
     this.undo.addEventListener("click", () => this.takeBack());
     const head = make("tr", {}, make("th", { scope: "col" }, "move"), make("th", { scope: "col" }, "probability"));
     const table = make("table", { class: "likely" }, make("thead", {}, head), this.likely);
@@ -86,7 +87,7 @@ class Table {
           "div",
           { class: "beside" },
           this.status,
-          make("p", { class: "buttons" }, this.load, this.undo),
+          make("p", { class: "buttons" }, this.begin, this.undo),
           color,
           this.warmth.row,
           make("label", { class: "check" }, this.shown, " Show what the policy would play, and its value"),
@@ -96,12 +97,13 @@ class Table {
         ),
       ),
     );
-    this.say("");
-    this.draw();
+    void this.start();
+    this.begin.focus();
   }
 
   private names(): Record<string, string> {
-    return Object.fromEntries(this.policies.map((one) => [one.name, `${one.name}, ${one.rating} Elo`]));
+    const text = ({ name, rating, bytes }: Description): string => `${name}, ${rating} Elo, ${(bytes / 1e6).toFixed(1)} MB`;
+    return Object.fromEntries(this.policies.map((one) => [one.name, text(one)]));
   }
 
   /** Take another policy, which goes on with the same game. */
@@ -109,15 +111,15 @@ class Table {
     this.policy = this.policies.find((one) => one.name === name)!;
     this.temperature = this.policy.temperature;
     this.warmth.set(this.temperature);
-    if (this.ready) void this.start();
-    else this.draw();
+    void this.start();
   }
 
   /** Load the policy, then go on with the game. */
   private async start(): Promise<void> {
     const turn = ++this.turn;
     this.seen = undefined;
-    this.load.disabled = true;
+    this.ready = false;
+    this.begin.disabled = true;
     this.say(`Loading ${this.policy.name} …`);
     this.draw();
     try {
@@ -127,12 +129,12 @@ class Table {
       if (turn === this.turn) this.say(`${this.policy.name} can't be loaded: ${(error as Error).message}`);
     }
     if (turn !== this.turn) return;
-    this.load.disabled = false;
+    this.begin.disabled = false;
     if (this.ready) await this.next();
     else this.draw();
   }
 
-  private begin(): void {
+  private newGame(): void {
     this.game = new Game();
     this.games++;
     this.lastWords = "";
@@ -206,8 +208,7 @@ class Table {
   }
 
   private say(text: string): void {
-    const words = text || `The runtime and this policy are loaded when you ask for them, and run in this page.`;
-    this.status.textContent = `${this.lastWords} ${words}`.trim();
+    this.status.textContent = `${this.lastWords} ${text}`.trim();
   }
 
   private draw(): void {
@@ -239,8 +240,7 @@ class Table {
     const pairs = Array.from({ length: Math.ceil(sans.length / 2) }, (_, k) => sans.slice(2 * k, 2 * k + 2).join(" "));
     this.moves.replaceChildren(...pairs.map((pair) => make("li", {}, pair)));
     this.moves.scrollTop = this.moves.scrollHeight;
-    const megabytes = (this.policy.bytes + this.policy.runtime) / 1e6;
-    this.load.textContent = this.ready ? "New game" : `Load and play (${megabytes.toFixed(1)} MB)`;
+    this.begin.textContent = this.ready || this.begin.disabled ? "New game" : "Load again";
     const first = this.person === "white" ? 0 : 1; // the first move of the person
     this.undo.disabled = !this.ready || game.moves.length <= first;
   }
@@ -257,3 +257,5 @@ class Table {
     this.meter.replaceChildren(share, make("span", { class: "words" }, text));
   }
 }
+
+export { Game, evaluate, open };

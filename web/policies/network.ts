@@ -4,17 +4,12 @@ import type { Game } from "./encoding";
 /** What policies/index.js has about each policy; `python web/policies.py` writes it. */
 export interface Description {
   name: string;
-  summary: string;
-  /** Elo on the shipped ladder, with the ends of the 95% interval. */
+  /** Elo on the shipped ladder. */
   rating: number;
-  low: number;
-  high: number;
-  parameters: number;
   /** The temperature by which the logits in its file are divided already. */
   temperature: number;
-  /** The size of its file, and that of the ONNX runtime. */
+  /** The size of its script. */
   bytes: number;
-  runtime: number;
 }
 
 export type Request = { id: number; name: string } & (
