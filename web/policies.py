@@ -35,42 +35,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )  # fmt: skip
     given = parser.parse_args(arguments)
     with one_line_errors():
-        write_scripts(given.folder)
+        for path in write_scripts(given.folder, list(shipped_files("checkpoints", files.SUFFIX))):
+            print(f"{path}  {path.stat().st_size:,} bytes")
     return 0
 
 
-def write_scripts(folder: Path) -> None:
-    """Write index.js, runtime.js and one script for each policy.
+def write_scripts(folder: Path, names: Sequence[str], runtime: Path = RUNTIME) -> list[Path]:
+    """Write index.js, runtime.js and one script for each policy of chess.
+
+    Args:
+        folder: Where to write them; it is created.
+        names: The policies, by the names that they ship under. Those of other games are left out.
+        runtime: The ONNX runtime as WebAssembly.
+
+    Returns:
+        The scripts.
 
     Raises:
         OSError: A file can't be read or written.
         ValueError: The runtime or a package of the extra `onnx` is missing, or a policy can't be exported.
     """
     check_onnx()
-    if not RUNTIME.is_file():
-        raise ValueError(f"{RUNTIME} is missing; `npm ci` in {WEB} installs it")
+    if not runtime.is_file():
+        raise ValueError(f"{runtime} is missing; `npm ci` in {WEB} installs it")
     folder.mkdir(parents=True, exist_ok=True)
-    sources = [Path(__file__), *Path(files.__file__).parent.rglob("*.py")]
-    _script(folder / "runtime.js", [RUNTIME, Path(__file__)], RUNTIME.read_bytes)
+    code = [Path(__file__), *Path(files.__file__).parent.rglob("*.py")]
+    scripts = [_script(folder / "runtime.js", [runtime, Path(__file__)], runtime.read_bytes)]
     rows = []
-    for name, path in shipped_files("checkpoints", files.SUFFIX).items():
-        if not isinstance(files.header_game(files.read_header(path), path), Chess):
+    for name in names:
+        path = files.resolve(name)
+        policy, facts = files.load(path), files.read_header(path).facts
+        if not isinstance(policy.game, Chess):
             continue
-        policy = files.load(path)
-        about = metadata(policy, files.read_header(path).facts, __version__)
-        _script(folder / f"{name}.js", [path, *sources], lambda p=policy, a=about: to_onnx(p, a)[0])  # type: ignore[misc]
+        about = metadata(policy, facts, __version__)
+        scripts.append(_script(folder / f"{name}.js", [path, *code], lambda p=policy, a=about: to_onnx(p, a)[0]))
         row = {"rating": round(shipped_ratings()[name].rating), "temperature": policy.temperature}
-        rows.append({"name": name, **row, "bytes": (folder / f"{name}.js").stat().st_size})
+        rows.append({"name": name, **row, "bytes": scripts[-1].stat().st_size})
     rows.sort(key=lambda row: row["rating"])
-    write_text(folder / "index.js", f"globalThis.chesspgPolicies = {json.dumps(rows, ensure_ascii=False)};\n")
+    index = folder / "index.js"
+    write_text(index, f"globalThis.chesspgPolicies = {json.dumps(rows)};\n")
+    return [*scripts, index]
 
 
-def _script(path: Path, sources: Sequence[Path], content: Callable[[], bytes]) -> None:
+def _script(path: Path, sources: Sequence[Path], content: Callable[[], bytes]) -> Path:
     """Write a script that holds a file, unless it is newer than all its sources."""
     if not path.exists() or path.stat().st_mtime < max(source.stat().st_mtime for source in sources):
         text = base64.b64encode(gzip.compress(content(), mtime=0)).decode()
         write_text(path, f'(globalThis.chesspgFiles ??= {{}})[{json.dumps(path.stem)}] = "{text}";\n')
-    print(f"{path}  {path.stat().st_size:,} bytes")
+    return path
 
 
 if __name__ == "__main__":

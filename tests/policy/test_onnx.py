@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import chess
 import numpy as np
@@ -38,6 +40,7 @@ from chesspg.policy.onnx import (
 )
 from chesspg.policy.policy import Policy, to_tensors
 
+ROOT = Path(__file__).parents[2]
 CHESS = Chess(backend="python-chess")
 GAMES: list[Game] = [CHESS, TicTacToe(), ConnectFour(), Othello(), Hex(3, swap=True), Hex(9)]
 
@@ -115,11 +118,17 @@ def test_any_network_of_any_game_is_exported(game: Game, network: Network) -> No
             np.testing.assert_allclose(odds / odds.sum(), probabilities[: len(legal)], atol=1e-5)
 
 
-@pytest.mark.slow
-def test_a_shipped_policy_is_the_same_policy() -> None:
+@pytest.fixture(scope="module")
+def shipped() -> bytes:
     policy = load_policy("chess_quick")
     whole, difference = to_onnx(policy, metadata(policy, {"games": 7}, "1"), positions=300)
     assert difference < TOLERANCE
+    return whole
+
+
+@pytest.mark.slow
+def test_a_shipped_policy_says_what_it_takes_and_nothing_of_this_machine(shipped: bytes) -> None:
+    whole = shipped
     about = json.loads(onnxruntime.InferenceSession(whole).get_modelmeta().custom_metadata_map["chesspg"])
     assert about["planes"] == list(CHESS.planes)
     assert about["scalars"] == dict(CHESS.scalars)
@@ -127,8 +136,43 @@ def test_a_shipped_policy_is_the_same_policy() -> None:
     assert len(about["actions"]) == CHESS.num_actions
     model = onnx.load_model_from_string(whole)
     assert [one.type.tensor_type.shape.dim[0].dim_param for one in model.graph.input] == ["N", "N"]
-    assert str(Path(__file__).parents[2]).encode() not in whole  # nor any other path of this machine
+    assert str(ROOT).encode() not in whole  # nor any other path of this machine
     assert b".py" not in whole
+
+
+@pytest.mark.slow
+def test_the_program_in_the_documentation_encodes_positions_as_chesspg(
+    shipped: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "chess_quick.onnx").write_bytes(shipped)
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/export.md").read_text()
+    program, printed = re.findall(r"```python\n(import json.*?)```\n\nIt prints\n\n```\n(.*?)```", text, re.DOTALL)[0]
+    names: dict[str, Any] = {}
+    exec(program, names)
+    assert capsys.readouterr().out == printed
+    policy = load_policy("chess_quick")
+    positions = [
+        "startpos moves e2e4 a7a6 e4e5 d7d5",  # en passant
+        "r3k2r/8/8/8/8/8/8/R3K2R b Kq - 7 9",
+        "4k3/2P5/8/8/8/8/2p5/4K3 w - - 0 1",
+        "4k3/2P5/8/8/8/8/2p5/4K3 b - - 0 1",
+        "8/8/8/4k3/8/4K3/4P3/8 b - - 99 90",
+    ]
+    games = CHESS.start(positions)
+    observed = games.observe()
+    probabilities = policy.observe(observed)
+    for row in range(len(games)):
+        board = games.board(row)
+        moves = {move_to_action(move, board.turn): move.uci() for move in board.legal_moves}
+        legal = [moves[action] for action in observed.legal[[row]].actions.tolist()]
+        for name, part in names["inputs"](board.fen(), legal).items():
+            assert (part == inputs_of(CHESS, observed[[row]])[name]).all()
+        found, value = names["likeliest"](board.fen(), legal)
+        expected = dict(zip(legal, probabilities.probs[row].tolist(), strict=False))
+        assert {move: float(one) for one, move in found} == pytest.approx(expected, abs=1e-5)
+        assert probabilities.value is not None
+        assert value == pytest.approx(probabilities.value[row].item(), abs=1e-4)
 
 
 @pytest.mark.parametrize(

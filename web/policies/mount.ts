@@ -92,9 +92,8 @@ class Table {
           this.warmth.row,
           make("label", { class: "check" }, this.shown, " Show what the policy would play, and its value"),
           table,
-          this.moves,
-          this.cost,
         ),
+        make("div", { class: "record" }, this.moves, this.cost),
       ),
     );
     void this.start();
