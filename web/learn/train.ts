@@ -10,7 +10,7 @@ const SECTION = 6;
 const GAMES = 100; // that an update plays
 const UPDATES = 1000; // after which the training pauses
 const PER_SECOND = 40; // updates, where the computer is fast enough
-const BUDGET = 12; // ms of computing in a frame, so that the page stays smooth
+const BUDGET = 20; // ms of computing in a frame, so that the page stays smooth
 const REDRAW = 100; // ms between drawings of the curve
 
 export function mountTrain(): void {
@@ -69,8 +69,8 @@ export function mountTrain(): void {
       : "";
   };
   const run = (): void => {
+    if (!done()) start(); // from θ as section 4 has it now
     if (done() >= goal) goal += UPDATES;
-    if (!done()) start(), (goal = UPDATES); // from θ as section 4 has it now
     button.textContent = "Pause";
     byId("train-status").textContent = "Training …";
     let before = performance.now();
