@@ -92,8 +92,6 @@ class Dropping(MLP):
     ("game", "network"),
     [
         (CHESS, ResidualNet(CHESS, channels=4, blocks=1, value=True)),
-        (CHESS, MLP(CHESS, hidden=(4,))),
-        (TicTacToe(), MLP(TicTacToe(), value=True)),
         (TicTacToe(), Dropping(TicTacToe())),
         (ConnectFour(), BoardNet(ConnectFour(), channels=4, blocks=2)),
         (Othello(), BoardNet(Othello(), channels=4, blocks=2, value=True)),

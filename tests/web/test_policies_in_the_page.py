@@ -134,18 +134,18 @@ def ended(board: chess.Board) -> bool:
 
 
 def random_games() -> list[list[Any]]:
-    """[start, moves] of random games, in which a move back is likely, so that positions repeat."""
+    """[start, moves] of random games in which castling, en passant and moves back are likely."""
     rng = np.random.default_rng(5)
     found = []
     for start in STARTS * 2:
         board = chess.Board(start)
         while len(board.move_stack) < 60 and not ended(board):
             moves = list(board.legal_moves)
-            if len(board.move_stack) > 1 and rng.random() < 0.4:
-                last = board.move_stack[-2]
-                moves = [
-                    one for one in moves if (one.from_square, one.to_square) == (last.to_square, last.from_square)
-                ] or moves
+            before = board.move_stack[-2] if len(board.move_stack) > 1 else chess.Move.null()
+            back = [one for one in moves if one.from_square == before.to_square and one.to_square == before.from_square]
+            rare = [one for one in moves if board.is_castling(one) or board.is_en_passant(one)]
+            if rng.random() < 0.4:
+                moves = rare or back or moves
             board.push(moves[rng.integers(len(moves))])
         found.append([start, [move.uci() for move in board.move_stack]])
     return found
