@@ -42,8 +42,6 @@ def test_without_a_screen_no_browser_is_opened(serve: Serve, lines: list[str], m
 
 
 def test_over_ssh_a_tunnel_is_named(serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
     server = serve()
     show_address(server, "greedy", lines.append)
@@ -51,8 +49,6 @@ def test_over_ssh_a_tunnel_is_named(serve: Serve, lines: list[str], monkeypatch:
 
 
 def test_a_browser_gets_an_address_once(serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
     opened, came = [], threading.Event()
 
     def open_(url: str) -> bool:
