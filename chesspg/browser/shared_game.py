@@ -65,7 +65,7 @@ class SharedGame:
 
     def start(self) -> None:
         """Begin to play: the player moves if it has the first move."""
-        if not self.session.to_move:
+        if self._waits():
             self.busy = True
             self._worker.submit(self._advance)
         self.player.add_done_callback(lambda _: self._submit(self._publish))
@@ -198,13 +198,19 @@ class SharedGame:
                 traceback.print_exc()
             done.set_exception(ValueError(line_of(error)))
             return
+        self.busy = self._waits()
         done.set_result(None)
-        self._advance()
+        if self.busy:
+            self._advance()
+
+    def _waits(self) -> bool:
+        """Whether the game waits for the player."""
+        return not (self.session.result or self.session.to_move or self.paused)
 
     def _advance(self) -> None:
         """Let the player move while it is its turn."""
         try:
-            while not (self.session.result or self.session.to_move or self.paused):
+            while self._waits():
                 self.session.reply(self.player.result())
                 self.revision += 1
                 self._publish()
@@ -272,7 +278,7 @@ class SharedGame:
         if self.message or self.player.exception():
             self.message = self.message or f"{self.name} fails: {line_of(self.player.exception() or ValueError())}"
             return "failed"
-        return "ready" if self.session.result or self.session.to_move or self.paused else "thinking"
+        return "thinking" if self._waits() else "ready"
 
     def _policy(self) -> Any:
         """The player that has a policy; None if there is none, or it is still loading."""
