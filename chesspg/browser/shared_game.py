@@ -53,7 +53,7 @@ class SharedGame:
         self.update = self.revision = 0  # the number of the state; the number of the position and of who may move
         self.message = ""  # why the player fails
         self.paused = False  # whether the player waits because a game was loaded
-        self.busy = False
+        self.busy = self._ended = False
         self._seen: dict[str, Json] = {}  # the board of each position, and the move that led to it
         self._opinions: dict[str, Json] = {}  # what the policy says of each position
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="game")
@@ -65,12 +65,14 @@ class SharedGame:
 
     def start(self) -> None:
         """Begin to play: the player moves if it has the first move."""
-        self.busy = True
-        self._worker.submit(self._advance)
+        if self._waits():
+            self.busy = True
+            self._worker.submit(self._advance)
         self.player.add_done_callback(lambda _: self._submit(self._publish))
 
     def stop(self) -> None:
         """End the game for all tabs. A player that is thinking is not waited for."""
+        self._ended = True
         self._worker.shutdown(wait=False, cancel_futures=True)
         self.state = {**self.state, "ended": True, "update": self.update + 1}
 
@@ -196,13 +198,19 @@ class SharedGame:
                 traceback.print_exc()
             done.set_exception(ValueError(line_of(error)))
             return
+        self.busy = self._waits()
         done.set_result(None)
-        self._advance()
+        if self.busy:
+            self._advance()
+
+    def _waits(self) -> bool:
+        """Whether the game waits for the player."""
+        return not (self.session.result or self.session.to_move or self.paused)
 
     def _advance(self) -> None:
         """Let the player move while it is its turn."""
         try:
-            while not (self.session.result or self.session.to_move or self.paused):
+            while self._waits():
                 self.session.reply(self.player.result())
                 self.revision += 1
                 self._publish()
@@ -227,7 +235,7 @@ class SharedGame:
         legal = [] if session.result else self.view.legal(session.position)
         policy = self._policy()
         return {
-            "update": self.update, "revision": self.revision, "ended": False,
+            "update": self.update, "revision": self.revision, "ended": self._ended,
             "game": game.name, "shape": self.shape, "seats": game.seats, "seat": session.seat,
             "player": self.name, "message": self.message, "status": self._status(), "paused": self.paused,
             "policy": self.rebuild is not None, "temperature": self._temperature() if self.rebuild and policy else None,
@@ -270,7 +278,7 @@ class SharedGame:
         if self.message or self.player.exception():
             self.message = self.message or f"{self.name} fails: {line_of(self.player.exception() or ValueError())}"
             return "failed"
-        return "ready" if self.session.result or self.session.to_move or self.paused else "thinking"
+        return "thinking" if self._waits() else "ready"
 
     def _policy(self) -> Any:
         """The player that has a policy; None if there is none, or it is still loading."""

@@ -116,7 +116,9 @@ let board: Shown | undefined;
 const atEnd = () => ply === state.positions.length - 1;
 /** The moves that the person can make now. */
 const legalNow = () => (atEnd() && !over && !state.result && state.mover === state.seat ? state.legal : []);
-const nameOf = (seat: number) => (seat === state.seat ? "You" : state.player);
+/** The player without its options, which the title shows. */
+const playerName = () => state.player.split("?", 1)[0]!;
+const nameOf = (seat: number) => (seat === state.seat ? "You" : playerName());
 
 /** Take a state from the server. A person who looks at an earlier position keeps looking at it. */
 function take(next: State): void {
@@ -135,6 +137,7 @@ function take(next: State): void {
 
 /** Set up what depends on the game. */
 function prepare(): void {
+  document.querySelector("main")!.hidden = false; // only now, so that nothing moves
   const { shape, game, player, seats } = state;
   document.title = `${game} against ${player} – chesspg`;
   board = shape.kind === "chess" ? new ShownChess() : shape.kind === "grid" ? new ShownGrid() : new ShownText();
@@ -179,7 +182,7 @@ function draw(): void {
   for (const form of ["typed", "warmth"]) {
     for (const control of all<HTMLButtonElement>(`#${form} button`)) control.disabled = form === "typed" ? !legalNow().length : busy;
   }
-  $("warmth").hidden = state.temperature === null;
+  $("warmth").hidden = !state.policy;
   const temperature = $<HTMLInputElement>("temperature");
   if (state.temperature !== null && document.activeElement !== temperature) temperature.value = String(state.temperature);
   $<HTMLInputElement>("position").value = state.position;
@@ -225,7 +228,8 @@ function drawSides(): void {
 
 /** The line that says what happened and who moves; screen readers read it aloud. */
 function drawLine(): void {
-  const { player, status, seat, mover } = state;
+  const { status, seat, mover } = state;
+  const player = playerName();
   const last = state.positions.at(-1)!;
   const who = state.movers.at(-1);
   const moved = last.move && who !== undefined && !state.paused ? `${nameOf(who)} played ${last.move.name}. ` : "";
