@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 import griffe
@@ -11,11 +10,11 @@ import griffe
 class Comments(griffe.Extension):
     """An attribute without a docstring is documented by the comment behind it, or else by the one above it."""
 
-    def on_attribute_instance(self, *, node: ast.AST | griffe.ObjectNode, attr: griffe.Attribute, **_: Any) -> None:
+    def on_attribute_instance(self, *, node: Any, attr: griffe.Attribute, **options: Any) -> None:
         """Use the comment of an attribute that was just read."""
-        if attr.docstring or attr.lineno is None or attr.endlineno is None or attr.parent is None:
+        if attr.docstring or attr.lineno is None or attr.endlineno is None:
             return
-        lines = attr.lines_collection[attr.filepath]
+        lines = attr.module.lines
         _, found, text = lines[attr.endlineno - 1].partition("  # ")
         if not found:
             above = attr.lineno - 1

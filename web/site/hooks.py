@@ -7,6 +7,7 @@ import hashlib
 import json
 import posixpath
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")  # the path in `[text](path#a
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Name files by their paths in the repository, so that a link leads to the same file there and on the site.
 
-    Everything that pages link in the repository becomes a part of the site: Markdown and pictures as they are, other
-    files as pages that show their text, and folders as lists of files.
+    Everything in the repository that the navigation or a page names becomes a part of the site: Markdown and pictures
+    as they are, other files as pages that show their text, and folders as lists of files.
     """
     every = Files([])
     for file in files:
         own = file.src_dir == config.docs_dir  # the others are the theme's
         every.append(part_of_repository(f"docs/{file.src_uri}", file.dest_uri, config) if own else file)
+    for path in named(config.nav):
+        if every.get_file_from_path(path) is None and (added := linked(path, config)):
+            every.append(added)
     waiting = list(every.documentation_pages())
     while waiting:
         page = waiting.pop()
@@ -59,6 +63,15 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
     """The same in pages without a source, such as 404.html."""
     return with_hashes(output_content)
+
+
+def named(nav: Any) -> Iterator[str]:
+    """The paths in the navigation."""
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for item in nav.values() if isinstance(nav, dict) else nav:
+            yield from named(item)
 
 
 def part_of_repository(path: str, place: str, config: MkDocsConfig) -> File:
