@@ -7,7 +7,6 @@ import hashlib
 import json
 import posixpath
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for file in files:
         own = file.src_dir == config.docs_dir  # the others are the theme's
         every.append(part_of_repository(f"docs/{file.src_uri}", file.dest_uri, config) if own else file)
-    for path in named(config.nav):
+    nav = json.dumps(config.nav)
+    for path in re.findall(r'": "([^"]+)"', nav):
         if every.get_file_from_path(path) is None and (added := linked(path, config)):
             every.append(added)
     waiting = list(every.documentation_pages())
@@ -42,6 +42,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
                 added.inclusion = InclusionLevel.NOT_IN_NAV  # or in it; mkdocs just doesn't ask for it
                 every.append(added)
                 waiting += [added] if added.is_documentation_page() else []
+    config.nav = json.loads(nav.replace('.ipynb"', '.ipynb.md"'))  # the page that shows a notebook
     return every
 
 
@@ -50,28 +51,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def shown(link: re.Match[str]) -> str:
         target = target_of(page.file, link[0])
-        return link[0].rstrip("/") + ".md" * (files.get_file_from_path(target) is None)
+        known = files.get_file_from_path(target) is None and files.get_file_from_path(f"{target}.md") is not None
+        return link[0].rstrip("/") + ".md" * known
 
     return LINK.sub(shown, markdown)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Allow the theme's inline scripts, and no others, by their hashes."""
-    return with_hashes(output)
+    """See `finished`."""
+    return finished(output)
 
 
 def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
-    """The same in pages without a source, such as 404.html."""
-    return with_hashes(output_content)
-
-
-def named(nav: Any) -> Iterator[str]:
-    """The paths in the navigation."""
-    if isinstance(nav, str):
-        yield nav
-    else:
-        for item in nav.values() if isinstance(nav, dict) else nav:
-            yield from named(item)
+    """See `finished`; for pages without a source, such as 404.html."""
+    return finished(output_content)
 
 
 def part_of_repository(path: str, place: str, config: MkDocsConfig) -> File:
@@ -120,12 +113,13 @@ def as_markdown(cell: dict[str, Any]) -> str:
         if "image/png" in data:
             parts.append(f"![output of the cell](data:image/png;base64,{''.join(data['image/png']).strip()})")
         else:
-            parts.append(f"````text\n{''.join(data['text/plain'])}\n````")
+            parts.append(f"````{{.text .output}}\n{''.join(data['text/plain'])}\n````")
     return "\n\n".join(parts)
 
 
-def with_hashes(html: str) -> str:
-    """Put the hashes of a page's inline scripts into its content security policy."""
+def finished(html: str) -> str:
+    """Allow the theme's inline scripts, and no others, by their hashes; name its search for screen readers."""
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     digests = sorted({base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts})
+    html = html.replace('role="dialog"', 'role="dialog" aria-label="Search"')
     return html.replace("INLINE_SCRIPTS", " ".join(f"'sha256-{digest}'" for digest in digests))
