@@ -1,4 +1,4 @@
-"""`python -m chesspg.play [PLAYER]`: play against a policy in the terminal."""
+"""`python -m chesspg.play [PLAYER]`: play against a policy in the terminal, or with --browser on a page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import contextlib
 import importlib
 import secrets
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from rich.console import Console
 
@@ -19,6 +21,7 @@ from chesspg.games.game import Game
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster
 from chesspg.players.game_strings import add_game_option, game_from_string
+from chesspg.players.player import Player
 from chesspg.policy import files
 from chesspg.storage.run_folder import RUNS
 from chesspg.storage.shipped import shipped_names
@@ -29,7 +32,7 @@ from chesspg.terminal.screen import Screen
 ORDER = ("first", "second")  # the seats of any game, for --color
 DESCRIPTION = f"""\
 Play against a policy, or any other player, by typing moves, in chess such as Nf3 or g1f3. Type help for the other
-commands.
+commands. With --browser, play with the mouse or the keyboard on a page that your browser shows.
 
 PLAYER is one of:
 {roster.TABLE}
@@ -65,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not is_policy:
             with waiting(f"starting {text}…"), one_line_errors():
                 opponent.result()  # others load at once, or fail, such as an engine that can't start
+        if given.browser:
+            _in_browser(session, opponent, text, partial(roster.player_from_string, game=game) if is_policy else None)
+            return 0
         _line_editing()
         screen = Screen(Console(highlight=False, soft_wrap=True))
         Commands(Table(session, opponent, text, screen)).run()
@@ -128,6 +134,26 @@ def _first_session(game: Game, seat: int, rng: Randomness, start: str | None) ->
         raise ValueError(f"{'--fen' if game.notation else '--position'}: {error}") from None
 
 
+def _in_browser(session: Session, opponent: Future[Player], name: str, rebuild: Callable[[str], Player] | None) -> None:
+    """Serve the page until Ctrl-C, then print the game, so that it is not lost."""
+    # Imported here because aiohttp takes a third of a second, which a game in the terminal need not wait for.
+    from chesspg.browser.opening import show_address
+    from chesspg.browser.server import Server
+    from chesspg.browser.shared_game import SharedGame
+
+    with one_line_errors():
+        game = SharedGame(session, opponent, name, rebuild)
+        server = Server(game)
+    try:
+        with server:
+            show_address(server, game.name)
+            while True:
+                time.sleep(3600)
+    finally:
+        if game.session.plies:
+            print(f"\n{game.state['pgn']}")
+
+
 def _line_editing() -> None:
     """Give input() arrow keys and a history by importing readline, which Windows does not have."""
     with contextlib.suppress(ImportError):
@@ -138,6 +164,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser("python -m chesspg.play", description=DESCRIPTION)
     parser.add_argument("player", metavar="PLAYER", nargs="?", help="the player to play against")
     add_game_option(parser)
+    parser.add_argument(
+        "--browser",
+        action="store_true",
+        help="play on a page in a browser, which a server on this machine shows to you alone",
+    )
     parser.add_argument(
         "--color",
         default=ORDER[0],

@@ -25,6 +25,7 @@ FLOORS = {
     "arena": 7,
     "report": 8,
     "uci": 8,
+    "browser": 8,
     "training": 9,
     "runs": 10,
     "imitation": 11,
@@ -43,6 +44,7 @@ CONFINED = {
     "pyspiel": {"games"},
     "gymnasium": {"environments"},
     "pettingzoo": {"environments"},
+    "aiohttp": {"browser"},
 }
 TORCHLESS = {"games", "storage"}
 APART = ("arena", "learning")  # playing needs no mathematics of learning

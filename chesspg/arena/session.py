@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -29,7 +31,7 @@ class Ply(NamedTuple):
 
     before: str  # the position before it
     seat: int  # of its mover, 0 or 1
-    by_person: bool  # whether the person chose it
+    by_person: bool | None  # whether the person chose it; None if it was loaded
 
 
 @dataclass
@@ -47,8 +49,10 @@ class Session:
     number_of_game: int = 0  # index in a series with one seed, so that the player's moves differ from game to game
     resigned: bool = False
     forfeit: str = ""  # why the player gave up, for example because an engine crashed
+    loaded_from: tuple[str, str] = ("", "")  # by seat: who played the moves that were loaded, as far as it is known
     plies: list[Ply] = field(init=False, default_factory=list)
     position: str = field(init=False)
+    _kept: tuple[str, Games] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.position = self.game.start([self.start]).position(0)
@@ -136,8 +140,9 @@ class Session:
         """
         authors = {}
         for seat, side in enumerate(self.game.seats):
-            had = [ply.by_person for ply in self.plies if ply.seat == seat]
-            authors[side] = " and ".join(dict.fromkeys(person if by else player for by in [*had, seat == self.seat]))
+            names = {True: person, False: player, None: self.loaded_from[seat]}
+            had = [names[ply.by_person] for ply in self.plies if ply.seat == seat]
+            authors[side] = " and ".join(name for name in dict.fromkeys([*had, names[seat == self.seat]]) if name)
         return authors
 
     def record(self, event: str, person: str, player: str, *, sgf: bool = False) -> str:
@@ -257,10 +262,53 @@ class Session:
             return
         for index in reversed(range(len(self.plies))):
             if self.plies[index].seat == self.seat:
-                self.position, self.forfeit = self.plies[index].before, ""
-                del self.plies[index:]
+                self.back(index)
                 return
         raise ValueError("there is no move of yours to take back")
+
+    def back(self, ply: int) -> None:
+        """Go back to an earlier position. The moves after it are lost, and so is a resignation.
+
+        Args:
+            ply: The number of plies after which the position stood.
+
+        Raises:
+            ValueError: The game does not have that many plies.
+        """
+        if not 0 <= ply <= len(self.plies):
+            raise ValueError(f"the game has {len(self.plies)} plies, got {ply}")
+        self.resigned, self.forfeit = False, ""
+        if ply < len(self.plies):
+            self.position = self.plies[ply].before
+            del self.plies[ply:]
+
+    def at(self, ply: int) -> Session:
+        """A copy of the game as it was after this many plies; see `back`."""
+        earlier = copy.copy(self)
+        earlier.plies = list(self.plies)
+        earlier.back(ply)
+        return earlier
+
+    def load(self, moves: Sequence[str], players: tuple[str, str] = ("", "")) -> None:
+        """Play the moves of another game.
+
+        Args:
+            moves: The moves, in any notation that the game reads.
+            players: By seat, who played them; empty if it is not known.
+
+        Raises:
+            ValueError: A move is illegal; the message has its number. The moves before it have been played.
+        """
+        self.loaded_from = players
+        games = self._games()
+        for number, text in enumerate(moves, 1):
+            seat = int(games.observe().player[0])
+            try:
+                games.play(np.array([self.game.parse_move(self.position, text)]))
+            except ValueError as error:
+                raise ValueError(f"ply {number}: {error}") from None
+            self.plies.append(Ply(self.position, seat, None))
+            self.position = games.position(0)
 
     def _push(self, action: int, *, by_person: bool) -> str:
         name = self.game.move_name(self.position, action)
@@ -278,7 +326,10 @@ class Session:
         return Turn(games.observe(), uniforms, games, row)
 
     def _games(self) -> Games:
-        return self.game.start([self.position])
+        """The game in its position, as a copy that may be changed. Replaying a long game takes time, so it is kept."""
+        if self._kept is None or self._kept[0] != self.position:
+            self._kept = (self.position, self.game.start([self.position]))
+        return self._kept[1][[0]]
 
     def _first_mover(self) -> int:
         return int(self.game.start([split_position(self.position)[0]]).observe().player[0])

@@ -13,6 +13,8 @@ export interface ChessState {
   orientation: Color;
   /** Moves that can be made; none while nobody may move. */
   legal?: readonly string[];
+  /** Whether the squares to which a piece can move are marked; by default they are. */
+  showTargets?: boolean;
   lastMove?: string;
   check?: boolean;
   /** Likely moves, shown as arrows. */
@@ -91,7 +93,7 @@ export class ChessBoard {
       turnColor: turn,
       check: state.check ?? false,
       lastMove: state.lastMove ? [state.lastMove.slice(0, 2) as Key, state.lastMove.slice(2, 4) as Key] : [],
-      movable: { color: dests.size ? turn : undefined, dests },
+      movable: { color: dests.size ? turn : undefined, dests, showDests: state.showTargets ?? true },
     });
     this.ground.setAutoShapes((state.likely ?? []).map(arrow));
     this.label();

@@ -38,12 +38,13 @@ export interface GridState {
   last?: readonly number[];
   /** Squares on which a click is a move. */
   targets?: readonly number[];
+  /** Whether these squares are marked; by default they are. */
+  showTargets?: boolean;
   /** Likely moves: a square and a probability. */
   likely?: readonly { square: number; probability: number }[];
 }
 
 const SVG = "http://www.w3.org/2000/svg";
-const NAMES = 0.6; // room for the names of rows and columns, in cells
 const ROW = Math.sqrt(3) / 2; // distance of the rows of hexagons, which are one cell wide
 
 /** A board of squares or hexagons. It shows what it is given, and reports which square was chosen. */
@@ -54,6 +55,8 @@ export class GridBoard {
   private readonly width: number;
   private readonly height: number;
   private readonly top: number;
+  private readonly unit: number; // the size of letters, in cells
+  private readonly names: number; // the room for the names of rows and columns, in cells
 
   /**
    * @param element An empty element, whose width the board takes.
@@ -66,13 +69,16 @@ export class GridBoard {
     onSquare: (square: number) => void,
   ) {
     const { rows, columns, hexagonal } = shape;
-    this.width = NAMES + columns + (hexagonal ? (rows - 1) / 2 + 0.35 : 0.1);
-    this.height = NAMES + (hexagonal ? (rows - 1) * ROW + 2 / Math.sqrt(3) + 0.35 : rows + 0.1);
-    this.top = shape.namesOnTop ? NAMES : hexagonal ? 0.15 : 0.05;
+    this.unit = Math.min(0.45, Math.max(0.13, 0.04 * columns));
+    this.names = 1.9 * this.unit;
+    this.width = this.names + columns + (hexagonal ? (rows - 1) / 2 + 0.35 : 0.1);
+    this.height = this.names + (hexagonal ? (rows - 1) * ROW + 2 / Math.sqrt(3) + 0.35 : rows + 0.1);
+    this.top = shape.namesOnTop ? this.names : hexagonal ? 0.15 : 0.05;
     element.replaceChildren();
     element.classList.add("board", "grid");
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
     this.svg.setAttribute("aria-hidden", "true");
+    this.svg.style.setProperty("--unit", `${this.unit}px`);
     element.append(this.svg);
     this.drawBoard();
     this.pieces = this.add(this.svg, "g", {});
@@ -98,12 +104,14 @@ export class GridBoard {
       else if (sign !== shape.empty) {
         const text = this.add(this.pieces, "text", { class: "sign", x, y, fill: stone?.color ?? "#1a1a1a" });
         text.textContent = sign;
-      } else if (targets.has(square) && !shape.columnar) {
+      } else if (targets.has(square) && !shape.columnar && (state.showTargets ?? true)) {
         this.add(this.pieces, "circle", { class: "target", cx: x, cy: y, r: 0.11 });
       }
       if (last.has(square)) {
-        if (stone?.disc) this.add(this.pieces, "circle", { class: "last", cx: x, cy: y, r: 0.2 });
-        else this.add(this.pieces, "rect", { class: "last", x: x - 0.42, y: y - 0.42, width: 0.84, height: 0.84 });
+        if (stone?.disc) {
+          this.add(this.pieces, "circle", { class: "ring outer", cx: x, cy: y, r: 0.2 });
+          this.add(this.pieces, "circle", { class: "ring", cx: x, cy: y, r: 0.2 });
+        } else this.add(this.pieces, "rect", { class: "last", x: x - 0.42, y: y - 0.42, width: 0.84, height: 0.84 });
       }
     });
     for (const { square, probability } of state.likely ?? []) {
@@ -130,8 +138,8 @@ export class GridBoard {
     const { columns, hexagonal } = this.shape;
     const row = Math.floor(square / columns);
     const column = square % columns;
-    if (!hexagonal) return [NAMES + column + 0.5, this.top + row + 0.5];
-    return [NAMES + 0.1 + column + row / 2 + 0.5, this.top + 0.1 + row * ROW + 1 / Math.sqrt(3)];
+    if (!hexagonal) return [this.names + column + 0.5, this.top + row + 0.5];
+    return [this.names + 0.1 + column + row / 2 + 0.5, this.top + 0.1 + row * ROW + 1 / Math.sqrt(3)];
   }
 
   private place(square: number): Place {
@@ -158,12 +166,12 @@ export class GridBoard {
     this.shape.columnNames.forEach((name, column) => {
       const row = this.shape.namesOnTop ? 0 : rows - 1;
       const [x, y] = this.center(row * columns + column);
-      const below = this.shape.namesOnTop ? -0.82 : 0.78;
+      const below = (this.shape.namesOnTop ? -1 : 1) * ((hexagonal ? 0.6 : 0.5) + 0.9 * this.unit);
       this.add(this.svg, "text", { class: "name", x: hexagonal ? x - 0.25 : x, y: y + below }).textContent = name;
     });
     this.shape.rowNames.forEach((name, row) => {
       const [x, y] = this.center(row * columns);
-      this.add(this.svg, "text", { class: "name", x: x - 0.82, y }).textContent = name;
+      this.add(this.svg, "text", { class: "name", x: x - (hexagonal ? 0.6 : 0.5) - 0.9 * this.unit, y }).textContent = name;
     });
   }
 

@@ -1,0 +1,40 @@
+"""Showing an address to a person: in the terminal, and in their browser if there is a screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+
+from chesspg.browser.server import Server
+
+
+def show_address(server: Server, name: str, say: Callable[[str], None] = print) -> None:
+    """Print the address of the page, and open it in a browser.
+
+    Args:
+        server: The server of the page.
+        name: The player's string.
+        say: Prints a line.
+    """
+    say(f"Play against {name} at this address. Whoever knows it can play, so keep it to yourself.")
+    say(f"  {server.address}")
+    if "SSH_CONNECTION" in os.environ:
+        port = server.port
+        say(f"To open it on your own machine, first run there: ssh -L {port}:127.0.0.1:{port} HOST")
+    say("Ctrl-C ends the game and shows it as PGN.")
+    if _has_screen():
+        # A thread, because some browsers keep the call until they are closed.
+        threading.Thread(target=webbrowser.open, args=(server.address_once,), daemon=True).start()
+
+
+def _has_screen() -> bool:
+    """Whether a browser would open a window; without one a browser of the terminal may open, which can't show the page.
+
+    BROWSER, which names a browser, counts as a screen.
+    """
+    if not sys.platform.startswith(("linux", "freebsd", "openbsd", "netbsd")):
+        return "SSH_CONNECTION" not in os.environ
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -1,0 +1,209 @@
+"""The local server of the page: it listens on the loopback interface, and answers only who knows the address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import secrets
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+
+from aiohttp import web
+
+from chesspg.browser.shared_game import Refused, SharedGame
+from chesspg.browser.view import Json
+
+LOOPBACK = "127.0.0.1"
+HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)  # any port, as an SSH tunnel may have another
+MOST_BYTES = 2**20  # of a request
+READ = 10.0  # seconds in which a request must have arrived
+POLL = 25.0  # seconds for which a request waits for a new state
+PAGE = Path(__file__).parent / "page"
+FILES = {
+    "": ("index.html", "text/html"),
+    "page.js": ("page.js", "text/javascript"),
+    "page.css": ("page.css", "text/css"),
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+REFUSED = "This is not the address that the terminal shows."
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Serves a game while its `with` block runs, in a thread of its own.
+
+    Args:
+        game: The game.
+
+    Raises:
+        OSError: No port can be opened.
+    """
+
+    def __init__(self, game: SharedGame) -> None:
+        self.game = game
+        self._token = secrets.token_urlsafe(24)
+        self._once = secrets.token_urlsafe(24)  # for one visit, because other users see the arguments of a browser
+        self._socket = socket.create_server((LOOPBACK, 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="server", daemon=True)
+        self._listening: Future[None] = Future()
+        self._files = {path: ((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+
+    @property
+    def address(self) -> str:
+        """The address of the page."""
+        return f"http://{LOOPBACK}:{self.port}/{self._token}/"
+
+    @property
+    def address_once(self) -> str:
+        """An address that leads to the page once, for the command line of a browser."""
+        return f"http://{LOOPBACK}:{self.port}/{self._once}/"
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        self._listening.result()
+        self.game.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(5)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ending = asyncio.Event()
+        self._changed = asyncio.Event()
+        self.game.on_change = lambda: self._call(self._wake)
+        app = web.Application(middlewares=[self._guard], client_max_size=MOST_BYTES)
+        app.on_response_prepare.append(_add_headers)
+        app.router.add_get("/{token}/", self._file)
+        app.router.add_get("/{token}/{file:page\\.(?:js|css)}", self._file)
+        app.router.add_get("/{token}/state", self._state)
+        app.router.add_get("/{token}/opinion", self._opinion)
+        app.router.add_post("/{token}/act", self._act)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
+        await runner.setup()
+        await web.SockSite(runner, self._socket).start()
+        self._listening.set_result(None)
+        await self._ending.wait()
+        self.game.stop()
+        self._wake()  # every tab that waits is told that this is the end
+        await runner.cleanup()
+
+    def _call(self, function: Callable[[], None]) -> None:
+        """Call a function in the server's thread, unless the server has ended."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function)
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse whoever does not know the address, and pages of other origins even if they do."""
+        host = request.headers.getall("Host", [])
+        origin = request.headers.getall("Origin", [])
+        posts = request.method not in ("GET", "HEAD")
+        token = request.path.split("/")[1]
+        if len(host) != 1 or not HOST.fullmatch(host[0]):
+            return _error(403, REFUSED)  # a name that was made to lead to this machine (DNS rebinding)
+        if (origin or posts) and origin != [f"http://{host[0]}"]:
+            return _error(403, REFUSED)
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            return _error(403, REFUSED)
+        if self._once and request.method == "GET" and _same(token, self._once):
+            self._once = ""
+            return web.Response(status=302, headers={"Location": f"/{self._token}/"})
+        if not _same(token, self._token):
+            return _error(403, REFUSED)
+        try:
+            return await handler(request)
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, f"The request has more than {MOST_BYTES:,} bytes.")
+        except web.HTTPException as error:
+            return _error(error.status, f"{error.reason}.")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        body, kind = self._files[request.match_info.get("file", "")]
+        return web.Response(body=body, content_type=kind, charset="utf-8")
+
+    async def _state(self, request: web.Request) -> web.Response:
+        """The state of the game, once it is newer than the one whose number is given as `after`."""
+        after = request.query.get("after", "")
+        if re.fullmatch("[0-9]{1,9}", after, re.ASCII):
+            changed = self._changed
+            if self.game.state["update"] == int(after):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), POLL)
+        return web.json_response(self.game.state)
+
+    async def _opinion(self, request: web.Request) -> web.Response:
+        """What the policy says of an earlier position."""
+        ply = request.query.get("ply", "")
+        if not re.fullmatch("[0-9]{1,6}", ply, re.ASCII):
+            return _error(400, f"ply must be a whole number, got {ply[:40]!r}.")
+        try:
+            return web.json_response(await asyncio.wrap_future(self.game.opinion(int(ply))))
+        except (ValueError, OSError, RuntimeError) as error:
+            return _error(400, _sentence(error))
+
+    async def _act(self, request: web.Request) -> web.Response:
+        """Carry out an action. The answer is the state, with `error` if the action was not possible."""
+        if request.content_type != "application/json":
+            return _error(415, "Expected JSON.")
+        try:
+            body = json.loads(await asyncio.wait_for(request.read(), READ))
+        except TimeoutError:
+            return _error(408, "The request did not arrive in time.")
+        except (ValueError, RecursionError):
+            return _error(400, "The request is not JSON.")
+        if not isinstance(body, dict):
+            return _error(400, "The request must be an object.")
+        try:
+            await asyncio.wrap_future(self.game.ask(body))
+        except Refused as error:
+            return self._answer(409, error)
+        except ValueError as error:
+            return self._answer(400, error)
+        return web.json_response(self.game.state)
+
+    def _answer(self, status: int, error: Exception) -> web.Response:
+        return web.json_response({**self.game.state, "error": _sentence(error)}, status=status)
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+def _error(status: int, message: str) -> web.Response:
+    body: Json = {"error": message}
+    return web.json_response(body, status=status, headers={"Connection": "close"} if status != 400 else None)
+
+
+def _same(given: str, secret: str) -> bool:
+    """Whether two texts are the same, in a time that does not depend on where they differ."""
+    return secrets.compare_digest(given.encode("utf-8", "surrogateescape"), secret.encode())
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
