@@ -19,6 +19,7 @@ COMMANDS = {
     "uci": "let a policy play in any chess program",
     "pretrain": "learn the moves of recorded games before training",
     "generate": "play games between any players and write them as PGN",
+    "export": "write a policy as an ONNX file for other programs",
     "bench": "measure where the time goes",
 }
 MOVED = {"estimators": "a study since version 0.2; run `python -m studies.estimators` in a clone of the repository"}

@@ -76,7 +76,7 @@ def wait_for(happened: Callable[[], object]) -> None:
 
 
 def test_every_command_is_here() -> None:
-    expected = {"bench", "generate", "ladder", "match", "play", "pretrain", "report", "train", "uci"}
+    expected = {"bench", "export", "generate", "ladder", "match", "play", "pretrain", "report", "train", "uci"}
     assert expected <= set(COMMANDS)
 
 

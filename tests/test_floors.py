@@ -44,6 +44,8 @@ CONFINED = {
     "pyspiel": {"games"},
     "gymnasium": {"environments"},
     "pettingzoo": {"environments"},
+    "onnx": {"policy"},
+    "onnxruntime": {"policy"},
     "aiohttp": {"browser"},
 }
 TORCHLESS = {"games", "storage"}

@@ -108,6 +108,7 @@ class Game(ABC):
     # The blocks of the actions, in order: "cells" has one action per square in the order of bits, "columns" one per
     # column, and any other name, such as "pass", is one action. Empty if the actions have no such order.
     action_layout: tuple[str, ...] = ()
+    view: str = "Both players see the board in the same way."  # or how not, for programs that use an exported policy
     reasons: tuple[str, ...]  # names of the reasons for which a game is over, by Outcomes.reason; first 'ongoing'
     seats: tuple[str, str] = ("White", "Black")  # what player 0 and player 1 are called
     threads: int | None = 1  # number of threads that the rules may use; with None SelfPlay decides
@@ -123,6 +124,17 @@ class Game(ABC):
     def max_legal(self) -> int:
         """The most legal actions of a position; only a game that is played on a device needs it."""
         raise NotOnDevice(f"{self.name} has no max_legal, the most legal actions of a position")
+
+    @property
+    def action_names(self) -> Sequence[str]:
+        """[A] the actions on the board as the mover sees it, for programs that use an exported policy.
+
+        By default the squares, columns and names in `action_layout`, or else the numbers of the actions. An action that
+        is never legal may have an empty name.
+        """
+        blocks = {"cells": square_names(self.board), "columns": [_letters(column) for column in range(self.board[1])]}
+        names = [name for block in self.action_layout for name in blocks.get(block, (block,))]
+        return names or [str(action) for action in range(self.num_actions)]
 
     @property
     def init_args(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from chesspg.games.chess.encoding import PIECES
 
@@ -75,6 +76,55 @@ class Attacks(nn.Module):
             from_ = from_ | open_ & shift(from_, step)
             open_ = open_ & shift(open_, step)
         return shift(from_, steps[0]) & mask
+
+    def of_squares(self, squares: Tensor) -> Tensor:
+        """The same maps by sums and products alone, because ONNX can't shift words that have a sign.
+
+        Args:
+            squares: [N, 14, 64] zeros and ones, the chess planes square by square, of any floating-point type.
+
+        Returns:
+            [N, 20, 64] zeros and ones.
+        """
+        pawns, knights, bishops, rooks, queens, kings = squares[:, :12].reshape(-1, 2, 6, 64).unbind(2)  # [N, 2, 64]
+        occupied = squares[:, :12].sum(dim=1, keepdim=True)
+        straight = _slid(torch.cat((rooks, queens, kings), dim=1), occupied, _STRAIGHT)
+        diagonal = _slid(torch.cat((bishops, queens, kings), dim=1), occupied, _DIAGONAL)
+        around = _stepped(kings, torch.cat((_STRAIGHT, _DIAGONAL), dim=1))
+        maps = (
+            _stepped(pawns[:, :1], _FORWARD), _stepped(pawns[:, 1:], _BACKWARD), _stepped(knights, _KNIGHT),
+            diagonal[:, :2], straight[:, :2], straight[:, 2:4] + diagonal[:, 2:4], around,
+            _stepped(kings[:, :1], _FORWARD), _stepped(kings[:, 1:], _BACKWARD), _stepped(kings, _KNIGHT),
+            diagonal[:, 4:], straight[:, 4:],
+        )  # fmt: skip
+        return torch.cat(maps, dim=1).clamp(max=1)
+
+
+def _behind(*steps: tuple[int, int]) -> Tensor:
+    """[64, S, 7] the squares that lie 1 to 7 steps of (file, rank) back from each square; 64 for none."""
+    square, distance = torch.arange(64)[:, None, None], torch.arange(1, 8)
+    file_step, rank_step = torch.tensor(steps)[:, :, None].unbind(1)  # [S, 1] each
+    file, rank = square % 8 - distance * file_step, square // 8 - distance * rank_step
+    return torch.where((file >= 0) & (file < 8) & (rank >= 0) & (rank < 8), 8 * rank + file, 64)
+
+
+_STRAIGHT = _behind((1, 0), (0, 1), (-1, 0), (0, -1))
+_DIAGONAL = _behind((1, 1), (-1, 1), (-1, -1), (1, -1))
+_FORWARD, _BACKWARD = _behind((-1, 1), (1, 1)), _behind((-1, -1), (1, -1))
+_KNIGHT = _behind((1, 2), (2, 1), (2, -1), (1, -2), (-1, -2), (-2, -1), (-2, 1), (-1, 2))
+_NEARER = torch.ones(7, 7).triu(diagonal=1)  # [i, j] is 1 where distance i is less than distance j
+
+
+def _stepped(pieces: Tensor, behind: Tensor) -> Tensor:
+    """[N, G, 64] from how many of the pieces [N, G, 64] one step leads to each square."""
+    return F.pad(pieces, (0, 1))[:, :, behind[:, :, 0].to(pieces.device)].sum(dim=3)  # F.pad adds square 64
+
+
+def _slid(pieces: Tensor, occupied: Tensor, behind: Tensor) -> Tensor:
+    """[N, G, 64] how many of the pieces [N, G, 64] reach each square over free squares; occupied is [N, 1, 64]."""
+    lines = F.pad(torch.cat((occupied, pieces), dim=1), (0, 1))[:, :, behind.to(pieces.device)]  # [N, 1 + G, 64, S, 7]
+    open_ = (1 - lines[:, :1] @ _NEARER.to(pieces)).clamp(min=0)  # 1 where no piece stands in between
+    return (lines[:, 1:] * open_).sum(dim=(3, 4))
 
 
 def _down(words: Tensor, step: int) -> Tensor:

@@ -35,10 +35,14 @@ def entry(text: str, player: Player) -> Entry:
     """
     path = policy_path(text)
     if path is not None:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        return Entry(f"{POLICY}{digest}{_options(text)}", text, files.read_header(path).facts)
+        return Entry(f"{policy_key(path)}{_options(text)}", text, files.read_header(path).facts)
     version = getattr(getattr(player, "player", player), "version", "")  # a mixture contains the engine
     return Entry(f"{text} ({version})" if version else text, text)
+
+
+def policy_key(path: Path) -> str:
+    """The key of a policy file that plays without options."""
+    return f"{POLICY}{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 
 def policy_path(text: str) -> Path | None:

@@ -64,6 +64,20 @@ def action_to_move(action: int, board: chess.Board) -> chess.Move:
     return chess.Move(source ^ flip, target ^ flip, chess.QUEEN if promotes else None)
 
 
+def action_name(action: int) -> str:
+    """An action in [0, 4168) as UCI, as the mover sees the board; empty if it leaves the board or its square."""
+    if action < PLAIN_ACTIONS:
+        source, target = divmod(action, 64)
+        return chess.SQUARE_NAMES[source] + chess.SQUARE_NAMES[target] if source != target else ""
+    lane, piece = divmod(action - PLAIN_ACTIONS, 3)
+    file, direction = divmod(lane, 3)
+    target = file + direction - 1
+    if not 0 <= target < 8:
+        return ""
+    letter = chess.piece_symbol(UNDERPROMOTIONS[piece])
+    return f"{chess.FILE_NAMES[file]}7{chess.FILE_NAMES[target]}8{letter}"
+
+
 def action_text(action: int, board: chess.Board) -> str:
     """An action as UCI, or `no move` if no move has this number, for error messages."""
     if not 0 <= action < NUM_ACTIONS:

@@ -48,6 +48,10 @@ class Chess(Game):
     scalars = encoding.SCALARS
     num_actions = encoding.NUM_ACTIONS
     max_legal = encoding.MAX_LEGAL
+    view = (
+        "The mover sees its own pieces at the bottom: for Black the ranks are reversed, so that a8 is called a1 and "
+        "e7e5 is called e2e4. The promotion to a queen has the name of the move without a letter, such as a7a8."
+    )
     reasons = python_chess.REASONS
     notation: ChessNotation
     exchanges: ChessExchanges
@@ -71,6 +75,10 @@ class Chess(Game):
         self.variant = variant
         self.backend = backend
         self.threads = threads
+
+    @property
+    def action_names(self) -> list[str]:
+        return [encoding.action_name(action) for action in range(self.num_actions)]
 
     @property
     def init_args(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Hex(StoneGame):
 
     encoding_version = 1
     planes = PLANES
+    view = "Each player connects the first row to the last: for player 1, rows and columns are exchanged."
     reasons = ("ongoing", "edges connected")
     row_1_on_top = True
     sides = STONES

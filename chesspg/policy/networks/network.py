@@ -42,7 +42,12 @@ class Network(nn.Module):
         self.squares = game.board[0] * game.board[1]
 
     def unpack(self, planes: Tensor) -> Tensor:
-        """[N, P, W] int64 words to [N, P, squares] zeros and ones, in the precision the network runs in."""
+        """[N, P, W] int64 words to [N, P, squares] zeros and ones, in the precision the network runs in.
+
+        An exported network gets [N, P, rows, columns] floating-point zeros and ones in place of the words.
+        """
+        if planes.is_floating_point():
+            return planes.flatten(2).to(self.precision)
         # Copied, because a tensor that torch calls contiguous may have strides of zero, which `view` refuses.
         words = planes.flatten(1).clone(memory_format=torch.contiguous_format)  # [N, P · W]
         bytes_ = words.view(torch.uint8)  # bit 0 of byte 0 = a1: words are little-endian
@@ -63,8 +68,9 @@ class Network(nn.Module):
         """Compute the logits of all legal actions.
 
         Args:
-            planes: [N, P, W] int64 words.
-            scalars: [N, S] uint8 counters.
+            planes: [N, P, W] int64 words; in an exported network [N, P, rows, columns] floating-point zeros and ones.
+                `unpack` reads both.
+            scalars: [N, S] uint8 counters; in an exported network floating-point numbers.
             legal: [N, M] legal actions of each game, padded with −1 after its last.
 
         Returns:

@@ -78,7 +78,11 @@ class ResidualNet(Network):
             boards = compiled_boards(planes, self.scale(scalars), self.precision)
             if boards is not None:
                 return boards
-        bits = self.unpack(torch.cat((planes, self.attacks(planes)), dim=1))
+        if planes.is_floating_point():  # exported
+            squares = self.unpack(planes)
+            bits = torch.cat((squares, self.attacks.of_squares(squares)), dim=1)
+        else:
+            bits = self.unpack(torch.cat((planes, self.attacks(planes)), dim=1))
         boards = bits.new_empty((bits.shape[0], 8, 8, self.stem.in_channels))
         boards[..., : bits.shape[1]] = bits.view(*bits.shape[:2], 8, 8).permute(0, 2, 3, 1)
         boards[..., bits.shape[1] :] = self.scale(scalars)[:, None, None]  # each counter fills a plane with its value
