@@ -123,7 +123,7 @@ function cell(a: number, onTheta: (a: number, theta: number) => void): { element
   const name = SQUARES[a]!;
   const input = make("input", { type: "range", min: -LIMIT, max: LIMIT, step: RANGE.step, "aria-label": `theta of ${name}` });
   input.addEventListener("input", () => onTheta(a, input.valueAsNumber));
-  const theta = make("output");
+  const theta = make("span", { class: "value" });
   const pi = make("span", { class: "pi" });
   const derivative = make("span", { class: "note" });
   const free = make("div", { class: "free" }, make("span", { class: "top" }, make("b", {}, name), pi), input, make("span", { class: "top" }, formula("θ"), theta), derivative);
@@ -134,12 +134,11 @@ function cell(a: number, onTheta: (a: number, theta: number) => void): { element
     taken.hidden = Boolean(shown);
     taken.textContent = sign;
     if (!shown) return;
-    if (document.activeElement !== input || input.valueAsNumber !== shown.theta) input.valueAsNumber = shown.theta;
+    input.valueAsNumber = shown.theta;
     theta.textContent = format(shown.theta, 1);
     input.setAttribute("aria-valuetext", `${format(shown.theta, 1)}, probability ${percent(shown.pi)}`);
     pi.textContent = percent(shown.pi);
     derivative.textContent = `∂ ${format(shown.gradient, 4)}`;
-    derivative.title = "Exact derivative of E[f] with respect to this θ";
   };
   return { element, show };
 }
