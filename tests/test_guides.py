@@ -15,8 +15,8 @@ import yaml
 from chesspg.uci.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent
-GUIDES = ("own_game", "own_network", "own_estimator", "own_trainer")
-EXAMPLE = {"own_game": "nim"}  # the others have the name of their guide
+GUIDES = ("distributed", "own_game", "own_network", "own_estimator", "own_trainer")
+EXAMPLE = {"own_game": "nim", "distributed": "ray_two_workers"}  # the others have the name of their guide
 
 
 def blocks(guide: str, language: str) -> list[str]:
