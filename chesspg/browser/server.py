@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import re
 import secrets
 import socket
 import threading
+import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,6 +25,7 @@ LOOPBACK = "127.0.0.1"
 HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)  # any port, as an SSH tunnel may have another
 MOST_BYTES = 2**20  # of a request
 READ = 10.0  # seconds in which a request must have arrived
+LINGER = 0.5  # seconds for which the rest of a request that was refused is still read
 POLL = 25.0  # seconds for which a request waits for a new state
 PAGE = Path(__file__).parent / "page"
 FILES = {
@@ -99,7 +102,9 @@ class Server:
         app.router.add_get("/{token}/state", self._state)
         app.router.add_get("/{token}/opinion", self._opinion)
         app.router.add_post("/{token}/act", self._act)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
+        runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=2, lingering_time=LINGER, logger=_quiet()
+        )
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
         self._listening.set_result(None)
@@ -123,7 +128,7 @@ class Server:
         host = request.headers.getall("Host", [])
         origin = request.headers.getall("Origin", [])
         posts = request.method not in ("GET", "HEAD")
-        token = request.path.split("/")[1]
+        token = request.rel_url.raw_path.split("/")[1]
         if len(host) != 1 or not HOST.fullmatch(host[0]):
             return _error(403, REFUSED)  # a name that was made to lead to this machine (DNS rebinding)
         if (origin or posts) and origin != [f"http://{host[0]}"]:
@@ -141,6 +146,9 @@ class Server:
             return _error(413, f"The request has more than {MOST_BYTES:,} bytes.")
         except web.HTTPException as error:
             return _error(error.status, f"{error.reason}.")
+        except Exception:
+            traceback.print_exc()  # a bug
+            return _error(500, "The server made a mistake, which the terminal shows.")
 
     async def _file(self, request: web.Request) -> web.Response:
         body, kind = self._files[request.match_info.get("file", "")]
@@ -192,6 +200,13 @@ class Server:
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
+
+
+def _quiet() -> logging.Logger:
+    """A logger that drops what aiohttp writes about requests that are not HTTP. Bugs are printed by `_guard`."""
+    logger = logging.getLogger(__name__)
+    logger.setLevel(logging.CRITICAL + 1)
+    return logger
 
 
 def _error(status: int, message: str) -> web.Response:
