@@ -53,18 +53,22 @@ export function pseudoLoss(theta: readonly number[], f: readonly number[], b = 0
 
 /** N games: the number of the move that each of them plays. */
 export function play(pi: readonly number[], N: number, random: Random): number[] {
-  return Array.from({ length: N }, () => {
+  const games: number[] = [];
+  for (let game = 0; game < N; game++) {
     let u = random();
     let x = 0;
     while (x < pi.length - 1 && u >= at(pi, x)) u -= at(pi, x++);
-    return x;
-  });
+    games.push(x);
+  }
+  return games;
 }
 
 /** ĝ = 1/N Σᵢ (f(xᵢ) − b) ∇θ log π(xᵢ): the gradient as N games show it. */
 export function estimate(pi: readonly number[], f: readonly number[], games: readonly number[], b = 0): number[] {
+  const played = pi.map(() => 0); // how often each move was played
+  for (const x of games) played[x]!++;
   const sum = pi.map(() => 0);
-  for (const x of games) addScaled(sum, (at(f, x) - b) / games.length, score(pi, x));
+  played.forEach((times, x) => addScaled(sum, (times * (at(f, x) - b)) / games.length, score(pi, x)));
   return sum;
 }
 
@@ -102,20 +106,16 @@ export function errors(
 ): [number, number][] {
   const pi = softmax(theta);
   const exact = gradient(theta, f);
-  // In ĝ a game counts only by its move, so that counts of moves are enough.
-  const scores = pi.map((_, x) => score(pi, x).map((s) => s * at(f, x)));
   const squares = Array.from({ length: doublings + 1 }, () => 0);
   for (let sample = 0; sample < samples; sample++) {
-    const sum = pi.map(() => 0);
-    let played = 0;
-    for (let doubling = 0; doubling <= doublings; doubling++) {
-      for (; played < 2 ** doubling; played++) {
-        let u = random();
-        let x = 0;
-        while (x < pi.length - 1 && u >= at(pi, x)) u -= at(pi, x++);
-        addScaled(sum, 1, scores[x]!);
-      }
-      squares[doubling]! += sum.reduce((total, s, k) => total + (s / played - at(exact, k)) ** 2, 0);
+    const games = play(pi, 2 ** doublings, random);
+    const played = pi.map(() => 0); // how often each move was played, which is all that ĝ depends on
+    for (let doubling = 0, game = 0; doubling <= doublings; doubling++) {
+      const N = 2 ** doubling;
+      for (; game < N; game++) played[games[game]!]!++;
+      const sum = pi.map(() => 0);
+      played.forEach((times, x) => addScaled(sum, (times * at(f, x)) / N, score(pi, x)));
+      squares[doubling]! += distance(sum, exact) ** 2;
     }
   }
   return squares.map((square, doubling) => [2 ** doubling, Math.sqrt(square / samples)]);

@@ -49,9 +49,9 @@ export function mountBaseline(): void {
       (Object.keys(NAMES) as Name[]).map((name) => [
         NAMES[name],
         format(b[name]),
-        vector(means[name]),
         format(spread(name), 4),
         format(variance(theta, f, b[name]) / N, 4),
+        vector(means[name]),
       ]),
     );
     byId("baseline-exact").replaceChildren(
@@ -77,6 +77,7 @@ export function mountBaseline(): void {
 }
 
 function comparison(value: number, none: number): string {
+  if (none < 1e-12) return "has nothing to reduce, because the variance is 0";
   if (value < 1e-12) return "removes all of the variance";
   if (Math.abs(value / none - 1) < 0.005) return "leaves the variance as it is";
   return value < none

@@ -12,7 +12,7 @@ export interface Axis {
 
 export interface Series {
   name: string;
-  look: "line" | "thin" | "dashes" | "dots" | "cloud" | "cross" | "ring";
+  look: "line" | "thin" | "dashes" | "dots" | "cloud" | "specks" | "cross" | "ring";
   hue: "one" | "two" | "three" | "plain";
   points: readonly (readonly [number, number])[];
 }
@@ -20,7 +20,7 @@ export interface Series {
 /** Draw a chart into a figure, as wide as the figure is. */
 export function drawChart(figure: HTMLElement, x: Axis, y: Axis, series: readonly Series[], description: string, height = 280): void {
   const width = Math.max(figure.clientWidth, 200);
-  const text = (axis: Axis): ((value: number) => string) => axis.text ?? String;
+  const text = (axis: Axis): ((value: number) => string) => axis.text ?? ((value) => String(value).replace("-", "−"));
   const labels = ticks(y).map(text(y));
   const left = 14 + 7 * Math.max(...labels.map((label) => label.length));
   const box = { left, right: width - 14, top: 26, bottom: height - 42 };
@@ -61,7 +61,8 @@ function marks(look: Series["look"], places: readonly (readonly [number, number]
   if (look === "cross") {
     return places.map(([a, b]) => svg("path", { d: `M${a - 7},${b}H${a + 7}M${a},${b - 7}V${b + 7}` }));
   }
-  const r = { dots: 3.5, cloud: 2, ring: 6 }[look];
+  if (look === "specks") return [svg("path", { d: places.map(([a, b]) => `M${a.toFixed(1)},${b.toFixed(1)}h0`).join("") })];
+  const r = { dots: 3.5, cloud: 2.5, ring: 6 }[look];
   return places.map(([cx, cy]) => svg("circle", { cx: cx.toFixed(1), cy: cy.toFixed(1), r }));
 }
 

@@ -15,7 +15,7 @@ const TERMS = {
       "what is computed from it.",
   },
   sample: {
-    label: () => formula("x_i ~ p(x|θ)"),
+    label: () => formula("x_i ∼ p(x|θ)"),
     text:
       "The sample: 64 games by the policy as it is now. Which games come depends on θ, but no gradient flows through " +
       "sample(). The trick is what makes up for that.",

@@ -60,7 +60,7 @@ const MATHML = "http://www.w3.org/1998/Math/MathML";
  * upright word.
  */
 export function formula(text: string, display: "inline" | "block" = "inline"): Element {
-  const tokens = text.match(/[a-zA-Z]+|[0-9][0-9.,]*|\S/gu) ?? [];
+  const tokens = text.match(/[a-zA-Z]+|(?<=^|\(|= |· )−[0-9.,]+|[0-9][0-9.,]*|\S/gu) ?? [];
   const element = (tag: string, ...children: Child[]): Element => {
     const made = document.createElementNS(MATHML, tag);
     made.append(...children);
@@ -74,18 +74,30 @@ export function formula(text: string, display: "inline" | "block" = "inline"): E
       return row;
     }
     if (token === "√") return element("msqrt", symbol());
-    if (/^[0-9]/.test(token)) return element("mn", token);
-    if (/^[\p{L}]/u.test(token) && token !== "Σ") return element("mi", token);
+    if (/[0-9]$/.test(token)) return element("mn", token);
+    if (token === "ĝ") return element("mover", element("mi", "g"), element("mo", "^"));
+    if (/^\p{L}/u.test(token) && token !== "Σ") return element("mi", token);
+    if (token === "∇" || token === "∂") {
+      const upright = element("mi", token);
+      upright.setAttribute("mathvariant", "normal");
+      return upright;
+    }
     const operator = element("mo", token === "Σ" ? "∑" : token);
     if ("()[]|‖".includes(token)) operator.setAttribute("stretchy", "false");
-    if (token === "∇") for (const side of ["lspace", "rspace"]) operator.setAttribute(side, "0.1em");
     if (token === "|" || token === "‖") for (const side of ["lspace", "rspace"]) operator.setAttribute(side, "0");
     return operator;
+  };
+  const thinSpace = (): Element => {
+    const space = element("mspace");
+    space.setAttribute("width", "0.17em");
+    return space;
   };
   const sequence = (end?: string): Element => {
     const row = element("mrow");
     while (tokens.length && tokens[0] !== end) {
       const grouped = tokens[0] === "{";
+      if (row.lastElementChild && tokens[0] === "∇") row.append(thinSpace());
+      const word = /^[a-z]{2,}$/i.test(tokens[0] ?? "") && tokens[1] !== "(";
       let item = symbol();
       if (grouped && tokens[0] === "/") {
         tokens.shift();
@@ -97,6 +109,7 @@ export function formula(text: string, display: "inline" | "block" = "inline"): E
         item = element(under ? "munder" : mark === "_" ? "msub" : "msup", item, symbol());
       }
       row.append(item);
+      if (word) row.append(thinSpace());
     }
     return row;
   };
@@ -119,7 +132,7 @@ export function slider(
   onInput: (value: number) => void,
 ): { row: HTMLElement; set(value: number): void } {
   const input = make("input", { type: "range", min, max, step, value });
-  const output = make("output", {});
+  const output = make("span", { class: "value" });
   const show = (to: number): void => {
     output.textContent = text(to);
     input.setAttribute("aria-valuetext", text(to));

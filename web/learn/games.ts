@@ -63,7 +63,7 @@ export function mountGamesSection(): void {
         (value) => format(value, 4),
         `Derivatives in this position, exact and estimated: ${shown.map((a) => `${SQUARES[a]} ${format(known.gradient[9 * s + a]!, 4)} and ${format(ghat[9 * s + a]!, 4)}`).join("; ")}.`,
       );
-    } else figure.replaceChildren(make("p", { class: "note" }, "The policy has no parameters here, because x is not to move."));
+    } else figure.replaceChildren(make("p", { class: "note" }, "The policy has no parameters here, because X is not to move."));
     const best = exact(state.table, known.optimalBaseline).variance;
     byId("games-text").textContent =
       `Over the parameters of all positions together, the exact gradient has the length ${format(Math.sqrt(squaredNorm(known.gradient)), 4)}. ` +
@@ -102,14 +102,14 @@ function setTheta(s: number, a: number, theta: number): void {
 
 function sign(s: number, a: number): string {
   const [x, o] = positions[s]!;
-  return (x >> a) & 1 ? "x" : (o >> a) & 1 ? "o" : "";
+  return (x >> a) & 1 ? "X" : (o >> a) & 1 ? "O" : "";
 }
 
 function where(s: number, history: readonly number[], over: number | null): string {
   const moves = history.map((i) => SQUARES[i % 9]).join(" ");
   const played = history.length ? `Moves: ${moves}. ` : "The board is empty. ";
-  if (over !== null) return played + (over > 0 ? "x has won: f = 1." : over < 0 ? "o has won: f = −1." : "A draw: f = 0.");
-  return played + (mine[s] ? "x is to move, by the probabilities on the squares (in %)." : "o is to move, and plays all free squares equally often (in %).");
+  if (over !== null) return played + (over > 0 ? "X has won: f = 1." : over < 0 ? "O has won: f = −1." : "A draw: f = 0.");
+  return played + (mine[s] ? "X is to move, by the probabilities on the squares (in %)." : "O is to move, and plays all free squares equally often (in %).");
 }
 
 interface Shown {
@@ -123,7 +123,7 @@ function cell(a: number, onTheta: (a: number, theta: number) => void): { element
   const name = SQUARES[a]!;
   const input = make("input", { type: "range", min: -LIMIT, max: LIMIT, step: RANGE.step, "aria-label": `theta of ${name}` });
   input.addEventListener("input", () => onTheta(a, input.valueAsNumber));
-  const theta = make("output");
+  const theta = make("span", { class: "value" });
   const pi = make("span", { class: "pi" });
   const derivative = make("span", { class: "note" });
   const free = make("div", { class: "free" }, make("span", { class: "top" }, make("b", {}, name), pi), input, make("span", { class: "top" }, formula("θ"), theta), derivative);
@@ -134,12 +134,11 @@ function cell(a: number, onTheta: (a: number, theta: number) => void): { element
     taken.hidden = Boolean(shown);
     taken.textContent = sign;
     if (!shown) return;
-    if (document.activeElement !== input || input.valueAsNumber !== shown.theta) input.valueAsNumber = shown.theta;
+    input.valueAsNumber = shown.theta;
     theta.textContent = format(shown.theta, 1);
     input.setAttribute("aria-valuetext", `${format(shown.theta, 1)}, probability ${percent(shown.pi)}`);
     pi.textContent = percent(shown.pi);
     derivative.textContent = `∂ ${format(shown.gradient, 4)}`;
-    derivative.title = "Exact derivative of E[f] with respect to this θ";
   };
   return { element, show };
 }

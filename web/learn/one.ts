@@ -1,7 +1,7 @@
 /** Section 1: one move, its expected payoff, and the exact gradient step by step. */
 import { expected, gradient, score, softmax } from "./bandit";
 import { drawBars } from "./chart";
-import { byId, choice, factor, fillRows, format, formula, make, svg } from "./dom";
+import { byId, choice, factor, fillRows, format, formula, make, slider, svg } from "./dom";
 import { changed, draws, MOVES, state } from "./page";
 import { RANGE } from "./thetas";
 
@@ -10,7 +10,7 @@ const PAYOFF = 9; // payoffs lie between −9 and 9
 const CHECK = 1e-4; // half the width of the difference quotient
 
 export function mountOne(): void {
-  let parameter = 0;
+  let parameter = 1;
   const rows = MOVES.map((move, k) => controls(move, k));
   byId("one-rows").replaceChildren(...rows.map(({ row }) => row));
   byId("one-zero").addEventListener("click", () => {
@@ -32,7 +32,7 @@ export function mountOne(): void {
       `Exact gradient: ${text}.`,
     );
   });
-  choice(byId("one-parameter"), "Derivative with respect to", names(), "a", (move) => {
+  choice(byId("one-parameter"), "Derivative with respect to", names(), "b", (move) => {
     parameter = MOVES.indexOf(move);
     redraw();
   });
@@ -50,41 +50,39 @@ function names(): Record<(typeof MOVES)[number], Element> {
   return { a: formula("θ_a"), b: formula("θ_b"), c: formula("θ_c") };
 }
 
-/** A row of the table of controls: the payoff, the slider and the probability of a move. */
+/** The payoff, the slider and the probability of a move. */
 function controls(move: string, k: number): { row: HTMLElement; show(): void } {
   const payoff = make("input", { type: "number", min: -PAYOFF, max: PAYOFF, step: 0.5, "aria-label": `payoff of move ${move}` });
   payoff.value = String(state.f[k]);
   payoff.addEventListener("change", () => {
     const value = payoff.valueAsNumber;
-    if (!Number.isFinite(value)) payoff.value = String(state.f[k]);
-    else {
+    if (Number.isFinite(value)) {
       state.f = state.f.with(k, Math.min(Math.max(value, -PAYOFF), PAYOFF));
-      payoff.value = String(state.f[k]);
       changed("bandit");
     }
+    payoff.value = String(state.f[k]);
   });
-  const theta = make("input", { type: "range", ...RANGE, "aria-label": `theta of move ${move}` });
-  theta.addEventListener("input", () => {
-    state.theta = state.theta.with(k, theta.valueAsNumber);
-    changed("bandit");
-  });
-  const shown = make("output");
-  const probability = make("output");
+  const theta = slider(
+    formula(`θ_${move}`),
+    { ...RANGE, value: state.theta[k]!, text: (value) => format(value, 1) },
+    (value) => {
+      state.theta = state.theta.with(k, value);
+      changed("bandit");
+    },
+  );
+  const probability = make("span", { class: "value" });
   const bar = svg("rect", { class: `bar hue-${HUES[k]}`, height: 8, width: 0 });
   const picture = svg("svg", { viewBox: "0 0 100 8", class: "share", "aria-hidden": "true", preserveAspectRatio: "none" });
   picture.append(bar);
   const row = make(
-    "tr",
-    {},
-    make("th", { scope: "row" }, move),
-    make("td", {}, payoff),
-    make("td", { class: "wide" }, theta, shown),
-    make("td", { class: "pi" }, probability, picture),
+    "div",
+    { class: "move", role: "group", "aria-label": `move ${move}` },
+    make("label", { class: "payoff" }, formula(`f(${move}) =`), payoff),
+    theta.row,
+    make("div", { class: "pi" }, formula(`π(${move}) =`), " ", probability, picture),
   );
   const show = (): void => {
-    theta.valueAsNumber = state.theta[k]!;
-    shown.textContent = format(state.theta[k]!, 1);
-    theta.setAttribute("aria-valuetext", format(state.theta[k]!, 1));
+    theta.set(state.theta[k]!);
     const pi = softmax(state.theta)[k]!;
     probability.textContent = format(pi);
     bar.setAttribute("width", String(100 * pi));
@@ -150,18 +148,18 @@ function drawTerms(parameter: number): void {
       move,
       format(pi[x]!),
       format(state.f[x]!, 1),
-      x === parameter ? `1 − ${format(pi[parameter]!)} = ${format(scores[x]!)}` : `0 − ${format(pi[parameter]!)} = ${format(scores[x]!)}`,
+      make("span", {}, make("span", { class: "wide" }, `${x === parameter ? 1 : 0} − ${format(pi[parameter]!)} = `), format(scores[x]!)),
       format(products[x]!),
     ]),
   );
   const g = gradient(state.theta, state.f)[parameter]!;
-  const terms = pi.map((p, x) => `${x ? "+ " : ""}${format(p)} · ${factor(state.f[x]!, 1)} · ${factor(scores[x]!)}`);
+  const terms = pi.map((p, x) => `${format(p)} · ${factor(state.f[x]!, 1)} · ${factor(scores[x]!)}`);
   byId("one-sum").replaceChildren(
     "The sum of the products is the derivative: ",
     formula(`{∂ E[f]}/{∂ θ_${name}}`),
-    " ",
-    ...terms.flatMap((term, x) => [formula(x ? term : `= ${term}`), " "]),
-    make("b", {}, formula(`= ${format(g)}`)),
+    ...terms.flatMap((term, x) => [x ? " + " : " = ", formula(term)]),
+    " = ",
+    make("b", {}, format(g)),
   );
   const shifted = (by: number): number => expected(state.theta.with(parameter, state.theta[parameter]! + by), state.f);
   const quotient = (shifted(CHECK) - shifted(-CHECK)) / (2 * CHECK);

@@ -17,7 +17,16 @@ export function mountSample(): void {
   let sample = 0;
   let animation = 0;
   let errorsFor = "";
+  let uniforms = new Float64Array();
   let mean: [number, number][] = [];
+  const sow = (): void => {
+    uniforms = Float64Array.from({ length: SAMPLES * LARGEST }, random(state.seed, SECTION, -1));
+  };
+  on("seed", () => {
+    sample = 0;
+    sow();
+  });
+  sow();
   const draw = draws(["bandit", "seed", "width"], () => {
     const { theta, f, seed } = state;
     const exact = gradient(theta, f);
@@ -38,12 +47,13 @@ export function mountSample(): void {
     const key = JSON.stringify([theta, f, seed]);
     if (key !== errorsFor) {
       errorsFor = key;
-      mean = errors(theta, f, DOUBLINGS, SAMPLES, random(seed, SECTION, -1));
+      let used = 0; // the same random numbers for every θ, so that a slider moves smoothly
+      mean = errors(theta, f, DOUBLINGS, SAMPLES, () => uniforms[used++]!);
     }
     const deviation = Math.sqrt(variance(theta, f));
-    const slope = logSlope(mean);
+    const slope = deviation > 1e-9 ? logSlope(mean) : null; // without variance, all errors are 0
     const points = error.map((e, i) => [i + 1, e] as const).filter(([n], i) => n <= 64 || i % 8 === 0);
-    const high = 10 ** Math.ceil(Math.log10(3 * deviation + 1e-9));
+    const high = 10 ** Math.ceil(Math.log10(3 * deviation || 1));
     drawChart(
       byId("sample-errors"),
       { low: 1, high: LARGEST, log: true, label: "number of games N", text: count },
@@ -55,13 +65,15 @@ export function mountSample(): void {
         { name: "the N of the slider", look: "ring", hue: "two", points: [[N, error[N - 1]!]] },
       ],
       `Error against the number of games, on logarithmic axes. The average of ${SAMPLES} samples falls from ` +
-        `${format(mean[0]![1])} at 1 game to ${format(mean.at(-1)![1])} at ${LARGEST} games, with slope ${format(slope, 2)}.`,
+        `${format(mean[0]![1])} at 1 game to ${format(mean.at(-1)![1])} at ${LARGEST} games${slope === null ? "" : `, with slope ${format(slope, 2)}`}.`,
       320,
     );
     byId("sample-text").textContent =
       `With N = ${count(N)}, this sample is ${format(error[N - 1]!, 4)} away from the exact gradient; on average it would be ` +
-      `${format(deviation / Math.sqrt(N), 4)} (root of the mean square). The dots fall with a slope of ${format(slope, 2)} on these ` +
-      "logarithmic axes; 1/√N has the slope −0.5.";
+      `${format(deviation / Math.sqrt(N), 4)} (root of the mean square). ` +
+      (slope === null
+        ? "At these payoffs every estimate is exact."
+        : `The dots fall with a slope of ${format(slope, 2)} on these logarithmic axes; 1/√N has the slope −0.5.`);
   });
   const setN = mountGames("sample-games", { from: 1, to: LARGEST, parts: 8, value: N }, (games) => {
     stop();
@@ -104,8 +116,5 @@ export function mountSample(): void {
     sample++;
     draw();
     byId("sample-status").textContent = `Sample ${sample + 1}.`;
-  });
-  on("seed", () => {
-    sample = 0;
   });
 }

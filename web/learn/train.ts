@@ -42,7 +42,7 @@ export function mountTrain(): void {
       { low: 0, high, label: "updates", text: count },
       { low: -0.1, high: 1.05, label: "payoff, and the score against random moves", text: (f) => `${format(f, 1)} · ${format(50 * (f + 1), 0)} %` },
       [
-        { name: `mean payoff of ${GAMES} games`, look: "cloud", hue: "two", points: means },
+        { name: `mean payoff of ${GAMES} games`, look: "specks", hue: "two", points: means },
         { name: "E[f], exact", look: "line", hue: "one", points: curve },
         { name: `best possible: ${format(best)}`, look: "dashes", hue: "plain", points: [[0, best], [high, best]] },
       ],
@@ -69,8 +69,8 @@ export function mountTrain(): void {
       : "";
   };
   const run = (): void => {
+    if (!done()) start(); // from θ as section 4 has it now
     if (done() >= goal) goal += UPDATES;
-    if (!done()) start(), (goal = UPDATES); // from θ as section 4 has it now
     button.textContent = "Pause";
     byId("train-status").textContent = "Training …";
     let before = performance.now();
