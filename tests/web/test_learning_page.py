@@ -57,6 +57,7 @@ class Tab:
         self.context = self.chromium.new_context(
             viewport={"width": width, "height": 900}, is_mobile=phone, has_touch=phone, **options
         )
+        self.context.set_default_timeout(120_000)  # on a machine that is busy
         tab = self.context.new_page()
         tab.on("console", lambda message: self.problems.append(message.text))
         tab.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -82,6 +83,17 @@ def tab(chromium: Browser) -> Tab:
     return Tab(chromium)
 
 
+@pytest.fixture(scope="module")
+def computing(chromium: Browser) -> Page:
+    """A page whose functions are called, and that nobody clicks on."""
+    return Tab(chromium).open()
+
+
+def wait_for_drawing(page: Page) -> None:
+    """Until the frame is over in which the page shows what was changed."""
+    page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
+
+
 def asked(page: Page, function: str, argument: Any) -> Any:
     """The result of a function in the page. Long lists travel as JSON, which is faster than Playwright's own form."""
     return json.loads(page.evaluate(f"(text) => JSON.stringify(({function})(JSON.parse(text)))", json.dumps(argument)))
@@ -92,14 +104,13 @@ def asked(page: Page, function: str, argument: Any) -> Any:
 
 @pytest.mark.parametrize(("theta", "f"), BANDITS)
 def test_the_exact_gradient_of_one_move_is_that_of_chesspg_and_torch(
-    tab: Tab, theta: list[float], f: list[float]
+    computing: Page, theta: list[float], f: list[float]
 ) -> None:
-    page = tab.open()
-    shown = page.evaluate("([theta, f]) => chesspg.bandit.gradient(theta, f)", [theta, f])
+    shown = computing.evaluate("([theta, f]) => chesspg.bandit.gradient(theta, f)", [theta, f])
     logits = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
     payoff = torch.tensor(f, dtype=torch.float64)
     expected = (logits.softmax(0) * payoff).sum()
-    assert page.evaluate("([theta, f]) => chesspg.bandit.expected(theta, f)", [theta, f]) == pytest.approx(
+    assert computing.evaluate("([theta, f]) => chesspg.bandit.expected(theta, f)", [theta, f]) == pytest.approx(
         expected.item(), abs=1e-9
     )
     (by_torch,) = torch.autograd.grad(expected, logits)
@@ -139,12 +150,11 @@ def test_a_step_along_the_gradient_raises_the_expected_payoff(tab: Tab) -> None:
     assert page.locator("#one-status").inner_text() == f"E[f] went from {before:.3f} to {after:.3f}."
 
 
-def test_the_mean_of_many_estimates_is_the_exact_gradient(tab: Tab) -> None:
+def test_the_mean_of_many_estimates_is_the_exact_gradient(computing: Page) -> None:
     """Within 4 standard errors in every component, with a baseline and without; the variance is the exact one."""
-    page = tab.open()
     for baseline in (0.0, 1.7):
         estimates, exact, variance = asked(
-            page,
+            computing,
             """([theta, f, b]) => {
                 const B = chesspg.bandit, pi = B.softmax(theta), random = chesspg.random(5)
                 const estimates = Array.from({ length: 20000 }, () => B.estimate(pi, f, B.play(pi, 8, random), b))
@@ -160,16 +170,17 @@ def test_the_mean_of_many_estimates_is_the_exact_gradient(tab: Tab) -> None:
 
 @pytest.mark.parametrize(("theta", "f"), BANDITS[:2])
 def test_the_error_falls_as_one_over_the_root_of_the_number_of_games(
-    tab: Tab, theta: list[float], f: list[float]
+    computing: Page, theta: list[float], f: list[float]
 ) -> None:
     """The slope over 3.6 decades is −0.5 within 0.02, and each error that of the exact variance within 15%."""
-    page = tab.open()
-    points = page.evaluate("([theta, f]) => chesspg.bandit.errors(theta, f, 12, 400, chesspg.random(1))", [theta, f])
+    points = computing.evaluate(
+        "([theta, f]) => chesspg.bandit.errors(theta, f, 12, 400, chesspg.random(1))", [theta, f]
+    )
     games, error = np.array(points).T
     slope = np.polyfit(np.log(games), np.log(error), 1)[0]
     assert slope == pytest.approx(-0.5, abs=0.02)
-    assert page.evaluate("(points) => chesspg.bandit.logSlope(points)", points) == pytest.approx(slope, abs=1e-9)
-    variance = page.evaluate("([theta, f]) => chesspg.bandit.variance(theta, f)", [theta, f])
+    assert computing.evaluate("(points) => chesspg.bandit.logSlope(points)", points) == pytest.approx(slope, abs=1e-9)
+    variance = computing.evaluate("([theta, f]) => chesspg.bandit.variance(theta, f)", [theta, f])
     np.testing.assert_allclose(error, np.sqrt(variance / games), rtol=0.15)
 
 
@@ -228,8 +239,7 @@ def test_every_part_of_the_formula_has_a_line(tab: Tab) -> None:
     for part in page.locator("#code-terms input").all():
         part.check()
         name = part.get_attribute("value")
-        page.wait_for_function("() => document.querySelector('#code-lines .chosen')")
-        page.wait_for_timeout(50)  # the lines are drawn in the next frame
+        wait_for_drawing(page)
         lines[name] = page.locator("#code-lines mark").all_inner_texts()
     assert lines["log"] == ["log_prob = policy.log_prob(x)"]
     assert lines["product"] == ["(log_prob * reward)"]
@@ -246,8 +256,8 @@ class EveryGame:
     """All 255,168 games, by chesspg's rules."""
 
     reward: NDArray[np.float64]  # [games] f(x)
-    opponent: NDArray[np.float64]  # [games] the probability of o's random moves
-    plies: NDArray[np.int64]  # [plies] 9 · position of the page + square, of x's moves
+    opponent: NDArray[np.float64]  # [games] the probability of O's random moves
+    plies: NDArray[np.int64]  # [plies] 9 · position of the page + square, of X's moves
     game: NDArray[np.int64]  # [plies] the game of each of them
 
     def log_probs(self, logits: Tensor, legal: Tensor) -> Tensor:
@@ -267,8 +277,8 @@ class Table:
     def __init__(self, page: Page) -> None:
         self.page = page
         known = page.evaluate("[chesspg.ticTacToe.positions, [...chesspg.ticTacToe.mine]]")
-        self.positions = np.array(known[0], dtype=np.int64)  # [positions, 2] the squares of x and of o
-        self.mine = np.array(known[1], dtype=bool)  # [positions] x is to move
+        self.positions = np.array(known[0], dtype=np.int64)  # [positions, 2] the squares of X and of O
+        self.mine = np.array(known[1], dtype=bool)  # [positions] X is to move
         code = self.positions[:, 0] << 9 | self.positions[:, 1]
         self.number = np.full(1 << 18, -1)
         self.number[code] = np.arange(len(code))
@@ -281,7 +291,7 @@ class Table:
         child, outcome = self.rules()
         opponent = np.ones(1)  # [games] of the games that go on
         position = np.zeros(1, dtype=np.int64)
-        path = np.empty((1, 0), dtype=np.int64)  # x's plies so far
+        path = np.empty((1, 0), dtype=np.int64)  # X's plies so far
         ended: list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]] = []
         for ply in range(10):
             over = (child[position] < 0).all(axis=1)
@@ -295,7 +305,10 @@ class Table:
                 path, opponent = path[parent], opponent[parent] / (9 - ply)
             position = child[position[parent], square]
         first = np.cumsum([0, *(len(reward) for reward, _, _ in ended)])
-        games = [np.repeat(np.arange(len(path)) + start, path.shape[1]) for start, (_, _, path) in zip(first[:-1], ended, strict=True)]
+        games = [
+            np.repeat(np.arange(len(path)) + start, path.shape[1])
+            for start, (_, _, path) in zip(first[:-1], ended, strict=True)
+        ]
         return EveryGame(
             reward=np.concatenate([reward for reward, _, _ in ended]),
             opponent=np.concatenate([opponent for _, opponent, _ in ended]),
@@ -338,8 +351,8 @@ class Table:
 
 
 @pytest.fixture(scope="module")
-def table(chromium: Browser) -> Table:
-    return Table(Tab(chromium).open())
+def table(computing: Page) -> Table:
+    return Table(computing)
 
 
 def test_the_page_knows_every_position_and_every_game(table: Table) -> None:
@@ -441,7 +454,7 @@ def test_a_logit_moves_the_expected_reward_by_its_derivative(tab: Tab) -> None:
     page = tab.open()
     for square in ("b2", "a1"):
         page.click(f"#games-board button[aria-label^='{square}']")
-    assert page.locator("#games-where").inner_text().startswith("Moves: b2 a1. x is to move")
+    assert page.locator("#games-where").inner_text().startswith("Moves: b2 a1. X is to move")
     free = page.locator("#games-thetas .free:visible")
     assert free.count() == 7
     number = page.evaluate("chesspg.ticTacToe.find([1 << 4, 1])")
@@ -452,7 +465,7 @@ def test_a_logit_moves_the_expected_reward_by_its_derivative(tab: Tab) -> None:
     assert (moved - before) / 0.1 == pytest.approx(derivative, rel=0.1)
     page.wait_for_function("() => document.querySelector('#games-thetas').textContent.includes('0.1')")
     page.click("#games-back")
-    page.wait_for_function("() => document.querySelector('#games-where').textContent.includes('o is to move')")
+    page.wait_for_function("() => document.querySelector('#games-where').textContent.includes('O is to move')")
     assert free.count() == 0
 
 
@@ -493,7 +506,7 @@ def test_the_button_trains_within_a_minute_and_the_result_can_be_played(tab: Tab
     page.click("#play-new")
     while not page.locator("#play-status").inner_text().endswith(("won.", "draw.")):
         page.locator("#play-board button[data-target]").first.click()
-    assert page.locator("#play-status").inner_text().endswith("x has won.")
+    assert page.locator("#play-status").inner_text().endswith("X has won.")
     assert page.locator("#play-figures dd").all_inner_texts() == ["0", "0", "1"]
     page.click("#train-reset")
     assert not any(page.evaluate("[...chesspg.state.table]"))
@@ -505,7 +518,7 @@ def test_the_button_trains_within_a_minute_and_the_result_can_be_played(tab: Tab
 
 def everything(page: Page) -> str:
     """All texts of the page, and what its pictures are described as."""
-    page.wait_for_timeout(100)
+    wait_for_drawing(page)
     text: str = page.evaluate(
         "document.body.innerText + [...document.querySelectorAll('svg')].map((svg) => svg.ariaLabel + svg.innerHTML)"
     )

@@ -63,7 +63,7 @@ export function mountGamesSection(): void {
         (value) => format(value, 4),
         `Derivatives in this position, exact and estimated: ${shown.map((a) => `${SQUARES[a]} ${format(known.gradient[9 * s + a]!, 4)} and ${format(ghat[9 * s + a]!, 4)}`).join("; ")}.`,
       );
-    } else figure.replaceChildren(make("p", { class: "note" }, "The policy has no parameters here, because x is not to move."));
+    } else figure.replaceChildren(make("p", { class: "note" }, "The policy has no parameters here, because X is not to move."));
     const best = exact(state.table, known.optimalBaseline).variance;
     byId("games-text").textContent =
       `Over the parameters of all positions together, the exact gradient has the length ${format(Math.sqrt(squaredNorm(known.gradient)), 4)}. ` +
@@ -102,14 +102,14 @@ function setTheta(s: number, a: number, theta: number): void {
 
 function sign(s: number, a: number): string {
   const [x, o] = positions[s]!;
-  return (x >> a) & 1 ? "x" : (o >> a) & 1 ? "o" : "";
+  return (x >> a) & 1 ? "X" : (o >> a) & 1 ? "O" : "";
 }
 
 function where(s: number, history: readonly number[], over: number | null): string {
   const moves = history.map((i) => SQUARES[i % 9]).join(" ");
   const played = history.length ? `Moves: ${moves}. ` : "The board is empty. ";
-  if (over !== null) return played + (over > 0 ? "x has won: f = 1." : over < 0 ? "o has won: f = −1." : "A draw: f = 0.");
-  return played + (mine[s] ? "x is to move, by the probabilities on the squares (in %)." : "o is to move, and plays all free squares equally often (in %).");
+  if (over !== null) return played + (over > 0 ? "X has won: f = 1." : over < 0 ? "O has won: f = −1." : "A draw: f = 0.");
+  return played + (mine[s] ? "X is to move, by the probabilities on the squares (in %)." : "O is to move, and plays all free squares equally often (in %).");
 }
 
 interface Shown {

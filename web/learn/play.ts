@@ -30,14 +30,14 @@ export function mountPlay(): void {
       const pi = probabilities(state.table);
       chances = [...pi.subarray(9 * s, 9 * s + 9)];
       last = likeliest.checked ? 9 * s + chances.indexOf(Math.max(...chances)) : choose(pi, s, uniforms);
-      text = `x plays ${SQUARES[last % 9]}, which had a probability of ${percent(chances[last % 9]!)}. `;
+      text = `X plays ${SQUARES[last % 9]}, which had a probability of ${percent(chances[last % 9]!)}. `;
       s = next[last]!;
     } else {
       chances = [];
     }
     const over = outcome(positions[s]!);
     if (over === null) text += "Your move.";
-    else if (over > 0) text += "x has won.";
+    else if (over > 0) text += "X has won.";
     else if (over < 0) text += "You have won.";
     else text += "A draw.";
     if (over !== null) results[over > 0 ? "lost" : over < 0 ? "won" : "drawn"]++;

@@ -1,8 +1,9 @@
 /**
  * Tic-tac-toe with a table for a policy, and the log-derivative trick over every game of it.
  *
- * x, who moves first, has a softmax of its own in every position: π(a|s) = softmax(θ(s))ₐ over the free squares. o plays
- * random moves. f(x) is 1 if x has won, −1 if o has won and 0 for a draw. Squares are numbered as bits: a1, b1, … c3.
+ * X, who moves first, has a softmax of its own in every position: π(a|s) = softmax(θ(s))ₐ over the free squares. O plays
+ * random moves. f(x) is 1 if X has won the game x, −1 if O has, and 0 for a draw. Squares are numbered as bits: a1, b1,
+ * … c3.
  */
 
 import { squaredNorm } from "./bandit";
@@ -12,7 +13,7 @@ export const SQUARES = ["a1", "b1", "c1", "a2", "b2", "c2", "a3", "b3", "c3"] as
 const LINES = [0o7, 0o70, 0o700, 0o111, 0o222, 0o444, 0o421, 0o124];
 const FULL = 0o777;
 
-/** The squares of x and of o, as bits. */
+/** The squares of X and of O, as bits. */
 export type Position = readonly [x: number, o: number];
 
 /** Every position that a game can reach, each once, ordered by the number of moves played; the first is empty. */
@@ -22,7 +23,7 @@ const numbers = new Map<number, number>([[0, 0]]);
 /** [positions · 9] the position after a move on each square, −1 where there is none. */
 export const next: Int16Array = listPositions();
 
-/** [positions] whether x is to move, in a game that is not over. Only these positions have parameters. */
+/** [positions] whether X is to move, in a game that is not over. Only these positions have parameters. */
 export const mine: Uint8Array = Uint8Array.from(positions, (position) =>
   outcome(position) === null && moves(position) % 2 === 0 ? 1 : 0,
 );
@@ -30,7 +31,7 @@ export const mine: Uint8Array = Uint8Array.from(positions, (position) =>
 /** [positions] f at the end of a game; 0 in the middle of one. */
 const result: Int8Array = Int8Array.from(positions, (position) => outcome(position) ?? 0);
 
-/** f(x) if the game is over: 1 if x has won, −1 if o has won, 0 for a draw; otherwise null. */
+/** f(x) if the game is over: 1 if X has won, −1 if O has won, 0 for a draw; otherwise null. */
 export function outcome([x, o]: Position): 1 | 0 | -1 | null {
   if (LINES.some((line) => (x & line) === line)) return 1;
   if (LINES.some((line) => (o & line) === line)) return -1;
@@ -94,7 +95,7 @@ export function zeros(): Float64Array {
   return new Float64Array(next.length);
 }
 
-/** [positions · 9] the probability of each move: π for x, and equal ones for o. */
+/** [positions · 9] the probability of each move: π for X, and equal ones for O. */
 export function probabilities(theta: Float64Array): Float64Array {
   const pi = new Float64Array(next.length);
   for (let s = 0; s < positions.length; s++) softmaxAt(theta, pi, s);
@@ -170,9 +171,9 @@ export function exact(theta: Float64Array, b = 0): Exact {
   return { expected: value[0]!, value, reach, gradient, variance, optimalBaseline: weighted / weight };
 }
 
-/** Sampled games: x's plies, and the reward of each game. */
+/** Sampled games: X's plies, and the reward of each game. */
 export interface Games {
-  plies: Int32Array; // [plies] 9 · position + square of each of x's moves
+  plies: Int32Array; // [plies] 9 · position + square of each of X's moves
   ends: Int32Array; // [N] the number of plies up to the end of each game
   reward: Int8Array; // [N] f
 }

@@ -14,7 +14,7 @@ export function boardOf(element: HTMLElement, onSquare: (square: number) => void
     squares: SQUARES.map((_, square) => SQUARES[turned(square)]!),
     rowNames: ["3", "2", "1"],
     columnNames: ["a", "b", "c"],
-    stones: { x: { name: "x", color: "#12306b", disc: false }, o: { name: "o", color: "#8a1c12", disc: false } },
+    stones: { X: { name: "X", color: "#12306b", disc: false }, O: { name: "O", color: "#8a1c12", disc: false } },
     empty: "·",
   };
   return new GridBoard(element, shape, (square) => onSquare(turned(square)));
@@ -22,7 +22,7 @@ export function boardOf(element: HTMLElement, onSquare: (square: number) => void
 
 /** What a board shows of a position; probabilities only of free squares. */
 export function stateOf([x, o]: Position, last: number | null, open: boolean, pi?: readonly number[]): GridState {
-  const signs = SQUARES.map((_, a) => ((x >> a) & 1 ? "x" : (o >> a) & 1 ? "o" : "·"));
+  const signs = SQUARES.map((_, a) => ((x >> a) & 1 ? "X" : (o >> a) & 1 ? "O" : "·"));
   const free = signs.flatMap((sign, a) => (sign === "·" ? [a] : []));
   return {
     cells: signs.map((_, square) => signs[turned(square)]).join(""),

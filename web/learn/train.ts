@@ -69,8 +69,8 @@ export function mountTrain(): void {
       : "";
   };
   const run = (): void => {
+    if (!done()) start(); // from θ as section 4 has it now
     if (done() >= goal) goal += UPDATES;
-    if (!done()) start(), (goal = UPDATES); // from θ as section 4 has it now
     button.textContent = "Pause";
     byId("train-status").textContent = "Training …";
     let before = performance.now();

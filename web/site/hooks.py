@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import posixpath
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,15 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
+log = logging.getLogger("mkdocs.hooks.site")
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")  # the path in `[text](path#anchor)`
+
+
+def on_startup(command: str, dirty: bool) -> None:
+    """Write the chess policies of the learning page if everything for it is installed; else say what is missing."""
+    policies = subprocess.run([sys.executable, "web/policies.py"], cwd=ROOT, capture_output=True, text=True)
+    if policies.returncode:
+        log.info("The learning page has no chess policies: %s", policies.stderr.strip().removeprefix("error: "))
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
