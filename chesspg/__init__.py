@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-__version__ = "0.4.0"  # the only place with the version: pyproject.toml reads it here
+__version__ = "0.5.0"  # the only place with the version: pyproject.toml reads it here
 
 # The imports of a command take seconds. From here on, Ctrl-C during them prints one line instead of a traceback. This
 # holds for `python -m chesspg.…`, for which sys.argv[0] is still `-m` here, and for the installed scripts.

@@ -59,6 +59,11 @@ def balanced(engine: chess.engine.SimpleEngine, count: int = COUNT, seed: int = 
             yield board
 
 
+def as_pgn(board: chess.Board) -> str:
+    """The moves of a position as a game of PGN. It has a tag, because CuteChess and fastchess find games by tags."""
+    return f'[Result "*"]\n\n{chess.Board().variation_san(board.move_stack)} *\n'
+
+
 def main() -> None:
     """Print the openings as PGN."""
     with chess.engine.SimpleEngine.popen_uci(sys.argv[1]) as engine:
@@ -67,7 +72,7 @@ def main() -> None:
         print(f"; {COUNT} openings of {PLIES} plies, each within ±{BALANCED} centipawns by {name},")
         print(f"; {VERDICT.nodes:,} nodes. Made by studies/balanced_openings.py from seed {SEED}.\n")
         for board in balanced(engine):
-            print(chess.Board().variation_san(board.move_stack), "*\n", flush=True)
+            print(as_pgn(board), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import chess
+import chess.pgn
 from chess.engine import Cp, Limit, PovScore
 
 from studies import balanced_openings as module
+
+SHIPPED = Path(module.__file__).parent.parent / "chesspg/games/chess/openings.pgn"
 
 
 class Judge:
@@ -36,3 +40,14 @@ def test_sensible_balanced_and_different() -> None:
         while board.move_stack:
             move = board.pop()
             assert sorted(board.legal_moves, key=str).index(move) % 3 == 0
+
+
+def test_the_shipped_openings_are_written_so_that_other_programs_find_them() -> None:
+    """CuteChess and fastchess look for tags, and found no game in a file without any."""
+    text = SHIPPED.read_text()
+    boards = []
+    with SHIPPED.open() as file:
+        while game := chess.pgn.read_game(file):
+            boards.append(game.end().board())
+    assert len(boards) == 600
+    assert "\n".join(map(module.as_pgn, boards)) in text
