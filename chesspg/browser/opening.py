@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -27,7 +28,12 @@ def show_address(server: Server, name: str, say: Callable[[str], None] = print) 
     say("Ctrl-C ends the game and shows it as PGN.")
     if _has_screen():
         # A thread, because some browsers keep the call until they are closed.
-        threading.Thread(target=webbrowser.open, args=(server.address_once,), daemon=True).start()
+        threading.Thread(target=_open, args=(server.address_once,), daemon=True).start()
+
+
+def _open(address: str) -> None:
+    with contextlib.suppress(webbrowser.Error, OSError):  # the address is printed anyway
+        webbrowser.open(address)
 
 
 def _has_screen() -> bool:

@@ -133,7 +133,10 @@ class Server:
             return _error(403, REFUSED)  # a name that was made to lead to this machine (DNS rebinding)
         if (origin or posts) and origin != [f"http://{host[0]}"]:
             return _error(403, REFUSED)
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        own = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+        if (
+            not own and request.headers.get("Sec-Fetch-Mode") != "navigate"
+        ):  # a person may click on the address anywhere
             return _error(403, REFUSED)
         if self._once and request.method == "GET" and _same(token, self._once):
             self._once = ""

@@ -237,3 +237,29 @@ def test_without_torch_state() -> None:
     one.move("e4")
     one.reply(Random())
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_an_earlier_position_can_be_looked_at_and_gone_back_to() -> None:
+    one = session()
+    for move in ("e4", "e5", "Nf3"):
+        one.move(move)
+    earlier = one.at(1)
+    assert (earlier.shown.split()[1], len(earlier.plies)) == ("b", 1)
+    assert len(one.plies) == 3
+    one.resigned = True
+    one.back(2)
+    assert (one.position, one.result) == (earlier.game.start([f"{one.start} moves e2e4 e7e5"]).position(0), "")
+    with pytest.raises(ValueError, match="the game has 2 plies, got 3"):
+        one.back(3)
+    assert one.at(2).position == one.position
+
+
+def test_a_game_can_be_loaded_and_keeps_the_names_of_its_players() -> None:
+    one = session()
+    one.load(["e4", "e7e5", "Nf3"], ("Ann", ""))
+    assert [ply.seat for ply in one.plies] == [0, 1, 0]
+    assert one.authors("you", "random") == {"White": "Ann and you", "Black": "random"}
+    one.undo()
+    assert len(one.plies) == 2
+    with pytest.raises(ValueError, match="ply 2: Ke8 is illegal here"):
+        one.load(["d4", "Ke8"])

@@ -169,6 +169,8 @@ def test_requests_that_other_sites_cause_are_refused(server: Server, site: str) 
     """As of an image, a form or a link on another page, for which browsers send no Origin."""
     assert get(server, "state", Sec_Fetch_Site=site).status == 403
     assert get(server, "state", Sec_Fetch_Site="same-origin").status == 200
+    assert get(server, Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate").status == 200  # a click on the address
+    assert ask(server, "GET", "/x/", Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate").status == 403
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])

@@ -135,6 +135,7 @@ function take(next: State): void {
 
 /** Set up what depends on the game. */
 function prepare(): void {
+  document.querySelector("main")!.hidden = false; // only now, so that nothing moves
   const { shape, game, player, seats } = state;
   document.title = `${game} against ${player} – chesspg`;
   board = shape.kind === "chess" ? new ShownChess() : shape.kind === "grid" ? new ShownGrid() : new ShownText();
@@ -179,7 +180,7 @@ function draw(): void {
   for (const form of ["typed", "warmth"]) {
     for (const control of all<HTMLButtonElement>(`#${form} button`)) control.disabled = form === "typed" ? !legalNow().length : busy;
   }
-  $("warmth").hidden = state.temperature === null;
+  $("warmth").hidden = !state.policy;
   const temperature = $<HTMLInputElement>("temperature");
   if (state.temperature !== null && document.activeElement !== temperature) temperature.value = String(state.temperature);
   $<HTMLInputElement>("position").value = state.position;
