@@ -23,7 +23,7 @@ export function drawChart(figure: HTMLElement, x: Axis, y: Axis, series: readonl
   const text = (axis: Axis): ((value: number) => string) => axis.text ?? ((value) => String(value).replace("-", "−"));
   const labels = ticks(y).map(text(y));
   const left = 14 + 7 * Math.max(...labels.map((label) => label.length));
-  const box = { left, right: width - 14, top: 26, bottom: height - 42 };
+  const box = { left, right: width - 20, top: 26, bottom: height - 42 };
   const toX = scale(x, box.left, box.right);
   const toY = scale(y, box.bottom, box.top);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": description });

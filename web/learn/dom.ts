@@ -75,7 +75,11 @@ export function formula(text: string, display: "inline" | "block" = "inline"): E
     }
     if (token === "√") return element("msqrt", symbol());
     if (/[0-9]$/.test(token)) return element("mn", token);
-    if (token === "ĝ") return element("mover", element("mi", "g"), element("mo", "^"));
+    if (token === "ĝ") {
+      const hat = element("mover", element("mi", "g"), element("mo", "^"));
+      hat.setAttribute("accent", "true");
+      return hat;
+    }
     if (/^\p{L}/u.test(token) && token !== "Σ") return element("mi", token);
     if (token === "∇" || token === "∂") {
       const upright = element("mi", token);

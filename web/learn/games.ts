@@ -36,10 +36,13 @@ export function mountGamesSection(): void {
     board.show(stateOf(position, last, over === null, over === null ? [...here] : undefined));
     byId<HTMLButtonElement>("games-back").disabled = byId<HTMLButtonElement>("games-start").disabled = !history.length;
     byId("games-where").textContent = where(s, history, over);
+    const largest = Math.max(...known.gradient.subarray(9 * s, 9 * s + 9).map(Math.abs));
+    const digits = Math.min(Math.max(2 - Math.floor(Math.log10(largest || 1)), 4), 8);
     cells.forEach(({ show }, square) => {
       const a = turned(square);
       const i = 9 * s + a;
-      show(mine[s] && next[i]! >= 0 ? { theta: state.table[i]!, pi: pi[i]!, gradient: known.gradient[i]! } : null, sign(s, a));
+      const free = mine[s] && next[i]! >= 0;
+      show(free ? { theta: state.table[i]!, pi: pi[i]!, gradient: format(known.gradient[i]!, digits) } : null, sign(s, a));
     });
     fillFigures(byId("games-figures"), [
       [formula("E[f]"), `${format(known.expected, 4)}, a score of ${percent((known.expected + 1) / 2)}`],
@@ -60,8 +63,8 @@ export function mountGamesSection(): void {
           { name: `estimate from ${count(N)} games`, hue: "two", values: pick(ghat) },
         ],
         limit,
-        (value) => format(value, 4),
-        `Derivatives in this position, exact and estimated: ${shown.map((a) => `${SQUARES[a]} ${format(known.gradient[9 * s + a]!, 4)} and ${format(ghat[9 * s + a]!, 4)}`).join("; ")}.`,
+        (value) => format(value, digits),
+        `Derivatives in this position, exact and estimated: ${shown.map((a) => `${SQUARES[a]} ${format(known.gradient[9 * s + a]!, digits)} and ${format(ghat[9 * s + a]!, digits)}`).join("; ")}.`,
       );
     } else figure.replaceChildren(make("p", { class: "note" }, "The policy has no parameters here, because X is not to move."));
     const best = exact(state.table, known.optimalBaseline).variance;
@@ -115,7 +118,7 @@ function where(s: number, history: readonly number[], over: number | null): stri
 interface Shown {
   theta: number;
   pi: number;
-  gradient: number;
+  gradient: string;
 }
 
 /** The slider of θ on one square, with its probability and its derivative. */
@@ -138,7 +141,7 @@ function cell(a: number, onTheta: (a: number, theta: number) => void): { element
     theta.textContent = format(shown.theta, 1);
     input.setAttribute("aria-valuetext", `${format(shown.theta, 1)}, probability ${percent(shown.pi)}`);
     pi.textContent = percent(shown.pi);
-    derivative.textContent = `∂ ${format(shown.gradient, 4)}`;
+    derivative.textContent = `∂ ${shown.gradient}`;
   };
   return { element, show };
 }

@@ -10,7 +10,7 @@ const SECTION = 6;
 const GAMES = 100; // that an update plays
 const UPDATES = 1000; // after which the training pauses
 const PER_SECOND = 40; // updates, where the computer is fast enough
-const BUDGET = 12; // ms of computing in a frame, so that the page stays smooth
+const BUDGET = 20; // ms of computing in a frame, so that the page stays smooth
 const REDRAW = 100; // ms between drawings of the curve
 
 export function mountTrain(): void {
