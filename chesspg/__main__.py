@@ -12,7 +12,7 @@ from chesspg.terminal.command import fail, run
 
 COMMANDS = {
     "train": "learn a game by policy gradients (default: ten minutes of chess)",
-    "play": "play against a policy in the terminal",
+    "play": "play against a policy, in the terminal or a browser",
     "report": "show runs on one page: curves, and games to step through",
     "match": "play two players against each other",
     "ladder": "rate players on one scale of Elo",

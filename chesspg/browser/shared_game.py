@@ -53,7 +53,7 @@ class SharedGame:
         self.update = self.revision = 0  # the number of the state; the number of the position and of who may move
         self.message = ""  # why the player fails
         self.paused = False  # whether the player waits because a game was loaded
-        self.busy = False
+        self.busy = self._ended = False
         self._seen: dict[str, Json] = {}  # the board of each position, and the move that led to it
         self._opinions: dict[str, Json] = {}  # what the policy says of each position
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="game")
@@ -65,12 +65,14 @@ class SharedGame:
 
     def start(self) -> None:
         """Begin to play: the player moves if it has the first move."""
-        self.busy = True
-        self._worker.submit(self._advance)
+        if not self.session.to_move:
+            self.busy = True
+            self._worker.submit(self._advance)
         self.player.add_done_callback(lambda _: self._submit(self._publish))
 
     def stop(self) -> None:
         """End the game for all tabs. A player that is thinking is not waited for."""
+        self._ended = True
         self._worker.shutdown(wait=False, cancel_futures=True)
         self.state = {**self.state, "ended": True, "update": self.update + 1}
 
@@ -227,7 +229,7 @@ class SharedGame:
         legal = [] if session.result else self.view.legal(session.position)
         policy = self._policy()
         return {
-            "update": self.update, "revision": self.revision, "ended": False,
+            "update": self.update, "revision": self.revision, "ended": self._ended,
             "game": game.name, "shape": self.shape, "seats": game.seats, "seat": session.seat,
             "player": self.name, "message": self.message, "status": self._status(), "paused": self.paused,
             "policy": self.rebuild is not None, "temperature": self._temperature() if self.rebuild and policy else None,

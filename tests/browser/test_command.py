@@ -41,18 +41,14 @@ def test_without_a_screen_no_browser_is_opened(serve: Serve, lines: list[str], m
     assert not any("ssh" in line for line in lines)
 
 
-def test_over_ssh_the_line_for_a_tunnel_is_printed(
-    serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_over_ssh_a_tunnel_is_named(serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")
     server = serve()
     show_address(server, "greedy", lines.append)
     assert lines[2].endswith(f"ssh -L {server.port}:127.0.0.1:{server.port} HOST")
 
 
-def test_a_browser_gets_an_address_that_works_once(
-    serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_browser_gets_an_address_once(serve: Serve, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     opened, came = [], threading.Event()
 
     def open_(url: str) -> bool:

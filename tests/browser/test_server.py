@@ -306,7 +306,7 @@ def test_opinions_are_asked_for_by_number(server: Server) -> None:
 
 def test_a_tab_that_waits_is_told_of_the_end(serve: Serve) -> None:
     with Server(shared()) as server:
-        state = get(server, "state").json()
+        state = get(server, "state?after=0").json()
         assert not state["ended"]
         connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
         connection.request("GET", f"/{token(server)}/state?after={state['update']}")

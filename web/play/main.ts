@@ -116,7 +116,9 @@ let board: Shown | undefined;
 const atEnd = () => ply === state.positions.length - 1;
 /** The moves that the person can make now. */
 const legalNow = () => (atEnd() && !over && !state.result && state.mover === state.seat ? state.legal : []);
-const nameOf = (seat: number) => (seat === state.seat ? "You" : state.player);
+/** The player without its options, which the title shows. */
+const playerName = () => state.player.split("?", 1)[0]!;
+const nameOf = (seat: number) => (seat === state.seat ? "You" : playerName());
 
 /** Take a state from the server. A person who looks at an earlier position keeps looking at it. */
 function take(next: State): void {
@@ -226,7 +228,8 @@ function drawSides(): void {
 
 /** The line that says what happened and who moves; screen readers read it aloud. */
 function drawLine(): void {
-  const { player, status, seat, mover } = state;
+  const { status, seat, mover } = state;
+  const player = playerName();
   const last = state.positions.at(-1)!;
   const who = state.movers.at(-1);
   const moved = last.move && who !== undefined && !state.paused ? `${nameOf(who)} played ${last.move.name}. ` : "";
