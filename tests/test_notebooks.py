@@ -53,6 +53,7 @@ def test_a_notebook_is_committed_as_it_ran_from_top_to_bottom(path: Path) -> Non
         # One figure, or text on the standard output: no warnings, no errors.
         kinds = [output.get("name", output.output_type) for output in cell.outputs]
         assert kinds in ([], ["display_data"]) or set(kinds) == {"stdout"}, cell.source
+        assert (kinds == ["display_data"]) == ("alt" in cell.metadata), "a figure is described for the site"
     assert path.stat().st_size < 150_000
 
 

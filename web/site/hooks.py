@@ -122,7 +122,8 @@ def as_markdown(cell: dict[str, Any]) -> str:
     for output in cell["outputs"]:
         data = output.get("data", {"text/plain": output.get("text", "")})
         if "image/png" in data:
-            parts.append(f"![output of the cell](data:image/png;base64,{''.join(data['image/png']).strip()})")
+            picture = f"data:image/png;base64,{''.join(data['image/png']).strip()}"
+            parts.append(f"![{cell['metadata']['alt']}]({picture})")
         else:
             parts.append(f"````{{.text .output}}\n{''.join(data['text/plain'])}\n````")
     return "\n\n".join(parts)
