@@ -19,6 +19,7 @@ import chesspg
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
+GIT = ("git", "-c", "safe.directory=*", "ls-files", "-z")
 REPOSITORY = "https://github.com/owner/chesspg"
 ON_GITHUB = {
     "GITHUB_SERVER_URL": "https://github.com",
@@ -61,6 +62,10 @@ def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(folder)]
     run(*pip, str(built[0]), cwd=folder)
     return folder
+
+
+def test_nothing_that_is_made_here_is_committed() -> None:
+    assert run(*GIT, "--cached", "--ignored", "--exclude-standard", cwd=ROOT) == ""
 
 
 def test_pypi_would_show_them(built: tuple[Path, Path]) -> None:

@@ -26,7 +26,8 @@ def on_startup(command: str, dirty: bool) -> None:
     """Write the chess policies of the learning page if everything for it is installed; else say what is missing."""
     policies = subprocess.run([sys.executable, "web/policies.py"], cwd=ROOT, capture_output=True, text=True)
     if policies.returncode:
-        log.info("The learning page has no chess policies: %s", policies.stderr.strip().removeprefix("error: "))
+        reason = policies.stderr.strip().rpartition("\n")[2].removeprefix("error: ")
+        log.info("The learning page has no chess policies, or old ones: %s", reason)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
