@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from preloaded import Started, python
 
 from studies import gpu
 
@@ -54,8 +55,10 @@ def test_the_rules_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     [("tests", "summary"), ("resume", "equal_tensors")],
 )
 def test_a_part_gives_its_figures(
-    part: str, expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    part: str, expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:  # from any folder
     pytest.importorskip("numba")
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: python(folder, *command[1:]))
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: Started(folder, *command[1:]))
     assert gpu.main(["--part", part, "--device", "cpu", "--seconds", "300"]) == 0
     assert json.loads(capsys.readouterr().out)[expected]
