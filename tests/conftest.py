@@ -9,7 +9,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
@@ -20,6 +19,7 @@ import hypothesis
 import pytest
 import pytorch_lightning as pl
 import torch
+from preloaded import Started
 
 from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -131,24 +131,18 @@ def no_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(folder: Path) -> Iterator[Callable[..., Started]]:
     """Starts `python -m chesspg.train` with the arguments given, in a process of its own that ends with the test."""
-    root = str(Path(__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    started: list[Started] = []
 
-    started: list[subprocess.Popen[str]] = []
-
-    def start_train(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "chesspg.train", *arguments]
-        pipe: Any = subprocess.PIPE
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
-        started.append(process)
-        return process
+    def start_train(*arguments: str) -> Started:
+        started.append(Started(folder, "-m", "chesspg.train", *arguments))
+        return started[-1]
 
     yield start_train
     for process in started:
-        with process:
-            process.kill()
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

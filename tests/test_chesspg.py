@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from preloaded import python
 
 from chesspg import train
 from chesspg.__main__ import COMMANDS, main
@@ -42,9 +43,9 @@ def test_every_command_is_listed_and_exists(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", [[sys.executable, "-m", "chesspg"], [str(SCRIPT)]], ids=["module", "script"])
-def test_a_command_runs_as_by_its_own_name(start: list[str]) -> None:
+def test_a_command_runs_as_by_its_own_name(start: list[str], tmp_path: Path) -> None:
     line = ["match", "random", "random", "--games", "2", "--openings", "random:2"]
-    ours, own = run(*start, *line), run(sys.executable, "-m", "chesspg.match", *line[1:])
+    ours, own = run(*start, *line), python(tmp_path, "-m", "chesspg.match", *line[1:])
     assert ours.returncode == own.returncode == 0, ours.stderr
     assert ours.stdout == own.stdout
     assert "random against random" in ours.stdout

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from preloaded import python
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -47,16 +45,7 @@ def run(home: Path, line: str, more: str = "") -> str:
     """What a command of an example prints."""
     program, *arguments = shlex.split(f"{line} {more}")
     assert program == "python"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=home,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
+    done = python(home, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from chesspg.bench import __main__ as bench
+from chesspg.bench import rules, timing
 from chesspg.training.datamodule import SelfPlay
 from studies import peers
 
@@ -18,6 +19,13 @@ from studies import peers
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
 SMALL = ["--games", "4", "--config", "small.yaml", "--data.games", "8"]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the figures are does not matter here: perft is two plies shorter, and the stages are measured once."""
+    monkeypatch.setattr(rules, "DEPTH", 3)
+    monkeypatch.setattr(timing, "REPEATS", 1)
 
 
 @pytest.mark.slow

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import shlex
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from preloaded import Started
 from safetensors.torch import load_file
 
 from chesspg.train import main
@@ -68,7 +68,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def wait_for(process: subprocess.Popen[str], condition: Callable[[], object], seconds: float = 100.0) -> None:
+def wait_for(process: Started, condition: Callable[[], object], seconds: float = 100.0) -> None:
     """Until `condition`, or until the process ends, which it must not."""
     end = time.monotonic() + seconds
     while not condition():
@@ -77,6 +77,6 @@ def wait_for(process: subprocess.Popen[str], condition: Callable[[], object], se
         time.sleep(0.002)
 
 
-def end_of(process: subprocess.Popen[str]) -> tuple[str, str, int]:
+def end_of(process: Started) -> tuple[str, str, int]:
     out, error = process.communicate(timeout=100)
     return out, error, process.returncode

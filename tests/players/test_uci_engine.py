@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -362,11 +363,20 @@ def test_closing_while_an_engine_starts_again_comes_to_an_end(tmp_path: Path) ->
     engine.chmod(0o755)
     games = Chess().start(["startpos"] * 60)
     turn = Turn(games.observe(), np.zeros(60), games, np.arange(60))
-    for k in range(40):
-        player = EnginePlayer(str(engine), Chess(), concurrency=2)
-        player.launch(turn)
-        time.sleep(k * 0.004)
-        player.close()
+
+    def close_after_some_time(first: int) -> None:
+        for k in range(first, 40, 8):
+            player = EnginePlayer(str(engine), Chess(), concurrency=2)
+            player.launch(turn)
+            time.sleep(k * 0.004)
+            player.close()  # waits half a second, because the engine ignores `quit`
+
+    threads = [Thread(target=close_after_some_time, args=(first,), daemon=True) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "raises", "ends", "os._exit"])

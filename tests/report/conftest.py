@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from preloaded import python
 
 from chesspg.games.chess import Chess
 from chesspg.pgn.writing import save_pgn, to_pgn
@@ -47,9 +45,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory, recipe: str) -> Path:
     """Run folders: `small` as written by training, `chess` with everything that a page can show, and an empty `new`."""
     home = tmp_path_factory.mktemp("home")
     (home / "small.yaml").write_text(recipe)
-    command = [sys.executable, "-m", "chesspg.train", "--config", "small.yaml", "--run", "small"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    subprocess.run(command, cwd=home, env=environment, check=True, capture_output=True)
+    assert not python(home, "-m", "chesspg.train", "--config", "small.yaml", "--run", "small").returncode
     chess_run = home / "chess"
     (chess_run / "games").mkdir(parents=True)
     (chess_run / "config.yaml").write_text(f"seed: 1\nhostile: {json.dumps(HOSTILE)}\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from preloaded import Started
 from training_runs import (
     CLOCKED,
     SMALL_CHESS,
@@ -36,12 +36,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
 ]
 
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., Started]
 
 
 @pytest.mark.parametrize(
     ("recipe", "k", "line"),
-    [("small", 3, "--config small.yaml --data.games 1024"), ("chess", 2, "--config chess.yaml")],
+    [("small", 3, "--config small.yaml --data.games 512"), ("chess", 2, "--config chess.yaml --data.games 16")],
 )
 def test_a_killed_and_resumed_run_ends_with_the_same_bits(
     recipe: str, k: int, line: str, folder: Path, start: Start

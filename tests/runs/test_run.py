@@ -9,7 +9,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from preloaded import Started
 from tensorboard.summary.writer.record_writer import RecordWriter
 from training_runs import assert_same_weights, end_of, metrics, rollouts, train, wait_for
 
@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning"),
 ]
 
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., Started]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 import yaml
 from own_parts import Kept
+from preloaded import Started
 from safetensors.torch import load_file
 from training_runs import SMALL_CHESS, assert_same_weights, contents, end_of, rollouts, train
 
@@ -21,7 +21,7 @@ from chesspg.training.checkpoints import read_checkpoint
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
 
 LEAVE_ONE_OUT = "--model.advantages.baseline leave_one_out --model.advantages.gae_lambda null"
-Start = Callable[..., subprocess.Popen[str]]
+Start = Callable[..., Started]
 
 
 def test_any_field_can_be_overridden(folder: Path) -> None:

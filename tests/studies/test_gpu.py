@@ -6,10 +6,12 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from preloaded import Started, python
 
 from studies import gpu
 
@@ -49,13 +51,22 @@ def test_the_rules_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("part", "expected"),
-    [("tests", "summary"), ("resume", "equal_tensors")],
-)
-def test_a_part_gives_its_figures(
-    part: str, expected: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:  # from any folder
+def test_tests_are_run_from_any_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("numba")
-    assert gpu.main(["--part", part, "--device", "cpu", "--seconds", "300"]) == 0
-    assert json.loads(capsys.readouterr().out)[expected]
+    assert gpu.main(["--part", "tests", "--device", "cpu", "--seconds", "300"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]
+
+
+@pytest.mark.slow
+def test_a_run_is_killed_and_resumed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("numba")
+    preloaded = SimpleNamespace(
+        run=lambda command, **_: python(folder, *command[1:]),
+        Popen=lambda command, **_: Started(folder, *command[1:]),
+        DEVNULL=subprocess.DEVNULL,
+    )
+    monkeypatch.setattr(gpu, "subprocess", preloaded)
+    assert gpu.main(["--part", "resume", "--device", "cpu", "--seconds", "300"]) == 0
+    assert json.loads(capsys.readouterr().out)["equal_tensors"]

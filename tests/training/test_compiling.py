@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from preloaded import python
 
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -82,40 +81,15 @@ def test_batches_of_other_sizes_are_not_compiled_again(tmp_path: Path) -> None:
             fit(games)
 
 
-FAILING = """
-import torch
-from functools import partial
-from chesspg.games.tic_tac_toe import TicTacToe
-from chesspg.policy.networks import MLP
-from chesspg.policy.policy import Policy, to_tensors
-from chesspg.training.compiling import compiled
-game = TicTacToe()
-try:
-    compiled(Policy(game, MLP(game)), *to_tensors(game.start(4).observe()))
-except ValueError as error:
-    print(error)
-"""
-
-
-def test_without_a_compiler_one_line_says_what_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    ran = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=True)
-    assert "model.compile must be false where torch.compile does not work" in ran.stdout
-    assert "C++ compiler" in ran.stdout
-    assert len(ran.stdout.splitlines()) == 1
-
-
 def test_train_refuses_it_without_a_compiler_before_it_writes_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     command = "-m chesspg.train --config tic_tac_toe_plain --trainer.accelerator cpu --model.compile true --run"
-    ran = subprocess.run(
-        [sys.executable, *command.split(), str(tmp_path / "run")], capture_output=True, text=True, check=False
-    )
+    ran = python(tmp_path, *command.split(), str(tmp_path / "run"))
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
     assert line.startswith("error: model.compile must be false where torch.compile does not work")
+    assert "C++ compiler" in line
     assert not (tmp_path / "run").exists()

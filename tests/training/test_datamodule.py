@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
+from preloaded import python
 from torch import Tensor, nn
 
 from chesspg.games.chess import Chess
@@ -289,11 +288,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # in KiB on Linux
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
-def test_200_000_plies_train_in_4_gb() -> None:
-    root = str(Path(__file__).parent.parent.parent)
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-c", LARGE]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def test_200_000_plies_train_in_4_gb(tmp_path: Path) -> None:
+    (tmp_path / "large.py").write_text(LARGE)
+    done = python(tmp_path, "large.py")
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 4_000_000
 

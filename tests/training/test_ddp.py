@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from preloaded import Started
 from safetensors.torch import load_file
 
 from chesspg.train import main
@@ -34,7 +35,7 @@ LINE = (
 )
 
 
-def test_two_processes_learn_what_one_does(folder: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
+def test_two_processes_learn_what_one_does(folder: Path, start: Callable[..., Started]) -> None:
     ddp = "--trainer.strategy ddp --trainer.devices 2 --trainer.accelerator cpu"
     process = start(*shlex.split(f"{LINE} {ddp}"))
     out, error = process.communicate(timeout=200)
@@ -73,7 +74,7 @@ def test_two_processes_learn_what_one_does(folder: Path, start: Callable[..., su
 
 
 SPAWN = """
-import copy, multiprocessing, sys
+import copy, multiprocessing
 import pytorch_lightning as pl, torch
 from chesspg import EvaluationMatch, OpponentPool, PolicyGradient, SelfPlay, TicTacToe
 from chesspg.learning.advantages import Advantages
@@ -110,24 +111,24 @@ class Descent:
         return torch.optim.SGD(parameters, lr=0.5)
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    for strategy in ("fork", "ddp_notebook", "auto", "ddp_spawn"):
+        print(strategy)
+        main(strategy)
 """
 
 
 def test_a_second_fit_of_spawned_processes_goes_on_where_the_first_ended(folder: Path) -> None:
     (folder / "spawn.py").write_text(SPAWN)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-
-    def run(strategy: str) -> list[str]:
-        command = [sys.executable, "-W", "ignore", "spawn.py", strategy]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=250)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
-
-    assert run("fork") == ["2 2 0 0"]
-    *alone, weights = run("auto")
+    command = [sys.executable, "-u", "-W", "ignore", "spawn.py"]  # a child prints no buffer again
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=250)
+    assert done.returncode == 0, done.stderr
+    said = re.split(r"^(fork|ddp_notebook|auto|ddp_spawn)\n", done.stdout, flags=re.MULTILINE)[1:]
+    lines = {strategy: printed.splitlines() for strategy, printed in zip(said[::2], said[1::2], strict=True)}
+    assert lines["fork"] == ["2 2 0 0"]
+    *alone, weights = lines["auto"]
     assert alone == ["2 32 2", "4 64 4"]
     for strategy in ("ddp_spawn", "ddp_notebook"):
-        *counted, together = run(strategy)
+        *counted, together = lines[strategy]
         assert counted == alone
         assert float(together) == pytest.approx(float(weights), abs=1e-4)  # other games would give other weights

@@ -5,9 +5,6 @@ Torch's CPU takes the place of a GPU; only `place` is replaced.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +14,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from preloaded import python
 from torch import Tensor
 
 from chesspg.games.chess import Chess
@@ -369,11 +367,9 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does_and_resume_from_one_checkpoint(folder: Path) -> None:
     (folder / "script.py").write_text(DDP)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
 
     def lines(*arguments: str) -> set[str]:
-        command = [sys.executable, "-W", "ignore", "script.py", *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=250)
+        done = python(folder, "script.py", *arguments)
         assert done.returncode == 0, done.stderr
         return {line[2:] for line in done.stdout.splitlines()}  # without the rank
 

@@ -144,12 +144,9 @@ def test_bytes_that_are_no_text(weights: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n"])
-def test_whatever_ends_a_line(weights: str, end: bytes) -> None:
-    lines = (b"\xef\xbb\xbfuci", b"isready", b"position startpos moves e2e4", b"go searchmoves e7e5", b"quit", b"")
-    done = subprocess.run(
-        [*COMMAND, weights], env=ENVIRONMENT, timeout=60, capture_output=True, input=end.join(lines)
-    )  # fmt: skip
+def test_whatever_ends_a_line(weights: str) -> None:
+    lines = b"\xef\xbb\xbfuci\risready\r\nposition startpos moves e2e4\ngo searchmoves e7e5\rquit\r\n"
+    done = subprocess.run([*COMMAND, weights], env=ENVIRONMENT, timeout=60, capture_output=True, input=lines)
     output = done.stdout.decode().split()
     assert [word for word in output if word in ("uciok", "readyok", "bestmove")] == ["uciok", "readyok", "bestmove"]
     assert output[output.index("bestmove") + 1] == "e7e5"
