@@ -199,6 +199,13 @@ def test_search_finds_a_word_of_the_reference(address: str, page: Page) -> None:
     page.locator(".md-search-result__link[href*='reference/learning']").first.wait_for()
 
 
+def test_search_lists_a_guide_before_what_mentions_its_subject(address: str, page: Page) -> None:
+    page.goto(address)
+    page.keyboard.press("/")
+    page.keyboard.type("own game")
+    page.locator(".md-search-result__item").first.locator("a[href*='own_game/']").first.wait_for()
+
+
 def test_the_palette_is_chosen_by_keyboard_and_kept(address: str, page: Page) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(address)

@@ -17,8 +17,8 @@ Array = Any  # of numpy or torch, whose operators are the same
 Reward = Callable[[Array, Array, Array], Array]
 """A function (outcome, truncated, ahead) -> reward, each [games] and of player 0.
 
-* `outcome` is 1 for a game won, -1 for a game lost, 0 for one that was drawn or truncated. Who gives a game up, as an
-  engine that crashes does, has lost it.
+* `outcome` is 1 for a game won, -1 for a game lost, 0 for one that was drawn or truncated. A player who gives up, as
+  an engine that crashes does, has lost.
 * `truncated` says whether the game was stopped at the ply cap, before the rules ended it.
 * `ahead` is the game's heuristic where it was truncated (for chess, player 0's material minus player 1's), elsewhere 0.
 """

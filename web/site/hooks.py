@@ -19,6 +19,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 log = logging.getLogger("mkdocs.hooks.site")
+FOUND_FIRST = re.compile(r"docs/(start|own_\w+)\.md")  # the pages with which a search should begin
 LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")  # the path in `[text](path#anchor)`
 
 
@@ -59,7 +60,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to files that are no pages to the pages that show them."""
+    """Lead links to files that are no pages to the pages that show them, and a search to the guides."""
+    if FOUND_FIRST.fullmatch(page.file.src_uri):
+        page.meta["search"] = {"boost": 4}
 
     def shown(link: re.Match[str]) -> str:
         target = target_of(page.file, link[0])
