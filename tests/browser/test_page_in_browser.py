@@ -314,7 +314,7 @@ def test_a_tab_that_missed_a_change_shows_the_newest_position(opened: Open) -> N
     tab.page.wait_for_selector("#line:not(:empty)")
     tab.server.game.ask({"action": "move", "revision": tab.server.game.revision, "move": "d4"}).result(30)
     tab.types("e4")
-    tab.page.locator("#problem", has_text=re.compile("changed in another tab|about to move")).wait_for()
+    tab.page.locator("#problem", has_text=re.compile("changed in the meantime|about to move")).wait_for()
     assert tab.moves()[0] == "d4"
 
 
@@ -417,6 +417,7 @@ def test_other_games_are_played_on_their_boards(opened: Open) -> None:
     four.page.get_by_role("gridcell", name="d4").click()  # anywhere in the column
     four.page.locator("#moves button").nth(1).wait_for()
     assert four.moves()[0] == "d"
+    assert four.page.get_by_label("last move", exact=True).is_visible()  # there is no check in this game
     assert four.page.get_by_role("gridcell", name=re.compile("^d1, x")).count() == 1
     six = opened(Hex(size=5, swap=True), seat=1, width=PHONE)
     six.says("Your turn")
@@ -438,6 +439,7 @@ def test_a_game_without_a_board_has_a_list_of_moves(opened: Open) -> None:
     tab.page.locator("#moves button").nth(1).wait_for()
     assert tab.moves()[0] == name
     assert "last move" in tab.page.inner_text("#board")
+    assert tab.page.locator("#show").is_hidden()  # there are no marks on a board to switch off
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
