@@ -96,7 +96,7 @@ class SharedGame:
         if do is None:
             raise ValueError(f"unknown action {str(action)[:40]!r}")
         if request.get("revision") != self.revision:
-            raise Refused("The game was changed in another tab. This is the newest position.")
+            raise Refused("The game has changed in the meantime. This is the newest position.")
         if self.busy:
             raise Refused(f"{self.name} is about to move. Wait for its move.")
         self.busy = True

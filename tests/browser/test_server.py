@@ -291,7 +291,7 @@ def test_a_tab_that_waits_is_told_of_a_change(serve: Serve) -> None:
         told = get(server, f"state?after={told['update']}").json()
     stale = act(server, {"action": "move", "revision": state["revision"], "move": "d4"})
     assert stale.status == 409
-    assert re.match("The game was changed in another tab|random is about to move", stale.json()["error"])
+    assert re.match("The game has changed in the meantime|random is about to move", stale.json()["error"])
     assert stale.json()["positions"][1]["move"]["name"] == "e4"
     connection.close()
 

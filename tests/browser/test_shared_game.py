@@ -116,7 +116,7 @@ def test_a_request_from_an_older_position_is_refused() -> None:
     old = tab.game.revision
     tab.ask("move", move="e4")
     for revision in (old, None, "0", -1, tab.game.revision + 1):
-        with pytest.raises(Refused, match="changed in another tab"):
+        with pytest.raises(Refused, match="changed in the meantime"):
             tab.game.ask({"action": "undo", "revision": revision})
     assert len(tab.moves) == 2
 

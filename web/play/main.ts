@@ -142,7 +142,14 @@ function prepare(): void {
   document.title = `${game} against ${player} – chesspg`;
   board = shape.kind === "chess" ? new ShownChess() : shape.kind === "grid" ? new ShownGrid() : new ShownText();
   $("flip").hidden = shape.kind === "text" || (shape.kind === "grid" && shape.columnar === true);
-  for (const label of all(".checks .policy")) label.hidden = !state.policy;
+  const text = shape.kind === "text"; // without a board there is nothing to mark
+  for (const input of all<HTMLInputElement>(".checks input[type=checkbox]")) {
+    input.parentElement!.hidden =
+      (["arrows", "list", "value"].includes(input.name) && !state.policy) ||
+      (["arrows", "targets", "last"].includes(input.name) && text);
+  }
+  $("show").hidden = text && !state.policy;
+  if (shape.kind !== "chess") $("last-name").textContent = "last move";
   $("position-name").textContent = shape.kind === "chess" ? "Position (FEN)" : "Position";
   if (shape.kind === "chess") $("text-name").textContent = "From a FEN or a PGN (empty: from the start)";
   seats.forEach((name, seat) => addSide(String(seat), `${name}${seat ? "" : ", who moves first"}`));
