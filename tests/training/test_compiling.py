@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
-from preloaded import python
 
 from chesspg.games.chess import Chess
 from chesspg.games.tic_tac_toe import TicTacToe
@@ -87,7 +88,9 @@ def test_train_refuses_it_without_a_compiler_before_it_writes_anything(
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     command = "-m chesspg.train --config tic_tac_toe_plain --trainer.accelerator cpu --model.compile true --run"
-    ran = python(tmp_path, *command.split(), str(tmp_path / "run"))
+    ran = subprocess.run(  # torch reads CXX when it is imported
+        [sys.executable, *command.split(), str(tmp_path / "run")], capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
     assert line.startswith("error: model.compile must be false where torch.compile does not work")
