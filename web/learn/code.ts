@@ -10,40 +10,48 @@ const STEPS = 100;
 const TERMS = {
   policy: {
     label: () => formula("π = softmax(θ)"),
+    spoken: "the policy",
     text:
       "The policy. Categorical applies the softmax to the logits. θ is the only thing that is learned; requires_grad records " +
       "what is computed from it.",
   },
   sample: {
     label: () => formula("x_i ∼ p(x|θ)"),
+    spoken: "the sampled games",
     text:
       "The sample: 64 games by the policy as it is now. Which games come depends on θ, but no gradient flows through " +
       "sample(). The trick is what makes up for that.",
   },
   reward: {
     label: () => formula("f(x_i)"),
+    spoken: "the payoff",
     text: "The payoff. For autograd it is a constant. It may come from any rules, and need not be differentiable.",
   },
   log: {
     label: () => formula("log p(x_i|θ)"),
+    spoken: "the log-probability",
     text:
       "The log-probability of the moves that were played, which autograd can differentiate. In a longer game it is the " +
       "sum of the log-probabilities of our moves. This is how θ enters the loss.",
   },
   product: {
     label: () => formula("f · log p"),
+    spoken: "payoff times log-probability",
     text: "Each game's log-probability is multiplied by its payoff. The derivative of the product is f ∇ log p, because f is a constant.",
   },
   mean: {
     label: () => formula("{1}/{N} Σ_i"),
+    spoken: "the mean over the games",
     text: "The mean over the games, which estimates the expected value.",
   },
   nabla: {
     label: () => formula("∇_θ"),
+    spoken: "the gradient",
     text: "Here the gradient is computed: theta.grad becomes −ĝ.",
   },
   minus: {
     label: () => formula("−"),
+    spoken: "the minus sign",
     text: "Optimizers minimize, and we want E[f] to rise. With the minus sign, a step down the loss is a step along ĝ.",
   },
 } as const;
@@ -87,10 +95,12 @@ export function mountCode(): void {
     drawLosses();
   });
   const labels = Object.fromEntries(Object.entries(TERMS).map(([name, { label }]) => [name, label()])) as Record<Term, Element>;
-  choice<Term>(byId("code-terms"), "Part of the formula", labels, term, (chosen) => {
+  const spoken = Object.fromEntries(Object.entries(TERMS).map(([name, { spoken }]) => [name, spoken])) as Record<Term, string>;
+  const choose = (chosen: Term): void => {
     term = chosen;
     draw();
-  });
+  };
+  choice<Term>(byId("code-terms"), "Part of the formula", labels, term, choose, spoken);
 }
 
 /** The expected pseudo-loss along the exact gradient, with two payoffs that differ by a constant. */

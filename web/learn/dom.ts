@@ -129,13 +129,14 @@ export function showFormulas(root: ParentNode): void {
   }
 }
 
-/** A slider with its label and its value. */
+/** A slider with its label, what a screen reader calls it, and its value. */
 export function slider(
   label: Child,
+  spoken: string,
   { min, max, step, value, text }: { min: number; max: number; step: number; value: number; text: (value: number) => string },
   onInput: (value: number) => void,
 ): { row: HTMLElement; set(value: number): void } {
-  const input = make("input", { type: "range", min, max, step, value });
+  const input = make("input", { type: "range", min, max, step, value, "aria-label": spoken });
   const output = make("span", { class: "value" });
   const show = (to: number): void => {
     output.textContent = text(to);
@@ -155,18 +156,20 @@ export function slider(
   };
 }
 
-/** A choice of one of a few values. */
+/** A choice of one of a few values. A screen reader gets the options that are formulas in words. */
 export function choice<T extends string>(
   place: HTMLElement,
   legend: string,
   options: Record<T, Child>,
   first: T,
   onChange: (value: T) => void,
+  spoken?: Record<T, string>,
 ): void {
   const name = `choice-${place.id}`;
   const labels = (Object.entries(options) as [T, Child][]).map(([value, text]) => {
     const input = make("input", { type: "radio", name, value });
     input.checked = value === first;
+    if (spoken) input.ariaLabel = spoken[value];
     input.addEventListener("change", () => onChange(value));
     return make("label", {}, input, make("span", {}, text));
   });

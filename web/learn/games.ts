@@ -112,7 +112,7 @@ function where(s: number, history: readonly number[], over: number | null): stri
   const moves = history.map((i) => SQUARES[i % 9]).join(" ");
   const played = history.length ? `Moves: ${moves}. ` : "The board is empty. ";
   if (over !== null) return played + (over > 0 ? "X has won: f = 1." : over < 0 ? "O has won: f = −1." : "A draw: f = 0.");
-  return played + (mine[s] ? "X is to move, by the probabilities on the squares (in %)." : "O is to move, and plays all free squares equally often (in %).");
+  return played + (mine[s] ? "X is to move, by the probabilities on the squares (in %)." : "O is to move, and chooses each free square with the same probability (in %).");
 }
 
 interface Shown {

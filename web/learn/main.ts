@@ -37,8 +37,11 @@ seed.addEventListener("change", () => {
   changed("seed");
 });
 
-// On disk the derivation is the file that the site is made of.
-if (location.protocol === "file:") byId<HTMLAnchorElement>("derivation").href = "../derivation.md";
+// On disk there is no site, but the files that it is made of.
+if (location.protocol === "file:") {
+  byId<HTMLAnchorElement>("home").href = "../../README.md";
+  byId<HTMLAnchorElement>("derivation").href = "../derivation.md";
+}
 
 let width = innerWidth;
 addEventListener("resize", () => {

@@ -32,17 +32,20 @@ export function mountOne(): void {
       `Exact gradient: ${text}.`,
     );
   });
-  choice(byId("one-parameter"), "Derivative with respect to", names(), "b", (move) => {
+  const spoken = { a: "theta of a", b: "theta of b", c: "theta of c" };
+  const choose = (move: (typeof MOVES)[number]): void => {
     parameter = MOVES.indexOf(move);
     redraw();
-  });
+  };
+  choice(byId("one-parameter"), "Derivative with respect to", names(), "b", choose, spoken);
   byId("one-step").addEventListener("click", () => {
     const before = expected(state.theta, state.f);
     const g = gradient(state.theta, state.f);
     state.theta = state.theta.map((theta, k) => Math.min(Math.max(theta + STEP * g[k]!, RANGE.min), RANGE.max));
     changed("bandit");
     const after = expected(state.theta, state.f);
-    byId("one-status").textContent = `E[f] went from ${format(before)} to ${format(after)}.`;
+    byId("one-status").textContent = 
+      `θ is now (${state.theta.map((theta) => format(theta, 2)).join(", ")}). E[f] went from ${format(before)} to ${format(after)}.`;
   });
 }
 
@@ -64,6 +67,7 @@ function controls(move: string, k: number): { row: HTMLElement; show(): void } {
   });
   const theta = slider(
     formula(`θ_${move}`),
+    `theta of ${move}`,
     { ...RANGE, value: state.theta[k]!, text: (value) => format(value, 1) },
     (value) => {
       state.theta = state.theta.with(k, value);
@@ -139,7 +143,7 @@ function drawAreas(figure: HTMLElement): void {
 function drawTerms(parameter: number): void {
   const name = MOVES[parameter]!;
   const pi = softmax(state.theta);
-  byId("one-score-head").replaceChildren(formula(`{∂ log π(x)}/{∂ θ_${name}}`));
+  byId("one-score-head").replaceChildren("derivative ", formula(`{∂ log π(x)}/{∂ θ_${name}}`));
   const scores = pi.map((_, x) => score(pi, x)[parameter]!);
   const products = pi.map((p, x) => p * state.f[x]! * scores[x]!);
   fillRows(

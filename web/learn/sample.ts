@@ -60,17 +60,17 @@ export function mountSample(): void {
       { low: high / 1e4, high, log: true, label: "distance from the exact gradient, ‖ĝ − ∇E[f]‖" },
       [
         { name: "this sample, game by game", look: "thin", hue: "two", points },
-        { name: `average of ${SAMPLES} samples`, look: "dots", hue: "three", points: mean },
+        { name: `root mean square of ${SAMPLES} samples`, look: "dots", hue: "three", points: mean },
         { name: "√(Var / N), computed exactly", look: "dashes", hue: "plain", points: [[1, deviation], [LARGEST, deviation / Math.sqrt(LARGEST)]] },
         { name: "the N of the slider", look: "ring", hue: "two", points: [[N, error[N - 1]!]] },
       ],
-      `Error against the number of games, on logarithmic axes. The average of ${SAMPLES} samples falls from ` +
+      `Error against the number of games, on logarithmic axes. The root mean square of ${SAMPLES} samples falls from ` +
         `${format(mean[0]![1])} at 1 game to ${format(mean.at(-1)![1])} at ${LARGEST} games${slope === null ? "" : `, with slope ${format(slope, 2)}`}.`,
       320,
     );
     byId("sample-text").textContent =
-      `With N = ${count(N)}, this sample is ${format(error[N - 1]!, 4)} away from the exact gradient; on average it would be ` +
-      `${format(deviation / Math.sqrt(N), 4)} (root of the mean square). ` +
+      `With N = ${count(N)}, this sample is ${format(error[N - 1]!, 4)} away from the exact gradient; the root mean square over all samples is ` +
+      `${format(deviation / Math.sqrt(N), 4)}. ` +
       (slope === null
         ? "At these payoffs every estimate is exact."
         : `The dots fall with a slope of ${format(slope, 2)} on these logarithmic axes; 1/√N has the slope −0.5.`);

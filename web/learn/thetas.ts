@@ -6,7 +6,7 @@ export const RANGE = { min: -4, max: 4, step: 0.1 };
 
 export function mountThetas(id: string): void {
   const sliders = MOVES.map((move, k) =>
-    slider(formula(`θ_${move}`), { ...RANGE, value: state.theta[k]!, text: (theta) => format(theta, 1) }, (theta) => {
+    slider(formula(`θ_${move}`), `theta of ${move}`, { ...RANGE, value: state.theta[k]!, text: (theta) => format(theta, 1) }, (theta) => {
       state.theta = state.theta.with(k, theta);
       changed("bandit");
     }),
@@ -24,6 +24,7 @@ export function mountGames(
   const games = (position: number): number => Math.round(2 ** (position / parts));
   const N = slider(
     formula("N"),
+    "number of games",
     {
       min: Math.log2(from) * parts,
       max: Math.log2(to) * parts,

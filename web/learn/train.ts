@@ -125,6 +125,7 @@ export function mountTrain(): void {
   const RATES = [1, 2, 5, 10, 20, 50, 100, 200];
   const rates = slider(
     formula("α"),
+    "learning rate",
     { min: 0, max: RATES.length - 1, step: 1, value: RATES.indexOf(rate), text: (at) => String(RATES[at]) },
     (at) => {
       rate = RATES[at]!;

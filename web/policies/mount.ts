@@ -65,6 +65,7 @@ class Table {
     });
     this.warmth = slider(
       "Temperature",
+      "Temperature",
       { min: 0, max: 2, step: 0.1, value: this.temperature, text: (value) => value.toFixed(1) },
       (value) => {
         this.temperature = value;
