@@ -302,6 +302,10 @@ class Session:
         self.loaded_from = players
         games = self._games()
         for number, text in enumerate(moves, 1):
+            outcomes = games.outcomes()
+            if outcomes.over[0]:
+                reason = self.game.reasons[int(outcomes.reason[0])]
+                raise ValueError(f"the game is over after {number - 1} plies ({reason}), but more moves follow")
             seat = int(games.observe().player[0])
             try:
                 games.play(np.array([self.game.parse_move(self.position, text)]))

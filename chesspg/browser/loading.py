@@ -82,5 +82,8 @@ def _sgf(text: str, game: Game) -> Loaded:
 
 
 def _names(headers: Mapping[str, str]) -> tuple[str, str]:
-    first, second = (name.strip()[:NAME].replace("?", "") for name in players_of(headers))
+    """The players' names by seat, without the characters that could steer a terminal or turn the direction of text."""
+    first, second = (
+        "".join(filter(str.isprintable, name.replace("?", "").strip()))[:NAME] for name in players_of(headers)
+    )
     return first, second

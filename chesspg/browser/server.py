@@ -24,6 +24,7 @@ from chesspg.browser.view import Json
 LOOPBACK = "127.0.0.1"
 HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)  # any port, as an SSH tunnel may have another
 MOST_BYTES = 2**20  # of a request
+MOST_SHOWN = 400  # characters of an error
 READ = 10.0  # seconds in which a request must have arrived
 LINGER = 0.5  # seconds for which the rest of a request that was refused is still read
 POLL = 25.0  # seconds for which a request waits for a new state
@@ -64,7 +65,7 @@ class Server:
         self._once = secrets.token_urlsafe(24)  # for one visit, because other users see the arguments of a browser
         self._socket = socket.create_server((LOOPBACK, 0))
         self.port: int = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="server", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
         self._listening: Future[None] = Future()
         self._files = {path: ((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
 
@@ -89,6 +90,14 @@ class Server:
     ) -> None:
         self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(5)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:
+            if self._listening.done():
+                raise
+            self._listening.set_exception(error)  # which `with` raises, instead of waiting forever
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -128,15 +137,14 @@ class Server:
         host = request.headers.getall("Host", [])
         origin = request.headers.getall("Origin", [])
         posts = request.method not in ("GET", "HEAD")
-        token = request.rel_url.raw_path.split("/")[1]
+        token = request.rel_url.raw_path.removeprefix("/").partition("/")[0]
         if len(host) != 1 or not HOST.fullmatch(host[0]):
             return _error(403, REFUSED)  # a name that was made to lead to this machine (DNS rebinding)
         if (origin or posts) and origin != [f"http://{host[0]}"]:
             return _error(403, REFUSED)
         own = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
-        if (
-            not own and request.headers.get("Sec-Fetch-Mode") != "navigate"
-        ):  # a person may click on the address anywhere
+        navigates = request.headers.get("Sec-Fetch-Mode") == "navigate"  # a person may click on the address anywhere
+        if not own and not navigates:
             return _error(403, REFUSED)
         if self._once and request.method == "GET" and _same(token, self._once):
             self._once = ""
@@ -185,7 +193,7 @@ class Server:
             body = json.loads(await asyncio.wait_for(request.read(), READ))
         except TimeoutError:
             return _error(408, "The request did not arrive in time.")
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, web.RequestPayloadError):  # the last one if it can't be decompressed
             return _error(400, "The request is not JSON.")
         if not isinstance(body, dict):
             return _error(400, "The request must be an object.")
@@ -223,5 +231,8 @@ def _same(given: str, secret: str) -> bool:
 
 
 def _sentence(error: BaseException) -> str:
+    """An error as a sentence. A long text that it quotes is left out in the middle, as the reason may come after it."""
     text = str(error)
+    if len(text) > MOST_SHOWN:
+        text = f"{text[: MOST_SHOWN // 2]} … {text[-MOST_SHOWN // 2 :]}"
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

@@ -19,6 +19,8 @@ from chesspg.terminal import numbers
 
 SAMPLED = 2  # stream of the random numbers for sides
 
+MOST_PLIES = 1000  # of a game that is loaded; the time that it takes grows with the square
+
 
 class Refused(ValueError):
     """A request was not carried out because the game was another one than its sender saw."""
@@ -136,6 +138,8 @@ class SharedGame:
         """Start another game, from the initial position or from what the person pasted."""
         text, session = _text(request, "text"), self.session
         loaded = read(text, session.game) if text.strip() else None
+        if loaded and len(loaded.moves) > MOST_PLIES:
+            raise ValueError(f"a game may have at most {MOST_PLIES:,} plies here, got {len(loaded.moves):,}")
         new = session.new(loaded.start if loaded else self.initial)
         new.seat = self._seat(_text(request, "side"), new.number_of_game)
         if loaded:
@@ -215,9 +219,7 @@ class SharedGame:
                 self.revision += 1
                 self._publish()
         except Exception as error:
-            if not isinstance(error, (ValueError, OSError)):
-                traceback.print_exc()
-            self.message = f"{self.name} fails: {line_of(error)}"
+            self._fail(error)
             self._publish()
         finally:
             self.busy = False
@@ -234,6 +236,7 @@ class SharedGame:
         number, first = first_move(session)
         legal = [] if session.result else self.view.legal(session.position)
         policy = self._policy()
+        opinion = self._own_opinion() if policy and session.to_move else None  # before the status, as it may fail
         return {
             "update": self.update, "revision": self.revision, "ended": self._ended,
             "game": game.name, "shape": self.shape, "seats": game.seats, "seat": session.seat,
@@ -245,7 +248,7 @@ class SharedGame:
             "positions": [self._position(before, after) for before, after in zip(["", *path], path, strict=False)],
             "movers": [ply.seat for ply in session.plies],
             "legal": legal,
-            "opinion": self._opinion(session) if policy and session.to_move else None,
+            "opinion": opinion,
             "position": session.shown, "pgn": session.record(EVENT, PERSON, self.name) + "\n",
             "sgf": self._sgf(),
         }  # fmt: skip
@@ -255,6 +258,20 @@ class SharedGame:
         if key not in self._seen:
             self._seen[key] = {**self.view.board(after), "move": self.view.played(before, after) if before else None}
         return self._seen[key]
+
+    def _own_opinion(self) -> Json | None:
+        """What the policy says of the position of the game; None if it fails, which must not end the game."""
+        try:
+            return self._opinion(self.session)
+        except Exception as error:
+            self._fail(error)
+            return None
+
+    def _fail(self, error: Exception) -> None:
+        """Show that the player fails."""
+        if not isinstance(error, (ValueError, OSError)):
+            traceback.print_exc()
+        self.message = f"{self.name} fails: {line_of(error)}"
 
     def _opinion(self, session: Session) -> Json:
         player = self.player.result()

@@ -115,16 +115,16 @@ def _rating(rating: Mapping[str, Any] | None) -> list[str]:
 
 
 def _training(policy: Mapping[str, Any], parameters: int) -> str:
-    rows = {
-        "game": policy["game"]["class_path"],
-        **policy["game"]["init_args"],
-        "network": policy["network"]["class_path"],
-        **policy["network"]["init_args"],
-        "parameters": parameters,
-        "temperature": policy["temperature"],
-        **policy["facts"],
-    }
-    return "\n".join(["| | |", "|---|---|", *(f"| {_plain(key)} | {_code(value)} |" for key, value in rows.items())])
+    rows = [  # pairs, because a game, a network and the facts may use the same names
+        ("game", policy["game"]["class_path"]),
+        *policy["game"]["init_args"].items(),
+        ("network", policy["network"]["class_path"]),
+        *policy["network"]["init_args"].items(),
+        ("parameters", parameters),
+        ("temperature", policy["temperature"]),
+        *policy["facts"].items(),
+    ]
+    return "\n".join(["| | |", "|---|---|", *(f"| {_plain(key)} | {_code(value)} |" for key, value in rows)])
 
 
 def _use(name: str, about: Mapping[str, Any], value: bool) -> str:

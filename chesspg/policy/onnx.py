@@ -145,7 +145,7 @@ def compare(whole: bytes, policy: Policy, positions: int = 1000) -> float:
         positions: How many positions of random games are compared; they are the same in every call.
 
     Raises:
-        ValueError: A difference is above TOLERANCE · max(1, |number|).
+        ValueError: A difference is above TOLERANCE · max(1, |number|), or a number is not finite.
     """
     import onnxruntime  # type: ignore[import-untyped]
 
@@ -166,6 +166,9 @@ def compare(whole: bytes, policy: Policy, positions: int = 1000) -> float:
         if expected.value is not None:
             pairs.append((torch.from_numpy(value[0]), expected.value))
         for number, wanted in pairs:
+            if not (number.isfinite().all() and wanted.isfinite().all()):
+                name = type(policy.network).__name__
+                raise ValueError(f"the network {name} can't be exported: its outputs are not finite in some position")
             apart = (number - wanted).abs()
             largest = max(largest, float(apart.max()))
             if not (apart <= TOLERANCE * wanted.abs().clamp(min=1)).all():

@@ -317,3 +317,7 @@ def test_a_tab_that_waits_is_told_of_the_end(serve: Serve) -> None:
     connection.close()
     with pytest.raises(OSError):
         get(server, "state")
+
+
+def test_a_body_that_is_not_compressed_as_it_says_is_refused(server: Server) -> None:
+    assert act(server, b"xxxxx", Content_Encoding="gzip").status == 400

@@ -369,3 +369,10 @@ def test_moves_in_the_start_position_can_be_looked_at() -> None:
     tab = Tab(shared(game, start=f"{start} moves e2e4 e7e5"))
     assert tab.moves == ["e4", "e5"]
     assert tab.ask("new")["position"] == tab.state["position"]
+
+
+def test_a_game_that_is_too_long_or_goes_on_after_its_end_is_refused() -> None:
+    tab = Tab(shared())
+    for times, why in ((251, "at most 1,000 plies"), (5, "the game is over after")):
+        with pytest.raises(ValueError, match=why):
+            tab.ask("new", text="1. " + "Nf3 Nf6 Ng1 Ng8 " * times)
