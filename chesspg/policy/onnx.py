@@ -250,7 +250,7 @@ def _labelled(model: Any, about: Mapping[str, Any]) -> bytes:
         one.doc_string = DESCRIPTIONS[one.name]
         one.type.tensor_type.shape.dim[0].dim_param = "N"  # torch gives it a number
     model.producer_name, model.producer_version = PRODUCER, about["chesspg"]
-    onnx.helper.set_model_props(model, {PRODUCER: json.dumps(about, ensure_ascii=False)})
+    onnx.helper.set_model_props(model, {PRODUCER: json.dumps(about)})
     onnx.checker.check_model(model)
     whole: bytes = model.SerializeToString(deterministic=True)
     return whole

@@ -478,7 +478,8 @@ def test_a_logit_moves_the_expected_reward_by_its_derivative(page: Page) -> None
     """By the sliders and the numbers of the page, in a position that is reached by clicks on the board."""
     for square in ("b2", "a1"):
         page.click(f"#games-board button[aria-label^='{square}']")
-    assert page.locator("#games-where").inner_text().startswith("Moves: b2 a1. X is to move")
+    where = "document.querySelector('#games-where').textContent"  # it is written before the next frame
+    page.wait_for_function(f"() => {where}.startsWith('Moves: b2 a1. X is to move')")
     free = page.locator("#games-thetas .free:visible")
     assert free.count() == 7
     number = page.evaluate("chesspg.ticTacToe.find([1 << 4, 1])")
