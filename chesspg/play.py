@@ -111,7 +111,7 @@ def _with_temperature(text: str, temperature: float, is_policy: bool) -> str:
         raise ValueError(
             f"--temperature {temperature:.15g} is given, but {text!r} has a temperature too; give only one of them"
         )
-    return f"{text}{'&' if '?' in text else '?'}temperature={temperature:.15g}"
+    return roster.with_temperature(text, temperature)
 
 
 def _seat(color: str, game: Game, rng: Randomness) -> int:

@@ -8,12 +8,13 @@ import os
 # watches a command it started would stall them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -28,6 +29,9 @@ from chesspg.learning.losses import Loss
 from chesspg.policy.networks import MLP
 from chesspg.storage import shipped
 from chesspg.training.module import PolicyGradient
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The machine may be busy, so no example fails because it is slow.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -116,6 +120,19 @@ def ships(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
         (home / folder).mkdir()
     monkeypatch.setattr(shipped, "PACKAGE", home)
     return home
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A Chromium that is installed; playwright downloads none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -300,28 +300,26 @@ class Session:
             ValueError: A move is illegal; the message has its number. The moves before it have been played.
         """
         self.loaded_from = players
-        games = self._games()
         for number, text in enumerate(moves, 1):
-            outcomes = games.outcomes()
-            if outcomes.over[0]:
-                reason = self.game.reasons[int(outcomes.reason[0])]
-                raise ValueError(f"the game is over after {number - 1} plies ({reason}), but more moves follow")
-            seat = int(games.observe().player[0])
+            if self.result:
+                raise ValueError(f"the game is over after {number - 1} plies ({self.reason}), but more moves follow")
             try:
-                games.play(np.array([self.game.parse_move(self.position, text)]))
+                self._play(self.game.parse_move(self.position, text), by_person=None)
             except ValueError as error:
                 raise ValueError(f"ply {number}: {error}") from None
-            self.plies.append(Ply(self.position, seat, None))
-            self.position = games.position(0)
 
     def _push(self, action: int, *, by_person: bool) -> str:
         name = self.game.move_name(self.position, action)
+        self._play(action, by_person=by_person)
+        return name
+
+    def _play(self, action: int, *, by_person: bool | None) -> None:
         games = self._games()
         seat = int(games.observe().player[0])
         games.play(np.array([action]))
         self.plies.append(Ply(self.position, seat, by_person))
         self.position = games.position(0)
-        return name
+        self._kept = (self.position, games)
 
     def _turn(self) -> Turn:
         games, row = self._games(), np.zeros(1, np.int64)

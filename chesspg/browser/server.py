@@ -119,7 +119,7 @@ class Server:
         self._listening.set_result(None)
         await self._ending.wait()
         self.game.stop()
-        self._wake()  # every tab that waits is told that this is the end
+        self._wake()  # tells every waiting tab that the server ends
         await runner.cleanup()
 
     def _call(self, function: Callable[[], None]) -> None:

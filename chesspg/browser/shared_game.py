@@ -14,6 +14,7 @@ from chesspg.arena.table import EVENT, PERSON
 from chesspg.browser.loading import read
 from chesspg.browser.view import LIKELY, Json, first_move, line_of, view_of
 from chesspg.games.game import split_position
+from chesspg.players import roster
 from chesspg.players.player import Mixture, Player
 from chesspg.terminal import numbers
 
@@ -176,7 +177,7 @@ class SharedGame:
             temperature = numbers.temperature(_text(request, "temperature"))
         except ValueError as error:
             raise ValueError(f"the temperature {error}") from None
-        name = with_temperature(self.name, temperature)
+        name = roster.with_temperature(self.name, temperature)
         player: Future[Player] = Future()
         player.set_result(self.rebuild(name))
         self.player, self.name, self.message = player, name, ""
@@ -329,13 +330,6 @@ class SharedGame:
     def _require_unfinished(self) -> None:
         if self.session.result:
             raise ValueError("the game is over")
-
-
-def with_temperature(text: str, temperature: float) -> str:
-    """The string of a policy with this temperature in place of its own."""
-    head, _, tail = text.partition("?")
-    options = [option for option in tail.split("&") if option and not option.startswith("temperature=")]
-    return f"{head}?{'&'.join([*options, f'temperature={temperature:.15g}'])}"
 
 
 def _text(request: Json, name: str) -> str:

@@ -9,6 +9,7 @@ from chesspg.arena.session import Likely, Session
 from chesspg.games.capabilities import Notation
 from chesspg.games.game import EMPTY, STONES, Game, split_position, square_names
 from chesspg.terminal.board import LAST, Board, read_board, stone_colors
+from chesspg.terminal.command import reason_of
 
 Json = dict[str, Any]
 LIKELY = 5  # most moves of the policy that are shown
@@ -140,9 +141,7 @@ class GridView(View):
 
 def line_of(error: BaseException) -> str:
     """An error as one line of text."""
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(reason_of(error).split()) or type(error).__name__
 
 
 def first_move(session: Session) -> tuple[int, int]:

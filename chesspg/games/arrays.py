@@ -81,6 +81,16 @@ class Observation:
     def __getitem__(self, indices: Indices) -> Observation:
         return Observation(self.planes[indices], self.scalars[indices], self.player[indices], self.legal[indices])
 
+    @staticmethod
+    def concatenate(parts: Sequence[Observation]) -> Observation:
+        """The games of all parts, at least one, in order."""
+        return Observation(
+            np.concatenate([part.planes for part in parts]),
+            np.concatenate([part.scalars for part in parts]),
+            np.concatenate([part.player for part in parts]),
+            Legal.concatenate([part.legal for part in parts]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:

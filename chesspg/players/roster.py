@@ -212,6 +212,13 @@ def policy_of(text: str) -> tuple[str, dict[str, float]]:
     return target, options
 
 
+def with_temperature(text: str, temperature: float) -> str:
+    """The string of a policy with this temperature in place of its own."""
+    head, _, tail = text.partition("?")
+    options = [option for option in tail.split("&") if option and not option.startswith("temperature=")]
+    return f"{head}?{'&'.join([*options, f'temperature={temperature:.15g}'])}"
+
+
 def _parse(text: str, only: str = "") -> tuple[Kind, str, dict[str, Any]]:
     """The kind, target and options of a player string. Raises ValueError if `only` names another kind of player."""
     head, _, tail = text.partition("?")

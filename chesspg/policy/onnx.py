@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chesspg.games.game import Game, Legal, Observation
+from chesspg.games.game import Game, Observation
 from chesspg.games.randomness import Randomness
 from chesspg.policy.files import header_of
 from chesspg.policy.policy import Policy, to_tensors
@@ -193,12 +193,7 @@ def random_positions(game: Game, count: int) -> Observation:
             games, numbers, seen = games[going], numbers[going], seen[going]
             parts.append(seen)
             games.play(seen.legal.take((rng.uniforms(numbers, ply) * seen.legal.counts).astype(np.int64)))
-    whole = Observation(
-        np.concatenate([part.planes for part in parts]),
-        np.concatenate([part.scalars for part in parts]),
-        np.concatenate([part.player for part in parts]),
-        Legal.concatenate([part.legal for part in parts]),
-    )
+    whole = Observation.concatenate(parts)
     return whole[np.linspace(0, len(whole) - 1, count).astype(np.int64)]
 
 

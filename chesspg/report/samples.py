@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from chesspg.games.capabilities import Notation
-from chesspg.games.game import Game, Games, Legal, Observation
+from chesspg.games.game import Game, Games, Observation
 from chesspg.policy.policy import Policy
 
 LIKELY = 3  # most moves of the policy shown in a position
@@ -76,12 +76,7 @@ def read_sample(start: str, moves: Sequence[str], policy: Policy) -> Sample:
     if not names:
         raise ValueError("it has no moves")
 
-    together = Observation(
-        np.concatenate([one.planes for one in seen]),
-        np.concatenate([one.scalars for one in seen]),
-        np.concatenate([one.player for one in seen]),
-        Legal.concatenate([one.legal for one in seen]),
-    )
+    together = Observation.concatenate(seen)
     probs, entropies, values = _opinions(policy, together)
     ending = games.outcomes()
     # Changes are over two plies, from one turn of a side to its next: values for the two sides seldom sum to zero.

@@ -127,6 +127,13 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def reason_of(error: BaseException) -> str:
+    """What an error says to the user: of a file, its name and what is wrong with it."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def _one_line(message: object) -> str:
     """A message without line breaks, in which characters that could steer a terminal are written as escapes."""
     text = " ".join(str(message).split())
@@ -155,9 +162,7 @@ def one_line_errors(*kinds: type[Exception]) -> Iterator[None]:
     except BrokenPipeError:
         raise  # the reader of the output has gone, which `run` handles
     except mistakes as error:
-        if isinstance(error, OSError) and error.filename and error.strerror:
-            fail(f"{error.filename}: {error.strerror}")
-        fail(error)
+        fail(reason_of(error))
 
 
 @contextmanager

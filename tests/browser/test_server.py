@@ -166,7 +166,7 @@ def test_pages_of_other_origins_change_nothing(server: Server, origin: str) -> N
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_requests_that_other_sites_cause_are_refused(server: Server, site: str) -> None:
-    """As of an image, a form or a link on another page, for which browsers send no Origin."""
+    """Browsers send no Origin for an image, a form or a link on another page."""
     assert get(server, "state", Sec_Fetch_Site=site).status == 403
     assert get(server, "state", Sec_Fetch_Site="same-origin").status == 200
     assert get(server, Sec_Fetch_Site=site, Sec_Fetch_Mode="navigate").status == 200  # a click on the address

@@ -10,13 +10,14 @@ import pytest
 import torch
 from served import shared
 
-from chesspg.browser.shared_game import Refused, SharedGame, with_temperature
+from chesspg.browser.shared_game import Refused, SharedGame
 from chesspg.games.chess import Chess
 from chesspg.games.connect_four import ConnectFour
 from chesspg.games.game import Game
 from chesspg.games.hex import Hex
 from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players import roster
 from chesspg.players.player import Choice, Mixture, Player, Random, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
@@ -312,7 +313,7 @@ def test_a_player_without_a_policy_has_no_temperature() -> None:
     ],
 )
 def test_the_temperature_in_a_string_is_replaced(text: str, changed: str) -> None:
-    assert with_temperature(text, 0.5) == changed
+    assert roster.with_temperature(text, 0.5) == changed
 
 
 def test_moves_of_other_games_have_their_squares() -> None:

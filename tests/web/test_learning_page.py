@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from disk_tab import DiskTab
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,10 +26,8 @@ from chesspg.learning.losses import log_likelihood_loss
 pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAGE = Path(__file__).parents[2] / "docs" / "learn" / "index.html"
 PHONE, DESK = 390, 1280  # CSS pixels
 
@@ -40,42 +39,11 @@ BANDITS = [
 ]
 
 
-class Tab:
-    """A tab of Chromium. `problems` collects errors, console messages and requests for anything but files."""
+class Tab(DiskTab):
+    """A tab that shows the learning page."""
 
-    def __init__(self, chromium: Browser) -> None:
-        self.chromium = chromium
-        self.problems: list[str] = []
-        self.context: BrowserContext | None = None
-
-    def open(self, width: int = DESK, page: Path = PAGE, **options: Any) -> Page:
-        """Open the page from disk, on a screen of this width in CSS pixels; a narrow screen is a phone's."""
-        if self.context:
-            self.context.close()
-        self.problems.clear()
-        phone = width < 600
-        self.context = self.chromium.new_context(
-            viewport={"width": width, "height": 900}, is_mobile=phone, has_touch=phone, **options
-        )
-        self.context.set_default_timeout(120_000)  # on a machine that is busy
-        tab = self.context.new_page()
-        tab.on("console", lambda message: self.problems.append(message.text))
-        tab.on("pageerror", lambda error: self.problems.append(str(error)))
-        tab.on("request", lambda request: self.note(request.url))
-        tab.goto(page.as_uri())
-        return tab
-
-    def note(self, url: str) -> None:
-        if not url.startswith(("file:", "data:")):
-            self.problems.append(url)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("needs a browser: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    def open(self, page: Path = PAGE, width: int = DESK, **options: Any) -> Page:
+        return super().open(page, width, **options)
 
 
 @pytest.fixture(scope="module")
@@ -575,7 +543,7 @@ def test_a_seed_that_is_none_is_refused_in_one_line(page: Page) -> None:
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_it_opens_from_disk_without_a_problem_and_fits(tab: Tab, width: int) -> None:
     """A phone's screen also in dark and at 320 pixels, to which the page is resized."""
-    page = tab.open(width)
+    page = tab.open(width=width)
     assert fits(page, width)
     if width == PHONE:
         page.emulate_media(color_scheme="dark")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import chess
 import numpy as np
 import pytest
 import torch
+from disk_tab import DiskTab
 
 from chesspg import load_policy
 from chesspg.games.chess import Chess
@@ -22,10 +22,8 @@ from chesspg.policy.policy import to_tensors
 pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ROOT = Path(__file__).parents[2]
 CHESS = Chess(backend="python-chess")
 POLICY = "chess_quick"
@@ -70,33 +68,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("needs a browser: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-
-
-class Tab:
-    """A tab of Chromium that shows a page from disk. `problems` collects errors and requests that leave the disk."""
+class Tab(DiskTab):
+    """A tab that shows a copy of the learning page."""
 
     def __init__(self, chromium: Browser, page: Path, width: int = DESK) -> None:
-        for context in chromium.contexts:
-            context.close()
-        phone = width < 600
-        context = chromium.new_context(viewport={"width": width, "height": 900}, is_mobile=phone, has_touch=phone)
-        context.set_default_timeout(120_000)  # ms; other tests may keep the machine busy
-        self.problems: list[str] = []
-        self.page: Page = context.new_page()
-        self.page.on("console", lambda message: self.problems.append(message.text))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.note(request.url))
-        self.page.goto(page.as_uri())
-
-    def note(self, url: str) -> None:
-        if not url.startswith(("file:", "data:", "blob:")):
-            self.problems.append(url)
+        super().__init__(chromium, ("file:", "data:", "blob:"))
+        self.page = self.open(page, width)
 
     @property
     def status(self) -> str:
@@ -284,7 +261,7 @@ def test_what_it_would_play_can_be_hidden(tab: Tab) -> None:
 
 
 def test_a_copy_without_policies_says_how_to_make_them(chromium: Browser, site: Path, tmp_path: Path) -> None:
-    """On a phone; the last test, because it closes the tab of the others."""
+    """On a phone."""
     for name in ("index.html", "page.css", "page.js"):
         shutil.copy(site / name, tmp_path)
     tab = Tab(chromium, tmp_path / "index.html", PHONE)
