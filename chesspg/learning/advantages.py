@@ -181,21 +181,26 @@ class Advantages:
             as sampled; or your own function (sample) -> [N], which a configuration names by its import path.
         gae_lambda: λ of generalized advantages with the value baseline. Biased below 1.
         normalize: Normalize to mean 0 and deviation 1 over the rollout. Biased.
+        value_lambda: λ of the returns that the value head learns, TD(λ): generalized advantages with this λ plus v(sₜ),
+            Sutton and Barto (2018), section 12.1. None for the reward of the game, which is λ = 1. It changes what the
+            head learns and not what the advantages are, so it adds no bias to the gradient except through a worse head.
 
     Raises:
-        ValueError: There is no such baseline, or gae_lambda is given with another baseline than `value`.
+        ValueError: There is no such baseline, or gae_lambda or value_lambda is given with another one than `value`.
     """
 
     baseline: Literal["none", "running_mean", "leave_one_out", "value"] | Baseline = "none"
     gae_lambda: float | None = None
     normalize: bool = False
+    value_lambda: float | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.baseline) and not (isinstance(self.baseline, str) and self.baseline in BASELINES):
             *others, last = BASELINES
             raise ValueError(f"baseline must be {', '.join(others)} or {last}, got {self.baseline!r:.40}")
-        if self.gae_lambda is not None and self.baseline != "value":
-            raise ValueError(f"gae_lambda needs the value baseline, got {self.baseline}")
+        for name in ("gae_lambda", "value_lambda"):
+            if getattr(self, name) is not None and self.baseline != "value":
+                raise ValueError(f"{name} needs the value baseline, got {self.baseline}")
 
     @property
     def needs_value(self) -> bool:
@@ -205,14 +210,22 @@ class Advantages:
     def __call__(self, sample: Sample) -> Tensor:
         """[N] the advantages, before they are normalized."""
         if self.gae_lambda is not None:
-            return generalized_advantages(
-                value_baseline(sample), sample.reward, sample.game, sample.player, self.gae_lambda
-            )
+            return _generalized(sample, self.gae_lambda)
         baseline = BASELINES[self.baseline] if isinstance(self.baseline, str) else self.baseline
         expected = baseline(sample)
         if not isinstance(expected, Tensor) or expected.shape != sample.game.shape:
             raise WrongShape("a baseline", sample, expected)
         return sample.return_ - expected
+
+    def value_targets(self, sample: Sample) -> Tensor:
+        """[N] what the value head learns."""
+        if self.value_lambda is None:
+            return sample.return_
+        return _generalized(sample, self.value_lambda) + value_baseline(sample)
+
+
+def _generalized(sample: Sample, lambda_: float) -> Tensor:
+    return generalized_advantages(value_baseline(sample), sample.reward, sample.game, sample.player, lambda_)
 
 
 def weigh(sample: Sample, advantages: Callable[[Sample], Tensor]) -> tuple[Tensor, float]:

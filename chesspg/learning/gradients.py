@@ -10,9 +10,7 @@ from torch import Tensor
 
 def norm(gradients: Sequence[Tensor]) -> Tensor:
     """[] ‖g‖₂ of a gradient in several tensors."""
-    parts = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
-    length: Tensor = torch.linalg.vector_norm(parts)
-    return length
+    return torch.nn.utils.get_total_norm(gradients)
 
 
 class SignalToNoise:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -99,10 +99,10 @@ def seating(seats: Seats | Sequence[Seats], total: int) -> tuple[list[Player], N
     pairs = [seats] * total if isinstance(seats, tuple) else list(seats)
     if len(pairs) != total:
         raise ValueError(f"seats must be one pair of players, or one for each of {total} games, got {len(pairs)} pairs")
-    players = list({id(player): player for pair in pairs for player in pair}.values())
-    number = {id(player): k for k, player in enumerate(players)}
-    seated = np.array([[number[id(player)] for player in pair] for pair in pairs], dtype=np.int64).reshape(-1, 2)
-    return players, seated
+    flat = list(chain.from_iterable(pairs))
+    _, first, kind = np.unique(np.fromiter(map(id, flat), np.int64), return_index=True, return_inverse=True)
+    order = np.argsort(first)  # the players by their first appearance
+    return [flat[k] for k in first[order].tolist()], np.argsort(order)[kind].reshape(-1, 2)
 
 
 class _Ends:

@@ -139,9 +139,10 @@ def _rollout(
 class _Endless:
     """A table in whose slots the next game begins as soon as one has ended.
 
-    Each slot has a game that waits. Within PERIOD iterations a slot can begin one game, or any number of games if all
-    start from the initial position. In a rollout with n slots, the games of slot i have the numbers i, i + n, i + 2n
-    and so on; number i is the game that an earlier rollout began.
+    Each slot has a game that waits. Within PERIOD iterations it begins at most once; the host prepares the next one
+    while the device plays the PERIOD iterations after that. Games that all start from the initial position need no
+    preparation. In a rollout with n slots, the games of slot i have the numbers i, i + n, i + 2n and so on; number i
+    is the game that an earlier rollout began.
 
     Args:
         table: The table, without any game. A row of it is a slot; the rows are in the order of the partitions.
@@ -191,26 +192,30 @@ class _Endless:
 
     def play(self, plies: int, on_ply: Callable[[int, int], None] | None) -> None:
         """Play this number of iterations. The host waits for the device only once in PERIOD iterations."""
-        table, ready, begun = self.table, self.before.ready[self.order], self.before.begun[self.order]
+        table, before = self.table, self.before
+        alive, ready, begun = before.alive[self.order], before.ready[self.order], before.begun[self.order]
+        if not before.waiting:
+            self._prepare(ready, begun)
         for done in range(0, plies, PERIOD):
-            if self.positions:
-                self._prepare(self.positions, np.flatnonzero(~ready), begun)
+            self._prepare(~(ready | alive), begun)
             for _ in range(min(PERIOD, plies - done)):
                 self._fill()
                 table.play()
+            self._prepare(alive & ~ready, begun)  # now, so that the device does not wait for the host
             table.log.cut()
-            facts = torch.stack((table.games.illegal.long(), self.ready.long(), self.begun)).numpy(force=True)
+            facts = torch.stack((table.games.illegal, table.alive, self.ready, self.begun)).numpy(force=True)
             table.require_legal(facts[0].any())
-            ready, begun = facts[1].astype(bool), facts[2]
+            alive, ready, begun = facts[1].astype(bool), facts[2].astype(bool), facts[3]
             if on_ply:
                 on_ply(min(done + PERIOD, plies), table.log.plies)
 
-    def _prepare(self, positions: Positions, rows: NDArray[np.int64], begun: NDArray[np.int64]) -> None:
-        """Prepare the next game in the rows [m] where none waits; `begun` [n] games have begun in each row."""
-        if not len(rows):
+    def _prepare(self, lacks: NDArray[np.bool_], begun: NDArray[np.int64]) -> None:
+        """Prepare the next game where it `lacks` [n] one that waits; `begun` [n] games have begun in each row."""
+        if self.positions is None or not lacks.any():
             return
+        rows = np.flatnonzero(lacks)
         slot = self.order[rows]
-        texts = positions(self.before.index[slot], begun[rows])
+        texts = self.positions(self.before.index[slot], begun[rows])
         games = self.start(texts)
         over = games.outcomes().over
         if over.any():
@@ -223,7 +228,7 @@ class _Endless:
         waiting = self.waiting.state()
         for name, tensor in fresh.state().items():
             waiting[name].index_copy_(0, at, tensor)
-        self.ready = torch.ones_like(self.ready)
+        self.ready = self.ready.index_fill(0, at, True)
         number = (begun[rows] - self.before.begun[slot] + 1) * len(self.before) + slot
         self.texts |= dict(zip(number.tolist(), texts, strict=True))
 

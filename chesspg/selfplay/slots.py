@@ -11,7 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-COLUMNS = ("index", "begun", "ply", "alive")  # those of Slots that a checkpoint holds, one number for each slot
+COLUMNS = (
+    "index",
+    "begun",
+    "ply",
+    "alive",
+    "ready",
+)  # those of Slots that a checkpoint holds, one number for each slot
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,8 @@ class Slots:
     starts: Sequence[str]  # [n] the position from which that game began; '' for the initial one
     moves: Mapping[str, NDArray[Any]]  # slot [M] from 0 to n − 1, ply [M] and action [M] of the games that go on
     games: Mapping[str, Tensor]  # `DeviceGames.state` of the games; empty before the first rollout
-    waiting: Mapping[str, Tensor]  # the same for the next game of each slot; empty if there is none yet
-    ready: NDArray[np.bool_]  # [n] whether there is one
+    waiting: Mapping[str, Tensor]  # the same for the next game of each slot; empty if these are to be prepared again
+    ready: NDArray[np.bool_]  # [n] whether there is one, or is to be one before the first ply
     next_starts: Sequence[str]  # [n] the position from which that game will begin
 
     def __len__(self) -> int:
@@ -35,10 +41,10 @@ class Slots:
     @staticmethod
     def empty(index: NDArray[np.int64], first: int = 0) -> Slots:
         """Slots with these numbers [n], in which no game has begun; `first` is the number of their first game."""
-        n, no = len(index), np.zeros(len(index), bool)
+        n, no, yes = len(index), np.zeros(len(index), bool), np.ones(len(index), bool)
         none: dict[str, NDArray[Any]] = {name: np.zeros(0, np.int32) for name in ("slot", "ply", "action")}
         blank = [""] * n
-        return Slots(index, np.full(n, first), np.zeros(n, np.int64), no, blank, none, {}, {}, no, blank)
+        return Slots(index, np.full(n, first), np.zeros(n, np.int64), no, blank, none, {}, {}, yes, blank)
 
     def state_dict(self) -> dict[str, Any]:
         """The state as primitives and tensors on the CPU. The games that wait are left out: they are prepared again."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from chesspg.games.game import Game, Legal
-from chesspg.learning.advantages import returns
 from chesspg.policy.policy import send, to_tensors, words
 from chesspg.selfplay.plies import Plies
 from chesspg.selfplay.rollout import Rollout
@@ -22,10 +21,17 @@ class Batch(NamedTuple):
 
     plies: Plies[Tensor]  # n plies
     advantage: Tensor  # [n] the weight of each ply
-    return_: Tensor  # [n] the reward of the game for the mover
+    return_: Tensor  # [n] what a value head learns: the reward of the game for the mover, or another return
     games: int  # games in the rollout, over all ranks
     stored: int  # plies in the rollout, over all ranks
     parts: int  # micro-batches into which the rollout is cut, over all ranks
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The micro-batch on a device. Lightning calls this, and else would ask each tensor, for a millisecond."""
+        if self.advantage.device == torch.device(device):
+            return self
+        advantage, return_ = self.advantage.to(device), self.return_.to(device)
+        return self._replace(plies=self.plies.to(device), advantage=advantage, return_=return_)
 
 
 class StoredRollout:
@@ -34,6 +40,7 @@ class StoredRollout:
     Args:
         rollout: The rollout of this rank.
         advantage: [N] the weight of each ply.
+        return_: [N] what a value head learns from each ply.
         device: The device.
         games: The rollout's games over all ranks.
         stored: The rollout's plies over all ranks.
@@ -41,7 +48,14 @@ class StoredRollout:
     """
 
     def __init__(
-        self, rollout: Rollout, advantage: Tensor, device: torch.device, games: int, stored: int, parts: int
+        self,
+        rollout: Rollout,
+        advantage: Tensor,
+        return_: Tensor,
+        device: torch.device,
+        games: int,
+        stored: int,
+        parts: int,
     ) -> None:
         plies = rollout.recorded
         self.device = device
@@ -56,7 +70,7 @@ class StoredRollout:
         else:
             self._legal = legal.to(device)
         self._advantage = advantage.to(device)
-        self._return = returns(to(rollout.reward, device), self._columns["game"], self._columns["player"])
+        self._return = return_.to(device)
 
     def __len__(self) -> int:
         return len(self._advantage)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
+import math
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ from chesspg.storage import atomic
 from chesspg.training.datamodule import self_play_of
 from chesspg.training.loggers import MetricsLogger
 from chesspg.training.module import NotFinite
+
+SHARE = 0.05  # the largest share of a run's time that checkpoints may take
+SMALL = 10 << 20  # bytes up to which a checkpoint is written after every epoch nevertheless
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -81,6 +86,9 @@ class RolloutCheckpoint(Checkpoint):
     If the training data have a `state_dict`, and so can continue within an epoch, both are also written after each
     validation between two updates of an epoch.
 
+    Large checkpoints take at most SHARE of the time. Where epochs are too short for that, some are left out, but never
+    the last one or one with a new best. So a kill loses at most 1 / SHARE times as long as writing takes.
+
     Args:
         folder: The folder to write to.
         monitor: The name of a logged metric; higher is better. None for no best checkpoint.
@@ -90,6 +98,7 @@ class RolloutCheckpoint(Checkpoint):
         super().__init__()
         self.folder = Path(folder)
         self.monitor = monitor
+        self._next = -math.inf  # when `last.ckpt` may be written again, in seconds of time.monotonic
         self.best: float | None = None
         self._kept: dict[str, Tensor] = {}  # values logged before this epoch, which Lightning keeps
         self._made: tuple[int, int] | None = None  # the device and inode of the folder
@@ -132,21 +141,34 @@ class RolloutCheckpoint(Checkpoint):
         self._require_folder(trainer)
         self._log(trainer)
         # Lightning also ends an epoch that is stopped midway; a run resumed from such a checkpoint would skip its rest.
-        if self._within != trainer.global_step:
+        if self._within != trainer.global_step and self._is_due(trainer):
             self._save(trainer)
+
+    def _is_due(self, trainer: pl.Trainer) -> bool:
+        """Whether an epoch that has ended is worth a checkpoint."""
+        ends = trainer.should_stop or trainer.received_sigterm
+        last = ends or trainer.current_epoch + 1 == trainer.max_epochs or trainer.global_step == trainer.max_steps
+        due = last or self._new_best(trainer) is not None or time.monotonic() >= self._next
+        return trainer.strategy.broadcast(due)  # all ranks must agree, since each saves its part
 
     def _require_folder(self, trainer: pl.Trainer) -> None:
         if trainer.is_global_zero and self._made not in (None, _identity(self.folder)):
             raise FileNotFoundError(errno.ENOENT, "the run's folder was moved or deleted", str(self.folder))
 
     def _save(self, trainer: pl.Trainer) -> None:
-        score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
-        better = score is not None and (self.best is None or float(score) > self.best)
-        if better:
-            assert score is not None
-            self.best = float(score)
+        began, score = time.monotonic(), self._new_best(trainer)
+        if score is not None:
+            self.best = score
             trainer.save_checkpoint(self.folder / "best.ckpt")
         trainer.save_checkpoint(self.folder / "last.ckpt")
+        ended = time.monotonic()
+        if trainer.is_global_zero and (self.folder / "last.ckpt").stat().st_size > SMALL:
+            self._next = ended + (ended - began) * (1 / SHARE - 1)
+
+    def _new_best(self, trainer: pl.Trainer) -> float | None:
+        """The score if it is better than all before."""
+        score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
+        return float(score) if score is not None and (self.best is None or float(score) > self.best) else None
 
     def _log(self, trainer: pl.Trainer) -> None:
         """Write this epoch's row before the checkpoint that it belongs to.

@@ -39,7 +39,13 @@ from chesspg.training.pool_files import PoolFiles
 from chesspg.training.precision import playing_precision
 from chesspg.training.progress import watching
 from chesspg.training.ranges import require, require_choices
-from chesspg.training.requirements import RolloutListener, require_hook, require_whole_rollouts, weights_of
+from chesspg.training.requirements import (
+    RolloutListener,
+    require_hook,
+    require_whole_rollouts,
+    value_targets_of,
+    weights_of,
+)
 from chesspg.training.start_positions import StartPositions
 
 
@@ -466,7 +472,8 @@ class _RolloutLoader:
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if isinstance(listener, RolloutListener):
                 listener.on_rollout(trainer, module, rollout)
-        return StoredRollout(rollout, weights_of(module, rollout), module.device, games, stored, parts * ranks)
+        weights, targets = weights_of(module, rollout), value_targets_of(module, rollout)
+        return StoredRollout(rollout, weights, targets, module.device, games, stored, parts * ranks)
 
     def _meet(self) -> pl.Trainer | None:
         """The Trainer that learns from the games, checked once. Raises ValueError if its gradient would be wrong."""

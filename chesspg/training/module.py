@@ -295,19 +295,8 @@ class PolicyGradient(pl.LightningModule):
         Returns:
             [N] float32 the weight of each ply.
         """
-        plies, counters = rollout.recorded, self._counters.latest()
-        game = torch.as_tensor(plies.game)  # where it was played, on the host or on a device
-        sample = Sample(
-            reward=torch.from_numpy(rollout.reward).to(game.device),
-            group=torch.from_numpy(rollout.group).to(game.device),
-            game=game,
-            player=torch.as_tensor(plies.player),
-            value=None if plies.value is None else torch.as_tensor(plies.value),
-            past_reward=counters["reward_sum"] / counters["games"] if counters["games"] else 0.0,
-            gather=self._gather,
-            rank=self.global_rank,
-        )
-        advantage, variance = weigh(sample, self.advantages)
+        counters = self._counters.latest()
+        advantage, variance = weigh(self._sample(rollout), self.advantages)
         reward = rollout.reward[rollout.ended].astype(np.float64)
         counts = torch.tensor([[reward.sum(), len(reward), rollout.played]], dtype=torch.float64)
         rewards, games, played = self._gather(counts).sum(dim=0).tolist()  # of all ranks
@@ -318,6 +307,27 @@ class PolicyGradient(pl.LightningModule):
         counters["seconds"] += rollout.seconds
         self._metrics.begin(rollout, self.policy.game.reasons, variance)
         return advantage
+
+    def value_targets(self, rollout: Rollout) -> Tensor:
+        """[N] float32 what the value head learns from each ply of this rank's games; a subclass may override it."""
+        sample = self._sample(rollout)
+        targets = getattr(self.advantages, "value_targets", None)  # not of the user's own function
+        return sample.return_ if targets is None else targets(sample)
+
+    def _sample(self, rollout: Rollout) -> Sample:
+        """A rollout as advantages are computed from it."""
+        plies, counters = rollout.recorded, self._counters.latest()
+        game = torch.as_tensor(plies.game)  # where it was played, on the host or on a device
+        return Sample(
+            reward=torch.from_numpy(rollout.reward).to(game.device),
+            group=torch.from_numpy(rollout.group).to(game.device),
+            game=game,
+            player=torch.as_tensor(plies.player),
+            value=None if plies.value is None else torch.as_tensor(plies.value),
+            past_reward=counters["reward_sum"] / counters["games"] if counters["games"] else 0.0,
+            gather=self._gather,
+            rank=self.global_rank,
+        )
 
     def on_train_epoch_start(self) -> None:
         self._metrics.clear()

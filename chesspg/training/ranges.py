@@ -57,6 +57,7 @@ RANGES: dict[str, Range] = {
     "Imitation.value_weight": _WEIGHT,
     "PolicyGradient.temperature": _TEMPERATURE,
     "Advantages.gae_lambda": _SHARE,
+    "Advantages.value_lambda": _SHARE,
     "Loss.entropy_weight": _WEIGHT,
     "Loss.value_weight": _WEIGHT,
     "Loss.kl_weight": _WEIGHT,

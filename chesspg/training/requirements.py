@@ -36,8 +36,16 @@ class Weigher(Protocol):
 
 def weights_of(module: pl.LightningModule, rollout: Rollout) -> Tensor:
     """[N] the weight of each stored ply of this rank's games: the module's own or, by default, the mover's return."""
-    if isinstance(module, Weigher):
-        return module.weigh(rollout)
+    return module.weigh(rollout) if isinstance(module, Weigher) else _returns(rollout)
+
+
+def value_targets_of(module: pl.LightningModule, rollout: Rollout) -> Tensor:
+    """[N] what a value head learns from each stored ply: what the module says or, by default, the mover's return."""
+    targets = getattr(module, "value_targets", None)
+    return targets(rollout) if callable(targets) else _returns(rollout)
+
+
+def _returns(rollout: Rollout) -> Tensor:
     game, player = map(torch.as_tensor, (rollout.recorded.game, rollout.recorded.player))
     return returns(torch.from_numpy(rollout.reward).to(game.device), game, player)
 

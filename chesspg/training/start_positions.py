@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.games.game import Game, Games, Starts
 from chesspg.games.randomness import Randomness
+
+REMEMBERED = 100_000  # starts of games in slots: slots that share them need them at different times
 
 
 class StartPositions:
@@ -22,6 +25,7 @@ class StartPositions:
     def __init__(self, game: Game, starts: Starts | Sequence[str] | None) -> None:
         self.game = game
         self.starts = list(starts) if isinstance(starts, Sequence) else starts
+        self._sampled: dict[tuple[int, int, int], str] = {}  # the latest for slots, by seed, number of the game, start
 
     @property
     def in_turn(self) -> int:
@@ -46,11 +50,18 @@ class StartPositions:
         """[n] the starts of the games with these numbers [n] in slots [n]; see `play_segment`."""
         if self.starts is None or isinstance(self.starts, list):
             return self.texts(slot + number, Randomness(seed))
-        found = np.empty(len(slot), object)
-        for rollout in np.unique(number).tolist():
-            rows = np.flatnonzero(number == rollout)
-            found[rows] = self.texts(slot[rows], Randomness(seed, rollout))
-        return list(found)
+        keys = [(seed, *key) for key in zip(number.tolist(), self.numbers(slot).tolist(), strict=True)]
+        sampled = self._sampled
+        lacking = {key: row for row, key in enumerate(keys) if key not in sampled}
+        rows = np.fromiter(lacking.values(), np.int64)
+        for rollout in np.unique(number[rows]).tolist():
+            some = rows[number[rows] == rollout]
+            texts = self.texts(slot[some], Randomness(seed, rollout))
+            sampled.update(zip([keys[row] for row in some.tolist()], texts, strict=True))
+        found = [sampled[key] for key in keys]
+        for key in list(islice(sampled, max(0, len(sampled) - REMEMBERED))):
+            del sampled[key]
+        return found
 
     def start(self, texts: list[str]) -> Games:
         """Start games from texts of positions; '' stands for the initial one."""

@@ -197,6 +197,27 @@ def test_advantages_by_hand(advantages: Advantages, expected: list[float]) -> No
     assert variance == pytest.approx(torch.tensor(expected).var(correction=0).item())
 
 
+@pytest.mark.parametrize(
+    ("lambda_", "expected"),
+    [
+        (None, RETURN),
+        (1.0, RETURN),
+        # Games 0 and 2 have two plies each: the first learns minus the value of the second, as the other player moved.
+        (0.0, [-0.125, -1.0, 1.0, 0.0, -1.0, -1.0]),
+        (0.5, [(1.0 - 0.125) / 2, -1.0, 1.0, 0.0, -1.0, -1.0]),
+    ],
+)
+def test_value_targets_by_hand(lambda_: float | None, expected: list[float]) -> None:
+    for advantages in (Advantages("value", value_lambda=lambda_), Advantages("value", 0.3, True, lambda_)):
+        assert advantages.value_targets(SAMPLE).tolist() == pytest.approx(expected)
+    assert torch.equal(Advantages("value", value_lambda=lambda_)(SAMPLE), Advantages("value")(SAMPLE))
+
+
+def test_value_targets_need_a_value() -> None:
+    with pytest.raises(ValueError, match=r"^value_lambda needs the value baseline, got leave_one_out$"):
+        Advantages("leave_one_out", value_lambda=0.9)
+
+
 def test_a_baseline_of_ones_own() -> None:
     def half_the_return_of_player_1(sample: Sample) -> Tensor:
         return torch.where(sample.player == 1, sample.return_ / 2, 0.0)

@@ -864,7 +864,9 @@ def test_the_module_learns_by_this_gradient(
         advantage = advantage_of(sample, baseline, running_mean)
         running_mean = sample.reward.mean()
         plies, host = len(rollout.plies), torch.device("cpu")
-        stored = StoredRollout(rollout, module.weigh(rollout), host, rollout.games, plies, parts=2)
+        stored = StoredRollout(
+            rollout, module.weigh(rollout), module.value_targets(rollout), host, rollout.games, plies, parts=2
+        )
         rows = np.array_split(np.arange(plies), 2)
         # Lightning divides by the number of parts.
         loss = torch.stack([module.training_step(stored.batch(part), 0) for part in rows]).sum() / 2

@@ -25,7 +25,7 @@ def rollout(module: Callable[..., PolicyGradient]) -> Rollout:
 
 
 def stored(rollout: Rollout, advantage: Tensor) -> StoredRollout:
-    return StoredRollout(rollout, advantage, torch.device("cpu"), games=24, stored=150, parts=4)
+    return StoredRollout(rollout, advantage, 2 * advantage, torch.device("cpu"), games=24, stored=150, parts=4)
 
 
 ROWS: dict[str, Callable[[int], NDArray[np.int64]]] = {
@@ -51,8 +51,7 @@ def test_a_batch_is_these_rows_of_the_rollout(name: str, rollout: Rollout) -> No
     assert isinstance(wanted.legal, Tensor)
     assert torch.equal(batch.plies.legal, wanted.legal)  # no wider than its longest list
     assert torch.equal(batch.advantage, advantage[rows])
-    sign = np.where(plies.player == 0, 1, -1)
-    assert batch.return_.tolist() == (sign * rollout.reward[plies.game])[rows].tolist()
+    assert torch.equal(batch.return_, 2 * advantage[rows])
     assert (batch.games, batch.stored, batch.parts) == (24, 150, 4)
 
 
@@ -69,5 +68,14 @@ def test_lightning_moves_a_batch_with_all_that_it_holds(
     moved = module().transfer_batch_to_device(batch, torch.device("meta"), 0)
     assert isinstance(moved, Batch)
     tensors = (*moved.plies.columns().values(), moved.plies.legal, moved.advantage, moved.return_)
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert (moved.games, moved.stored, moved.parts) == (24, 150, 4)
+
+
+def test_a_batch_is_moved_only_if_it_is_elsewhere(rollout: Rollout) -> None:
+    batch = stored(rollout, torch.zeros(len(rollout.plies))).batch(np.arange(3))
+    assert batch.to("cpu") is batch
+    moved = batch.to("meta")
+    tensors = [moved.advantage, moved.return_, moved.plies.legal, *moved.plies.columns().values()]
     assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert (moved.games, moved.stored, moved.parts) == (24, 150, 4)

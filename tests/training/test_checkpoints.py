@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
+from chesspg.training import checkpoints
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
 from chesspg.training.module import PolicyGradient
@@ -29,10 +30,12 @@ class Scores(pl.Callback):
     def __init__(self, *scores: float | None) -> None:
         self.scores = scores
         self.best: list[int] = []  # the rollouts before best.ckpt, as each rollout begins
+        self.last: list[int] = []  # the same for last.ckpt
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        path = Path(trainer.default_root_dir) / "best.ckpt"
-        self.best.append(rollouts(path) if path.exists() else 0)
+        for name, counts in (("best", self.best), ("last", self.last)):
+            path = Path(trainer.default_root_dir) / f"{name}.ckpt"
+            counts.append(rollouts(path) if path.exists() else 0)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         score = self.scores[trainer.current_epoch]
@@ -81,6 +84,20 @@ def test_best_is_kept_when_the_score_rises(fit: Fit, tmp_path: Path) -> None:
     assert rollouts(tmp_path / "best.ckpt") == 6
     assert rollouts(tmp_path / "last.ckpt") == 7
     assert files.read_header(tmp_path / "best.ckpt").facts["updates"] == 6
+
+
+def test_large_checkpoints_of_short_epochs_are_left_out(
+    fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "SMALL", 0)
+    monkeypatch.setattr(checkpoints, "SHARE", 1e-9)
+    trainer, _ = fit(None, None, 0.5, 0.4, None)
+    scores = next(callback for callback in trainer.callbacks if isinstance(callback, Scores))  # type: ignore[attr-defined]
+    # Before rollouts 1, 2, … 5: after the one of the first rollout, only that of the best rollout.
+    assert scores.last == [0, 1, 1, 3, 3]
+    assert rollouts(tmp_path / "last.ckpt") == 5
+    fit(None, None, 0.5, 0.4, None, None, resume=True)
+    assert rollouts(tmp_path / "last.ckpt") == 6
 
 
 def test_a_resumed_run_knows_its_best(fit: Fit, tmp_path: Path) -> None:

@@ -303,8 +303,11 @@ def test_what_does_not_weigh_each_ply_is_refused(trainer: MakeTrainer, module: M
         run_with(trainer, module(baseline=lambda sample: sample.reward))
 
 
-def test_the_value_head_learns_the_return_of_the_mover(trainer: MakeTrainer, module: MakeModule) -> None:
-    learned, spy = module(baseline="value", optimizer=SGD, value_weight=0.25), Spy()
+@pytest.mark.parametrize("lambda_", [None, 0.6])
+def test_the_value_head_learns_a_return_of_the_mover(
+    lambda_: float | None, trainer: MakeTrainer, module: MakeModule
+) -> None:
+    learned, spy = module(baseline="value", value_lambda=lambda_, optimizer=SGD, value_weight=0.25), Spy()
     before = flat(learned)
     trainer(callbacks=[spy]).fit(learned, SelfPlay(TicTacToe(), games=20, seed=4))
     fresh, rollout = module(baseline="value"), spy.rollouts[0]
@@ -312,7 +315,12 @@ def test_the_value_head_learns_the_return_of_the_mover(trainer: MakeTrainer, mod
     policy_loss = reference_loss(fresh, rollout, returns_of(rollout) - torch.from_numpy(rollout.plies.value))
     distribution = seen_by(fresh.policy, rollout)
     assert distribution.value is not None
-    error = (distribution.value - returns_of(rollout)).square()
+    reward, game, player = arrays(rollout)
+    value = torch.from_numpy(rollout.plies.value)
+    target = returns_of(rollout)
+    if lambda_ is not None:
+        target = value + generalized_advantages(value, reward, game, player, lambda_)
+    error = (distribution.value - target).square()
     total = policy_loss + 0.25 * error.sum() / 20
     gradient = torch.cat([g.flatten() for g in torch.autograd.grad(total, list(fresh.parameters()))])
     torch.testing.assert_close(before - flat(learned), gradient, rtol=0, atol=2e-6)

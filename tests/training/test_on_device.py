@@ -140,7 +140,9 @@ def test_an_update_on_a_gpu_does_not_wait_for_it(monkeypatch: pytest.MonkeyPatch
         rollout = SelfPlay(TicTacToe(), games=8).sample(PolicyPlayer(module.policy))
         assert rollout.recorded.planes.device == CUDA
         n = len(rollout.recorded)
-        stored = StoredRollout(rollout, module.weigh(rollout), module.device, games=8, stored=n, parts=2)
+        stored = StoredRollout(
+            rollout, module.weigh(rollout), module.value_targets(rollout), module.device, games=8, stored=n, parts=2
+        )
         before = gpu.waits
         for part in (slice(0, n // 2), slice(n // 2, n)):
             module.training_step(stored.batch(np.arange(n)[part]), 0).backward()
