@@ -86,9 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     parser = Parser("python -m studies.endings", description=__doc__)
     parser.add_argument("players", metavar="POLICY", nargs="+", help="a policy file, a run folder or a shipped policy")
-    parser.add_argument(
-        "--positions", type=numbers.whole(1, 100_000), default=200, help="of each ending (200)"
-    )
+    parser.add_argument("--positions", type=numbers.whole(1, 100_000), default=200, help="of each ending (200)")
     parser.add_argument("--defender", metavar="PLAYER", default=DEFENDER, help=f"(default: {DEFENDER})")
     parser.add_argument("--seed", type=numbers.seed, default=1, help="seed of the positions (default: 1)")
     return parser

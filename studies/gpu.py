@@ -30,11 +30,13 @@ PACKAGES = ("numba", "numba-cuda", "numpy", "torch", "pytorch-lightning")
 RESERVE = 5.0  # seconds of a part's limit that are kept for its end
 DETERMINISTIC = ("--trainer.deterministic=true",)
 COMPILED = ("--model.compile=true",)
-SMALLER = ("--model.network.init_args.channels=64", "--model.network.init_args.blocks=4")
+LARGER = ("--model.network.init_args.channels=96", "--model.network.init_args.blocks=6")
+WHOLE = ("--data.segment=null", "--data.games=4096", "--data.updates=64")  # games, in place of segments
 TINY = (  # fields of the recipe with which the script is tried on a CPU
     "--trainer.accelerator=cpu",
     "--model.network.init_args.channels=4",
     "--model.network.init_args.blocks=1",
+    "--data.segment=null",  # which need a GPU
     "--data.games=16",
     "--data.updates=2",
     "--data.max_plies=20",
@@ -144,14 +146,14 @@ def _resume(device: str, _: float) -> Figures:
 PARTS: Mapping[str, tuple[float, Part]] = {
     "compilation": (60, _compilation),
     "tests": (90, _tests),
-    "96x6": (90, _bench()),
-    "64x4": (60, _bench(*SMALLER)),
+    "64x4": (60, _bench()),
+    "96x6": (90, _bench(*LARGER)),
     "resume": (60, _resume),
-    "96x6_compiled": (120, _bench(*COMPILED)),
+    "64x4_whole_games": (60, _bench(*WHOLE)),
+    "64x4_compiled": (150, _bench(*COMPILED)),
     "rules": (60, _rules),
-    "96x6_deterministic": (60, _bench(*DETERMINISTIC)),
-    "64x4_compiled": (100, _bench(*SMALLER, *COMPILED)),
-    "64x4_deterministic": (60, _bench(*SMALLER, *DETERMINISTIC)),
+    "64x4_deterministic": (60, _bench(*DETERMINISTIC)),
+    "96x6_compiled": (150, _bench(*LARGER, *COMPILED)),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from chesspg.learning.advantages import Advantages, WrongShape
 from chesspg.learning.losses import Loss
 from chesspg.learning.rewards import BadReward
 from chesspg.players import roster
+from chesspg.policy.policy import to_tensors
 from chesspg.runs.run_cli import RunCLI
 from chesspg.storage.lock import is_rank_zero
 from chesspg.training import earlier
@@ -79,6 +81,9 @@ class TrainCLI(RunCLI):
 
     def check(self) -> None:
         super().check()
+        segment, device = self.datamodule.segment, self.trainer.strategy.root_device
+        if segment and device.type != "cuda" and self.datamodule.place(device) is None:
+            raise ValueError(self._needs_a_gpu(segment))
         self.datamodule.check(self.trainer, self.model)
         if self.model.compiled:
             require_compiler(self.trainer.strategy.root_device)
@@ -88,6 +93,23 @@ class TrainCLI(RunCLI):
         own = not type(self.datamodule.game).__module__.startswith("chesspg.")
         if self.checkpoint is None and own and is_rank_zero():
             _refuse_a_broken_game(self.datamodule.game)
+
+    def _needs_a_gpu(self, segment: int) -> str:
+        """That a run with segments needs a GPU, how long it would take here, and what to run instead."""
+        data, policy, count = self.datamodule, self.model.policy, 256
+        position = [tensor.expand(count, *tensor.shape[1:]) for tensor in to_tensors(data.game.start(1).observe())]
+        for _ in range(2):  # the first time, torch gets ready
+            began = time.perf_counter()
+            policy(*position).log_probs.sum().backward()
+        seconds = (time.perf_counter() - began) / count * data.games * segment
+        rollouts = self.trainer.max_epochs or -1
+        whole = f"{rollouts:,} rollouts of this run" if rollouts > 0 else "each rollout of this run"
+        device = self.trainer.strategy.root_device.type.upper()
+        instead = ", or run --config chess_laptop, which is made for it" if data.game.name == "chess" else ""
+        return (
+            f"--data.segment {segment} needs an NVIDIA GPU, but this run is on the {device}, where {whole} would take "
+            f"at least {_about(seconds * max(rollouts, 1))}; --data.segment null plays whole games there{instead}"
+        )
 
     def after_not_finite(self) -> str:
         return f"its rollout is saved in {self.folder}, "
@@ -101,6 +123,13 @@ class TrainCLI(RunCLI):
 
     def restore(self, state: dict[str, Any]) -> None:
         self.datamodule.load_state_dict(state, Path(self.trainer.default_root_dir))
+
+
+def _about(seconds: float) -> str:
+    """A time in the largest unit of which there are at least two."""
+    units = {"days": 86_400, "hours": 3_600, "minutes": 60}
+    unit = next((unit for unit, length in units.items() if seconds >= 2 * length), None)
+    return f"{seconds / units[unit]:.0f} {unit}" if unit else f"{seconds:.0f} seconds"
 
 
 def _refuse_a_broken_game(game: Game) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -35,6 +36,8 @@ from chesspg.training.metrics import RolloutMetrics, plies_in
 from chesspg.training.packages import check_package
 from chesspg.training.precision import check_precision
 from chesspg.training.ranges import require, require_choices
+
+EQUAL = 10  # rollouts whose games all have the same reward, after which a warning says so
 
 
 class NotFinite(FloatingPointError):
@@ -104,6 +107,7 @@ class PolicyGradient(pl.LightningModule):
         self._metrics = RolloutMetrics()
         self._signal = SignalToNoise()
         self._norms: Tensor | float = 0.0  # [] the sum of the norms of this rollout's gradients
+        self._equal = 0  # rollouts in a row in which all games had the same reward
         self._skips = False  # whether the optimizer can leave out a step
         self._reported: set[str] = set()  # the names of the metrics of the last rollout
         self._self_play: dict[str, Any] = {}  # a checkpoint's, for a SelfPlay that is not the Trainer's data module
@@ -298,8 +302,11 @@ class PolicyGradient(pl.LightningModule):
         counters = self._counters.latest()
         advantage, variance = weigh(self._sample(rollout), self.advantages)
         reward = rollout.reward[rollout.ended].astype(np.float64)
-        counts = torch.tensor([[reward.sum(), len(reward), rollout.played]], dtype=torch.float64)
-        rewards, games, played = self._gather(counts).sum(dim=0).tolist()  # of all ranks
+        extremes = reward.min(initial=math.inf), reward.max(initial=-math.inf)
+        counts = torch.tensor([[reward.sum(), len(reward), rollout.played, *extremes]], dtype=torch.float64)
+        counts = self._gather(counts)  # [ranks, 5]
+        rewards, games, played = counts[:, :3].sum(dim=0).tolist()
+        self._warn_if_equal(float(counts[:, 3].min()), float(counts[:, 4].max()))
         counters["reward_sum"] += rewards
         counters["rollouts"] += 1
         counters["games"] += int(games)
@@ -307,6 +314,18 @@ class PolicyGradient(pl.LightningModule):
         counters["seconds"] += rollout.seconds
         self._metrics.begin(rollout, self.policy.game.reasons, variance)
         return advantage
+
+    def _warn_if_equal(self, low: float, high: float) -> None:
+        """Warn once if all games of EQUAL rollouts in a row had one reward; the newest had rewards from low to high."""
+        if low > high:
+            return  # no game has ended
+        self._equal = self._equal + 1 if low == high else 0
+        if self._equal == EQUAL:
+            rank_zero_warn(
+                f"every game of the last {EQUAL} rollouts had the reward {low:g}, so the gradient of the expected "
+                "reward is zero; to reach other outcomes, set the model's loss.entropy_weight, or starts, opponents or "
+                "material_weight of the data"
+            )
 
     def value_targets(self, rollout: Rollout) -> Tensor:
         """[N] float32 what the value head learns from each ply of this rank's games; a subclass may override it."""

@@ -14,6 +14,7 @@ from preloaded import Started
 from safetensors.torch import load_file
 from training_runs import SMALL_CHESS, assert_same_weights, contents, end_of, rollouts, train
 
+from chesspg.runs.train_cli import _about
 from chesspg.train import main
 from chesspg.training.checkpoints import read_checkpoint
 
@@ -390,3 +391,19 @@ def test_bad_input_to_the_real_command(folder: Path, start: Start) -> None:
     assert (out, code) == ("", 2)
     assert error == "error: --model.temperature must be between 0.01 and 100, got 0.0\n"
     assert list(folder.iterdir()) == [folder / "small.yaml"]
+
+
+def test_a_recipe_for_a_gpu_says_what_it_would_take_without_one(refused: Callable[..., None], folder: Path) -> None:
+    words = ("--data.segment 32 needs an NVIDIA GPU, but this run is on the CPU, where 330 rollouts of this run would ",
+             "take at least ", "; --data.segment null plays whole games there, or run --config chess_laptop")  # fmt: skip
+    small = ["--model.network.init_args.channels=16", "--model.network.init_args.blocks=1"]
+    refused(main, ["--config", "chess_gpu", "--trainer.accelerator", "cpu", *small], words)
+    assert "checkpoints" not in {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1, "1 seconds"), (119, "119 seconds"), (120, "2 minutes"), (10_000, "3 hours"), (9e5, "10 days")],
+)
+def test_about(seconds: float, text: str) -> None:
+    assert _about(seconds) == text

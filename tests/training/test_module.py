@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
@@ -325,6 +326,28 @@ def test_the_value_head_learns_a_return_of_the_mover(
     gradient = torch.cat([g.flatten() for g in torch.autograd.grad(total, list(fresh.parameters()))])
     torch.testing.assert_close(before - flat(learned), gradient, rtol=0, atol=2e-6)
     assert spy.metrics[0]["value_error"] == pytest.approx(error.mean().item(), abs=1e-6)
+
+
+def test_equal_rewards_in_ten_rollouts_are_reported_once(trainer: MakeTrainer, module: MakeModule) -> None:
+    def reward(series: list[str]) -> Callable[..., NDArray[np.float32]]:
+        """The reward of rollout after rollout: the same for all games, or different ones."""
+        left = iter(series)
+
+        def next_reward(outcome: NDArray[np.int8], truncated: Any, ahead: Any) -> NDArray[np.float32]:
+            return np.linspace(0, next(left) == "different", len(outcome), dtype=np.float32)
+
+        return next_reward
+
+    def fit(series: list[str]) -> None:
+        trainer(max_epochs=len(series)).fit(module(), SelfPlay(TicTacToe(), games=4, reward=reward(series)))
+
+    message = (
+        r"^every game of the last 10 rollouts had the reward 0, so the gradient of the expected reward is zero; to"
+    )
+    with pytest.warns(UserWarning, match=message) as told:
+        fit(["same"] * 2 + ["different"] + ["same"] * 12)
+    assert len([one for one in told if "every game" in str(one.message)]) == 1
+    fit(["same"] * 9 + ["different"] + ["same"] * 3)  # a warning would be an error
 
 
 def test_normalized_advantages(trainer: MakeTrainer, module: MakeModule) -> None:
