@@ -100,7 +100,7 @@ class TrainCLI(RunCLI):
         position = [tensor.expand(count, *tensor.shape[1:]) for tensor in to_tensors(data.game.start(1).observe())]
         for _ in range(2):  # the first time, torch gets ready
             began = time.perf_counter()
-            policy(*position).log_probs.sum().backward()
+            policy(*position).log_probs.sum().backward()  # type: ignore[no-untyped-call]
         seconds = (time.perf_counter() - began) / count * data.games * segment
         rollouts = self.trainer.max_epochs or -1
         whole = f"{rollouts:,} rollouts of this run" if rollouts > 0 else "each rollout of this run"

@@ -394,8 +394,11 @@ def test_bad_input_to_the_real_command(folder: Path, start: Start) -> None:
 
 
 def test_a_recipe_for_a_gpu_says_what_it_would_take_without_one(refused: Callable[..., None], folder: Path) -> None:
-    words = ("--data.segment 32 needs an NVIDIA GPU, but this run is on the CPU, where 330 rollouts of this run would ",
-             "take at least ", "; --data.segment null plays whole games there, or run --config chess_laptop")  # fmt: skip
+    words = (
+        "--data.segment 32 needs an NVIDIA GPU, but this run is on the CPU, where 330 rollouts of this run would ",
+        "take at least ",
+        "; --data.segment null plays whole games there, or run --config chess_laptop",
+    )
     small = ["--model.network.init_args.channels=16", "--model.network.init_args.blocks=1"]
     refused(main, ["--config", "chess_gpu", "--trainer.accelerator", "cpu", *small], words)
     assert "checkpoints" not in {path.name for path in folder.iterdir()}
