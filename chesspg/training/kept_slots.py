@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 import torch.distributed
 from numpy.typing import NDArray
 from pytorch_lightning.utilities import rank_zero_warn
@@ -54,6 +55,7 @@ class KeptSlots:
     def load_state_dict(self, state: dict[str, Any], slots: int) -> None:
         """Go on with the games in the first slots of a checkpoint. Raises ValueError if it has fewer than `slots`."""
         held = len(state["index"])
+        state = {"ready": torch.ones(held, dtype=torch.bool), **state}  # version 0.4 prepared all of them
         if slots > held:
             raise ValueError(f"games must be at most {held} with segments, the slots in the checkpoint, got {slots}")
         if slots < held:

@@ -6,6 +6,7 @@ Torch's CPU takes the place of a GPU; only `place` is replaced.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,10 @@ from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.selfplay.opponents import OpponentPool
 from chesspg.selfplay.rollout import Rollout
+from chesspg.selfplay.slots import Slots
 from chesspg.training.checkpoints import AtomicCheckpointIO, RolloutCheckpoint, read_checkpoint
 from chesspg.training.datamodule import SelfPlay
+from chesspg.training.kept_slots import KeptSlots
 from chesspg.training.module import PolicyGradient
 from chesspg.training.sample_games import SampleGames
 
@@ -226,6 +229,15 @@ def assert_resumed(trainer: MakeTrainer, folder: Path, inside: bool, stopped: bo
     assert second == games[3:]
     for name, weight in weights.items():
         assert torch.equal(again[name], weight), name
+
+
+def test_slots_of_version_0_4_were_all_to_be_prepared() -> None:
+    kept, slots = KeptSlots(), Slots.empty(np.arange(6))
+    state = Slots.together([replace(slots, ready=np.zeros(6, bool), games={"a": torch.zeros(6, 1)}).state_dict()])
+    kept.load_state_dict(state, 6)
+    assert not kept.of_rank(0, 1, slots.index, 0).ready.any()
+    kept.load_state_dict({name: value for name, value in state.items() if name != "ready"}, 6)
+    assert kept.of_rank(0, 1, slots.index, 0).ready.all()
 
 
 @pytest.mark.slow
