@@ -109,7 +109,7 @@ class Session:
         """Result and reason in words, such as `White wins: checkmate`; for a game that is over."""
         first, second = self.game.seats
         who = {"1-0": f"{first} wins", "0-1": f"{second} wins", "1/2-1/2": "a draw"}[self.result]
-        return f"{who}: {self.reason}"
+        return who if self.reason in who else f"{who}: {self.reason}"  # OpenSpiel's games end by a win or a draw
 
     @property
     def verdict(self) -> str:

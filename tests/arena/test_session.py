@@ -263,3 +263,15 @@ def test_a_game_can_be_loaded_and_keeps_the_names_of_its_players() -> None:
     assert len(one.plies) == 2
     with pytest.raises(ValueError, match="ply 2: Ke8 is illegal here"):
         one.load(["d4", "Ke8"])
+
+
+def test_a_reason_that_only_repeats_the_result_is_left_out() -> None:
+    class Terse(TicTacToe):
+        reasons = ("ongoing", "win", "draw")
+
+    drawn = session(Terse(), start="3/3/3 x moves a1 b1 c1 a2 b2 a3 b3 c3")
+    drawn.move("c2")
+    assert drawn.verdict == "a draw"
+    won = session(Terse(), start="3/3/3 x moves a1 b1 a2 b2")
+    won.move("a3")
+    assert won.verdict == f"{Terse().seats[0]} wins – you won"
