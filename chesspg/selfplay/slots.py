@@ -11,13 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-COLUMNS = (
-    "index",
-    "begun",
-    "ply",
-    "alive",
-    "ready",
-)  # those of Slots that a checkpoint holds, one number for each slot
+# Those of Slots that a checkpoint holds, one number for each slot.
+COLUMNS = ("index", "begun", "ply", "alive", "ready")
 
 
 @dataclass(frozen=True)

@@ -161,8 +161,8 @@ class RolloutCheckpoint(Checkpoint):
             self.best = score
             trainer.save_checkpoint(self.folder / "best.ckpt")
         trainer.save_checkpoint(self.folder / "last.ckpt")
-        ended = time.monotonic()
-        if trainer.is_global_zero and (self.folder / "last.ckpt").stat().st_size > SMALL:
+        ended, path = time.monotonic(), self.folder / "last.ckpt"
+        if trainer.is_global_zero and path.is_file() and path.stat().st_size > SMALL:
             self._next = ended + (ended - began) * (1 / SHARE - 1)
 
     def _new_best(self, trainer: pl.Trainer) -> float | None:
