@@ -150,10 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     with one_line_errors():
         game = ConnectFour()
-        players = {
-            text: roster.player_from_string(text + ("&" if "?" in text else "?") + "temperature=0", game)
-            for text in given.players
-        }
+        players = {text: roster.player_from_string(roster.with_temperature(text, 0), game) for text in given.players}
     games, values = sample(given.positions, given.seed)
     by_chance = sum(float((worth == worth.max()).mean()) for worth in values) / len(values)
     print(f"{len(values)} positions; a random move keeps the value in {by_chance:.1%} of them")

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a row for each player and ending; returns the exit code."""
     given = _parser().parse_args(arguments)
     with one_line_errors():
-        texts = [f"{text}{'&' if '?' in text else '?'}temperature=0" for text in given.players]
+        texts = [roster.with_temperature(text, 0) for text in given.players]
         with roster.players([*texts, given.defender], Chess()) as (*players, defender):
             for text, player in zip(given.players, players, strict=True):
                 for name, piece in ENDINGS.items():
