@@ -214,7 +214,7 @@ def _write(given: argparse.Namespace, table: dict[str, Any]) -> None:
     if given.json:
         write_text(given.json, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
     if given.picture:
-        picture = svg(points(table, given.against), given.against, standings.scale_name(table))
+        picture = svg(points(table), given.against or ["updates"], standings.scale_name(table))
         write_text(given.picture, picture)
 
 
@@ -292,7 +292,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="draw the ladder to FILE as SVG with matplotlib; a file that holds anything else is not replaced",
     )
-    add("--against", choices=list(AXES), default="updates", help="horizontal axis of the picture (default: updates)")
+    add(
+        "--against",
+        action="append",
+        choices=list(AXES),
+        help="horizontal axis of the picture; given twice, the picture has two panels (default: updates)",
+    )
     return parser
 
 

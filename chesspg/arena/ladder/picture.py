@@ -1,8 +1,8 @@
-"""A picture of a ladder: Elo with its interval against how much each player has learned."""
+"""A picture of a ladder: Elo with its interval against how much each player has learned, a panel per quantity."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,10 +17,16 @@ AXES = {
     "updates": "updates",
     "games": "games of self-play",
     "plies": "plies of self-play",
-    "seconds": "hours of training",
+    "seconds": "minutes of training",
 }
 WIDTH, HEIGHT = 10.0, 5.4  # size in inches, without the names of the lines, which are below the axes
-LEFT, RIGHT, TOP, BOTTOM = 0.7, 3.2, 0.2, 0.6  # margins in inches; the names of players without an x are at the right
+LEFT, RIGHT, TOP, BOTTOM = (
+    0.7,
+    3.2,
+    0.2,
+    0.6,
+)  # margins in inches; the names of players who never learned are at the right
+GAP = 0.2  # between two panels, in inches
 LINE = 0.16  # distance between two names in inches
 MARK = "chesspg ladder"
 
@@ -32,72 +38,83 @@ class Point(NamedTuple):
 
     name: str
     rating: Rating
-    x: float | None  # updates, games, plies or seconds; None for players that never learned
+    learned: Mapping[str, float]  # how much of each quantity, keys of AXES; empty for players that never learned
     line: str  # points with the same line, such as the checkpoints of one run, are joined
     against: tuple[str, ...] = ()  # the opponents to be shown, if any
 
 
-def points(table: dict[str, Any], against: str) -> list[Point]:
-    """The rated players of a ladder.
+def points(table: dict[str, Any]) -> list[Point]:
+    """The rated players of a ladder, a point each.
 
     Args:
         table: The ladder, in the form of `standings.standings`.
-        against: The quantity on the horizontal axis, a key of AXES.
-
-    Returns:
-        A point per rated player.
     """
     found = []
     for row in table["players"]:
         if row["rating"] is not None:
             path = policy_path(row["player"])
-            fact = row["facts"].get(against)  # from a file that anybody may have written
-            known = type(fact) in (int, float) and 0 <= fact < 1e18
+            facts = {axis: row["facts"].get(axis) for axis in AXES}  # from a file that anybody may have written
+            known = {axis: fact for axis, fact in facts.items() if type(fact) in (int, float) and 0 <= fact < 1e18}
             rating = Rating(row["rating"], row["low"], row["high"])
-            line = str(path.parent) if path else ""
-            found.append(Point(row["player"], rating, fact if known else None, line, tuple(row["against"] or ())))
+            found.append(
+                Point(row["player"], rating, known, str(path.parent) if path else "", tuple(row["against"] or ()))
+            )
     return found
 
 
-def svg(points: Sequence[Point], against: str, scale: str = "Elo") -> str:
-    """Draw Elo with its 95% interval; players without an x are horizontal lines.
+def svg(points: Sequence[Point], against: Sequence[str], scale: str = "Elo") -> str:
+    """Draw Elo with its 95% interval, in one panel per quantity; players who never learned are horizontal lines.
 
     Args:
         points: The players.
-        against: The quantity on the horizontal axis, a key of AXES.
+        against: The quantities on the horizontal axes, keys of AXES.
         scale: Label of the Elo axis.
 
     Returns:
         The picture as SVG.
     """
-    learned = [point for point in points if point.x is not None]
+    learned = [point for point in points if any(axis in point.learned for axis in against)]
+    level = [point for point in points if point not in learned]
     lines = list(dict.fromkeys(point.line for point in learned))
     whole = HEIGHT + LINE * (len(lines) + 1) if lines else HEIGHT
+    inner = WIDTH - LEFT - RIGHT
+    width = (inner - GAP * (len(against) - 1)) / len(against)
+    titles: dict[str, str] = {}
     with plain_style():
         from matplotlib.figure import Figure
-        from matplotlib.ticker import FuncFormatter
+        from matplotlib.ticker import FuncFormatter, MaxNLocator
 
         figure = Figure(figsize=(WIDTH, whole))
-        size = ((WIDTH - LEFT - RIGHT) / WIDTH, (HEIGHT - TOP - BOTTOM) / whole)
-        axes = figure.add_axes((LEFT / WIDTH, 1 - TOP / whole - size[1], *size))
-        axes.set_ylabel(scale, parse_math=False)
-        axes.set_ylim(*_range(points))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _short(x)))
-        _level(axes, [point for point in points if point.x is None])
-        titles = _learned(axes, learned, lines, 3600 if against == "seconds" else 1)
+        height = (HEIGHT - TOP - BOTTOM) / whole
+        for number, axis in enumerate(against):
+            left = LEFT + number * (width + GAP)
+            axes = figure.add_axes((left / WIDTH, 1 - TOP / whole - height, width / WIDTH, height))
+            axes.set_ylim(*_range(points))
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=8 // len(against) + 1))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _short(x)))
+            _level(axes, level, named=number == len(against) - 1)
+            titles |= _learned(axes, learned, lines, axis, first=len(titles))
+            if number == 0:
+                axes.set_ylabel(scale, parse_math=False)
+            else:
+                axes.tick_params(axis="y", labelleft=False)
+            if lines:
+                axes.set_xlabel(AXES[axis])
+                axes.set_xlim(left=0)
+            else:
+                axes.set_xticks([])
         if lines:
-            axes.set_xlabel(AXES[against])
-            axes.set_xlim(left=0)
-            legend = figure.legend(loc="lower left", bbox_to_anchor=(LEFT / WIDTH, 0), frameon=False, borderpad=0.2)
+            handles = figure.axes[0].get_legend_handles_labels()
+            legend = figure.legend(
+                *handles, loc="lower left", bbox_to_anchor=(LEFT / WIDTH, 0), frameon=False, borderpad=0.2
+            )
             for text in legend.get_texts():
                 text.set_parse_math(False)
-        else:
-            axes.set_xticks([])
         return to_svg(figure, MARK, titles)
 
 
-def _level(axes: Axes, level: Sequence[Point]) -> None:
-    """Draw players who never learned: a line with a band for each, and the names at the right without overlap."""
+def _level(axes: Axes, level: Sequence[Point], *, named: bool) -> None:
+    """Draw players who never learned: a line with a band for each; if `named`, their names at the right, kept apart."""
     low, high = axes.get_ylim()
     gap = LINE / (HEIGHT - TOP - BOTTOM) * (high - low)
     ordered = sorted(level, key=lambda point: point.rating.rating)
@@ -105,6 +122,8 @@ def _level(axes: Axes, level: Sequence[Point]) -> None:
         rating, low, high = point.rating
         axes.axhspan(low, high, color=GRAY, alpha=0.15, linewidth=0)
         axes.axhline(rating, color=GRAY, linewidth=1)
+        if not named:
+            continue
         place: Any = axes.get_yaxis_transform()  # x as a fraction of the axes, y in Elo
         arrow = {"arrowstyle": "-", "color": GRAY, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)}
         axes.annotate(
@@ -113,17 +132,23 @@ def _level(axes: Axes, level: Sequence[Point]) -> None:
         )  # fmt: skip
 
 
-def _learned(axes: Axes, learned: Sequence[Point], lines: Sequence[str], unit: float) -> dict[str, str]:
-    """Draw players who learned: dots with intervals, joined into lines. Returns the tooltip of each dot by its gid."""
+def _learned(axes: Axes, learned: Sequence[Point], lines: Sequence[str], axis: str, first: int) -> dict[str, str]:
+    """Draw players who learned: dots with intervals, joined into lines.
+
+    Returns:
+        The tooltip of each dot by its gid. The numbers in the gids begin with `first`.
+    """
     titles: dict[str, str] = {}
+    unit = 60 if axis == "seconds" else 1
     for number, line in enumerate(lines):
         color = COLORS[number % len(COLORS)]
-        mine = sorted((point for point in learned if point.line == line), key=lambda point: point.x or 0)
-        xs = [(point.x or 0) / unit for point in mine]
+        mine = [point for point in learned if point.line == line and axis in point.learned]
+        mine.sort(key=lambda point: point.learned[axis])
+        xs = [point.learned[axis] / unit for point in mine]
         axes.plot(xs, [point.rating.rating for point in mine], color=color, label=line)
         for x, point in zip(xs, mine, strict=True):
             rating, low, high = point.rating
-            gid = f"dot-{len(titles)}"
+            gid = f"dot-{first + len(titles)}"
             axes.vlines(x, low, high, color=color, linewidth=1.2)
             axes.plot(x, rating, "o", color=color, markersize=5, clip_on=False, gid=gid)
             met = f" against {', '.join(point.against)}" if point.against else ""

@@ -13,8 +13,11 @@ from drawn import SVG, group, place, texts
 from chesspg.arena.ladder.pairings import Rating
 from chesspg.arena.ladder.picture import AXES, Point, is_ladder_picture, svg
 
-LEVEL = [Point("random", Rating(0, 0, 0), None, ""), Point("a <b> & $c$", Rating(700, 650, 760), None, "")]
-LEARNED = [Point(f"run/{k}", Rating(300 * k, 300 * k - 40, 300 * k + 40), 3600.0 * k, "run") for k in range(3)]
+LEVEL = [Point("random", Rating(0, 0, 0), {}, ""), Point("a <b> & $c$", Rating(700, 650, 760), {}, "")]
+LEARNED = [
+    Point(f"run/{k}", Rating(300 * k, 300 * k - 40, 300 * k + 40), dict.fromkeys(AXES, 600.0 * k), "run")
+    for k in range(3)
+]
 
 
 def ticks(root: ET.Element, axis: str) -> list[tuple[float, float]]:
@@ -29,7 +32,7 @@ def ticks(root: ET.Element, axis: str) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("against", AXES)
 def test_checkpoints_over_what_they_learned_from(against: str) -> None:
-    root = ET.fromstring(svg([*LEVEL, *LEARNED], against))
+    root = ET.fromstring(svg([*LEVEL, *LEARNED], [against]))
     assert {"0  random", "700  a <b> & $c$", "run", AXES[against], "Elo"} <= set(texts(root))
     dots = [place(root, f"dot-{k}") for k in range(3)]
     (x0, y0), (x1, y1), (x2, y2) = dots
@@ -37,24 +40,35 @@ def test_checkpoints_over_what_they_learned_from(against: str) -> None:
     assert y0 > y1 > y2  # up is stronger
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
     assert group(root, "dot-1").findtext(f"{SVG}title") == "run/1: 300 (260 to 340)"
-    assert ("2" in texts(root)) == (against == "seconds")  # two hours
+    assert ("20" in texts(root)) == (against == "seconds")  # 20 minutes
     width, height = (float(root.attrib[name].removesuffix("pt")) for name in ("width", "height"))
     assert all(0 <= x <= width and 0 <= y <= height for x, y in dots)
 
 
 def test_dots_stand_where_the_axes_say() -> None:
-    root = ET.fromstring(svg([*LEVEL, *LEARNED], "seconds"))
-    for axis, values in (("x", [0, 1, 2]), ("y", [0, 300, 600])):
+    root = ET.fromstring(svg([*LEVEL, *LEARNED], ["seconds"]))
+    for axis, values in (("x", [0, 10, 20]), ("y", [0, 300, 600])):
         (low, start), *_, (high, end) = ticks(root, axis)
         for k, value in enumerate(values):
             wanted = start + (value - low) / (high - low) * (end - start)
             assert place(root, f"dot-{k}")[axis == "y"] == pytest.approx(wanted, abs=0.1)
 
 
+def test_two_quantities_are_two_panels() -> None:
+    only_games = Point("run/3", Rating(900, 860, 940), {"games": 1800.0}, "run")
+    root = ET.fromstring(svg([*LEVEL, *LEARNED, only_games], ["seconds", "games"]))
+    assert {AXES["seconds"], AXES["games"]} <= set(texts(root))
+    assert [texts(root).count(name) for name in ("0  random", "Elo", "run")] == [1, 1, 1]
+    dots = [place(root, f"dot-{k}") for k in range(7)]
+    assert max(x for x, _ in dots[:3]) < min(x for x, _ in dots[3:])
+    assert [y for _, y in dots[:3]] == pytest.approx([y for _, y in dots[3:6]])
+    assert group(root, "dot-6").findtext(f"{SVG}title") == "run/3: 900 (860 to 940)"
+
+
 def test_names_do_not_cover_each_other() -> None:
-    crowd = [Point(f"p{k}", Rating(k, k - 5, k + 5), None, "") for k in range(12)]
-    top = [Point("top", Rating(1500, 1400, 1600), None, ""), Point("next", Rating(1499, 1400, 1600), None, "")]
-    root = ET.fromstring(svg([*crowd, *top], "updates"))
+    crowd = [Point(f"p{k}", Rating(k, k - 5, k + 5), {}, "") for k in range(12)]
+    top = [Point("top", Rating(1500, 1400, 1600), {}, ""), Point("next", Rating(1499, 1400, 1600), {}, "")]
+    root = ET.fromstring(svg([*crowd, *top], ["updates"]))
     labels = [node for node in root.iter(f"{SVG}text") if "  " in (node.text or "")]
     heights = sorted(float(node.attrib["y"]) for node in labels)
     assert len(heights) == 14
@@ -63,19 +77,21 @@ def test_names_do_not_cover_each_other() -> None:
 
 
 def test_one_player_at_zero_is_a_picture_too() -> None:
-    assert "0  random" in texts(ET.fromstring(svg(LEVEL[:1], "updates")))
+    assert "0  random" in texts(ET.fromstring(svg(LEVEL[:1], ["updates"])))
 
 
 def test_large_numbers_are_short_and_opponents_are_named() -> None:
-    learned = [Point(f"run/{k}", Rating(k, k - 1, k + 1), 4e6 * k, "run", ("greedy", "random")) for k in range(2)]
-    root = ET.fromstring(svg(learned, "plies"))
+    learned = [
+        Point(f"run/{k}", Rating(k, k - 1, k + 1), {"plies": 4e6 * k}, "run", ("greedy", "random")) for k in range(2)
+    ]
+    root = ET.fromstring(svg(learned, ["plies"]))
     assert {"1M", "4M"} <= set(texts(root))
     assert group(root, "dot-1").findtext(f"{SVG}title") == "run/1: 1 (0 to 2) against greedy, random"
 
 
 def test_the_same_ladder_is_the_same_file_and_known_for_one(tmp_path: Path) -> None:
-    drawn = svg([*LEVEL, *LEARNED], "games")
-    assert svg([*LEVEL, *LEARNED], "games") == drawn
+    drawn = svg([*LEVEL, *LEARNED], ["games"])
+    assert svg([*LEVEL, *LEARNED], ["games"]) == drawn
     path = tmp_path / "ladder.svg"
     path.write_text(drawn)
     assert is_ladder_picture(path)
