@@ -198,7 +198,8 @@ def test_a_module_of_ones_own_is_imported_first(
     assert Parser("x").parse_args([]).imported == ()
     assert "my_own_game" in sys.modules
     for name, message in (
-        ("my_missing_game", "No module named 'my_missing_game'; modules are searched in the current folder"),
+        ("my_missing_game", "No module named 'my_missing_game'; expected a module in the current folder"),
+        ("/a/game.pgn", "No module named '/a/game'; expected a module in the current folder or in PYTHONPATH"),
         ("my_broken_game", "the module raised ZeroDivisionError: division by zero"),
     ):
         with pytest.raises(SystemExit) as caught:
@@ -207,6 +208,10 @@ def test_a_module_of_ones_own_is_imported_first(
         error = capsys.readouterr().err
         assert error.startswith(f"error: --import {name}: {message}")
         assert error.count("\n") == 1
+    for name in ("", ".my_own_game"):
+        with pytest.raises(SystemExit):
+            Parser("x").parse_args(["--import", name])
+        assert capsys.readouterr().err.startswith(f"error: --import {name!r}: expected a module")
 
 
 def test_only_what_the_command_wrote_is_replaced(tmp_path: Path) -> None:
