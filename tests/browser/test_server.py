@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any, NamedTuple
 
@@ -226,6 +228,37 @@ def test_a_slow_body_is_not_waited_for(server: Server, monkeypatch: pytest.Monke
     assert b" 408 " in raw(server, head.encode()).splitlines()[0]
     assert time.monotonic() - began < 5
     assert get(server, "state").status == 200  # meanwhile others are answered
+
+
+def test_strangers_who_leave_connections_open_keep_nobody_out(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STRANGERS", 3)
+    server = serve()
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 5)) for _ in range(5)]
+        waiting[-1].sendall(f"GET /{token(server)}/state HTTP/1.1\r\nHost: local".encode())
+        assert get(server, "state").status == 200
+        waiting[-1].sendall(b"host\r\n\r\n")
+        assert waiting[-1].recv(15) == b"HTTP/1.1 200 OK"
+        assert waiting[0].recv(1) == b""  # the oldest made room
+
+
+def test_the_head_of_a_request_must_arrive_soon(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ", 0.05)
+    for begun in (b"", b"GET / HTTP/1.1\r\nHost: local"):
+        assert raw(server, begun, timeout=5) == b""
+    own = f"GET /{token(server)}/state HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    assert raw(server, own, timeout=0.5).endswith(b"[no end]")  # a tab may keep its connection
+
+
+def test_a_sender_that_goes_away_is_not_a_bug(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    head = f"POST /{token(server)}/act HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(head.encode())
+        get(server, "state")  # so that its body is being read
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not closed
+    get(server, "state")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
