@@ -262,4 +262,6 @@ def _sentence(error: BaseException) -> str:
     text = line_of(error)
     if len(text) > MOST_SHOWN:
         text = f"{text[: MOST_SHOWN // 2]} … {text[-MOST_SHOWN // 2 :]}"
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    if text.partition(" ")[0].isalpha():  # not a move or a file, which stay as they were given
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."

@@ -97,7 +97,7 @@ class SharedGame:
         if request.get("revision") != self.revision:
             raise Refused("The game has changed in the meantime. This is the newest position.")
         if self.busy:
-            raise Refused(f"{self.name} is about to move. Wait for its move.")
+            raise Refused(f"wait for the move of {self.name}, or for what another tab asked for")
         self.busy = True
         try:
             return self._worker.submit(self._carry_out, do, request)
@@ -144,6 +144,8 @@ class SharedGame:
         if loaded:
             new.load(loaded.moves, loaded.players)
         self.session, self.paused = new, bool(loaded and loaded.moves)
+        self._seen.clear()  # of a long game it takes megabytes
+        self._opinions.clear()
 
     def do_continue(self, request: Json) -> None:
         """Play on from the end of a game that was loaded."""
@@ -258,7 +260,8 @@ class SharedGame:
     def _position(self, before: str, after: str) -> Json:
         key = f"{before}\n{after}"
         if key not in self._seen:
-            self._seen[key] = {**self.view.board(after), "move": self.view.played(before, after) if before else None}
+            move = self.view.played(before, after) if before else None  # first, as a board is read on from the last one
+            self._seen[key] = {**self.view.board(after), "move": move}
         return self._seen[key]
 
     def _own_opinion(self) -> Json | None:

@@ -311,6 +311,16 @@ def test_html_in_names_and_moves_is_sent_as_text(serve: Serve) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_an_error_is_a_sentence_that_keeps_what_was_given(server: Server) -> None:
+    revision = get(server, "state").json()["revision"]
+    for action, move, error in (
+        ("move", "e5", "e5 is illegal here."),
+        ("move", "fish", "Unknown move 'fish'; moves are written as in Nf3 or g1f3."),
+        ("undo", "", "There is no move of yours to take back."),
+    ):
+        assert act(server, {"action": action, "move": move, "revision": revision}).json()["error"] == error
+
+
 def test_a_tab_that_waits_is_told_of_a_change(serve: Serve) -> None:
     server = serve()
     state = get(server, "state").json()
@@ -324,7 +334,7 @@ def test_a_tab_that_waits_is_told_of_a_change(serve: Serve) -> None:
         told = get(server, f"state?after={told['update']}").json()
     stale = act(server, {"action": "move", "revision": state["revision"], "move": "d4"})
     assert stale.status == 409
-    assert re.match("The game has changed in the meantime|random is about to move", stale.json()["error"])
+    assert re.match("The game has changed in the meantime|Wait for the move of random", stale.json()["error"])
     assert stale.json()["positions"][1]["move"]["name"] == "e4"
     connection.close()
 

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
+import chess
 import pytest
 import torch
 from served import shared
@@ -144,7 +145,7 @@ def test_nothing_can_be_done_while_the_player_thinks() -> None:
     assert tab.state["status"] == "thinking"
     assert tab.state["mover"] == 1
     for action in ("undo", "move", "new"):
-        with pytest.raises(Refused, match="random is about to move"):
+        with pytest.raises(Refused, match="wait for the move of random"):
             tab.game.ask({"action": action, "revision": tab.game.revision, "move": "e5"})
     player.go.set()
     tab.settle()
@@ -403,6 +404,15 @@ def test_a_large_text_is_refused_soon(game: Game) -> None:
         with pytest.raises(ValueError, match=r"not a position|no game|at most 1,000 plies|is of"):
             tab.ask("new", text=text)
     assert time.monotonic() - began < 20
+
+
+def test_the_time_of_a_long_game_does_not_grow_with_the_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, parse = [], chess.Board.parse_uci
+    monkeypatch.setattr(chess.Board, "parse_uci", lambda board, uci: read.append(uci) or parse(board, uci))
+    tab = Tab(shared())
+    tab.ask("new", text="1. " + " ".join(f"{file}{a} {file}{b}" for a, b in ((3, 6), (4, 5)) for file in "abcdefgh"))
+    assert len(tab.moves) == 32
+    assert len(read) < 5 * 32
 
 
 def test_a_game_that_is_too_long_or_goes_on_after_its_end_is_refused() -> None:
