@@ -62,6 +62,25 @@ run(main)
     ]
 
 
+@pytest.mark.slow
+def test_an_interrupt_that_python_drops_ends_a_wait() -> None:
+    """Python drops what a finalizer raises; the signal is raised once more while the main thread waits already."""
+    code = """
+import os, signal, time
+from chesspg.terminal.command import run
+class Odd:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+def main():
+    Odd()
+    time.sleep(1000)
+run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (130, "\ninterrupted\n")
+
+
 def test_interrupts_end_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught, polite_interrupt("goodbye"):
         raise KeyboardInterrupt
