@@ -144,14 +144,14 @@ def _in_browser(session: Session, opponent: Future[Player], name: str, rebuild: 
     with one_line_errors():
         game = SharedGame(session, opponent, name, rebuild)
         server = Server(game)
-    try:
-        with server:
+    with server:
+        try:
             show_address(server, game.name)
             while True:
-                time.sleep(3600)
-    finally:
-        if game.session.plies:
-            print(f"\n{game.state['pgn']}")
+                time.sleep(0.5)  # not longer: a signal that comes just before it is noticed only after it
+        finally:  # first, because somebody who presses Ctrl-C twice does not wait for the end of the server
+            if game.session.plies:
+                print(f"\n{game.state['pgn']}", flush=True)
 
 
 def _line_editing() -> None:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
-import webbrowser
 from collections.abc import Callable
+from functools import partial
 
 from chesspg.browser.server import Server
 
 
-def show_address(server: Server, name: str, say: Callable[[str], None] = print) -> None:
+def show_address(server: Server, name: str, say: Callable[[str], None] | None = None) -> None:
     """Print the address of the page, and open it in a browser.
 
     Args:
         server: The server of the page.
         name: The player's string.
-        say: Prints a line.
+        say: Prints a line; by default at once, so that the address passes a pipe too.
     """
+    say = say or partial(print, flush=True)
     say(f"Play against {name} at this address. Whoever knows it can play, so keep it to yourself.")
     say(f"  {server.address}")
     if "SSH_CONNECTION" in os.environ:
@@ -32,8 +34,11 @@ def show_address(server: Server, name: str, say: Callable[[str], None] = print) 
 
 
 def _open(address: str) -> None:
-    with contextlib.suppress(webbrowser.Error, OSError):  # the address is printed anyway
-        webbrowser.open(address)
+    # A process without the terminal, in which a browser would take the input, print, or end with Ctrl-C.
+    nothing = subprocess.DEVNULL
+    command = [sys.executable, "-I", "-m", "webbrowser", address]
+    with contextlib.suppress(OSError):  # the address is printed anyway
+        subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, check=False)
 
 
 def _has_screen() -> bool:

@@ -13,19 +13,21 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from aiohttp import web
 
 from chesspg.browser.shared_game import Refused, SharedGame
-from chesspg.browser.view import Json
+from chesspg.browser.view import Json, line_of
 
 LOOPBACK = "127.0.0.1"
 HOST = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.ASCII)  # any port, as an SSH tunnel may have another
 MOST_BYTES = 2**20  # of a request
 MOST_SHOWN = 400  # characters of an error
 READ = 10.0  # seconds in which a request must have arrived
+STRANGERS = 100  # most connections on which no request with the token has arrived yet
 LINGER = 0.5  # seconds for which the rest of a request that was refused is still read
 POLL = 25.0  # seconds for which a request waits for a new state
 PAGE = Path(__file__).parent / "page"
@@ -63,6 +65,7 @@ class Server:
         self.game = game
         self._token = secrets.token_urlsafe(24)
         self._once = secrets.token_urlsafe(24)  # for one visit, because other users see the arguments of a browser
+        self._strangers: dict[web.RequestHandler, asyncio.TimerHandle] = {}  # the oldest first, with its time limit
         self._socket = socket.create_server((LOOPBACK, 0))
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
@@ -88,7 +91,7 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._ending.set)
+        self._call(self._ending.set)
         self._thread.join(5)
 
     def _run(self) -> None:
@@ -115,12 +118,29 @@ class Server:
             app, access_log=None, handle_signals=False, shutdown_timeout=2, lingering_time=LINGER, logger=_quiet()
         )
         await runner.setup()
-        await web.SockSite(runner, self._socket).start()
+        assert runner.server
+        listener = await self._loop.create_server(partial(self._connected, runner.server), sock=self._socket)
         self._listening.set_result(None)
         await self._ending.wait()
         self.game.stop()
         self._wake()  # tells every waiting tab that the server ends
+        listener.close()
         await runner.cleanup()
+
+    def _connected(self, answer: Callable[[], web.RequestHandler]) -> asyncio.BaseProtocol:
+        """Answer a new connection, which a request with the token must follow soon.
+
+        If there are too many strangers, the oldest one makes room. So whoever leaves connections open keeps nobody out.
+        """
+        if len(self._strangers) >= STRANGERS:
+            self._drop(next(iter(self._strangers)))
+        connection = answer()
+        self._strangers[connection] = self._loop.call_later(READ, self._drop, connection)
+        return connection
+
+    def _drop(self, connection: web.RequestHandler) -> None:
+        self._strangers.pop(connection).cancel()
+        self._loop.call_soon(connection.force_close)  # later, as a new one may not have its transport yet
 
     def _call(self, function: Callable[[], None]) -> None:
         """Call a function in the server's thread, unless the server has ended."""
@@ -151,8 +171,12 @@ class Server:
             return web.Response(status=302, headers={"Location": f"/{self._token}/"})
         if not _same(token, self._token):
             return _error(403, REFUSED)
+        if known := self._strangers.pop(request.protocol, None):
+            known.cancel()
         try:
             return await handler(request)
+        except ConnectionError:
+            return _error(400, "The request did not arrive.")  # whoever sent it has gone
         except web.HTTPRequestEntityTooLarge:
             return _error(413, f"The request has more than {MOST_BYTES:,} bytes.")
         except web.HTTPException as error:
@@ -170,10 +194,10 @@ class Server:
         after = request.query.get("after", "")
         if re.fullmatch("[0-9]{1,9}", after, re.ASCII):
             changed = self._changed
-            if self.game.state["update"] == int(after):
+            if self.game.state["update"] == int(after) and not self._ending.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(changed.wait(), POLL)
-        return web.json_response(self.game.state)
+        return web.json_response(self._shown())
 
     async def _opinion(self, request: web.Request) -> web.Response:
         """What the policy says of an earlier position."""
@@ -203,10 +227,13 @@ class Server:
             return self._answer(409, error)
         except ValueError as error:
             return self._answer(400, error)
-        return web.json_response(self.game.state)
+        return web.json_response(self._shown())
 
     def _answer(self, status: int, error: Exception) -> web.Response:
-        return web.json_response({**self.game.state, "error": _sentence(error)}, status=status)
+        return web.json_response({**self._shown(), "error": _sentence(error)}, status=status)
+
+    def _shown(self) -> Json:
+        return {**self.game.state, "ended": self._ending.is_set()}
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -232,7 +259,9 @@ def _same(given: str, secret: str) -> bool:
 
 def _sentence(error: BaseException) -> str:
     """An error as a sentence. A long text that it quotes is left out in the middle, as the reason may come after it."""
-    text = str(error)
+    text = line_of(error)
     if len(text) > MOST_SHOWN:
         text = f"{text[: MOST_SHOWN // 2]} … {text[-MOST_SHOWN // 2 :]}"
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    if text.partition(" ")[0].isalpha():  # not a move or a file, which stay as they were given
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."

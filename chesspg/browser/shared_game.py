@@ -20,8 +20,6 @@ from chesspg.terminal import numbers
 
 SAMPLED = 2  # stream of the random numbers for sides
 
-MOST_PLIES = 1000  # of a game that is loaded; the time that it takes grows with the square
-
 
 class Refused(ValueError):
     """A request was not carried out because the game was another one than its sender saw."""
@@ -56,7 +54,7 @@ class SharedGame:
         self.update = self.revision = 0  # the number of the state; the number of the position and of who may move
         self.message = ""  # why the player fails
         self.paused = False  # whether the player waits because a game was loaded
-        self.busy = self._ended = False
+        self.busy = False  # whether a request is carried out, or the player is about to move
         self._seen: dict[str, Json] = {}  # the board of each position, and the move that led to it
         self._opinions: dict[str, Json] = {}  # what the policy says of each position
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="game")
@@ -74,10 +72,8 @@ class SharedGame:
         self.player.add_done_callback(lambda _: self._submit(self._publish))
 
     def stop(self) -> None:
-        """End the game for all tabs. A player that is thinking is not waited for."""
-        self._ended = True
+        """End the game. A player that is thinking is not waited for."""
         self._worker.shutdown(wait=False, cancel_futures=True)
-        self.state = {**self.state, "ended": True, "update": self.update + 1}
 
     def ask(self, request: Json) -> Future[None]:
         """Carry out what a person asked for. To be called by one thread.
@@ -101,11 +97,12 @@ class SharedGame:
         if request.get("revision") != self.revision:
             raise Refused("The game has changed in the meantime. This is the newest position.")
         if self.busy:
-            raise Refused(f"{self.name} is about to move. Wait for its move.")
+            raise Refused(f"wait for the move of {self.name}, or for what another tab asked for")
         self.busy = True
-        done: Future[None] = Future()
-        self._submit(self._carry_out, do, request, done)
-        return done
+        try:
+            return self._worker.submit(self._carry_out, do, request)
+        except RuntimeError:
+            raise Refused("the server ends; nothing was changed") from None
 
     def opinion(self, ply: int) -> Future[Json]:
         """What the policy says of the position after this many plies: `likely` and `value`."""
@@ -119,7 +116,10 @@ class SharedGame:
             raise ValueError("the game is over")
         if not self.session.to_move:
             raise ValueError(f"it is the turn of {self.name}")
-        self.session.move(_text(request, "move"))
+        move = _text(request, "move")
+        if not move.strip():
+            raise ValueError(f"no move was given; expected one such as {self.session.legal_moves()[0]}")
+        self.session.move(move)
         self.paused = False
 
     def do_undo(self, request: Json) -> None:
@@ -139,13 +139,13 @@ class SharedGame:
         """Start another game, from the initial position or from what the person pasted."""
         text, session = _text(request, "text"), self.session
         loaded = read(text, session.game) if text.strip() else None
-        if loaded and len(loaded.moves) > MOST_PLIES:
-            raise ValueError(f"a game may have at most {MOST_PLIES:,} plies here, got {len(loaded.moves):,}")
         new = session.new(loaded.start if loaded else self.initial)
         new.seat = self._seat(_text(request, "side"), new.number_of_game)
         if loaded:
             new.load(loaded.moves, loaded.players)
         self.session, self.paused = new, bool(loaded and loaded.moves)
+        self._seen.clear()  # of a long game it takes megabytes
+        self._opinions.clear()
 
     def do_continue(self, request: Json) -> None:
         """Play on from the end of a game that was loaded."""
@@ -191,22 +191,18 @@ class SharedGame:
         except RuntimeError:  # the server ends
             self.busy = False
 
-    def _carry_out(self, do: Callable[[Json], None], request: Json, done: Future[None]) -> None:
+    def _carry_out(self, do: Callable[[Json], None], request: Json) -> None:
         try:
             do(request)
-            self.revision += 1
             self.message = ""
-            self._publish()
+            waits = self._show_change()
         except Exception as error:
             self.busy = False
             if not isinstance(error, (ValueError, OSError)):
                 traceback.print_exc()
-            done.set_exception(ValueError(line_of(error)))
-            return
-        self.busy = self._waits()
-        done.set_result(None)
-        if self.busy:
-            self._advance()
+            raise ValueError(line_of(error)) from None
+        if waits:
+            self._submit(self._advance)
 
     def _waits(self) -> bool:
         """Whether the game waits for the player."""
@@ -215,15 +211,21 @@ class SharedGame:
     def _advance(self) -> None:
         """Let the player move while it is its turn."""
         try:
-            while self._waits():
-                self.session.reply(self.player.result())
-                self.revision += 1
-                self._publish()
+            self.session.reply(self.player.result())
+            waits = self._show_change()
         except Exception as error:
             self._fail(error)
+            waits = self.busy = False
             self._publish()
-        finally:
-            self.busy = False
+        if waits:
+            self._submit(self._advance)
+
+    def _show_change(self) -> bool:
+        """Publish a new position. Returns whether the game waits for the player."""
+        self.revision += 1
+        waits = self.busy = self._waits()  # before the state is published, as whoever sees it may act on it at once
+        self._publish()
+        return waits
 
     def _publish(self) -> None:
         self.update += 1
@@ -238,10 +240,11 @@ class SharedGame:
         legal = [] if session.result else self.view.legal(session.position)
         policy = self._policy()
         opinion = self._own_opinion() if policy and session.to_move else None  # before the status, as it may fail
+        status = self._status()  # before the message, which it may set
         return {
-            "update": self.update, "revision": self.revision, "ended": self._ended,
+            "update": self.update, "revision": self.revision,
             "game": game.name, "shape": self.shape, "seats": game.seats, "seat": session.seat,
-            "player": self.name, "message": self.message, "status": self._status(), "paused": self.paused,
+            "player": self.name, "message": self.message, "status": status, "paused": self.paused,
             "policy": self.rebuild is not None, "temperature": self._temperature() if self.rebuild and policy else None,
             "mover": None if session.result else session.mover, "result": session.result,
             "verdict": f"{session.verdict}." if session.result else "",
@@ -257,7 +260,8 @@ class SharedGame:
     def _position(self, before: str, after: str) -> Json:
         key = f"{before}\n{after}"
         if key not in self._seen:
-            self._seen[key] = {**self.view.board(after), "move": self.view.played(before, after) if before else None}
+            move = self.view.played(before, after) if before else None  # first, as a board is read on from the last one
+            self._seen[key] = {**self.view.board(after), "move": move}
         return self._seen[key]
 
     def _own_opinion(self) -> Json | None:

@@ -9,7 +9,7 @@ from chesspg.arena.session import Likely, Session
 from chesspg.games.capabilities import Notation
 from chesspg.games.game import EMPTY, STONES, Game, split_position, square_names
 from chesspg.terminal.board import LAST, Board, read_board, stone_colors
-from chesspg.terminal.command import reason_of
+from chesspg.terminal.command import one_line, reason_of
 
 Json = dict[str, Any]
 LIKELY = 5  # most moves of the policy that are shown
@@ -140,8 +140,8 @@ class GridView(View):
 
 
 def line_of(error: BaseException) -> str:
-    """An error as one line of text."""
-    return " ".join(reason_of(error).split()) or type(error).__name__
+    """An error as one line of printable text."""
+    return one_line(reason_of(error)) or type(error).__name__
 
 
 def first_move(session: Session) -> tuple[int, int]:

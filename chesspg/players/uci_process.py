@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from chesspg.games.capabilities import EngineProtocol
 from chesspg.players import keeper
 from chesspg.players.uci_dialogue import Ask, Connection, Hello
+from chesspg.terminal.command import one_line
 
 GAMES_FOLDER = "/usr/games"  # where Debian installs engines; not everybody has it on the PATH
 LIMITS = ("nodes", "depth", "movetime", "timeout")  # options of chesspg; all others belong to the engine
@@ -83,7 +84,7 @@ class EngineProcess:
         except EngineError as error:
             why = f"could not be started again: {error}"
         except ValueError:
-            why = f"{self.name} answered {move[:20]}, which is illegal"
+            why = f"{self.name} answered {one_line(move[:20])}, which is illegal"
         await self.stop()
         return why
 

@@ -40,7 +40,7 @@ def run(main: Callable[[], int]) -> NoReturn:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
     interrupts.install()
     sys.unraisablehook = _not_lost
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {_one_line(message)}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(message)}\n"
     try:
         interrupts.working(True)
         code: int | str | None = main()
@@ -134,7 +134,7 @@ def reason_of(error: BaseException) -> str:
     return str(error)
 
 
-def _one_line(message: object) -> str:
+def one_line(message: object) -> str:
     """A message without line breaks, in which characters that could steer a terminal are written as escapes."""
     text = " ".join(str(message).split())
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -143,7 +143,7 @@ def _one_line(message: object) -> str:
 def fail(message: object) -> NoReturn:
     """Print an error as one line on standard error and end the process with exit code 2."""
     _unwritable(sys.stdout)
-    say(f"error: {_one_line(message)}")
+    say(f"error: {one_line(message)}")
     raise SystemExit(MISTAKE)
 
 
@@ -280,10 +280,13 @@ class _Import(argparse.Action):
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
         search_here()
+        expected = "expected a module in the current folder or in PYTHONPATH, such as my_module"
+        if not values or values.startswith("."):
+            fail(f"--import {values!r}: {expected}")
         try:
             importlib.import_module(values)
         except ModuleNotFoundError as error:
-            fail(f"--import {values}: {error}; modules are searched in the current folder and in PYTHONPATH")
+            fail(f"--import {values}: {error}; {expected}")
         except Exception as error:
             fail(f"--import {values}: the module raised {type(error).__name__}: {error}")
 

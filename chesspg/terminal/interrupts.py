@@ -12,6 +12,7 @@ nothing: not even `signal`, which builds enumerations, but the C module under it
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # it has no stubs
+import _thread
 import os
 from types import FrameType
 
@@ -20,10 +21,16 @@ FRAGILE = ("importlib.", "numba.", "llvmlite.")
 
 _working = False
 _came = 0
+_main = 0  # the main thread
 
 
 def install() -> None:
-    """Handle these signals, except those that the parent process set to be ignored, as nohup does."""
+    """Handle these signals, except those that the parent process set to be ignored, as nohup does.
+
+    The main thread must call this.
+    """
+    global _main
+    _main = _thread.get_ident()
     for number in ENDINGS:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, _end)
@@ -41,10 +48,13 @@ def came() -> int:
 
 
 def again() -> None:
-    """Raise the signal that came once more, because the first KeyboardInterrupt was lost."""
+    """Raise the signal that came once more, because the first KeyboardInterrupt was lost. Any thread may call this."""
     global _came
     number, _came = _came, 0
-    _signal.raise_signal(number)
+    if hasattr(_signal, "pthread_kill"):
+        _signal.pthread_kill(_main, number)  # which wakes the main thread if it waits
+    else:
+        _signal.raise_signal(number)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -302,7 +302,7 @@ def test_a_tab_that_missed_a_change_shows_the_newest_position(opened: Open) -> N
     tab.page.wait_for_selector("#line:not(:empty)")
     tab.server.game.ask({"action": "move", "revision": tab.server.game.revision, "move": "d4"}).result(30)
     tab.types("e4")
-    tab.page.locator("#problem", has_text=re.compile("changed in the meantime|about to move")).wait_for()
+    tab.page.locator("#problem", has_text=re.compile("changed in the meantime|Wait for the move")).wait_for()
     assert tab.moves()[0] == "d4"
 
 

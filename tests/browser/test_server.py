@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
+import struct
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any, NamedTuple
 
@@ -228,6 +230,47 @@ def test_a_slow_body_is_not_waited_for(server: Server, monkeypatch: pytest.Monke
     assert get(server, "state").status == 200  # meanwhile others are answered
 
 
+def test_strangers_who_leave_connections_open_keep_nobody_out(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STRANGERS", 3)
+    server = serve()
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 5)) for _ in range(5)]
+        waiting[-1].sendall(f"GET /{token(server)}/state HTTP/1.1\r\nHost: local".encode())
+        assert get(server, "state").status == 200
+        waiting[-1].sendall(b"host\r\n\r\n")
+        assert waiting[-1].recv(15) == b"HTTP/1.1 200 OK"
+        assert waiting[0].recv(1) == b""  # the oldest made room
+
+
+def test_the_head_of_a_request_must_arrive_soon(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ", 0.3)
+    begun = b"", b"GET / HTTP/1.1\r\nHost: local"
+    own = f"GET /{token(server)}/state HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with ExitStack() as stack:
+        tab, *strangers = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 5)) for _ in range(3)
+        ]
+        tab.sendall(own)
+        for stranger, some in zip(strangers, begun, strict=True):
+            stranger.sendall(some)
+        assert [stranger.recv(1) for stranger in strangers] == [b"", b""]
+        tab.sendall(own)  # a tab may keep its connection
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < 2:
+            answers += tab.recv(65536) or pytest.fail("closed")
+
+
+def test_a_sender_that_goes_away_is_not_a_bug(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    head = f"POST /{token(server)}/act HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(head.encode())
+        get(server, "state")  # so that its body is being read
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not closed
+    get(server, "state")
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     "text",
     [b"", b"{", b"[]", b"1", b'"x"', b"null", b"\xff\xfe", b"[" * 100_000, b'{"action": {}}', b'{"action": "__init__"}',
@@ -278,6 +321,16 @@ def test_html_in_names_and_moves_is_sent_as_text(serve: Serve) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_an_error_is_a_sentence_that_keeps_what_was_given(server: Server) -> None:
+    revision = get(server, "state").json()["revision"]
+    for action, move, error in (
+        ("move", "e5", "e5 is illegal here."),
+        ("move", "fish", "Unknown move 'fish'; moves are written as in Nf3 or g1f3."),
+        ("undo", "", "There is no move of yours to take back."),
+    ):
+        assert act(server, {"action": action, "move": move, "revision": revision}).json()["error"] == error
+
+
 def test_a_tab_that_waits_is_told_of_a_change(serve: Serve) -> None:
     server = serve()
     state = get(server, "state").json()
@@ -291,7 +344,7 @@ def test_a_tab_that_waits_is_told_of_a_change(serve: Serve) -> None:
         told = get(server, f"state?after={told['update']}").json()
     stale = act(server, {"action": "move", "revision": state["revision"], "move": "d4"})
     assert stale.status == 409
-    assert re.match("The game has changed in the meantime|random is about to move", stale.json()["error"])
+    assert re.match("The game has changed in the meantime|Wait for the move of random", stale.json()["error"])
     assert stale.json()["positions"][1]["move"]["name"] == "e4"
     connection.close()
 

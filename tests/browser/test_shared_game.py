@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 from typing import Any
 
+import chess
 import pytest
 import torch
 from served import shared
@@ -42,7 +44,8 @@ class Tab:
     def settle(self) -> None:
         """Wait until the player has moved."""
         for _ in range(1000):
-            if not self.game.busy:
+            state = self.state
+            if state["mover"] in (None, state["seat"]) or state["paused"] or state["status"] == "failed":
                 return
             self.news.wait(0.01)
             self.news.clear()
@@ -106,6 +109,8 @@ def test_a_mistake_changes_nothing() -> None:
         with pytest.raises(ValueError) as error:
             tab.ask("move", move=text)
         assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=r"^no move was given; expected one such as \w+$"):
+        tab.ask("move", move=" ")
     for wrong in (None, 3, ["e4"], {"move": "e4"}):
         with pytest.raises(ValueError, match=r"move must be text|unknown move"):
             tab.ask("move", move=wrong)
@@ -140,11 +145,26 @@ def test_nothing_can_be_done_while_the_player_thinks() -> None:
     assert tab.state["status"] == "thinking"
     assert tab.state["mover"] == 1
     for action in ("undo", "move", "new"):
-        with pytest.raises(Refused, match="random is about to move"):
+        with pytest.raises(Refused, match="wait for the move of random"):
             tab.game.ask({"action": action, "revision": tab.game.revision, "move": "e5"})
     player.go.set()
     tab.settle()
     assert tab.state["status"] == "ready"
+
+
+def test_whoever_sees_a_state_may_act_on_it_at_once() -> None:
+    tab = Tab(shared())
+    seen = []
+    tab.game.on_change = lambda: seen.append((tab.state["revision"], tab.game.busy))
+    tab.ask("move", move="e4")
+    assert seen[-2:] == [(1, True), (2, False)]
+
+
+def test_after_the_end_an_action_is_refused_at_once() -> None:
+    tab = Tab(shared())
+    tab.game.stop()
+    with pytest.raises(Refused, match="the server ends"):
+        tab.ask("move", move="e4")
 
 
 def test_moves_may_be_made_before_the_player_is_loaded() -> None:
@@ -162,9 +182,11 @@ def test_a_player_that_cannot_be_loaded_is_one_line() -> None:
     future: Future[Player] = Future()
     future.set_exception(ValueError("x.safetensors is damaged:\n at byte 3"))
     tab = Tab(shared(player=future, name="x.safetensors"))
-    tab.ask("move", move="e4")
-    assert tab.state["status"] == "failed"
-    assert tab.state["message"] == "x.safetensors fails: x.safetensors is damaged: at byte 3"
+    for _ in range(2):  # at once, and after a move
+        assert tab.state["status"] == "failed"
+        assert tab.state["message"] == "x.safetensors fails: x.safetensors is damaged: at byte 3"
+        if not tab.moves:
+            tab.ask("move", move="e4")
     assert tab.moves == ["e4"]  # the game is kept
     with pytest.raises(ValueError, match="damaged"):
         tab.ask("go")
@@ -243,6 +265,7 @@ def test_a_loaded_game_waits_to_be_continued() -> None:
         ("hello", "'hello' is not a position of chess: as a FEN, its first part must be 8 ranks with a / between them"),
         ("8/8/8/8/8/8/8/8 w - - 0 1", "not a legal position of chess"),
         ("1. e4 e5 2. Ke4 *", "PGN, line 1: Ke4 is illegal after 2 plies"),
+        ("1. e4 \u202ee5 *", r"\u202ee5 is illegal"),  # which would turn the direction of the line
         ('[Variant "Atomic"]\n\n1. e4 *', "Atomic instead of chess"),
         ('[FEN "x/y"]\n\n1. e4 *', "start position"),
         ("(;FF[4]GM[2])", "no game"),
@@ -370,6 +393,26 @@ def test_moves_in_the_start_position_can_be_looked_at() -> None:
     tab = Tab(shared(game, start=f"{start} moves e2e4 e7e5"))
     assert tab.moves == ["e4", "e5"]
     assert tab.ask("new")["position"] == tab.state["position"]
+
+
+@pytest.mark.parametrize("game", [Chess(), Othello()])
+def test_a_large_text_is_refused_soon(game: Game) -> None:
+    """A regular expression that is not linear would hold up every tab for an hour."""
+    tab = Tab(shared(game))
+    began = time.monotonic()
+    for text in ("x" + "\n" * 100_000 + "x", "1. " + "Nf3 Nf6 Ng1 Ng8 " * 60_000, "(;" + ";B[d3]" * 160_000 + ")"):
+        with pytest.raises(ValueError, match=r"not a position|no game|at most 1,000 plies|is of"):
+            tab.ask("new", text=text)
+    assert time.monotonic() - began < 20
+
+
+def test_the_time_of_a_long_game_does_not_grow_with_the_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, parse = [], chess.Board.parse_uci
+    monkeypatch.setattr(chess.Board, "parse_uci", lambda board, uci: read.append(uci) or parse(board, uci))
+    tab = Tab(shared())
+    tab.ask("new", text="1. " + " ".join(f"{file}{a} {file}{b}" for a, b in ((3, 6), (4, 5)) for file in "abcdefgh"))
+    assert len(tab.moves) == 32
+    assert len(read) < 5 * 32
 
 
 def test_a_game_that_is_too_long_or_goes_on_after_its_end_is_refused() -> None:

@@ -79,7 +79,8 @@ for line in sys.stdin:
                 time.sleep(100)
             if mode == "twice":
                 say(f"bestmove {best}")
-            best = {"illegal": "e2e5", "none": "(none)", "empty": "", "queen": "g8f6q"}.get(mode, best)
+            wrong = {"illegal": "e2e5", "none": "(none)", "empty": "", "queen": "g8f6q", "rude": "\\x1b[2J"}
+            best = wrong.get(mode, best)
         say("info depth 1 score cp 0", f"bestmove {best} ponder a1a1")
     elif word == "quit":
         break
@@ -170,6 +171,7 @@ def test_a_thousand_nodes_without_a_limit(fake: Fake) -> None:
         ("none", "answered (none), which is illegal"),
         ("empty", "which is illegal"),
         ("queen", "answered g8f6q, which is illegal"),
+        ("rude", r"answered \x1b[2J, which is illegal"),  # it would clear the terminal
     ],
 )
 @pytest.mark.parametrize("concurrency", [1, 2])

@@ -62,6 +62,25 @@ run(main)
     ]
 
 
+@pytest.mark.slow
+def test_an_interrupt_that_python_drops_ends_a_wait() -> None:
+    """Python drops what a finalizer raises; the signal is raised once more while the main thread waits already."""
+    code = """
+import os, signal, time
+from chesspg.terminal.command import run
+class Odd:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+def main():
+    Odd()
+    time.sleep(1000)
+run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (130, "\ninterrupted\n")
+
+
 def test_interrupts_end_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught, polite_interrupt("goodbye"):
         raise KeyboardInterrupt
@@ -198,7 +217,8 @@ def test_a_module_of_ones_own_is_imported_first(
     assert Parser("x").parse_args([]).imported == ()
     assert "my_own_game" in sys.modules
     for name, message in (
-        ("my_missing_game", "No module named 'my_missing_game'; modules are searched in the current folder"),
+        ("my_missing_game", "No module named 'my_missing_game'; expected a module in the current folder"),
+        ("/a/game.pgn", "No module named '/a/game'; expected a module in the current folder or in PYTHONPATH"),
         ("my_broken_game", "the module raised ZeroDivisionError: division by zero"),
     ):
         with pytest.raises(SystemExit) as caught:
@@ -207,6 +227,10 @@ def test_a_module_of_ones_own_is_imported_first(
         error = capsys.readouterr().err
         assert error.startswith(f"error: --import {name}: {message}")
         assert error.count("\n") == 1
+    for name in ("", ".my_own_game"):
+        with pytest.raises(SystemExit):
+            Parser("x").parse_args(["--import", name])
+        assert capsys.readouterr().err.startswith(f"error: --import {name!r}: expected a module")
 
 
 def test_only_what_the_command_wrote_is_replaced(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -43,6 +44,10 @@ class ChessNotation:
     """
 
     variant: str = "standard"
+    # The start, the moves and the board of the position read last, as most often the next one has the same moves first.
+    _latest: list[tuple[str, list[str], chess.Board]] = dataclasses.field(
+        default_factory=list, init=False, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -71,16 +76,10 @@ class ChessNotation:
             ValueError: The FEN is wrong in any other way, or a move is illegal. The message names the position.
         """
         start, moves = split_position(position)
-        board = self.initial()
-        if start != "startpos":
-            try:
-                _read_fen(board, start)
-            except ValueError as error:
-                raise ValueError(f"{position!r} is not a position of {self.name}: as a FEN, {error}") from None
-        board.castling_rights = board.clean_castling_rights()
-        if board.ep_square is not None and board.status() & chess.STATUS_INVALID_EP_SQUARE:
-            board.ep_square = None
-        for number, text in enumerate(moves, 1):
+        board, known = self._begun(start, moves)
+        if board is None:
+            board = self._start(position, start)
+        for number, text in enumerate(moves[known:], known + 1):
             try:
                 board.push(_read_uci(board, text))
             except ValueError as error:
@@ -90,6 +89,27 @@ class ChessNotation:
         if problems := board.root().status():
             names = ", ".join(str(flag.name).lower().replace("_", " ") for flag in chess.Status if flag & problems)
             raise ValueError(f"{position!r} is not a legal position of {self.name}: {names}")
+        self._latest[:] = [(start, moves, board)]
+        return board.copy()
+
+    def _begun(self, start: str, moves: list[str]) -> tuple[chess.Board | None, int]:
+        """A board after some of the moves, and their number; None if there is none. It is handed out once."""
+        try:
+            of, known, board = self._latest.pop()
+        except IndexError:  # the first call, or another thread has it
+            return None, 0
+        return (board, len(known)) if of == start and known == moves[: len(known)] else (None, 0)
+
+    def _start(self, position: str, start: str) -> chess.Board:
+        board = self.initial()
+        if start != "startpos":
+            try:
+                _read_fen(board, start)
+            except ValueError as error:
+                raise ValueError(f"{position!r} is not a position of {self.name}: as a FEN, {error}") from None
+        board.castling_rights = board.clean_castling_rights()
+        if board.ep_square is not None and board.status() & chess.STATUS_INVALID_EP_SQUARE:
+            board.ep_square = None
         return board
 
     def to_action(self, move: chess.Move, turn: chess.Color) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from chesspg.games.chess import Chess
+from chesspg.games.chess.notation import ChessNotation
 from chesspg.games.game import Games, IllegalAction
 
 KNIGHTS_OUT_AND_BACK = "g1f3 g8f6 f3g1 f6g8"
@@ -338,3 +339,23 @@ def test_what_is_wrong_with_a_position_is_said_in_our_words(variant: str, positi
     game = Chess(variant, backend="python-chess")
     with pytest.raises(ValueError, match=re.escape(f"{position!r} is not a position of {game.name}: {fault}")):
         game.to_board(position)
+
+
+def test_a_board_does_not_depend_on_what_was_read_before() -> None:
+    """Positions that begin alike are read on from the last one; boards that were handed out belong to the caller."""
+    notation = ChessNotation()
+    short = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w"
+    for position in (
+        "startpos", "startpos moves e2e4", "startpos moves e2e4 e7e5", "startpos moves e2e4 e7e5",
+        "startpos moves e2e4", "startpos moves e2e4 e7e5 e1e2 e8e7", "startpos moves d2d4 e7e5 e1e2 e8e7",
+        "startpos moves e2e4 e7e5 e1e3", "startpos moves e2e4 e7e5 e1e2", short, f"{short} KQkq", f"{short} moves e2e4",
+    ):  # fmt: skip
+        try:
+            expected = ChessNotation().to_board(position)
+        except ValueError as error:
+            with pytest.raises(ValueError, match=re.escape(str(error))):
+                notation.to_board(position)
+            continue
+        board = notation.to_board(position)
+        assert (board.fen(), board.move_stack) == (expected.fen(), expected.move_stack)
+        board.push(next(iter(board.legal_moves)))
