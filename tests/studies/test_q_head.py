@@ -61,7 +61,7 @@ def test_it_is_built_again_from_a_file(policy: Policy) -> None:
 def module(hidden: int, optimizer: Any) -> PolicyGradient:
     return ActionValueLearning(
         TicTacToe(),
-        partial(QHead, body={"class_path": "chesspg.MLP", "init_args": {"hidden": [hidden]}}),
+        partial(QHead, body={"class_path": "chesspg.MLP", "init_args": {"hidden": [hidden]}}, alpha=0.1),
         optimizer,
         advantages=Advantages(baseline="value", value_lambda=0.8),
         loss=Loss(average="plies", value_weight=0.5),
