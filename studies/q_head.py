@@ -17,11 +17,11 @@ from torch import Tensor
 
 from chesspg import PolicyGradient, Rollout, SelfPlay
 from chesspg.games.game import Game
-from chesspg.learning.improvement import cross_entropy_loss, expected_value, improved_logits
 from chesspg.learning.losses import value_loss
 from chesspg.policy import names
 from chesspg.policy.networks import Network, NetworkOutput
 from chesspg.training.batches import Batch
+from studies.improvement import cross_entropy_loss, expected_value, improved_logits
 
 BOARD_NET = {"class_path": "chesspg.BoardNet", "init_args": {}}
 

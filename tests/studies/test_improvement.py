@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from chesspg.learning.improvement import cross_entropy_loss, expected_value, improved_logits
 from chesspg.learning.losses import entropy, kl_divergence
+from studies.improvement import cross_entropy_loss, expected_value, improved_logits
 
 torch.manual_seed(0)
 LOG_PI = torch.randn(5, 4, dtype=torch.float64).log_softmax(1)  # π in five positions with four legal actions each
