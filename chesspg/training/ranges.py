@@ -20,6 +20,7 @@ class Range(NamedTuple):
     high: float
     above: bool = False  # whether `low` itself is left out
     also: float | None = None  # one more number, which has a special meaning
+    whole: bool = False  # whether `require` applies it to whole numbers alone
 
     def holds(self, number: Any) -> bool:
         """Whether a number is within the range; nan never is."""
@@ -78,7 +79,7 @@ RANGES: dict[str, Range] = {
     "EvaluationMatch.within": Range(0, 0.5),
     "EvaluationMatch.gate": Range(-1200, 1200),
     "Chess.threads": Range(1, 4096),
-    "Network.*": Range(1, 1 << 14),  # channels, blocks, hidden, …
+    "Network.*": Range(1, 1 << 14, whole=True),  # channels, blocks, hidden, …; fractions are no sizes
     "BoardNet.blocks": Range(0, 1 << 14),
     "ResidualNet.blocks": Range(0, 1 << 14),
     "Optimizer.lr": Range(0, 1000),
@@ -116,9 +117,10 @@ def require(cls: type, arguments: Mapping[str, Any], prefix: str = "") -> None:
     for name, value in arguments.items():
         accepted = _range(cls, name)
         for number in _numbers(value):
-            if accepted and not accepted.holds(number):
+            whole = isinstance(number, Integral)
+            if accepted and (whole or not accepted.whole) and not accepted.holds(number):
                 raise ValueError(f"{prefix}{name} must be {accepted}, got {_short(number)}")
-            if not isinstance(number, Integral) and not math.isfinite(number):
+            if not whole and not math.isfinite(number):
                 raise ValueError(f"{prefix}{name} must be a finite number, got {number}")
 
 

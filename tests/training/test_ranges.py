@@ -82,6 +82,9 @@ def test_the_ends_of_a_range_and_how_it_reads() -> None:
 def test_numbers_are_found_in_lists_and_mappings_and_through_base_classes() -> None:
     with pytest.raises(ValueError, match=r"^--x\.hidden must be between 1 and 16,384, got 0$"):
         require(MLP, {"hidden": [5, 0]}, "--x.")
+    require(MLP, {"dropout": 0.1}, "--x.")  # of a network of one's own; the range is of sizes
+    with pytest.raises(ValueError, match=r"^--x\.dropout must be a finite number, got inf$"):
+        require(MLP, {"dropout": math.inf}, "--x.")
     with pytest.raises(ValueError, match=r"^lr must be between 0 and 1,000, got -1$"):
         require(Adam, {"lr": -1})
     with pytest.raises(ValueError, match="players must be between 0 and 1, got 2"):
