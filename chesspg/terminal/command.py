@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NoReturn
 
+from chesspg.storage.parsing import one_line
 from chesspg.terminal import interrupts
 
 MISTAKE = 2  # exit code after a mistake of the user
@@ -40,7 +41,7 @@ def run(main: Callable[[], int]) -> NoReturn:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
     interrupts.install()
     sys.unraisablehook = _not_lost
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {_one_line(message)}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(message)}\n"
     try:
         interrupts.working(True)
         code: int | str | None = main()
@@ -134,16 +135,10 @@ def reason_of(error: BaseException) -> str:
     return str(error)
 
 
-def _one_line(message: object) -> str:
-    """A message without line breaks, in which characters that could steer a terminal are written as escapes."""
-    text = " ".join(str(message).split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def fail(message: object) -> NoReturn:
     """Print an error as one line on standard error and end the process with exit code 2."""
     _unwritable(sys.stdout)
-    say(f"error: {_one_line(message)}")
+    say(f"error: {one_line(message)}")
     raise SystemExit(MISTAKE)
 
 
