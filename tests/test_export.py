@@ -257,7 +257,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     ):
         assert reason in refused(arguments, capsys)
     monkeypatch.setattr(exporting, "NEEDED", ("onnx", "not_installed"))
-    assert "export needs not_installed: pip install" in refused([policy, "--onnx", out], capsys)
+    assert "export needs not_installed; install it with `pip install" in refused([policy, "--onnx", out], capsys)
     assert (tmp_path / "other.onnx").read_bytes() == b"somebody else's"
     for made in ("other.onnx", "noted.md"):
         (tmp_path / made).unlink()

@@ -44,7 +44,7 @@ def check_onnx() -> None:
     """Raise ValueError if a package of the extra `onnx` is missing. The message has the command that installs it."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise ValueError(f"export needs {', '.join(missing)}: pip install 'chesspg[onnx]', in a clone '.[onnx]'")
+        raise ValueError(f'export needs {", ".join(missing)}; install it with `pip install "chesspg[onnx]"`')
 
 
 class ExportablePolicy(nn.Module):
