@@ -106,7 +106,7 @@ def rating_of(path: Path, ladder: Path | None) -> dict[str, Any] | None:
         return {"anchor": table["anchor"], **rows[0]}
     if ladder:
         raise ValueError(
-            f"--ratings {ladder} has no rating of {path}; chesspg ladder {path} --fixed --json {ladder} adds it"
+            f"--ratings {ladder} has no rating of {path}; chesspg ladder {path} random --json FILE measures one"
         )
     return None
 

@@ -231,7 +231,7 @@ def test_the_rating_is_that_of_the_same_file(policy: Path, tmp_path: Path, capsy
     ladder.write_text(json.dumps({"anchor": "random", "players": rows, **empty}))
     assert export.rating_of(policy, ladder) == {"anchor": "random", **rows[0]}
     said = refused(["chess_quick", "--onnx", tmp_path / "x.onnx", "--ratings", ladder], capsys)
-    assert f"--ratings {ladder} has no rating of {shipped}" in said
+    assert f"--ratings {ladder} has no rating of {shipped}; chesspg ladder {shipped} random --json FILE" in said
 
 
 def test_bad_input_is_one_line_and_nothing_is_written(

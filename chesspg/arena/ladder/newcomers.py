@@ -124,7 +124,7 @@ def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any])
     """
     why = difference(game, conditions)
     if why:
-        raise ValueError(f"--fixed: {why}")
+        raise ValueError(f"--fixed: {why}; without --fixed, two or more players are rated by their own games")
     fixed = {name: rating for name, rating in shipped_ratings().items() if policy_path(name) is None}
     for name in names:
         if name in fixed:
