@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from chesspg import __version__
 from chesspg.arena.ladder.entries import policy_key
+from chesspg.arena.ladder.newcomers import is_player_row
 from chesspg.arena.ladder.shipped import shipped_table
 from chesspg.arena.ladder.standings import is_ladder
 from chesspg.policy import files
 from chesspg.policy.card import card, is_card
-from chesspg.storage.atomic import write_atomically, write_text
+from chesspg.storage.atomic import write_together
 from chesspg.storage.outputs import Output, check_outputs
+from chesspg.storage.parsing import BYTES, parse_json
+from chesspg.storage.run_folder import CONFIG, check_no_link
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, waiting
 
 POSITIONS = 1000
@@ -36,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with polite_interrupt("interrupted: nothing written"), one_line_errors():
         path, card_path = _check(given)
         rating = rating_of(path, given.ratings)
+        notes, configuration = _beside(path, f"{path.stem}.md"), _beside(path, CONFIG)
         with waiting("exporting …"):
             from chesspg.policy.onnx import metadata, to_onnx  # imports torch; the mistakes above come first
 
@@ -49,11 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parameters=parameters,
             value=policy.network.value,
             rating=rating,
-            notes=_beside(path, f"{path.stem}.md"),
-            configuration=_beside(path, "config.yaml"),
+            notes=notes,
+            configuration=configuration,
         )
-        write_atomically(given.onnx, lambda temporary: temporary.write_bytes(whole))
-        write_text(card_path, text)
+        write_together(
+            {
+                given.onnx: lambda temporary: temporary.write_bytes(whole),
+                card_path: lambda temporary: temporary.write_text(text, encoding="utf-8"),
+            }
+        )
     print(f"wrote {given.onnx}, {len(whole):,} bytes: {policy.game.name}, {parameters:,} parameters")
     print(f"largest difference from torch on {POSITIONS:,} positions: {difference:.1g}")
     print(f"wrote {card_path}, its model card{'' if rating else ', without a rating: chesspg ladder measures one'}")
@@ -64,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(given: argparse.Namespace) -> tuple[Path, Path]:
     """The policy file and the path of the card. Raises OSError or ValueError for anything that can't be done."""
-    if given.onnx.suffix != ".onnx":
-        raise ValueError(f"--onnx must be a file name that ends with .onnx, got {given.onnx}")
+    if given.onnx.suffix != ".onnx" or not given.onnx.name.isprintable():  # the card has the name
+        raise ValueError(f"--onnx must be a file name of printable characters that ends with .onnx, got {given.onnx}")
     path = files.resolve(given.policy)
     files.read_header(path)
     if given.ratings and not (given.ratings.is_file() and is_ladder(given.ratings)):
@@ -83,24 +91,46 @@ def rating_of(path: Path, ladder: Path | None) -> dict[str, Any] | None:
     """The row of a policy file on a ladder, or on the ladder that ships; None if it is not rated there.
 
     Raises:
-        ValueError: The policy is not on the ladder that was given.
+        ValueError: The policy is not on the ladder that was given, or that is damaged.
     """
-    table = json.loads(ladder.read_text(encoding="utf-8")) if ladder else shipped_table()
+    table = parse_json(ladder.read_text(encoding="utf-8")) if ladder else shipped_table()
     key = policy_key(path)
-    for row in table.get("players", []):
-        if row.get("key") == key and row.get("rating") is not None:
-            return {"anchor": table.get("anchor"), **row}
+    try:
+        rows = [row for row in table.get("players", []) if row["key"] == key and row["rating"] is not None]
+        sound = all(map(is_player_row, rows)) and isinstance(table.get("anchor", ""), str)
+    except (LookupError, TypeError):
+        sound = False
+    if not sound:
+        raise ValueError(f"--ratings {ladder} is damaged; chesspg ladder writes such a file with --json")
+    if rows:
+        return {"anchor": table["anchor"], **rows[0]}
     if ladder:
         raise ValueError(
-            f"--ratings {ladder} has no rating of {path}; chesspg ladder {path} --fixed --json {ladder} adds it"
+            f"--ratings {ladder} has no rating of {path}; chesspg ladder {path} random --json FILE measures one"
         )
     return None
 
 
 def _beside(path: Path, name: str) -> str:
-    """The text of a file in the folder of a policy file; empty if there is none."""
+    """The text of a file in the folder of a policy file; empty if there is none, or if it is an exported card.
+
+    Raises:
+        OSError: It can't be read.
+        ValueError: It is a symbolic link or is not a text for a card.
+    """
     beside = path.with_name(name)
-    return beside.read_text(encoding="utf-8") if beside.is_file() else ""
+    check_no_link(beside)
+    if not beside.is_file():
+        return ""
+    with beside.open("rb") as file:
+        content = file.read(BYTES + 1)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if re.search(r"[\0-\x08\x0b-\x1f\x7f]", text.replace("\r\n", "\n")) or len(content) > BYTES:
+        raise ValueError(f"{beside}, which the card would have, must be a text in UTF-8 of at most {BYTES:,} bytes")
+    return "" if is_card(beside) else text
 
 
 def _parser() -> argparse.ArgumentParser:

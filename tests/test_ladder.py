@@ -356,7 +356,10 @@ def test_an_engine_of_the_ladder_is_started_when_it_is_met(
             ["run", "greedy", "--fixed"],
             ("players that are not on the ladder that ships, got greedy, whose rating there stays",),
         ),
-        (["minimax", "--fixed"], ("no ladder of chess ships",)),
+        (
+            ["minimax", "--fixed"],
+            ("no ladder of chess ships; without --fixed, two or more players are rated by their own games",),
+        ),
         (["run", "--fixed", "--openings", "random:2"], ("random:1", "random:2")),
         (["run", "--fixed", "--max-plies", "5"], ("no --max-plies", "--max-plies 5")),
         (["run", "--fixed", "--json", "other.json"], ("other.json holds something other", "left as it is")),

@@ -76,7 +76,7 @@ def test_a_match_as_people_run_it(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--json", "run/last.safetensors"], ("is the file of player run, which is left as it is",)),
-        (["--pgn", "link.pgn"], ("--pgn link.pgn is the file of player run",)),
+        (["--pgn", "link.pgn"], ("link.pgn is a symbolic link to run/last.safetensors",)),
         (["--json", "notes"], ("notes holds something other than what --json writes", "name another file")),
         (["--pgn", "notes"], ("notes holds something other than what --pgn writes",)),
         (["--json", "others.json"], ("others.json holds something other",)),

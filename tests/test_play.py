@@ -274,7 +274,7 @@ def test_switch_and_go_are_in_the_pgn(here: Path, person: Person) -> None:
 
 
 def test_draws_are_explained(here: Path, person: Person) -> None:
-    assert "In chess the rules that end it are checkmate, stalemate, insufficient material" in person.types("draw\n")
+    assert "In chess it ends by: checkmate, stalemate, insufficient material" in person.types("draw\n")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict", "cp1252"])

@@ -112,7 +112,7 @@ class Commands:
             Command("undo", "take back your last move and the reply", self.undo),
             Command("go", "let the policy make this move for you", self.go),
             Command("switch", "change sides: the policy plays yours from now on", self.switch),
-            Command("draw", "explain how a game is drawn", self.draws),
+            Command("draw", "list the rules that end a game, by a draw or not", self.draws),
             Command("resign", "give up", self.resign),
             Command("new [FEN]", "start a new game, from the same position or from a FEN", self.new)
             if chess
@@ -192,7 +192,7 @@ class Commands:
         side = f"{self.session.game.seats[0]} ({PERSON if self.session.seat == 0 else self.table.name})"
         self.say(
             f"{round(value, 2) + 0:+.2f} for {side}: an expected score of {(1 + value) / 2:.0%}; "
-            "+1 is a win, 0 a draw, -1 a loss"
+            "+1 is a certain win, -1 a certain loss"
         )
 
     def position(self, _: str) -> None:
@@ -216,8 +216,8 @@ class Commands:
         game = self.session.game
         ends = ", ".join(reason for reason in game.reasons[1:] if reason != "variant rule")
         self.say(
-            "You need not claim a draw: the game ends by itself as soon as a rule ends it. "
-            f"In {game.name} the rules that end it are {ends}. {self.table.name} accepts no draw offers."
+            "The game ends by itself as soon as a rule ends it; a draw is neither claimed nor offered. "
+            f"In {game.name} it ends by: {ends}."
         )
 
     def resign(self, _: str) -> None:

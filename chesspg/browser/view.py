@@ -8,8 +8,9 @@ from typing import Any
 from chesspg.arena.session import Likely, Session
 from chesspg.games.capabilities import Notation
 from chesspg.games.game import EMPTY, STONES, Game, split_position, square_names
+from chesspg.storage.parsing import one_line
 from chesspg.terminal.board import LAST, Board, read_board, stone_colors
-from chesspg.terminal.command import one_line, reason_of
+from chesspg.terminal.command import reason_of
 
 Json = dict[str, Any]
 LIKELY = 5  # most moves of the policy that are shown

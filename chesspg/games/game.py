@@ -53,6 +53,15 @@ class IllegalAction(ValueError):
     """An action that its game does not allow, or any action in a game that is over."""
 
 
+NO_NUMBA = "numba is not installed; install it with `pip install numba`"
+
+
+def numba_problem(error: Exception) -> str:
+    """Why numba can't be used, from what its import raised; a broken one raises anything, such as OSError."""
+    missing = isinstance(error, ModuleNotFoundError) and error.name in ("numba", "llvmlite")
+    return NO_NUMBA if missing else f"numba can't be used ({type(error).__name__}: {error})"
+
+
 class NotOnDevice(ValueError):
     """Games can't be played on a device; the message says why, in one line."""
 

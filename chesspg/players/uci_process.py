@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from chesspg.games.capabilities import EngineProtocol
 from chesspg.players import keeper
 from chesspg.players.uci_dialogue import Ask, Connection, Hello
-from chesspg.terminal.command import one_line
+from chesspg.storage.parsing import one_line
 
 GAMES_FOLDER = "/usr/games"  # where Debian installs engines; not everybody has it on the PATH
 LIMITS = ("nodes", "depth", "movetime", "timeout")  # options of chesspg; all others belong to the engine

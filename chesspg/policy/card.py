@@ -14,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from chesspg.storage.parsing import one_line
+
+LONGEST = 500  # characters of a value in a line or in a cell of a table
 # The last line of a card, with the checksum of everything above it. Only a card that nobody has edited is replaced.
 _MARK = "<!-- Written by chesspg export; sha256 of the lines above: {} -->\n"
 
@@ -97,14 +100,14 @@ def _result(game: str, rating: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scale(rating: Mapping[str, Any]) -> str:
-    anchor = "random moves have" if rating.get("anchor") == "random" else f"{rating.get('anchor')} has"
+    anchor = "random moves have" if rating["anchor"] == "random" else f"{_code(rating['anchor'])} has"
     return f"on which {anchor} 0 Elo"
 
 
 def _rating(rating: Mapping[str, Any] | None) -> list[str]:
     if rating is None:
         return []
-    against = rating.get("against") or {}
+    against = rating["against"]
     opponents = ", ".join(f"{_code(player)} ({games:,})" for player, games in against.items())
     return [
         "## Rating",
@@ -183,10 +186,11 @@ def _block(text: str, language: str) -> str:
 
 def _code(value: Any) -> str:
     """A value as code in a line or in a cell of a table, which nothing in it can end."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', '¦')}`"
+    text = one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return f"`{short.replace('`', chr(39)).replace('|', '¦')}`"
 
 
 def _plain(text: str) -> str:
     """A text without characters that Markdown or HTML would interpret."""
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", one_line(text))

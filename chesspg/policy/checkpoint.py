@@ -157,7 +157,7 @@ def plain(thing: Any) -> Any:
     """A copy of what was read, made of dictionaries, lists, text and numbers alone.
 
     Raises:
-        ValueError: It holds anything else, or is too large or nested too deeply.
+        ValueError: It holds anything else or text that is not Unicode, or is too large or nested too deeply.
     """
     left = MOST_PARTS  # a few instructions can build lists that contain each other, and a walk through them never ends
 
@@ -167,9 +167,11 @@ def plain(thing: Any) -> Any:
         if left < 0 or depth > MOST_DEPTH:
             raise ValueError("it is too large")
         if isinstance(thing, dict) and all(isinstance(key, str) for key in thing):
-            return {key: copied(value, depth + 1) for key, value in thing.items()}
+            return {copied(key, depth + 1): copied(value, depth + 1) for key, value in thing.items()}
         if isinstance(thing, list | tuple):
             return [copied(value, depth + 1) for value in thing]
+        if isinstance(thing, str):
+            thing.encode()  # raises for half of a surrogate pair, which no file can hold
         if thing is None or isinstance(thing, bool | int | float | str):
             return thing
         raise ValueError("it holds something other than numbers and text")

@@ -44,7 +44,7 @@ def check_onnx() -> None:
     """Raise ValueError if a package of the extra `onnx` is missing. The message has the command that installs it."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise ValueError(f"export needs {', '.join(missing)}: pip install 'chesspg[onnx]', in a clone '.[onnx]'")
+        raise ValueError(f'export needs {", ".join(missing)}; install it with `pip install "chesspg[onnx]"`')
 
 
 class ExportablePolicy(nn.Module):
@@ -217,7 +217,7 @@ def metadata(policy: Policy, facts: Mapping[str, Any], version: str) -> dict[str
         "actions": list(game.action_names),
         "view": game.view,
         "seats": list(game.seats),
-        "policy": asdict(header),
+        "policy": json.loads(json.dumps(asdict(header)), parse_constant=str),  # JSON has no NaN and no Infinity
         "chesspg": version,
     }
 

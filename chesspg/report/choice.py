@@ -9,7 +9,7 @@ from typing import Any
 from chesspg.arena import default_player
 from chesspg.games.game import Game
 from chesspg.pgn.movetext import begins_with_moves
-from chesspg.pgn.sgf import described, is_sgf, plays, read_sgf
+from chesspg.pgn.sgf import SgfGame, described, is_sgf, plays, read_sgf
 from chesspg.pgn.split import GameText, headers_of, split
 from chesspg.pgn.text import NotText, TextFile
 from chesspg.pgn.variant import NAMES, game_name
@@ -49,7 +49,7 @@ def policy_for(path: Path, named: str = "") -> tuple[str, str]:
         found = default_player.default_player(lambda game: one is not None and plays(game, one), "the same game")
         if one is None or found is None:
             what = described(one) if one else "a game"
-            raise ValueError(f"no policy that plays {what}, the game of {path}; name one with --policy")
+            raise ValueError(f"no policy that plays {what}, the game of {path}; {_remedy_sgf(one)}")
         return found
     first = _first_game(path)
     wanted = game_name(headers_of(first.tags) if first else {})
@@ -90,17 +90,32 @@ def _expected(path: Path) -> str:
     return f"expected a run folder{folder} or a file of games"
 
 
+def _remedy_sgf(one: SgfGame | None) -> str:
+    """What the user can do if no policy plays the game of a file in SGF."""
+    number = one.root.get("GM", ["1"])[0].strip() if one else ""
+    forms = {str(kind.sgf.game): kind.__name__ for kind in _known_games() if getattr(kind, "sgf", None)}
+    if number in forms:
+        return "name one with --policy"
+    accepted = " and ".join(f"{name} (GM[{number}])" for number, name in sorted(forms.items(), key=lambda one: one[1]))
+    return f"of the games in SGF, {accepted} are known here"
+
+
 def _remedy(wanted: str) -> str:
     """What the user can do if no policy plays a game."""
-    for name in OWN:
-        if name.startswith("chesspg.games."):
-            names.find(name, Game)  # imports it
-    if wanted in NAMES or any(getattr(kind, "name", "") == wanted for kind in _kinds(Game)):
+    if wanted in NAMES or any(getattr(kind, "name", "") == wanted for kind in _known_games()):
         return "name one with --policy"
     if modules := _modules_to_import():
         imports = " or ".join(f"--import {module}" for module in modules)
         return f"the games of some runs under ./{RUNS} must be imported; add {imports}"
     return "name one with --policy, and with --import the module of the game if it is your own"
+
+
+def _known_games() -> list[Any]:
+    """The classes of the games of chesspg, and of those that this process has imported."""
+    for name in OWN:
+        if name.startswith("chesspg.games."):
+            names.find(name, Game)  # imports it
+    return _kinds(Game)
 
 
 def _kinds(base: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from chesspg.pgn.own_games import Recorded, recorded
 from chesspg.pgn.writing import players_of
 from chesspg.storage import parsing
-from chesspg.storage.run_folder import CONFIG, GAMES, METRICS
+from chesspg.storage.run_folder import CONFIG, GAMES, METRICS, check_no_link
 
 CAPPED = "stopped at the ply cap"  # the termination of a game that the rules did not end
 POINTS = 400  # most points of a curve; more rows are averaged in groups, as a screen can't show them all
@@ -108,6 +108,7 @@ def read_run(folder: str | Path) -> Run:
         raise ValueError(f"{folder} is not a folder; expected a run folder, such as those in checkpoints/")
     if not is_run(folder):
         raise ValueError(f"{folder} is not a run folder; expected a folder with {METRICS} or {CONFIG} in it")
+    check_no_link(config)
     try:
         rows = _read_rows(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.is_file() else []
     except csv.Error as error:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from inspect import signature
+from typing import Any
 
 from chesspg.training import earlier
 
@@ -62,6 +63,18 @@ def readable(error: Exception, options: Sequence[str]) -> str:
         reason += "; modules are searched in the current folder and in PYTHONPATH"
     got = f", got {value}" if value and f"'{value}'" not in reason else ""
     return _short(f"{field}: {reason}{got}")
+
+
+def with_option(message: str, values: Iterable[tuple[str, Any]]) -> str:
+    """A message such as `size must be …, got 2` with the whole option, if one `init_args.size` alone is 2.
+
+    Args:
+        message: What a class says about an argument of its constructor.
+        values: The values of the configuration by their dotted names.
+    """
+    name, _, rest = message.partition(" ")
+    found = [key for key, value in values if key.endswith(f".init_args.{name}") and rest.endswith(f", got {value!r}")]
+    return f"--{found[0]} {rest}" if len(found) == 1 and rest.startswith("must ") else message
 
 
 # Lines of jsonargparse's messages, and parts of lines, that do not help a user.

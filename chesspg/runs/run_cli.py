@@ -16,7 +16,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from chesspg.policy import files
 from chesspg.runs import configuration, resuming
-from chesspg.runs.messages import readable
+from chesspg.runs.messages import readable, with_option
 from chesspg.runs.own_model import RunParser
 from chesspg.runs.process import keep_memory, quiet
 from chesspg.storage import atomic, parsing
@@ -141,7 +141,8 @@ class RunCLI(LightningCLI):
             super().instantiate_classes()
         except ValueError as error:
             # If a field accepts several types, jsonargparse reports why each of them failed; the cause is the real one.
-            raise (error.__cause__ if isinstance(error.__cause__, MISTAKES) else error) from None
+            cause = error.__cause__ if isinstance(error.__cause__, MISTAKES) else error
+            raise ValueError(with_option(str(cause), self.config.items())) from None
         self.check()
         self.prepare()
         if self.checkpoint is not None:

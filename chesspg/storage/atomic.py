@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,16 +18,32 @@ def write_atomically(path: str | Path, fill: Callable[[Path], object]) -> None:
     Raises:
         OSError: It can't be written; the old file is unchanged.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with naming(path):
-        try:
-            fill(temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    write_together({Path(path): fill})
+
+
+def write_together(fills: Mapping[Path, Callable[[Path], object]]) -> None:
+    """Write files that belong together: none replaces its path before all of them are complete on disk.
+
+    Args:
+        fills: For each file what writes it, as for `write_atomically`.
+
+    Raises:
+        OSError: One of them can't be written; the old files are unchanged.
+    """
+    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in fills}
+    try:
+        for path, temporary in temporaries.items():
+            with naming(path):
+                fills[path](temporary)
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
+            with naming(path):
+                temporary.replace(path)
+    finally:
+        for path, temporary in temporaries.items():
+            with naming(path):
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager

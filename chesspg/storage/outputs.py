@@ -12,6 +12,8 @@ from typing import NamedTuple
 def check_writable(path: str | Path) -> None:
     """Raise OSError or ValueError if a file can't be written at `path`. Changes nothing there."""
     path = Path(path)
+    if path.is_symlink():  # the file would replace the link and leave what it leads to as it is
+        raise ValueError(f"{path} is a symbolic link to {path.readlink()}; expected the name of a file")
     if path.is_dir():
         raise ValueError(f"{path} is a folder; expected the name of a file")
     if path.exists() and not path.is_file():
@@ -65,7 +67,7 @@ def check_outputs(outputs: Sequence[Output], inputs: Mapping[str, Path | None]) 
 
 
 def _same(a: Path, b: Path) -> bool:
-    return a.resolve() == b.resolve() or (a.exists() and b.exists() and a.samefile(b))
+    return os.path.realpath(a) == os.path.realpath(b) or (a.exists() and b.exists() and a.samefile(b))
 
 
 def json_has(path: Path, keys: set[str]) -> bool:

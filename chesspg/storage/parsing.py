@@ -1,4 +1,4 @@
-"""Parsers for JSON and YAML of unknown origin. YAML is limited in size, depth and what its aliases expand to."""
+"""Texts of unknown origin: parsers for JSON and YAML, limited in what they accept, and how such a text is shown."""
 
 from __future__ import annotations
 
@@ -90,8 +90,29 @@ def check(content: str | bytes) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse a JSON text of unknown origin. Raises ValueError for anything that is not valid JSON."""
+    """Parse a JSON text of unknown origin.
+
+    Raises:
+        ValueError: It is not valid JSON, is nested too deeply, or has half of a surrogate pair, which no file can hold.
+    """
     try:
-        return json.loads(text)
+        tree = json.loads(text)
     except RecursionError:  # every other failure is a ValueError already
         raise ValueError("the JSON is nested too deeply") from None
+    level = [tree]
+    for _ in range(DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))
+        level = [one for some in inner for one in some]
+    if level:
+        raise ValueError(f"the JSON must be nested at most {DEPTH} deep")
+    try:
+        json.dumps(tree, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("the JSON has half of a surrogate pair in a text") from None
+    return tree
+
+
+def one_line(message: object) -> str:
+    """A text without line breaks, in which characters that could steer a terminal are written as escapes."""
+    text = " ".join(str(message).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

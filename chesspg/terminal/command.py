@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NoReturn
 
+from chesspg.storage.parsing import one_line
 from chesspg.terminal import interrupts
 
 MISTAKE = 2  # exit code after a mistake of the user
@@ -132,12 +133,6 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error)
-
-
-def one_line(message: object) -> str:
-    """A message without line breaks, in which characters that could steer a terminal are written as escapes."""
-    text = " ".join(str(message).split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def fail(message: object) -> NoReturn:

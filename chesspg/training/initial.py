@@ -7,8 +7,15 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
+from chesspg.games.game import Game
 from chesspg.policy import files
+from chesspg.policy.names import build
+from chesspg.policy.networks import Network
 from chesspg.policy.policy import Policy
+from chesspg.storage.parsing import read_mapping
+from chesspg.storage.shipped import shipped_files
 
 
 def start_from(policy: Policy, init: str, needs_value: bool) -> None:
@@ -25,8 +32,26 @@ def start_from(policy: Policy, init: str, needs_value: bool) -> None:
     start = files.load(init, policy.game)
     ours, theirs = files.describe(policy.network), files.describe(start.network)
     if ours != theirs:
-        raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}")
+        recipes = " or ".join(f"--config {name}" for name in recipes_for(start))
+        instead = f"; or start from a recipe with its network: {recipes}" if recipes else ""
+        raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}{instead}")
     policy.network.load_state_dict(start.network.state_dict())
+
+
+def recipes_for(policy: Policy) -> list[str]:
+    """The recipes that ship whose game and network are those of a policy."""
+    wanted, found = (files.describe(policy.game), files.describe(policy.network)), []
+    for name, path in shipped_files("configs", ".yaml").items():
+        recipe = read_mapping(path)
+        try:
+            game = build({"init_args": {}, **recipe["data"]["game"]}, Game)
+            with torch.device("meta"):  # shapes without numbers
+                network = build({"init_args": {}, **recipe["model"]["network"]}, Network, game)
+        except (LookupError, TypeError, ValueError):  # a recipe that leaves the game to the user, or needs OpenSpiel
+            continue
+        if (files.describe(game), files.describe(network)) == wanted:
+            found.append(name)
+    return found
 
 
 def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from chesspg.storage.shipped import shipped_policies
 from chesspg.terminal import interrupts
 from chesspg.terminal.command import INTERRUPTED, Parser, one_line_errors, run, say
+from chesspg.uci.policies import check_chess
 from chesspg.uci.protocol import Engine
 
 DESCRIPTION = """\
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
         with one_line_errors():
             roster.policy_of(os.path.expanduser(name))
+    with one_line_errors():
+        check_chess(name)
     # Accept any bytes, which file names may have, and any line end.
     sys.stdin.reconfigure(errors="surrogateescape", newline=None)  # type: ignore[union-attr]
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]

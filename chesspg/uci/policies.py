@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from chesspg.storage.run_folder import RUNS
 from chesspg.storage.shipped import shipped_policies
+
+CHESS = "chesspg.games.chess.Chess"  # its name in policy files
 
 
 def default_policy() -> tuple[str, str]:
@@ -23,8 +26,22 @@ def default_policy() -> tuple[str, str]:
     return text, f" ({what})"
 
 
+def check_chess(weights: str) -> None:
+    """Raise ValueError if a policy file is for another game of chesspg. Nothing else is wrong with a file here."""
+    name = str(_game(weights).get("class_path", CHESS))
+    if name.startswith("chesspg.games.") and name.rpartition(".")[2] != CHESS.rpartition(".")[2]:
+        raise ValueError(f"{weights} plays {name.rpartition('.')[2]}; expected a policy for chess")
+
+
 def variant_of(weights: str) -> str:
-    """The variant of chess in a policy file, read without the imports of `files.read_header`."""
+    """The variant of chess in a policy file."""
+    arguments = _game(weights).get("init_args")
+    variant = arguments.get("variant") if isinstance(arguments, dict) else None
+    return variant if isinstance(variant, str) and variant.isalnum() else "standard"
+
+
+def _game(weights: str) -> dict[str, Any]:
+    """The game in the header of a policy file, read without the imports of `files.read_header`; empty if unreadable."""
     from pathlib import Path
 
     from chesspg.policy.container import read_fields
@@ -35,7 +52,7 @@ def variant_of(weights: str) -> str:
         path = shipped_policies().get(target, path)
     try:
         beside = path.with_suffix(".safetensors") if path.suffix == ".ckpt" else path
-        variant = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]["init_args"]["variant"]
+        game = read_fields(path / "last.safetensors" if path.is_dir() else beside)["game"]
     except (OSError, ValueError, LookupError, TypeError):
-        variant = None  # there is no such file, or it is for another game; `isready` reports it
-    return variant if isinstance(variant, str) and variant.isalnum() else "standard"
+        game = None  # there is no such file, or it is damaged; `isready` reports it
+    return game if isinstance(game, dict) else {}

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from chesspg.uci.options import IDLE, OPTIONS
-from chesspg.uci.policies import default_policy, variant_of
+from chesspg.uci.policies import check_chess, default_policy, variant_of
 from chesspg.uci.search import Search
 
 if TYPE_CHECKING:
@@ -174,7 +174,10 @@ class Engine:
         if not name:
             return self._complain(f"unknown option {named[:40]!r}; expected one of {', '.join(OPTIONS)}")
         try:
-            self.options[name] = OPTIONS[name].read(text)
+            value = OPTIONS[name].read(text)
+            if name == "WeightsFile":
+                check_chess(value)
+            self.options[name] = value
         except ValueError as error:
             return self._complain(f"{name} {error}")
         if name == "WeightsFile":

@@ -135,7 +135,7 @@ def edited(path: Path, edit: Callable[[dict[str, Any]], object]) -> str:
         (4, "game", "startpos moves e2e4 e7e5 g1f3 b8c6 f1b5", "is not over"),
         (1, "forfeit", "it crashed", "has a forfeit and was played to its end"),
         (3, "forfeit", 7, "has a forfeit that is not a text"),
-        (3, "forfeit", "half of \ud83d", "has a forfeit that is not a text"),  # which can't be encoded in a file
+        (3, "forfeit", "half of \ud83d", "is damaged or not a match"),  # which can't be encoded in a file
         (1, "values", [0.1], "has 1 values for 3 plies"),
         (1, "values", [0.1, 1.5, 0.0], "has a value that is not a number from -1 to 1"),
         (1, "values", [0.1, float("nan"), 0.0], "has a value that is not a number from -1 to 1"),

@@ -228,6 +228,15 @@ def test_archives_that_grow_are_refused(tmp_path: Path) -> None:
             read(tmp_path / "a.ckpt")
 
 
+@pytest.mark.parametrize("facts", [{"x": "\ud800"}, {"\ud800": 1}, {"x": [float("nan"), {"y": "\udfff"}]}])
+def test_text_that_no_file_can_hold_is_refused(facts: dict[str, Any], policy: Policy, tmp_path: Path) -> None:
+    changed = content(policy)
+    changed[files.HEADER]["facts"] = facts
+    torch.save(changed, tmp_path / "a.ckpt")
+    with pytest.raises(PolicyFileError, match=r"a\.ckpt is not a checkpoint of a policy"):
+        files.read_header(tmp_path / "a.ckpt")
+
+
 def test_sizes_beyond_what_is_stored(policy: Policy, tmp_path: Path) -> None:
     """Large views of one number, and storages whose size is given as larger than their record."""
     large = content(policy)

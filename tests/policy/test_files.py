@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -311,6 +312,19 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(path: Path) -> Non
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_files_that_belong_together_are_all_written_or_none(tmp_path: Path) -> None:
+    def fail(temporary: Path) -> None:
+        temporary.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    a, b = tmp_path / "a", tmp_path / "b"
+    a.write_bytes(b"old")
+    for first, second in ((a, b), (b, a)):
+        with pytest.raises(OSError, match=f"No space left on device: '{second}'"):
+            atomic.write_together({first: lambda temporary: temporary.write_bytes(b"new"), second: fail})
+        assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a", b"old")]
+
+
 def test_the_header_is_read_without_torch(path: Path) -> None:
     code = f"import sys; from chesspg.policy import files; files.header_game(files.read_header({str(path)!r}), ''); "
     code += "print('torch' in sys.modules)"
@@ -459,6 +473,8 @@ def test_temperatures_that_json_can_write(temperature: str, path: Path, policy: 
         lambda raw: b"[" * 100_000,
         lambda raw: b'{"__metadata__":' * 100_000,
         lambda raw: raw.replace(b'{\\"game\\"', b"[" * 100_000 + b'{\\"game\\"'),
+        lambda raw: raw.replace(b'\\"updates\\": 7', b'\\"updates\\": ' + b"[" * 600 + b"]" * 600),
+        lambda raw: raw.replace(b"updates", rb"\\ud800"),
     ],
 )
 def test_hostile_headers_end_in_one_line(change: Any, path: Path, policy: Policy) -> None:

@@ -88,9 +88,14 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
     with pytest.raises(ValueError, match=r"no policy that plays connect four, .*; name one with --policy$"):
         collected('[Variant "connect four"]\n\n1. d *')
     with pytest.raises(
-        ValueError, match=r"no policy that plays game 11 of SGF on a board of size 9, the game of a\.sgf"
+        ValueError,
+        match=r"no policy that plays game 11 of SGF on a board of size 9, the game of a\.sgf; name one with --policy$",
     ):
         collected("(;GM[11]SZ[9];B[a1])", name="a.sgf")
+    with pytest.raises(
+        ValueError, match=r"; of the games in SGF, Hex \(GM\[11\]\) and Othello \(GM\[2\]\) are known here$"
+    ):
+        collected("(;GM[1]SZ[19];B[aa])", name="go.sgf")
 
 
 def test_a_game_of_ones_own_needs_an_import_only(home: Path) -> None:

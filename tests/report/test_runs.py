@@ -106,6 +106,14 @@ def test_a_damaged_config_is_refused_by_name(tmp_path: Path, config: str) -> Non
         read_run(run_folder(tmp_path, config=config))
 
 
+def test_a_config_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, config=None)
+    (tmp_path / "private").write_text("token: secret\n")
+    (folder / "config.yaml").symlink_to(tmp_path / "private")
+    with pytest.raises(ValueError, match=r"config\.yaml is a symbolic link, so its text is not shown"):
+        read_run(folder)
+
+
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"not a run folder; expected a folder with metrics\.csv or config\.yaml"):
         read_run(tmp_path)

@@ -169,6 +169,10 @@ TOUCH = """'{"class_path": "os.system", "init_args": {"command": "touch x"}}'"""
 
 
 BAD = {
+    "an argument of the game": (
+        "--config hex --data.game.init_args.size 2",
+        "--data.game.init_args.size must be between 3 and 19, got 2",
+    ),
     "unknown field": ("--data.gamez 3", "--data.gamez"),
     "unknown class": ("--model.network chesspg.policy.networks.Transformer", "Transformer"),
     "unknown argument of a class": ("--model.network.init_args.hiden [3]", "hiden"),

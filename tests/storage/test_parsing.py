@@ -1,14 +1,15 @@
-"""YAML of unknown origin: a text that is out of bounds or damaged is refused at once, with the name of its file."""
+"""YAML and JSON of unknown origin: what is out of bounds or damaged is refused at once, with the name of its file."""
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from chesspg.storage.parsing import BYTES, DEPTH, LENGTH, NODES, parse_yaml, read_mapping
+from chesspg.storage.parsing import BYTES, DEPTH, LENGTH, NODES, parse_json, parse_yaml, read_mapping
 
 NINE = "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 10))
 BAD = {
@@ -75,6 +76,28 @@ def test_what_is_within_bounds_is_read_as_ever(tmp_path: Path) -> None:
     ):
         (tmp_path / "config.yaml").write_text(text)
         assert read_mapping(tmp_path / "config.yaml") == (yaml.safe_load(text) or {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ("[" * (DEPTH + 1) + "]" * (DEPTH + 1), "at most 50 deep"),
+        ('{"a":' * (DEPTH + 1) + "1" + "}" * (DEPTH + 1), "at most 50 deep"),
+        (r'["\ud800"]', "half of a surrogate pair"),
+        (r'{"a": {"\udfff": 1}}', "half of a surrogate pair"),
+        (b"[\xff]", "can't decode"),
+    ],
+)
+def test_json_out_of_bounds_is_refused(text: str | bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_json(text)
+
+
+def test_json_within_bounds_is_read() -> None:
+    deep = "[" * DEPTH + "]" * DEPTH
+    for text in (deep, r'{"\ud83d\ude00": "\\ud800"}', "NaN", '"x"', "[{}, [1e400]]"):
+        assert str(parse_json(text)) == str(json.loads(text))
 
 
 def test_recipes_that_ship_are_within_bounds() -> None:

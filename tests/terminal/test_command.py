@@ -248,17 +248,27 @@ def test_only_what_the_command_wrote_is_replaced(tmp_path: Path) -> None:
     same = tmp_path / "folder" / ".." / "new"
     with pytest.raises(ValueError, match=r"--a and --b are both .*new; expected a file for each"):
         check_outputs([Output("--a", new, ours), Output("--b", same, ours)], {})
-    link, hard = tmp_path / "link", tmp_path / "hard"
-    link.symlink_to(earlier)
+    hard = tmp_path / "hard"
     os.link(earlier, hard)
-    for other in (link, hard):
-        with pytest.raises(ValueError, match="are both"):
-            check_outputs([Output("--a", earlier, ours), Output("--b", other, ours)], {})
-        with pytest.raises(ValueError, match=f"--a .*{other.name} is the file of player x, which is left as it is"):
-            check_outputs([Output("--a", other, ours)], {"player x": earlier, "y": None})
+    with pytest.raises(ValueError, match="are both"):
+        check_outputs([Output("--a", earlier, ours), Output("--b", hard, ours)], {})
+    with pytest.raises(ValueError, match=r"--a .*hard is the file of player x, which is left as it is"):
+        check_outputs([Output("--a", hard, ours)], {"player x": earlier, "y": None})
     with pytest.raises(ValueError, match="there is no folder"):
         check_outputs([Output("--a", tmp_path / "nowhere" / "new", ours)], {})
-    assert {path.name for path in tmp_path.iterdir()} == {"empty", "earlier", "notes", "folder", "link", "hard"}
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", "earlier", "notes", "folder", "hard"}
+
+
+@pytest.mark.parametrize("target", ["earlier", "nowhere", "link", "folder"])
+def test_a_link_is_not_replaced(target: str, tmp_path: Path) -> None:
+    (tmp_path / "earlier").write_text("ours")
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    with pytest.raises(ValueError, match=f"link is a symbolic link to {target}; expected the name of a file$"):
+        check_outputs([Output("--a", link, lambda _: True)], {"x": tmp_path / "earlier"})
+    check_outputs([Output("--a", tmp_path / "earlier", lambda _: True)], {"x": link if target == "link" else None})
+    assert os.readlink(link) == target
 
 
 def test_json_of_a_command(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.uci import analysis
 from chesspg.uci.options import OPTIONS
+from chesspg.uci.policies import check_chess
 from chesspg.uci.protocol import Engine
 
 CORNERED = "position fen 7k/8/8/8/8/6q1/8/7K w - - 0 1"  # stalemate
@@ -502,9 +503,11 @@ def test_weights_file(talk: Callable[..., list[str]], nets: Path, runs: Path) ->
     assert best(output) == best(talk("go")) * 2
 
     assert (
-        "plays tic-tac-toe; expected a policy for chess"
-        in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}", "isready"))[0]
+        "plays TicTacToe; expected a policy for chess" in errors(talk(f"{set_to}{runs / 'tic_tac_toe'}"))[0]  # at once
     )
+    assert best(talk(f"{set_to}{runs / 'tic_tac_toe'}", "go")) == best(talk("go"))
+    with pytest.raises(ValueError, match=r"tic_tac_toe plays TicTacToe; expected a policy for chess$"):
+        check_chess(str(runs / "tic_tac_toe"))
     assert "bestmove 0000" in talk("go", weights="nowhere")
 
     output = talk("position startpos moves e2e4", f"{set_to}{nets / 'atomic'}", "go searchmoves e7e5")

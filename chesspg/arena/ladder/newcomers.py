@@ -124,7 +124,7 @@ def opponents(names: Collection[str], game: Game, conditions: Mapping[str, Any])
     """
     why = difference(game, conditions)
     if why:
-        raise ValueError(f"--fixed: {why}")
+        raise ValueError(f"--fixed: {why}; without --fixed, two or more players are rated by their own games")
     fixed = {name: rating for name, rating in shipped_ratings().items() if policy_path(name) is None}
     for name in names:
         if name in fixed:
@@ -216,7 +216,7 @@ def base(path: Path | None, names: Collection[str]) -> dict[str, Any]:
         same = all(table[name] == ships[name] for name in ("game", "conditions", "anchor"))
         same = same and all(one in table["players"] for one in ships["players"])
         added = {name: [one for one in table[name] if one not in ships[name]] for name in ("players", "meetings")}
-        same = same and all(_has_form(one, PLAYER) and _rated(one) for one in added["players"])
+        same = same and all(map(is_player_row, added["players"]))
         same = same and all(_has_form(one, MEETING) for one in added["meetings"])
         same = same and all(len(cycle) == 3 and set(map(type, cycle)) == {str} for cycle in table["cycles"])
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -239,9 +239,14 @@ def _has_form(one: Any, form: Mapping[str, tuple[type, ...]]) -> bool:
     )
 
 
-def _rated(one: Any) -> bool:
-    """Whether a row has a rating with an interval, or neither."""
-    return len({one[name] is None for name in Rating._fields}) == 1
+def is_player_row(one: Any) -> bool:
+    """Whether a row of a ladder's players has their fields, and a rating with an interval, or neither.
+
+    Raises:
+        KeyError, TypeError: It is something else.
+    """
+    rated = len({one[name] is None for name in Rating._fields}) == 1
+    return rated and _has_form(one, PLAYER) and all(type(games) is int for games in one["against"].values())
 
 
 def _names(results: Results, fixed: Collection[str]) -> dict[str, str]:

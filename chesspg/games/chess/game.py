@@ -15,14 +15,13 @@ from chesspg.games.chess.engines import ChessEngineProtocol
 from chesspg.games.chess.exchanges import ChessExchanges
 from chesspg.games.chess.notation import VARIANTS, ChessNotation, parse_move
 from chesspg.games.chess.starts import UnevenArmies
-from chesspg.games.game import Game, Games, NotOnDevice
+from chesspg.games.game import Game, Games, NotOnDevice, numba_problem
 
 if TYPE_CHECKING:  # numba takes 0.3 s to import, and a GUI waits for its engine
     from chesspg.games.chess.bitboards import BitboardGames
     from chesspg.games.device import DeviceGames
 
 BACKENDS = ("auto", "python-chess", "bitboards")
-INSTALL = "install it with `pip install numba`"
 
 
 class Chess(Game):
@@ -110,7 +109,7 @@ class Chess(Game):
             raise NotOnDevice("backend 'python-chess' does not play on a device; backends 'auto' and 'bitboards' do")
         games, problem = _compiled_rules()
         if games is None:
-            raise NotOnDevice(f"chess on a device needs numba, but {problem}; {INSTALL}")
+            raise NotOnDevice(f"chess on a device needs numba, but {problem}")
         from chesspg.games.chess.device import ChessOnDevice  # it imports torch
 
         if not isinstance(starts, games):
@@ -152,9 +151,9 @@ class Chess(Game):
             return None
         games, problem = _compiled_rules()
         if games is None and self.backend == "bitboards":
-            raise ValueError(f"backend 'bitboards' needs numba, but {problem}; {INSTALL}")
+            raise ValueError(f"backend 'bitboards' needs numba, but {problem}")
         if games is None:
-            _say_once(f"{problem}, so python-chess plays and training takes up to three times as long; {INSTALL}")
+            _say_once(f"{problem}; python-chess plays instead, and training takes up to three times as long")
         return games
 
 
@@ -163,10 +162,8 @@ def _compiled_rules() -> tuple[type[BitboardGames] | None, str]:
     """The class of games on bitboards, or None and the reason why they are not available."""
     try:
         from chesspg.games.chess.bitboards import BitboardGames  # see TYPE_CHECKING above
-    except ModuleNotFoundError:
-        return None, "numba is not installed"
-    except Exception as error:  # a broken numba raises anything: ImportError, OSError, SystemError
-        return None, f"numba can't be used ({type(error).__name__}: {error})"
+    except Exception as error:
+        return None, numba_problem(error)
     return BitboardGames, ""
 
 

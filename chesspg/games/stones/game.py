@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chesspg.games.game import EMPTY, STONES, Game, Games, NotOnDevice, draw_board, join_position, split_position
+from chesspg.games.game import (
+    EMPTY,
+    NO_NUMBA,
+    STONES,
+    Game,
+    Games,
+    NotOnDevice,
+    draw_board,
+    join_position,
+    numba_problem,
+    split_position,
+)
 from chesspg.games.history import Begun
 from chesspg.games.stones.batch import Start, State, StoneGames
 from chesspg.games.stones.rules import NumpyRules, Rules
@@ -66,13 +77,17 @@ class StoneGame(Game):
     @cached_property
     def compiled(self) -> StoneKernels | None:
         """The compiled rules, or None where numba is missing or, with a warning, broken."""
+        kernels, problem = self._kernels_or_problem
+        if problem and problem != NO_NUMBA:
+            _warn_once(f"{problem}, so games of stones are slower")
+        return kernels
+
+    @cached_property
+    def _kernels_or_problem(self) -> tuple[StoneKernels | None, str]:
         try:
-            return self.kernels()
-        except ModuleNotFoundError:
-            return None
-        except Exception as error:  # a broken numba raises anything: ImportError, OSError, SystemError
-            _warn_once(f"numba can't be used ({type(error).__name__}: {error}), so games of stones are slower")
-            return None
+            return self.kernels(), ""
+        except Exception as error:
+            return None, numba_problem(error)
 
     @cached_property
     def rules(self) -> Rules:
@@ -114,7 +129,7 @@ class StoneGame(Game):
     def on_device(self, starts: Games, slots: int, device: str) -> DeviceGames:
         """See `Game.on_device`; plays with numba on the CPU, and with numba-cuda on CUDA."""
         if self.compiled is None:
-            raise NotOnDevice(f"{self.name} on a device needs numba; install it with `pip install numba`")
+            raise NotOnDevice(f"{self.name} on a device needs numba, but {self._kernels_or_problem[1]}")
         if not isinstance(starts, StoneGames):
             raise NotOnDevice(f"{self.name} must start from StoneGames, got {type(starts).__name__}")
         from chesspg.games.stones.device import StonesOnDevice  # it imports torch

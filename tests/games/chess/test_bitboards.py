@@ -316,7 +316,7 @@ sys.meta_path.insert(0, Broken())
 def test_without_numba_auto_says_so_once_and_plays_on(error: str) -> None:
     done = run(BROKEN.format(error=error) + FIRST_PLY.format(backend="auto") * 2)
     assert done.stdout == "PythonChessGames\n" * 2
-    assert done.stderr.count("here), so python-chess plays and training takes") == 1
+    assert done.stderr.count("here); python-chess plays instead, and training takes") == 1
 
 
 def test_without_numba_bitboards_and_devices_say_what_to_install() -> None:
@@ -331,11 +331,14 @@ for ask in (lambda: Chess(backend="bitboards").start(1), lambda: Chess().on_devi
 """
     for error, problem in (
         ("OSError('no libllvm here')", "numba can't be used (OSError: no libllvm here)"),
-        ("ModuleNotFoundError('no llvmlite here')", "numba is not installed"),
+        ("ModuleNotFoundError('no scipy here')", "numba can't be used (ModuleNotFoundError: no scipy here)"),
+        (
+            "ModuleNotFoundError('no numba here', name='numba')",
+            "numba is not installed; install it with `pip install numba`",
+        ),
     ):
         assert run(BROKEN.format(error=error) + code).stdout.splitlines() == [
-            f"{what} needs numba, but {problem}; install it with `pip install numba`"
-            for what in ("backend 'bitboards'", "chess on a device")
+            f"{what} needs numba, but {problem}" for what in ("backend 'bitboards'", "chess on a device")
         ]
 
 

@@ -47,8 +47,17 @@ def test_where_a_game_is_not_played(monkeypatch: pytest.MonkeyPatch) -> None:
         NotOnDevice, match=r"^connect four can't be played on mps: connect four has rules for cpu and c"
     ):
         game.on_device(game.start(1), 4, "mps")
-    monkeypatch.setattr(ConnectFour, "compiled", None)
-    with pytest.raises(NotOnDevice, match=r"^connect four on a device needs numba; install it with `pip install numba"):
+
+    def broken(_: ConnectFour) -> None:
+        raise OSError("no libllvm here")
+
+    monkeypatch.setattr(ConnectFour, "kernels", broken)
+    with (
+        pytest.warns(UserWarning, match="so games of stones are slower"),
+        pytest.raises(
+            NotOnDevice, match=r"^connect four on a device needs numba, but numba can't be used \(OSError: no"
+        ),
+    ):
         ConnectFour().on_device(game.start(1), 4, "cpu")
 
 

@@ -1,0 +1,47 @@
+"""What a training can start from, and the advice for a policy of another network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from chesspg.games.chess import Chess
+from chesspg.games.game import Game
+from chesspg.games.hex import Hex
+from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.policy import files
+from chesspg.policy.networks import MLP, BoardNet, Network, ResidualNet
+from chesspg.policy.policy import Policy
+from chesspg.training.initial import recipes_for, start_from
+
+
+@pytest.mark.parametrize(
+    ("game", "network", "recipes"),
+    [
+        (Chess(), partial(ResidualNet, channels=64, blocks=4, value=True), ["chess_gpu"]),
+        (Chess(), partial(ResidualNet, channels=32, blocks=3, value=True), ["chess_from_pgn", "chess_laptop"]),
+        (Chess("atomic"), partial(ResidualNet, channels=64, blocks=4, value=True), []),
+        (Chess(), partial(ResidualNet, channels=64, blocks=5, value=True), []),
+        (Hex(6), partial(BoardNet, channels=32, blocks=4, value=True), ["hex"]),
+        (Hex(7), partial(BoardNet, channels=32, blocks=4, value=True), []),
+        (TicTacToe(), partial(MLP, hidden=(128, 128)), ["tic_tac_toe", "tic_tac_toe_plain"]),
+    ],
+)
+def test_recipes_with_the_game_and_network_of_a_policy(
+    game: Game, network: Callable[[Game], Network], recipes: list[str]
+) -> None:
+    assert recipes_for(Policy(game, network(game))) == recipes
+
+
+def test_another_network_is_refused_with_the_recipes_that_have_it(tmp_path: Path) -> None:
+    game, path = TicTacToe(), tmp_path / "theirs.safetensors"
+    files.save(path, Policy(game, MLP(game, hidden=(128, 128))))
+    with pytest.raises(
+        ValueError,
+        match=r"theirs\.safetensors: its network has hidden .*; or start from a recipe with its network: "
+        r"--config tic_tac_toe or --config tic_tac_toe_plain$",
+    ):
+        start_from(Policy(game, MLP(game, hidden=(4,))), str(path), needs_value=False)
