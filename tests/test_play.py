@@ -328,7 +328,7 @@ def test_all_commands_in_a_game_that_is_not_chess(here: Path, person: Person) ->
     assert re.search(r"^3/3/3 x moves b2 [abc][123]$", printed, re.MULTILINE)
     assert "unknown square 'fen'; expected one of a1" in printed
     assert "has no value head" in printed
-    assert "In tic-tac-toe the rules that end it are three in a row, full board" in printed
+    assert "In tic-tac-toe it ends by: three in a row, full board." in printed
     assert re.search(r"^x2/1o1/3 x moves [abc][123]$", printed, re.MULTILINE)
     assert "'x' is not a position of tic-tac-toe" in printed
     assert "commands are help" in printed

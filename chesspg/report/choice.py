@@ -93,7 +93,10 @@ def _expected(path: Path) -> str:
 def _remedy_sgf(one: SgfGame | None) -> str:
     """What the user can do if no policy plays the game of a file in SGF."""
     number = one.root.get("GM", ["1"])[0].strip() if one else ""
-    forms = {str(kind.sgf.game): kind.__name__ for kind in _known_games() if getattr(kind, "sgf", None)}
+    forms: dict[str, str] = {}
+    for kind in _known_games():
+        if getattr(kind, "sgf", None):
+            forms.setdefault(str(kind.sgf.game), kind.__name__)  # a game comes before those that are made of it
     if number in forms:
         return "name one with --policy"
     accepted = " and ".join(f"{name} (GM[{number}])" for number, name in sorted(forms.items(), key=lambda one: one[1]))

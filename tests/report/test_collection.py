@@ -16,6 +16,7 @@ import torch
 from chesspg.games.chess import Chess
 from chesspg.games.connect_four import ConnectFour
 from chesspg.games.game import Game
+from chesspg.games.hex import Hex
 from chesspg.games.othello import Othello
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.pgn.sgf import to_sgf
@@ -92,6 +93,8 @@ def test_what_ships_is_taken_if_there_is_no_run_of_the_game(home: Path, ships: P
         match=r"no policy that plays game 11 of SGF on a board of size 9, the game of a\.sgf; name one with --policy$",
     ):
         collected("(;GM[11]SZ[9];B[a1])", name="a.sgf")
+    made_of_hex = type("MadeOfHex", (Hex,), {})  # the games of chesspg are named, not those that are made of them
+    assert made_of_hex.sgf is Hex.sgf
     with pytest.raises(
         ValueError, match=r"; of the games in SGF, Hex \(GM\[11\]\) and Othello \(GM\[2\]\) are known here$"
     ):
