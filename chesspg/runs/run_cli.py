@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -143,6 +143,8 @@ class RunCLI(LightningCLI):
             # If a field accepts several types, jsonargparse reports why each of them failed; the cause is the real one.
             cause = error.__cause__ if isinstance(error.__cause__, MISTAKES) else error
             raise ValueError(with_option(str(cause), self.config.items())) from None
+        for name in ("optimizer", "lr_scheduler"):
+            setattr(self.model, name, _copyable(getattr(self.model, name)))
         self.check()
         self.prepare()
         if self.checkpoint is not None:
@@ -309,3 +311,11 @@ def _without_run(config: Any) -> Any:
     if "init" in kept:
         kept.init = None
     return kept
+
+
+def _copyable(make: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """The same factory as a function, which a copy of the module shares.
+
+    Those of jsonargparse can't be copied, and Lightning's averages of weights begin with a copy of the module.
+    """
+    return make and (lambda *args: make(*args))

@@ -142,6 +142,19 @@ def test_the_advice_for_another_network_makes_the_same_command_work(
 
 
 @pytest.mark.slow
+def test_averaged_weights_are_what_the_policy_file_has_also_after_resuming(folder: Path) -> None:
+    average = "--trainer.callbacks+=pytorch_lightning.callbacks.EMAWeightAveraging --trainer.callbacks.decay 0.5"
+    assert train(f"--config small.yaml --run run {average} --trainer.max_epochs 2") == 0
+    for epochs in (2, 3):
+        assert epochs == 2 or train(f"--resume run --trainer.max_epochs {epochs}") == 0
+        checkpoint = read_checkpoint("run/last.ckpt")
+        played = load_file("run/last.safetensors")
+        for name, weight in played.items():
+            assert torch.equal(checkpoint["state_dict"][f"policy.network.{name}"], weight)
+        learned = checkpoint["current_model_state"]
+        assert any(not torch.equal(learned[f"policy.network.{name}"], weight) for name, weight in played.items())
+
+
 def test_a_users_logger_gets_the_configuration_beside_metrics_csv(folder: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 2 --trainer.logger own_parts.Kept") == 0
     kept = yaml.safe_load((folder / "run/config.yaml").read_text())
