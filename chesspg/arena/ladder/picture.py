@@ -20,12 +20,8 @@ AXES = {
     "seconds": "minutes of training",
 }
 WIDTH, HEIGHT = 10.0, 5.4  # size in inches, without the names of the lines, which are below the axes
-LEFT, RIGHT, TOP, BOTTOM = (
-    0.7,
-    3.2,
-    0.2,
-    0.6,
-)  # margins in inches; the names of players who never learned are at the right
+# Margins in inches; the names of players who never learned are at the right.
+LEFT, RIGHT, TOP, BOTTOM = 0.7, 3.2, 0.2, 0.6
 GAP = 0.2  # between two panels, in inches
 LINE = 0.16  # distance between two names in inches
 MARK = "chesspg ladder"
@@ -56,9 +52,8 @@ def points(table: dict[str, Any]) -> list[Point]:
             facts = {axis: row["facts"].get(axis) for axis in AXES}  # from a file that anybody may have written
             known = {axis: fact for axis, fact in facts.items() if type(fact) in (int, float) and 0 <= fact < 1e18}
             rating = Rating(row["rating"], row["low"], row["high"])
-            found.append(
-                Point(row["player"], rating, known, str(path.parent) if path else "", tuple(row["against"] or ()))
-            )
+            line = str(path.parent) if path else ""
+            found.append(Point(row["player"], rating, known, line, tuple(row["against"] or ())))
     return found
 
 
@@ -77,8 +72,7 @@ def svg(points: Sequence[Point], against: Sequence[str], scale: str = "Elo") -> 
     level = [point for point in points if point not in learned]
     lines = list(dict.fromkeys(point.line for point in learned))
     whole = HEIGHT + LINE * (len(lines) + 1) if lines else HEIGHT
-    inner = WIDTH - LEFT - RIGHT
-    width = (inner - GAP * (len(against) - 1)) / len(against)
+    width = (WIDTH - LEFT - RIGHT - GAP * (len(against) - 1)) / len(against)
     titles: dict[str, str] = {}
     with plain_style():
         from matplotlib.figure import Figure
