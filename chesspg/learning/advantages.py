@@ -27,6 +27,7 @@ class Sample:
     past_reward: float = 0.0  # the mean reward of player 0 over all earlier rollouts and all ranks; 0 before the first
     gather: Callable[[Tensor], Tensor] = lambda tensor: tensor  # [n, …] of each rank to [ranks · n, …] of all
     rank: int = 0
+    cut: Tensor | None = None  # [games] bool: `reward` is the value of a position after which the game goes on
 
     @property
     def return_(self) -> Tensor:
@@ -123,12 +124,15 @@ def leave_one_out(reward: Tensor, group: Tensor) -> Tensor:
     return (total[member] - reward) / others
 
 
-def generalized_advantages(value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float) -> Tensor:
-    """[N] Σₖ ±λᵏ δₜ₊ₖ with δₜ = ±v(sₜ₊₁) − v(sₜ), and Gₜ − v(sₜ) at a game's last ply, Schulman et al. (2016), γ = 1.
+def generalized_advantages(
+    value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float, discount: float = 1.0
+) -> Tensor:
+    """[N] Σₖ ±γⁿλᵏ δₜ₊ₖ, δₜ = ±γⁿ v(sₜ₊₁) − v(sₜ), and Gₜ − v(sₜ) at a game's last ply, Schulman et al. (2016).
 
     Two players share a game, so what follows counts with + where the next stored ply has the same mover and with −
-    where it has the other. λ = 1 is Gₜ − v(sₜ), unbiased if v does not depend on what was sampled; below 1 it is biased
-    by the errors of v and varies less.
+    where it has the other; n is the number of turns until then, two with the same mover and one with the other. With
+    γ = 1, λ = 1 is Gₜ − v(sₜ), unbiased if v does not depend on what was sampled; below 1 it is biased by the errors of
+    v and varies less.
 
     Args:
         value: [N] v(sₜ), what each mover expected.
@@ -136,6 +140,7 @@ def generalized_advantages(value: Tensor, reward: Tensor, game: Tensor, player: 
         game: [N] index of each ply's game; a game's plies are in their order, games may be interleaved.
         player: [N] who moved, 0 or 1.
         lambda_: λ in [0, 1].
+        discount: γ in (0, 1], what a reward one turn later is worth.
     """
     order = torch.argsort(game, stable=True)
     advantage = returns(reward, game, player).to(value.dtype)[order] - value[order]  # right where a game ends
@@ -143,8 +148,9 @@ def generalized_advantages(value: Tensor, reward: Tensor, game: Tensor, player: 
     follows = torch.zeros(len(game), dtype=torch.bool, device=game.device)
     follows[:-1] = game[1:] == game[:-1]  # the next stored ply is of the same game
     sign = torch.where(player.roll(-1) == player, 1.0, -1.0).to(value.dtype)
-    advantage = torch.where(follows, sign * value.roll(-1) - value, advantage)  # δₜ
-    weight = torch.where(follows, lambda_ * sign, 0)  # of what follows the plies that are summed already
+    worth = sign * discount ** ((3 + sign) / 2)  # ±γⁿ: the same mover is two turns later, the other one turn
+    advantage = torch.where(follows, worth * value.roll(-1) - value, advantage)  # δₜ
+    weight = torch.where(follows, lambda_ * worth, 0)  # of what follows the plies that are summed already
     # The sums of 1, 2, 4, … plies from each ply on, without a question to a GPU about the lengths of the games.
     for plies in (1 << bits for bits in range(max(len(game) - 1, 0).bit_length())):
         advantage = advantage + weight * pad(advantage[plies:], (0, plies))
@@ -184,22 +190,26 @@ class Advantages:
         value_lambda: λ of the returns that the value head learns, TD(λ): generalized advantages with this λ plus v(sₜ),
             Sutton and Barto (2018), section 12.1. None for the reward of the game, which is λ = 1. It changes what the
             head learns and not what the advantages are, so it adds no bias to the gradient except through a worse head.
+        discount: γ, what a reward one turn later is worth. Below 1, a win is worth more the sooner it comes, for the
+            advantages and for what the value head learns. That is another objective than the expected reward.
 
     Raises:
-        ValueError: There is no such baseline, or gae_lambda or value_lambda is given with another one than `value`.
+        ValueError: There is no such baseline, or gae_lambda, value_lambda or a discount is given with another one than
+            `value`.
     """
 
     baseline: Literal["none", "running_mean", "leave_one_out", "value"] | Baseline = "none"
     gae_lambda: float | None = None
     normalize: bool = False
     value_lambda: float | None = None
+    discount: float = 1.0
 
     def __post_init__(self) -> None:
         if not callable(self.baseline) and not (isinstance(self.baseline, str) and self.baseline in BASELINES):
             *others, last = BASELINES
             raise ValueError(f"baseline must be {', '.join(others)} or {last}, got {self.baseline!r:.40}")
-        for name in ("gae_lambda", "value_lambda"):
-            if getattr(self, name) is not None and self.baseline != "value":
+        for name, left_out in (("gae_lambda", None), ("value_lambda", None), ("discount", 1)):
+            if getattr(self, name) != left_out and self.baseline != "value":
                 raise ValueError(f"{name} needs the value baseline, got {self.baseline}")
 
     @property
@@ -209,8 +219,8 @@ class Advantages:
 
     def __call__(self, sample: Sample) -> Tensor:
         """[N] the advantages, before they are normalized."""
-        if self.gae_lambda is not None:
-            return _generalized(sample, self.gae_lambda)
+        if self.gae_lambda is not None or self.discount != 1:
+            return self._generalized(sample, self.gae_lambda)
         baseline = BASELINES[self.baseline] if isinstance(self.baseline, str) else self.baseline
         expected = baseline(sample)
         if not isinstance(expected, Tensor) or expected.shape != sample.game.shape:
@@ -219,13 +229,16 @@ class Advantages:
 
     def value_targets(self, sample: Sample) -> Tensor:
         """[N] what the value head learns."""
-        if self.value_lambda is None:
+        if self.value_lambda is None and self.discount == 1:
             return sample.return_
-        return _generalized(sample, self.value_lambda) + value_baseline(sample)
+        return self._generalized(sample, self.value_lambda) + value_baseline(sample)
 
-
-def _generalized(sample: Sample, lambda_: float) -> Tensor:
-    return generalized_advantages(value_baseline(sample), sample.reward, sample.game, sample.player, lambda_)
+    def _generalized(self, sample: Sample, lambda_: float | None) -> Tensor:
+        value, reward = value_baseline(sample), sample.reward
+        if sample.cut is not None:  # the position with this value comes one turn after the last ply
+            reward = torch.where(sample.cut, self.discount * reward, reward)
+        lambda_ = 1.0 if lambda_ is None else lambda_
+        return generalized_advantages(value, reward, sample.game, sample.player, lambda_, self.discount)
 
 
 def weigh(sample: Sample, advantages: Callable[[Sample], Tensor]) -> tuple[Tensor, float]:

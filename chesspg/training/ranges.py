@@ -59,6 +59,7 @@ RANGES: dict[str, Range] = {
     "PolicyGradient.temperature": _TEMPERATURE,
     "Advantages.gae_lambda": _SHARE,
     "Advantages.value_lambda": _SHARE,
+    "Advantages.discount": Range(0, 1, above=True),
     "Loss.entropy_weight": _WEIGHT,
     "Loss.value_weight": _WEIGHT,
     "Loss.kl_weight": _WEIGHT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,9 +68,9 @@ def test_a_game_has_no_part_in_its_own_baseline() -> None:
 
 
 def generalized_advantages_by_recursion(
-    value: list[float], reward: list[float], game: list[int], player: list[int], lambda_: float
+    value: list[float], reward: list[float], game: list[int], player: list[int], lambda_: float, discount: float
 ) -> list[float]:
-    """Âₜ = δₜ ± λ Âₜ₊₁ from a game's last ply to its first, in plain Python."""
+    """Âₜ = δₜ ± γⁿλ Âₜ₊₁ from a game's last ply to its first, in plain Python."""
     result = [0.0] * len(value)
     for g in range(len(reward)):
         plies = [t for t in range(len(value)) if game[t] == g]
@@ -79,8 +80,8 @@ def generalized_advantages_by_recursion(
                 result[t] = (reward[g] if player[t] == 0 else -reward[g]) - value[t]
             else:
                 following = plies[k + 1]
-                sign = 1 if player[following] == player[t] else -1
-                result[t] = sign * value[following] - value[t] + lambda_ * sign * result[following]
+                worth = discount * discount if player[following] == player[t] else -discount
+                result[t] = worth * value[following] - value[t] + lambda_ * worth * result[following]
     return result
 
 
@@ -98,13 +99,15 @@ def as_tensors(plies: list[tuple[int, int, float]], rewards: list[float]) -> tup
     )
 
 
-@given(PLIES, REWARDS, st.floats(0, 1))
+@given(PLIES, REWARDS, st.floats(0, 1), st.floats(0.1, 1))
 def test_generalized_advantages_against_the_recursion(
-    plies: list[tuple[int, int, float]], rewards: list[float], lambda_: float
+    plies: list[tuple[int, int, float]], rewards: list[float], lambda_: float, discount: float
 ) -> None:
     value, reward, game, player = as_tensors(plies, rewards)
-    wanted = generalized_advantages_by_recursion(value.tolist(), rewards, game.tolist(), player.tolist(), lambda_)
-    assert generalized_advantages(value, reward, game, player, lambda_).tolist() == pytest.approx(wanted, abs=1e-12)
+    lists = value.tolist(), rewards, game.tolist(), player.tolist()
+    wanted = generalized_advantages_by_recursion(*lists, lambda_, discount)
+    advantage = generalized_advantages(value, reward, game, player, lambda_, discount)
+    assert advantage.tolist() == pytest.approx(wanted, abs=1e-12)
 
 
 @given(PLIES, REWARDS)
@@ -127,6 +130,17 @@ def test_generalized_advantages_by_hand() -> None:
     # λ = 1/2. Game 0: 0.625 + ½ (−1.125) = 0.0625; 0 − ½ · 0.0625 = −0.03125. Game 1: 0.5 + ½ (−1.75) = −0.375.
     half = generalized_advantages(value, reward, game, player, 0.5)
     assert half.tolist() == [-0.03125, -0.375, 0.0625, -1.75, -1.125]
+
+
+def test_a_discount_counts_turns() -> None:
+    # Game 0: plies of 0, 1, 0, all stored, and won by 0 with the last; game 1: two plies of player 1, who loses.
+    game, player = torch.tensor([0, 1, 0, 1, 0]), torch.tensor([0, 1, 1, 1, 0])
+    reward = torch.tensor([1.0, 1.0])
+    # λ = 1 and v = 0, so Â is the return, γ for each turn before the last stored ply: 1, −½, ¼ and −1, −¼.
+    none = generalized_advantages(torch.zeros(5), reward, game, player, 1.0, discount=0.5)
+    assert none.tolist() == [0.25, -0.25, -0.5, -1.0, 1.0]
+    # A value that is right leaves nothing at any λ.
+    assert generalized_advantages(none, reward, game, player, 0.7, discount=0.5).tolist() == [0, 0, 0, 0, 0]
 
 
 def test_generalized_advantages_of_nothing() -> None:
@@ -211,6 +225,34 @@ def test_value_targets_by_hand(lambda_: float | None, expected: list[float]) -> 
     for advantages in (Advantages("value", value_lambda=lambda_), Advantages("value", 0.3, True, lambda_)):
         assert advantages.value_targets(SAMPLE).tolist() == pytest.approx(expected)
     assert torch.equal(Advantages("value", value_lambda=lambda_)(SAMPLE), Advantages("value")(SAMPLE))
+
+
+def test_discounted_returns() -> None:
+    # Games 0 and 2 have two plies each, of both players: the first ply of each is a turn before the end.
+    discounted = [0.5, -1.0, 0.5, 0.0, -1.0, -1.0]
+    advantages = Advantages("value", discount=0.5)
+    assert advantages.value_targets(SAMPLE).tolist() == pytest.approx(discounted)
+    assert advantages(SAMPLE).tolist() == pytest.approx(
+        [g - v for g, v in zip(discounted, VALUE.tolist(), strict=True)]
+    )
+    # Half of the value of the second ply, which belongs to the other player.
+    target = Advantages("value", value_lambda=0.0, discount=0.5).value_targets(SAMPLE)
+    assert target.tolist() == pytest.approx([-0.0625, -1.0, 0.5, 0.0, -1.0, -1.0])
+
+
+def test_the_value_at_a_cut_comes_a_turn_later() -> None:
+    cut = torch.tensor([True, False, False, True])
+    advantages = Advantages("value", discount=0.5)
+    # Game 0 is cut after two plies, game 3 after one, and worth 1 and 0 there.
+    assert advantages.value_targets(replace(SAMPLE, cut=cut)).tolist() == pytest.approx([0.25, -1, 0.5, 0, -0.5, -1])
+    undiscounted = Advantages("value", gae_lambda=0.5)
+    assert torch.equal(undiscounted(replace(SAMPLE, cut=cut)), undiscounted(SAMPLE))
+
+
+@pytest.mark.parametrize("baseline", ["none", "running_mean", "leave_one_out"])
+def test_a_discount_needs_a_value(baseline: str) -> None:
+    with pytest.raises(ValueError, match=rf"^discount needs the value baseline, got {baseline}$"):
+        Advantages(baseline, discount=0.9)  # type: ignore[arg-type]
 
 
 def test_value_targets_need_a_value() -> None:

@@ -150,7 +150,7 @@ def test_the_table_of_recipes_is_that_of_the_configurations(path: Path) -> None:
     advantage = {"none": "f(x) for the mover", "leave_one_out": "(9), `leave_one_out`", "value": "(11)"}
     assert RECIPES[path.stem] == [
         advantage[recipe.get("baseline", "none")] + (", normalized" if recipe.get("normalize") else ""),
-        *(str(recipe.get(name, "")) for name in ("gae_lambda", "value_lambda")),
+        *(str(recipe.get(name, "")) for name in ("gae_lambda", "value_lambda", "discount")),
         "(12)" if "clip" in recipe else "(7)",
         str(recipe.get("clip", "")),
         str(recipe.get("updates", 1)),

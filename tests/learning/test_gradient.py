@@ -680,6 +680,13 @@ def test_generalized_advantages_are_biased_below_lambda_one(setting: Setting, la
     assert turned(expected_gradient(setting, spread(setting, advantage)), setting.exact) > 1e-4
 
 
+@pytest.mark.parametrize("lambda_", [0.5, 1.0])
+def test_discounted_advantages_are_biased(setting: Setting, lambda_: float) -> None:
+    value, reward, game, player = learner_plies(setting)
+    advantage = generalized_advantages(value, reward, game, player, lambda_, discount=0.8)
+    assert turned(expected_gradient(setting, spread(setting, advantage)), setting.exact) > 1e-4
+
+
 def test_generalized_advantages_are_unbiased_with_the_true_value() -> None:
     """The bias below λ = 1 is that of v: with v(s) = E[G | s] and no ply missing, δ has the same mean at each state."""
     setting = Setting(Case("matching", Matching(), ("empty",), seat=None))

@@ -98,8 +98,8 @@ def module(cls: type[PolicyGradient] = PolicyGradient, game: Game | None = None,
     return cls(game or TicTacToe(), partial(MLP, hidden=(16,), value=True), **{**usual, **options})
 
 
-def by_hand(rollout: Rollout, lambda_: float, policy: Any) -> list[float]:
-    """[N] the advantages by their definition: Σ λᵏ δ, from the mover's side, with the value of the last position."""
+def by_hand(rollout: Rollout, lambda_: float, policy: Any, discount: float = 1.0) -> list[float]:
+    """[N] the advantages by their definition: Σ (γλ)ᵏ δ, from the mover's side, with the value of the last position."""
     plies = rollout.plies
     result = [0.0] * len(plies)
     for game in range(rollout.games):
@@ -109,11 +109,17 @@ def by_hand(rollout: Rollout, lambda_: float, policy: Any) -> list[float]:
             seen = policy.game.start([rollout.position(game)]).observe()
             at_end = float(policy.observe(seen).value[0].detach()) * (1 if seen.player[0] == 0 else -1)
         values = [float(plies.value[row]) * (1 if plies.player[row] == 0 else -1) for row in rows] + [at_end]
+        worth = [discount] * len(
+            rows
+        )  # what the next value is worth at each ply: the reward at the end is paid at once
+        if rollout.ended[game]:
+            worth[-1:] = [1.0] * len(worth[-1:])
         for i, row in enumerate(rows):
             own = 1 if plies.player[row] == 0 else -1
             result[row] = sum(
-                lambda_ ** (k - i) * own * (values[k + 1] - values[k]) for k in range(i, len(rows))
-            )  # fmt: skip
+                (discount * lambda_) ** (k - i) * own * (worth[k] * values[k + 1] - values[k])
+                for k in range(i, len(rows))
+            )
     return result
 
 
@@ -132,6 +138,24 @@ def test_advantages_are_bootstrapped_at_the_cut(trainer: MakeTrainer, lambda_: f
 
     learner = module(Compared, advantages=Advantages("value", gae_lambda=lambda_))
     trainer(max_epochs=4).fit(learner, data(segment=3))
+    assert compared > 20
+
+
+def test_a_discounted_value_at_the_cut_comes_a_turn_later(trainer: MakeTrainer) -> None:
+    compared = 0
+
+    class Compared(PolicyGradient):
+        def weigh(self, rollout: Rollout) -> Tensor:
+            nonlocal compared
+            advantage = super().weigh(rollout)
+            torch.testing.assert_close(
+                advantage, torch.tensor(by_hand(rollout, 0.7, self.policy, discount=0.8)), atol=1e-5, rtol=0
+            )
+            compared += int((~rollout.ended).sum())
+            return advantage
+
+    learner = module(Compared, advantages=Advantages("value", gae_lambda=0.7, discount=0.8))
+    trainer(max_epochs=4).fit(learner, data(segment=3, opponents=None))  # all plies are stored
     assert compared > 20
 
 

@@ -51,7 +51,7 @@ def saved(module: PolicyGradient, make: MakeTrainer, folder: Path, **arguments: 
     return folder / "two.ckpt"
 
 
-ADVANTAGES = {"baseline": "value", "gae_lambda": 0.8, "normalize": True, "value_lambda": 0.7}
+ADVANTAGES = {"baseline": "value", "gae_lambda": 0.8, "normalize": True, "value_lambda": 0.7, "discount": 0.9}
 LOSS = {"clip": 0.15, "average": "plies", "entropy_weight": 0.3, "value_weight": 0.25, "kl_weight": 0.0}
 
 
