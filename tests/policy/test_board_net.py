@@ -143,7 +143,8 @@ def test_every_second_block_sees_the_whole_board(blocks: int, reach: int) -> Non
     planes[1, 0, 0] = 1
     scalars = torch.zeros((2, len(game.scalars)), dtype=torch.uint8)
     logits = network(planes, scalars, torch.arange(81, dtype=torch.int16).expand(2, 81)).logits
-    changed = (logits[0] != logits[1]).view(9, 9)
+    # Not `!=`: on some processors equal positions of one batch differ in the last bit.
+    changed = ((logits[0] - logits[1]).abs() > 1e-9).view(9, 9)
     assert changed[: reach + 1, : reach + 1].all()
     assert changed.sum() == (reach + 1) ** 2
 

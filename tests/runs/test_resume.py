@@ -273,6 +273,7 @@ def test_a_run_of_version_0_1_goes_on(folder: Path) -> None:
     assert train("--config small.yaml --run old --trainer.max_epochs 1") == 0
     own = yaml.safe_load((folder / "old/config.yaml").read_text())
     advantages, loss = own["model"].pop("advantages"), own["model"].pop("loss")
+    del advantages["discount"]  # which it did not have
     own["model"] |= {"standardise": advantages.pop("normalize"), **advantages, **loss}
     own["trainer"]["callbacks"][0]["class_path"] = "chesspg.training.callbacks.EvaluationMatch"
     (folder / "old/config.yaml").write_text(yaml.safe_dump(own))
