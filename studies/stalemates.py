@@ -53,12 +53,12 @@ def stalemates(player: PolicyPlayer, games: int, seed: int = 0) -> tuple[list[St
     rollout = play(game.start(games), [seats[i % 2] for i in range(games)], Randomness(seed))
     reasons = [game.reasons[reason] for reason in rollout.reason.tolist()]
     positions = []
-    for i in (i for i, reason in enumerate(reasons) if reason == "stalemate"):
+    for i in np.flatnonzero([reason == "stalemate" for reason in reasons]).tolist():
         start, moves = split_position(rollout.position(i))
         if (len(moves) - 1) % 2 == i % 2:  # White moves at even plies, and the player has White in even games
             positions.append(join_position(start, moves[:-1]))
     counts = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
-    return ([] if not positions else _described(player, game, positions)), counts
+    return _described(player, game, positions) if positions else [], counts
 
 
 def _described(player: PolicyPlayer, game: Chess, positions: Sequence[str]) -> list[Stalemate]:
@@ -95,8 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{text}  gave stalemate in {len(found) / given.games:.3f} ({low:.3f} to {high:.3f})  {ended}")
             if found:
                 of, mate = len(found), sum(one.can_mate for one in found)
-                stalemating, mating, value = (
-                    np.mean([getattr(one, name) for one in found]) for name in ("stalemating", "mating", "value")
+                stalemating, mating, value = np.mean(
+                    [(one.stalemating, one.mating, one.value) for one in found], axis=0
                 )
                 print(
                     f"    probability of moves that stalemate {stalemating:.2f}, of moves that mate {mating:.2f}; "

@@ -155,6 +155,7 @@ def test_averaged_weights_are_what_the_policy_file_has_also_after_resuming(folde
         assert any(not torch.equal(learned[f"policy.network.{name}"], weight) for name, weight in played.items())
 
 
+@pytest.mark.slow
 def test_a_users_logger_gets_the_configuration_beside_metrics_csv(folder: Path) -> None:
     assert train("--config small.yaml --run run --trainer.max_epochs 2 --trainer.logger own_parts.Kept") == 0
     kept = yaml.safe_load((folder / "run/config.yaml").read_text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import chess
 import pytest
 import torch
@@ -64,6 +66,12 @@ def test_it_says_how_likely_the_moves_were(played: tuple[list[stalemates.Stalema
         assert one.mating == pytest.approx(mates / len(moves))
         assert one.can_mate == (mates > 0)
         assert one.value == 0
+
+
+def test_without_a_value_head_it_expects_nothing() -> None:
+    found, _ = stalemates.stalemates(uniform_player(value=False), games=100, seed=1)
+    assert found
+    assert all(math.isnan(one.value) for one in found)
 
 
 def test_the_command_prints_a_row_for_each_policy(capsys: pytest.CaptureFixture[str]) -> None:

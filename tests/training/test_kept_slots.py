@@ -109,11 +109,8 @@ def by_hand(rollout: Rollout, lambda_: float, policy: Any, discount: float = 1.0
             seen = policy.game.start([rollout.position(game)]).observe()
             at_end = float(policy.observe(seen).value[0].detach()) * (1 if seen.player[0] == 0 else -1)
         values = [float(plies.value[row]) * (1 if plies.player[row] == 0 else -1) for row in rows] + [at_end]
-        worth = [discount] * len(
-            rows
-        )  # what the next value is worth at each ply: the reward at the end is paid at once
-        if rollout.ended[game]:
-            worth[-1:] = [1.0] * len(worth[-1:])
+        last = 1.0 if rollout.ended[game] else discount  # the reward at the end of a game is paid at once
+        worth = [*[discount] * (len(rows) - 1), last]  # what the next value is worth at each ply
         for i, row in enumerate(rows):
             own = 1 if plies.player[row] == 0 else -1
             result[row] = sum(
