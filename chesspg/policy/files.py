@@ -6,10 +6,11 @@ read without torch, in a millisecond.
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,7 @@ def header_of(policy: Policy, facts: Mapping[str, Any] | None = None) -> Header:
     """The header of a file of this policy."""
     game = policy.game
     return Header(
-        describe(game), game.encoding_version, describe(policy.network), policy.temperature, dict(facts or {})
+        describe(game), game.encoding_version, describe(policy.network), policy.temperature, _valid(facts or {})
     )
 
 
@@ -247,6 +248,12 @@ def own_names(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name.replace(COMPILED, ""): at for name, at in state.items()}
 
 
+def _valid(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts with NaN and infinities, which JSON does not have, as texts, so that every file with them is JSON."""
+    valid: dict[str, Any] = json.loads(json.dumps(facts), parse_constant=str)
+    return valid
+
+
 def _header(fields: Any, path: Path) -> Header:
     try:
         header = Header(**fields)
@@ -263,4 +270,4 @@ def _header(fields: Any, path: Path) -> Header:
         raise PolicyFileError(
             f"{path} has a temperature that must be above 0 and finite, got {header.temperature!r:.40}"
         )
-    return header
+    return replace(header, facts=_valid(header.facts))

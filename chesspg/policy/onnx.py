@@ -217,7 +217,7 @@ def metadata(policy: Policy, facts: Mapping[str, Any], version: str) -> dict[str
         "actions": list(game.action_names),
         "view": game.view,
         "seats": list(game.seats),
-        "policy": json.loads(json.dumps(asdict(header)), parse_constant=str),  # JSON has no NaN and no Infinity
+        "policy": asdict(header),
         "chesspg": version,
     }
 

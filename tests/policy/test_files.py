@@ -403,6 +403,19 @@ def test_weights_that_are_not_finite(kind: str, number: float, path: Path, polic
     refused(path, "not finite", "policy_head.bias")
 
 
+@pytest.mark.parametrize("kind", [".safetensors", ".ckpt"])
+def test_facts_that_json_does_not_have(kind: str, tmp_path: Path, policy: Policy) -> None:
+    """A file of anybody's may have them, and what is written about it, as by ladder --json, must be JSON."""
+    path, facts = tmp_path / f"a{kind}", {"score": float("nan"), "deep": [{"x": -float("inf")}], "updates": 7}
+    if kind == ".ckpt":
+        weights = {f"{files.NETWORK}{name}": tensor for name, tensor in policy.network.state_dict().items()}
+        torch.save({files.HEADER: asdict(files.header_of(policy)) | {"facts": facts}, "state_dict": weights}, path)
+    else:
+        rewrite(path, policy, facts=facts)
+    assert files.read_header(path).facts == {"score": "NaN", "deep": [{"x": "-Infinity"}], "updates": 7}
+    assert files.header_of(policy, facts).facts == files.read_header(path).facts
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int64, torch.bool])
 def test_weights_of_another_dtype(dtype: torch.dtype, path: Path, policy: Policy) -> None:
     files.write(path, files.header_of(policy), {k: t.to(dtype) for k, t in policy.network.state_dict().items()})
