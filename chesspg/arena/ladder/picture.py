@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from chesspg.arena.ladder.entries import policy_path
 from chesspg.arena.ladder.pairings import Rating
 from chesspg.storage.pictures import COLORS, GRAY, is_picture, plain_style, to_svg
+from chesspg.storage.shipped import shipped_policies
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ AXES = {
     "seconds": "minutes of training",
 }
 WIDTH, HEIGHT = 10.0, 5.4  # size in inches, without the names of the lines, which are below the axes
-# Margins in inches; the names of players who never learned are at the right.
+# Margins in inches; the names of the horizontal lines are at the right.
 LEFT, RIGHT, TOP, BOTTOM = 0.7, 3.2, 0.2, 0.6
 GAP = 0.2  # between two panels, in inches
 LINE = 0.16  # distance between two names in inches
@@ -34,7 +35,7 @@ class Point(NamedTuple):
 
     name: str
     rating: Rating
-    learned: Mapping[str, float]  # how much of each quantity, keys of AXES; empty for players that never learned
+    learned: Mapping[str, float]  # how much of each quantity, keys of AXES; empty for a horizontal line
     line: str  # points with the same line, such as the checkpoints of one run, are joined
     against: tuple[str, ...] = ()  # the opponents to be shown, if any
 
@@ -42,14 +43,19 @@ class Point(NamedTuple):
 def points(table: dict[str, Any]) -> list[Point]:
     """The rated players of a ladder, a point each.
 
+    Policies that ship are lines, like players who never learned: each is of a run of its own, though all are in one
+    folder.
+
     Args:
         table: The ladder, in the form of `standings.standings`.
     """
+    shipped = set(shipped_policies().values())
     found = []
     for row in table["players"]:
         if row["rating"] is not None:
             path = policy_path(row["player"])
-            facts = {axis: row["facts"].get(axis) for axis in AXES}  # from a file that anybody may have written
+            about = {} if path in shipped else row["facts"]  # from a file that anybody may have written
+            facts = {axis: about.get(axis) for axis in AXES}
             known = {axis: fact for axis, fact in facts.items() if type(fact) in (int, float) and 0 <= fact < 1e18}
             rating = Rating(row["rating"], row["low"], row["high"])
             line = str(path.parent) if path else ""
@@ -58,7 +64,7 @@ def points(table: dict[str, Any]) -> list[Point]:
 
 
 def svg(points: Sequence[Point], against: Sequence[str], scale: str = "Elo") -> str:
-    """Draw Elo with its 95% interval, in one panel per quantity; players who never learned are horizontal lines.
+    """Draw Elo with its 95% interval, in one panel per quantity; players without any are horizontal lines.
 
     Args:
         points: The players.
@@ -108,7 +114,7 @@ def svg(points: Sequence[Point], against: Sequence[str], scale: str = "Elo") -> 
 
 
 def _level(axes: Axes, level: Sequence[Point], *, named: bool) -> None:
-    """Draw players who never learned: a line with a band for each; if `named`, their names at the right, kept apart."""
+    """Draw players without a dot: a line with a band for each; if `named`, their names at the right, kept apart."""
     low, high = axes.get_ylim()
     gap = LINE / (HEIGHT - TOP - BOTTOM) * (high - low)
     ordered = sorted(level, key=lambda point: point.rating.rating)

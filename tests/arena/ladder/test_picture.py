@@ -11,7 +11,7 @@ import pytest
 from drawn import SVG, group, place, texts
 
 from chesspg.arena.ladder.pairings import Rating
-from chesspg.arena.ladder.picture import AXES, Point, is_ladder_picture, svg
+from chesspg.arena.ladder.picture import AXES, Point, is_ladder_picture, points, svg
 
 LEVEL = [Point("random", Rating(0, 0, 0), {}, ""), Point("a <b> & $c$", Rating(700, 650, 760), {}, "")]
 LEARNED = [
@@ -52,6 +52,15 @@ def test_dots_stand_where_the_axes_say() -> None:
         for k, value in enumerate(values):
             wanted = start + (value - low) / (high - low) * (end - start)
             assert place(root, f"dot-{k}")[axis == "y"] == pytest.approx(wanted, abs=0.1)
+
+
+def test_policies_that_ship_are_not_joined() -> None:
+    """Each is of a run of its own, though all are in one folder."""
+    row = {"rating": 900, "low": 860, "high": 940, "against": {}, "facts": {"seconds": 600, "plies": 1e6}}
+    names = ["chess_quick", "chess_laptop?temperature=0.5", "run/a.safetensors"]
+    *shipped, own = points({"players": [{"player": name, **row} for name in names]})
+    assert [point.learned for point in shipped] == [{}, {}]
+    assert own.learned == {"seconds": 600, "plies": 1e6}
 
 
 def test_two_quantities_are_two_panels() -> None:
