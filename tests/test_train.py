@@ -109,6 +109,7 @@ def test_a_run_without_a_name_gets_one(folder: Path) -> None:
 def test_a_run_of_another_game_than_the_recipes_is_named_after_it(options: str, name: str, folder: Path) -> None:
     line = f"{options} --model.network chesspg.policy.networks.MLP --model.network.init_args.hidden [2]"
     rest = "--trainer.callbacks [] --trainer.max_epochs 1 --data.games 2 --data.max_plies 4 --data.updates 1"
+    rest += " --data.opponents null --data.material_weight 0"
     assert train(f"{line} {rest} --trainer.accumulate_grad_batches 1") == 0
     (run,) = (folder / "checkpoints").iterdir()
     assert re.fullmatch(rf"{name}-\d{{8}}-\d{{6}}", run.name)
@@ -124,7 +125,7 @@ def test_two_runs_that_begin_in_one_second(folder: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("recipe", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
 def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, folder: Path) -> None:
-    line = f"--config {recipe} --data.games 4 --data.max_plies 20 --trainer.max_epochs 1"
+    line = f"--config {recipe} --data.games 8 --data.max_plies 20 --trainer.max_epochs 1"
     text = (CONFIGS / f"{recipe}.yaml").read_text()
     if "kl_weight" in text:  # it stays near the policy of another run
         assert train(f"{line} --run first --model.loss.kl_weight 0 --trainer.callbacks null") == 0
@@ -136,7 +137,7 @@ def test_every_recipe_trains_by_its_bare_name_from_another_folder(recipe: str, f
         line += " --trainer.callbacks.init_args.games 2"
     assert train(line) == 0
     before, after = read_checkpoint(folder / "run/last.ckpt"), rollouts(folder / "run")
-    assert before["chesspg"]["played"]["games"] == 4
+    assert before["chesspg"]["played"]["games"] == 8
     assert len(after) == 1
     assert before["global_step"] >= 1
     assert np.isfinite(float(after[0]["gradient_norm"]))  # 0 if no game was decided within the few plies
