@@ -54,12 +54,12 @@ def points(table: dict[str, Any]) -> list[Point]:
     for row in table["players"]:
         if row["rating"] is not None:
             path = policy_path(row["player"])
-            about = {} if path in shipped else row["facts"]  # from a file that anybody may have written
-            facts = {axis: about.get(axis) for axis in AXES}
+            facts: dict[str, Any] = {axis: row["facts"].get(axis) for axis in AXES}  # from anybody's file
             known = {axis: fact for axis, fact in facts.items() if type(fact) in (int, float) and 0 <= fact < 1e18}
+            learned = {} if path in shipped else known
             rating = Rating(row["rating"], row["low"], row["high"])
             line = str(path.parent) if path else ""
-            found.append(Point(row["player"], rating, known, line, tuple(row["against"] or ())))
+            found.append(Point(row["player"], rating, learned, line, tuple(row["against"] or ())))
     return found
 
 
