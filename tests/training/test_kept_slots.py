@@ -365,7 +365,7 @@ def test_a_game_without_rules_for_the_device_is_refused() -> None:
 
 
 DDP = """
-import sys
+import os, sys
 from functools import partial
 import pytorch_lightning as pl, torch
 from chesspg import OpponentPool, PolicyGradient, SelfPlay, TicTacToe
@@ -390,7 +390,8 @@ def main(devices, epochs, checkpoint):
     trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
     trainer.save_checkpoint(f"{devices}-{epochs}-{bool(checkpoint)}.ckpt")
     played = module.played
-    print(trainer.global_rank, played["games"], played["plies"], float(trainer.callback_metrics["length"]))
+    line = trainer.global_rank, played["games"], played["plies"], float(trainer.callback_metrics["length"])
+    os.write(1, f"{' '.join(map(str, line))}\\n".encode())  # at once, since two processes write to one pipe
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
