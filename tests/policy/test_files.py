@@ -438,6 +438,8 @@ SIZES: list[tuple[str, dict[str, Any]]] = [
     ("ResidualNet", {"blocks": 10**30}),
     ("ResidualNet", {"channels": 10**5, "blocks": 10**5}),
     ("ResidualNet", {"channels": "many"}),
+    ("ResidualNet", {"rank": 10**9}),
+    ("ResidualNet", {"rank": 2.5}),
     ("BoardNet", {"channels": 10**7}),
     ("BoardNet", {"blocks": 10**30}),
     ("BoardNet", {"channels": 10**5, "blocks": 10**5}),

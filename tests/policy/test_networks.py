@@ -126,10 +126,11 @@ def test_scale_takes_the_limits_of_the_game() -> None:
     assert scaled.tolist() == [[1.0, 1.0], [0.5, 0.0]]
 
 
+@pytest.mark.parametrize("rank", [None, 5])
 @pytest.mark.parametrize("value", [False, True])
-def test_shapes(value: bool) -> None:
+def test_shapes(value: bool, rank: int | None) -> None:
     planes, scalars, legal = see(POSITIONS)
-    output = ResidualNet(CHESS, channels=8, blocks=2, value=value)(planes, scalars, legal)
+    output = ResidualNet(CHESS, channels=8, blocks=2, value=value, rank=rank)(planes, scalars, legal)
     assert output.logits.shape == legal.shape == (3, 20)
     assert (output.value is not None) == value
     tiny = TicTacToe().start(4).observe()
@@ -146,6 +147,7 @@ def test_a_network_of_nothing_is_refused() -> None:
         ({"channels": 0}, "channels must be at least 1, got 0"),
         ({"channels": -3}, "channels must be at least 1, got -3"),
         ({"blocks": -1}, "blocks must be at least 0, got -1"),
+        ({"rank": 0}, "rank must be at least 1, got 0"),
     ):
         with pytest.raises(ValueError, match=message):
             ResidualNet(CHESS, **sizes)
@@ -153,27 +155,28 @@ def test_a_network_of_nothing_is_refused() -> None:
         MLP(TicTacToe(), hidden=(8, 0))
 
 
-def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> None:
+@pytest.mark.parametrize("rank", [None, 4])
+def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow(rank: int | None) -> None:
     """Against loops over squares, with the action's number taken from the encoding."""
-    channels = 6
-    network = ResidualNet(CHESS, channels=channels, blocks=1).double()
+    length = rank or 6
+    network = ResidualNet(CHESS, channels=6, blocks=1, rank=rank).double()
     seen: list[Tensor] = []
     network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
     planes, scalars, legal = see(POSITIONS)
     legal[0, :6] = torch.tensor([64 * a + b for a, b in [(12, 28), (4, 6), (0, 63), (63, 0), (7, 8), (52, 60)]])
     logits = network(planes, scalars, legal).logits
-    x = seen[0]  # [N, 64, C]
+    x = seen[0]  # [N, 64, C], with a rank [N, 64, C + inputs]
     weight, bias = network.from_to.weight, network.from_to.bias
     under = [0] * 3
     for row, place in (legal >= 0).nonzero().tolist():
         action = int(legal[row, place])
         if action < 4096:
-            a = weight[:channels] @ x[row, action // 64] + bias[:channels]
-            b = weight[channels:] @ x[row, action % 64] + bias[channels:]
-            expected = (a @ b).item() / channels**0.5
+            a = weight[:length] @ x[row, action // 64] + bias[:length]
+            b = weight[length:] @ x[row, action % 64] + bias[length:]
+            expected = (a @ b).item() / length**0.5
         else:
             file, rest = divmod(action - 4096, 9)
-            expected = network.underpromotion(x[row, 48 + file])[rest].item()
+            expected = network.underpromotion(x[row, 48 + file, :6])[rest].item()
             under[row] += 1
         assert logits[row, place].item() == pytest.approx(expected)
     assert under == [0, 0, 3]
@@ -182,9 +185,10 @@ def test_a_logit_is_the_product_of_its_squares_and_underpromotions_follow() -> N
     assert action == 4096 + (3 * 1 + 1) * 3 + 2  # from the b-file, straight ahead is 1, the rook 2
 
 
+@pytest.mark.parametrize("rank", [None, 24])
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
-def test_long_lists_have_the_logits_and_gradients_of_short_ones(precision: torch.dtype) -> None:
-    network = ResidualNet(CHESS, channels=32, blocks=1, value=True).to(precision)
+def test_long_lists_have_the_logits_and_gradients_of_short_ones(precision: torch.dtype, rank: int | None) -> None:
+    network = ResidualNet(CHESS, channels=32, blocks=1, value=True, rank=rank).to(precision)
     planes, scalars, legal = see(POSITIONS)
     long = F.pad(legal, (0, LONG), value=-1)
     assert long.shape[1] > LONG >= legal.shape[1]
@@ -236,6 +240,15 @@ def test_a_square_is_seen_where_it_is() -> None:
     assert changed == [rank * 8 + file for rank in (2, 3, 4) for file in (3, 4, 5)]
 
 
+def test_with_a_rank_the_inputs_of_a_square_reach_its_vectors() -> None:
+    network = ResidualNet(CHESS, channels=8, blocks=0, rank=4)
+    seen: list[Tensor] = []
+    network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
+    planes, scalars, legal = see(POSITIONS)
+    network(planes, scalars, legal)
+    assert torch.equal(seen[0][..., 8:], network.boards(planes, scalars).flatten(1, 2))
+
+
 def test_counters_are_seen() -> None:
     network = ResidualNet(CHESS, channels=8, blocks=1)
     planes, _, legal = see(["startpos"])
@@ -250,7 +263,7 @@ def test_a_block_begins_as_the_identity() -> None:
 
 def test_no_state_but_parameters_and_no_chance() -> None:
     """With batch norm or dropout, the policy that samples is not the one that learns."""
-    network = ResidualNet(CHESS, channels=8, blocks=2, value=True).train()
+    network = ResidualNet(CHESS, channels=8, blocks=2, value=True, rank=4).train()
     seen = see(POSITIONS)
     together = network(*seen).logits
     assert torch.equal(together, network.eval()(*seen).logits)
@@ -260,8 +273,13 @@ def test_no_state_but_parameters_and_no_chance() -> None:
 
 @pytest.mark.parametrize(
     "network",
-    [ResidualNet(CHESS, channels=8, blocks=3, value=True), MLP(TicTacToe(), hidden=(7, 5)), MLP(CHESS, value=True)],
-    ids=["residual", "mlp", "mlp of chess"],
+    [
+        ResidualNet(CHESS, channels=8, blocks=3, value=True),
+        ResidualNet(CHESS, channels=8, blocks=1, rank=4),
+        MLP(TicTacToe(), hidden=(7, 5)),
+        MLP(CHESS, value=True),
+    ],
+    ids=["residual", "residual with a rank", "mlp", "mlp of chess"],
 )
 def test_init_args_build_the_same_sizes(network: Network) -> None:
     game = TicTacToe() if network.squares == 9 else CHESS

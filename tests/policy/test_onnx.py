@@ -92,6 +92,7 @@ class Dropping(MLP):
     ("game", "network"),
     [
         (CHESS, ResidualNet(CHESS, channels=4, blocks=1, value=True)),
+        (CHESS, ResidualNet(CHESS, channels=4, blocks=1, rank=3)),
         (TicTacToe(), Dropping(TicTacToe())),
         (ConnectFour(), BoardNet(ConnectFour(), channels=4, blocks=2)),
         (Othello(), BoardNet(Othello(), channels=4, blocks=2, value=True)),

@@ -37,35 +37,44 @@ class ResidualBlock(nn.Module):
 class ResidualNet(Network):
     """Residual convolutions over the chess board and the squares that its pieces attack.
 
-    The logit of a move is the inner product of a vector for its `from` square and a vector for its `to` square, times
-    channels^−½; the logits of the 72 underpromotions come from the squares of the seventh rank. There is no batch norm
-    and no dropout, because the network that learns must be the one that sampled.
+    The logit of a move is the inner product of a vector for its `from` square and a vector for its `to` square, divided
+    by the square root of their length; the logits of the 72 underpromotions come from the squares of the seventh rank.
+    There is no batch norm and no dropout, because the network that learns must be the one that sampled.
 
     Args:
         game: Chess, or a variant of it with the same board and actions.
         channels: The width of the convolutions.
         blocks: The number of residual blocks.
         value: Whether it has a value head.
+        rank: The length of the two vectors, which is the rank of the 64 × 64 logits. The vectors are then computed from
+            the inputs of their square as well, so that the channels need not carry which piece is there and what
+            attacks it. By default their length is `channels`, and they are computed from the convolutions alone.
 
     Raises:
         ValueError: The game has another board or other actions, or a size is too small.
     """
 
-    def __init__(self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False) -> None:
-        super().__init__(game, channels=channels, blocks=blocks, value=value)
+    def __init__(
+        self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False, rank: int | None = None
+    ) -> None:
+        sizes = {} if rank is None else {"rank": rank}  # the files of earlier versions have no such argument
+        super().__init__(game, channels=channels, blocks=blocks, value=value, **sizes)
         if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
             raise ValueError(f"ResidualNet needs the board and the actions of chess, got {game.name}; use MLP instead")
         if channels < 1:
             raise ValueError(f"channels must be at least 1, got {channels}")
         if blocks < 0:
             raise ValueError(f"blocks must be at least 0, got {blocks}")
-        self.channels = channels
+        if rank is not None and rank < 1:
+            raise ValueError(f"rank must be at least 1, got {rank}")
+        self.rank = rank
+        self.vector = rank or channels
         self.attacks = Attacks()
         self.encoded = tuple(game.planes) == PLANES and tuple(game.scalars) == tuple(SCALARS)
         inputs = len(game.planes) + len(self.attacks.names) + len(game.scalars)
         self.stem = nn.Conv2d(inputs, channels, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
-        self.from_to = nn.Linear(channels, 2 * channels)
+        self.from_to = nn.Linear(channels + (inputs if rank else 0), 2 * self.vector)
         self.underpromotion = nn.Linear(channels, 9)
         self.value_head = (
             nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, 1)) if value else None
@@ -89,18 +98,20 @@ class ResidualNet(Network):
         return boards
 
     def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
-        x = self.stem(self.boards(planes, scalars).permute(0, 3, 1, 2))
+        boards = self.boards(planes, scalars)
+        x = self.stem(boards.permute(0, 3, 1, 2))
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
-        logits = self._products(x, action) * self.channels**-0.5
+        squares = torch.cat((x, boards.flatten(1, 2).to(x.dtype)), dim=2) if self.rank else x
+        logits = self._products(squares, action) * self.vector**-0.5
         under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)
 
     def _products(self, x: Tensor, action: Tensor) -> Tensor:
-        """[N, M] inner products of the vectors of `from` and `to`, for squares x [N, 64, C] and actions [N, M]."""
-        vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, C] each
+        """[N, M] inner products of the vectors of `from` and `to`, for squares x [N, 64, …] and actions [N, M]."""
+        vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, V] each
         # Sums are in float32: near 4 bf16 knows only 3.98, 4 and 4.03.
         exact = torch.promote_types(vectors[0].dtype, torch.float32)
         if x.device.type == "cuda" or action.shape[1] > LONG:
@@ -112,6 +123,6 @@ class ResidualNet(Network):
         source, target = (
             each.flatten(0, 1).index_select(0, (first + square).flatten())
             for each, square in zip(vectors, (action >> 6 & 63, action & 63), strict=True)
-        )  # [N · M, C] each
+        )  # [N · M, V] each
         inner: Tensor = (source * target).sum(dim=1, dtype=exact)
         return inner.view(action.shape)
