@@ -23,6 +23,8 @@ from chesspg.training.initial import recipes_for, start_from
     [
         (Chess(), partial(ResidualNet, channels=64, blocks=4, value=True), ["chess_gpu"]),
         (Chess(), partial(ResidualNet, channels=32, blocks=3, value=True), ["chess_from_pgn", "chess_laptop"]),
+        (Chess(), partial(ResidualNet, channels=16, blocks=2, value=True, rank=24), ["chess_quick"]),
+        (Chess(), partial(ResidualNet, channels=16, blocks=2, value=True), []),
         (Chess("atomic"), partial(ResidualNet, channels=64, blocks=4, value=True), []),
         (Chess(), partial(ResidualNet, channels=64, blocks=5, value=True), []),
         (Hex(6), partial(BoardNet, channels=32, blocks=4, value=True), ["hex"]),
@@ -34,6 +36,15 @@ def test_recipes_with_the_game_and_network_of_a_policy(
     game: Game, network: Callable[[Game], Network], recipes: list[str]
 ) -> None:
     assert recipes_for(Policy(game, network(game))) == recipes
+
+
+def test_a_network_of_an_earlier_version_differs_in_what_it_had_not(tmp_path: Path) -> None:
+    game, path = Chess(), tmp_path / "earlier.safetensors"
+    files.save(path, Policy(game, ResidualNet(game, channels=16, blocks=2)))
+    with pytest.raises(
+        ValueError, match=r"its network has rank null, the training's 24; add --model\.network\.init_args\.rank null$"
+    ):
+        start_from(Policy(game, ResidualNet(game, channels=16, blocks=2, rank=24)), str(path), needs_value=False)
 
 
 def test_another_network_is_refused_with_the_recipes_that_have_it(tmp_path: Path) -> None:

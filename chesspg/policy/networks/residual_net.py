@@ -46,9 +46,10 @@ class ResidualNet(Network):
         channels: The width of the convolutions.
         blocks: The number of residual blocks.
         value: Whether it has a value head.
-        rank: The length of the two vectors, which is the rank of the 64 × 64 logits. The vectors are then computed from
-            the inputs of their square as well, so that the channels need not carry which piece is there and what
-            attacks it. By default their length is `channels`, and they are computed from the convolutions alone.
+        rank: The length of the two vectors, which is the rank of the 64 × 64 logits. With it the heads see more: the
+            vectors also the inputs of their square, so that the channels need not carry which piece is there and what
+            attacks it, and the value head the maximum of each channel besides its mean. By default the length is
+            `channels`, and the heads see the convolutions alone, as in the policies of earlier versions.
 
     Raises:
         ValueError: The game has another board or other actions, or a size is too small.
@@ -57,8 +58,7 @@ class ResidualNet(Network):
     def __init__(
         self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False, rank: int | None = None
     ) -> None:
-        sizes = {} if rank is None else {"rank": rank}  # the files of earlier versions have no such argument
-        super().__init__(game, channels=channels, blocks=blocks, value=value, **sizes)
+        super().__init__(game, channels=channels, blocks=blocks, value=value, rank=rank)
         if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
             raise ValueError(f"ResidualNet needs the board and the actions of chess, got {game.name}; use MLP instead")
         if channels < 1:
@@ -76,9 +76,8 @@ class ResidualNet(Network):
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.from_to = nn.Linear(channels + (inputs if rank else 0), 2 * self.vector)
         self.underpromotion = nn.Linear(channels, 9)
-        self.value_head = (
-            nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, 1)) if value else None
-        )
+        pooled = 2 * channels if rank else channels
+        self.value_head = nn.Sequential(nn.Linear(pooled, pooled), nn.ReLU(), nn.Linear(pooled, 1)) if value else None
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
     def boards(self, planes: Tensor, scalars: Tensor) -> Tensor:
@@ -106,8 +105,13 @@ class ResidualNet(Network):
         logits = self._products(squares, action) * self.vector**-0.5
         under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
-        value = torch.tanh(self.value_head(x.mean(dim=1))).squeeze(1) if self.value_head else None
+        value = torch.tanh(self.value_head(self._pooled(x))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        """[N, C] or [N, 2C] what the value head sees of squares x [N, 64, C]."""
+        mean = x.mean(dim=1)
+        return torch.cat((mean, x.amax(dim=1)), dim=1) if self.rank else mean
 
     def _products(self, x: Tensor, action: Tensor) -> Tensor:
         """[N, M] inner products of the vectors of `from` and `to`, for squares x [N, 64, …] and actions [N, M]."""
