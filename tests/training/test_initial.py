@@ -40,11 +40,13 @@ def test_recipes_with_the_game_and_network_of_a_policy(
 
 def test_a_network_of_an_earlier_version_differs_in_what_it_had_not(tmp_path: Path) -> None:
     game, path = Chess(), tmp_path / "earlier.safetensors"
-    files.save(path, Policy(game, ResidualNet(game, channels=16, blocks=2)))
+    files.save(path, Policy(game, ResidualNet(game, channels=16, blocks=2, value=True)))
     with pytest.raises(
         ValueError, match=r"its network has rank null, the training's 24; add --model\.network\.init_args\.rank null$"
     ):
-        start_from(Policy(game, ResidualNet(game, channels=16, blocks=2, rank=24)), str(path), needs_value=False)
+        start_from(
+            Policy(game, ResidualNet(game, channels=16, blocks=2, value=True, rank=24)), str(path), needs_value=False
+        )
 
 
 def test_another_network_is_refused_with_the_recipes_that_have_it(tmp_path: Path) -> None:
