@@ -3,14 +3,20 @@
     python -m studies.blunders chess_quick chess_from_pgn
 
 Each policy plays itself at its own temperature from the initial position. In some positions of each game, every legal
-move is worth the material that is left after the best captures, where each side may stop capturing at any time
-(quiescence, chessprogramming.org/Quiescence_Search). What a move loses is the difference to the best move.
+move is worth the material that is left after the best captures of both sides, each of which may stop capturing at any
+time (quiescence, chessprogramming.org/Quiescence_Search). Checks, quiet promotions and mates among these captures are
+ignored. A move that mates is worth 100 pawns, one that ends the game in a draw none. What a move loses is the
+difference to the best move, at most 9 pawns.
 
-A row shows what the sampled move and the likeliest one lose on average, and how often the likeliest loses a pawn or
-more. Then the likeliest moves that lose as much by their kind: those that win nothing where another would (missed),
-those after which the opponent takes what it could have taken before (ignored), takes the piece that moved (moved), or
-takes something else (opened). Last, how much the value head expects for a pawn on the board, and how much less it
-expects after a move for each pawn that the move loses: the closer to the former, the better it sees what hangs.
+For each policy three lines say
+
+* what the sampled move and the likeliest one lose on average, and how often the likeliest loses a pawn or more. The
+  interval is that of independent positions, which those of one game are not quite;
+* of what kind these likeliest moves are. Missed: the move keeps its material, but another wins more. Drawn: it ends the
+  game in a draw. Moved: the opponent can take the piece that moved. Ignored: the opponent can make a capture that was
+  possible before. Opened: the opponent can make another capture;
+* how much the value head expects for a pawn on the board, how much more after a move for a pawn that it takes, and how
+  much less for a pawn that the opponent can take next. For a head that sees what hangs, the three are about the same.
 """
 
 from __future__ import annotations
@@ -33,19 +39,22 @@ from chesspg.selfplay.loop import play
 from chesspg.terminal import numbers
 from chesspg.terminal.command import Parser, fail, one_line_errors, run
 
-KINDS = ("missed", "ignored", "moved", "opened")
+KINDS = ("missed", "drawn", "moved", "ignored", "opened")
 MATE = 100  # what a move that mates is worth, in pawns
+MOST = 9  # the most that a move can lose, in pawns
 EVERY = 12  # plies between two positions of a game
 _WORTH = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9, chess.KING: 0}
 
 
 class Studied(NamedTuple):
-    """A position of the policy's own games."""
+    """A position of the policy's own games, with what its mover sees; material is the mover's minus the opponent's."""
 
     probs: NDArray[np.float64]  # [moves] how likely each is
-    loses: NDArray[np.float64]  # [moves] pawns, compared with the best move
+    lost: NDArray[np.float64]  # [moves] pawns, compared with the best move, at most MOST
     kind: str | None  # of KINDS, if the likeliest move loses a pawn or more
-    material: int  # of the mover minus that of the opponent, in pawns
+    material: int  # in pawns
+    taken: NDArray[np.float64]  # [moves] material that each move gains at once
+    hanging: NDArray[np.float64]  # [moves] material that the opponent can then gain by captures
     value: float  # what the mover expects; NaN without a value head
     next_values: NDArray[np.float64]  # [moves] what the mover expects after each move, NaN where the game is over
 
@@ -71,35 +80,37 @@ def settled(board: chess.Board, low: int = -MATE, high: int = MATE) -> int:
     return best
 
 
-def after(board: chess.Board, move: chess.Move) -> int:
-    """What a move is worth for its mover: the settled material, 0 for a draw by the rules, MATE for mate."""
-    board.push(move)
-    outcome = board.outcome()
-    worth = -settled(board) if outcome is None else MATE * (outcome.winner is not None)
-    board.pop()
-    return worth
-
-
 def kind(board: chess.Board, move: chess.Move) -> str:
-    """Why a move that is not the best one loses material, one of KINDS."""
-    if after(board, move) >= material(board):
-        return "missed"
+    """Why a move that does not end the game is worth less than the best one, one of KINDS."""
+    before, now = board.copy(stack=False), material(board)
+    before.turn = not board.turn  # what the opponent could take already
     board.push(move)
-    captures = list(board.generate_legal_captures())
-    reply = max(captures, key=lambda capture: after(board, capture), default=chess.Move.null())
+    if -settled(board) >= now:
+        reason = "missed"
+    else:
+        reply = max(board.generate_legal_captures(), key=lambda capture: _kept(board, capture))
+        if reply.to_square == move.to_square or board.is_en_passant(reply):
+            reason = "moved"
+        else:
+            possible = before.is_capture(reply) and before.is_pseudo_legal(reply)
+            reason = "ignored" if possible else "opened"
     board.pop()
-    if reply.to_square == move.to_square:
-        return "moved"
-    before = board.copy(stack=False)
-    before.turn = not board.turn
-    return "ignored" if before.is_capture(reply) and before.is_pseudo_legal(reply) else "opened"
+    return reason
+
+
+def _kept(board: chess.Board, move: chess.Move) -> int:
+    """The settled material of the mover after a move."""
+    board.push(move)
+    kept = -settled(board)
+    board.pop()
+    return kept
 
 
 def _taken(board: chess.Board, capture: chess.Move) -> int:
     return _WORTH[board.piece_type_at(capture.to_square) or chess.PAWN]  # en passant takes from another square
 
 
-def blunders(player: PolicyPlayer, games: int, seed: int = 0) -> list[Studied]:
+def study(player: PolicyPlayer, games: int, seed: int = 0) -> list[Studied]:
     """Study positions of a policy's games against itself.
 
     Args:
@@ -121,55 +132,68 @@ def _study(player: PolicyPlayer, game: Chess, position: str) -> Studied:
     distribution = player.distribution(seen)
     board = game.to_board(position)
     moves = [game.notation.to_move(action, board) for action in seen.legal.actions.tolist()]
-    worth = np.array([after(board, move) for move in moves], np.float64)
     probs = distribution.probs[0, : len(moves)].double().numpy(force=True)
-    likeliest = int(probs.argmax())
+    now = material(board)
+    children = game.start([position] * len(moves))
+    children.play(seen.legal.actions)
+    ends = children.outcomes()
+    taken, kept = np.zeros((2, len(moves)))
+    for k, move in enumerate(moves):
+        board.push(move)
+        taken[k], kept[k] = -material(board) - now, -settled(board)
+        board.pop()
+    worth = np.where(ends.over, MATE * np.abs(ends.outcome), kept)
+    lost = (worth.max() - worth).clip(max=MOST)
+    likeliest, why = int(probs.argmax()), None
+    if lost[likeliest] >= 1:
+        why = "drawn" if ends.over[likeliest] else kind(board, moves[likeliest])
     value, next_values = np.nan, np.full(len(moves), np.nan)
     if distribution.value is not None:
-        children = game.start([position] * len(moves))
-        children.play(seen.legal.actions)
-        going_on = np.flatnonzero(~children.outcomes().over)
-        expected = player.distribution(children[going_on].observe()).value
-        assert expected is not None
-        value, next_values[going_on] = float(distribution.value[0]), -expected.double().numpy(force=True)
-    loses = worth.max() - worth
-    why = kind(board, moves[likeliest]) if loses[likeliest] >= 1 else None
-    return Studied(probs, loses, why, material(board), value, next_values)
+        value, going_on = float(distribution.value[0]), np.flatnonzero(~ends.over)
+        if len(going_on):
+            expected = player.distribution(children[going_on].observe()).value
+            assert expected is not None
+            next_values[going_on] = -expected.double().numpy(force=True)
+    return Studied(probs, lost, why, now, taken, now + taken - kept, value, next_values)
 
 
-def slopes(studied: Sequence[Studied]) -> tuple[float, float]:
-    """By least squares, what the value head expects for a pawn on the board, and for a pawn that a move does not lose.
+def pawns(studied: Sequence[Studied]) -> tuple[float, float, float]:
+    """What the value head expects for a pawn: on the board, taken by a move, and not left for the opponent to take.
 
-    Moves that lose nine pawns or more count as nine, and so does a difference of nine pawns or more on the board.
+    The first is a least-squares fit over positions. The others are fitted together, over the moves of each position
+    after which the game goes on. Differences of more than MOST pawns count as MOST. NaN where nothing differs.
     """
     board, value = (np.array(column) for column in zip(*((one.material, one.value) for one in studied), strict=True))
-    kept, expected = [], []
+    gains, expected = [np.empty((0, 2))], [np.empty(0)]
     for one in studied:
         goes_on = ~np.isnan(one.next_values)
         if goes_on.any():
-            saved, after_it = -one.loses[goes_on].clip(max=9), one.next_values[goes_on]
-            kept.append(saved - saved.mean())
-            expected.append(after_it - after_it.mean())
-    return _slope(board.clip(-9, 9), value), _slope(np.concatenate(kept), np.concatenate(expected))
+            gain = np.stack((one.taken, -one.hanging), axis=1)[goes_on].clip(-MOST, MOST)
+            gains.append(gain - gain.mean(axis=0))
+            expected.append(one.next_values[goes_on] - one.next_values[goes_on].mean())
+    on_board = _fit((board.clip(-MOST, MOST) - board.clip(-MOST, MOST).mean())[:, None], value - value.mean())
+    taken, kept = _fit(np.concatenate(gains), np.concatenate(expected))
+    return on_board[0], taken, kept
 
 
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    x = x - x.mean()
-    return float(x @ y / (x @ x))
+def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[float]:
+    """[columns] least-squares coefficients; NaN for columns that do not vary."""
+    varies = x.any(axis=0)
+    return [float(one) if kept else np.nan for one, kept in zip(np.linalg.lstsq(x, y)[0], varies, strict=True)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a row for each policy; returns the exit code."""
+    """Print three lines for each policy; returns the exit code."""
     given = _parser().parse_args(arguments)
     with one_line_errors(), roster.players(given.players, Chess()) as players:
         for text, player in zip(given.players, players, strict=True):
             if not isinstance(player, PolicyPlayer):
                 fail(f"{text} has no probabilities; expected a policy file, a run folder or a policy that ships")
-            studied = blunders(player, given.games, given.seed)
+            studied = study(player, given.games, given.seed)
             if not studied:
                 fail(f"no game of {text} was longer than {EVERY} plies; give more --games")
-            sampled = np.mean([one.probs @ one.loses.clip(max=9) for one in studied])
-            likeliest = np.mean([one.loses[one.probs.argmax()].clip(max=9) for one in studied])
+            sampled = np.mean([one.probs @ one.lost for one in studied])
+            likeliest = np.mean([one.lost[one.probs.argmax()] for one in studied])
             kinds = Counter(one.kind for one in studied if one.kind)
             share = kinds.total() / len(studied)
             low, high = wilson(share, len(studied))
@@ -179,8 +203,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             print("    " + ", ".join(f"{name} {kinds[name]}" for name in KINDS))
             if not np.isnan(studied[0].value):
-                on_board, saved = slopes(studied)
-                print(f"    value of a pawn on the board {on_board:.3f}, of a pawn not lost {saved:.3f}", flush=True)
+                on_board, taken, kept = pawns(studied)
+                print(
+                    f"    value of a pawn on the board {on_board:.3f}, taken by the move {taken:.3f}, not left for the "
+                    f"opponent to take {kept:.3f}",
+                    flush=True,
+                )
     return 0
 
 

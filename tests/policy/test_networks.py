@@ -249,6 +249,19 @@ def test_with_a_rank_the_inputs_of_a_square_reach_its_vectors() -> None:
     assert torch.equal(seen[0][..., 8:], network.boards(planes, scalars).flatten(1, 2))
 
 
+@pytest.mark.parametrize("rank", [None, 4])
+def test_the_value_head_sees_the_mean_and_with_a_rank_the_maximum(rank: int | None) -> None:
+    network = ResidualNet(CHESS, channels=8, blocks=1, value=True, rank=rank)
+    seen: list[Tensor] = []
+    assert network.value_head is not None
+    network.value_head.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
+    network.from_to.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0][..., :8]))
+    network(*see(POSITIONS))
+    squares, pooled = seen  # [N, 64, C] and [N, C] or [N, 2C]
+    expected = torch.cat((squares.mean(dim=1), squares.max(dim=1).values), dim=1) if rank else squares.mean(dim=1)
+    assert torch.equal(pooled, expected)
+
+
 def test_counters_are_seen() -> None:
     network = ResidualNet(CHESS, channels=8, blocks=1)
     planes, _, legal = see(["startpos"])

@@ -38,7 +38,7 @@ def test_recipes_with_the_game_and_network_of_a_policy(
     assert recipes_for(Policy(game, network(game))) == recipes
 
 
-def test_a_network_of_an_earlier_version_differs_in_what_it_had_not(tmp_path: Path) -> None:
+def test_a_policy_without_a_rank_is_refused_with_the_option_to_add(tmp_path: Path) -> None:
     game, path = Chess(), tmp_path / "earlier.safetensors"
     files.save(path, Policy(game, ResidualNet(game, channels=16, blocks=2, value=True)))
     with pytest.raises(

@@ -46,10 +46,10 @@ class ResidualNet(Network):
         channels: The width of the convolutions.
         blocks: The number of residual blocks.
         value: Whether it has a value head.
-        rank: The length of the two vectors, which is the rank of the 64 × 64 logits. With it the heads see more: the
-            vectors also the inputs of their square, so that the channels need not carry which piece is there and what
-            attacks it, and the value head the maximum of each channel besides its mean. By default the length is
-            `channels`, and the heads see the convolutions alone, as in the policies of earlier versions.
+        rank: The length of the two vectors, which is the highest rank that the 64 × 64 logits can have. With it the heads
+            see more: the vectors also the inputs of their square, so that the channels need not carry which piece is
+            there and what attacks it, and the value head the maximum of each channel besides its mean. By default the
+            length is `channels`, and the heads see the convolutions alone, as in the policies of earlier versions.
 
     Raises:
         ValueError: The game has another board or other actions, or a size is too small.
@@ -68,13 +68,13 @@ class ResidualNet(Network):
         if rank is not None and rank < 1:
             raise ValueError(f"rank must be at least 1, got {rank}")
         self.rank = rank
-        self.vector = rank or channels
+        self.length = rank or channels
         self.attacks = Attacks()
         self.encoded = tuple(game.planes) == PLANES and tuple(game.scalars) == tuple(SCALARS)
         inputs = len(game.planes) + len(self.attacks.names) + len(game.scalars)
         self.stem = nn.Conv2d(inputs, channels, 3, padding=1)
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
-        self.from_to = nn.Linear(channels + (inputs if rank else 0), 2 * self.vector)
+        self.from_to = nn.Linear(channels + (inputs if rank else 0), 2 * self.length)
         self.underpromotion = nn.Linear(channels, 9)
         pooled = 2 * channels if rank else channels
         self.value_head = nn.Sequential(nn.Linear(pooled, pooled), nn.ReLU(), nn.Linear(pooled, 1)) if value else None
@@ -102,7 +102,7 @@ class ResidualNet(Network):
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
         squares = torch.cat((x, boards.flatten(1, 2).to(x.dtype)), dim=2) if self.rank else x
-        logits = self._products(squares, action) * self.vector**-0.5
+        logits = self._products(squares, action) * self.length**-0.5
         under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         value = torch.tanh(self.value_head(self._pooled(x))).squeeze(1) if self.value_head else None
