@@ -178,8 +178,7 @@ def pawns(studied: Sequence[Studied]) -> tuple[float, float, float]:
 
 def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[float]:
     """[columns] least-squares coefficients; NaN for columns that do not vary."""
-    varies = x.any(axis=0)
-    return [float(one) if kept else np.nan for one, kept in zip(np.linalg.lstsq(x, y)[0], varies, strict=True)]
+    return [float(one) if column.any() else np.nan for one, column in zip(np.linalg.lstsq(x, y)[0], x.T, strict=True)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

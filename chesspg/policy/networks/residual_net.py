@@ -46,10 +46,10 @@ class ResidualNet(Network):
         channels: The width of the convolutions.
         blocks: The number of residual blocks.
         value: Whether it has a value head.
-        rank: The length of the two vectors, which is the highest rank that the 64 × 64 logits can have. With it the heads
-            see more: the vectors also the inputs of their square, so that the channels need not carry which piece is
-            there and what attacks it, and the value head the maximum of each channel besides its mean. By default the
-            length is `channels`, and the heads see the convolutions alone, as in the policies of earlier versions.
+        rank: The length of the two vectors, which is the highest rank that the 64 × 64 logits can have. With it the
+            heads see more: the vectors also the inputs of their square, so that the channels need not carry which piece
+            is there and what attacks it, and the value head the maximum of each channel besides its mean. By default
+            the length is `channels`, and the heads see the convolutions alone, as in policies of earlier versions.
 
     Raises:
         ValueError: The game has another board or other actions, or a size is too small.
