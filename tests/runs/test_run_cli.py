@@ -250,7 +250,7 @@ BAD = {
     "a layer too wide": ("--model.network.init_args.hidden [16,1000000]",
                          "--model.network.init_args.hidden must be between 1 and 16,384, got 1000000"),
     "a network too large": ("--config chess_quick --model.network.init_args.channels 16000",
-                            "--model.network must have at most 1,073,741,824 parameters, got 9,"),
+                            "--model.network must have at most 1,073,741,824 parameters, got 10,"),
     "no time": ("--trainer.max_time 00:00:00:00", "max_time must be DD:HH:MM:SS, above 00:00:00:00, got 00:00:00:00"),
     "no time as a mapping": ("--trainer.max_time '{hours: 0}'", "--trainer.max_time must be DD:HH:MM:SS, above"),
     "gradients below nothing": ("--trainer.gradient_clip_val -1", "gradient_clip_val must be at least 0, got -1"),

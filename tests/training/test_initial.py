@@ -49,6 +49,17 @@ def test_a_policy_without_a_rank_is_refused_with_the_option_to_add(tmp_path: Pat
         )
 
 
+def test_a_policy_with_a_rank_is_refused_with_the_option_to_add(tmp_path: Path) -> None:
+    game, path = Chess(), tmp_path / "ranked.safetensors"
+    files.save(path, Policy(game, ResidualNet(game, channels=4, blocks=2, rank=3)))
+    with pytest.raises(
+        ValueError,
+        match=r"its network has channels 4, rank 3, the training's 16, null; add "
+        r"--model\.network\.init_args\.channels 4 --model\.network\.init_args\.rank 3$",
+    ):
+        start_from(Policy(game, ResidualNet(game, channels=16, blocks=2)), str(path), needs_value=False)
+
+
 def test_another_network_is_refused_with_the_recipes_that_have_it(tmp_path: Path) -> None:
     game, path = TicTacToe(), tmp_path / "theirs.safetensors"
     files.save(path, Policy(game, MLP(game, hidden=(128, 128))))

@@ -58,7 +58,8 @@ class ResidualNet(Network):
     def __init__(
         self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False, rank: int | None = None
     ) -> None:
-        super().__init__(game, channels=channels, blocks=blocks, value=value, rank=rank)
+        given = {} if rank is None else {"rank": rank}  # so that policies of earlier versions are written as they were
+        super().__init__(game, channels=channels, blocks=blocks, value=value, **given)
         if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
             raise ValueError(f"ResidualNet needs the board and the actions of chess, got {game.name}; use MLP instead")
         if channels < 1:
