@@ -31,19 +31,20 @@ from numpy.typing import NDArray
 
 from chesspg.arena.elo import wilson
 from chesspg.games.chess import Chess
+from chesspg.games.chess.encoding import PIECE_VALUES
 from chesspg.games.game import join_position, split_position
 from chesspg.games.randomness import Randomness
-from chesspg.players import roster
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.selfplay.loop import play
 from chesspg.terminal import numbers
-from chesspg.terminal.command import Parser, fail, one_line_errors, run
+from chesspg.terminal.command import fail, run
+from studies.policies import parser, policies
 
 KINDS = ("missed", "drawn", "moved", "ignored", "opened")
 MATE = 100  # what a move that mates is worth, in pawns
 MOST = 9  # the most that a move can lose, in pawns
 EVERY = 12  # plies between two positions of a game
-_WORTH = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9, chess.KING: 0}
+_WORTH: dict[int, int] = dict(zip(chess.PIECE_TYPES, PIECE_VALUES.astype(int).tolist(), strict=True))
 
 
 class Studied(NamedTuple):
@@ -183,11 +184,9 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print three lines for each policy; returns the exit code."""
-    given = _parser().parse_args(arguments)
-    with one_line_errors(), roster.players(given.players, Chess()) as players:
-        for text, player in zip(given.players, players, strict=True):
-            if not isinstance(player, PolicyPlayer):
-                fail(f"{text} has no probabilities; expected a policy file, a run folder or a policy that ships")
+    given = parser("python -m studies.blunders", __doc__, numbers.whole(1, 10_000), 100).parse_args(arguments)
+    with policies(given.players) as named:
+        for text, player in named:
             studied = study(player, given.games, given.seed)
             if not studied:
                 fail(f"no game of {text} was longer than {EVERY} plies; give more --games")
@@ -209,14 +208,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     flush=True,
                 )
     return 0
-
-
-def _parser() -> Parser:
-    parser = Parser("python -m studies.blunders", description=__doc__)
-    parser.add_argument("players", metavar="POLICY", nargs="+", help="a policy file, a run folder or a shipped policy")
-    parser.add_argument("--games", type=numbers.whole(1, 10_000), default=100, help="of each policy (100)")
-    parser.add_argument("--seed", type=numbers.seed, default=1, help="seed of the games (default: 1)")
-    return parser
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ from chesspg.arena.elo import wilson
 from chesspg.games.chess import Chess
 from chesspg.games.game import join_position, split_position
 from chesspg.games.randomness import Randomness
-from chesspg.players import roster
 from chesspg.players.player import Player, Random
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.selfplay.loop import play
 from chesspg.terminal import numbers
-from chesspg.terminal.command import Parser, fail, one_line_errors, run
+from chesspg.terminal.command import run
+from studies.policies import parser, policies
 
 
 class Stalemate(NamedTuple):
@@ -84,11 +84,9 @@ def _described(player: PolicyPlayer, game: Chess, positions: Sequence[str]) -> l
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a row for each policy; returns the exit code."""
-    given = _parser().parse_args(arguments)
-    with one_line_errors(), roster.players(given.players, Chess()) as players:
-        for text, player in zip(given.players, players, strict=True):
-            if not isinstance(player, PolicyPlayer):
-                fail(f"{text} has no probabilities; expected a policy file, a run folder or a policy that ships")
+    given = parser("python -m studies.stalemates", __doc__, numbers.whole(2, 100_000), 200).parse_args(arguments)
+    with policies(given.players) as named:
+        for text, player in named:
             found, counts = stalemates(player, given.games, given.seed)
             low, high = wilson(len(found) / given.games, given.games)
             ended = ", ".join(f"{reason} {count}" for reason, count in counts.items())
@@ -104,14 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     flush=True,
                 )
     return 0
-
-
-def _parser() -> Parser:
-    parser = Parser("python -m studies.stalemates", description=__doc__)
-    parser.add_argument("players", metavar="POLICY", nargs="+", help="a policy file, a run folder or a shipped policy")
-    parser.add_argument("--games", type=numbers.whole(2, 100_000), default=200, help="of each policy (200)")
-    parser.add_argument("--seed", type=numbers.seed, default=1, help="seed of the games (default: 1)")
-    return parser
 
 
 if __name__ == "__main__":

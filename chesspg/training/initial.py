@@ -65,9 +65,10 @@ def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_val
     option = "--model.network"
     same = ours["class_path"] == theirs["class_path"]
     old, new = ours["init_args"], theirs["init_args"]
-    # An argument that only one of them has is as good as null in the other.
-    names = [name for name in ({**old, **new} if same else new) if not same or new.get(name) != old.get(name)]
-    add = [] if same else [f"{option} {theirs['class_path']}"]
+    if same:  # an argument that only one of them has is as good as null in the other
+        add, names = [], [name for name in {**old, **new} if new.get(name) != old.get(name)]
+    else:
+        add, names = [f"{option} {theirs['class_path']}"], list(new)
     texts = {name: json.dumps(new.get(name)).replace(" ", "") for name in names}
     add += [f"{option}.init_args.{name} {shlex.quote(texts[name])}" for name in names]
     if same:
