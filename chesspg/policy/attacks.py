@@ -1,4 +1,4 @@
-"""Which squares each side attacks, computed from the piece planes for a whole batch, on the network's device."""
+"""Which squares each side attacks and which pieces hang, from the piece planes of a batch, on the network's device."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ _SIDES = ("own", "opponent")
 NAMES = (
     *(f"attacked by {side} {piece}" for piece in PIECES for side in _SIDES),
     *(f"a {piece} here would attack {side} king" for piece in PIECES[:4] for side in _SIDES),
+)
+HANGING = (
+    *(f"{side} {piece} hangs" for piece in PIECES[:5] for side in _SIDES),
+    *(f"{side} king can go here" for side in _SIDES),
 )
 
 
@@ -32,16 +36,22 @@ _DOWN = ((_NOT_H, _word(_ALL ^ _RANK_8)), (_word(_ALL ^ (_H | _RANK_8)), _word(_
 
 
 class Attacks(nn.Module):
-    """[N, 14, 1] int64 words of the chess planes to [N, 20, 1] int64 words of attacks, in the order of `names`.
+    """[N, 14, 1] int64 words of the chess planes to [N, 20 or 32, 1] int64 words of maps, in the order of `names`.
 
     A ray ends at the first piece and includes its square, whichever side the piece belongs to. All rays of all pieces
     and positions are filled at once by the Kogge-Stone algorithm, chessprogramming.org/Kogge-Stone_Algorithm.
+
+    Args:
+        hanging: Whether twelve more maps show the pieces that hang and the squares to which the kings can go. A piece
+            hangs if it is attacked and not defended, or attacked by a piece of less value; a knight and a bishop are
+            worth the same. A king can go to a neighboring square that its own side does not occupy and the other does
+            not attack.
     """
 
-    names = NAMES
-
-    def __init__(self) -> None:
+    def __init__(self, hanging: bool = False) -> None:
         super().__init__()
+        self.hanging = hanging
+        self.names = NAMES + HANGING if hanging else NAMES
         steps = torch.tensor(_STEPS) * torch.tensor([1, 2, 4])[:, None, None]  # [3, 2, 2]
         for name, numbers in {"steps": steps, "up": torch.tensor(_UP), "down": torch.tensor(_DOWN)}.items():
             self.register_buffer(name, numbers[..., None], persistent=False)
@@ -61,11 +71,14 @@ class Attacks(nn.Module):
         up, down = near[:, 2::2] << 8, _down(near[:, 3::2], 8)  # king and pawns of the mover, of the opponent
         ranks = near[:, 2:4] | kings
         around = (ranks | ranks << 8 | _down(ranks, 8)) ^ kings
-        return torch.cat(
+        maps = torch.cat(
             (up[:, 1:], down[:, 1:], jumps[:, :2], diagonal[:, :2], straight[:, :2],
              straight[:, 2:4] | diagonal[:, 2:4], around,
              up[:, :1], down[:, :1], jumps[:, 2:], diagonal[:, 4:], straight[:, 4:]), dim=1,
-        )[:, :, None]  # fmt: skip
+        )  # fmt: skip
+        if self.hanging:
+            maps = torch.cat((maps, _hanging(pieces, maps)), dim=1)
+        return maps[:, :, None]
 
     def _slide(self, from_: Tensor, empty: Tensor, up: bool) -> Tensor:
         """[N, 2, 1, G] straight and diagonal sliders to [N, 2, 2, G] the squares they attack in each direction."""
@@ -84,7 +97,7 @@ class Attacks(nn.Module):
             squares: [N, 14, 64] zeros and ones, the chess planes square by square, of any floating-point type.
 
         Returns:
-            [N, 20, 64] zeros and ones.
+            [N, 20 or 32, 64] zeros and ones.
         """
         pawns, knights, bishops, rooks, queens, kings = squares[:, :12].reshape(-1, 2, 6, 64).unbind(2)  # [N, 2, 64]
         occupied = squares[:, :12].sum(dim=1, keepdim=True)
@@ -97,7 +110,8 @@ class Attacks(nn.Module):
             _stepped(kings[:, :1], _FORWARD), _stepped(kings[:, 1:], _BACKWARD), _stepped(kings, _KNIGHT),
             diagonal[:, 4:], straight[:, 4:],
         )  # fmt: skip
-        return torch.cat(maps, dim=1).clamp(max=1)
+        attacks = torch.cat(maps, dim=1).clamp(max=1)
+        return torch.cat((attacks, _hanging_squares(squares, attacks)), dim=1) if self.hanging else attacks
 
 
 def _behind(*steps: tuple[int, int]) -> Tensor:
@@ -125,6 +139,40 @@ def _slid(pieces: Tensor, occupied: Tensor, behind: Tensor) -> Tensor:
     lines = F.pad(torch.cat((occupied, pieces), dim=1), (0, 1))[:, :, behind.to(pieces.device)]  # [N, 1 + G, 64, S, 7]
     open_ = (1 - lines[:, :1] @ _NEARER.to(pieces)).clamp(min=0)  # 1 where no piece stands in between
     return (lines[:, 1:] * open_).sum(dim=(3, 4))
+
+
+def _hanging(pieces: Tensor, maps: Tensor) -> Tensor:
+    """[N, 12] the words of `HANGING`, from the words of the pieces [N, 12] and of `NAMES` [N, 20]."""
+    pieces = pieces.view(-1, 2, 6).transpose(1, 2)  # [N, 6, 2] by piece and side, as the maps are
+    defenders = maps[:, :12].view(-1, 6, 2)
+    attackers = defenders.flip(2)
+    pawns, knights, bishops, rooks, queens, kings = attackers.unbind(1)  # [N, 2] each
+    minor = pawns | knights | bishops
+    attacked = minor | rooks | queens | kings
+    loose = attacked & ~_any(defenders)
+    by_less = torch.stack((loose, loose | pawns, loose | pawns, loose | minor, loose | minor | rooks), dim=1)
+    free = defenders[:, 5] & ~(_any(pieces) | attacked)
+    return torch.cat((pieces[:, :5] & by_less, free[:, None]), dim=1).flatten(1)
+
+
+def _hanging_squares(squares: Tensor, maps: Tensor) -> Tensor:
+    """[N, 12, 64] `_hanging` by sums and products, from the planes [N, 14, 64] and the maps [N, 20, 64]."""
+    pieces = squares[:, :12].reshape(-1, 2, 6, 64).transpose(1, 2)  # [N, 6, 2, 64]
+    defenders = maps[:, :12].reshape(-1, 6, 2, 64)
+    attackers = defenders.flip(2)
+    pawns, knights, bishops, rooks, queens, kings = attackers.unbind(1)  # [N, 2, 64] each
+    minor = pawns + knights + bishops
+    attacked = (minor + rooks + queens + kings).clamp(max=1)
+    loose = attacked * (1 - defenders.sum(dim=1)).clamp(min=0)
+    by_less = torch.stack((loose, loose + pawns, loose + pawns, loose + minor, loose + minor + rooks), dim=1)
+    free = defenders[:, 5] * (1 - pieces.sum(dim=1) - attacked).clamp(min=0)
+    return torch.cat((pieces[:, :5] * by_less.clamp(max=1), free[:, None]), dim=1).flatten(1, 2)
+
+
+def _any(words: Tensor) -> Tensor:
+    """[N, 2] the squares that any of the six words [N, 6, 2] has."""
+    one, two, three, four, five, six = words.unbind(1)
+    return one | two | three | four | five | six
 
 
 def _down(words: Tensor, step: int) -> Tensor:

@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.encoding import encode_planes
-from chesspg.policy.attacks import Attacks
+from chesspg.policy.attacks import HANGING, Attacks
+
+MAPS = Attacks(hanging=True)
+WORTH = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9, chess.KING: 100}
 
 
 def words(boards: list[chess.Board]) -> list[list[int]]:
-    """[N][20] the output of Attacks, as unsigned words."""
+    """[N][32] the output of Attacks, as unsigned words."""
     planes = encode_planes(boards, [0] * len(boards))
-    found = Attacks()(torch.from_numpy(planes.view(np.int64))).numpy()[:, :, 0]
+    found = MAPS(torch.from_numpy(planes.view(np.int64))).numpy()[:, :, 0]
     return [[int(word) for word in row] for row in found.view(np.uint64)]
 
 
@@ -39,11 +42,28 @@ def expected(board: chess.Board) -> Iterator[int]:
             seen = board.copy()
             seen.set_piece_at(king, chess.Piece(piece, color))
             yield seen.attacks_mask(king)
+    for piece in chess.PIECE_TYPES[:5]:
+        for color in chess.COLORS:
+            yield int(chess.SquareSet(square for square in board.pieces(piece, color) if hangs(board, square)))
+    for color in chess.COLORS:
+        king = board.king(color)
+        assert king is not None
+        around = (square for square in board.attacks(king) if board.color_at(square) is not color)
+        yield int(chess.SquareSet(square for square in around if not board.is_attacked_by(not color, square)))
+
+
+def hangs(board: chess.Board, square: chess.Square) -> bool:
+    """Whether the piece is attacked and not defended, or attacked by one of less value."""
+    color, pieces = bool(board.color_at(square)), board.piece_map()
+    attackers = [WORTH[pieces[one].piece_type] for one in board.attackers(not color, square)]
+    if board.is_attacked_by(color, square):
+        return any(worth < WORTH[pieces[square].piece_type] for worth in attackers)
+    return bool(attackers)
 
 
 def agree(board: chess.Board) -> None:
-    wanted = dict(zip(Attacks.names, expected(board), strict=True))
-    assert dict(zip(Attacks.names, words([board])[0], strict=True)) == wanted
+    wanted = dict(zip(MAPS.names, expected(board), strict=True))
+    assert dict(zip(MAPS.names, words([board])[0], strict=True)) == wanted
 
 
 @pytest.mark.slow
@@ -84,7 +104,24 @@ def test_a_batch_is_its_games() -> None:
 def test_a_rook_on_a_corner() -> None:
     """By hand: from a1, the rook attacks the first rank up to its own king on c1, and the whole a-file."""
     planes = Chess(backend="python-chess").start(["7k/8/8/8/8/8/8/R1K5 w - - 0 1"]).observe().planes
-    attacked = Attacks()(torch.from_numpy(planes.view(np.int64)))[0, Attacks.names.index("attacked by own rook"), 0]
+    attacks = Attacks()
+    attacked = attacks(torch.from_numpy(planes.view(np.int64)))[0, attacks.names.index("attacked by own rook"), 0]
     assert chess.SquareSet(int(attacked) % 2**64) == chess.SquareSet(
         [chess.B1, chess.C1, chess.A2, chess.A3, chess.A4, chess.A5, chess.A6, chess.A7, chess.A8]
     )
+
+
+def test_what_hangs_and_where_the_kings_can_go() -> None:
+    """By hand. White's rook attacks the knight, which nothing defends. The queen attacks the pawn, which nothing
+    defends, and the rook, which the king defends. The pawn attacks the queen, which a rook defends.
+    """
+    board = chess.Board("7k/7r/8/3p2n1/4Q3/8/8/4R1RK w - - 0 1")
+    found = dict(zip(MAPS.names, words([board])[0], strict=True))
+    on = {name: chess.SquareSet(word) for name, word in found.items() if word and name in HANGING}
+    assert on == {
+        "own queen hangs": chess.SquareSet([chess.E4]),
+        "opponent pawn hangs": chess.SquareSet([chess.D5]),
+        "opponent knight hangs": chess.SquareSet([chess.G5]),
+        "own king can go here": chess.SquareSet([chess.G2]),
+        "opponent king can go here": chess.SquareSet([chess.G7, chess.G8]),
+    }

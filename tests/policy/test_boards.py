@@ -20,30 +20,36 @@ pytest.importorskip("numba", reason="the compiled input needs numba")
 pytest.importorskip("chesspg.games.chess.kernels")  # as where numba plays the rules
 
 CHESS = Chess()
-NETWORK = ResidualNet(CHESS, channels=4, blocks=0)
+NETWORKS = [ResidualNet(CHESS, channels=4, blocks=0, rank=rank) for rank in (None, 3)]  # 20 maps, and 32
+NETWORK = NETWORKS[1]
 
 
 def precision(bf16: bool) -> AbstractContextManager[object]:
     return torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
 
 
-def by_torch(planes: Tensor, scalars: Tensor) -> Tensor:
+def compiled(network: ResidualNet, planes: Tensor, scalars: Tensor, precision: torch.dtype) -> Tensor | None:
+    return boards.compiled_boards(planes, network.scale(scalars), precision, len(network.attacks.names))
+
+
+def by_torch(network: ResidualNet, planes: Tensor, scalars: Tensor) -> Tensor:
     """The input as torch computes it where numba is not installed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "chesspg.games.chess.kernels", None)
-        assert boards.compiled_boards(planes, NETWORK.scale(scalars), NETWORK.precision) is None
-        return NETWORK.boards(planes, scalars)
+        assert compiled(network, planes, scalars, network.precision) is None
+        return network.boards(planes, scalars)
 
 
 def agree(planes: Tensor, scalars: Tensor, bf16: bool) -> None:
-    with precision(bf16):
-        compiled = boards.compiled_boards(planes, NETWORK.scale(scalars), NETWORK.precision)
-        expected = by_torch(planes, scalars)
-        assert compiled is not None
-        assert compiled.dtype == expected.dtype == (torch.bfloat16 if bf16 else torch.float32)
-        assert compiled.shape == expected.shape
-        assert torch.equal(compiled, expected)
-        assert torch.equal(NETWORK.boards(planes, scalars), expected)
+    for network in NETWORKS:
+        with precision(bf16):
+            found = compiled(network, planes, scalars, network.precision)
+            expected = by_torch(network, planes, scalars)
+            assert found is not None
+            assert found.dtype == expected.dtype == (torch.bfloat16 if bf16 else torch.float32)
+            assert found.shape == expected.shape
+            assert torch.equal(found, expected)
+            assert torch.equal(network.boards(planes, scalars), expected)
 
 
 @pytest.mark.parametrize("bf16", [False, True])
@@ -79,7 +85,7 @@ def test_torch_computes_what_compiled_code_cannot(kind: str) -> None:
         wide = (1 << torch.arange(42)).reshape(1, 14, 3)  # one piece per plane
         agree(wide[:, :, 1:2], scalars[:1], bf16=False)
     elif kind == "another precision":
-        assert boards.compiled_boards(planes, NETWORK.scale(scalars), torch.float64) is None
+        assert compiled(NETWORK, planes, scalars, torch.float64) is None
     else:
         traced = torch.compile(lambda: NETWORK.boards(planes, scalars), backend="eager", fullgraph=True)
-        assert torch.equal(traced(), by_torch(planes, scalars))
+        assert torch.equal(traced(), by_torch(NETWORK, planes, scalars))

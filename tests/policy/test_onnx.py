@@ -241,7 +241,7 @@ def test_attacks_square_by_square_are_those_of_the_words(seed: int) -> None:
         for square in rest:
             row[rng.choice([0, 1, 2, 3, 4, 6, 7, 8, 9, 10]), square] = 1
     words = np.packbits(squares.astype(bool), axis=2, bitorder="little").view(np.int64)
-    attacks = Attacks()
+    attacks = Attacks(hanging=True)
     expected = np.unpackbits(attacks(torch.from_numpy(words)).numpy().view(np.uint8), axis=2, bitorder="little")
     assert (attacks.of_squares(torch.from_numpy(squares)).numpy() == expected).all()
 

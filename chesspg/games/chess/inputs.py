@@ -1,8 +1,8 @@
-"""The input of a network for chess, compiled by numba: planes, attack maps and counters, square by square.
+"""The input of a network for chess, compiled by numba: planes, maps and counters, square by square.
 
-For each position, 36 channels per square: the 14 planes, the 20 maps of `chesspg.policy.attacks` in their order, and
-the two counters. The numbers are written as their bits, so that one function serves every floating-point type. A loop
-runs it over the positions on the CPU, and a grid on CUDA.
+For each position, 36 or 48 channels per square: the 14 planes, the 20 or 32 maps of `chesspg.policy.attacks` in their
+order, and the two counters. The numbers are written as their bits, so that one function serves every floating-point
+type. A loop runs it over the positions on the CPU, and a grid on CUDA.
 """
 
 # mypy: allow-untyped-defs
@@ -38,8 +38,9 @@ from chesspg.games.chess.kernels import (
 )
 from chesspg.games.compiling import ONE, ZERO, U, compiled, inlined, numba_cuda, span
 
-WORDS = 34  # planes and attack maps
-CHANNELS = WORDS + 2
+ATTACKS = 34  # planes and attack maps
+WORDS = 46  # and what hangs, and where the kings can go
+COUNTERS = 2
 PER_BLOCK = 32  # positions per block of a CUDA grid: one warp finds their attacks, then all threads write
 THREADS = 256  # per block
 
@@ -111,28 +112,52 @@ def look(planes, row, words, place):
         words[place, U(32) + side] = straight(king, free)
 
 
+@inlined
+def look_further(words, place):
+    """Write which pieces hang and where the kings can go, from the planes and attack maps in words[place]."""
+    for side in span(2):
+        ours, other = SIX * side, ONE - side
+        own = defended = attacked = ZERO
+        for piece in span(6):
+            own |= words[place, ours + piece]
+            defended |= words[place, U(14) + TWO * piece + side]
+            attacked |= words[place, U(14) + TWO * piece + other]
+        by_pawns, by_rooks = words[place, U(14) + other], words[place, U(20) + other]
+        by_minor = by_pawns | words[place, U(16) + other] | words[place, U(18) + other]
+        loose = attacked & ~defended
+        words[place, U(34) + side] = words[place, ours] & loose
+        words[place, U(36) + side] = words[place, ours + ONE] & (loose | by_pawns)
+        words[place, U(38) + side] = words[place, ours + TWO] & (loose | by_pawns)
+        words[place, U(40) + side] = words[place, ours + THREE] & (loose | by_minor)
+        words[place, U(42) + side] = words[place, ours + U(4)] & (loose | by_minor | by_rooks)
+        words[place, U(44) + side] = words[place, U(24) + side] & ~(own | attacked)
+
+
 # numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
-# `version`. Some functions of kernels.py are compiled into those below, so `version` is a hash of that file.
+# `version` and the number of words. Some functions of kernels.py are compiled into those below, so `version` is a hash
+# of that file.
 VERSION = int.from_bytes(hashlib.sha256(Path(kernels.__file__).read_bytes()).digest()[:4])
 
 
-def _loop(version: int) -> Any:
+@cache
+def _loop(count: int, version: int = VERSION) -> Any:
+    """The loop on the CPU for `count` words per position, compiled at its first call."""
+
     @compiled
     def fill(planes, counters, one, boards, words):
         _ = version
         for row in span(len(planes)):
             look(planes, row, words, ZERO)
+            if count > ATTACKS:
+                look_further(words, ZERO)
             for square in span(64):
-                for word in span(WORDS):
+                for word in span(count):
                     boards[row, square, word] = (words[ZERO, word] & ONE) * one
                     words[ZERO, word] >>= ONE
-                for counter in span(2):
-                    boards[row, square, U(WORDS) + counter] = counters[row, counter]
+                for counter in span(COUNTERS):
+                    boards[row, square, U(count) + counter] = counters[row, counter]
 
     return fill
-
-
-_fill = _loop(VERSION)
 
 
 def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: NDArray[Any]) -> None:
@@ -142,32 +167,39 @@ def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: N
         planes: [N, 14] words.
         counters: [N, 2] the scaled counters, as the bits of their floating-point numbers.
         one: The bits of the floating-point number 1.
-        boards: [N, 64, 36] where the input is written, as bits.
+        boards: [N, 64, 36 or 48] where the input is written, as bits.
     """
-    _fill(planes, counters, U(one), boards, np.empty((1, WORDS), np.uint64))
+    count = boards.shape[2] - COUNTERS
+    _loop(count)(planes, counters, U(one), boards, np.empty((1, count), np.uint64))
 
 
 @cache
-def grid(version: int = VERSION) -> Any:
-    """The kernel for CUDA, compiled at its first launch; one block for every PER_BLOCK positions."""
+def grid(count: int, version: int = VERSION) -> Any:
+    """The kernel for CUDA for `count` words per position, compiled at its first launch.
+
+    It has one block for every PER_BLOCK positions.
+    """
     cuda = numba_cuda()
+    channels = count + COUNTERS
 
     @cuda.jit(cache=True)
     def fill(planes, counters, one, boards):
         _ = version
-        words = cuda.shared.array((PER_BLOCK, WORDS), types.uint64)
+        words = cuda.shared.array((PER_BLOCK, count), types.uint64)
         first, thread = U(cuda.blockIdx.x) * U(PER_BLOCK), U(cuda.threadIdx.x)
-        count = min(U(PER_BLOCK), U(len(planes)) - first)
-        if thread < count:
+        positions = min(U(PER_BLOCK), U(len(planes)) - first)
+        if thread < positions:
             look(planes, first + thread, words, thread)
+            if count > ATTACKS:
+                look_further(words, thread)
         cuda.syncthreads()
-        for number in range(thread, count * U(64 * CHANNELS), U(THREADS)):  # neighbors write to neighboring addresses
-            square, channel = number // U(CHANNELS), number % U(CHANNELS)
+        for number in range(thread, positions * U(64 * channels), U(THREADS)):  # neighbors write side by side
+            square, channel = number // U(channels), number % U(channels)
             place, square = square >> SIX, square & U(63)
-            if channel < U(WORDS):
+            if channel < U(count):
                 boards[first + place, square, channel] = ((words[place, channel] >> square) & ONE) * one
             else:
-                boards[first + place, square, channel] = counters[first + place, channel - U(WORDS)]
+                boards[first + place, square, channel] = counters[first + place, channel - U(count)]
 
     return fill
 
@@ -179,11 +211,13 @@ def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, stream: int)
         planes: [N, 14] words of type int64, as any object with `__cuda_array_interface__`; likewise the others.
         counters: [N, 2] as for `fill`.
         one: As for `fill`.
-        boards: [N, 64, 36] as for `fill`.
+        boards: [N, 64, 36 or 48] as for `fill`.
         stream: The address of the CUDA stream; 0 is the default stream.
     """
     cuda = numba_cuda()
     words, counters, boards = (cuda.as_cuda_array(array) for array in (planes, counters, boards))
     if count := len(words):
         on = cuda.external_stream(stream) if stream else 0
-        grid()[-(-count // PER_BLOCK), THREADS, on](words.view(np.uint64), counters, U(one), boards)
+        grid(boards.shape[2] - COUNTERS)[-(-count // PER_BLOCK), THREADS, on](
+            words.view(np.uint64), counters, U(one), boards
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chesspg.games.chess.notation import ChessNotation
-from chesspg.games.game import Game
+from chesspg.games.game import Game, Starts
 from chesspg.games.randomness import Randomness
 
 _STREAM = 2  # number of this random stream among those of (seed, rollout); 1 is the order of plies
@@ -34,31 +34,33 @@ class UnevenArmies:
     there are four pieces against one, besides the kings.
 
     Args:
-        share: Fraction of the games that start this way; the others start from the initial position.
+        share: Fraction of the games that start this way.
         alike: Number of games in a row that share a start. leave_one_out needs at least two; with more, fewer
             positions have to be sampled.
+        others: Where the other games start, by default from the initial position.
 
     Raises:
         ValueError: An argument is out of range.
     """
 
-    def __init__(self, share: float = 0.3, alike: int = 1) -> None:
+    def __init__(self, share: float = 0.3, alike: int = 1, others: Starts | None = None) -> None:
         if not 0 <= share <= 1:
             raise ValueError(f"share must be from 0 to 1, got {share}")
         if alike < 1:
             raise ValueError(f"alike must be at least 1, got {alike}")
         self.share = share
         self.alike = alike
+        self.others = others
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
-        """[n] FENs for the variant, '' for the initial position. Raises ValueError if the game is not chess."""
+        """[n] FENs for the variant, or starts of `others`. Raises ValueError if the game is not chess."""
         if not isinstance(game.notation, ChessNotation):
             raise ValueError(
                 f"UnevenArmies needs chess or a variant of it, got {game.name}; use starts: null, or a list"
             )
         start, which = np.unique(index // self.alike, return_inverse=True)
         uneven = {i: stream for i, stream in enumerate(rng.generators(_STREAM, start)) if stream.random() < self.share}
-        positions = [""] * len(start)
+        positions = self.others.positions(game, start, rng) if self.others else [""] * len(start)
         for i, position in zip(uneven, _sample(list(uneven.values()), game.notation.initial()), strict=True):
             positions[i] = position
         return [positions[i] for i in which.tolist()]

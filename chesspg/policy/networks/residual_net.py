@@ -47,9 +47,10 @@ class ResidualNet(Network):
         blocks: The number of residual blocks.
         value: Whether it has a value head.
         rank: The length of the two vectors, which is the highest rank that the 64 × 64 logits can have. With it the
-            heads see more: the vectors also the inputs of their square, so that the channels need not carry which piece
-            is there and what attacks it, and the value head the maximum of each channel besides its mean. By default
-            the length is `channels`, and the heads see the convolutions alone, as in policies of earlier versions.
+            network sees more. Its input also says which pieces hang and where the kings can go
+            (`chesspg.policy.attacks`). The vectors also see the inputs of their square, so that the channels need not
+            carry which piece is there and what attacks it; and the value head also sees the maximum of each channel.
+            By default the length is `channels`, and the network is that of earlier versions.
 
     Raises:
         ValueError: The game has another board or other actions, or a size is too small.
@@ -70,7 +71,7 @@ class ResidualNet(Network):
             raise ValueError(f"rank must be at least 1, got {rank}")
         self.rank = rank
         self.length = rank or channels
-        self.attacks = Attacks()
+        self.attacks = Attacks(hanging=rank is not None)
         self.encoded = tuple(game.planes) == PLANES and tuple(game.scalars) == tuple(SCALARS)
         inputs = len(game.planes) + len(self.attacks.names) + len(game.scalars)
         self.stem = nn.Conv2d(inputs, channels, 3, padding=1)
@@ -82,9 +83,9 @@ class ResidualNet(Network):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
 
     def boards(self, planes: Tensor, scalars: Tensor) -> Tensor:
-        """[N, 8, 8, inputs] planes, attack maps and scaled counters of each square, in the network's precision."""
+        """[N, 8, 8, inputs] planes, maps and scaled counters of each square, in the network's precision."""
         if self.encoded:
-            boards = compiled_boards(planes, self.scale(scalars), self.precision)
+            boards = compiled_boards(planes, self.scale(scalars), self.precision, len(self.attacks.names))
             if boards is not None:
                 return boards
         if planes.is_floating_point():  # exported

@@ -23,10 +23,11 @@ from chesspg.games.chess import inputs
 
 
 @pytest.mark.parametrize("bits", [np.int16, np.int32])
-def test_the_kernel_fits_a_gpu(bits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("channels", [36, 48])
+def test_the_kernel_fits_a_gpu(bits: Any, channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-    arguments = (np.zeros((5, 14), np.uint64), np.zeros((5, 2), bits), np.uint64(1), np.zeros((5, 64, 36), bits))
-    found = needs(inputs.grid(), arguments, tmp_path, monkeypatch)
+    arguments = (np.zeros((5, 14), np.uint64), np.zeros((5, 2), bits), np.uint64(1), np.zeros((5, 64, channels), bits))
+    found = needs(inputs.grid(channels - 2), arguments, tmp_path, monkeypatch)
     assert found.registers <= 64  # 65,536 of a multiprocessor are enough for four blocks
     assert (found.spills, found.stack, found.constants) == (0, 0, 0)
 
@@ -34,14 +35,15 @@ def test_the_kernel_fits_a_gpu(bits: Any, tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.cuda
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 1000])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_the_input_on_cuda_is_that_of_torch(count: int, precision: torch.dtype) -> None:
-    network = ResidualNet(Chess(), channels=4, blocks=0)
+@pytest.mark.parametrize("rank", [None, 3])
+def test_the_input_on_cuda_is_that_of_torch(count: int, precision: torch.dtype, rank: int | None) -> None:
+    network = ResidualNet(Chess(), channels=4, blocks=0, rank=rank)
     games, rng = Chess().start(count), np.random.default_rng(0)
     for _ in range(30):
         seen = games.observe()
         planes, scalars = torch.from_numpy(seen.planes.view(np.int64)), torch.from_numpy(seen.scalars)
         expected = network.boards(planes, scalars).to(precision)
-        found = compiled_boards(planes.cuda(), network.scale(scalars).cuda(), precision)
+        found = compiled_boards(planes.cuda(), network.scale(scalars).cuda(), precision, len(network.attacks.names))
         assert found is not None
         assert torch.equal(found.cpu(), expected)
         games.play(seen.legal.take((rng.random(count) * seen.legal.counts).astype(np.int64)))

@@ -10,6 +10,7 @@ import pytest
 
 from chesspg.games.chess import Chess
 from chesspg.games.chess.starts import UnevenArmies
+from chesspg.games.random_plies import RandomPlies
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.training.datamodule import SelfPlay
@@ -39,6 +40,16 @@ def test_the_share_is_that_of_the_games(share: float) -> None:
     texts = UnevenArmies(share).positions(CHESS, np.arange(600), Randomness(2))
     count = sum(map(bool, texts))
     assert abs(count - 600 * share) <= 4 * (600 * share * (1 - share)) ** 0.5
+
+
+def test_the_other_games_start_where_they_are_told() -> None:
+    rng, some = Randomness(2), UnevenArmies(0.4)
+    uneven = some.positions(CHESS, EVERYONE, rng)
+    texts = UnevenArmies(0.4, others=RandomPlies(6)).positions(CHESS, EVERYONE, rng)
+    random = RandomPlies(6).positions(CHESS, EVERYONE, rng)
+    assert texts == [own or other for own, other in zip(uneven, random, strict=True)]
+    alike = UnevenArmies(0.4, alike=3, others=RandomPlies(6)).positions(CHESS, np.arange(900), rng)
+    assert alike == [text for text in texts for _ in range(3)]
 
 
 def test_a_start_depends_on_seed_rollout_and_game_alone() -> None:
