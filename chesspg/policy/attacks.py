@@ -44,8 +44,9 @@ class Attacks(nn.Module):
     Args:
         hanging: Whether twelve more maps show the pieces that hang and the squares to which the kings can go. A piece
             hangs if it is attacked and not defended, or attacked by a piece of less value; a knight and a bishop are
-            worth the same. A king can go to a neighboring square that its own side does not occupy and the other does
-            not attack.
+            worth the same. Pins and what stands behind an attacker are ignored. A king can go to a neighboring square
+            that its own side does not occupy and the other does not attack; a ray ends at the king, so a square behind
+            it on the line of an attacker counts as not attacked.
     """
 
     def __init__(self, hanging: bool = False) -> None:
@@ -91,7 +92,7 @@ class Attacks(nn.Module):
         return shift(from_, steps[0]) & mask
 
     def of_squares(self, squares: Tensor) -> Tensor:
-        """The same maps by sums and products alone, because ONNX can't shift words that have a sign.
+        """The same maps square by square, because ONNX can't shift words that have a sign.
 
         Args:
             squares: [N, 14, 64] zeros and ones, the chess planes square by square, of any floating-point type.
@@ -111,7 +112,9 @@ class Attacks(nn.Module):
             diagonal[:, 4:], straight[:, 4:],
         )  # fmt: skip
         attacks = torch.cat(maps, dim=1).clamp(max=1)
-        return torch.cat((attacks, _hanging_squares(squares, attacks)), dim=1) if self.hanging else attacks
+        if not self.hanging:
+            return attacks
+        return torch.cat((attacks, _hanging(squares[:, :12] > 0, attacks > 0).to(attacks)), dim=1)
 
 
 def _behind(*steps: tuple[int, int]) -> Tensor:
@@ -142,35 +145,29 @@ def _slid(pieces: Tensor, occupied: Tensor, behind: Tensor) -> Tensor:
 
 
 def _hanging(pieces: Tensor, maps: Tensor) -> Tensor:
-    """[N, 12] the words of `HANGING`, from the words of the pieces [N, 12] and of `NAMES` [N, 20]."""
-    pieces = pieces.view(-1, 2, 6).transpose(1, 2)  # [N, 6, 2] by piece and side, as the maps are
-    defenders = maps[:, :12].view(-1, 6, 2)
+    """The maps of `HANGING`, from those of the pieces and of `NAMES`.
+
+    Args:
+        pieces: [N, 12, …] words, or for each square whether it has the piece.
+        maps: [N, 20, …] of the same kind.
+
+    Returns:
+        [N, 12, …] of the same kind.
+    """
+    pieces = pieces.unflatten(1, (2, 6)).transpose(1, 2)  # [N, 6, 2, …] by piece and side, as the maps are
+    defenders = maps[:, :12].unflatten(1, (6, 2))
     attackers = defenders.flip(2)
-    pawns, knights, bishops, rooks, queens, kings = attackers.unbind(1)  # [N, 2] each
+    pawns, knights, bishops, rooks, queens, kings = attackers.unbind(1)  # [N, 2, …] each
     minor = pawns | knights | bishops
     attacked = minor | rooks | queens | kings
     loose = attacked & ~_any(defenders)
-    by_less = torch.stack((loose, loose | pawns, loose | pawns, loose | minor, loose | minor | rooks), dim=1)
+    at_risk = torch.stack((loose, loose | pawns, loose | pawns, loose | minor, loose | minor | rooks), dim=1)
     free = defenders[:, 5] & ~(_any(pieces) | attacked)
-    return torch.cat((pieces[:, :5] & by_less, free[:, None]), dim=1).flatten(1)
-
-
-def _hanging_squares(squares: Tensor, maps: Tensor) -> Tensor:
-    """[N, 12, 64] `_hanging` by sums and products, from the planes [N, 14, 64] and the maps [N, 20, 64]."""
-    pieces = squares[:, :12].reshape(-1, 2, 6, 64).transpose(1, 2)  # [N, 6, 2, 64]
-    defenders = maps[:, :12].reshape(-1, 6, 2, 64)
-    attackers = defenders.flip(2)
-    pawns, knights, bishops, rooks, queens, kings = attackers.unbind(1)  # [N, 2, 64] each
-    minor = pawns + knights + bishops
-    attacked = (minor + rooks + queens + kings).clamp(max=1)
-    loose = attacked * (1 - defenders.sum(dim=1)).clamp(min=0)
-    by_less = torch.stack((loose, loose + pawns, loose + pawns, loose + minor, loose + minor + rooks), dim=1)
-    free = defenders[:, 5] * (1 - pieces.sum(dim=1) - attacked).clamp(min=0)
-    return torch.cat((pieces[:, :5] * by_less.clamp(max=1), free[:, None]), dim=1).flatten(1, 2)
+    return torch.cat((pieces[:, :5] & at_risk, free[:, None]), dim=1).flatten(1, 2)
 
 
 def _any(words: Tensor) -> Tensor:
-    """[N, 2] the squares that any of the six words [N, 6, 2] has."""
+    """[N, 2, …] the squares that any of the six maps [N, 6, 2, …] has."""
     one, two, three, four, five, six = words.unbind(1)
     return one | two | three | four | five | six
 

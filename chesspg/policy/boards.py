@@ -28,7 +28,7 @@ def compiled_boards(planes: Tensor, counters: Tensor, precision: torch.dtype, ma
     """
     tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # torch gives it no hints
     traced = torch.compiler.is_compiling() or tracing or type(planes) is not Tensor
-    if traced or precision not in BITS or planes.dtype != torch.int64 or not _available(planes.device.type):
+    if traced or precision not in BITS or planes.dtype != torch.int64 or not _available(planes.device.type, maps):
         return None
     return _fill(planes, counters, precision, maps)
 
@@ -51,22 +51,22 @@ def _fill(planes: Tensor, counters: Tensor, precision: torch.dtype, maps: int) -
     return boards
 
 
-def _available(device: str) -> bool:
+def _available(device: str, maps: int) -> bool:
     if device == "cuda":
-        return _on_cuda()
+        return _on_cuda(maps)
     # Importing numba takes half a second, for which an engine's first move should not wait. Where many games are
     # played, numba plays them and has been imported already.
     return device == "cpu" and sys.modules.get("chesspg.games.chess.kernels") is not None
 
 
 @cache
-def _on_cuda() -> bool:
+def _on_cuda(maps: int) -> bool:
     """Whether numba-cuda can compile for CUDA and run what it has compiled."""
     if find_spec("numba_cuda") is None:
         return False
     try:
         planes, counters = torch.zeros(1, 14, 1, dtype=torch.int64, device="cuda"), torch.zeros(1, 2, device="cuda")
-        _fill(planes, counters, torch.float32, 20)
+        _fill(planes, counters, torch.float32, maps)
     except Exception:  # a numba-cuda that is broken or does not fit the driver raises anything; torch's code remains
         return False
     return True

@@ -112,16 +112,16 @@ def test_a_rook_on_a_corner() -> None:
 
 
 def test_what_hangs_and_where_the_kings_can_go() -> None:
-    """By hand. White's rook attacks the knight, which nothing defends. The queen attacks the pawn, which nothing
-    defends, and the rook, which the king defends. The pawn attacks the queen, which a rook defends.
+    """By hand. White's queen attacks the knight and the pawn, which nothing defends, and the rook, which the king
+    defends. The pawn attacks the queen, which a rook defends.
     """
-    board = chess.Board("7k/7r/8/3p2n1/4Q3/8/8/4R1RK w - - 0 1")
+    board = chess.Board("7k/7r/8/3p4/4Q1n1/8/8/4R1RK w - - 0 1")
     found = dict(zip(MAPS.names, words([board])[0], strict=True))
     on = {name: chess.SquareSet(word) for name, word in found.items() if word and name in HANGING}
     assert on == {
         "own queen hangs": chess.SquareSet([chess.E4]),
         "opponent pawn hangs": chess.SquareSet([chess.D5]),
-        "opponent knight hangs": chess.SquareSet([chess.G5]),
+        "opponent knight hangs": chess.SquareSet([chess.G4]),
         "own king can go here": chess.SquareSet([chess.G2]),
         "opponent king can go here": chess.SquareSet([chess.G7, chess.G8]),
     }

@@ -28,8 +28,8 @@ def precision(bf16: bool) -> AbstractContextManager[object]:
     return torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
 
 
-def compiled(network: ResidualNet, planes: Tensor, scalars: Tensor, precision: torch.dtype) -> Tensor | None:
-    return boards.compiled_boards(planes, network.scale(scalars), precision, len(network.attacks.names))
+def compiled(network: ResidualNet, planes: Tensor, scalars: Tensor, dtype: torch.dtype) -> Tensor | None:
+    return boards.compiled_boards(planes, network.scale(scalars), dtype, len(network.attacks.names))
 
 
 def by_torch(network: ResidualNet, planes: Tensor, scalars: Tensor) -> Tensor:

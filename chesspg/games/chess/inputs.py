@@ -38,8 +38,7 @@ from chesspg.games.chess.kernels import (
 )
 from chesspg.games.compiling import ONE, ZERO, U, compiled, inlined, numba_cuda, span
 
-ATTACKS = 34  # planes and attack maps
-WORDS = 46  # and what hangs, and where the kings can go
+ATTACKS = 34  # planes and attack maps; a wider input also has the twelve words of `hanging`
 COUNTERS = 2
 PER_BLOCK = 32  # positions per block of a CUDA grid: one warp finds their attacks, then all threads write
 THREADS = 256  # per block
@@ -113,7 +112,7 @@ def look(planes, row, words, place):
 
 
 @inlined
-def look_further(words, place):
+def hanging(words, place):
     """Write which pieces hang and where the kings can go, from the planes and attack maps in words[place]."""
     for side in span(2):
         ours, other = SIX * side, ONE - side
@@ -134,28 +133,28 @@ def look_further(words, place):
 
 
 # numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
-# `version` and the number of words. Some functions of kernels.py are compiled into those below, so `version` is a hash
+# `version` and `width`. Some functions of kernels.py are compiled into those below, so `version` is a hash
 # of that file.
 VERSION = int.from_bytes(hashlib.sha256(Path(kernels.__file__).read_bytes()).digest()[:4])
 
 
 @cache
-def _loop(count: int, version: int = VERSION) -> Any:
-    """The loop on the CPU for `count` words per position, compiled at its first call."""
+def _loop(width: int, version: int = VERSION) -> Any:
+    """The loop on the CPU for `width` words per position, compiled at its first call."""
 
     @compiled
     def fill(planes, counters, one, boards, words):
         _ = version
         for row in span(len(planes)):
             look(planes, row, words, ZERO)
-            if count > ATTACKS:
-                look_further(words, ZERO)
+            if width > ATTACKS:
+                hanging(words, ZERO)
             for square in span(64):
-                for word in span(count):
+                for word in span(width):
                     boards[row, square, word] = (words[ZERO, word] & ONE) * one
                     words[ZERO, word] >>= ONE
                 for counter in span(COUNTERS):
-                    boards[row, square, U(count) + counter] = counters[row, counter]
+                    boards[row, square, U(width) + counter] = counters[row, counter]
 
     return fill
 
@@ -169,37 +168,37 @@ def fill(planes: NDArray[np.uint64], counters: NDArray[Any], one: int, boards: N
         one: The bits of the floating-point number 1.
         boards: [N, 64, 36 or 48] where the input is written, as bits.
     """
-    count = boards.shape[2] - COUNTERS
-    _loop(count)(planes, counters, U(one), boards, np.empty((1, count), np.uint64))
+    width = boards.shape[2] - COUNTERS
+    _loop(width)(planes, counters, U(one), boards, np.empty((1, width), np.uint64))
 
 
 @cache
-def grid(count: int, version: int = VERSION) -> Any:
-    """The kernel for CUDA for `count` words per position, compiled at its first launch.
+def grid(width: int, version: int = VERSION) -> Any:
+    """The kernel for CUDA for `width` words per position, compiled at its first launch.
 
     It has one block for every PER_BLOCK positions.
     """
     cuda = numba_cuda()
-    channels = count + COUNTERS
+    channels = width + COUNTERS
 
     @cuda.jit(cache=True)
     def fill(planes, counters, one, boards):
         _ = version
-        words = cuda.shared.array((PER_BLOCK, count), types.uint64)
+        words = cuda.shared.array((PER_BLOCK, width), types.uint64)
         first, thread = U(cuda.blockIdx.x) * U(PER_BLOCK), U(cuda.threadIdx.x)
         positions = min(U(PER_BLOCK), U(len(planes)) - first)
         if thread < positions:
             look(planes, first + thread, words, thread)
-            if count > ATTACKS:
-                look_further(words, thread)
+            if width > ATTACKS:
+                hanging(words, thread)
         cuda.syncthreads()
         for number in range(thread, positions * U(64 * channels), U(THREADS)):  # neighbors write side by side
             square, channel = number // U(channels), number % U(channels)
             place, square = square >> SIX, square & U(63)
-            if channel < U(count):
+            if channel < U(width):
                 boards[first + place, square, channel] = ((words[place, channel] >> square) & ONE) * one
             else:
-                boards[first + place, square, channel] = counters[first + place, channel - U(count)]
+                boards[first + place, square, channel] = counters[first + place, channel - U(width)]
 
     return fill
 

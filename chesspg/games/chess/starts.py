@@ -37,7 +37,8 @@ class UnevenArmies:
         share: Fraction of the games that start this way.
         alike: Number of games in a row that share a start. leave_one_out needs at least two; with more, fewer
             positions have to be sampled.
-        others: Where the other games start, by default from the initial position.
+        others: Samples where the other games start, by default from the initial position. How many of these games in a
+            row share a start is set by `alike` here, so that of `others` has to be 1.
 
     Raises:
         ValueError: An argument is out of range.
@@ -48,6 +49,8 @@ class UnevenArmies:
             raise ValueError(f"share must be from 0 to 1, got {share}")
         if alike < 1:
             raise ValueError(f"alike must be at least 1, got {alike}")
+        if getattr(others, "alike", 1) != 1:
+            raise ValueError(f"alike of others must be 1, got {others.alike}; set alike of UnevenArmies")
         self.share = share
         self.alike = alike
         self.others = others
@@ -60,9 +63,10 @@ class UnevenArmies:
             )
         start, which = np.unique(index // self.alike, return_inverse=True)
         uneven = {i: stream for i, stream in enumerate(rng.generators(_STREAM, start)) if stream.random() < self.share}
-        positions = self.others.positions(game, start, rng) if self.others else [""] * len(start)
-        for i, position in zip(uneven, _sample(list(uneven.values()), game.notation.initial()), strict=True):
-            positions[i] = position
+        positions = dict(zip(uneven, _sample(list(uneven.values()), game.notation.initial()), strict=True))
+        rest = [i for i in range(len(start)) if i not in uneven]
+        others = self.others.positions(game, start[rest], rng) if self.others else [""] * len(rest)
+        positions |= dict(zip(rest, others, strict=True))
         return [positions[i] for i in which.tolist()]
 
 

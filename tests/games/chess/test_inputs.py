@@ -27,7 +27,7 @@ from chesspg.games.chess import inputs
 def test_the_kernel_fits_a_gpu(bits: Any, channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
     arguments = (np.zeros((5, 14), np.uint64), np.zeros((5, 2), bits), np.uint64(1), np.zeros((5, 64, channels), bits))
-    found = needs(inputs.grid(channels - 2), arguments, tmp_path, monkeypatch)
+    found = needs(inputs.grid(channels - inputs.COUNTERS), arguments, tmp_path, monkeypatch)
     assert found.registers <= 64  # 65,536 of a multiprocessor are enough for four blocks
     assert (found.spills, found.stack, found.constants) == (0, 0, 0)
 

@@ -42,14 +42,15 @@ def test_the_share_is_that_of_the_games(share: float) -> None:
     assert abs(count - 600 * share) <= 4 * (600 * share * (1 - share)) ** 0.5
 
 
-def test_the_other_games_start_where_they_are_told() -> None:
-    rng, some = Randomness(2), UnevenArmies(0.4)
-    uneven = some.positions(CHESS, EVERYONE, rng)
-    texts = UnevenArmies(0.4, others=RandomPlies(6)).positions(CHESS, EVERYONE, rng)
-    random = RandomPlies(6).positions(CHESS, EVERYONE, rng)
-    assert texts == [own or other for own, other in zip(uneven, random, strict=True)]
-    alike = UnevenArmies(0.4, alike=3, others=RandomPlies(6)).positions(CHESS, np.arange(900), rng)
+def test_the_other_games_start_as_others_says() -> None:
+    rng, others = Randomness(2), RandomPlies(6)
+    uneven, after_plies = (starts.positions(CHESS, EVERYONE, rng) for starts in (UnevenArmies(0.4), others))
+    texts = UnevenArmies(0.4, others=others).positions(CHESS, EVERYONE, rng)
+    assert texts == [army or plies for army, plies in zip(uneven, after_plies, strict=True)]
+    alike = UnevenArmies(0.4, alike=3, others=others).positions(CHESS, np.arange(900), rng)
     assert alike == [text for text in texts for _ in range(3)]
+    with pytest.raises(ValueError, match=r"^alike of others must be 1, got 2; set alike of UnevenArmies$"):
+        UnevenArmies(others=RandomPlies(alike=2))
 
 
 def test_a_start_depends_on_seed_rollout_and_game_alone() -> None:
