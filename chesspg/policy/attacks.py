@@ -154,8 +154,9 @@ def _hanging(pieces: Tensor, maps: Tensor) -> Tensor:
     Returns:
         [N, 12, …] of the same kind.
     """
-    pieces = pieces.unflatten(1, (2, 6)).transpose(1, 2)  # [N, 6, 2, …] by piece and side, as the maps are
-    defenders = maps[:, :12].unflatten(1, (6, 2))
+    squares = pieces.shape[2:]
+    pieces = pieces.view(-1, 2, 6, *squares).transpose(1, 2)  # [N, 6, 2, …] by piece and side, as the maps are
+    defenders = maps[:, :12].view(-1, 6, 2, *squares)
     attackers = defenders.flip(2)
     pawns, knights, bishops, rooks, queens, kings = attackers.unbind(1)  # [N, 2, …] each
     minor = pawns | knights | bishops

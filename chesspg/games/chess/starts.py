@@ -49,8 +49,8 @@ class UnevenArmies:
             raise ValueError(f"share must be from 0 to 1, got {share}")
         if alike < 1:
             raise ValueError(f"alike must be at least 1, got {alike}")
-        if getattr(others, "alike", 1) != 1:
-            raise ValueError(f"alike of others must be 1, got {others.alike}; set alike of UnevenArmies")
+        if (shared := getattr(others, "alike", 1)) != 1:
+            raise ValueError(f"alike of others must be 1, got {shared}; set alike of UnevenArmies")
         self.share = share
         self.alike = alike
         self.others = others
