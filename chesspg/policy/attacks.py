@@ -167,9 +167,9 @@ def _hanging(pieces: Tensor, maps: Tensor) -> Tensor:
     return torch.cat((pieces[:, :5] & at_risk, free[:, None]), dim=1).flatten(1, 2)
 
 
-def _any(words: Tensor) -> Tensor:
+def _any(maps: Tensor) -> Tensor:
     """[N, 2, …] the squares that any of the six maps [N, 6, 2, …] has."""
-    one, two, three, four, five, six = words.unbind(1)
+    one, two, three, four, five, six = maps.unbind(1)
     return one | two | three | four | five | six
 
 

@@ -133,8 +133,7 @@ def hanging(words, place):
 
 
 # numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
-# `version` and `width`. Some functions of kernels.py are compiled into those below, so `version` is a hash
-# of that file.
+# `width` and `version`. Functions of kernels.py are compiled into those below, so `version` is a hash of that file.
 VERSION = int.from_bytes(hashlib.sha256(Path(kernels.__file__).read_bytes()).digest()[:4])
 
 

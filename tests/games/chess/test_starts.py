@@ -49,6 +49,8 @@ def test_the_other_games_start_as_others_says() -> None:
     assert texts == [army or plies for army, plies in zip(uneven, after_plies, strict=True)]
     alike = UnevenArmies(0.4, alike=3, others=others).positions(CHESS, np.arange(900), rng)
     assert alike == [text for text in texts for _ in range(3)]
+    for share in (0.0, 1.0):  # nothing is left for one of the two
+        assert len(UnevenArmies(share, others=others).positions(CHESS, EVERYONE, rng)) == len(EVERYONE)
     with pytest.raises(ValueError, match=r"^alike of others must be 1, got 2; set alike of UnevenArmies$"):
         UnevenArmies(others=RandomPlies(alike=2))
 
