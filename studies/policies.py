@@ -14,7 +14,10 @@ from chesspg.terminal.command import Parser, fail, one_line_errors
 
 @contextmanager
 def policies(texts: Sequence[str]) -> Iterator[list[tuple[str, PolicyPlayer]]]:
-    """Each policy by its text. A player that is no policy, and any other error, ends the command with one line."""
+    """Give each policy with the text that names it.
+
+    Every error ends the command with one line. That a player is not a policy is such an error.
+    """
     with one_line_errors(), roster.players(texts, Chess()) as players:
         named = []
         for text, player in zip(texts, players, strict=True):
