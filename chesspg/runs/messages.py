@@ -6,7 +6,9 @@ import importlib
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from inspect import signature
+from itertools import takewhile
 from typing import Any
 
 from chesspg.training import earlier
@@ -38,31 +40,64 @@ def readable(error: Exception, options: Sequence[str]) -> str:
     if found := re.search(r"arguments are required: ([^\n]*?)(?:\. Got value: .*)?$", whole, re.MULTILINE):
         keys = re.findall(r'Parser key "([^"]*)":', whole)[:1]
         return _short(f"{f'--{keys[0]}' if keys else 'the recipe'} must set {found[1].replace(', ', ' and ')}")
-    # If a field accepts several classes, the first one in the message is the one that was named.
-    text = "\n    - Problem with".join(whole.split("\n    - Problem with")[:2])
-    keys = re.findall(r'Parser key "([^"]*)":', text)
+    keys, lines = _innermost(whole.splitlines())
+    text = "\n".join(lines)
     if not keys:
         return _short(text)
-    field = f"--{'.'.join(dict.fromkeys(keys[:2]))}"
+    field = f"--{'.'.join(keys)}"
     if found := re.search(r"Option '([^']*)' is not accepted", text):
         path = next(iter(re.findall(r"class_path[= ]'([\w.]+)'", text)), "")
         module, _, kind = path.rpartition(".")
         taken = list(signature(getattr(importlib.import_module(module), kind)).parameters) if module else []
         return _short(f"{field}: unknown argument {found[1]}{_suggestion(found[1], taken)}")
-    values = re.findall(r"(?:Got|Given) value: (.*?)(?:\. Got value: .*)?$", whole, re.MULTILINE)
-    value = next((value for value in values if not value.startswith(("Namespace(", "NestedArg("))), "")
-    reasons = [re.sub(_AROUND, "", line).strip(" -.") for line in text.splitlines()]
+    values = re.findall(r"(?:Got|Given) value: (.*?)(?:\. Got value: .*)?$|path string: (.*)", text, re.MULTILINE)
+    given = [one or other for one, other in values if not one.startswith(("Namespace(", "NestedArg("))]
+    reasons = [re.sub(_AROUND, "", line).strip(" -.") for line in lines]
     reasons = [reason for reason in reasons if reason and not re.match(_NOISE, reason)]
+    accepted = dict.fromkeys(word for reason in reasons for word in _in_words(reason))
+    if "a number" in accepted:  # it says enough: whole numbers are numbers, and the class could only be Tensor
+        accepted = {word: None for word in accepted if word not in ("a whole number", _CLASS)}
     special = [reason for reason in reasons if not reason.startswith("Expected a ")]
-    expected = dict.fromkeys(reason.removeprefix("Expected a ") for reason in reasons if reason not in special)
-    reason = special[0] if special else f"expected {' or '.join(expected)}"
-    if not special and not expected:  # only a class is accepted
-        value = next(iter(re.findall(r"Expected a dot import path string: (.*)", text)), value)
-        reason = "expected the path of a class, such as my_module.MyClass"
+    if found := re.search(r"Unable to load config '(.*)'", text):
+        given, reason = [found[1]], "expected settings or the path of a YAML file"
+    elif special:
+        reason = special[0]
+    elif accepted:
+        *others, last = sorted(accepted, key=lambda word: (word == "null", word == _CLASS))
+        reason = f"expected {', '.join(others)} or {last}" if others else f"expected {last}"
+    else:
+        reason = "not accepted"
     if reason.startswith("No module named"):
         reason += "; modules are searched in the current folder and in PYTHONPATH"
-    got = f", got {value}" if value and f"'{value}'" not in reason else ""
+    got = f", got {given[0]}" if given and f"'{given[0]}'" not in reason else ""
     return _short(f"{field}: {reason}{got}")
+
+
+def _innermost(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The names from the outermost setting to the wrong one, and the lines that are about the wrong one.
+
+    If a setting accepts several classes, the first one in the message is the one that was named.
+    """
+    keys: list[str] = []
+    while True:
+        keys += re.findall(r'Parser key "([^"]*)":', "\n".join(lines))[:1]
+        below = next((i for i, line in enumerate(lines[1:], 1) if re.search(_CLASS_NAMED, line)), None)
+        if below is None:
+            return list(dict.fromkeys(keys)), lines
+        lines = [lines[below], *takewhile(partial(_is_below, lines[below]), lines[below + 1 :])]
+
+
+def _is_below(parent: str, line: str) -> bool:
+    """Whether a line is empty or indented more than `parent`."""
+    return not line or len(line) - len(line.lstrip()) > len(parent) - len(parent.lstrip())
+
+
+def _in_words(reason: str) -> tuple[str, ...]:
+    """What is accepted, from such a line as `Expected a int`; nothing if the line says something else."""
+    _, expected, name = reason.rpartition("Expected a ")
+    if not expected:
+        return ()
+    return (_CLASS,) if name.startswith("dot import path") else _WORDS.get(name, (name,))
 
 
 def with_option(message: str, values: Iterable[tuple[str, Any]]) -> str:
@@ -79,9 +114,23 @@ def with_option(message: str, values: Iterable[tuple[str, Any]]) -> str:
 
 # Lines of jsonargparse's messages, and parts of lines, that do not help a user.
 _NOISE = (
-    r"Expected a (path but|dot import|NoneType|Iterable)|Does not validate|Subtypes|Errors|Problem with|Given value"
+    r"Expected a path but|Does not (validate|implement protocol)|Not a valid subclass|Subclass types|Subtypes|Errors|"
+    r"a (class path|dict) |Problem with|Given value"
 )
 _AROUND = r".* callable class: |Parser key \"[^\"]*\":|\.? ?(Got|Given) value:? .*$"
+_CLASS_NAMED = r"Problem with given class_path|callable class: Parser key"
+_CLASS = "the path of a class such as my_module.MyClass"
+_WORDS = {
+    "int": ("a whole number",),
+    "float": ("a number",),
+    "bool": ("true", "false"),
+    "str": ("a text",),
+    "list": ("a list",),
+    "Sequence": ("a list",),
+    "Iterable": ("a list",),
+    "dict": ("a mapping",),
+    "NoneType": ("null",),
+}
 
 
 def _short(text: str) -> str:

@@ -128,7 +128,7 @@ def _mapping(text: str) -> dict[str, Any] | None:
 def _imported(where: str, path: str, base: type) -> type:
     module, _, name = path.rpartition(".")
     if not module or not all(part.isidentifier() for part in path.split(".")):
-        raise ValueError(f"{where}: expected the path of a class, such as my_module.MyClass, got {path!r:.80}")
+        raise ValueError(f"{where}: expected the path of a class such as my_module.MyClass, got {path!r:.80}")
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:

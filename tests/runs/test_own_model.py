@@ -116,8 +116,8 @@ def test_its_configuration_is_printed_as_a_recipe(own: str, folder: Path, capsys
             "--model nowhere_at_all.Model",
             "--model: No module named 'nowhere_at_all'; modules are searched in the current",
         ),
-        ("--model Halved", "--model: expected the path of a class, such as my_module.MyClass, got 'Halved'"),
-        ("--model ''", "--model: expected the path of a class, such as my_module.MyClass, got ''"),
+        ("--model Halved", "--model: expected the path of a class such as my_module.MyClass, got 'Halved'"),
+        ("--model ''", "--model: expected the path of a class such as my_module.MyClass, got ''"),
         ("--model broken.Model", "--model: module broken raised ZeroDivisionError: division by zero"),
         ("--model os.system", "--model must be a subclass of PolicyGradient, got os.system"),
         ("--config other.yaml", "other.yaml: model.class_path must be a subclass of PolicyGradient, got {own}.Other"),
@@ -125,7 +125,7 @@ def test_its_configuration_is_printed_as_a_recipe(own: str, folder: Path, capsys
         ("--config typo.yaml", "typo.yaml: unknown setting model.fcator; did you mean model.factor?"),
         ("--model {own}.Halved --model.fcator 3", "unknown option --model.fcator"),
         ("--model {own}.Halved --model.temperature 0", "--model.temperature must be between 0.01 and 100, got 0"),
-        ("--model {own}.Halved --model.factor three", "--model.factor: expected float, got three"),
+        ("--model {own}.Halved --model.factor three", "--model.factor: expected a number, got three"),
     ],
 )
 def test_what_is_no_such_class_is_one_line(
