@@ -27,7 +27,8 @@ class Sample:
     past_reward: float = 0.0  # the mean reward of player 0 over all earlier rollouts and all ranks; 0 before the first
     gather: Callable[[Tensor], Tensor] = lambda tensor: tensor  # [n, …] of each rank to [ranks · n, …] of all
     rank: int = 0
-    cut: Tensor | None = None  # [games] bool: `reward` is the value of a position after which the game goes on
+    # [games] whose turn it is where a game goes on, whose `reward` is then the value of that position; −1 where it ended
+    to_move: Tensor | None = None
 
     @property
     def return_(self) -> Tensor:
@@ -125,7 +126,13 @@ def leave_one_out(reward: Tensor, group: Tensor) -> Tensor:
 
 
 def generalized_advantages(
-    value: Tensor, reward: Tensor, game: Tensor, player: Tensor, lambda_: float, discount: float = 1.0
+    value: Tensor,
+    reward: Tensor,
+    game: Tensor,
+    player: Tensor,
+    lambda_: float,
+    discount: float = 1.0,
+    to_move: Tensor | None = None,
 ) -> Tensor:
     """[N] Σₖ ±γⁿλᵏ δₜ₊ₖ, δₜ = ±γⁿ v(sₜ₊₁) − v(sₜ), and Gₜ − v(sₜ) at a game's last ply, Schulman et al. (2016).
 
@@ -141,10 +148,17 @@ def generalized_advantages(
         player: [N] who moved, 0 or 1.
         lambda_: λ in [0, 1].
         discount: γ in (0, 1], what a reward one turn later is worth.
+        to_move: [games] whose turn it is where a game goes on and its reward is the value of that position, which comes
+            n turns after its last stored ply; −1 where a game has ended. None if all have.
     """
     order = torch.argsort(game, stable=True)
-    advantage = returns(reward, game, player).to(value.dtype)[order] - value[order]  # right where a game ends
+    advantage = returns(reward, game, player).to(value.dtype)[order]
     game, player, value = game[order], player[order], value[order]
+    if to_move is not None:
+        next_mover = to_move[game.long()]
+        turns = torch.where(next_mover == player, 2, 1)
+        advantage = torch.where(next_mover < 0, advantage, advantage * discount**turns)
+    advantage = advantage - value  # right at the last ply of each game
     follows = torch.zeros(len(game), dtype=torch.bool, device=game.device)
     follows[:-1] = game[1:] == game[:-1]  # the next stored ply is of the same game
     sign = torch.where(player.roll(-1) == player, 1.0, -1.0).to(value.dtype)
@@ -234,11 +248,15 @@ class Advantages:
         return self._generalized(sample, self.value_lambda) + value_baseline(sample)
 
     def _generalized(self, sample: Sample, lambda_: float | None) -> Tensor:
-        value, reward = value_baseline(sample), sample.reward
-        if sample.cut is not None:  # the position with this value comes one turn after the last ply
-            reward = torch.where(sample.cut, self.discount * reward, reward)
-        lambda_ = 1.0 if lambda_ is None else lambda_
-        return generalized_advantages(value, reward, sample.game, sample.player, lambda_, self.discount)
+        return generalized_advantages(
+            value_baseline(sample),
+            sample.reward,
+            sample.game,
+            sample.player,
+            1.0 if lambda_ is None else lambda_,
+            self.discount,
+            sample.to_move,
+        )
 
 
 def weigh(sample: Sample, advantages: Callable[[Sample], Tensor]) -> tuple[Tensor, float]:

@@ -51,6 +51,7 @@ class Rollout:
     seconds: float = 0.0  # wall time it took
     occupancy: float | None = None  # on a device, `DeviceLog.occupancy`
     carried: int = 0  # the plies of these games that earlier rollouts played
+    to_move: NDArray[np.int8] | None = None  # [games] with segments, whose turn it is at the cut; −1 where it ended
 
     @cached_property
     def plies(self) -> Plies[NDArray[Any]]:

@@ -90,18 +90,20 @@ def play_segment(
     value = table.choosers[0](table.games, torch.zeros(len(slots), dtype=torch.float64, device=device)).value
     if value is None:
         raise ValueError("segments need a network with a value head; set value: true")
-    rollout, moves = _rollout(run, run.by_slot(value.float() * (1 - 2 * table.games.player)), reward)
+    to_move = run.by_slot(table.games.player)
+    rollout, moves = _rollout(run, run.by_slot(value.float()) * (1 - 2 * to_move), to_move, reward)
     return replace(rollout, seconds=time.perf_counter() - began), replace(run.slots(), moves=moves)
 
 
 def _rollout(
-    run: _Endless, value: NDArray[np.float32], reward: rewards.Reward
+    run: _Endless, value: NDArray[np.float32], to_move: NDArray[np.integer[Any]], reward: rewards.Reward
 ) -> tuple[Rollout, dict[str, NDArray[Any]]]:
     """The rollout that was played, and the moves of the games that go on, as `Slots.moves`.
 
     Args:
         run: What was played.
         value: [n] the value of the last position of each slot, for player 0.
+        to_move: [n] whose turn it is there.
         reward: As for `play_segment`.
     """
     before, log = run.before, run.table.log
@@ -132,6 +134,7 @@ def _rollout(
         group=before.index[slot].astype(np.int32),
         occupancy=log.occupancy,
         carried=int(carried.sum()),
+        to_move=None if ended.all() else np.where(ended, -1, to_move[slot]).astype(np.int8),
     )
     return rollout, left
 

@@ -346,7 +346,7 @@ class PolicyGradient(pl.LightningModule):
             past_reward=counters["reward_sum"] / counters["games"] if counters["games"] else 0.0,
             gather=self._gather,
             rank=self.global_rank,
-            cut=None if rollout.ended.all() else torch.from_numpy(~rollout.ended).to(game.device),
+            to_move=None if rollout.to_move is None else torch.from_numpy(rollout.to_move).to(game.device),
         )
 
     def on_train_epoch_start(self) -> None:

@@ -241,12 +241,22 @@ def test_discounted_returns() -> None:
 
 
 def test_the_value_at_a_cut_comes_a_turn_later() -> None:
-    cut = torch.tensor([True, False, False, True])
+    to_move = torch.tensor([0, -1, -1, 1], dtype=torch.int8)
     advantages = Advantages("value", discount=0.5)
     # Game 0 is cut after two plies, game 3 after one, and worth 1 and 0 there.
-    assert advantages.value_targets(replace(SAMPLE, cut=cut)).tolist() == pytest.approx([0.25, -1, 0.5, 0, -0.5, -1])
+    targets = advantages.value_targets(replace(SAMPLE, to_move=to_move))
+    assert targets.tolist() == pytest.approx([0.25, -1, 0.5, 0, -0.5, -1])
     undiscounted = Advantages("value", gae_lambda=0.5)
-    assert torch.equal(undiscounted(replace(SAMPLE, cut=cut)), undiscounted(SAMPLE))
+    assert torch.equal(undiscounted(replace(SAMPLE, to_move=to_move)), undiscounted(SAMPLE))
+
+
+def test_the_value_at_a_cut_comes_two_turns_later_if_the_opponent_has_replied() -> None:
+    # In game 0 player 1 made the last stored ply, and is to move again.
+    sample = replace(SAMPLE, to_move=torch.tensor([1, -1, -1, -1], dtype=torch.int8))
+    targets = Advantages("value", discount=0.5).value_targets(sample)
+    assert targets.tolist() == pytest.approx([0.125, -1, 0.5, 0, -0.25, -1])
+    one_step = Advantages("value", gae_lambda=0.0, value_lambda=0.0, discount=0.5).value_targets(sample)
+    assert one_step[4] == pytest.approx(-0.25)
 
 
 @pytest.mark.parametrize("baseline", ["none", "running_mean", "leave_one_out"])

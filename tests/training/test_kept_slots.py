@@ -99,24 +99,27 @@ def module(cls: type[PolicyGradient] = PolicyGradient, game: Game | None = None,
 
 
 def by_hand(rollout: Rollout, lambda_: float, policy: Any, discount: float = 1.0) -> list[float]:
-    """[N] the advantages by their definition: Σ (γλ)ᵏ δ, from the mover's side, with the value of the last position."""
+    """[N] the advantages by their definition, from the mover's side, with the value of the last position.
+
+    From player 0's side, Âₜ = γⁿ v(sₜ₊₁) − v(sₜ) + γⁿ λ Âₜ₊₁, with n turns until the next stored ply or the cut.
+    """
     plies = rollout.plies
     result = [0.0] * len(plies)
     for game in range(rollout.games):
         rows = np.flatnonzero(plies.game == game)
-        at_end = rollout.reward[game]  # for player 0
+        after, mover = rollout.reward[game], -1  # what comes next, for player 0, and who moves then
         if not rollout.ended[game]:
             seen = policy.game.start([rollout.position(game)]).observe()
-            at_end = float(policy.observe(seen).value[0].detach()) * (1 if seen.player[0] == 0 else -1)
-        values = [float(plies.value[row]) * (1 if plies.player[row] == 0 else -1) for row in rows] + [at_end]
-        last = 1.0 if rollout.ended[game] else discount  # the reward at the end of a game is paid at once
-        worth = [*[discount] * (len(rows) - 1), last]  # what the next value is worth at each ply
-        for i, row in enumerate(rows):
-            own = 1 if plies.player[row] == 0 else -1
-            result[row] = sum(
-                (discount * lambda_) ** (k - i) * own * (worth[k] * values[k + 1] - values[k])
-                for k in range(i, len(rows))
-            )
+            mover = int(seen.player[0])
+            after = float(policy.observe(seen).value[0].detach()) * (1 - 2 * mover)
+        advantage = 0.0
+        for row in reversed(rows):
+            player = int(plies.player[row])
+            turns = 0 if mover < 0 else 2 if mover == player else 1  # the reward at the end of a game is paid at once
+            value = float(plies.value[row]) * (1 - 2 * player)
+            advantage = discount**turns * (after + lambda_ * advantage) - value
+            result[row] = advantage * (1 - 2 * player)
+            after, mover = value, player
     return result
 
 
@@ -138,7 +141,10 @@ def test_advantages_are_bootstrapped_at_the_cut(trainer: MakeTrainer, lambda_: f
     assert compared > 20
 
 
-def test_a_discounted_value_at_the_cut_comes_a_turn_later(trainer: MakeTrainer) -> None:
+@pytest.mark.parametrize("opponents", [None, OpponentPool({"random": 0.5}, share=0.25, every=2, size=2)])
+def test_a_discounted_value_at_the_cut_comes_a_turn_later_or_two(
+    trainer: MakeTrainer, opponents: OpponentPool | None
+) -> None:
     compared = 0
 
     class Compared(PolicyGradient):
@@ -152,7 +158,7 @@ def test_a_discounted_value_at_the_cut_comes_a_turn_later(trainer: MakeTrainer) 
             return advantage
 
     learner = module(Compared, advantages=Advantages("value", gae_lambda=0.7, discount=0.8))
-    trainer(max_epochs=4).fit(learner, data(segment=3, opponents=None))  # all plies are stored
+    trainer(max_epochs=4).fit(learner, data(segment=3, opponents=opponents))  # with opponents, their plies are missing
     assert compared > 20
 
 
