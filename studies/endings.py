@@ -61,9 +61,15 @@ def mated(player: Player, defender: Player, starts: Sequence[str], seed: int = 0
 
     Returns:
         The number of games in which the player mated, and the number of the others by the reason for their end.
+
+    Raises:
+        ValueError: A player gave a game up, as an engine that crashes does.
     """
     game = Chess()
     rollout = play(game.start(list(starts)), (player, defender), Randomness(seed))
+    if rollout.forfeits:
+        why = next(iter(rollout.forfeits.values()))
+        raise ValueError(f"{len(rollout.forfeits)} of {len(starts)} games were given up ({why}); start again")
     reasons = [game.reasons[reason] for reason in rollout.reason[rollout.outcome != 1].tolist()]
     return int((rollout.outcome == 1).sum()), {reason: reasons.count(reason) for reason in sorted(set(reasons))}
 

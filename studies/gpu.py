@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -126,13 +127,20 @@ def _resume(device: str, _: float) -> Figures:
         process = subprocess.Popen(
             [sys.executable, *train, f"--run={killed}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        while process.poll() is None and not (killed / "last.ckpt").is_file():
+        # The first checkpoint is written before the first rollout, and each later one takes its place.
+        seen: set[int] = set()
+        while process.poll() is None and len(seen) < 2:
+            with suppress(FileNotFoundError):
+                seen.add((killed / "last.ckpt").stat().st_mtime_ns)
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
         if process.returncode != -signal.SIGKILL:
             raise Failed(f"the run that was to be killed ended by itself, with exit code {process.returncode}")
-        at = int(torch.load(killed / "last.ckpt", weights_only=True, map_location="cpu")["epoch"]) + 1
+        stopped = torch.load(killed / "last.ckpt", weights_only=True, map_location="cpu")
+        at = int(stopped["chesspg"]["played"]["rollouts"])
+        if not 0 < at < ROLLOUTS:
+            raise Failed(f"the run was killed after {at} of {ROLLOUTS} rollouts, so nothing was resumed")
         _command("-m", "chesspg.train", f"--resume={killed}")
         ends = [torch.load(run / "last.ckpt", weights_only=True, map_location="cpu") for run in (whole, killed)]
     weights, others = (end["state_dict"] for end in ends)

@@ -27,7 +27,7 @@ class Sample:
     past_reward: float = 0.0  # the mean reward of player 0 over all earlier rollouts and all ranks; 0 before the first
     gather: Callable[[Tensor], Tensor] = lambda tensor: tensor  # [n, …] of each rank to [ranks · n, …] of all
     rank: int = 0
-    # [games] whose turn it is where a game goes on, whose `reward` is then the value of that position; −1 where it ended
+    # [games] whose turn it is where a game goes on and its `reward` is the value of that position; −1 where it ended
     to_move: Tensor | None = None
 
     @property

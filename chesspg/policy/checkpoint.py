@@ -163,7 +163,7 @@ def plain(thing: Any) -> Any:
 
     def copied(thing: Any, depth: int) -> Any:
         nonlocal left
-        left -= 1
+        left -= 1 + len(thing) // 64 if isinstance(thing, str) else 1  # a text may stand in many places
         if left < 0 or depth > MOST_DEPTH:
             raise ValueError("it is too large")
         if isinstance(thing, dict) and all(isinstance(key, str) for key in thing):

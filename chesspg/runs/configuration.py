@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import importlib
 import re
@@ -34,8 +35,9 @@ PARAMETERS = 1 << 30  # the most that a network may have
 Sections = Mapping[str, type]
 KINDS = {"model.optimizer": Optimizer, "model.lr_scheduler": LRScheduler, "model.network": Network}
 # Fields whose value may name a class: `class_path`, and those that contain it.
-CLASSES = {"class_path", "optimizer", "lr_scheduler", "network", "game", "starts", "callbacks", "logger", "plugins",
-           "profiler", "strategy", "accelerator"}  # fmt: skip
+CLASSES = {"class_path", "optimizer", "lr_scheduler", "network", "advantages", "baseline", "game", "starts", "reward",
+           "opponents", "callbacks", "logger", "plugins", "profiler", "strategy", "accelerator"}  # fmt: skip
+INNER_CLASSES = {"class_path", "others"}  # the same among the arguments of a class
 
 
 def bound_yaml() -> None:
@@ -71,16 +73,14 @@ def read(path: Path, sections: Sections, run: Path | None = None) -> dict[str, A
     if not tree:
         expected = ", ".join(name for name in sections if "." not in name)
         raise ValueError(f"{path} holds no settings; expected a YAML mapping with {expected}")
-    for field, value in _leaves(tree):
-        if not isinstance(value, str):
-            continue
+    for field, value in _texts(tree):
         bound(value, f"{path}: {'.'.join(field)}")
         if "." not in value:
             continue
         if run is None and (new := earlier.renamed(value)) != value:
             raise ValueError(f"{path}: {'.'.join(field)} is {value!r}; since version 0.2 it is {new!r}")
         modules = value.split(".")[:-1]
-        is_class = field[-1] == "class_path" or (field[-1] in CLASSES and "init_args" not in field)
+        is_class = field[-1] in (INNER_CLASSES if "init_args" in field else CLASSES)
         if is_class and (modules[0] in sys.stdlib_module_names or "__main__" in modules):
             raise ValueError(f"{path}: {'.'.join(field)} must name a class for training, got {value!r:.200}")
         if run is not None and _lies_in(run.resolve(), modules):
@@ -256,6 +256,17 @@ def _leaves(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield from _leaves(value, field)
     elif field:
         yield field, tree
+
+
+def _texts(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(keys that lead to it, text) of each text, then of those within it if it is YAML, as jsonargparse may read it."""
+    for inner, leaf in _leaves(tree, field):
+        if isinstance(leaf, str):
+            yield inner, leaf
+            with contextlib.suppress(YAMLError):
+                within = parsing.parse_yaml(leaf)
+                if not isinstance(within, str):
+                    yield from _texts(within, inner)
 
 
 def _lies_in(folder: Path, modules: list[str]) -> bool:

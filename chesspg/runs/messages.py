@@ -29,7 +29,7 @@ def readable(error: Exception, options: Sequence[str]) -> str:
     whole = re.sub(r"<class '(?:[\w.]*\.)?(\w+)'>", r"\1", str(error)).replace("typing.Literal", "one of ")
     if found := re.search(r"unrecognized arguments: (.*)|Group '(\w+)' does not accept option '([^']*)'", whole):
         given, section, name = found.groups()
-        option = f"--{section}.{name}" if section else given.split()[0].partition("=")[0]
+        option = f"--{section}.{name}" if section else given.strip().partition(" ")[0].partition("=")[0]
         if not option.startswith("--"):
             return _short(f"unexpected argument {option!r}; options begin with --")
         return _short(f"unknown option {option}{hint(option, options)}")

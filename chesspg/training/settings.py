@@ -91,7 +91,8 @@ def from_checkpoint(path: Any, module: type, given: Mapping[str, Any]) -> dict[s
     Raises:
         ValueError: The file is damaged, or an argument that it can't hold is not given.
     """
-    arguments = dict(given)
+    # A name in the file would make Lightning build the module with jsonargparse, which imports what the file names.
+    arguments = {**given, "_instantiator": None}
     saved = earlier.settings(files.read_checkpoint(path).get("hyper_parameters", {}))
     accepted = inspect.signature(module).parameters
     open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in accepted.values())

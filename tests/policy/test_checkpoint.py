@@ -237,6 +237,16 @@ def test_text_that_no_file_can_hold_is_refused(facts: dict[str, Any], policy: Po
         files.read_header(tmp_path / "a.ckpt")
 
 
+def test_a_text_that_stands_in_many_places_is_refused(policy: Policy, tmp_path: Path) -> None:
+    """The file holds it once, but the header as JSON would have 100 MB."""
+    changed = content(policy)
+    changed[files.HEADER]["facts"] = {"x": ["a" * 200_000] * 500}
+    torch.save(changed, tmp_path / "a.ckpt")
+    assert (tmp_path / "a.ckpt").stat().st_size < 1_000_000
+    with pytest.raises(PolicyFileError, match=r"a\.ckpt is not a checkpoint of a policy"):
+        files.read_header(tmp_path / "a.ckpt")
+
+
 def test_sizes_beyond_what_is_stored(policy: Policy, tmp_path: Path) -> None:
     """Large views of one number, and storages whose size is given as larger than their record."""
     large = content(policy)

@@ -28,6 +28,17 @@ HOSTILE = {
                             "trainer.callbacks must name a class for training, got 'os.system'"),
     "a module that opens a browser": ("data: {game: {class_path: antigravity.Game}}", "'antigravity.Game'"),
     "a module that takes over the command line": ("data: {starts: {class_path: unittest.__main__.x}}", "unittest"),
+    "a function by name": ("data: {reward: antigravity.x}",
+                           "data.reward must name a class for training, got 'antigravity.x'"),
+    "advantages by name": ("model: {advantages: idlelib.idle.x}", "model.advantages must name a class for training"),
+    "a baseline by name": ("model: {advantages: {baseline: unittest.__main__.x}}",
+                           "model.advantages.baseline must name a class for training"),
+    "opponents by name": ("data: {opponents: antigravity.x}", "data.opponents must name a class for training"),
+    "other starts by name": (
+        "data: {starts: {class_path: chesspg.UnevenArmies, init_args: {others: antigravity.x}}}",
+        "data.starts.init_args.others must name a class for training"),
+    "a class within a text": ("""data: {starts: '{"class_path": "antigravity.x"}'}""",
+                              "data.starts.class_path must name a class for training, got 'antigravity.x'"),
     "a module that is a program": ("data: {starts: {class_path: pip.__main__.x}}", "'pip.__main__.x'"),
 }  # fmt: skip
 

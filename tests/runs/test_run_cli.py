@@ -229,6 +229,7 @@ BAD = {
     "odd games of evaluation": ("--trainer.callbacks.init_args.games 3",
                                 "games must be an even number between 2 and 1,048,576, got 3"),
     "unknown recipe": ("--config nowhere", "chess_quick"),
+    "an argument without a name": ("''", "unexpected argument ''; options begin with --"),
     "an existing folder": ("--run there", "--resume there"),
     "a path below a file": ("--run small.yaml/run", "small.yaml/run"),
     "nothing to resume": ("--resume nowhere", "no config.yaml"),

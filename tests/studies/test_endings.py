@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import chess
+import numpy as np
 import pytest
 
 from chesspg.games.chess import Chess
 from chesspg.players.minimax import Minimax
-from chesspg.players.player import Random
+from chesspg.players.player import Choice, Random, Turn
 from studies import endings
 
 MATE_IN_ONE = "7k/8/6K1/8/8/8/8/1Q6 w - - 0 1"
@@ -34,6 +35,20 @@ def test_only_mate_counts() -> None:
     assert won + sum(others.values()) == 20
     assert others.keys() <= {"stalemate", "insufficient material", "threefold repetition", "fifty-move rule"}
     assert sum(others.values()) > 10
+
+
+class GivesUp:
+    """As an engine that crashes."""
+
+    def choose(self, turn: Turn) -> Choice:
+        return Choice(np.zeros(len(turn.rows), np.int64), forfeits=dict.fromkeys(range(len(turn.rows)), "crashed"))
+
+
+def test_a_game_that_is_given_up_is_no_mate() -> None:
+    starts = endings.positions(chess.ROOK, 3, seed=1)
+    for players in ((Random(), GivesUp()), (GivesUp(), Random())):
+        with pytest.raises(ValueError, match=r"^3 of 3 games were given up \(crashed\); start again$"):
+            endings.mated(*players, starts)
 
 
 def test_the_command_prints_a_row_for_each_ending(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,4 +69,6 @@ def test_a_run_is_killed_and_resumed(
     )
     monkeypatch.setattr(gpu, "subprocess", preloaded)
     assert gpu.main(["--part", "resume", "--device", "cpu", "--seconds", "300"]) == 0
-    assert json.loads(capsys.readouterr().out)["equal_tensors"]
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["equal_tensors"]
+    assert 0 < figures["killed_after_rollouts"] < gpu.ROLLOUTS

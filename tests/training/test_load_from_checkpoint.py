@@ -149,6 +149,22 @@ def test_a_file_names_no_other_callable(
         PolicyGradient.load_from_checkpoint(path)
 
 
+def test_a_file_names_no_way_to_build_the_module(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    """Lightning lets a file name jsonargparse's, which imports what the other hyperparameters name."""
+    path = saved(module(), trainer, tmp_path)
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["hyper_parameters"] |= {"_instantiator": "pytorch_lightning.cli.instantiate_module"}
+    checkpoint["hparams"] = {"advantages": "antigravity.x"}
+    torch.save(checkpoint, path)
+    assert PolicyGradient.load_from_checkpoint(path).advantages == Advantages()
+    assert "antigravity" not in sys.modules
+    checkpoint["hyper_parameters"]["game"] = "antigravity.x"
+    torch.save(checkpoint, path)
+    with pytest.raises((TypeError, ValueError, AttributeError)):
+        PolicyGradient.load_from_checkpoint(path)
+    assert "antigravity" not in sys.modules
+
+
 def test_init_is_no_longer_needed(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
     files.save(tmp_path / "start.safetensors", module().policy)
     path = saved(module(init=tmp_path / "start.safetensors"), trainer, tmp_path)

@@ -36,7 +36,7 @@ from chesspg.games.chess.kernels import (
     falling,
     rising,
 )
-from chesspg.games.compiling import ONE, ZERO, U, compiled, inlined, numba_cuda, span
+from chesspg.games.compiling import ONE, ZERO, U, cached, compiled, inlined, numba_cuda, span
 
 ATTACKS = 34  # planes and attack maps; a wider input also has the twelve words of `hanging`
 COUNTERS = 2
@@ -180,7 +180,6 @@ def grid(width: int, version: int = VERSION) -> Any:
     cuda = numba_cuda()
     channels = width + COUNTERS
 
-    @cuda.jit(cache=True)
     def fill(planes, counters, one, boards):
         _ = version
         words = cuda.shared.array((PER_BLOCK, width), types.uint64)
@@ -199,7 +198,7 @@ def grid(width: int, version: int = VERSION) -> Any:
             else:
                 boards[first + place, square, channel] = counters[first + place, channel - U(width)]
 
-    return fill
+    return cached(fill, cuda.jit)
 
 
 def fill_on_cuda(planes: Any, counters: Any, one: int, boards: Any, stream: int) -> None:
