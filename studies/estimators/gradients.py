@@ -27,7 +27,7 @@ from chesspg.arena.elo import student
 from chesspg.policy import files
 from chesspg.runs.train_cli import TrainCLI
 from studies.estimators.kept import kept
-from studies.estimators.plan import PLAIN, arguments, fields, source, task_named
+from studies.estimators.plan import PLAIN, arguments, fields, source
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ class Measured:
     @property
     def games(self) -> int:
         """The number of games of each gradient."""
-        return int(task_named(self.task).fields["data.games"])
+        return int(fields(self.task, PLAIN)["data.games"])
 
     def _measure(self, estimator: str) -> dict[str, Any]:
         if self._plain is None:

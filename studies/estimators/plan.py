@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,24 @@ PLAIN = "plain"  # the estimator with which the gradients of the others are comp
 BEST = 3  # number of estimators that are trained on a task that is too expensive for all
 ADVANTAGES = "advantages="  # before the import path of an advantage function
 
+# What makes any recipe the plain formula, so that each estimator adds to it what it is.
 _COMMON: Fields = {
     "model.network.init_args.value": True,
+    "model.advantages.baseline": "none",
+    "model.advantages.gae_lambda": None,
+    "model.advantages.value_lambda": None,
+    "model.advantages.discount": 1.0,
+    "model.advantages.normalize": False,
     "model.loss.value_weight": 0.0,
+    "model.loss.average": "games",
+    "model.loss.clip": None,
+    "model.lr_scheduler": None,
+    "data.games": 128,
+    "data.updates": 1,
+    "data.passes": 1,
+    "data.segment": None,
+    "data.opponents": None,
+    "trainer.gradient_clip_val": None,
     "trainer.max_epochs": -1,
     "trainer.max_time": None,
 }
@@ -63,6 +79,7 @@ _CHESS: Fields = {
     "data.material_weight": 0.4,
     "trainer.accumulate_grad_batches": 4,
 }
+_ALIKE = 4  # games that share a start, so that leave_one_out has other games of it
 
 
 @dataclass(frozen=True)
@@ -80,24 +97,18 @@ class Task:
 
 # All of these are rated in checkpoints/ratings.json.
 _LADDER = ("random", "greedy?random=0.5", "greedy", "minimax?depth=2&random=0.3")
-_ARMIES = {"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": 4}}
+_ARMIES = {"class_path": "chesspg.games.chess.starts.UnevenArmies", "init_args": {"share": 1.0, "alike": _ALIKE}}
 TASKS: Mapping[str, Task] = {
     "tic_tac_toe": Task(
         TicTacToe,
         "tic_tac_toe",
-        {
-            "model.advantages.baseline": "none",
-            "model.lr_scheduler": None,
-            "model.loss.entropy_weight": 0.1,
-            "data.games": 128,
-        },
+        {"model.loss.entropy_weight": 0.1},
         500_000,
         ("random", "greedy", "minimax?depth=3"),
     ),
     "endgame": Task(
         Chess,
         "chess_plain",
-        # Four games share a start, so that leave_one_out has other games of the start even with an opponent pool.
         {**_CHESS, "data.max_plies": 100, "data.starts": _ARMIES},
         1_000_000,
         _LADDER,
@@ -107,20 +118,6 @@ TASKS: Mapping[str, Task] = {
 }
 
 
-# What makes any recipe the plain formula, so that each estimator adds to it what it is.
-_PLAINLY: Fields = {
-    "model.advantages.baseline": "none",
-    "model.advantages.gae_lambda": None,
-    "model.advantages.normalize": False,
-    "model.loss.average": "games",
-    "model.loss.clip": None,
-    "model.lr_scheduler": None,
-    "data.games": 128,
-    "data.updates": 1,
-    "data.passes": 1,
-    "data.opponents": None,
-    "trainer.gradient_clip_val": None,
-}
 _PLIES = 500_000  # of a trial with a recipe that is no task of this study
 
 
@@ -147,9 +144,22 @@ def task_named(name: str) -> Task:
         game: Game = names.build(spec, Game)
     except ValueError as error:
         raise ValueError(f"task {name!r}: the recipe's data.game can't be built: {error}") from None
+    starts = data.get("starts") if isinstance(data, dict) else None
     heuristic = isinstance(game.start(0), Heuristic)
     opponents = ("random", "greedy", *["minimax?depth=2"] * heuristic)
-    return Task(lambda: game, name, _PLAINLY, _PLIES, opponents)
+    return Task(lambda: game, name, _alike(starts), _PLIES, opponents)
+
+
+def _alike(starts: Any) -> Fields:
+    """The change of a recipe whose starts are sampled by a class that lets several games share one."""
+    path = starts.get("class_path") if isinstance(starts, dict) else None
+    if not isinstance(path, str):
+        return {}
+    module, _, name = path.rpartition(".")
+    with contextlib.suppress(ImportError):
+        if "alike" in signature(getattr(import_module(module), name)).parameters:
+            return {"data.starts.init_args.alike": _ALIKE}
+    return {}
 
 
 def check_estimator(name: str) -> None:

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from chesspg.arena.ladder.model import performance, rate
+from chesspg.arena.ladder.model import Rating, performance, rate
 from chesspg.arena.ladder.pairings import Meeting
-from chesspg.arena.ladder.shipped import shipped_ratings
 from chesspg.arena.match_result import MatchResult
 from chesspg.arena.matches import play_in_parts
 from chesspg.arena.openings import default_plies, random_openings
 from chesspg.games.randomness import Randomness
 from chesspg.players import roster
 from chesspg.players.player import Player
+from chesspg.training.policy_matches import known_ratings
 from studies.estimators.kept import kept
 from studies.estimators.plan import Task, Trial, task_named
 
@@ -36,7 +36,7 @@ def opponent_ratings(task: str, home: Path, games: int) -> dict[str, float]:
         games: Games per match.
     """
     about = task_named(task)
-    known = {} if about.starts else {name: one.rating for name, one in shipped_ratings().items()}
+    known = {} if about.starts else _exact(known_ratings(about.game()))
     if known.keys() >= set(about.opponents):
         return {name: known[name] for name in about.opponents}
     settings = {"games": games, "opponents": list(about.opponents)}
@@ -68,6 +68,10 @@ def strength(trial: Trial, known: Mapping[str, float], games: int) -> dict[str, 
 
     settings = {"games": games, "opponents": dict(known), "updates": trial.facts.get("updates")}
     return kept(trial.folder / "strength.json", settings, make)
+
+
+def _exact(ratings: Mapping[str, float | Rating]) -> dict[str, float]:
+    return {name: one if isinstance(one, float) else one.rating for name, one in ratings.items()}
 
 
 def _rated(about: Task, games: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
 from chesspg.selfplay.loop import play
 from studies.estimators.gradients import SEED, Measured, figures, gradients, jackknife, projected
-from studies.estimators.plan import TASKS
+from studies.estimators.plan import fields
 
 # Lightning 2.6.6 calls a method that jsonargparse 4.53 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
@@ -104,7 +104,7 @@ def test_a_signal_lost_in_the_noise_is_not_told() -> None:
 def test_the_plain_gradient_is_that_of_the_formula(policy: Path) -> None:
     found = gradients("tic_tac_toe", "plain", policy, 3)
     ours = files.load(policy)
-    games = TASKS["tic_tac_toe"].fields["data.games"]
+    games = fields("tic_tac_toe", "plain")["data.games"]
     player = PolicyPlayer(ours)
     for rollout, gradient in enumerate(found, 1):  # one was played before
         played = play(TicTacToe().start(games), (player, player), Randomness(SEED, rollout), learner=player)

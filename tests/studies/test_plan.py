@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from chesspg.arena.ladder.shipped import shipped_ratings
-from chesspg.learning.advantages import Sample
+from chesspg.learning.advantages import Advantages, Sample
 from chesspg.runs.train_cli import TrainCLI
 from studies.estimators.plan import ESTIMATORS, PLAIN, TASKS, Trial, arguments, check_estimator, fields, task_named
 
@@ -29,6 +29,26 @@ def weights(task: str, estimator: str, folder: Path) -> torch.Tensor:
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_every_estimator_can_be_run_and_starts_from_the_same_weights(task: str, tmp_path: Path) -> None:
+    plain = weights(task, PLAIN, tmp_path)
+    for estimator in ESTIMATORS:
+        if estimator != PLAIN:
+            assert torch.equal(weights(task, estimator, tmp_path), plain), estimator
+
+
+@pytest.mark.parametrize("task", [*TASKS, "connect_four", "othello", "hex", "chess_quick", "chess_laptop"])
+def test_plain_is_the_bare_formula_on_every_task(task: str, tmp_path: Path) -> None:
+    built = TrainCLI.build([*arguments(task, fields(task, PLAIN)), "--run", str(tmp_path / "run")])
+    assert built.model.advantages == Advantages()
+    loss, data = built.model.loss, built.datamodule
+    assert (loss.clip, loss.average, loss.value_weight) == (None, "games", 0)
+    assert (data.opponents, data.segment, data.updates, data.passes) == (None, None, 1, 1)
+    assert built.model.lr_scheduler is None
+    assert built.trainer.gradient_clip_val is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["connect_four", "chess_quick"])
+def test_every_estimator_can_be_run_on_a_recipe(task: str, tmp_path: Path) -> None:
     plain = weights(task, PLAIN, tmp_path)
     for estimator in ESTIMATORS:
         if estimator != PLAIN:

@@ -49,6 +49,13 @@ def test_opponents_of_other_games_are_rated_by_their_own(tmp_path: Path, starts:
     assert len(starts) == 6
 
 
+def test_the_opponents_of_a_recipe_have_no_ratings_of_chess(tmp_path: Path, starts: list[list[str]]) -> None:
+    """All of them have names that are on the ladder of chess, too."""
+    known = opponent_ratings("connect_four", tmp_path, 8)
+    assert len(starts) == 3
+    assert {name: known[name] for name in known if known[name] == shipped_ratings()[name].rating} == {"random": 0}
+
+
 def test_the_policy_meets_each_opponent_once(
     tmp_path: Path, finish: Callable[[Trial], None], starts: list[list[str]]
 ) -> None:
