@@ -467,8 +467,15 @@ class _RolloutLoader:
         if data.opponents:
             index = rollout.group if data.segment else np.arange(rank, data.games, ranks)
             data.opponents.record(rollout, index, lambda tensor: total(tensor.to(module.device)))
-        sizes = torch.tensor((float(rollout.games), float(len(rollout.recorded))), device=module.device)
-        games, stored = (int(size) for size in total(sizes))
+        own = len(rollout.recorded)
+        sizes = torch.tensor((float(rollout.games), float(own), float(own == 0)), device=module.device)
+        games, stored, idle = (int(size) for size in total(sizes))
+        if idle:  # on every rank, since the others would wait for this one
+            where = f" on {idle} of {ranks} ranks" if ranks > 1 else ""
+            raise ValueError(
+                f"the learner made no move in the {rollout.games} games of a rollout{where}; set more games, or raise "
+                "max_plies"
+            )
         for listener in (module, *trainer.callbacks):  # type: ignore[attr-defined]  # Trainer.callbacks is untyped
             if isinstance(listener, RolloutListener):
                 listener.on_rollout(trainer, module, rollout)

@@ -107,6 +107,7 @@ class PolicyGradient(pl.LightningModule):
         self._metrics = RolloutMetrics()
         self._signal = SignalToNoise()
         self._norms: Tensor | float = 0.0  # [] the sum of the norms of this rollout's gradients
+        self._before = 0  # updates that this Trainer does not count
         self._equal = 0  # rollouts in a row in which all games had the same reward
         self._skips = False  # whether the optimizer can leave out a step
         self._reported: set[str] = set()  # the names of the metrics of the last rollout
@@ -349,13 +350,16 @@ class PolicyGradient(pl.LightningModule):
             to_move=None if rollout.to_move is None else torch.from_numpy(rollout.to_move).to(game.device),
         )
 
+    def on_train_start(self) -> None:
+        self._before = self.updates - self.trainer.global_step
+
     def on_train_epoch_start(self) -> None:
         self._metrics.clear()
         self._norms = 0.0
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._counters["seconds"] += self._metrics.learned(plies_in(batch))
-        self._counters["updates"] = self.trainer.global_step
+        self._counters["updates"] = self._before + self.trainer.global_step
         # Before validation and the end of the epoch, so that callbacks there read the metrics of this rollout.
         if self.trainer.is_last_batch or self.trainer.global_step == self.trainer.max_steps:
             self._report()
@@ -399,6 +403,7 @@ class PolicyGradient(pl.LightningModule):
         # Primitives and tensors only, so that `weights_only=True` reads it; the header is the policy file's.
         checkpoint["chesspg"] = {
             "played": self.played,
+            "updates": self.updates,
             "reward_sum": self._counters["reward_sum"],
             "gradients": vars(self._signal),
         }
@@ -417,9 +422,8 @@ class PolicyGradient(pl.LightningModule):
                 "the checkpoint must be of a PolicyGradient, got another one; PolicyGradient(…, init=FILE) starts from "
                 "its policy"
             )
-        self._counters.latest().update(
-            state["played"], reward_sum=state["reward_sum"], updates=checkpoint.get("global_step", 0)
-        )
+        updates = state.get("updates", checkpoint.get("global_step", 0))  # version 0.4 has only the latter
+        self._counters.latest().update(state["played"], reward_sum=state["reward_sum"], updates=updates)
         if self._trainer:  # a run is resumed
             self._self_play = state.get("self_play", {"rollouts": state["played"]["rollouts"]})
         vars(self._signal).update(state["gradients"])

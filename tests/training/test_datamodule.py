@@ -24,6 +24,7 @@ from chesspg.games.tic_tac_toe import SQUARES, TicTacToe
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
 from chesspg.policy.policy import Policy
+from chesspg.selfplay.opponents import OpponentPool
 from chesspg.selfplay.rollout import Rollout
 from chesspg.training.batches import Batch
 from chesspg.training.datamodule import SelfPlay
@@ -252,6 +253,7 @@ import numpy as np, pytorch_lightning as pl, torch
 from chesspg.games.chess import Chess
 from chesspg.games.game import Legal
 from chesspg.selfplay.plies import Plies
+from chesspg.selfplay.opponents import OpponentPool
 from chesspg.selfplay.rollout import Rollout
 from chesspg.policy.networks import ResidualNet
 from chesspg.training.datamodule import SelfPlay
@@ -311,3 +313,12 @@ def test_the_rules_have_the_cores_that_an_accelerator_leaves(
     data.game = rules
     data.setup("fit")
     assert rules.threads == 1  # it does not use more
+
+
+def test_a_rollout_in_which_the_learner_makes_no_move(trainer: MakeTrainer, module: MakeModule) -> None:
+    pool = OpponentPool({"random": 1.0}, share=0)
+    data = SelfPlay(TicTacToe(), games=1, max_plies=1, starts=["2x/3/3 o"], opponents=pool)
+    learner = module()
+    with pytest.raises(ValueError, match=r"^the learner made no move in the 1 games of a rollout; set more games"):
+        trainer(max_epochs=3).fit(learner, data)
+    assert learner.updates == 0

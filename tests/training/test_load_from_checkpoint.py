@@ -109,6 +109,26 @@ def test_it_trains_on_as_it_would_have(trainer: MakeTrainer, module: MakeModule,
     assert torch.equal(flat(again), flat(straight))
 
 
+def test_a_second_trainer_goes_on_counting(trainer: MakeTrainer, module: MakeModule, tmp_path: Path) -> None:
+    games = partial(SelfPlay, GAME, games=8, updates=2, seed=1)
+    first = module(loss=Loss(clip=0.2))
+    fit = trainer(max_epochs=2)
+    fit.fit(first, games())
+    fit.save_checkpoint(tmp_path / "four.ckpt")
+    again = PolicyGradient.load_from_checkpoint(tmp_path / "four.ckpt")
+    assert (again.updates, again.played["rollouts"]) == (4, 2)
+    for one in (first, again):  # the module itself, and from its checkpoint
+        second = trainer(max_epochs=1)
+        second.fit(one, games())
+        assert (one.updates, one.played["rollouts"]) == (6, 3)
+        assert one.facts()["updates"] == 6
+    second.save_checkpoint(tmp_path / "six.ckpt")
+    assert PolicyGradient.load_from_checkpoint(tmp_path / "six.ckpt").updates == 6
+    resumed = module(loss=Loss(clip=0.2))
+    trainer(max_epochs=2).fit(resumed, games(), ckpt_path=tmp_path / "six.ckpt", weights_only=True)
+    assert (resumed.updates, resumed.played["rollouts"]) == (8, 4)
+
+
 def test_an_optimizer_that_a_file_can_not_name_must_be_given(
     trainer: MakeTrainer, module: MakeModule, tmp_path: Path
 ) -> None:
