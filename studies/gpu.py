@@ -202,9 +202,11 @@ def _apart(part: str, device: str, seconds: float) -> Figures:
     )  # fmt: skip
     try:
         printed, wrong = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:  # Ctrl-C too, which does not reach a session of its own
         os.killpg(process.pid, signal.SIGKILL)  # the commands that it started too
         process.communicate()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
         return {"seconds": time.perf_counter() - began, "error": f"stopped after {seconds:.0f} s"}
     taken = time.perf_counter() - began
     if process.returncode:

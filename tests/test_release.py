@@ -55,6 +55,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return wheel, sdist
 
 
+def test_the_release_refuses_a_tag_of_another_version(built: tuple[Path, Path]) -> None:
+    workflow = (ROOT / ".github/workflows/release.yml").read_text()
+    [check] = re.findall(r"run: (test -f .*)", workflow)
+    folder = built[0].parent.parent
+    for tag, code in ((f"v{chesspg.__version__}", 0), ("v0.0.1", 1), (chesspg.__version__ + "1", 1)):
+        environment = {**os.environ, "GITHUB_REF_NAME": tag}
+        assert subprocess.run(["sh", "-c", check], cwd=folder, env=environment, check=False).returncode == code
+
+
 @pytest.fixture(scope="module")
 def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with nothing but the installed wheel."""

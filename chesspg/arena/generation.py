@@ -15,7 +15,7 @@ from chesspg.arena.match_result import TRUNCATED
 from chesspg.arena.openings import random_openings
 from chesspg.games.game import Game, split_position
 from chesspg.games.randomness import Randomness
-from chesspg.pgn.writing import RESULTS, players_tags, to_pgn
+from chesspg.pgn.writing import RESULTS, escaped, players_tags, to_pgn
 from chesspg.players.player import Player
 from chesspg.selfplay.shares import place, play_on
 
@@ -114,7 +114,8 @@ def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
                 raise ValueError(f"{path} was not written by this command; expected a file that it wrote, or a new one")
             for seat, name in players_tags(game, *pairs[games % len(pairs)]).items():
                 whole = line.startswith(f"[{seat} ".encode()) and line.endswith(b"\n")
-                if whole and line != f'[{seat} "{name}"]\n'.encode():
+                value = name if game.notation else escaped(name)
+                if whole and line != f'[{seat} "{value}"]\n'.encode(errors="backslashreplace"):
                     tag = line.decode(errors="replace").strip()
                     own = " ".join(f"--player {shlex.quote(player)}" for player in _players(path, game))
                     raise ValueError(
@@ -159,7 +160,7 @@ def append(path: Path, games: Sequence[str]) -> None:
     Raises:
         OSError: The games can't be written; the file is as it was before.
     """
-    left = "".join(f"{game}\n\n" for game in games).encode()
+    left = "".join(f"{game}\n\n" for game in games).encode(errors="backslashreplace")
     with path.open("ab", buffering=0) as file:
         before = file.tell()
         try:

@@ -73,7 +73,8 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
         limits = ["--trainer.callbacks=null", "--trainer.max_epochs=1", "--trainer.max_time=null"]
         runs: dict[str, list[TrainCLI]] = {}  # by recipe: the run that `train` makes, then one in the other precision
         with one_line_errors(*MISTAKES):
-            for path in map(recipe, given.config or [TrainCLI.DEFAULT_RECIPE]):
+            for path in dict.fromkeys(map(recipe, given.config or [TrainCLI.DEFAULT_RECIPE])):
+                name = path.stem if path.stem not in runs else str(path)
                 arguments = ["--config", str(path), *limits, *override]
                 chosen = TrainCLI.build([*arguments, "--run", f"{folder}/{len(runs)}"])
                 lacking = [one for one in PRECISIONS if one != chosen.trainer.precision]
@@ -82,7 +83,7 @@ def _bench(given: argparse.Namespace, override: list[str]) -> int:
                 more = [
                     [*arguments, "--run", f"{folder}/{len(runs)}-{one}", "--trainer.precision", one] for one in lacking
                 ]
-                runs[path.stem] = [chosen, *map(TrainCLI.build, more)]
+                runs[name] = [chosen, *map(TrainCLI.build, more)]
         results: dict[str, Any] = {"machine": _machine()}
         _say("machine", results["machine"])
         results |= rules(given.games)

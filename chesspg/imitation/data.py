@@ -19,6 +19,7 @@ from chesspg.imitation.shards import Shards
 from chesspg.imitation.tally import Tally
 from chesspg.pgn.archive import Wanted
 from chesspg.pgn.movetext import OUTCOMES
+from chesspg.storage.parsing import one_line
 from chesspg.storage.run_folder import RUNS
 from chesspg.terminal.progress import progress
 from chesspg.training.packages import check_package
@@ -111,7 +112,7 @@ class RecordedGames(pl.LightningDataModule):
 
             self.shards.parse(show)
         for line in self.shards.tally.lines:
-            print(line, flush=True)
+            print(one_line(line), flush=True)
 
     def train_dataloader(self) -> TrainingLoader:
         return TrainingLoader(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -187,7 +188,7 @@ class Shards:
             sources: list[dict[str, Any]] = kept["sources"]
         except (ValueError, KeyError, TypeError):
             raise self._damaged() from None
-        if self.files and [str(file.resolve()) for file in self.files] != names:
+        if self.files and [_name(file) for file in self.files] != names:
             given = ", ".join(map(str, self.files))
             raise ValueError(
                 f"files must be {', '.join(map(str, names))}, as for the shards in {self.folder}, got {given}"
@@ -220,6 +221,11 @@ class Shards:
         return ValueError(f"the shards in {self.folder} are damaged; remove that folder to have them made again")
 
 
+def _name(file: Path) -> str:
+    """The whole name of a file, with escapes for bytes that are not text."""
+    return os.fsencode(file.resolve()).decode("utf-8", "backslashreplace")
+
+
 def _source(file: Path) -> dict[str, Any]:
     """What identifies a PGN file. Raises OSError or ValueError now, not an hour later, if it can't be read."""
     with file.open("rb"):
@@ -227,7 +233,7 @@ def _source(file: Path) -> dict[str, Any]:
     if about.st_size == 0:
         raise ValueError(f"{file} is empty; expected a PGN file with games")
     next(iter(TextFile(file)), None)  # refuses what is not text, too
-    return {"file": str(file.resolve()), "bytes": about.st_size, "changed": about.st_mtime_ns}
+    return {"file": _name(file), "bytes": about.st_size, "changed": about.st_mtime_ns}
 
 
 def _replayed(

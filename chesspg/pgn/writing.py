@@ -61,7 +61,7 @@ def to_pgn(
     if start != split_position(game.start(1).position(0))[0]:
         own |= {"SetUp": "1", "FEN": start}
     everything = {**roster, **known, **own}
-    lines = [f'[{name} "{_escape(value)}"]' for name, value in everything.items()]
+    lines = [f'[{name} "{escaped(value)}"]' for name, value in everything.items()]
     return "\n".join([*lines, "", *_wrapped(_numbered(game, start, moves, everything["Result"]))])
 
 
@@ -127,5 +127,6 @@ def _wrapped(words: list[str]) -> list[str]:
     return lines
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as the value of a tag; python-chess writes those of chess as they are."""
     return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from chesspg.policy.networks import Network
 
+MOST_WEIGHTS = 10_000  # a header may name many more, all without numbers
+
 
 def build_part(spec: Any, path: str | Path, base: type, *args: Any) -> Any:
     """Build the game or network that a file's header describes.
@@ -64,7 +66,7 @@ def build_network(spec: dict[str, Any], weights: Mapping[str, Tensor], game: Gam
 
     from chesspg.policy.networks import Network
 
-    with _limited(1000 + 20 * len(weights)):
+    with _limited(1000 + 20 * min(len(weights), MOST_WEIGHTS)):
         try:
             with torch.device("meta"):  # shapes without numbers
                 sketch: Network = build_part(spec, path, Network, game)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_PICKLE = 2 << 20  # bytes of the pickle, which holds everything but the numbers of tensors
 MOST_DEPTH, MOST_PARTS = 32, 100_000  # limits of `plain`
+MOST_DIMENSIONS = 16  # of a tensor
 # The dtypes that a network may have, by the name of torch's class of storage.
 DTYPES = {
     "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
@@ -318,7 +319,9 @@ def _made(function: Any, arguments: Any) -> Any:
             return arguments[0]
         case _Global("torch._utils _rebuild_tensor_v2"):
             storage, offset, shape, stride, *_ = arguments
-            numbers = (offset, *shape, *stride)
-            if isinstance(storage, _Storage) and all(type(number) is int and number >= 0 for number in numbers):
-                return Stored(storage, offset, tuple(shape), tuple(stride))
+            if max(len(shape), len(stride)) <= MOST_DIMENSIONS:  # many calls may share one long shape
+                numbers = (offset, *shape, *stride)
+                plausible = all(type(number) is int and 0 <= number < 1 << 63 for number in numbers)
+                if isinstance(storage, _Storage) and plausible:
+                    return Stored(storage, offset, tuple(shape), tuple(stride))
     return Opaque()

@@ -236,6 +236,8 @@ def _in_checkpoint(path: Path) -> tuple[Header, checkpoint.Checkpoint, dict[str,
 
 def _whole(path: Path) -> bool:
     """Whether a policy file or checkpoint exists and is undamaged."""
+    if not path.is_file():  # to open a pipe could take forever
+        return False
     try:
         read_header(path) if path.suffix == CHECKPOINT else container.read_fields(path)
     except (OSError, PolicyFileError):

@@ -14,6 +14,7 @@ from chesspg.pgn.text import COMPRESSED
 from chesspg.report.choice import check_is_pgn, policy_for
 from chesspg.report.runs import read_run
 from chesspg.storage.outputs import check_writable
+from chesspg.storage.parsing import one_line
 from chesspg.storage.run_folder import RUNS
 from chesspg.terminal.command import Parser, one_line_errors, polite_interrupt, run, say
 from chesspg.terminal.progress import progress
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_page(out, opened, collections)
     for one in collections:
         for line in one.skipped:
-            say(line)
+            say(one_line(line))
         print(f"{one.path}: {one.share}, with the moves and values of {one.policy}")
     print(f"wrote {out} (from {', '.join(map(str, paths))}); open it in a browser")
     return 0

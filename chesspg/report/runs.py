@@ -22,6 +22,8 @@ CLOCKS = {
     "plies": "total_plies",
     "seconds": "total_seconds",
 }  # horizontal axes of the curves, and the columns that count them
+MOST_METRICS = 1 << 28  # bytes of metrics.csv; a rollout has less than a thousand
+MOST_GAMES = 1 << 24  # bytes of a file with sample games
 INDICES = ("step", "epoch", *CLOCKS.values())  # columns that are not drawn as curves
 
 Metrics = Mapping[str, float]
@@ -44,7 +46,7 @@ class Run:
     config: str  # text of config.yaml; empty if there is none
     settings: dict[str, str]  # dotted name of each field in config.yaml -> value
     idle: float | None  # seconds since the last row was written; None if there are no rows
-    pace: float  # seconds per row, from the times of the files; 0 if unknown
+    pace: float  # seconds per row; 0 if unknown
 
     @property
     def in_progress(self) -> bool:
@@ -108,7 +110,10 @@ def read_run(folder: str | Path) -> Run:
         raise ValueError(f"{folder} is not a folder; expected a run folder, such as those in checkpoints/")
     if not is_run(folder):
         raise ValueError(f"{folder} is not a run folder; expected a folder with {METRICS} or {CONFIG} in it")
-    check_no_link(config)
+    for path in (config, metrics):
+        check_no_link(path)
+    if metrics.is_file() and metrics.stat().st_size > MOST_METRICS:
+        raise ValueError(f"{metrics} must have at most {MOST_METRICS:,} bytes, got {metrics.stat().st_size:,}")
     try:
         rows = _read_rows(metrics.read_text(encoding="utf-8", errors="replace")) if metrics.is_file() else []
     except csv.Error as error:
@@ -121,7 +126,7 @@ def read_run(folder: str | Path) -> Run:
         config.read_text(encoding="utf-8", errors="replace") if config.is_file() else "",
         dict(_flat(tree)) if tree else {},
         max(0.0, time.time() - written) if rows else None,
-        max(0.0, written - begun) / len(rows) if rows and begun <= written else 0.0,
+        max(_pace(rows), (written - begun) / len(rows) if rows and begun <= written else 0.0),
     )
 
 
@@ -139,12 +144,19 @@ def sample_games(folder: Path, limit: int) -> list[Recorded]:
         The games.
     """
     evaluations: dict[str, Path] = {}  # opponent -> its last evaluation
-    for path in sorted((folder / GAMES).glob("against-*.pgn")):
+    for path in _files_of_games(folder, "against"):
         evaluations[path.stem.rpartition("-")[0]] = path
-    rollouts = sorted((folder / GAMES).glob("rollout-*.pgn"))
+    rollouts = _files_of_games(folder, "rollout")
     chosen = [game for path in evaluations.values() for game in _won_and_not(_read(path))]
     own = [game for path in dict.fromkeys(rollouts[-1:] + rollouts[:1]) for game in _read(path)[:1]]
     return (chosen[: max(0, limit - len(own))] + own)[:limit]
+
+
+def _files_of_games(folder: Path, kind: str) -> list[Path]:
+    """The files of one kind, the oldest first. What no run writes is left out: links, pipes, folders, large files."""
+    found = [path for path in (folder / GAMES).glob(f"{kind}-*.pgn") if path.is_file() and not path.is_symlink()]
+    small = [path for path in found if path.stat().st_size <= MOST_GAMES]
+    return sorted(small, key=lambda path: (len(path.stem.rpartition("-")[2]), path.name))  # a million after 999,999
 
 
 def _won_and_not(games: list[Recorded]) -> Iterator[Recorded]:
@@ -170,6 +182,12 @@ def _read_rows(text: str) -> list[Metrics]:
         if row:
             rows.append(row)
     return rows
+
+
+def _pace(rows: list[Metrics]) -> float:
+    """Seconds of games and learning per row in the last rows; 0 if unknown."""
+    seconds = [row["total_seconds"] for row in rows[-20:] if "total_seconds" in row]
+    return max(0.0, seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else 0.0
 
 
 def _number(cell: Any) -> float | None:

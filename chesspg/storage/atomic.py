@@ -56,5 +56,5 @@ def naming(path: str | Path) -> Iterator[None]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text as UTF-8, atomically. Raises OSError if it can't be written."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Write a text as UTF-8, atomically, bytes of file names that are not text as escapes. Raises OSError."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8", errors="backslashreplace"))

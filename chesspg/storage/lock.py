@@ -15,6 +15,7 @@ _EARLY = (
     r"\.lock|\..*\.tmp|config\.yaml|init\.safetensors|metrics\.csv|hparams\.yaml|events\.out\.tfevents\..*|games|pool"
     "|lightning_logs|wandb"
 )
+_FIRST = (LOCK, "config.yaml")  # one of them is always there; others, such as games, may be from another program
 # Environment variables in which launchers pass a process its rank.
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "GROUP_RANK", "NODE_RANK")
 
@@ -67,8 +68,11 @@ def check_new(folder: Path) -> None:
 
 
 def is_unstarted(folder: Path) -> bool:
-    """Whether a folder holds nothing but what a run writes before its first checkpoint."""
-    return folder.is_dir() and all(re.fullmatch(_EARLY, path.name) for path in folder.iterdir())
+    """Whether a folder is empty, or holds nothing but what a run writes before its first checkpoint."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return not names or (not names.isdisjoint(_FIRST) and all(re.fullmatch(_EARLY, name) for name in names))
 
 
 def at_work(folder: Path) -> bool:

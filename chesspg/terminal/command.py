@@ -6,6 +6,7 @@ import argparse
 import atexit
 import contextlib
 import importlib
+import io
 import os
 import re
 import shutil
@@ -39,6 +40,8 @@ def run(main: Callable[[], int]) -> NoReturn:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in this order they get the numbers 0, 1, 2
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # open until the process ends
+        elif name == "stdout" and isinstance(sys.stdout, io.TextIOWrapper):  # stderr writes such characters already
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text, nor a terminal UTF-8
     interrupts.install()
     sys.unraisablehook = _not_lost
     warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(message)}\n"

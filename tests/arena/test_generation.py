@@ -14,6 +14,7 @@ import pytest
 from chesspg.arena import generation
 from chesspg.arena.generation import append, generate, varied_openings, written
 from chesspg.games.chess import Chess
+from chesspg.games.game import Game
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Greedy, Random, Turn
 
@@ -104,6 +105,14 @@ def test_games_of_other_players_are_not_gone_on_with(others: list[str], tmp_path
         ValueError, match=r"game \d of .*random.*; expected 'greedy'.* continue with --player random, or"
     ):
         written(path, others, Chess())
+
+
+@pytest.mark.parametrize("game", [Chess(), TicTacToe()])
+@pytest.mark.parametrize("name", ['my "best"', "C:\\runs", "caf\udce9"])
+def test_a_file_of_players_with_odd_names_is_gone_on_with(name: str, game: Game, tmp_path: Path) -> None:
+    [texts] = generate(game, [(name, Random())], varied_openings(game, 2, 1, seed=1), seed=1)
+    append(tmp_path / "odd.pgn", texts)
+    assert written(tmp_path / "odd.pgn", [name], game)[0] == 2
 
 
 def test_a_full_disk_leaves_the_games_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,15 @@ def test_only_so_many_games_are_taken_and_only_so_many_named(games: list[str], t
     assert len(made.tally.lines) == 12
     assert "15 skipped (15 cut off)" in made.tally.lines[0]
     assert made.tally.lines[-1] == "  and 5 more"
+
+
+def test_a_file_whose_name_is_no_text(pgn: Path, tmp_path: Path) -> None:
+    odd = pgn.rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.pgn")))
+    first = Shards([odd], tmp_path / "shards", Wanted())
+    first.parse()
+    again = Shards([odd], tmp_path / "shards", Wanted())
+    assert again.complete
+    assert again.folder == first.folder
 
 
 def test_what_became_of_each_game_is_counted(games: list[str], tmp_path: Path) -> None:

@@ -247,6 +247,15 @@ def test_a_text_that_stands_in_many_places_is_refused(policy: Policy, tmp_path: 
         files.read_header(tmp_path / "a.ckpt")
 
 
+def test_a_shape_of_many_dimensions_is_no_tensor(policy: Policy, tmp_path: Path) -> None:
+    """A file could name one long shape thousands of times, and each tensor would have a copy of it."""
+    changed = content(policy)
+    changed["state_dict"][f"{files.NETWORK}body.0.weight"] = torch.ones((1,) * 17)
+    torch.save(changed, tmp_path / "a.ckpt")
+    with pytest.raises(PolicyFileError):
+        files.load(tmp_path / "a.ckpt")
+
+
 def test_sizes_beyond_what_is_stored(policy: Policy, tmp_path: Path) -> None:
     """Large views of one number, and storages whose size is given as larger than their record."""
     large = content(policy)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chesspg.policy import files
 from chesspg.report import runs
 from chesspg.report.runs import read_run, sample_games
 
@@ -112,6 +113,47 @@ def test_a_config_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (folder / "config.yaml").symlink_to(tmp_path / "private")
     with pytest.raises(ValueError, match=r"config\.yaml is a symbolic link, so its text is not shown"):
         read_run(folder)
+
+
+def test_what_no_run_writes_is_left_out_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's folder may hold links, pipes and endless files in the place of games."""
+    (tmp_path / "metrics.csv").write_text("step\n")
+    games = tmp_path / "games"
+    games.mkdir()
+    (games / "against-a-000001.pgn").symlink_to("/dev/zero")
+    (games / "against-b-000001.pgn").mkdir()
+    os.mkfifo(games / "rollout-000001.pgn")
+    with (games / "rollout-000002.pgn").open("wb") as file:
+        file.truncate(1 << 40)
+    assert sample_games(tmp_path, 9) == []
+    os.mkfifo(tmp_path / "last.safetensors")
+    with pytest.raises(files.PolicyFileError):
+        files.resolve(tmp_path)
+    with (tmp_path / "metrics.csv").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match=r"metrics\.csv must have at most 268,435,456 bytes, got 1,099,511,627,776"):
+        read_run(tmp_path)
+    (tmp_path / "metrics.csv").unlink()
+    (tmp_path / "private").write_text("step\n")
+    (tmp_path / "metrics.csv").symlink_to(tmp_path / "private")
+    with pytest.raises(ValueError, match=r"metrics\.csv is a symbolic link"):
+        read_run(tmp_path)
+
+
+def test_the_last_evaluation_after_a_million_updates(tmp_path: Path) -> None:
+    (tmp_path / "games").mkdir()
+    for updates in (999_984, 1_000_016):
+        text = game(f"after {updates}", "policy", "random", "1-0")
+        (tmp_path / f"games/against-random-{updates:06}.pgn").write_text(text)
+    [shown] = sample_games(tmp_path, 9)
+    assert shown.headers["Event"] == "after 1000016"
+
+
+def test_a_resumed_run_is_as_slow_as_before(tmp_path: Path) -> None:
+    rows = "".join(f"{k},{100 * k}\n" for k in range(1, 31))
+    (tmp_path / "metrics.csv").write_text(f"step,total_seconds\n{rows}")
+    (tmp_path / "config.yaml").write_text("seed_everything: 1\n")  # written again when the run was resumed
+    assert read_run(tmp_path).pace == 100
 
 
 def test_what_is_no_run_folder(tmp_path: Path) -> None:

@@ -38,6 +38,18 @@ def test_what_would_be_lost_is_kept(name: str, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", name}
 
 
+@pytest.mark.parametrize(
+    "name", ["games/mine.pgn", "lightning_logs/version_0/checkpoints/mine.ckpt", "pool/a", "wandb/a"]
+)
+def test_folders_of_other_programs_are_kept(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match="exists already; name another folder"), new_run(tmp_path):
+        pass
+    assert (tmp_path / name).is_file()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_file_is_no_folder_to_begin_in(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with (

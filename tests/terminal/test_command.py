@@ -39,6 +39,19 @@ def test_mistakes_end_in_one_line_and_two(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+def test_a_file_name_that_is_no_text_is_printed_as_escapes() -> None:
+    code = (
+        "import os\nfrom chesspg.terminal.command import run\n"
+        "run(lambda: print(os.fsdecode(b'caf\\xe9 \\xe2\\x80\\xa6')) or 0)"
+    )
+    for encoding, said in (("utf-8:strict", "caf\\udce9 …\n"), ("latin-1:strict", "caf\\udce9 \\u2026\n")):
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        ended = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        )
+        assert (ended.returncode, ended.stdout) == (0, said)
+
+
 def test_bugs_are_not_hidden() -> None:
     with pytest.raises(KeyError), one_line_errors():
         raise KeyError("bug")
