@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     games = given.games if given.games is not None else MOST if given.sprt else GAMES
     kept = given.json or given.resume
-    interrupted = False
+    result, interrupted = None, False
     with polite_interrupt("interrupted: no result, nothing written"), ExitStack() as stack:
         with one_line_errors():
             _check(given)
@@ -101,16 +101,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
             interrupted = True
     assert result is not None  # there is at least one opening, so at least one part
-    with one_line_errors():
-        if given.json:
-            save_match(given.json, settings, result)  # even if there was nothing left to play
+    print_result(Console(highlight=False), result, given.a, given.b, given.sprt, game)
+    with polite_interrupt("interrupted: not all files are written"), one_line_errors():
+        if kept:
+            save_match(kept, settings, result)  # even if there was nothing left to play, or its last part was not saved
         if given.pgn:
             save_pgn(given.pgn, match_pgn(game, result, given.a, given.b))
         if given.sgf:
             tags = _tags(game, result, given.a, given.b)
             texts = [to_sgf(game, *one) for one in zip(result.positions, tags, strict=True)]
             save_pgn(given.sgf, texts)
-    print_result(Console(highlight=False), result, given.a, given.b, given.sprt, game)
     if interrupted:
         remedy = f"the same command with --resume {kept} continues" if kept else "with --json it could be resumed"
         say(f"interrupted after {result.games} of {games} games; {remedy}")

@@ -166,8 +166,8 @@ def mean_score_interval(scores: Sequence[float], games: float) -> Interval:
     count = len(scores)
     mean = math.fsum(scores) / count
     variance = math.fsum((score - mean) ** 2 for score in scores) / (count - 1) / count
-    if variance == 0:
-        return wilson(mean, count * games)
+    if variance == 0 or min(scores) == max(scores):  # the mean of equal scores may be rounded
+        return wilson(scores[0], count * games)
     return wilson(mean, mean * (1 - mean) / variance, student(count - 1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
@@ -140,6 +141,8 @@ def _players(path: Path, game: Game) -> list[str]:
     with path.open(encoding="utf-8", errors="replace") as file:
         tags = [line.strip() for line in file if line.startswith(wanted)]
     seats = [tag.partition('"')[2].removesuffix('"]') for tag in tags]
+    if not game.notation:
+        seats = [re.sub(r"\\(.)", r"\1", seat) for seat in seats]  # as before `escaped`
     met = [second for first, second in zip(seats[::2], seats[1::2], strict=False) if first == seats[0]]
     return list(dict.fromkeys(met))
 

@@ -247,6 +247,15 @@ class Session:
             raise ValueError("no evaluation: this policy's network has no value head")
         return opinion.value * (1 - 2 * int(turn.observation.player[0]))
 
+    def is_move(self, text: str) -> bool:
+        """Whether a text is the name of a legal move, letter by letter."""
+        if self.result:
+            return False
+        try:
+            return self.game.move_name(self.position, self.game.parse_move(self.position, text)) == text
+        except ValueError:
+            return False
+
     def legal_moves(self) -> list[str]:
         """The names of all legal moves."""
         return [self.game.move_name(self.position, int(a)) for a in self._games().observe().legal.actions]

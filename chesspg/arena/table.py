@@ -144,7 +144,7 @@ class Commands:
         """Carry out a command or play a move. Raises ValueError for anything else."""
         word, argument = (*line.split(maxsplit=1), "")[:2]
         command = self.commands.get(word.lower())
-        if command and line not in self.session.legal_moves():  # a move may have the name of a command
+        if command and not self.session.is_move(line):  # a move may have the name of a command
             if argument and " " not in command.form:
                 raise ValueError(f"{word} takes no argument, got {argument!r}")
             command.do(argument)

@@ -61,7 +61,10 @@ class Singles:
         return values
 
     def __getitem__(self, indices: Indices) -> Singles:
-        return Singles([self._games[index][[0]] for index in np.arange(len(self))[indices].tolist()])
+        chosen = np.arange(len(self))[indices].tolist()
+        copies = Singles([self._games[index][[0]] for index in chosen])
+        copies._seen = [self._seen[index] for index in chosen]
+        return copies
 
     def position(self, index: int) -> str:
         return self._games[index].position(0)

@@ -47,9 +47,12 @@ def main() -> NoReturn:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # only the engine keeps them
         os.dup2(nothing, stream)
+    poll = select.poll()  # select itself refuses numbers from 1024 on, and a program with many engines has them
+    for number in (lifeline, woken):
+        poll.register(number, select.POLLIN)
     status, ended = None, False
     while status is None and not ended:
-        ready = select.select([lifeline, woken], [], [])[0]
+        ready = [number for number, _ in poll.poll()]
         came = os.read(woken, 64) if woken in ready else b""
         ended = lifeline in ready or any(number in came for number in ENDINGS)
         status = _reap().get(engine)

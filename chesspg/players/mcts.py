@@ -41,19 +41,32 @@ class MCTS:
 
     def choose(self, turn: Turn) -> Choice:
         """See `Player`."""
-        # Copied, because a state may fill a cache while it is read, and two games may have the same state.
-        states = [self.states.state(turn.games, row).clone() for row in turn.rows.tolist()]
+        forfeits: dict[int, str] = {}
+        states = [self._state(turn, k, forfeits) for k in range(len(turn.rows))]
         pool = ThreadPoolExecutor(CORES)  # OpenSpiel searches without Python's lock
         try:
-            found = np.array(list(pool.map(self._search, states, turn.uniforms.tolist())), np.int64)
+            found = list(pool.map(self._search, states, turn.uniforms.tolist()))
         finally:
             pool.shutdown(cancel_futures=True)
         legal, players = turn.observation.legal, turn.observation.player
         theirs = self.states.actions[np.repeat(players, legal.counts), legal.actions]
-        at = np.flatnonzero(theirs == np.repeat(found, legal.counts))  # one action in each game
-        return Choice(at - legal.offsets[:-1])
+        first = theirs[legal.offsets[:-1]]
+        chosen = np.array([first[k] if one is None else one for k, one in enumerate(found)], np.int64)
+        at = np.flatnonzero(theirs == np.repeat(chosen, legal.counts))  # one action in each game
+        return Choice(at - legal.offsets[:-1], forfeits=forfeits)
 
-    def _search(self, state: Any, uniform: float) -> int:
+    def _state(self, turn: Turn, k: int, forfeits: dict[int, str]) -> Any:
+        """The state of the k-th game, or None if OpenSpiel can't play it, with the reason in `forfeits`."""
+        try:
+            # Copied, because a state may fill a cache while it is read, and two games may have the same state.
+            return self.states.state(turn.games, int(turn.rows[k])).clone()
+        except ValueError as error:
+            forfeits[k] = str(error)
+            return None
+
+    def _search(self, state: Any, uniform: float) -> int | None:
+        if state is None:
+            return None
         seed, library = int(uniform * 2**31), pyspiel()
         rollouts = library.RandomRolloutEvaluator(1, seed)
         solve, verbose = True, False

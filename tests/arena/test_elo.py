@@ -199,6 +199,7 @@ def test_a_mean_score_s_interval_by_hand() -> None:
     # All equal, and all won: the interval is that of the games.
     assert mean_score_interval([0.5, 0.5], 200) == pytest.approx(wilson(0.5, 400))
     assert mean_score_interval([1.0, 1.0, 1.0], 400) == pytest.approx(wilson(1.0, 1200))
+    assert mean_score_interval([0.05, 0.05, 0.05], 10) == pytest.approx(wilson(0.05, 30))  # their sum / 3 is not 0.05
     # Differences much smaller than the distance from 0 and 1: Student's t.
     scores = np.random.default_rng(1).normal(0.6, 0.01, 200)
     half = student(199) * scores.std(ddof=1) / 200**0.5

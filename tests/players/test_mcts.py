@@ -49,6 +49,13 @@ def test_other_random_numbers_give_other_moves() -> None:
     assert len(set(choice.index.tolist())) > 3
 
 
+def test_a_game_from_another_start_is_given_up() -> None:
+    game = TicTacToe()
+    choice = MCTS(game, 10).choose(turn(game, ["3/3/3 x", "3/1x1/3 o"], [0.1, 0.9]))
+    assert list(choice.forfeits) == [1]
+    assert choice.forfeits[1] == "OpenSpiel plays tic-tac-toe from '3/3/3 x' alone, not from '3/1x1/3 o'"
+
+
 def test_games_that_open_spiel_does_not_have_are_refused() -> None:
     for game in (None, Chess()):
         with pytest.raises(ValueError, match="OpenSpiel plays chess by other rules or not at all; expected a game"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from chesspg.games.chess import Chess
 from chesspg.games.randomness import Randomness
 from chesspg.games.tic_tac_toe import TicTacToe
+from chesspg.players import keeper
 from chesspg.players.player import Random, Turn
 from chesspg.players.roster import player_from_string, players
 from chesspg.players.uci_engine import EnginePlayer
@@ -386,6 +388,7 @@ def test_a_program_that_ends_leaves_nothing_behind(fake: Fake, how: str) -> None
     """This holds however Python ends, even without close(): here the engine never answers and ignores `quit`."""
     code = f"""
 import os
+import resource
 from chesspg.players.roster import players, player_from_string
 from chesspg.games.chess import Chess
 from chesspg.games.randomness import Randomness
@@ -582,6 +585,28 @@ def test_what_contradicts_itself_is_refused_if_it_is_set(tmp_path: Path) -> None
     text = saying(tmp_path, "option name Hash type spin default 16 min 16 max 8")
     with pytest.raises(EngineError, match="'Hash' to be at most 8, got: 16"):
         player_from_string(f"{text}?Hash=16", Chess())
+
+
+@pytest.mark.parametrize(("answer", "legal"), [("a2a1n", True), ("a7a1n", False), ("a2g1n", False), ("a2a3n", False)])
+def test_a_promotion_from_elsewhere_is_illegal(tmp_path: Path, answer: str, legal: bool) -> None:
+    start = "8/7k/8/8/8/8/pppp3K/8 b - - 0 1"
+    with players([saying(tmp_path, "", f"bestmove {answer}")], Chess()) as (player,):
+        rollout = play(Chess().start([start]), (Random(), player), Randomness(0), max_plies=1)
+    assert rollout.positions() == [f"{start} moves {answer}" if legal else start]
+    assert bool(rollout.forfeits) != legal
+
+
+def test_an_engine_starts_when_many_files_are_open() -> None:
+    """Numbers of files from 1024 on are too large for `select`."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] <= 1100:
+        pytest.skip("this process may not open 1100 files")
+    watched, held = os.pipe()
+    os.dup2(watched, 1100)
+    command = [sys.executable, keeper.__file__, "1100", "/bin/echo", "hello"]
+    ended = subprocess.run(command, pass_fds=[1100], capture_output=True, text=True, timeout=30, check=False)
+    for number in (watched, held, 1100):
+        os.close(number)
+    assert (ended.returncode, ended.stdout) == (0, "hello\n")
 
 
 CASTLES = "r3k2r/8/8/8/8/8/P7/4K3 b kq - 0 1"

@@ -232,7 +232,8 @@ def _chunk(read: dict[str, Any]) -> Chunk:
     chunk = Chunk(**read | {name: tuple(read[name]) for name in ("pairs", "forfeits")})
     counts = (*chunk.pairs, chunk.wins, chunk.draws, chunk.losses, chunk.truncated, *chunk.forfeits, chunk.seed)
     if (
-        not all(type(count) is int and count >= 0 for count in counts)
+        not isinstance(chunk.digests, str)
+        or not all(type(count) is int and count >= 0 for count in counts)
         or (len(chunk.pairs), len(chunk.forfeits)) != (len(SCORES), 2)
         or chunk.wins + chunk.draws + chunk.losses != chunk.games
         or chunk.wins + chunk.draws / 2 != 2 * sum(map(mul, SCORES, chunk.pairs))

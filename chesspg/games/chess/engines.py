@@ -49,6 +49,15 @@ def _index(move: chess.Move, pawns: int, player: int, legal: NDArray[np.integer[
     # A queen promotion has the same action as a plain move, but UCI writes the queen.
     queens = action < encoding.PLAIN_ACTIONS and target >= 56 and bool(pawns >> source & 1)
     index = int(np.searchsorted(legal, action))
+    if move.promotion and not _promotes(move, player):  # the action of a promotion holds its file and direction alone
+        return None
     if move.drop or queens != (move.promotion == chess.QUEEN) or action not in legal[index : index + 1]:
         return None
     return index
+
+
+def _promotes(move: chess.Move, player: int) -> bool:
+    """Whether a move leads from the seventh to the eighth rank, seen from the mover, on the same or the next file."""
+    ranks = (6, 7) if player == 0 else (1, 0)
+    files = chess.square_file(move.from_square) - chess.square_file(move.to_square)
+    return (chess.square_rank(move.from_square), chess.square_rank(move.to_square)) == ranks and abs(files) <= 1

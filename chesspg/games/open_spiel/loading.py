@@ -71,8 +71,9 @@ def load(text: str) -> tuple[str, Any]:
     parameters = _parameters(short, given, kinds[short].parameter_specification)
     name = f"{short}({','.join(f'{key}={value}' for key, value in parameters.items())})" if parameters else short
     filled = {**kinds[short].parameter_specification, **parameters}
-    if short == "gomoku" and filled["size"] ** filled["dims"] > MOST_ACTIONS:  # only these sizes multiply like this
-        raise ValueError(f"{name} has more than {MOST_ACTIONS:,} actions")
+    # Only these sizes multiply like this: squares, and the directions of lines through each.
+    if short == "gomoku" and max(filled["size"], 3) ** min(filled["dims"], 99) > MOST_ACTIONS:
+        raise ValueError(f"{name} has more than {MOST_ACTIONS:,} actions or directions")
     with _silent():  # it prints each of its exceptions, and a warning for some games
         try:
             game = pyspiel().load_game(name)
@@ -183,6 +184,7 @@ def _try(name: str, game: Any) -> None:
             raise ValueError(f"{name} can't be played: it has chance")
         if state.is_terminal():
             break
+        state.observation_tensor(0)
         if not (legal := state.legal_actions()):
             raise ValueError(f"{name} can't be played: a position that is not over has no legal action")
         action = rng.choice(legal)

@@ -57,6 +57,9 @@ def test_a_name_has_only_parameters_that_are_not_at_their_defaults() -> None:
         ("connect_four(rows=0)", "rows of connect_four must be a whole number from 1 to 1,000, got '0'"),  # it crashes
         ("crazyhouse(insanity=2147483647)", "insanity of crazyhouse must be"),  # it never returns
         ("gomoku(dims=9)", "gomoku(dims=9) has more than 32,767 actions"),  # all memory
+        ("gomoku(dims=40,size=1)", "gomoku(dims=40,size=1) has more than 32,767 actions"),  # it never returns
+        ("gomoku(dims=14,size=2)", "gomoku(dims=14,size=2) has more than 32,767 actions"),
+        ("hive(board_size=26)", "OpenSpiel can't play hive(board_size=26): "),  # it can't be observed
         ("breakthrough(columns=900,rows=900)", "breakthrough(columns=900,rows=900) has 9,720,000 actions; expected 1"),
         ("connect_four(columns=900,rows=900)", "has 2,430,000 numbers; expected 1 to 65,536"),
         ("go(komi=nan)", "komi of go must be a number from -1000 to 1,000, got 'nan'"),
@@ -100,7 +103,10 @@ def test_thirty_games_fit_and_all_of_them_can_be_loaded() -> None:
         assert load(name)[0] == name
 
 
-@pytest.mark.parametrize("name", ["connect_four(rows=0)", "gomoku(dims=9)", "efg_game(filename=secret)", 5, "x" * 999])
+@pytest.mark.parametrize(
+    "name",
+    ["connect_four(rows=0)", "gomoku(dims=9)", "gomoku(dims=40,size=1)", "efg_game(filename=secret)", 5, "x" * 999],
+)
 def test_a_game_in_a_file_from_a_stranger_does_no_harm(tmp_path: Path, name: object) -> None:
     game = OpenSpiel("tic_tac_toe")
     torch.manual_seed(0)
