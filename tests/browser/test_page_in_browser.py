@@ -36,6 +36,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 PHONE, DESK = 390, 1280  # CSS pixels
 PROMOTION = "7k/P7/8/8/8/8/8/K7 w - - 0 1"
 MATE = "6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1"
+FOCUSED = "document.activeElement.ariaLabel"
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 
@@ -229,7 +230,7 @@ def test_a_whole_game_by_the_keyboard(opened: Open) -> None:
     """From the board's first square, a8, to a1, and back to a8 with the rook."""
     tab = opened(start=MATE)
     tab.page.locator(".squares [tabindex='0']").focus()
-    name = "document.activeElement.ariaLabel"
+    name = FOCUSED
     assert tab.evaluate(name) == "a8, empty"
     tab.press(*["ArrowDown"] * 9)
     assert tab.evaluate(name) == "a1, white rook"
@@ -268,6 +269,7 @@ def test_a_promotion_is_chosen(opened: Open, keyboard: bool) -> None:
     ]  # fmt: skip
     tab.press("Escape")
     dialog.wait_for(state="detached")
+    assert tab.evaluate(FOCUSED).startswith("a8, ")
     assert tab.moves() == []
     tab.clicks("a7", "a8")  # the pawn is where it was
     dialog.wait_for()
@@ -277,6 +279,21 @@ def test_a_promotion_is_chosen(opened: Open, keyboard: bool) -> None:
         dialog.get_by_role("button", name="knight").click()
     tab.page.locator("#moves button").first.wait_for()
     assert tab.moves()[0] == "a8=N"
+    assert tab.evaluate(FOCUSED).startswith("a8, ")
+
+
+def test_the_list_of_moves_keeps_the_focus(opened: Open) -> None:
+    tab = opened()
+    tab.plays("e4")
+    tab.page.locator("#moves button").first.click()
+    tab.says("Position 1 of 2, after e4")
+    assert tab.evaluate("document.activeElement.textContent") == "e4"
+    tab.press("ArrowRight")
+    tab.says("Your turn")
+    assert tab.page.locator("#moves [aria-current=true]").all_inner_texts() == tab.moves()[1:]
+    tab.server.game.ask({"action": "move", "revision": tab.server.game.revision, "move": "d4"}).result(30)
+    tab.page.locator("#moves button").nth(3).wait_for()
+    assert tab.evaluate("document.activeElement.id") == "moves"
 
 
 def test_undo_a_reload_and_two_tabs(opened: Open) -> None:
@@ -387,6 +404,30 @@ def test_arrows_list_and_value_can_be_switched_off(opened: Open) -> None:
     tab.page.locator("#title", has_text="checkpoints/run?temperature=0").wait_for()
 
 
+def test_a_temperature_leaves_the_position_that_is_shown(opened: Open) -> None:
+    tab = against_policy(opened, TicTacToe())
+    tab.types("b2")
+    tab.page.locator("#moves button").nth(1).wait_for()
+    tab.says("Your turn")
+    tab.page.click("[data-step=first]")
+    tab.page.fill("#temperature", "0")
+    tab.page.press("#temperature", "Enter")
+    tab.page.locator("#title", has_text="checkpoints/run?temperature=0").wait_for()
+    tab.says("Position 0 of 2")
+    tab.page.click("[data-action=resign]")  # whose result is seen at the newest position
+    tab.says("resign")
+
+
+def test_copy_buttons_keep_their_names(opened: Open) -> None:
+    tab = opened()
+    button = tab.page.locator("[data-copy=pgn]")
+    button.click()
+    tab.page.locator("[data-copy=pgn]", has_text=re.compile("Copied|Press")).wait_for()
+    button.click()
+    tab.page.wait_for_timeout(3200)  # two times as long as the answer stays
+    assert button.inner_text() == "Copy the game"
+
+
 def test_flip_and_sides(opened: Open) -> None:
     tab = opened()
     assert "You (White)" in tab.page.inner_text("#bottom")
@@ -410,10 +451,12 @@ def test_other_games_are_played_on_their_boards(opened: Open) -> None:
     six = opened(Hex(size=5, swap=True), seat=1, width=PHONE)
     six.says("Your turn")
     assert six.page.locator("polygon.cell").count() == 25
-    six.page.locator("#others button").click()
+    six.page.locator("#others button").focus()
+    six.press("Enter")
     six.page.locator("#moves button").nth(2).wait_for()
     assert six.moves()[1] == "swap"
     assert six.page.locator("#others button").is_disabled()
+    assert six.evaluate("document.activeElement.id") == "others"
 
 
 def test_a_game_without_a_board_has_a_list_of_moves(opened: Open) -> None:
@@ -423,9 +466,14 @@ def test_a_game_without_a_board_has_a_list_of_moves(opened: Open) -> None:
     tab = opened(OpenSpiel("clobber"), width=PHONE)
     first = tab.page.locator("#others button").first
     name = first.inner_text()
-    first.click()
+    first.focus()
+    tab.press("Enter")
     tab.page.locator("#moves button").nth(1).wait_for()
     assert tab.moves()[0] == name
+    tab.says("Your turn")
+    assert tab.evaluate("document.activeElement.parentElement.id") == "others"
+    tab.press("Enter")  # the next move, without a search for its button
+    tab.page.locator("#moves button").nth(3).wait_for()
     assert "last move" in tab.page.inner_text("#board")
     assert tab.page.locator("#show").is_hidden()  # there are no marks on a board to switch off
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE
@@ -484,6 +532,19 @@ def test_the_end_of_the_server_is_one_line_and_the_game_stays(page_of: Callable[
         tab.page.click("#save")
     assert saved.value.path().read_text() == pgn
     assert tab.page.locator("[data-action=undo]").is_disabled()
+    assert tab.problems == []
+    tab.close()
+
+
+def test_a_pasted_game_stays_in_the_dialog_if_the_server_ends(page_of: Callable[[int], Page]) -> None:
+    with ending(page_of(DESK)) as tab:
+        tab.page.click("#fresh")
+        tab.page.fill("#text", "1. e4 e5 *")
+    tab.page.locator("#lost:not([hidden])").wait_for(state="attached")
+    tab.page.click("#start-form button.main")
+    tab.page.locator("#start-problem", has_text="The server has ended.").wait_for()
+    assert tab.page.input_value("#text") == "1. e4 e5 *"
+    assert tab.page.locator("#start").is_visible()
     assert tab.problems == []
     tab.close()
 

@@ -253,6 +253,21 @@ def test_stepping_through_a_game(pages: Path, tab: Tab, moves: str) -> None:
     assert tab.problems == []
 
 
+def test_screen_readers_get_the_board(pages: Path, tab: Tab, moves: str) -> None:
+    label = "document.getElementById('board').ariaLabel"
+    tab.open(pages / "both.html", DESK, fragment="#game=0&ply=5")
+    board = chess.Board()
+    for text in moves.split()[:5]:
+        board.push_uci(text)
+    assert tab.evaluate(label) == f"board, after 3. exf6: {board.board_fen()}"
+    tab.open(pages / "small.html", DESK, fragment="#game=0&ply=0")
+    assert tab.evaluate(label) == "board, the start: empty"
+    tab.evaluate("go({ ply: 1 })")
+    square = tab.evaluate("game().names[0]")
+    assert tab.evaluate(label) == f"board, after 1. {square}: x {square}"
+    assert tab.page.get_by_role("group", name="Moves").count() == 1
+
+
 def test_a_tap_steps_on_a_phone(pages: Path, tab: Tab) -> None:
     tab.open(pages / "both.html", PHONE, fragment="#game=0&ply=3")
     tab.evaluate("document.getElementById('board').scrollIntoView({block: 'center'})")
@@ -321,6 +336,7 @@ def test_hexagons_with_sides_columns_and_games_as_text(tab: Tab, tmp_path: Path)
     assert dots == pytest.approx([-0.85] * 3)  # above the board
     tab.open(tmp_path / "page.html", DESK, fragment="#game=2&ply=1")
     assert tab.evaluate("$('text').textContent") == "after 1 plies"
+    assert tab.page.locator("#text").get_attribute("role") is None  # an image's text would not be read aloud
     assert tab.problems == []
 
 

@@ -272,6 +272,106 @@ def test_a_copy_without_policies_says_how_to_make_them(chromium: Browser, site: 
     assert tab.page.evaluate("document.documentElement.scrollWidth") == PHONE
 
 
+def watch(tab: Tab, kept: str) -> None:
+    """Note in `asked` what the worker is asked for, and put what a function of a request keeps into `held`."""
+    tab.page.evaluate(
+        f"""() => {{
+            const post = Worker.prototype.postMessage
+            Object.assign(window, {{ asked: [], held: [], kept: {kept} }})
+            Worker.prototype.postMessage = function (request) {{
+                asked.push(request.kind)
+                const send = () => post.call(this, request)
+                if (kept(request)) held.push(send)
+                else send()
+            }}
+        }}"""
+    )
+
+
+@pytest.fixture
+def two(chromium: Browser, site: Path, tmp_path: Path) -> Tab:
+    """The page, not loaded yet, with a second policy, which is the same under another name."""
+    shutil.copytree(site, tmp_path / "two")
+    folder = tmp_path / "two/policies"
+    (folder / "again.js").write_text((folder / f"{POLICY}.js").read_text().replace(POLICY, "again", 1))
+    index = (folder / "index.js").read_text()
+    start, row = re.findall(r"^(.*= )\[(.*)\];$", index.strip())[0]
+    (folder / "index.js").write_text(f"{start}[{row}, {row.replace(POLICY, 'again')}];")
+    return Tab(chromium, tmp_path / "two/index.html")
+
+
+def choose(tab: Tab, name: str) -> None:
+    tab.page.locator(f"#policies-who input[value={name}]").check()
+
+
+def test_the_focus_is_on_the_board_after_loading(two: Tab) -> None:
+    two.load()
+    assert two.page.evaluate("document.activeElement.ariaLabel").startswith("e2, ")
+
+
+def test_a_policy_can_be_loaded_while_another_one_loads(two: Tab) -> None:
+    """The file of the first comes after that of the second."""
+    values = two.page.evaluate(
+        """async ([late, name]) => {
+            const { open, evaluate, Game } = chesspg.policies, append = document.head.append
+            let letGo
+            document.head.append = function (script) {
+                if (script.src.endsWith(`${late}.js`)) letGo = () => append.call(this, script)
+                else append.call(this, script)
+            }
+            const first = open(late)
+            await open(name)
+            letGo()
+            await first
+            return (await Promise.all([late, name].map((one) => evaluate(one, new Game())))).map(({ value }) => value)
+        }""",
+        ["again", POLICY],
+    )
+    assert values[0] == values[1]
+    assert two.problems == []
+
+
+def test_a_policy_can_be_loaded_again_after_the_runtime_failed(two: Tab) -> None:
+    watch(two, "(request) => request.kind === 'start' && (request.runtime = btoa('no runtime'), false)")
+    two.page.get_by_role("button", name="Load the policies").click()
+    again = two.page.get_by_role("button", name="Load again")
+    again.wait_for()
+    assert f"{POLICY} can't be loaded: " in two.status
+    two.page.evaluate("kept = () => false")
+    again.click()
+    two.wait("Your move")
+
+
+def test_a_policy_that_fails_says_so_once_and_can_be_loaded_again(two: Tab) -> None:
+    two.load()
+    watch(two, "(request) => request.kind === 'run' && (request.name = 'nobody', false)")
+    two.move("e2", "e4")
+    again = two.page.get_by_role("button", name="Load again")
+    again.wait_for()
+    two.page.wait_for_timeout(200)
+    assert f"{POLICY} can't be evaluated: " in two.status
+    assert two.page.evaluate("asked") == ["run"]
+    two.page.evaluate("kept = () => false")
+    again.click()
+    two.wait("Black played")  # the game goes on
+    assert two.page.evaluate("asked") == ["run", "start", "open", "run", "run"]
+
+
+def test_a_policy_that_is_no_longer_chosen_unlocks_nothing(two: Tab) -> None:
+    watch(two, "(request) => request.kind === 'open'")
+    two.page.get_by_role("button", name="Load the policies").click()
+    two.page.wait_for_function("() => held.length === 1")
+    choose(two, "again")
+    two.page.wait_for_function("() => held.length === 2")
+    two.page.evaluate(f"held.shift()(), chesspg.policies.open('{POLICY}')")
+    two.page.locator("#policies-color input[value=black]").check()
+    assert two.status == "Loading again …"
+    assert "run" not in two.page.evaluate("asked")
+    two.page.evaluate("() => held.shift()()")
+    two.wait("White played")
+    assert two.problems == []
+
+
 def test_scripts_are_written_only_when_they_are_older_than_what_they_hold(site: Path) -> None:
     module = scripts()
     path = site / "policies" / f"{POLICY}.js"

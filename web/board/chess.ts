@@ -184,12 +184,14 @@ export class ChessBoard {
     dialog.style.top = `${atTop ? Math.max(box.top, 4) : box.bottom - ordered.length * size}px`;
     this.chooser = dialog;
     this.element.append(dialog);
+    this.focus(to); // which gets the focus back when the dialog is closed
     dialog.showModal();
   }
 
   private closeChooser(): void {
     const dialog = this.chooser;
     this.chooser = undefined;
+    dialog?.close(); // gives the focus back, which remove() alone would lose
     dialog?.remove();
   }
 }

@@ -260,15 +260,26 @@ function drawLine(): void {
 function drawOthers(): void {
   const legal = legalNow().flatMap((move) => (move.uci || move.squares ? [] : [move.name]));
   const words = state.shape.kind === "grid" ? state.shape.words : []; // such as pass; they keep their place
-  const buttons = [...new Set([...words, ...legal])].map((name) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = name;
-    button.disabled = !legal.includes(name);
-    button.addEventListener("click", () => void send("move", { move: name }));
-    return button;
-  });
-  $("others").replaceChildren(...buttons);
+  const names = [...new Set([...words, ...legal])];
+  const group = $("others");
+  const focused = group.contains(document.activeElement) ? document.activeElement : null;
+  const before = [...group.children].map((button) => button.textContent);
+  if (names.join("\n") !== before.join("\n")) {
+    const buttons = names.map((name) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = name;
+      button.addEventListener("click", () => void send("move", { move: name }));
+      return button;
+    });
+    group.replaceChildren(...buttons);
+  }
+  const buttons = [...group.children] as HTMLButtonElement[];
+  for (const button of buttons) button.disabled = !legal.includes(button.textContent!);
+  if (!focused) return;
+  // The group keeps the focus while no button can have it, such as during the move of the player.
+  const free = buttons.filter((button) => !button.disabled);
+  (free.find((button) => button.textContent === focused.textContent) ?? free[0] ?? group).focus({ preventScroll: true });
 }
 
 function drawOpinion(): void {
@@ -298,7 +309,22 @@ function drawOpinion(): void {
   meter.ariaValueText = value === null ? "unknown" : `${percent}%`;
 }
 
+let listed: readonly Position[] | undefined; // the positions of the list of moves
+
 function drawMoves(): void {
+  const list = $("moves");
+  if (listed !== state.positions) {
+    const focused = list.contains(document.activeElement);
+    list.replaceChildren(...moveRows());
+    if (focused) list.focus({ preventScroll: true });
+    listed = state.positions;
+  }
+  list.querySelectorAll("button").forEach((button, index) => (button.ariaCurrent = index + 1 === ply ? "true" : null));
+  const current = list.querySelector<HTMLElement>("[aria-current]");
+  if (current) list.scrollTop = current.offsetTop - list.offsetTop - list.clientHeight / 2;
+}
+
+function moveRows(): HTMLLIElement[] {
   const rows: HTMLLIElement[] = [];
   let row: HTMLLIElement | undefined;
   let had = 1;
@@ -316,14 +342,10 @@ function drawMoves(): void {
     button.tabIndex = -1; // the list has the focus, and its arrow keys step through the game
     button.textContent = state.positions[index + 1]!.move!.name;
     button.classList.toggle("second", seat === 1);
-    if (index + 1 === ply) button.ariaCurrent = "true";
     button.addEventListener("click", () => go(index + 1));
     row.append(button);
   });
-  const list = $("moves");
-  list.replaceChildren(...rows);
-  const current = list.querySelector<HTMLElement>("[aria-current]");
-  if (current) list.scrollTop = current.offsetTop - list.offsetTop - list.clientHeight / 2;
+  return rows;
 }
 
 /** Show the position after this many plies. */
@@ -334,13 +356,13 @@ function go(to: number): void {
 
 /** Carry out an action on the server and show the state after it. Returns why it was not possible, or "". */
 async function send(action: string, more: object = {}): Promise<string> {
-  if (over) return "";
+  if (over) return "The server has ended.";
   $("problem").textContent = "";
   try {
     const answer = await act(action, state.revision, more);
     if ("update" in answer) {
       if (action !== "back" || !answer.error) take(answer);
-      if (!answer.error) go(state.positions.length - 1);
+      if (!answer.error && action !== "temperature") go(state.positions.length - 1);
     }
     draw(); // puts back a piece that could not move
     const problem = answer.error ?? "";
@@ -381,15 +403,14 @@ function download(name: string, text: string): void {
   URL.revokeObjectURL(link.href);
 }
 
-async function copy(from: HTMLInputElement | HTMLTextAreaElement, button: HTMLButtonElement): Promise<void> {
+async function copy(from: HTMLInputElement | HTMLTextAreaElement, button: HTMLButtonElement, label: string): Promise<void> {
   from.select();
   const copied = await navigator.clipboard.writeText(from.value).then(
     () => true,
     () => document.execCommand("copy"),
   );
-  const name = button.textContent!;
   button.textContent = copied ? "Copied" : "Press Ctrl-C";
-  setTimeout(() => (button.textContent = name), 1500);
+  setTimeout(() => (button.textContent = label), 1500);
 }
 
 function listen(): void {
@@ -427,7 +448,8 @@ function listen(): void {
     void send("temperature", { temperature: $<HTMLInputElement>("temperature").value.trim() });
   });
   for (const button of all<HTMLButtonElement>("[data-copy]")) {
-    button.addEventListener("click", () => void copy($<HTMLInputElement>(button.dataset.copy!), button));
+    const label = button.textContent!;
+    button.addEventListener("click", () => void copy($<HTMLInputElement>(button.dataset.copy!), button, label));
   }
   $("save").addEventListener("click", () => download("game.pgn", state.pgn));
   $("save-sgf").addEventListener("click", () => download("game.sgf", state.sgf ?? ""));

@@ -98,7 +98,7 @@ class Table {
       ),
     );
     void this.start();
-    this.begin.focus();
+    this.board.focus("e2"); // in place of the button that was clicked, which is gone
   }
 
   private names(): Record<string, string> {
@@ -124,11 +124,12 @@ class Table {
     this.draw();
     try {
       await open(this.policy.name);
+      if (turn !== this.turn) return;
       this.ready = true;
     } catch (error) {
-      if (turn === this.turn) this.say(`${this.policy.name} can't be loaded: ${(error as Error).message}`);
+      if (turn !== this.turn) return;
+      this.say(`${this.policy.name} can't be loaded: ${(error as Error).message}`);
     }
-    if (turn !== this.turn) return;
     this.begin.disabled = false;
     if (this.ready) await this.next();
     else this.draw();
@@ -180,7 +181,9 @@ class Table {
       this.answer(seen);
     } catch (error) {
       if (turn !== this.turn) return;
+      this.ready = false; // the button loads the policy again, and the game goes on
       this.say(`${this.policy.name} can't be evaluated: ${(error as Error).message}`);
+      return this.draw();
     }
     await this.next();
   }

@@ -12,9 +12,11 @@ export interface Description {
   bytes: number;
 }
 
-export type Request = { id: number; name: string } & (
-  | { kind: "open"; runtime?: string; policy: string }
-  | { kind: "run"; planes: Float32Array; scalars: Float32Array }
+/** The runtime comes first, then a policy, then its positions. */
+export type Request = { id: number } & (
+  | { kind: "start"; runtime: string }
+  | { kind: "open"; name: string; policy: string }
+  | { kind: "run"; name: string; planes: Float32Array; scalars: Float32Array }
 );
 
 export interface Answer {
@@ -72,9 +74,19 @@ export async function descriptions(): Promise<Description[]> {
 }
 
 let worker: Worker | undefined;
+let runtime: Promise<unknown> | undefined; // settled once the worker has the runtime
 let count = 0;
 const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>();
 const opened = new Map<string, Promise<void>>();
+
+/** End the worker, because onnxruntime can't be used after some errors. The next policy that is opened starts another. */
+function end(error: Error): void {
+  worker?.terminate();
+  worker = runtime = undefined;
+  opened.clear();
+  for (const { reject } of waiting.values()) reject(error);
+  waiting.clear();
+}
 
 type Unnumbered = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
@@ -83,15 +95,11 @@ function ask(request: Unnumbered): Promise<Answer> {
     const url = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
     worker = new Worker(url);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      const { resolve, reject } = waiting.get(data.id)!;
+      if (data.error !== undefined) return end(new Error(data.error));
+      waiting.get(data.id)!.resolve(data);
       waiting.delete(data.id);
-      if (data.error === undefined) resolve(data);
-      else reject(new Error(data.error));
     };
-    worker.onerror = (event) => {
-      for (const { reject } of waiting.values()) reject(new Error(event.message || "the worker can't be started"));
-      waiting.clear();
-    };
+    worker.onerror = (event) => end(new Error(event.message || "the worker can't be started"));
   }
   const id = count++;
   return new Promise((resolve, reject) => {
@@ -100,24 +108,26 @@ function ask(request: Unnumbered): Promise<Answer> {
   });
 }
 
-let runtime: Promise<string> | undefined;
+/** Load the runtime into the worker, which every policy needs. Further calls wait for the first. */
+function start(): Promise<unknown> {
+  if (!runtime) {
+    runtime = file("runtime").then((text) => ask({ kind: "start", runtime: text }));
+    runtime.catch(() => (runtime = undefined));
+  }
+  return runtime;
+}
 
 /** Load a policy, and before the first one the runtime. Further calls wait for the first. */
 export function open(name: string): Promise<void> {
   const known = opened.get(name);
   if (known) return known;
   const loaded = (async () => {
-    const first = !runtime;
-    runtime ??= file("runtime");
     const policy = await file(name);
-    const wasm = await runtime;
-    await ask({ kind: "open", name, policy, ...(first ? { runtime: wasm } : {}) });
+    await start();
+    await ask({ kind: "open", name, policy });
   })();
   opened.set(name, loaded);
-  loaded.catch(() => {
-    opened.delete(name);
-    runtime = undefined;
-  });
+  loaded.catch(() => opened.delete(name));
   return loaded;
 }
 

@@ -13,8 +13,11 @@ async function unpacked(base64: string): Promise<ArrayBuffer> {
 }
 
 async function answer(request: Request): Promise<Omit<Answer, "id">> {
+  if (request.kind === "start") {
+    ort.env.wasm.wasmBinary = await unpacked(request.runtime);
+    return {};
+  }
   if (request.kind === "open") {
-    if (request.runtime) ort.env.wasm.wasmBinary = await unpacked(request.runtime);
     sessions.set(request.name, await ort.InferenceSession.create(new Uint8Array(await unpacked(request.policy))));
     return {};
   }
