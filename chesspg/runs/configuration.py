@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import importlib
 import re
@@ -73,8 +72,10 @@ def read(path: Path, sections: Sections, run: Path | None = None) -> dict[str, A
     if not tree:
         expected = ", ".join(name for name in sections if "." not in name)
         raise ValueError(f"{path} holds no settings; expected a YAML mapping with {expected}")
+    for field, value in _leaves(tree):
+        if isinstance(value, str):
+            bound(value, f"{path}: {'.'.join(field)}")
     for field, value in _texts(tree):
-        bound(value, f"{path}: {'.'.join(field)}")
         if "." not in value:
             continue
         if run is None and (new := earlier.renamed(value)) != value:
@@ -113,15 +114,10 @@ def bound(text: str, where: str) -> None:
         where: Where it was given, for the message.
     """
     try:
-        tree = parsing.parse_yaml(text)
+        for _ in _texts(text, ("",)):
+            pass
     except OutOfBounds as error:
         raise ValueError(f"{where} can't be read as YAML: {error}") from None
-    except YAMLError:  # a text and nothing more
-        return
-    if not isinstance(tree, str):
-        for _, leaf in _leaves(tree, ("",)):
-            if isinstance(leaf, str):
-                bound(leaf, where)
 
 
 def check(config: Any, sections: Sections, game: Any) -> None:
@@ -259,14 +255,22 @@ def _leaves(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 
 
 def _texts(tree: Any, field: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(keys that lead to it, text) of each text, then of those within it if it is YAML, as jsonargparse may read it."""
+    """(keys that lead to it, text) of each text, then of those within it if it is YAML, as jsonargparse may read it.
+
+    Raises:
+        OutOfBounds: A text exceeds the bounds.
+    """
     for inner, leaf in _leaves(tree, field):
         if isinstance(leaf, str):
             yield inner, leaf
-            with contextlib.suppress(YAMLError):
+            try:
                 within = parsing.parse_yaml(leaf)
-                if not isinstance(within, str):
-                    yield from _texts(within, inner)
+            except OutOfBounds:  # which is a YAMLError, too
+                raise
+            except YAMLError:  # a text and nothing more
+                continue
+            if not isinstance(within, str):
+                yield from _texts(within, inner)
 
 
 def _lies_in(folder: Path, modules: list[str]) -> bool:
