@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -68,14 +70,14 @@ class Attacks(nn.Module):
         straight, diagonal = (rays[:, :, 0] | rays[:, :, 1]).unbind(1)  # [N, 6] each
         near = _sideways(torch.cat((knights, kings, pawns), dim=1), 1)
         far = _sideways(torch.cat((knights, kings), dim=1), 2)
-        jumps = near[:, :4] << 16 | _down(near[:, :4], 16) | far << 8 | _down(far, 8)
-        up, down = near[:, 2::2] << 8, _down(near[:, 3::2], 8)  # king and pawns of the mover, of the opponent
+        jumps = near[:, :4] << 16 | down(near[:, :4], 16) | far << 8 | down(far, 8)
+        ahead, behind = near[:, 2::2] << 8, down(near[:, 3::2], 8)  # king and pawns of the mover, of the opponent
         ranks = near[:, 2:4] | kings
-        around = (ranks | ranks << 8 | _down(ranks, 8)) ^ kings
+        around = (ranks | ranks << 8 | down(ranks, 8)) ^ kings
         maps = torch.cat(
-            (up[:, 1:], down[:, 1:], jumps[:, :2], diagonal[:, :2], straight[:, :2],
+            (ahead[:, 1:], behind[:, 1:], jumps[:, :2], diagonal[:, :2], straight[:, :2],
              straight[:, 2:4] | diagonal[:, 2:4], around,
-             up[:, :1], down[:, :1], jumps[:, 2:], diagonal[:, 4:], straight[:, 4:]), dim=1,
+             ahead[:, :1], behind[:, :1], jumps[:, 2:], diagonal[:, 4:], straight[:, 4:]), dim=1,
         )  # fmt: skip
         if self.hanging:
             maps = torch.cat((maps, _hanging(pieces, maps)), dim=1)
@@ -161,19 +163,36 @@ def _hanging(pieces: Tensor, maps: Tensor) -> Tensor:
     pawns, knights, bishops, rooks, queens, kings = attackers.unbind(1)  # [N, 2, …] each
     minor = pawns | knights | bishops
     attacked = minor | rooks | queens | kings
-    loose = attacked & ~_any(defenders)
+    loose = attacked & ~any_of(defenders)
     at_risk = torch.stack((loose, loose | pawns, loose | pawns, loose | minor, loose | minor | rooks), dim=1)
-    free = defenders[:, 5] & ~(_any(pieces) | attacked)
+    free = defenders[:, 5] & ~(any_of(pieces) | attacked)
     return torch.cat((pieces[:, :5] & at_risk, free[:, None]), dim=1).flatten(1, 2)
 
 
-def _any(maps: Tensor) -> Tensor:
-    """[N, 2, …] the squares that any of the six maps [N, 6, 2, …] has."""
-    one, two, three, four, five, six = maps.unbind(1)
-    return one | two | three | four | five | six
+def any_of(maps: Tensor) -> Tensor:
+    """[N, …] the squares that any of the maps [N, K, …] has."""
+    return reduce(torch.bitwise_or, maps.unbind(1))
 
 
-def _down(words: Tensor, step: int) -> Tensor:
+def has_any(squares: Tensor) -> Tensor:
+    """Whether there is any square: [N, …] booleans of words [N, …], or of booleans square by square [N, …, 64]."""
+    return squares.any(dim=-1) if squares.dtype == torch.bool else squares != 0
+
+
+def count(squares: Tensor) -> Tensor:
+    """How many squares there are, as int64; the arguments are those of `has_any`.
+
+    Words are counted in parallel, in fields of 2, 4 and 8 bits, chessprogramming.org/Population_Count.
+    """
+    if squares.dtype == torch.bool:
+        return squares.sum(dim=-1)
+    pairs = squares - (down(squares, 1) & 0x5555555555555555)
+    fours = (pairs & 0x3333333333333333) + (down(pairs, 2) & 0x3333333333333333)
+    bytes_ = fours + (fours >> 4) & 0x0F0F0F0F0F0F0F0F
+    return down(bytes_ * 0x0101010101010101, 56)
+
+
+def down(words: Tensor, step: int) -> Tensor:
     """`words >> step` as if the words were unsigned."""
     return words >> step & (1 << 64 - step) - 1
 

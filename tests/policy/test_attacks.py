@@ -10,6 +10,7 @@ import chess
 import numpy as np
 import pytest
 import torch
+from exchange import hangs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from chesspg.games.chess.encoding import encode_planes
 from chesspg.policy.attacks import HANGING, Attacks
 
 MAPS = Attacks(hanging=True)
-WORTH = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9, chess.KING: 100}
 
 
 def words(boards: list[chess.Board]) -> list[list[int]]:
@@ -50,15 +50,6 @@ def expected(board: chess.Board) -> Iterator[int]:
         assert king is not None
         around = (square for square in board.attacks(king) if board.color_at(square) is not color)
         yield int(chess.SquareSet(square for square in around if not board.is_attacked_by(not color, square)))
-
-
-def hangs(board: chess.Board, square: chess.Square) -> bool:
-    """Whether the piece is attacked and not defended, or attacked by one of less value."""
-    color, pieces = bool(board.color_at(square)), board.piece_map()
-    attackers = [WORTH[pieces[one].piece_type] for one in board.attackers(not color, square)]
-    if board.is_attacked_by(color, square):
-        return any(worth < WORTH[pieces[square].piece_type] for worth in attackers)
-    return bool(attackers)
 
 
 def agree(board: chess.Board) -> None:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from chesspg.games.chess.encoding import PLANES, SCALARS
 from chesspg.games.game import Game
+from chesspg.policy.afterstates import FEATURES, Afterstates
 from chesspg.policy.attacks import Attacks
 from chesspg.policy.boards import compiled_boards
 from chesspg.policy.networks.network import Network, NetworkOutput
@@ -51,15 +52,26 @@ class ResidualNet(Network):
             (`chesspg.policy.attacks`). The vectors also see the inputs of their square, so that the channels need not
             carry which piece is there and what attacks it; and the value head also sees the maximum of each channel.
             By default the length is `channels`, and the network is that of earlier versions.
+        afterstates: How many features it has of each move's afterstate, the position after the move
+            (`chesspg.policy.afterstates`). Their weighted sum is added to the logit of the move. None for a network
+            that sees the position alone, as in earlier versions.
 
     Raises:
         ValueError: The game has another board or other actions, or a size is too small.
     """
 
     def __init__(
-        self, game: Game, channels: int = 32, blocks: int = 2, value: bool = False, rank: int | None = None
+        self,
+        game: Game,
+        channels: int = 32,
+        blocks: int = 2,
+        value: bool = False,
+        rank: int | None = None,
+        afterstates: int | None = None,
     ) -> None:
-        given = {} if rank is None else {"rank": rank}  # so that policies of earlier versions are written as they were
+        newer = {"rank": rank, "afterstates": afterstates}
+        # So that policies of earlier versions are written as they were.
+        given = {name: size for name, size in newer.items() if size is not None}
         super().__init__(game, channels=channels, blocks=blocks, value=value, **given)
         if (game.board, game.num_actions) != ((8, 8), 64 * 64 + 72):
             raise ValueError(f"ResidualNet needs the board and the actions of chess, got {game.name}; use MLP instead")
@@ -67,8 +79,9 @@ class ResidualNet(Network):
             raise ValueError(f"channels must be at least 1, got {channels}")
         if blocks < 0:
             raise ValueError(f"blocks must be at least 0, got {blocks}")
-        if rank is not None and rank < 1:
-            raise ValueError(f"rank must be at least 1, got {rank}")
+        for name, size in given.items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
         self.rank = rank
         self.length = rank or channels
         self.attacks = Attacks(hanging=rank is not None)
@@ -78,6 +91,10 @@ class ResidualNet(Network):
         self.body = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
         self.from_to = nn.Linear(channels + (inputs if rank else 0), 2 * self.length)
         self.underpromotion = nn.Linear(channels, 9)
+        self.afterstates = Afterstates() if afterstates else None
+        if afterstates:
+            self.after = nn.Linear(len(FEATURES), afterstates)
+            self.after_weights = nn.Parameter(torch.zeros(afterstates))
         pooled = 2 * channels if rank else channels
         self.value_head = nn.Sequential(nn.Linear(pooled, pooled), nn.ReLU(), nn.Linear(pooled, 1)) if value else None
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it for Module
@@ -107,6 +124,9 @@ class ResidualNet(Network):
         logits = self._products(squares, action) * self.length**-0.5
         under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
+        if self.afterstates is not None:
+            features = F.relu(self.after(self.afterstates(planes, legal, self.precision)))
+            logits = logits + (features * self.after_weights).sum(dim=2, dtype=logits.dtype)
         value = torch.tanh(self.value_head(self._pooled(x))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)
 

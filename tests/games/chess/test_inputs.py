@@ -1,6 +1,6 @@
-"""The kernel for a network's input on CUDA: what it needs of a GPU, and the same input as by torch's operations.
+"""The kernels for a network's inputs on CUDA: what they need of a GPU, and the same as by torch's operations.
 
-tests/policy/test_boards.py compares the loop on the CPU with them.
+tests/policy/test_boards.py and test_afterstates.py compare the loops on the CPU with them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import torch
 from ptx import needs
 
 from chesspg.games.chess import Chess
-from chesspg.policy.boards import compiled_boards
+from chesspg.policy.afterstates import FEATURES, Afterstates
+from chesspg.policy.boards import compiled_afterstates, compiled_boards
 from chesspg.policy.networks import ResidualNet
+from chesspg.policy.policy import to_tensors
 
 pytest.importorskip("numba")
 
-from chesspg.games.chess import inputs
+from chesspg.games.chess import afterstates, inputs
 
 
 @pytest.mark.parametrize("bits", [np.int16, np.int32])
@@ -30,6 +32,15 @@ def test_the_kernel_fits_a_gpu(bits: Any, channels: int, tmp_path: Path, monkeyp
     found = needs(inputs.grid(channels - inputs.COUNTERS), arguments, tmp_path, monkeypatch)
     assert found.registers <= 64  # 65,536 of a multiprocessor are enough for four blocks
     assert (found.spills, found.stack, found.constants) == (0, 0, 0)
+
+
+def test_the_kernel_of_afterstates_fits_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
+    arguments = (np.zeros((5, 14), np.uint64), np.zeros((5, 9), np.int16), np.zeros((5, 9, 30), np.uint8))
+    found = needs(afterstates.grid(), arguments, tmp_path, monkeypatch)
+    assert found.registers <= 128
+    assert (found.spills, found.constants) == (0, 0)
+    assert found.stack <= 512
 
 
 @pytest.mark.cuda
@@ -46,4 +57,18 @@ def test_the_input_on_cuda_is_that_of_torch(count: int, precision: torch.dtype, 
         found = compiled_boards(planes.cuda(), network.scale(scalars).cuda(), precision, len(network.attacks.names))
         assert found is not None
         assert torch.equal(found.cpu(), expected)
+        games.play(seen.legal.take((rng.random(count) * seen.legal.counts).astype(np.int64)))
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("count", [0, 1, 33, 1000])
+def test_afterstates_on_cuda_are_those_of_torch(count: int) -> None:
+    games, rng = Chess().start(count), np.random.default_rng(0)
+    for _ in range(30):
+        seen = games.observe()
+        planes, _, legal = to_tensors(seen)
+        found = compiled_afterstates(planes.cuda(), legal.cuda(), len(FEATURES))
+        assert found is not None
+        mask = legal >= 0
+        assert torch.equal(found.cpu()[mask].long(), Afterstates().counts(planes, legal)[mask].long())
         games.play(seen.legal.take((rng.random(count) * seen.legal.counts).astype(np.int64)))
