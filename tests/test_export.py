@@ -93,7 +93,7 @@ def test_the_code_on_a_card_runs(policy: Path, tmp_path: Path, monkeypatch: pyte
     [code] = re.findall(r"```python\n(.*?)```", path.with_suffix(".md").read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    exec(code.replace("[...]", "[0, 4, 8]"), names)
+    exec(code.replace("...", "0, 4, 8"), names)
     assert names["probabilities"].shape == (3,)
     assert names["probabilities"].sum() == pytest.approx(1)
     assert names["value"].shape == (1,)

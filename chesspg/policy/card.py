@@ -134,9 +134,8 @@ def _use(name: str, about: Mapping[str, Any], value: bool) -> str:
     rows, columns = about["board"]
     planes, scalars = about["planes"], about["scalars"]
     counters = f'scalars = np.zeros((1, {len(scalars)}), np.float32)  # one number for each of about["scalars"]\n'
-    results, inputs = "logits, value" if value else "[logits]", '"planes": planes'
-    if scalars:
-        inputs += ', "scalars": scalars'
+    results = "logits, value" if value else "[logits]"
+    inputs = ", ".join(f'"{part}": {part}' for part in ("planes", *(["scalars"] if scalars else []), "legal"))
     code = f"""\
 import json
 import numpy as np
@@ -146,9 +145,9 @@ session = onnxruntime.InferenceSession({json.dumps(name)})
 about = json.loads(session.get_modelmeta().custom_metadata_map["chesspg"])
 planes = np.zeros((1, {len(planes)}, {rows}, {columns}), np.float32)  # about["planes"] has their names
 {counters if scalars else ""}\
+legal = np.array([[...]], np.int32)  # the numbers of the legal moves; about["actions"] has the name of each number
 {results} = session.run(None, {{{inputs}}})
-legal = [...]  # the numbers of the legal moves; about["actions"] has the name of each number
-odds = np.exp(logits[0, legal] - logits[0, legal].max())
+odds = np.exp(logits[0] - logits[0].max())
 probabilities = odds / odds.sum()"""
     lines = [
         "The file needs neither chesspg nor torch, only a runtime for ONNX, such as `pip install onnxruntime`:",
@@ -160,7 +159,8 @@ probabilities = odds / odds.sum()"""
         counted = ", ".join(f"{_code(one)} (at most {most})" for one, most in scalars.items())
         lines.append(f"* `scalars`, float32 [N, {len(scalars)}]: {counted}.")
     lines += [
-        f"* `logits`, float32 [N, {len(about['actions'])}]: one for each move, legal or not.",
+        "* `legal`, int32 [N, M]: the numbers of the legal moves, −1 after the last one of a position.",
+        "* `logits`, float32 [N, M]: one for each legal move, in the order of `legal`; no meaning where it has −1.",
         *(["* `value`, float32 [N]: the result that the mover can expect, from −1 to 1."] if value else []),
         f"* {_plain(about['view'])}",
     ]

@@ -1,4 +1,4 @@
-"""A policy as one ONNX file: from planes and counters to the logits of all actions and, with a value head, a value.
+"""A policy as one ONNX file: from planes, counters and legal actions to their logits and, with a value head, a value.
 
 Whoever uses the file needs neither chesspg nor torch. Everything else that it takes is JSON in the file's metadata:
 the planes, the counters, the actions by number, and how the mover sees the board. docs/export.md explains it.
@@ -34,9 +34,11 @@ NEEDED = ("onnx", "onnxruntime", "onnxscript")
 DESCRIPTIONS = {
     "planes": "[N, planes, rows, columns] 1 where the plane has the square, else 0; row 1 comes first",
     "scalars": "[N, scalars] counters as whole numbers, not scaled",
-    "logits": "[N, actions] softmax over the legal actions alone gives their probabilities",
+    "legal": "[N, M] the numbers of the legal actions, -1 after a position's last",
+    "logits": "[N, M] softmax over a position's legal actions gives their probabilities; no meaning after its last",
     "value": "[N] the expected result of the mover, from -1 (loses) to 1 (wins)",
 }
+_SIZES = {"planes": "N", "scalars": "N", "legal": "NM", "logits": "NM", "value": "N"}  # may differ between calls
 _GAMES, _PLIES, _CHUNK = 16, 200, 256  # random games, their longest part, and positions that are compared at once
 
 
@@ -48,65 +50,68 @@ def check_onnx() -> None:
 
 
 class ExportablePolicy(nn.Module):
-    """A policy as torch.export and torch.onnx take it: floating-point numbers in, tensors out, no list of actions.
+    """A policy as torch.export and torch.onnx take it: planes and counters are floating-point numbers.
 
     Args:
         policy: The policy, in evaluation mode.
     """
 
-    actions: Tensor  # [1, A]
-
     def __init__(self, policy: Policy) -> None:
         super().__init__()
         self.network = policy.network
         self.temperature = policy.temperature
-        self.register_buffer("actions", torch.arange(policy.game.num_actions)[None], persistent=False)
         self.train(policy.training)
 
-    def forward(self, planes: Tensor, scalars: Tensor | None = None) -> tuple[Tensor, ...]:
-        """The logits of all actions, legal or not, and the value.
+    def forward(self, planes: Tensor, scalars: Tensor | None = None, *, legal: Tensor) -> tuple[Tensor, ...]:
+        """The logits of the legal actions, and the value.
 
         Args:
             planes: [N, P, rows, columns] zeros and ones.
             scalars: [N, S] counters, not scaled; None if the game has none.
+            legal: [N, M] legal actions of each position, padded with −1 after its last.
 
         Returns:
-            [N, A] logits, divided by the temperature of the policy; with a value head also the value [N].
+            [N, M] logits, divided by the temperature of the policy; with a value head also the value [N].
         """
         if scalars is None:
             scalars = planes.new_zeros((planes.shape[0], 0))
-        logits, value = self.network(planes, scalars, self.actions.expand(planes.shape[0], -1))
+        logits, value = self.network(planes, scalars, legal)
         logits = logits.float() / self.temperature
         return (logits,) if value is None else (logits, value.float())
 
 
-def inputs_of(game: Game, observation: Observation) -> dict[str, NDArray[np.float32]]:
+def inputs_of(game: Game, observation: Observation) -> dict[str, NDArray[Any]]:
     """The inputs of an exported policy by name, from what Games.observe() returned.
 
     Returns:
-        planes [N, P, rows, columns] and, if the game has counters, scalars [N, S].
+        planes [N, P, rows, columns] float32; if the game has counters, scalars [N, S] float32; and legal [N, M] int32.
     """
     octets = np.ascontiguousarray(observation.planes).astype("<u8", copy=False).view(np.uint8)
     rows, columns = game.board
     bits = np.unpackbits(octets.reshape(*octets.shape[:2], -1), axis=2, count=rows * columns, bitorder="little")
     planes = bits.reshape(*bits.shape[:2], rows, columns).astype(np.float32)
-    return {"planes": planes} | ({"scalars": observation.scalars.astype(np.float32)} if game.scalars else {})
+    scalars = {"scalars": observation.scalars.astype(np.float32)} if game.scalars else {}
+    return {"planes": planes, **scalars, "legal": observation.legal.padded().astype(np.int32)}
 
 
 def exported(policy: Policy) -> torch.export.ExportedProgram:
-    """The policy as a program of torch.export, for any number of positions.
+    """The policy as a program of torch.export, for any number of positions and legal actions.
+
+    Its module takes the tensors of `inputs_of` by name.
 
     Raises:
         ValueError: The network can't be exported; the message says why.
     """
-    # torch.export takes a batch of one for a constant.
+    # torch.export takes a size of one for a constant, so the example has two positions and at least two columns.
     parts = inputs_of(policy.game, policy.game.start(2).observe())
-    count = torch.export.Dim("N")
+    parts["legal"] = np.pad(parts["legal"], ((0, 0), (0, 1)), constant_values=-1)
+    sizes = {letter: torch.export.Dim(letter) for letter in "NM"}
     with _failures(policy), _quiet(), torch.no_grad():
         return torch.export.export(
             ExportablePolicy(policy),
-            tuple(torch.from_numpy(part) for part in parts.values()),
-            dynamic_shapes=[{0: count}] * len(parts),
+            (),
+            {name: torch.from_numpy(part) for name, part in parts.items()},
+            dynamic_shapes={name: dict(enumerate(sizes[letter] for letter in _SIZES[name])) for name in parts},
         )
 
 
@@ -125,7 +130,7 @@ def to_onnx(policy: Policy, about: Mapping[str, Any], positions: int = 1000) -> 
         ValueError: The network can't be exported, or the file computes something else than torch.
     """
     program = exported(policy)
-    names = ["planes", "scalars"] if policy.game.scalars else ["planes"]
+    names = ["planes", "scalars", "legal"] if policy.game.scalars else ["planes", "legal"]
     results = ["logits", "value"] if policy.network.value else ["logits"]
     with _failures(policy), _quiet():
         converted: Any = torch.onnx.export(
@@ -157,18 +162,18 @@ def compare(whole: bytes, policy: Policy, positions: int = 1000) -> float:
     seen, largest = random_positions(policy.game, positions), 0.0
     for part in (slice(0, 1), *(slice(first, first + _CHUNK) for first in range(1, positions, _CHUNK))):
         with _failures(policy):
-            logits, *value = session.run(None, inputs_of(policy.game, seen[part]))
+            logits, *value = map(torch.from_numpy, session.run(None, inputs_of(policy.game, seen[part])))
         planes, scalars, legal = to_tensors(seen[part])
         with torch.no_grad():
             expected = policy.network(planes, scalars, legal)
-        mask, listed = legal >= 0, torch.from_numpy(logits).gather(1, legal.clamp(min=0).long())
-        pairs = [(listed[mask], expected.logits[mask] / policy.temperature)]
+        if not all(numbers.isfinite().all() for numbers in (logits, *value, *expected) if numbers is not None):
+            name = type(policy.network).__name__
+            raise ValueError(f"the network {name} can't be exported: its outputs are not finite in some position")
+        mask = legal >= 0
+        pairs = [(logits[mask], expected.logits[mask] / policy.temperature)]
         if expected.value is not None:
-            pairs.append((torch.from_numpy(value[0]), expected.value))
+            pairs.append((value[0], expected.value))
         for number, wanted in pairs:
-            if not (number.isfinite().all() and wanted.isfinite().all()):
-                name = type(policy.network).__name__
-                raise ValueError(f"the network {name} can't be exported: its outputs are not finite in some position")
             apart = (number - wanted).abs()
             largest = max(largest, float(apart.max()))
             if not (apart <= TOLERANCE * wanted.abs().clamp(min=1)).all():
@@ -243,7 +248,8 @@ def _labelled(model: Any, about: Mapping[str, Any]) -> bytes:
     for one in (*model.graph.input, *model.graph.output):
         one.ClearField("metadata_props")
         one.doc_string = DESCRIPTIONS[one.name]
-        one.type.tensor_type.shape.dim[0].dim_param = "N"  # torch gives it a number
+        for size, letter in zip(one.type.tensor_type.shape.dim, _SIZES[one.name], strict=False):
+            size.dim_param = letter  # torch has names of its own
     model.producer_name, model.producer_version = PRODUCER, about["chesspg"]
     onnx.helper.set_model_props(model, {PRODUCER: json.dumps(about)})
     onnx.checker.check_model(model)

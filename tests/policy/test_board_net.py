@@ -231,10 +231,14 @@ def test_it_can_be_built_without_memory(game: Game) -> None:
 
 
 @pytest.mark.slow  # torch.export takes seconds
-def test_torch_export_for_any_number_of_positions() -> None:
+def test_torch_export_for_any_number_of_positions_and_legal_actions() -> None:
     game = mixed()
     network = lively(BoardNet(game, channels=4, blocks=2, value=True)).eval()
-    batch = torch.export.Dim("batch", min=2, max=1024)
+    batch, actions = torch.export.Dim("batch", max=1024), torch.export.Dim("actions")
     four, seven = (to_tensors(game.start(count).observe()) for count in (4, 7))
-    exported = torch.export.export(network, four, dynamic_shapes=[{0: batch}] * 3).module()
-    torch.testing.assert_close(exported(*seven).logits, network(*seven).logits)
+    exported = torch.export.export(network, four, dynamic_shapes=[{0: batch}] * 2 + [{0: batch, 1: actions}]).module()
+    for count in (1, 7):
+        planes, scalars, every = (part[:count] for part in seven)
+        for legal in (every, every[:, :1], nn.functional.pad(every, (0, 50), value=-1)):
+            given = planes, scalars, legal
+            torch.testing.assert_close(exported(*given).logits, network(*given).logits)

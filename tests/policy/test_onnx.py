@@ -76,6 +76,30 @@ class Undecided(MLP):
         return output if output.logits.sum() > 0 else NetworkOutput(-output.logits, None)
 
 
+class Counting(MLP):
+    """A network whose logits depend on how many actions are legal."""
+
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        logits, value = super().forward(planes, scalars, legal)
+        return NetworkOutput(logits * (legal >= 0).sum(dim=1, keepdim=True), value)
+
+
+class Impatient(MLP):
+    """A network that does something else with long lists of legal actions."""
+
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        output = super().forward(planes, scalars, legal)
+        return output if legal.shape[1] < 8 else NetworkOutput(-output.logits, None)
+
+
+class Endless(MLP):
+    """A network with infinite numbers after a position's last action."""
+
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        logits, value = super().forward(planes, scalars, legal)
+        return NetworkOutput(logits.masked_fill(legal < 0, -torch.inf), value)
+
+
 class Dropping(MLP):
     """A network with dropout, which evaluation switches off."""
 
@@ -94,6 +118,7 @@ class Dropping(MLP):
         (CHESS, ResidualNet(CHESS, channels=4, blocks=1, value=True)),
         (CHESS, ResidualNet(CHESS, channels=4, blocks=1, rank=3)),
         (TicTacToe(), Dropping(TicTacToe())),
+        (TicTacToe(), Counting(TicTacToe(), value=True)),
         (ConnectFour(), BoardNet(ConnectFour(), channels=4, blocks=2)),
         (Othello(), BoardNet(Othello(), channels=4, blocks=2, value=True)),
         (Hex(9), BoardNet(Hex(9), channels=4, blocks=2)),  # planes of two words
@@ -107,14 +132,24 @@ def test_any_network_of_any_game_is_exported(game: Game, network: Network) -> No
     session = onnxruntime.InferenceSession(whole)
     for count in (1, 7):
         seen = random_positions(game, 7)[:count]
-        logits, *value = session.run(None, inputs_of(game, seen))
-        assert logits.shape == (count, game.num_actions)
-        assert [one.shape for one in value] == [(count,)] * network.value
-        distribution = policy.observe(seen)
-        for row, probabilities in enumerate(distribution.probs.detach().numpy()):
-            legal = seen.legal[[row]].actions.astype(np.int64)
-            odds = np.exp(logits[row, legal] - logits[row, legal].max())
-            np.testing.assert_allclose(odds / odds.sum(), probabilities[: len(legal)], atol=1e-5)
+        words, scalars, every = to_tensors(seen)
+        for length in (1, 2, every.shape[1], 300):
+            legal = nn.functional.pad(every, (0, 300), value=-1)[:, :length]
+            logits, *value = session.run(None, inputs_of(game, seen) | {"legal": legal.int().numpy()})
+            assert logits.shape == (count, length)
+            assert np.isfinite(logits).all()
+            distribution = policy(words, scalars, legal)
+            wanted = policy.network(words, scalars, legal).logits / policy.temperature
+            for row, mask in enumerate(legal.numpy() >= 0):
+                listed = logits[row, mask]
+                np.testing.assert_allclose(listed, wanted[row, mask].detach(), rtol=1e-4, atol=1e-4)
+                odds = np.exp(listed - listed.max())
+                probabilities = distribution.probs[row, mask].detach()
+                np.testing.assert_allclose(odds / odds.sum(), probabilities, atol=1e-5)
+            assert len(value) == network.value
+            for ours in value:
+                assert distribution.value is not None
+                np.testing.assert_allclose(ours, distribution.value.detach(), atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +163,19 @@ def shipped() -> bytes:
 @pytest.mark.slow
 def test_a_shipped_policy_says_what_it_takes_and_nothing_of_this_machine(shipped: bytes) -> None:
     whole = shipped
-    about = json.loads(onnxruntime.InferenceSession(whole).get_modelmeta().custom_metadata_map["chesspg"])
+    session = onnxruntime.InferenceSession(whole)
+    assert [(one.name, one.type, one.shape) for one in (*session.get_inputs(), *session.get_outputs())] == [
+        ("planes", "tensor(float)", ["N", 14, 8, 8]),
+        ("scalars", "tensor(float)", ["N", 2]),
+        ("legal", "tensor(int32)", ["N", "M"]),
+        ("logits", "tensor(float)", ["N", "M"]),
+        ("value", "tensor(float)", ["N"]),
+    ]
+    about = json.loads(session.get_modelmeta().custom_metadata_map["chesspg"])
     assert about["planes"] == list(CHESS.planes)
     assert about["scalars"] == dict(CHESS.scalars)
     assert about["policy"]["facts"] == {"games": 7}
     assert len(about["actions"]) == CHESS.num_actions
-    model = onnx.load_model_from_string(whole)
-    assert [one.type.tensor_type.shape.dim[0].dim_param for one in model.graph.input] == ["N", "N"]
     assert str(ROOT).encode() not in whole  # nor any other path of this machine
     assert b".py" not in whole
 
@@ -165,8 +206,11 @@ def test_the_program_in_the_documentation_encodes_positions_as_chesspg(
         board = games.board(row)
         moves = {move_to_action(move, board.turn): move.uci() for move in board.legal_moves}
         legal = [moves[action] for action in observed.legal[[row]].actions.tolist()]
-        for name, part in names["inputs"](board.fen(), legal).items():
-            assert (part == inputs_of(CHESS, observed[[row]])[name]).all()
+        inputs, ours = names["inputs"](board.fen(), legal), inputs_of(CHESS, observed[[row]])
+        assert inputs.keys() == ours.keys()
+        for name, part in inputs.items():
+            assert part.dtype == ours[name].dtype
+            assert (part == ours[name]).all()
         found, value = names["likeliest"](board.fen(), legal)
         expected = dict(zip(legal, probabilities.probs[row].tolist(), strict=False))
         assert {move: float(one) for one, move in found} == pytest.approx(expected, abs=1e-5)
@@ -180,10 +224,15 @@ def test_the_program_in_the_documentation_encodes_positions_as_chesspg(
 def test_torch_export_takes_a_policy_and_its_network(network: Network) -> None:
     policy = policy_of(network, CHESS)
     seen = random_positions(CHESS, 9)
-    expected = ExportablePolicy(policy)(*(torch.from_numpy(part) for part in inputs_of(CHESS, seen).values()))
-    found = exported(policy).module()(*(torch.from_numpy(part) for part in inputs_of(CHESS, seen).values()))
-    for ours, wanted in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours, wanted)
+    module = exported(policy).module()
+    for count in (1, 9):
+        parts = {name: torch.from_numpy(part) for name, part in inputs_of(CHESS, seen[:count]).items()}
+        for length in (1, 2, parts["legal"].shape[1], 300):
+            parts["legal"] = nn.functional.pad(parts["legal"], (0, 300), value=-1)[:, :length]
+            found, expected = module(**parts), ExportablePolicy(policy)(**parts)
+            assert found[0].shape == (count, length)
+            for ours, wanted in zip(found, expected, strict=True):
+                torch.testing.assert_close(ours, wanted)
     own = to_tensors(seen)
     count, actions = torch.export.Dim("count", min=2), torch.export.Dim("actions", min=2, max=220)
     program = torch.export.export(network, own, dynamic_shapes=({0: count}, {0: count}, {0: count, 1: actions}))
@@ -196,6 +245,12 @@ def test_torch_export_takes_a_policy_and_its_network(network: Network) -> None:
     [
         (Blind(TicTacToe()), "the network Blind can't be exported: "),
         (Undecided(TicTacToe()), "the network Undecided can't be exported: "),
+        (Impatient(TicTacToe()), "the network Impatient can't be exported: "),
+        pytest.param(
+            Endless(TicTacToe()),
+            "the network Endless can't be exported: its outputs are not finite in some position",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(Noisy(TicTacToe()), "the exported network differs from torch by ", marks=pytest.mark.slow),
     ],
 )
@@ -220,15 +275,20 @@ def test_a_file_that_computes_something_else_is_found() -> None:
 
 
 @pytest.mark.parametrize("game", GAMES, ids=lambda game: game.name)
-def test_planes_as_numbers_are_the_words_that_a_network_unpacks(game: Game) -> None:
+def test_inputs_are_what_a_network_gets_in_other_types(game: Game) -> None:
     seen = random_positions(game, 40)
     assert len(seen) == 40
     assert seen.legal.counts.min() > 0
-    planes = inputs_of(game, seen)["planes"]
+    inputs = inputs_of(game, seen)
+    planes = inputs["planes"]
     assert planes.shape == (40, len(game.planes), *game.board)
     network = MLP(game, hidden=(2,))
-    words = network.unpack(to_tensors(seen)[0])
-    assert torch.equal(words, network.unpack(torch.from_numpy(planes)))
+    words, scalars, legal = to_tensors(seen)
+    assert torch.equal(network.unpack(words), network.unpack(torch.from_numpy(planes)))
+    assert ("scalars" in inputs) == bool(game.scalars)
+    assert (inputs.get("scalars", scalars) == scalars.numpy()).all()
+    assert inputs["legal"].dtype == np.int32
+    assert (inputs["legal"] == legal.numpy()).all()
 
 
 @given(st.integers(0, 2**32))

@@ -425,14 +425,16 @@ def test_the_summary_has_sizes(trainer: MakeTrainer, module: MakeModule, caplog:
 
 
 @pytest.mark.slow
-def test_torch_export_of_chess_for_any_number_of_positions() -> None:
+def test_torch_export_of_chess_for_any_number_of_positions_and_legal_actions() -> None:
     network = ResidualNet(Chess(backend="python-chess"), channels=4, blocks=1, value=True).eval()
     game = Chess(backend="python-chess")
     four = to_tensors(game.start(4).observe())
-    batch = torch.export.Dim("batch", min=2, max=1024)
-    exported = torch.export.export(network, four, dynamic_shapes=[{0: batch}] * 3).module()
-    seven = to_tensors(game.start(7).observe())
-    torch.testing.assert_close(exported(*seven).logits, network(*seven).logits)
+    batch, actions = torch.export.Dim("batch", max=1024), torch.export.Dim("actions", max=220)
+    exported = torch.export.export(network, four, dynamic_shapes=[{0: batch}] * 2 + [{0: batch, 1: actions}]).module()
+    planes, scalars, every = to_tensors(game.start(7).observe())
+    for legal in (every, every[:, :1], torch.nn.functional.pad(every, (0, 30), value=-1)):
+        given = planes, scalars, legal
+        torch.testing.assert_close(exported(*given).logits, network(*given).logits)
 
 
 @pytest.mark.slow

@@ -135,9 +135,9 @@ def test_rules_and_inputs_are_those_of_chesspg(tab: Tab) -> None:
             const game = new chesspg.policies.Game(fen)
             return [null, ...moves].map((move) => {
                 if (move) game.play(move)
-                const { planes, scalars } = game.input()
+                const { planes, scalars, legal } = game.input()
                 const ones = [...planes.keys()].filter((index) => planes[index] === 1)
-                return [ones, planes.length, [...scalars], game.legal().map((one) => one.action), game.over, game.fen]
+                return [ones, planes.length, [...scalars], [...legal], game.over, game.fen]
             })
         })""",
         played,

@@ -19,13 +19,14 @@ export type Color = "white" | "black";
 
 export interface Legal {
   uci: string;
-  /** The number of the move among the logits. */
+  /** The number of the move among all actions. */
   action: number;
 }
 
 export interface Input {
   planes: Float32Array; // [14 · 64] zeros and ones
   scalars: Float32Array; // [2] fifty-move clock, earlier occurrences of the position
+  legal: Int32Array; // [M] the numbers of the legal moves
 }
 
 /** The number of a move in UCI, by the player of this color. */
@@ -137,6 +138,7 @@ export class Game {
     return {
       planes,
       scalars: Float32Array.of(Math.min(position.halfmoves, 100), Math.min(this.repetitions, 2)),
+      legal: Int32Array.from(this.legal(), (move) => move.action),
     };
   }
 }

@@ -1,5 +1,5 @@
 /** Policies that run in the page: their files, and the worker that evaluates them. */
-import type { Game } from "./encoding";
+import type { Game, Input } from "./encoding";
 
 /** What policies/index.js has about each policy; `python web/policies.py` writes it. */
 export interface Description {
@@ -16,7 +16,7 @@ export interface Description {
 export type Request = { id: number } & (
   | { kind: "start"; runtime: string }
   | { kind: "open"; name: string; policy: string }
-  | { kind: "run"; name: string; planes: Float32Array; scalars: Float32Array }
+  | ({ kind: "run"; name: string } & Input)
 );
 
 export interface Answer {
@@ -133,7 +133,6 @@ export function open(name: string): Promise<void> {
 
 /** Evaluate the position of a game that goes on, by a policy that is open. */
 export async function evaluate(name: string, game: Game): Promise<Evaluation> {
-  const actions = game.legal().map((move) => move.action);
   const { logits, value, milliseconds } = await ask({ kind: "run", name, ...game.input() });
-  return { logits: actions.map((action) => logits![action]!), value: value ?? 0, milliseconds: milliseconds! };
+  return { logits: [...logits!], value: value ?? 0, milliseconds: milliseconds! };
 }

@@ -25,6 +25,7 @@ async function answer(request: Request): Promise<Omit<Answer, "id">> {
   const results = await sessions.get(request.name)!.run({
     planes: new ort.Tensor("float32", request.planes, [1, request.planes.length / 64, 8, 8]),
     scalars: new ort.Tensor("float32", request.scalars, [1, request.scalars.length]),
+    legal: new ort.Tensor("int32", request.legal, [1, request.legal.length]),
   });
   const milliseconds = performance.now() - begin;
   const logits = results.logits!.data as Float32Array;

@@ -71,7 +71,7 @@ class Network(nn.Module):
             planes: [N, P, W] int64 words; in an exported network [N, P, rows, columns] floating-point zeros and ones.
                 `unpack` reads both.
             scalars: [N, S] uint8 counters; in an exported network floating-point numbers.
-            legal: [N, M] legal actions of each game, padded with −1 after its last.
+            legal: [N, M] int16 legal actions of each game, padded with −1 after its last; in an exported network int32.
 
         Returns:
             [N, M] logits and [N] values.

@@ -17,7 +17,8 @@ from chesspg.policy.networks.network import Network, NetworkOutput
 
 # The length of the lists of legal actions up to which a CPU multiplies only the vectors of these actions. With longer
 # lists, such as those of games in slots, and on a GPU, all 64 × 64 pairs of squares are multiplied, which is faster.
-# No game from the initial position has a longer list, so sampling and learning multiply in the same way.
+# No game from the initial position has a longer list, so sampling and learning multiply in the same way. An exported
+# network is one program for lists of any length, and multiplies all pairs.
 LONG = 224
 
 
@@ -121,7 +122,9 @@ class ResidualNet(Network):
         x = F.relu(self.body(x)).flatten(2).transpose(1, 2)  # [N, 64, C]
         action = legal.clamp(min=0).long()
         squares = torch.cat((x, boards.flatten(1, 2).to(x.dtype)), dim=2) if self.rank else x
-        logits = self._products(squares, action) * self.length**-0.5
+        # The length comes last: torch.export accepts no comparison with a size that may change.
+        all_pairs = planes.is_floating_point() or x.device.type == "cuda" or action.shape[1] > LONG
+        logits = self._products(squares, action, all_pairs) * self.length**-0.5
         under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         if self.afterstates is not None:
@@ -135,12 +138,21 @@ class ResidualNet(Network):
         mean = x.mean(dim=1)
         return torch.cat((mean, x.amax(dim=1)), dim=1) if self.rank else mean
 
-    def _products(self, x: Tensor, action: Tensor) -> Tensor:
-        """[N, M] inner products of the vectors of `from` and `to`, for squares x [N, 64, …] and actions [N, M]."""
+    def _products(self, x: Tensor, action: Tensor, all_pairs: bool) -> Tensor:
+        """The inner products of the vectors of `from` and `to`.
+
+        Args:
+            x: [N, 64, …] squares.
+            action: [N, M] actions.
+            all_pairs: Whether it multiplies all 64 × 64 pairs of squares, not only those of the actions.
+
+        Returns:
+            [N, M] products, at least float32.
+        """
         vectors = self.from_to(x).chunk(2, dim=2)  # [N, 64, V] each
         # Sums are in float32: near 4 bf16 knows only 3.98, 4 and 4.03.
         exact = torch.promote_types(vectors[0].dtype, torch.float32)
-        if x.device.type == "cuda" or action.shape[1] > LONG:
+        if all_pairs:
             with torch.autocast(x.device.type, enabled=False):
                 source, target = (each.to(exact) for each in vectors)
                 products = torch.bmm(source, target.transpose(1, 2)).flatten(1)  # [N, from × to]
