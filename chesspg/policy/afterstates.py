@@ -84,7 +84,7 @@ class Afterstates(nn.Module):
         captures[0] = captures[0] | passing
         promotes = moves[0] & (target >= 56)
         for kind, mover in enumerate(moves):
-            arrives = torch.where(promotes, becomes == kind, mover)
+            arrives = promotes & (becomes == kind) | ~promotes & mover
             own[kind] = own[kind] & ~leaves | _where(arrives, enters)
             other[kind] = other[kind] & ~enters
         other[0] = other[0] & ~_where(passing, _behind(enters))
