@@ -117,6 +117,7 @@ class Dropping(MLP):
     [
         (CHESS, ResidualNet(CHESS, channels=4, blocks=1, value=True)),
         (CHESS, ResidualNet(CHESS, channels=4, blocks=1, rank=3)),
+        (CHESS, ResidualNet(CHESS, channels=4, blocks=1, rank=3, afterstates=8)),
         (TicTacToe(), Dropping(TicTacToe())),
         (TicTacToe(), Counting(TicTacToe(), value=True)),
         (ConnectFour(), BoardNet(ConnectFour(), channels=4, blocks=2)),

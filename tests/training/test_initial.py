@@ -23,8 +23,9 @@ from chesspg.training.initial import recipes_for, start_from
     [
         (Chess(), partial(ResidualNet, channels=64, blocks=4, value=True), ["chess_gpu"]),
         (Chess(), partial(ResidualNet, channels=32, blocks=3, value=True), ["chess_from_pgn"]),
-        (Chess(), partial(ResidualNet, channels=32, blocks=3, value=True, rank=32), ["chess_laptop"]),
-        (Chess(), partial(ResidualNet, channels=16, blocks=2, value=True, rank=24), ["chess_quick"]),
+        (Chess(), partial(ResidualNet, channels=32, blocks=3, value=True, rank=32, afterstates=32), ["chess_laptop"]),
+        (Chess(), partial(ResidualNet, channels=32, blocks=3, value=True, rank=32), []),
+        (Chess(), partial(ResidualNet, channels=16, blocks=2, value=True, rank=24, afterstates=32), ["chess_quick"]),
         (Chess(), partial(ResidualNet, channels=16, blocks=2, value=True), []),
         (Chess("atomic"), partial(ResidualNet, channels=64, blocks=4, value=True), []),
         (Chess(), partial(ResidualNet, channels=64, blocks=5, value=True), []),
