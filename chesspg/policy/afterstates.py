@@ -1,4 +1,4 @@
-"""What a player sees of the position after each of its legal moves, before the opponent replies: the afterstate."""
+"""Features of the position after each legal move, before the opponent replies: the afterstate."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ FEATURES = (
     "gives check",
     *_SQUARES,
 )
-_E1 = 4
-_CASTLING = {6: (5, 7), 2: (0, 3)}  # by the square to which the king castles, those that its rook leaves and enters
+_A1, _C1, _D1, _E1, _F1, _G1, _H1 = 0, 2, 3, 4, 5, 6, 7
 
 
 class Afterstates(nn.Module):
     """The features of each legal move: 30 numbers in the order of `FEATURES`, from the side of the player that moves.
 
     The move is played on the planes, and `Attacks` says what is attacked and what hangs afterwards. No reply is played,
-    and the network does not see the position after the move. Sutton and Barto (2018) call this position an afterstate
+    and the network is not run on the position after the move. Sutton and Barto (2018) call this position an afterstate
     (section 6.8), and h(s, a) = θᵀx(s, a) a policy's preference for an action with the features x (section 13.1).
 
-    Pins are ignored. A piece other than the king can go to a square that it attacks and its own side does not occupy; a
-    pawn can go to the next square of its file if that is free, and elsewhere only to capture. A square counts once,
-    however many pieces can go there.
+    Pins are ignored, and so are the explosions of atomic chess. A piece other than the king can go to a square that it
+    attacks and its own side does not occupy; a pawn can go to the next square of its file if that is free, and
+    elsewhere only to capture. A square counts once, however many pieces can go there.
     """
 
     def __init__(self) -> None:
@@ -82,16 +81,19 @@ class Afterstates(nn.Module):
         captures = [has_any(squares & enters) for squares in other]
         passing = moves[0] & has_any(before[:, :, 13] & enters)  # en passant
         captures[0] = captures[0] | passing
+        short = target > source
+        takes_rook = moves[5] & has_any(own[3] & enters)  # castling in Chess960
+        castles = takes_rook | moves[5] & (source == _E1) & ((target == _G1) | (target == _C1))
+        rook_leaves = _bit(torch.where(takes_rook, target, torch.where(short, _H1, _A1)), before)
+        rook_enters = _bit(torch.where(short, _F1, _D1), before)
+        enters = _bit(torch.where(takes_rook, torch.where(short, _G1, _C1), target), before)
         promotes = moves[0] & (target >= 56)
         for kind, mover in enumerate(moves):
             arrives = promotes & (becomes == kind) | ~promotes & mover
             own[kind] = own[kind] & ~leaves | _where(arrives, enters)
             other[kind] = other[kind] & ~enters
-        other[0] = other[0] & ~_where(passing, _behind(enters))
-        for king, rook in _CASTLING.items():
-            castles = moves[5] & (source == _E1) & (target == king)
-            for square in rook:
-                own[3] = own[3] ^ _where(castles, _bit(torch.full_like(target, square), before))
+        other[0] = other[0] & ~_where(passing, _previous(enters))
+        own[3] = own[3] & ~_where(castles, rook_leaves) | _where(castles, rook_enters)
         pieces = torch.stack((*own, *other), dim=2).flatten(0, 1)  # [N · M, 12, …]
         seen = self._seen(pieces, enters.flatten(0, 1))
         of_move = torch.stack((*captures[:5], *moves), dim=2).to(seen.dtype)  # [N, M, 11]
@@ -120,8 +122,8 @@ class Afterstates(nn.Module):
         free = ~(ours | theirs)
         pawns, knights, bishops, rooks, queens = by_piece[:, :5].unbind(1)
         far = knights | bishops | rooks | queens  # [K, 2, …]
-        goes = far[:, 0] & ~ours | pawns[:, 0] & theirs | _ahead(pieces[:, 0]) & free
-        replies = far[:, 1] & ~theirs | pawns[:, 1] & ours | _behind(pieces[:, 6]) & free
+        goes = far[:, 0] & ~ours | pawns[:, 0] & theirs | _next(pieces[:, 0]) & free
+        replies = far[:, 1] & ~theirs | pawns[:, 1] & ours | _previous(pieces[:, 6]) & free
         king = pieces[:, 11]
         flags = (any_of(hanging[:, 0]) & enters, attacked_by_other & enters, attacked & enters, attacked & king)
         counted = (maps[:, -2], maps[:, -1], goes, replies, attacked & (king | by_piece[:, 5, 1]))
@@ -139,11 +141,11 @@ def _where(condition: Tensor, squares: Tensor) -> Tensor:
     return squares & condition[..., None] if squares.dtype == torch.bool else squares * condition
 
 
-def _ahead(squares: Tensor) -> Tensor:
+def _next(squares: Tensor) -> Tensor:
     """The next square of the file, as the mover sees the board."""
     return F.pad(squares[..., :-8], (8, 0)) if squares.dtype == torch.bool else squares << 8
 
 
-def _behind(squares: Tensor) -> Tensor:
+def _previous(squares: Tensor) -> Tensor:
     """The square before on the file, as the mover sees the board."""
     return F.pad(squares[..., 8:], (0, 8)) if squares.dtype == torch.bool else down(squares, 8)

@@ -39,7 +39,7 @@ DESCRIPTIONS = {
     "value": "[N] the expected result of the mover, from -1 (loses) to 1 (wins)",
 }
 _SIZES = {"planes": "N", "scalars": "N", "legal": "NM", "logits": "NM", "value": "N"}  # may differ between calls
-_GAMES, _PLIES, _CHUNK = 16, 200, 256  # random games, their longest part, and positions that are compared at once
+_GAMES, _PLIES, _CHUNK = 16, 200, 64  # random games, their longest part, and positions that are compared at once
 
 
 def check_onnx() -> None:

@@ -37,6 +37,15 @@ POSITIONS = {
     "stalemates": "7k/8/5KQ1/8/8/8/8/8 w - - 0 1",
     "many captures": "r1bqk2r/ppp2ppp/2n2n2/2bpp3/2B1P3/2NP1N2/PPP2PPP/R1BQK2R w KQkq - 0 1",
 }
+CHESS960 = [
+    "r3k2r/8/8/8/8/8/8/R3K2R w KQkq - 0 1",
+    "r3k2r/p6p/8/8/8/8/P6P/R3K2R b KQkq - 0 1",
+    "4k3/8/8/8/8/8/8/4K1R1 w G - 0 1",
+    "4k3/8/8/8/8/8/8/2R1K3 w C - 0 1",
+    "4k3/8/8/8/8/8/8/RK5R w AH - 0 1",
+    "4k3/8/8/8/8/8/8/R5KR w AH - 0 1",
+    "6k1/8/8/8/8/8/8/1RK1R3 w BE - 0 1",
+]
 
 
 def features(board: chess.Board, move: chess.Move) -> list[int]:
@@ -45,11 +54,14 @@ def features(board: chess.Board, move: chess.Move) -> list[int]:
         board, move = board.mirror(), mirrored(move)
     moved = board.piece_type_at(move.from_square)
     captured = chess.PAWN if board.is_en_passant(move) else board.piece_type_at(move.to_square)
-    if board.is_castling(move):
-        captured = None
+    castles = board.is_castling(move)
     board = board.copy(stack=False)
     board.push(move)
     at = move.to_square
+    if castles:
+        own_king = board.king(chess.WHITE)
+        assert own_king is not None
+        at, captured = own_king, None
     hanging = {square for square in board.piece_map() if hangs(board, square)}
     king = board.king(chess.BLACK)
     assert king is not None
@@ -100,31 +112,31 @@ def reach(board: chess.Board, color: chess.Color) -> int:
     )
 
 
-def expected(games: list[str]) -> list[list[list[int]]]:
+def expected(games: list[str], rules: Chess = CHESS) -> list[list[list[int]]]:
     """[N][M][30] the features of the legal moves."""
     found = []
-    for text, legal in zip(games, listed(games), strict=True):
-        board = CHESS.to_board(text)
+    for text, legal in zip(games, listed(games, rules), strict=True):
+        board = rules.to_board(text)
         found.append([features(board, action_to_move(action, board)) for action in legal])
     return found
 
 
-def listed(games: list[str]) -> list[list[int]]:
-    legal = CHESS.start(games).observe().legal
+def listed(games: list[str], rules: Chess = CHESS) -> list[list[int]]:
+    legal = rules.start(games).observe().legal
     return [part.tolist() for part in np.split(legal.actions, legal.offsets[1:-1])]
 
 
-def by_words(games: list[str]) -> list[list[list[int]]]:
+def by_words(games: list[str], rules: Chess = CHESS) -> list[list[list[int]]]:
     """The same by torch, from words."""
-    planes, _, legal = to_tensors(CHESS.start(games).observe())
+    planes, _, legal = to_tensors(rules.start(games).observe())
     return cut(AFTERSTATES.counts(planes, legal), legal)
 
 
-def by_squares(games: list[str]) -> list[list[list[int]]]:
+def by_squares(games: list[str], rules: Chess = CHESS) -> list[list[list[int]]]:
     """The same by torch, square by square, as in an exported network."""
-    seen = CHESS.start(games).observe()
+    seen = rules.start(games).observe()
     legal = to_tensors(seen)[2]
-    return cut(AFTERSTATES.counts(torch.from_numpy(inputs_of(CHESS, seen)["planes"]), legal), legal)
+    return cut(AFTERSTATES.counts(torch.from_numpy(inputs_of(rules, seen)["planes"]), legal), legal)
 
 
 def cut(counts: Tensor, legal: Tensor) -> list[list[list[int]]]:
@@ -138,6 +150,18 @@ def test_moves_lead_to_what_python_chess_says(position: str, by: object) -> None
     text = POSITIONS[position]
     names = [action_to_move(action, CHESS.to_board(text)).uci() for action in listed([text])[0]]
     assert dict(zip(names, by([text])[0], strict=True)) == dict(zip(names, expected([text])[0], strict=True))
+
+
+@pytest.mark.parametrize("by", [by_words, by_squares])
+@pytest.mark.parametrize("position", CHESS960)
+def test_castling_in_chess960(position: str, by: object) -> None:
+    """There a king castles by taking its rook, and may stand anywhere between its rooks."""
+    assert callable(by)
+    rules = Chess("chess960")
+    wanted = expected([position], rules)
+    board = rules.to_board(position)
+    assert any(board.is_castling(move) for move in board.legal_moves)
+    assert by([position], rules) == wanted
 
 
 @pytest.mark.slow
@@ -228,6 +252,8 @@ class TestCompiled:
             games.play(seen.legal.take((rng.random(len(going)) * seen.legal.counts).astype(np.int64)))
 
     def test_positions(self) -> None:
+        planes, _, legal = to_tensors(Chess("chess960").start(CHESS960).observe())
+        self.agree(planes, legal)
         planes, _, legal = to_tensors(CHESS.start(list(POSITIONS.values())).observe())
         self.agree(planes, legal)
         self.agree(planes[::2], legal[::2].int())

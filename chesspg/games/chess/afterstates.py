@@ -22,8 +22,8 @@ from chesspg.games.compiling import ONE, ZERO, U, cached, compiled, inlined, num
 
 WORDS = 46  # planes and maps of a position, in the order of inputs.py
 THREADS = 64  # per block of a CUDA grid; each takes one move
-E1, A8, PLAIN = U(4), U(56), U(PLAIN_ACTIONS)
-SHORT, LONG = U(0xA0), U(0x09)  # the squares that a castling rook leaves and enters: h1 and f1, a1 and d1
+E1, A8, PLAIN = U(4), U(56), U(PLAIN_ACTIONS)  # two squares, and the first underpromotion
+AT_A1, AT_C1, AT_D1, AT_F1, AT_G1, AT_H1 = (U(1 << square) for square in (0, 2, 3, 5, 6, 7))
 
 
 @inlined
@@ -51,11 +51,14 @@ def play(planes, row, action, child):
         captured = ZERO
         child[ZERO, SIX] ^= enters >> EIGHT
     child[ZERO, piece] ^= leaves
+    takes_rook = piece == FIVE and planes[row, U(3)] & enters != ZERO  # castling in Chess960
+    if takes_rook or (piece == FIVE and source == E1 and target in (SIX, TWO)):
+        short = target > source
+        child[ZERO, U(3)] &= ~(enters if takes_rook else AT_H1 if short else AT_A1)
+        child[ZERO, U(3)] |= AT_F1 if short else AT_D1
+        if takes_rook:
+            enters = AT_G1 if short else AT_C1
     child[ZERO, becomes if piece == ZERO and target >= A8 else piece] |= enters
-    if piece == FIVE and source == E1 and target == SIX:
-        child[ZERO, U(3)] ^= SHORT
-    if piece == FIVE and source == E1 and target == TWO:
-        child[ZERO, U(3)] ^= LONG
     return enters, piece, captured
 
 
@@ -97,7 +100,7 @@ def judge(planes, row, action, child, words, seen, place):
 
 
 # numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
-# `version`: a hash of the files whose functions are compiled into those below.
+# `version`: a hash of the two files of chess whose functions are compiled into those below.
 _FILES = (Path(kernels.__file__), Path(inputs.__file__))
 VERSION = int.from_bytes(hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).digest()[:4])
 

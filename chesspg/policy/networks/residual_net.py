@@ -53,9 +53,9 @@ class ResidualNet(Network):
             (`chesspg.policy.attacks`). The vectors also see the inputs of their square, so that the channels need not
             carry which piece is there and what attacks it; and the value head also sees the maximum of each channel.
             By default the length is `channels`, and the network is that of earlier versions.
-        afterstates: How many features it has of each move's afterstate, the position after the move
-            (`chesspg.policy.afterstates`). Their weighted sum is added to the logit of the move. None for a network
-            that sees the position alone, as in earlier versions.
+        afterstates: The width of a hidden layer that reads 30 features of each move's afterstate, the position after
+            the move (`chesspg.policy.afterstates`). The weighted sum of its outputs is added to the logit of the move.
+            None leaves it out, as in earlier versions.
 
     Raises:
         ValueError: The game has another board or other actions, or a size is too small.
@@ -128,8 +128,8 @@ class ResidualNet(Network):
         under = self.underpromotion(x[:, 48:56]).flatten(1).to(logits.dtype)  # [N, file × direction × piece]
         logits = torch.where(action < 4096, logits, under.gather(1, (action - 4096).clamp(min=0)))
         if self.afterstates is not None:
-            features = F.relu(self.after(self.afterstates(planes, legal, self.precision)))
-            logits = logits + (features * self.after_weights).sum(dim=2, dtype=logits.dtype)
+            hidden = F.relu(self.after(self.afterstates(planes, legal, self.precision)))
+            logits = logits + (hidden * self.after_weights).sum(dim=2, dtype=logits.dtype)
         value = torch.tanh(self.value_head(self._pooled(x))).squeeze(1) if self.value_head else None
         return NetworkOutput(logits, value)
 
