@@ -40,9 +40,9 @@ def test_it_counts_the_stalemates_that_the_player_gave(
 
 
 def test_random_moves_do_not_stalemate_a_policy_that_learned() -> None:
-    with roster.players(["chess_quick"], Chess()) as (player,):
+    with roster.players(["chess_gpu?temperature=0.01"], Chess()) as (player,):
         assert isinstance(player, PolicyPlayer)
-        found, ends = stalemates.stalemates(player, games=40, seed=1)
+        found, ends = stalemates.stalemates(player, games=100, seed=1)
     assert len(found) == ends["stalemate"] > 0
     for one in found:
         board = Chess().to_board(one.position)
