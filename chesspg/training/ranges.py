@@ -71,6 +71,7 @@ RANGES: dict[str, Range] = {
     "OpponentPool.priority": Range(0, 100),
     "UnevenArmies.share": _SHARE,
     "UnevenArmies.alike": _COUNT,
+    "UnevenArmies.bare_king": _SHARE,
     "RandomPlies.most": Range(0, 1000),
     "RandomPlies.alike": _COUNT,
     "EvaluationMatch.games": Range(2, MOST),

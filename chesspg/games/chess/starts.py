@@ -15,7 +15,7 @@ from chesspg.games.game import Game, Starts
 from chesspg.games.randomness import Randomness
 
 _STREAM = 2  # number of this random stream among those of (seed, rollout); 1 is the order of plies
-_KING, _PAWN = 0, 1  # in the order of _ARMY, which differs from that of python-chess
+_KING, _PAWN, _ROOK, _QUEEN = 0, 1, 4, 5  # in the order of _ARMY, which differs from that of python-chess
 _ARMY = (1, 8, 2, 2, 2, 1)  # the most kings, pawns, knights, bishops, rooks and queens of one side
 _FIRST = np.cumsum((0, *_ARMY, *_ARMY))[:-1]  # where each kind begins among the 32 pieces
 _LETTERS = np.frombuffer(b"KPNBRQkpnbrq", dtype=np.uint8)
@@ -37,6 +37,8 @@ class UnevenArmies:
         share: Fraction of the games that start this way.
         alike: Number of games in a row that share a start. leave_one_out needs at least two; with more, fewer
             positions have to be sampled.
+        bare_king: Fraction of these games in which the side that is ahead has a queen or a rook besides its king, and
+            the other side has its king alone. In its own games a policy rarely comes to these mates.
         others: Samples where the other games start, by default from the initial position. How many of these games in a
             row share a start is set by `alike` here, so that of `others` has to be 1.
 
@@ -44,9 +46,12 @@ class UnevenArmies:
         ValueError: An argument is out of range.
     """
 
-    def __init__(self, share: float = 0.3, alike: int = 1, others: Starts | None = None) -> None:
-        if not 0 <= share <= 1:
-            raise ValueError(f"share must be from 0 to 1, got {share}")
+    def __init__(
+        self, share: float = 0.3, alike: int = 1, others: Starts | None = None, bare_king: float = 0.0
+    ) -> None:
+        for name, fraction in {"share": share, "bare_king": bare_king}.items():
+            if not 0 <= fraction <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {fraction}")
         if alike < 1:
             raise ValueError(f"alike must be at least 1, got {alike}")
         if (shared := getattr(others, "alike", 1)) != 1:
@@ -54,6 +59,7 @@ class UnevenArmies:
         self.share = share
         self.alike = alike
         self.others = others
+        self.bare_king = bare_king
 
     def positions(self, game: Game, index: NDArray[np.integer[Any]], rng: Randomness) -> list[str]:
         """[n] FENs for the variant, or starts of `others`. Raises ValueError if the game is not chess."""
@@ -63,22 +69,31 @@ class UnevenArmies:
             )
         start, which = np.unique(index // self.alike, return_inverse=True)
         uneven = {i: stream for i, stream in enumerate(rng.generators(_STREAM, start)) if stream.random() < self.share}
-        positions = dict(zip(uneven, _sample(list(uneven.values()), game.notation.initial()), strict=True))
+        # Without a bare_king nothing is drawn, so that the other armies are those of earlier versions.
+        bare = [self.bare_king > 0 and stream.random() < self.bare_king for stream in uneven.values()]
+        armies = _sample(list(uneven.values()), np.array(bare, dtype=bool), game.notation.initial())
+        positions = dict(zip(uneven, armies, strict=True))
         rest = [i for i in range(len(start)) if i not in uneven]
         others = self.others.positions(game, start[rest], rng) if self.others else [""] * len(rest)
         positions |= dict(zip(rest, others, strict=True))
         return [positions[i] for i in which.tolist()]
 
 
-def _sample(streams: list[np.random.Generator], board: chess.Board) -> list[str]:
-    """[n] the first candidate of each stream that is legal and not over by the rules of `board`, as a FEN."""
+def _sample(streams: list[np.random.Generator], bare: NDArray[np.bool_], board: chess.Board) -> list[str]:
+    """[n] the first candidate of each stream that is legal and not over by the rules of `board`, as a FEN.
+
+    Args:
+        streams: The random numbers of each start.
+        bare: [n] whether a start is a queen or a rook against a bare king.
+        board: Any board of the rules that are played; it is overwritten.
+    """
     board.clear()
     pieces = np.empty((len(streams), 2, 6), dtype=np.uint64)
     white_moves = np.empty(len(streams), dtype=bool)
     done = np.zeros(len(streams), dtype=bool)
     while not done.all():
         waiting = np.flatnonzero(~done)
-        pieces[waiting], white_moves[waiting] = _candidates([streams[i] for i in waiting.tolist()])
+        pieces[waiting], white_moves[waiting] = _candidates([streams[i] for i in waiting.tolist()], bare[waiting])
         some = waiting[_plausible(pieces[waiting], board.connected_kings)]
         done[some] = [
             _is_playable(board, *candidate)
@@ -87,8 +102,14 @@ def _sample(streams: list[np.random.Generator], board: chess.Board) -> list[str]
     return _fens(pieces, white_moves)
 
 
-def _candidates(streams: list[np.random.Generator]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+def _candidates(
+    streams: list[np.random.Generator], bare: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """The next candidate of each stream.
+
+    Args:
+        streams: The random numbers of each start.
+        bare: [n] whether a start is a queen or a rook against a bare king.
 
     Returns:
         [n, 2, 6] words of the squares of White's and Black's pieces, in the order of _ARMY, and [n] bool whether White
@@ -105,6 +126,8 @@ def _candidates(streams: list[np.random.Generator]) -> tuple[NDArray[np.uint64],
     kept = np.ones((count, 32), dtype=bool)  # the side ahead, then the other; each begins with its king
     kept[:, 1:16] = uniforms[:, 4:19] < u[:, None]
     kept[:, 17:] = uniforms[:, 19:] < (u * v * v)[:, None]
+    kept[bare, 1:16] = kept[bare, 17:] = False
+    kept[bare, np.where(u < 0.5, _FIRST[_QUEEN], _FIRST[_ROOK])[bare]] = True
     placed = np.zeros((count, 32), dtype=np.uint64)
     placed[kept] = squares[np.arange(64) < kept.sum(axis=1, keepdims=True)]
     pieces = np.bitwise_or.reduceat(placed, _FIRST, axis=1).reshape(count, 2, 6)

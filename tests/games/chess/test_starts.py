@@ -35,6 +35,39 @@ def test_positions_can_be_played_and_are_uneven() -> None:
         assert 0.4 < half.mean() < 0.6
 
 
+def armies(texts: list[str]) -> list[str]:
+    """The pieces of each position in alphabetical order, whatever their color: 'kkq'."""
+    return ["".join(sorted(filter(str.isalpha, text.split()[0].lower()))) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("variant", "both"), [("standard", ["kkq", "kkr"]), ("kingofthehill", ["kkq", "kkr"]), ("atomic", ["kkq"])]
+)
+def test_a_queen_or_a_rook_against_a_bare_king(variant: str, both: list[str]) -> None:
+    """In atomic chess a rook can't mate: the game would be over."""
+    game = Chess(variant)
+    texts = UnevenArmies(1.0, bare_king=1.0).positions(game, EVERYONE, Randomness(1))
+    assert not game.start(texts).outcomes().over.any()
+    assert sorted(set(armies(texts))) == both
+    assert all(armies(texts).count(army) > 100 for army in both)
+    boards = [chess.Board(text) for text in texts]
+    white_ahead = [bool(board.occupied_co[chess.WHITE] & ~board.kings) for board in boards]
+    for half in (white_ahead, [board.turn for board in boards]):
+        assert 0.4 < np.mean(half) < 0.6
+
+
+@pytest.mark.parametrize("bare_king", [0.0, 0.3, 1.0])
+def test_the_share_of_bare_kings_is_that_of_the_uneven_armies(bare_king: float) -> None:
+    games = np.arange(1200)
+    texts = UnevenArmies(0.5, bare_king=bare_king).positions(CHESS, games, Randomness(3))
+    without = UnevenArmies(0.5).positions(CHESS, games, Randomness(3))
+    assert [bool(text) for text in texts] == [bool(text) for text in without]
+    uneven = armies([text for text in texts if text])
+    found = np.mean([army in ("kkq", "kkr") for army in uneven])
+    by_chance = 0.044  # of other uneven armies, measured over 5,000
+    assert found == pytest.approx(bare_king + (1 - bare_king) * by_chance, abs=0.06 * (bare_king < 1))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
 def test_the_share_is_that_of_the_games(share: float) -> None:
     texts = UnevenArmies(share).positions(CHESS, np.arange(600), Randomness(2))
@@ -96,8 +129,10 @@ def test_nobody_alike_is_refused() -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_beyond_all_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=f"share must be from 0 to 1, got {share}"):
+    with pytest.raises(ValueError, match=f"^share must be from 0 to 1, got {share}$"):
         UnevenArmies(share)
+    with pytest.raises(ValueError, match=f"^bare_king must be from 0 to 1, got {share}$"):
+        UnevenArmies(bare_king=share)
 
 
 @pytest.mark.parametrize(
