@@ -18,7 +18,7 @@ _SQUARES = (
     "squares to which the opponent's other pieces can go",
     "squares at the opponent's king that are attacked",
 )
-FEATURES = (
+COUNTS = (
     *(f"{side} {piece}s that hang" for side in _SIDES for piece in PIECES[:5]),
     *(f"captures a {piece}" for piece in PIECES[:5]),
     *(f"moves a {piece}" for piece in PIECES),
@@ -28,11 +28,13 @@ FEATURES = (
     "gives check",
     *_SQUARES,
 )
+FEATURES = (*COUNTS, "the opponent can go nowhere and is not in check")
+_ENDING = [COUNTS.index(name) for name in ("gives check", _SQUARES[1], _SQUARES[3])]  # all of them 0 at stalemate
 _A1, _C1, _D1, _E1, _F1, _G1, _H1 = 0, 2, 3, 4, 5, 6, 7
 
 
 class Afterstates(nn.Module):
-    """The features of each legal move: 30 numbers in the order of `FEATURES`, from the side of the player that moves.
+    """The features of each legal move: 31 numbers in the order of `FEATURES`, from the side of the player that moves.
 
     The move is played on the planes, and `Attacks` says what is attacked and what hangs afterwards. No reply is played,
     and the network is not run on the position after the move. Sutton and Barto (2018) call this position an afterstate
@@ -40,13 +42,14 @@ class Afterstates(nn.Module):
 
     Pins are ignored, and so are the explosions of atomic chess. A piece other than the king can go to a square that it
     attacks and its own side does not occupy; a pawn can go to the next square of its file if that is free, and
-    elsewhere only to capture. A square counts once, however many pieces can go there.
+    elsewhere only to capture. A square counts once, however many pieces can go there. If the
+    opponent can go nowhere and is not in check, the move gives stalemate, unless a capture en passant is left.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.attacks = Attacks(hanging=True)
-        scale = torch.ones(len(FEATURES))
+        scale = torch.ones(len(COUNTS))
         scale[-len(_SQUARES) :] = 1 / 8  # so that no feature is much larger than the others
         self.register_buffer("scale", scale, persistent=False)
 
@@ -59,15 +62,18 @@ class Afterstates(nn.Module):
             precision: The floating-point type of the result.
 
         Returns:
-            [N, M, 30], with anything finite after a position's last action.
+            [N, M, 31], with anything finite after a position's last action.
         """
-        counts = compiled_afterstates(planes, legal, len(FEATURES))
+        counts = compiled_afterstates(planes, legal, len(COUNTS))
         if counts is None:
             counts = self.counts(planes, legal)
-        return counts.to(precision) * self.get_buffer("scale").to(precision)
+        stalemate = counts[..., _ENDING].sum(dim=2, keepdim=True) == 0
+        return torch.cat(
+            (counts.to(precision) * self.get_buffer("scale").to(precision), stalemate.to(precision)), dim=2
+        )
 
     def counts(self, planes: Tensor, legal: Tensor) -> Tensor:
-        """[N, M, 30] the features as whole numbers, by torch alone; the arguments are those of `forward`."""
+        """[N, M, 30] `COUNTS`, by torch alone; the arguments are those of `forward`."""
         action = legal.clamp(min=0).long()
         lane, under = (action - PLAIN_ACTIONS).clamp(min=0), action >= PLAIN_ACTIONS
         source = torch.where(under, 48 + lane // 9, action >> 6 & 63)
@@ -101,7 +107,7 @@ class Afterstates(nn.Module):
         return torch.cat((seen[:, :, :10], of_move, seen[:, :, 10:]), dim=2)
 
     def _seen(self, pieces: Tensor, enters: Tensor) -> Tensor:
-        """The features that follow from the afterstates alone, as whole numbers.
+        """Those of `COUNTS` that follow from the afterstates alone.
 
         Args:
             pieces: [K, 12, …] where the pieces are after each move.

@@ -17,10 +17,11 @@ from torch import Tensor
 from chesspg.games.chess import Chess
 from chesspg.games.chess.encoding import action_to_move
 from chesspg.policy import boards
-from chesspg.policy.afterstates import FEATURES, Afterstates
+from chesspg.policy.afterstates import COUNTS, FEATURES, Afterstates
 from chesspg.policy.networks import ResidualNet
 from chesspg.policy.onnx import inputs_of
 from chesspg.policy.policy import to_tensors
+from studies.endings import positions
 
 CHESS = Chess(backend="python-chess")
 AFTERSTATES = Afterstates()
@@ -184,8 +185,8 @@ def test_by_hand() -> None:
     text, move = board.fen(), chess.Move.from_uci("b3d5")
     legal = listed([text])[0]
     place = [action_to_move(action, board) for action in legal].index(move)
-    found = dict(zip(FEATURES, by_words([text])[0][place], strict=True))
-    assert {name: number for name, number in found.items() if number and name not in FEATURES[-5:]} == {
+    found = dict(zip(COUNTS, by_words([text])[0][place], strict=True))
+    assert {name: number for name, number in found.items() if number and name not in COUNTS[-5:]} == {
         "own queens that hang": 1,
         "opponent's pawns that hang": 1,
         "opponent's rooks that hang": 1,
@@ -200,11 +201,29 @@ def test_features_that_count_squares_are_scaled() -> None:
     planes, _, legal = to_tensors(CHESS.start(["startpos"]).observe())
     counts = AFTERSTATES.counts(planes, legal)
     found = AFTERSTATES(planes, legal, torch.float32)
-    assert torch.equal(found[..., :-5], counts[..., :-5].float())
-    assert torch.equal(found[..., -5:], counts[..., -5:] / 8)
+    assert found.shape[2] == len(FEATURES) == len(COUNTS) + 1
+    assert torch.equal(found[..., :25], counts[..., :25].float())
+    assert torch.equal(found[..., 25:30], counts[..., 25:] / 8)
     exact = AFTERSTATES(planes, legal, torch.bfloat16)
     assert exact.dtype == torch.bfloat16
     assert torch.equal(exact.float(), found)
+
+
+@pytest.mark.parametrize("piece", [chess.QUEEN, chess.ROOK])
+def test_every_stalemate_of_a_bare_king_is_seen(piece: chess.PieceType) -> None:
+    starts = positions(piece, 400, 1)
+    planes, _, legal = to_tensors(CHESS.start(starts).observe())
+    found = cut(AFTERSTATES(planes, legal, torch.float32)[..., 30:] > 0, legal)
+    wanted = [
+        [[stalemates(chess.Board(text), a)] for a in moves] for text, moves in zip(starts, listed(starts), strict=True)
+    ]
+    assert found == wanted
+    assert any([True] in moves for moves in wanted)
+
+
+def stalemates(board: chess.Board, action: int) -> bool:
+    board.push(action_to_move(action, board))
+    return board.is_stalemate()
 
 
 def test_features_change_the_logit_of_their_move_alone() -> None:
@@ -234,7 +253,7 @@ class TestCompiled:
         pytest.importorskip("chesspg.games.chess.kernels")  # as where numba plays the rules
 
     def agree(self, planes: Tensor, legal: Tensor) -> None:
-        found = boards.compiled_afterstates(planes, legal, len(FEATURES))
+        found = boards.compiled_afterstates(planes, legal, len(COUNTS))
         assert found is not None
         mask = legal >= 0
         assert torch.equal(found[mask].long(), AFTERSTATES.counts(planes, legal)[mask].long())
@@ -279,5 +298,5 @@ class TestCompiled:
         traced = torch.compile(lambda: AFTERSTATES(planes, legal, torch.float32), backend="eager", fullgraph=True)
         assert torch.equal(traced(), expected)
         monkeypatch.setitem(sys.modules, "chesspg.games.chess.kernels", None)
-        assert boards.compiled_afterstates(planes, legal, len(FEATURES)) is None
+        assert boards.compiled_afterstates(planes, legal, len(COUNTS)) is None
         assert torch.equal(AFTERSTATES(planes, legal, torch.float32), expected)

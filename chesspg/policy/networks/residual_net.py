@@ -53,7 +53,7 @@ class ResidualNet(Network):
             (`chesspg.policy.attacks`). The vectors also see the inputs of their square, so that the channels need not
             carry which piece is there and what attacks it; and the value head also sees the maximum of each channel.
             By default the length is `channels`, and the network is that of earlier versions.
-        afterstates: The width of a hidden layer that reads 30 features of each move's afterstate, the position after
+        afterstates: The width of a hidden layer that reads 31 features of each move's afterstate, the position after
             the move (`chesspg.policy.afterstates`). The weighted sum of its outputs is added to the logit of the move.
             None leaves it out, as in earlier versions.
 
