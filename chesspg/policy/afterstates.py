@@ -18,7 +18,7 @@ _SQUARES = (
     "squares to which the opponent's other pieces can go",
     "squares at the opponent's king that are attacked",
 )
-COUNTS = (
+FEATURES = (
     *(f"{side} {piece}s that hang" for side in _SIDES for piece in PIECES[:5]),
     *(f"captures a {piece}" for piece in PIECES[:5]),
     *(f"moves a {piece}" for piece in PIECES),
@@ -27,9 +27,8 @@ COUNTS = (
     "another own piece attacks its square",
     "gives check",
     *_SQUARES,
+    "the opponent can go nowhere and is not in check",
 )
-FEATURES = (*COUNTS, "the opponent can go nowhere and is not in check")
-_ENDING = [COUNTS.index(name) for name in ("gives check", _SQUARES[1], _SQUARES[3])]  # all of them 0 at stalemate
 _A1, _C1, _D1, _E1, _F1, _G1, _H1 = 0, 2, 3, 4, 5, 6, 7
 
 
@@ -49,8 +48,8 @@ class Afterstates(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.attacks = Attacks(hanging=True)
-        scale = torch.ones(len(COUNTS))
-        scale[-len(_SQUARES) :] = 1 / 8  # so that no feature is much larger than the others
+        # So that no feature is much larger than the others.
+        scale = torch.tensor([1 / 8 if name in _SQUARES else 1 for name in FEATURES])
         self.register_buffer("scale", scale, persistent=False)
 
     def forward(self, planes: Tensor, legal: Tensor, precision: torch.dtype) -> Tensor:
@@ -64,16 +63,13 @@ class Afterstates(nn.Module):
         Returns:
             [N, M, 31], with anything finite after a position's last action.
         """
-        counts = compiled_afterstates(planes, legal, len(COUNTS))
+        counts = compiled_afterstates(planes, legal, len(FEATURES))
         if counts is None:
             counts = self.counts(planes, legal)
-        stalemate = counts[..., _ENDING].sum(dim=2, keepdim=True) == 0
-        return torch.cat(
-            (counts.to(precision) * self.get_buffer("scale").to(precision), stalemate.to(precision)), dim=2
-        )
+        return counts.to(precision) * self.get_buffer("scale").to(precision)
 
     def counts(self, planes: Tensor, legal: Tensor) -> Tensor:
-        """[N, M, 30] `COUNTS`, by torch alone; the arguments are those of `forward`."""
+        """[N, M, 31] the features as whole numbers, by torch alone; the arguments are those of `forward`."""
         action = legal.clamp(min=0).long()
         lane, under = (action - PLAIN_ACTIONS).clamp(min=0), action >= PLAIN_ACTIONS
         source = torch.where(under, 48 + lane // 9, action >> 6 & 63)
@@ -107,14 +103,14 @@ class Afterstates(nn.Module):
         return torch.cat((seen[:, :, :10], of_move, seen[:, :, 10:]), dim=2)
 
     def _seen(self, pieces: Tensor, enters: Tensor) -> Tensor:
-        """Those of `COUNTS` that follow from the afterstates alone.
+        """The features that follow from the afterstates alone, as whole numbers.
 
         Args:
             pieces: [K, 12, …] where the pieces are after each move.
             enters: [K, …] the square of the piece that moved.
 
         Returns:
-            [K, 19].
+            [K, 20].
         """
         if pieces.dtype == torch.bool:
             maps = self.attacks.of_squares(pieces.float()) > 0
@@ -133,8 +129,9 @@ class Afterstates(nn.Module):
         king = pieces[:, 11]
         flags = (any_of(hanging[:, 0]) & enters, attacked_by_other & enters, attacked & enters, attacked & king)
         counted = (maps[:, -2], maps[:, -1], goes, replies, attacked & (king | by_piece[:, 5, 1]))
+        stalemate = ~has_any(attacked & king | maps[:, -1] | replies)
         parts = (count(hanging).flatten(1), has_any(torch.stack(flags, dim=1)), count(torch.stack(counted, dim=1)))
-        return torch.cat(parts, dim=1)
+        return torch.cat((*parts, stalemate[:, None]), dim=1)
 
 
 def _bit(square: Tensor, like: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from chesspg.games.chess import Chess
 from chesspg.games.chess.encoding import action_to_move
 from chesspg.policy import boards
-from chesspg.policy.afterstates import COUNTS, FEATURES, Afterstates
+from chesspg.policy.afterstates import FEATURES, Afterstates
 from chesspg.policy.networks import ResidualNet
 from chesspg.policy.onnx import inputs_of
 from chesspg.policy.policy import to_tensors
@@ -82,6 +82,7 @@ def features(board: chess.Board, move: chess.Move) -> list[int]:
         reach(board, chess.WHITE),
         reach(board, chess.BLACK),
         sum(board.is_attacked_by(chess.WHITE, square) for square in zone),
+        not (board.is_attacked_by(chess.WHITE, king) or flights(board, chess.BLACK) or reach(board, chess.BLACK)),
     ]
 
 
@@ -116,7 +117,7 @@ def reach(board: chess.Board, color: chess.Color) -> int:
 
 
 def expected(games: list[str], rules: Chess = CHESS) -> list[list[list[int]]]:
-    """[N][M][30] the features of the legal moves."""
+    """[N][M][31] the features of the legal moves."""
     found = []
     for text, legal in zip(games, listed(games, rules), strict=True):
         board = rules.to_board(text)
@@ -185,8 +186,8 @@ def test_by_hand() -> None:
     text, move = board.fen(), chess.Move.from_uci("b3d5")
     legal = listed([text])[0]
     place = [action_to_move(action, board) for action in legal].index(move)
-    found = dict(zip(COUNTS, by_words([text])[0][place], strict=True))
-    assert {name: number for name, number in found.items() if number and name not in COUNTS[-5:]} == {
+    found = dict(zip(FEATURES, by_words([text])[0][place], strict=True))
+    assert {name: number for name, number in found.items() if number and not name.startswith("squares ")} == {
         "own queens that hang": 1,
         "opponent's pawns that hang": 1,
         "opponent's rooks that hang": 1,
@@ -201,21 +202,24 @@ def test_features_that_count_squares_are_scaled() -> None:
     planes, _, legal = to_tensors(CHESS.start(["startpos"]).observe())
     counts = AFTERSTATES.counts(planes, legal)
     found = AFTERSTATES(planes, legal, torch.float32)
-    assert found.shape[2] == len(FEATURES) == len(COUNTS) + 1
-    assert torch.equal(found[..., :25], counts[..., :25].float())
-    assert torch.equal(found[..., 25:30], counts[..., 25:] / 8)
+    squares = [number for number, name in enumerate(FEATURES) if name.startswith("squares ")]
+    others = [number for number in range(len(FEATURES)) if number not in squares]
+    assert torch.equal(found[..., others], counts[..., others].float())
+    assert torch.equal(found[..., squares], counts[..., squares] / 8)
     exact = AFTERSTATES(planes, legal, torch.bfloat16)
     assert exact.dtype == torch.bfloat16
     assert torch.equal(exact.float(), found)
 
 
-@pytest.mark.parametrize("piece", [chess.QUEEN, chess.ROOK])
-def test_every_stalemate_of_a_bare_king_is_seen(piece: chess.PieceType) -> None:
-    starts = positions(piece, 400, 1)
+@pytest.mark.parametrize(
+    "starts", [positions(chess.QUEEN, 400, 1), positions(chess.ROOK, 400, 1), list(POSITIONS.values())]
+)
+def test_stalemates_are_seen(starts: list[str]) -> None:
     planes, _, legal = to_tensors(CHESS.start(starts).observe())
-    found = cut(AFTERSTATES(planes, legal, torch.float32)[..., 30:] > 0, legal)
+    found = cut(AFTERSTATES.counts(planes, legal)[..., -1:] > 0, legal)
     wanted = [
-        [[stalemates(chess.Board(text), a)] for a in moves] for text, moves in zip(starts, listed(starts), strict=True)
+        [[stalemates(CHESS.to_board(text), action)] for action in actions]
+        for text, actions in zip(starts, listed(starts), strict=True)
     ]
     assert found == wanted
     assert any([True] in moves for moves in wanted)
@@ -253,7 +257,7 @@ class TestCompiled:
         pytest.importorskip("chesspg.games.chess.kernels")  # as where numba plays the rules
 
     def agree(self, planes: Tensor, legal: Tensor) -> None:
-        found = boards.compiled_afterstates(planes, legal, len(COUNTS))
+        found = boards.compiled_afterstates(planes, legal, len(FEATURES))
         assert found is not None
         mask = legal >= 0
         assert torch.equal(found[mask].long(), AFTERSTATES.counts(planes, legal)[mask].long())
@@ -298,5 +302,5 @@ class TestCompiled:
         traced = torch.compile(lambda: AFTERSTATES(planes, legal, torch.float32), backend="eager", fullgraph=True)
         assert torch.equal(traced(), expected)
         monkeypatch.setitem(sys.modules, "chesspg.games.chess.kernels", None)
-        assert boards.compiled_afterstates(planes, legal, len(COUNTS)) is None
+        assert boards.compiled_afterstates(planes, legal, len(FEATURES)) is None
         assert torch.equal(AFTERSTATES(planes, legal, torch.float32), expected)

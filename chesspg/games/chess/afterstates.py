@@ -97,6 +97,7 @@ def judge(planes, row, action, child, words, seen, place):
     seen[row, place, U(27)] = popcount(goes)
     seen[row, place, U(28)] = popcount(replies)
     seen[row, place, U(29)] = popcount(attacked & (king | words[ZERO, U(25)]))
+    seen[row, place, U(30)] = (attacked & king) | words[ZERO, U(45)] | replies == ZERO
 
 
 # numba's cache looks only at the file of a function and at the variables that it takes from a function around it, here
@@ -127,7 +128,7 @@ def fill(planes: NDArray[np.uint64], legal: NDArray[np.int16], seen: NDArray[np.
     Args:
         planes: [N, 14] words.
         legal: [N, M] legal actions, −1 after a position's last.
-        seen: [N, M, 30] where they are written; unchanged after a position's last action.
+        seen: [N, M, 31] where they are written; unchanged after a position's last action.
     """
     _loop()(planes, legal, np.empty((1, 14), np.uint64), np.empty((1, WORDS), np.uint64), seen)
 
@@ -154,7 +155,7 @@ def fill_on_cuda(planes: Any, legal: Any, seen: Any, stream: int) -> None:
     Args:
         planes: [N, 14] words of type int64, as any object with `__cuda_array_interface__`; likewise the others.
         legal: [N, M] as for `fill`.
-        seen: [N, M, 30] as for `fill`.
+        seen: [N, M, 31] as for `fill`.
         stream: The address of the CUDA stream; 0 is the default stream.
     """
     cuda = numba_cuda()

@@ -14,7 +14,7 @@ import torch
 from ptx import needs
 
 from chesspg.games.chess import Chess
-from chesspg.policy.afterstates import COUNTS, Afterstates
+from chesspg.policy.afterstates import FEATURES, Afterstates
 from chesspg.policy.boards import compiled_afterstates, compiled_boards
 from chesspg.policy.networks import ResidualNet
 from chesspg.policy.policy import to_tensors
@@ -67,7 +67,7 @@ def test_afterstates_on_cuda_are_those_of_torch(count: int) -> None:
     for _ in range(30):
         seen = games.observe()
         planes, _, legal = to_tensors(seen)
-        found = compiled_afterstates(planes.cuda(), legal.cuda(), len(COUNTS))
+        found = compiled_afterstates(planes.cuda(), legal.cuda(), len(FEATURES))
         assert found is not None
         mask = legal >= 0
         assert torch.equal(found.cpu()[mask].long(), Afterstates().counts(planes, legal)[mask].long())
