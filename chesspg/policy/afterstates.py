@@ -41,14 +41,16 @@ class Afterstates(nn.Module):
 
     Pins are ignored, and so are the explosions of atomic chess. A piece other than the king can go to a square that it
     attacks and its own side does not occupy; a pawn can go to the next square of its file if that is free, and
-    elsewhere only to capture. A square counts once, however many pieces can go there. If the
-    opponent can go nowhere and is not in check, the move gives stalemate, unless a capture en passant is left.
+    elsewhere only to capture. A square counts once, however many pieces can go there.
+
+    If the opponent can go nowhere and is not in check, it is stalemate in standard chess, unless a capture en passant
+    is left. A stalemate in which only pinned pieces could go anywhere is not seen.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.attacks = Attacks(hanging=True)
-        # So that no feature is much larger than the others.
+        # Counts of squares are divided by 8, so that no feature is much larger than the others.
         scale = torch.tensor([1 / 8 if name in _SQUARES else 1 for name in FEATURES])
         self.register_buffer("scale", scale, persistent=False)
 

@@ -38,10 +38,10 @@ def compiled_afterstates(planes: Tensor, legal: Tensor, features: int) -> Tensor
     Args:
         planes: [N, 14, 1] int64 words.
         legal: [N, M] int16 legal actions, −1 after a position's last.
-        features: The number of features, 30.
+        features: The number of features, 31.
 
     Returns:
-        [N, M, 30] uint8, zeros after a position's last action; None where `compiled_boards` is None for any precision.
+        [N, M, 31] uint8, zeros after a position's last action; None where `compiled_boards` is None for any precision.
     """
     if _is_traced(planes) or not _available(planes.device.type, _afterstates_on_cuda, features):
         return None

@@ -38,6 +38,8 @@ POSITIONS = {
     "promotions of Black": "4k3/8/8/8/8/8/p1p5/1N2K3 b - - 0 1",
     "discovered check and mates": "6k1/5ppp/8/8/8/4B3/4R3/4R1K1 w - - 0 1",
     "stalemates": "7k/8/5KQ1/8/8/8/8/8 w - - 0 1",
+    "stalemate of a king and a pawn": "7k/8/5KQ1/8/p7/P7/8/8 w - - 0 1",
+    "stalemates by Black": "8/8/8/8/8/5kq1/8/7K b - - 0 1",
     "many captures": "r1bqk2r/ppp2ppp/2n2n2/2bpp3/2B1P3/2NP1N2/PPP2PPP/R1BQK2R w KQkq - 0 1",
 }
 CHESS960 = [
@@ -211,18 +213,32 @@ def test_features_that_count_squares_are_scaled() -> None:
     assert torch.equal(exact.float(), found)
 
 
-@pytest.mark.parametrize(
-    "starts", [positions(chess.QUEEN, 400, 1), positions(chess.ROOK, 400, 1), list(POSITIONS.values())]
-)
-def test_stalemates_are_seen(starts: list[str]) -> None:
-    planes, _, legal = to_tensors(CHESS.start(starts).observe())
-    found = cut(AFTERSTATES.counts(planes, legal)[..., -1:] > 0, legal)
+@pytest.mark.parametrize("by", [by_words, by_squares])
+@pytest.mark.parametrize("piece", [chess.QUEEN, chess.ROOK, None])
+def test_stalemates_are_seen(piece: chess.PieceType | None, by: By) -> None:
+    starts = positions(piece, 400, 1) if piece else [*POSITIONS.values()]
+    found = [[bool(counts[-1]) for counts in rows] for rows in by(starts)]
     wanted = [
-        [[stalemates(CHESS.to_board(text), action)] for action in actions]
+        [stalemates(CHESS.to_board(text), action) for action in actions]
         for text, actions in zip(starts, listed(starts), strict=True)
     ]
     assert found == wanted
-    assert any([True] in moves for moves in wanted)
+    assert any(any(moves) for moves in wanted)
+
+
+@pytest.mark.parametrize(
+    ("position", "name", "seen", "stalemate"),
+    [
+        ("kb6/8/1K6/8/8/8/8/7R w - - 0 1", "h1h8", False, True),  # only a pinned bishop could go somewhere
+        ("7k/5K2/6P1/8/3p4/3N4/4P3/8 w - - 0 1", "e2e4", True, False),  # a capture en passant is left
+    ],
+)
+def test_stalemates_that_are_not_what_they_seem(position: str, name: str, seen: bool, stalemate: bool) -> None:
+    board = chess.Board(position)
+    place = [action_to_move(action, board).uci() for action in listed([position])[0]].index(name)
+    assert by_words([position])[0][place][-1] == seen
+    board.push_uci(name)
+    assert board.is_stalemate() == stalemate
 
 
 def stalemates(board: chess.Board, action: int) -> bool:
@@ -280,6 +296,8 @@ class TestCompiled:
         planes, _, legal = to_tensors(CHESS.start(list(POSITIONS.values())).observe())
         self.agree(planes, legal)
         self.agree(planes[::2], legal[::2].int())
+        planes, _, legal = to_tensors(CHESS.start(positions(chess.QUEEN, 100, 1)).observe())
+        self.agree(planes, legal)
 
     @given(
         squares=st.permutations(range(64)),

@@ -31,14 +31,16 @@ class UnevenArmies:
     sampled by rejection: choose the side that is ahead and the side to move, sample u, v ~ U[0, 1], keep each of the
     fifteen pieces besides the king with probability u (the side ahead) or u·v² (the other side), place them at random,
     and repeat all of it until the position is legal and not over. Small armies are accepted more often: on average
-    there are four pieces against one, besides the kings.
+    there are four pieces against one, besides the kings. With `bare_king`, a fraction of the positions has the armies
+    that are described there instead.
 
     Args:
         share: Fraction of the games that start this way.
         alike: Number of games in a row that share a start. leave_one_out needs at least two; with more, fewer
             positions have to be sampled.
-        bare_king: Fraction of these games in which the side that is ahead has a queen or a rook besides its king, and
-            the other side has its king alone. In its own games a policy rarely comes to these mates.
+        bare_king: Fraction of the uneven armies in which the side that is ahead has its king and a queen or a rook (in
+            atomic chess a queen), and the other side its king alone. In its own games a policy rarely comes to these
+            mates.
         others: Samples where the other games start, by default from the initial position. How many of these games in a
             row share a start is set by `alike` here, so that of `others` has to be 1.
 
@@ -69,7 +71,7 @@ class UnevenArmies:
             )
         start, which = np.unique(index // self.alike, return_inverse=True)
         uneven = {i: stream for i, stream in enumerate(rng.generators(_STREAM, start)) if stream.random() < self.share}
-        # Without a bare_king nothing is drawn, so that the other armies are those of earlier versions.
+        # If bare_king is 0, nothing is drawn here, so that the positions are those of earlier versions.
         bare = [self.bare_king > 0 and stream.random() < self.bare_king for stream in uneven.values()]
         armies = _sample(list(uneven.values()), np.array(bare, dtype=bool), game.notation.initial())
         positions = dict(zip(uneven, armies, strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import chess
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from chesspg.policy.afterstates import FEATURES, Afterstates
 from chesspg.policy.boards import compiled_afterstates, compiled_boards
 from chesspg.policy.networks import ResidualNet
 from chesspg.policy.policy import to_tensors
+from studies.endings import positions
 
 pytest.importorskip("numba")
 
@@ -36,7 +38,7 @@ def test_the_kernel_fits_a_gpu(bits: Any, channels: int, tmp_path: Path, monkeyp
 
 def test_the_kernel_of_afterstates_fits_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba_cuda", reason="numba-cuda is not installed")
-    arguments = (np.zeros((5, 14), np.uint64), np.zeros((5, 9), np.int16), np.zeros((5, 9, 30), np.uint8))
+    arguments = (np.zeros((5, 14), np.uint64), np.zeros((5, 9), np.int16), np.zeros((5, 9, len(FEATURES)), np.uint8))
     found = needs(afterstates.grid(), arguments, tmp_path, monkeypatch)
     assert found.registers <= 128
     assert (found.spills, found.constants) == (0, 0)
@@ -63,7 +65,9 @@ def test_the_input_on_cuda_is_that_of_torch(count: int, precision: torch.dtype, 
 @pytest.mark.cuda
 @pytest.mark.parametrize("count", [0, 1, 33, 1000])
 def test_afterstates_on_cuda_are_those_of_torch(count: int) -> None:
-    games, rng = Chess().start(count), np.random.default_rng(0)
+    """From positions in which many moves give stalemate, and from the initial one."""
+    rng = np.random.default_rng(0)
+    games = Chess().start([*positions(chess.QUEEN, count // 2, 1), *["startpos"] * (count - count // 2)])
     for _ in range(30):
         seen = games.observe()
         planes, _, legal = to_tensors(seen)
@@ -71,4 +75,6 @@ def test_afterstates_on_cuda_are_those_of_torch(count: int) -> None:
         assert found is not None
         mask = legal >= 0
         assert torch.equal(found.cpu()[mask].long(), Afterstates().counts(planes, legal)[mask].long())
-        games.play(seen.legal.take((rng.random(count) * seen.legal.counts).astype(np.int64)))
+        going = np.flatnonzero(seen.legal.counts)
+        games, seen = games[going], seen[going]
+        games.play(seen.legal.take((rng.random(len(going)) * seen.legal.counts).astype(np.int64)))

@@ -41,10 +41,16 @@ def armies(texts: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("variant", "both"), [("standard", ["kkq", "kkr"]), ("kingofthehill", ["kkq", "kkr"]), ("atomic", ["kkq"])]
+    ("variant", "both"),
+    [
+        ("standard", ["kkq", "kkr"]),
+        ("chess960", ["kkq", "kkr"]),
+        ("kingofthehill", ["kkq", "kkr"]),
+        ("atomic", ["kkq"]),
+    ],
 )
 def test_a_queen_or_a_rook_against_a_bare_king(variant: str, both: list[str]) -> None:
-    """In atomic chess a rook can't mate: the game would be over."""
+    """In atomic chess a rook can't mate a bare king, so that such a game would be over at once."""
     game = Chess(variant)
     texts = UnevenArmies(1.0, bare_king=1.0).positions(game, EVERYONE, Randomness(1))
     assert not game.start(texts).outcomes().over.any()
@@ -62,6 +68,8 @@ def test_the_share_of_bare_kings_is_that_of_the_uneven_armies(bare_king: float) 
     texts = UnevenArmies(0.5, bare_king=bare_king).positions(CHESS, games, Randomness(3))
     without = UnevenArmies(0.5).positions(CHESS, games, Randomness(3))
     assert [bool(text) for text in texts] == [bool(text) for text in without]
+    if not bare_king:
+        assert texts == without
     uneven = armies([text for text in texts if text])
     found = np.mean([army in ("kkq", "kkr") for army in uneven])
     by_chance = 0.044  # of other uneven armies, measured over 5,000
@@ -88,8 +96,9 @@ def test_the_other_games_start_as_others_says() -> None:
         UnevenArmies(others=RandomPlies(alike=2))
 
 
-def test_a_start_depends_on_seed_rollout_and_game_alone() -> None:
-    starts = UnevenArmies(1.0)
+@pytest.mark.parametrize("bare_king", [0.0, 0.4])
+def test_a_start_depends_on_seed_rollout_and_game_alone(bare_king: float) -> None:
+    starts = UnevenArmies(1.0, bare_king=bare_king)
     texts = starts.positions(CHESS, EVERYONE, Randomness(1, 5))
     assert [starts.positions(CHESS, np.array([i]), Randomness(1, 5))[0] for i in (3, 77)] == [texts[3], texts[77]]
     assert len(set(texts)) == len(texts)
