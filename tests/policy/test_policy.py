@@ -18,7 +18,7 @@ from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Random
 from chesspg.policy import files
 from chesspg.policy.networks import Network, NetworkOutput, ResidualNet
-from chesspg.policy.policy import Distribution, Policy, fetch, send, to_tensors, words
+from chesspg.policy.policy import Distribution, Policy, fetch, full_batch, send, to_tensors, words
 from chesspg.selfplay.loop import play
 
 NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -143,8 +143,19 @@ def test_a_position_and_its_color_flip_get_the_same_policy() -> None:
         assert torch.equal(policy.observe(here).log_probs, policy.observe(there).log_probs)
 
 
+@pytest.mark.parametrize(
+    ("device", "sizes"),
+    [
+        ("cpu", {0: 0, 1: 1, 2: 2, 3: 4, 5: 8, 8: 8, 9: 16, 16: 16, 17: 32, 40: 48, 400: 400, 401: 416}),
+        ("cuda", {0: 0, 1: 256, 256: 256, 257: 512}),
+        ("mps", {1: 1, 3: 3, 401: 401}),
+    ],
+)
+def test_batches_have_few_sizes(device: str, sizes: dict[int, int]) -> None:
+    assert {count: full_batch(count, torch.device(device)) for count in sizes} == sizes
+
+
 def test_what_fills_a_batch_up_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On an accelerator, networks see batches of only a few sizes."""
     torch.manual_seed(5)
     game, sizes = Chess(), []
     policy = Policy(game, ResidualNet(game, channels=8, blocks=1, value=True)).double()
