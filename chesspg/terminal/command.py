@@ -15,7 +15,7 @@ import sys
 import textwrap
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, NoReturn
@@ -221,6 +221,11 @@ def search_here() -> None:
     """Let imports search the current folder too, as `python -m` does and a console script does not."""
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())
+
+
+def listed(words: Sequence[str]) -> str:
+    """The words as `a`, `a and b` or `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:

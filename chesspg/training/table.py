@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from chesspg.arena.ladder.model import Rating
 from chesspg.arena.match_result import MatchResult
+from chesspg.terminal.command import listed
 
 SCORE, ELO = 12, 18  # widths of a cell, enough for `100 (96–100)` and `-1200 (-1234–-999)`
 MEANINGS = {  # of opponents that are not player strings
@@ -83,7 +84,7 @@ class ScoreTable:
         text = "Scores against each opponent are in %, (wins + draws / 2) / games, with 95% intervals."
         if self.rated:
             text += (
-                f" Elo counts random moves as 0. It follows from the games against {' and '.join(self.rated)} alone, "
+                f" Elo counts random moves as 0. It follows from the games against {listed(self.rated)} alone, "
                 "and its interval is their sampling error; against other opponents the rating may differ by more."
             )
         named = {name.split("@")[0] for name in self.opponents}  # a temperature follows the name

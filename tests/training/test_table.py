@@ -23,12 +23,14 @@ def columns(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
 
 def test_a_row_of_the_default_recipe_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     columns(monkeypatch, 80)
-    table = ScoreTable(["random", "greedy", "previous"], ["random", "greedy"])
-    lines = table.row(9792, 178_336, dict.fromkeys(table.opponents, result(1.0)), Rating(1205.4, 1165.0, 1244.6))
-    assert lines[-2] == "update     games   random       greedy       previous     Elo"
+    names = ["random", "greedy", "minimax?depth=2"]  # as in configs/chess_quick.yaml
+    table = ScoreTable(names, names)
+    lines = table.row(9792, 178_336, dict.fromkeys(names, result(1.0)), Rating(1205.4, 1165.0, 1244.6))
+    assert "against random, greedy and minimax?depth=2 alone," in " ".join(lines)
+    assert lines[-2] == "update     games   random       greedy       minimax?depth=2   Elo"
     low = 100 * result(1.0).score_interval[0]
     cell = f"100 ({low:.0f}–100)"
-    assert lines[-1] == f"  9792   178,336 {cell:<12} {cell:<12} {cell:<12}  1205 (1165–1245)"
+    assert lines[-1] == f"  9792   178,336 {cell:<12} {cell:<12} {cell:<17}  1205 (1165–1245)"
     assert max(map(len, lines)) <= 80
 
 

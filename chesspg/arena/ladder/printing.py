@@ -12,7 +12,7 @@ from rich.text import Text
 
 from chesspg.arena.ladder.model import INTERVAL
 from chesspg.arena.ladder.standings import SHIPPED, scale_name
-from chesspg.terminal.command import wrapped
+from chesspg.terminal.command import listed, wrapped
 
 CROSS = 16  # most players of a crosstable; a larger one is too wide for a terminal, and the JSON has all results
 GAP = 2  # spaces between two columns of a table
@@ -52,7 +52,7 @@ def print_ladder(
     rated = [row for row in players if row["rating"] is not None and row["player"] in asked and row["against"]]
     wide = [ranks[row["player"]] for row in rated if row["high"] - row["low"] > 2 * within]
     if wide:
-        show(f"wider than ± {within:g}: {_listed(wide)}; more --games may narrow these intervals", "dim")
+        show(f"wider than ± {within:g}: {listed(wide)}; more --games may narrow these intervals", "dim")
 
 
 def _players_table(players: Sequence[dict[str, Any]], width: int) -> Table:
@@ -155,7 +155,7 @@ def _explanations(table: dict[str, Any], asked: Collection[str], note: str, rank
     """
     rows = [row for row in table["players"] if row["player"] in asked]
     kept = [row["player"] for row in rows if row["against"] is None]
-    stay = f", where {_listed(kept)} keep{'s its rating' if len(kept) == 1 else ' their ratings'}" if kept else ""
+    stay = f", where {listed(kept)} keep{'s its rating' if len(kept) == 1 else ' their ratings'}" if kept else ""
     yield f"{scale_name(table)}{stay or (f' ({note})' if note else '')}."
     yield INTERVAL
     if len(kept) == len(rows):
@@ -164,10 +164,10 @@ def _explanations(table: dict[str, Any], asked: Collection[str], note: str, rank
         if row["against"] and row["rating"] is not None and row["player"] != table["anchor"]:
             met = list(row["against"].items())
             games = [f"{ranks.get(name, name)} ({count:,}{' games' * (not k)})" for k, (name, count) in enumerate(met)]
-            yield f"{ranks[row['player']]} was rated against {_listed(games)}."
+            yield f"{ranks[row['player']]} was rated against {listed(games)}."
     unlisted = dict.fromkeys(name for row in rows for name in row["against"] or () if name not in ranks)
     if unlisted:
-        yield f"Earlier games against players who are not listed count too: {_listed(list(unlisted))}."
+        yield f"Earlier games against players who are not listed count too: {listed(list(unlisted))}."
 
 
 def _warnings(table: dict[str, Any]) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _warnings(table: dict[str, Any]) -> Iterator[str]:
             f"{found['rating']:.0f} ({found['low']:.0f} to {found['high']:.0f}) against {found['against']} alone"
             for found in one["alone"]
         ]
-        yield f"No single rating fits {one['player']}: it has {_listed(alone)}."
+        yield f"No single rating fits {one['player']}: it has {listed(alone)}."
     for a, b, c in table["cycles"]:
         yield f"Ratings can't express that {a} beats {b}, {b} beats {c} and {c} beats {a}."
     for row in table["players"]:
@@ -187,8 +187,3 @@ def _warnings(table: dict[str, Any]) -> Iterator[str]:
     if unrated:
         whom = "a player on the ladder that ships" if table["scale"] == SHIPPED else table["anchor"]
         yield f"These players have no rating, since no games connect them with {whom}: {', '.join(unrated)}."
-
-
-def _listed(words: Sequence[str]) -> str:
-    """The words as `a`, `a and b` or `a, b and c`."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
