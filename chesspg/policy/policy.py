@@ -18,7 +18,7 @@ from chesspg.policy.networks import Network, NetworkOutput
 
 _PADDING = -1e9  # a finite logit whose probability is exactly 0 in float32
 _SHARES = 2.0**50  # the number of parts into which a probability of 1 is cut for sampling
-MULTIPLES = {"cuda": 256, "cpu": 16}  # by device: batches are filled up to a multiple of this many positions
+MULTIPLES = {"cuda": 256, "cpu": 16}  # by device: the multiple to which batches are filled up
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,16 @@ class Policy(nn.Module):
 
 
 def full_batch(count: int, device: torch.device) -> int:
-    """The size to which a batch of `count` positions is filled up.
+    """The size to which a batch of `count` positions is filled up, a multiple of `MULTIPLES`.
 
     The libraries that compute convolutions, cuDNN and oneDNN, make a new plan for each new size, which takes
-    milliseconds. While games end, each batch has another size.
+    milliseconds, and while games end, nearly every batch has another size. On a CPU, where more positions cost more
+    time, batches of up to 16 are filled up to a power of two, so that an engine's single position stays alone.
     """
     multiple = MULTIPLES.get(device.type, 1)
-    if device.type == "cpu":  # where more positions cost more time; an engine asks for one
+    if device.type == "cpu":
+        if torch.compiler.is_compiling():  # for all sizes at once; the next line would fix one
+            return count
         multiple = min(multiple, 1 << max(count - 1, 0).bit_length())
     return count + -count % multiple
 
