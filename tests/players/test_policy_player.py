@@ -81,7 +81,7 @@ def test_runs_under_the_precision_it_is_given(policy: Policy) -> None:
 
 def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
     sizes: list[int] = []
-    policy.network.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
+    policy.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
     player = PolicyPlayer(policy)
     rollout = play(TicTacToe().start(50), (player, player), Randomness(0), learner=player)
     assert len(sizes) == rollout.length.max()
