@@ -11,7 +11,7 @@ from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players.player import Choice, Turn
 from chesspg.players.policy_player import PolicyPlayer
 from chesspg.policy.networks import MLP
-from chesspg.policy.policy import Policy, to_tensors
+from chesspg.policy.policy import Policy, full_batch, to_tensors
 from chesspg.selfplay.loop import play
 from chesspg.selfplay.rollout import Rollout
 
@@ -80,13 +80,16 @@ def test_runs_under_the_precision_it_is_given(policy: Policy) -> None:
 
 
 def test_one_call_of_the_network_a_ply(policy: Policy) -> None:
-    sizes: list[int] = []
-    policy.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
+    given: list[int] = []
+    seen: list[int] = []
+    for module, sizes in ((policy, given), (policy.network, seen)):
+        module.register_forward_pre_hook(lambda _, arguments, sizes=sizes: sizes.append(len(arguments[0])))
     player = PolicyPlayer(policy)
     rollout = play(TicTacToe().start(50), (player, player), Randomness(0), learner=player)
-    assert len(sizes) == rollout.length.max()
-    assert sizes[0] == 50
-    assert sum(sizes) == len(rollout.plies)
+    assert len(seen) == rollout.length.max()
+    assert given[0] == 50
+    assert sum(given) == len(rollout.plies)
+    assert seen == [full_batch(size, policy.device) for size in given]
 
 
 def test_is_launched_now_and_read_later(policy: Policy) -> None:
