@@ -19,7 +19,7 @@ from chesspg.storage.shipped import shipped_files
 
 
 def start_from(policy: Policy, init: str, needs_value: bool) -> None:
-    """Give a policy the weights of a policy file.
+    """Give a policy the weights of a policy file. Parts that the file lacks stay new if they change nothing.
 
     Args:
         policy: The policy of the training.
@@ -31,11 +31,17 @@ def start_from(policy: Policy, init: str, needs_value: bool) -> None:
     """
     start = files.load(init, policy.game)
     ours, theirs = files.describe(policy.network), files.describe(start.network)
-    if ours != theirs:
+    if not _has_the_parts(policy.network, ours, theirs):
         recipes = " or ".join(f"--config {name}" for name in recipes_for(start))
         instead = f"; or start from a recipe with its network: {recipes}" if recipes else ""
         raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}{instead}")
-    policy.network.load_state_dict(start.network.state_dict())
+    policy.network.load_state_dict({**policy.network.state_dict(), **start.network.state_dict()})
+
+
+def _has_the_parts(network: Network, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether a training's network is that of its initial policy, but for parts that change nothing while new."""
+    new = {name: size for name, size in ours["init_args"].items() if name in network.neutral}
+    return ours == {**theirs, "init_args": {**new, **theirs["init_args"]}}
 
 
 def recipes_for(policy: Policy) -> list[str]:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
@@ -14,7 +15,7 @@ from chesspg.games.hex import Hex
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
 from chesspg.policy.networks import MLP, BoardNet, Network, ResidualNet
-from chesspg.policy.policy import Policy
+from chesspg.policy.policy import Policy, to_tensors
 from chesspg.training.initial import recipes_for, start_from
 
 
@@ -60,6 +61,29 @@ def test_a_policy_with_a_rank_is_refused_with_the_option_to_add(tmp_path: Path) 
         r"--model\.network\.init_args\.channels 4 --model\.network\.init_args\.rank 3$",
     ):
         start_from(Policy(game, ResidualNet(game, channels=16, blocks=2)), str(path), needs_value=False)
+
+
+def test_afterstates_are_added_to_a_policy_without_them_which_plays_as_before(tmp_path: Path) -> None:
+    game, path = Chess(), tmp_path / "earlier.safetensors"
+    earlier = Policy(game, ResidualNet(game, channels=4, blocks=1, value=True, rank=3))
+    files.save(path, earlier)
+    policy = Policy(game, ResidualNet(game, channels=4, blocks=1, value=True, rank=3, afterstates=5))
+    start_from(policy, str(path), needs_value=True)
+    seen = to_tensors(game.start(2).observe())
+    torch.testing.assert_close(policy(*seen).log_probs, earlier(*seen).log_probs, rtol=0, atol=0)
+    for name, weight in earlier.network.state_dict().items():
+        torch.testing.assert_close(policy.network.state_dict()[name], weight, rtol=0, atol=0)
+    policy(*seen).log_probs[:, 0].sum().backward()
+    assert policy.network.after_weights.grad.abs().sum() > 0  # the new part learns
+
+
+@pytest.mark.parametrize("afterstates", [None, 6])
+def test_afterstates_of_a_policy_are_neither_left_out_nor_replaced(tmp_path: Path, afterstates: int | None) -> None:
+    game, path = Chess(), tmp_path / "theirs.safetensors"
+    files.save(path, Policy(game, ResidualNet(game, channels=4, blocks=1, afterstates=5)))
+    policy = Policy(game, ResidualNet(game, channels=4, blocks=1, afterstates=afterstates))
+    with pytest.raises(ValueError, match=r"add --model\.network\.init_args\.afterstates 5$"):
+        start_from(policy, str(path), needs_value=False)
 
 
 def test_another_network_is_refused_with_the_recipes_that_have_it(tmp_path: Path) -> None:

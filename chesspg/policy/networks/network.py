@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +21,16 @@ class NetworkOutput(NamedTuple):
 class Network(nn.Module):
     """Base class of all networks. It is built for the sizes of a game, and can be built again from `init_args`.
 
-    A subclass passes its keyword arguments on to `super().__init__` and defines `forward`.
+    A subclass passes its keyword arguments on to `super().__init__` and defines `forward`. Its `neutral` may name
+    optional arguments for parts that change no output until they have learned; a training can add such a part to a
+    policy that has none.
 
     Args:
         game: The game that the network is for.
         init_args: The other arguments of the subclass, which policy files store; `value=True` if it has a value head.
     """
 
+    neutral: ClassVar[frozenset[str]] = frozenset()
     scalar_limits: Tensor  # [S]
     bits: Tensor  # [256, 8]
 

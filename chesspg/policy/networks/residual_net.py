@@ -61,6 +61,8 @@ class ResidualNet(Network):
         ValueError: The game has another board or other actions, or a size is too small.
     """
 
+    neutral = frozenset({"afterstates"})
+
     def __init__(
         self,
         game: Game,
