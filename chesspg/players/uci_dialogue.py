@@ -9,6 +9,7 @@ import re
 
 import chess.engine
 
+LONGEST_LINE = 1 << 20  # most bytes of a line that are kept until it ends
 MOST = 30_000  # centipawns; larger scores count as this
 chess.engine.LOGGER.addHandler(logging.NullHandler())  # otherwise unexpected output of an engine reaches the terminal
 
@@ -17,6 +18,11 @@ class Connection(chess.engine.UciProtocol):
     """A connection that remembers the last line of the engine, which often explains why it failed."""
 
     last = ""
+
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
+        """Read output. Of a line that does not end, only the first part is kept."""
+        super().pipe_data_received(fd, data)
+        del self.buffer[fd][LONGEST_LINE:]
 
     def line_received(self, line: str) -> None:
         """Remember a line of standard output."""

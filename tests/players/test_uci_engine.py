@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import resource
@@ -23,6 +24,7 @@ from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.players import keeper
 from chesspg.players.player import Random, Turn
 from chesspg.players.roster import player_from_string, players
+from chesspg.players.uci_dialogue import LONGEST_LINE, Connection
 from chesspg.players.uci_engine import EnginePlayer
 from chesspg.players.uci_process import GAMES_FOLDER, EngineError
 from chesspg.selfplay.loop import play
@@ -594,6 +596,21 @@ def test_a_promotion_from_elsewhere_is_illegal(tmp_path: Path, answer: str, lega
         rollout = play(Chess().start([start]), (Random(), player), Randomness(0), max_plies=1)
     assert rollout.positions() == [f"{start} moves {answer}" if legal else start]
     assert bool(rollout.forfeits) != legal
+
+
+@pytest.mark.parametrize("fd", [1, 2])
+def test_a_line_that_does_not_end_takes_little_memory(fd: int) -> None:
+    async def flooded() -> Connection:
+        connection = Connection()
+        for _ in range(40):
+            connection.pipe_data_received(fd, b"x" * (LONGEST_LINE // 20))
+        assert len(connection.buffer[fd]) == LONGEST_LINE
+        connection.pipe_data_received(fd, b"y\nz")
+        return connection
+
+    connection = asyncio.run(flooded())
+    assert connection.last == "x" * LONGEST_LINE + "y"
+    assert connection.buffer[fd] == b"z"
 
 
 def test_an_engine_starts_when_many_files_are_open() -> None:
