@@ -41,7 +41,8 @@ def start_from(policy: Policy, init: str, needs_value: bool) -> None:
 def _has_the_parts(network: Network, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     """Whether a training's network is that of its initial policy, but for parts that change nothing while new."""
     new = {name: size for name, size in ours["init_args"].items() if name in network.neutral}
-    return ours == {**theirs, "init_args": {**new, **theirs["init_args"]}}
+    has = {name: size for name, size in theirs["init_args"].items() if size is not None or name not in new}
+    return ours == {**theirs, "init_args": {**new, **has}}
 
 
 def recipes_for(policy: Policy) -> list[str]:

@@ -63,7 +63,7 @@ class PolicyGradient(pl.LightningModule):
             a configuration names by its import path.
         loss: The terms of the loss and their weights.
         init: The policy to start from, with the same game and network: a policy file, a checkpoint, a run folder, or
-            the name of a policy that ships.
+            the name of a policy that ships. It may lack parts that `Network.neutral` names, which are then new.
         compile: Whether torch.compile compiles the policy's forward and backward pass in learning; sampling is not
             compiled. It is meant for a large GPU, where it fuses many small kernels into few; on a CPU learning gets no
             faster. It needs Triton on CUDA or a C++ compiler on the CPU, and a minute or two at the start. The result
