@@ -41,17 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with one_line_errors():
                 _check(given)
                 game = roster.game_of(given.player, given.imported, given.game)
-                written(path, given.player, game)  # before the lock, so that a command that is refused leaves no file
                 if given.openings:
                     openings = openings_from_string(given.openings, game, given.games, given.seed)
                 else:
                     openings = varied_openings(game, given.games, default_plies(game), given.seed)
+                # Before the lock, so that a command that is refused leaves no file.
+                written(path, given.player, game, openings)
                 device = device_of_policies(given.device, given.player, game)
                 opened = roster.players(given.player, game, concurrency=given.concurrency, device=device)
                 players = stack.enter_context(opened)
                 busy = f"another process is writing games to {path}; wait until it ends, or name another file"
                 stack.enter_context(only_one(path.with_name(f".{path.name}.lock"), busy))
-                done, size = written(path, given.player, game)
+                done, size = written(path, given.player, game, openings)
                 if path.exists():
                     os.truncate(path, size)  # removes a game that was cut off when the process was killed
             bar = stack.enter_context(_progress())

@@ -87,24 +87,27 @@ def generate(
         yield texts
 
 
-def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
+def written(path: Path, names: Sequence[str], game: Game, openings: Sequence[str]) -> tuple[int, int]:
     """Count the complete games in a file that an earlier call of this command wrote.
 
     Args:
         path: The file, which may not exist yet.
         names: Names of the players, in the order of the command line.
         game: The game they play.
+        openings: The openings of all games, one per game.
 
     Returns:
         The number of complete games, and the number of bytes they occupy at the start of the file.
 
     Raises:
         OSError: The file can't be read.
-        ValueError: Another program wrote the file, or its games are of other players or of another game.
+        ValueError: Another program wrote the file, or its games are of other players or of another game, or the last
+            of them has another opening.
     """
     if not path.exists():
         return 0, 0
     games = size = at = 0
+    text, last = b"", b""  # the game that is read, and the last one that has an opening
     pairs = list(product(names, repeat=2))
     moves = False
     wanted = _variant(game)
@@ -125,14 +128,36 @@ def written(path: Path, names: Sequence[str], game: Game) -> tuple[int, int]:
                     )
             if line.startswith(b"[Variant "):
                 variant = line.decode(errors="replace").strip()
+            text += line
             at += len(line)
             if moves and line == b"\n":
                 if variant != wanted:
                     theirs = variant or "no [Variant …], which means chess"
                     raise ValueError(f"the games of {path} have {theirs}; expected games of {game.name}")
-                games, size, variant = games + 1, at, ""
+                last = text if games < len(openings) else last
+                games, size, variant, text = games + 1, at, "", b""
             moves = not line.startswith(b"[") and line != b"\n"
+    number = min(games, len(openings))
+    if number and not _begins_with(last.decode(errors="replace"), game, openings[number - 1]):
+        raise ValueError(
+            f"game {number} of {path} does not begin with the opening that it gets from this seed and these openings; "
+            "continue with the seed and the openings of the first command, or name another file"
+        )
     return games, size
+
+
+def _begins_with(pgn: str, game: Game, opening: str) -> bool:
+    """Whether a game that was generated begins with an opening."""
+
+    def parts(pgn: str) -> tuple[list[str], list[str]]:
+        tags, _, moves = pgn.partition("\n\n")
+        return [line for line in tags.splitlines() if line.startswith("[FEN ")], moves.split()[
+            :-1
+        ]  # without the result
+
+    start, moves = parts(pgn)
+    expected, first = parts(to_pgn(game, _position_after(game, opening)))
+    return start == expected and moves[: len(first)] == first
 
 
 def _players(path: Path, game: Game) -> list[str]:

@@ -78,22 +78,22 @@ def test_a_game_given_up_is_lost() -> None:
 
 def test_what_is_written_is_counted_and_a_game_cut_off_is_not(tmp_path: Path) -> None:
     path = tmp_path / "games.pgn"
-    assert written(path, ["random"], Chess()) == (0, 0)
+    assert written(path, ["random"], Chess(), ["startpos"] * 3) == (0, 0)
     [texts] = generate(Chess(), [("random", Random())], ["startpos"] * 3, max_plies=40)
     append(path, texts[:2])
     whole = path.read_bytes()
-    assert written(path, ["random"], Chess()) == (2, len(whole))
+    assert written(path, ["random"], Chess(), ["startpos"] * 3) == (2, len(whole))
     append(path, texts[2:])
     for end in range(len(whole), path.stat().st_size - 1, 7):
         (tmp_path / "cut.pgn").write_bytes(path.read_bytes()[:end])
-        assert written(tmp_path / "cut.pgn", ["random"], Chess()) == (2, len(whole))
+        assert written(tmp_path / "cut.pgn", ["random"], Chess(), ["startpos"] * 3) == (2, len(whole))
 
 
 def test_a_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "games.pgn"
     path.write_text('[Event "World Championship"]\n\n1. e4 *\n\n')
     with pytest.raises(ValueError, match="not written by this command"):
-        written(path, ["random"], Chess())
+        written(path, ["random"], Chess(), [])
 
 
 @pytest.mark.parametrize("others", [["greedy"], ["random", "greedy"]])
@@ -104,15 +104,30 @@ def test_games_of_other_players_are_not_gone_on_with(others: list[str], tmp_path
     with pytest.raises(
         ValueError, match=r"game \d of .*random.*; expected 'greedy'.* continue with --player random, or"
     ):
-        written(path, others, Chess())
+        written(path, others, Chess(), ["startpos"] * 2)
 
 
 @pytest.mark.parametrize("game", [Chess(), TicTacToe()])
 @pytest.mark.parametrize("name", ['my "best"', "C:\\runs", "caf\udce9"])
 def test_a_file_of_players_with_odd_names_is_gone_on_with(name: str, game: Game, tmp_path: Path) -> None:
-    [texts] = generate(game, [(name, Random())], varied_openings(game, 2, 1, seed=1), seed=1)
+    openings = varied_openings(game, 2, 1, seed=1)
+    [texts] = generate(game, [(name, Random())], openings, seed=1)
     append(tmp_path / "odd.pgn", texts)
-    assert written(tmp_path / "odd.pgn", [name], game)[0] == 2
+    assert written(tmp_path / "odd.pgn", [name], game, openings)[0] == 2
+
+
+@pytest.mark.parametrize("game", [Chess(), Chess("chess960"), TicTacToe()])
+def test_games_of_another_seed_are_not_gone_on_with(game: Game, tmp_path: Path) -> None:
+    path, openings = tmp_path / "games.pgn", varied_openings(game, 30, 2, seed=1)
+    [texts] = generate(game, [("random", Random())], openings[:20], seed=1, max_plies=4)
+    append(path, texts)
+    assert written(path, ["random"], game, openings)[0] == 20
+    assert written(path, ["random"], game, openings[:7])[0] == 20  # fewer games than the file has
+    others = [seed for seed in range(2, 12) if varied_openings(game, 20, 2, seed)[-1] != openings[19]]
+    assert len(others) > 5
+    for seed in others:
+        with pytest.raises(ValueError, match=r"game 20 of .* does not begin with the opening .* this seed"):
+            written(path, ["random"], game, varied_openings(game, 20, 2, seed))
 
 
 def test_a_full_disk_leaves_the_games_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
