@@ -423,6 +423,7 @@ def test_copy_buttons_keep_their_names(opened: Open) -> None:
     button = tab.page.locator("[data-copy=pgn]")
     button.click()
     tab.page.locator("[data-copy=pgn]", has_text=re.compile("Copied|Press")).wait_for()
+    assert tab.page.inner_text("#copied") == button.inner_text()  # which a screen reader reads out
     button.click()
     tab.page.wait_for_timeout(3200)  # two times as long as the answer stays
     assert button.inner_text() == "Copy the game"
@@ -456,7 +457,37 @@ def test_other_games_are_played_on_their_boards(opened: Open) -> None:
     six.page.locator("#moves button").nth(2).wait_for()
     assert six.moves()[1] == "swap"
     assert six.page.locator("#others button").is_disabled()
-    assert six.evaluate("document.activeElement.id") == "others"
+    assert six.evaluate("document.activeElement.textContent") == "swap"
+    six.press("Enter")  # a button that can't be used keeps the focus and does nothing
+    six.page.wait_for_timeout(300)
+    assert len(six.moves()) == 3
+    assert not six.page.inner_text("#problem")
+
+
+def test_a_button_that_can_not_be_used_keeps_the_focus(opened: Open) -> None:
+    tab = opened()
+    tab.page.focus("[data-action=undo]")
+    tab.press("Enter")
+    tab.page.wait_for_timeout(300)
+    assert not tab.page.inner_text("#problem")
+    tab.plays("e4")
+    tab.page.focus("[data-step=first]")
+    tab.press("Enter")
+    tab.says("Position 0 of 2")
+    assert tab.evaluate("document.activeElement.dataset.step") == "first"
+    tab.press("Enter")
+    tab.page.focus("[data-step=on]")
+    tab.press("Enter")
+    tab.press("Enter")
+    tab.says("Your turn")
+    assert tab.evaluate("document.activeElement.dataset.step") == "on"
+    tab.page.focus("[data-step=back]")
+    tab.press("Enter")
+    tab.says("Position 1 of 2")
+    tab.page.focus("#here")
+    tab.press("Enter")
+    tab.page.locator("#here").wait_for(state="hidden")
+    assert tab.evaluate("document.activeElement.id") == "moves"
 
 
 def test_a_game_without_a_board_has_a_list_of_moves(opened: Open) -> None:

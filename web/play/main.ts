@@ -166,6 +166,11 @@ function addSide(value: string, name: string): void {
   $("sides").append(label);
 }
 
+/** Says whether a button can be used. Unlike one that is `disabled`, it keeps the focus; `listen` stops its clicks. */
+function enable(button: HTMLElement, usable: boolean): void {
+  button.ariaDisabled = String(!usable);
+}
+
 function draw(): void {
   const position = state.positions[ply]!;
   $("title").textContent = `${state.game[0]!.toUpperCase()}${state.game.slice(1)} against ${state.player}`;
@@ -178,16 +183,18 @@ function draw(): void {
   drawMoves();
   const yours = state.mover === state.seat && !state.result;
   const busy = over || state.status === "thinking" || (state.status === "loading" && !yours);
-  for (const button of all<HTMLButtonElement>("[data-action]")) button.disabled = busy || !possible(button);
-  for (const button of all<HTMLButtonElement>("[data-step]")) {
+  for (const button of all<HTMLButtonElement>("[data-action]")) enable(button, !busy && possible(button));
+  for (const button of all("[data-step]")) {
     const back = ["first", "back"].includes(button.dataset.step!);
-    button.disabled = back ? ply === 0 : atEnd();
+    enable(button, back ? ply > 0 : !atEnd());
   }
+  const focused = document.activeElement as HTMLElement | null;
   $("continue").hidden = !(state.paused && atEnd() && !state.result);
   $("here").hidden = atEnd() || over;
-  for (const id of ["fresh", "here"]) $<HTMLButtonElement>(id).disabled = busy;
+  if (focused?.hidden) $("moves").focus({ preventScroll: true });
+  for (const id of ["fresh", "here"]) enable($(id), !busy);
   for (const form of ["typed", "warmth"]) {
-    for (const control of all<HTMLButtonElement>(`#${form} button`)) control.disabled = form === "typed" ? !legalNow().length : busy;
+    for (const control of all(`#${form} button`)) enable(control, form === "typed" ? legalNow().length > 0 : !busy);
   }
   $("warmth").hidden = !state.policy;
   const temperature = $<HTMLInputElement>("temperature");
@@ -274,12 +281,11 @@ function drawOthers(): void {
     });
     group.replaceChildren(...buttons);
   }
-  const buttons = [...group.children] as HTMLButtonElement[];
-  for (const button of buttons) button.disabled = !legal.includes(button.textContent!);
-  if (!focused) return;
-  // The group keeps the focus while no button can have it, such as during the move of the player.
-  const free = buttons.filter((button) => !button.disabled);
-  (free.find((button) => button.textContent === focused.textContent) ?? free[0] ?? group).focus({ preventScroll: true });
+  const buttons = [...group.children] as HTMLElement[];
+  for (const button of buttons) enable(button, legal.includes(button.textContent!));
+  if (!focused || buttons.includes(focused as HTMLElement)) return;
+  // Its button is gone. Where there is none, such as during the move of the player, the group keeps the focus.
+  (buttons.find((button) => button.textContent === focused.textContent) ?? buttons[0] ?? group).focus({ preventScroll: true });
 }
 
 function drawOpinion(): void {
@@ -409,11 +415,20 @@ async function copy(from: HTMLInputElement | HTMLTextAreaElement, button: HTMLBu
     () => true,
     () => document.execCommand("copy"),
   );
-  button.textContent = copied ? "Copied" : "Press Ctrl-C";
-  setTimeout(() => (button.textContent = label), 1500);
+  $("copied").textContent = button.textContent = copied ? "Copied" : "Press Ctrl-C";
+  setTimeout(() => {
+    $("copied").textContent = "";
+    button.textContent = label;
+  }, 1500);
 }
 
 function listen(): void {
+  const stop = (event: Event): void => {
+    if (!(event.target as Element).closest("[aria-disabled=true]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener("click", stop, { capture: true });
   for (const input of all<HTMLInputElement>(".checks input[type=checkbox]")) {
     show[input.name] = input.checked = remembered(input.name) !== "off";
     input.addEventListener("change", () => {
