@@ -7,7 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from preloaded import python as run
+
+from chesspg.games.chess import Chess
+from chesspg.policy import files
+from chesspg.policy.networks import ResidualNet
+from chesspg.policy.policy import Policy
 
 pytestmark = pytest.mark.slow
 
@@ -120,3 +126,24 @@ def test_a_loop_of_ones_own_learns_in_the_vector_environment(tmp_path: Path) -> 
     lines = ended.stdout.splitlines()
     assert len(lines) == 2
     assert float(lines[-1].split("mean reward")[1].split()[0]) > 0.4
+
+
+def test_afterstates_are_added_to_a_policy_whose_convolutions_stay(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples/finetune.py", tmp_path)
+    game = Chess()
+    earlier = Policy(game, ResidualNet(game, channels=8, blocks=1, value=True))
+    files.save(tmp_path / "earlier.safetensors", earlier)
+    line = (  # six plies of four games, in two updates
+        "-m chesspg.train --config chess_from_pgn --init earlier.safetensors --run run --data.games 4 --data.updates 2 "
+        "--data.opponents null --data.max_plies 6 --model.loss.kl_weight 0 --model.network.init_args.channels 8 "
+        "--model.network.init_args.blocks 1 --model.network.init_args.afterstates 3 --trainer.max_time null "
+        "--trainer.callbacks+=finetune.Finetune"
+    )
+    ended = run(tmp_path, *line.split(), "--trainer.max_epochs", "1")
+    assert ended.returncode == 0, ended.stderr
+    ended = run(tmp_path, "-m", "chesspg.train", "--resume", "run", "--trainer.max_epochs", "3")
+    assert ended.returncode == 0, ended.stderr
+    before, after = earlier.network.state_dict(), files.load(tmp_path / "run", game).network.state_dict()
+    kept = {name.split(".")[0] for name, weight in before.items() if torch.equal(weight, after[name])}
+    assert kept - {"underpromotion"} == {"stem", "body"}  # there were no promotions
+    assert after["after_weights"].abs().max() > 5 * (after["from_to.weight"] - before["from_to.weight"]).abs().max() > 0

@@ -1,0 +1,42 @@
+"""Fine-tuning: a policy gets features of afterstates, which learn fast, while its convolutions stay as they are.
+
+In the folder of this file:
+
+    python -m chesspg.train --config chess_from_pgn --init chess_gpu --model.network.init_args.afterstates 32 \
+        --model.network.init_args.channels 64 --model.network.init_args.blocks 4 --trainer.callbacks+=finetune.Finetune
+
+A configuration names the callback by its import path; modules are searched in the current folder.
+"""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import BaseFinetuning
+from torch.optim import Optimizer
+
+
+class Finetune(BaseFinetuning):
+    """Lightning's base class for fine-tuning, for a `ResidualNet` with afterstates.
+
+    Args:
+        factor: The learning rate of the afterstates, as a multiple of that of the heads. Their weights start at zero
+            and have a long way to go.
+    """
+
+    def __init__(self, factor: float = 20.0) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
+        """Called before the optimizer is made; the convolutions then have no gradient, which also saves time."""
+        network = pl_module.policy.network
+        self.freeze([network.stem, network.body])
+
+    def finetune_function(self, pl_module: pl.LightningModule, epoch: int, optimizer: Optimizer) -> None:
+        """Called before each rollout; before the first one, the afterstates get a group of parameters of their own."""
+        if len(optimizer.param_groups) > 1:
+            return
+        network, (heads,) = pl_module.policy.network, optimizer.param_groups
+        fast = [*network.after.parameters(), network.after_weights]
+        heads["params"] = [one for one in heads["params"] if all(one is not other for other in fast)]
+        optimizer.add_param_group({"params": fast, "lr": self.factor * heads["lr"]})
