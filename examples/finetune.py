@@ -19,18 +19,20 @@ class Finetune(BaseFinetuning):
     """Lightning's base class for fine-tuning, for a `ResidualNet` with afterstates.
 
     Args:
+        blocks: How many of the residual blocks stay as they are, from the first one on; by default all.
         factor: The learning rate of the afterstates, as a multiple of that of the heads. Their weights start at zero
             and have a long way to go.
     """
 
-    def __init__(self, factor: float = 20.0) -> None:
+    def __init__(self, blocks: int | None = None, factor: float = 20.0) -> None:
         super().__init__()
+        self.blocks = blocks
         self.factor = factor
 
     def freeze_before_training(self, pl_module: pl.LightningModule) -> None:
-        """Called before the optimizer is made; the convolutions then have no gradient, which also saves time."""
+        """Called before the optimizer is made. What is frozen here gets no gradient, which also saves time."""
         network = pl_module.policy.network
-        self.freeze([network.stem, network.body])
+        self.freeze([network.stem, network.body[: self.blocks]])
 
     def finetune_function(self, pl_module: pl.LightningModule, epoch: int, optimizer: Optimizer) -> None:
         """Called before each rollout; before the first one, the afterstates get a group of parameters of their own."""
