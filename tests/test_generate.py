@@ -68,6 +68,30 @@ def test_ctrl_c_keeps_what_is_over_and_resume_goes_on_with_the_same_games(
     assert path.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.parametrize("other", [["--seed", "1"], ["--openings", "random:3"], ["--openings", "swapped.epd"]])
+def test_a_file_of_other_openings_is_not_gone_on_with(
+    other: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    starts = ["4k3/8/8/8/8/8/4P3/4K3 w - -", "4k3/4p3/8/8/8/8/8/4K3 b - -"]
+    Path("ours.epd").write_text("\n".join(starts))
+    Path("swapped.epd").write_text("\n".join(starts[::-1]))
+    ours = ["--openings", "ours.epd" if "swapped.epd" in other else "random:4"]
+    command = ["--player", "random", "--max-plies", "6", "--pgn", "games.pgn"]
+    assert generate.main([*command, *ours, "--games", "4"]) == 0
+    before = Path("games.pgn").read_bytes()
+    capsys.readouterr()
+    more = [*command, "--games", "8", "--resume"]
+    refused(generate.main, [*more, *ours, *other], ("of games.pgn does not begin with the opening",))
+    assert Path("games.pgn").read_bytes() == before
+    assert generate.main([*more, *ours]) == 0
+    assert Path("games.pgn").read_bytes().startswith(before)
+
+
 def test_a_full_disk_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from chesspg.players.player import Player
 from chesspg.selfplay.shares import place, play_on
 
 EVENT = "chesspg generate"
+COMPARED = 20  # games of a file that is continued whose openings are compared with those of the command
 AT_ONCE, ON_A_GPU = 128, 2048  # the default number of games that are played together on the CPU, and on a GPU
 
 
@@ -102,12 +103,12 @@ def written(path: Path, names: Sequence[str], game: Game, openings: Sequence[str
     Raises:
         OSError: The file can't be read.
         ValueError: Another program wrote the file, or its games are of other players or of another game, or the last
-            of them has another opening.
+            of them have other openings.
     """
     if not path.exists():
         return 0, 0
     games = size = at = 0
-    text, last = b"", b""  # the game that is read, and the last one that has an opening
+    ends = [0]  # where each complete game ends, after those before it
     pairs = list(product(names, repeat=2))
     moves = False
     wanted = _variant(game)
@@ -128,36 +129,40 @@ def written(path: Path, names: Sequence[str], game: Game, openings: Sequence[str
                     )
             if line.startswith(b"[Variant "):
                 variant = line.decode(errors="replace").strip()
-            text += line
             at += len(line)
             if moves and line == b"\n":
                 if variant != wanted:
                     theirs = variant or "no [Variant …], which means chess"
                     raise ValueError(f"the games of {path} have {theirs}; expected games of {game.name}")
-                last = text if games < len(openings) else last
-                games, size, variant, text = games + 1, at, "", b""
+                games, size, variant = games + 1, at, ""
+                ends.append(at)
             moves = not line.startswith(b"[") and line != b"\n"
-    number = min(games, len(openings))
-    if number and not _begins_with(last.decode(errors="replace"), game, openings[number - 1]):
-        raise ValueError(
-            f"game {number} of {path} does not begin with the opening that it gets from this seed and these openings; "
-            "continue with the seed and the openings of the first command, or name another file"
-        )
+    last = min(games, len(openings))
+    with path.open("rb") as file:
+        for number in range(max(0, last - COMPARED), last):
+            file.seek(ends[number])
+            pgn = file.read(ends[number + 1] - ends[number]).decode(errors="replace")
+            if not _begins_with(pgn, game, openings[number]):
+                raise ValueError(
+                    f"game {number + 1} of {path} does not begin with the opening that this seed and these openings "
+                    "give it; continue with the seed and the openings of the first command, or name another file"
+                )
     return games, size
 
 
 def _begins_with(pgn: str, game: Game, opening: str) -> bool:
     """Whether a game that was generated begins with an opening."""
-
-    def parts(pgn: str) -> tuple[list[str], list[str]]:
-        tags, _, moves = pgn.partition("\n\n")
-        return [line for line in tags.splitlines() if line.startswith("[FEN ")], moves.split()[
-            :-1
-        ]  # without the result
-
-    start, moves = parts(pgn)
-    expected, first = parts(to_pgn(game, _position_after(game, opening)))
+    start, moves = _start_and_moves(pgn)
+    expected, first = _start_and_moves(to_pgn(game, _position_after(game, opening)))
     return start == expected and moves[: len(first)] == first
+
+
+def _start_and_moves(pgn: str) -> tuple[str, list[str]]:
+    """The FEN tag of a game, empty if there is none, and the words of its moves without the result."""
+    tags, _, moves = pgn.partition("\n\n")
+    start = next((line for line in tags.splitlines() if line.startswith("[FEN ")), "")
+    *words, _ = moves.split()
+    return start, words
 
 
 def _players(path: Path, game: Game) -> list[str]:

@@ -20,7 +20,7 @@ class Connection(chess.engine.UciProtocol):
     last = ""
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        """Read output. Of a line that does not end, only the first part is kept."""
+        """Read output. Of a line longer than LONGEST_LINE, the middle is dropped."""
         super().pipe_data_received(fd, data)
         del self.buffer[fd][LONGEST_LINE:]
 

@@ -19,7 +19,7 @@ from chesspg.storage.shipped import shipped_files
 
 
 def start_from(policy: Policy, init: str, needs_value: bool) -> None:
-    """Give a policy the weights of a policy file. Parts that the file lacks stay new if they change nothing.
+    """Give a policy the weights of a policy file. A part that the file lacks and `Network.neutral` names stays new.
 
     Args:
         policy: The policy of the training.
@@ -27,18 +27,33 @@ def start_from(policy: Policy, init: str, needs_value: bool) -> None:
         needs_value: Whether the training needs a value head.
 
     Raises:
-        ValueError: The file has another game or network; the message names both.
+        ValueError: The file has another game or network; the message names both. Or a new part is not neutral.
     """
     start = files.load(init, policy.game)
     ours, theirs = files.describe(policy.network), files.describe(start.network)
-    if not _has_the_parts(policy.network, ours, theirs):
+    if not _fits(policy.network, ours, theirs):
         recipes = " or ".join(f"--config {name}" for name in recipes_for(start))
         instead = f"; or start from a recipe with its network: {recipes}" if recipes else ""
-        raise ValueError(f"{init}: {_other_network(ours, theirs, needs_value)}{instead}")
+        raise ValueError(f"{init}: {_other_network(policy.network, ours, theirs, needs_value)}{instead}")
     policy.network.load_state_dict({**policy.network.state_dict(), **start.network.state_dict()})
+    if ours != theirs and not _agree(policy, start):
+        raise ValueError(
+            f"{type(policy.network).__name__}.neutral must name parts that change no output until they have learned, "
+            f"got {', '.join(sorted(policy.network.neutral))}: with a new one, {init} has other probabilities"
+        )
 
 
-def _has_the_parts(network: Network, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+def _agree(policy: Policy, start: Policy) -> bool:
+    """Whether two policies give the same probabilities and values at the start of a game."""
+    with torch.no_grad():
+        ours, theirs = (one.observe(policy.game.start(1).observe()) for one in (policy, start))
+    pairs = [(ours.log_probs, theirs.log_probs)]
+    if ours.value is not None and theirs.value is not None:
+        pairs.append((ours.value, theirs.value))
+    return all(torch.allclose(a, b, atol=1e-4) for a, b in pairs)
+
+
+def _fits(network: Network, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     """Whether a training's network is that of its initial policy, but for parts that change nothing while new."""
     new = {name: size for name, size in ours["init_args"].items() if name in network.neutral}
     has = {name: size for name, size in theirs["init_args"].items() if size is not None or name not in new}
@@ -61,10 +76,11 @@ def recipes_for(policy: Policy) -> list[str]:
     return found
 
 
-def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:
-    """How the networks of a training and of its initial policy differ, and which options make them the same.
+def _other_network(network: Network, ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_value: bool) -> str:
+    """How the networks of a training and of its initial policy differ, and which options make them fit.
 
     Args:
+        network: The training's network.
         ours: class_path and init_args of the training's network.
         theirs: The same of the file's.
         needs_value: Whether the training's advantages need a value head.
@@ -73,7 +89,8 @@ def _other_network(ours: Mapping[str, Any], theirs: Mapping[str, Any], needs_val
     same = ours["class_path"] == theirs["class_path"]
     old, new = ours["init_args"], theirs["init_args"]
     if same:  # an argument that only one of them has is as good as null in the other
-        add, names = [], [name for name in {**old, **new} if new.get(name) != old.get(name)]
+        differing = [name for name in {**old, **new} if new.get(name) != old.get(name)]
+        add, names = [], [name for name in differing if new.get(name) is not None or name not in network.neutral]
     else:
         add, names = [f"{option} {theirs['class_path']}"], list(new)
     texts = {name: json.dumps(new.get(name)).replace(" ", "") for name in names}

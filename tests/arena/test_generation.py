@@ -122,11 +122,9 @@ def test_games_of_another_seed_are_not_gone_on_with(game: Game, tmp_path: Path) 
     [texts] = generate(game, [("random", Random())], openings[:20], seed=1, max_plies=4)
     append(path, texts)
     assert written(path, ["random"], game, openings)[0] == 20
-    assert written(path, ["random"], game, openings[:7])[0] == 20  # fewer games than the file has
-    others = [seed for seed in range(2, 12) if varied_openings(game, 20, 2, seed)[-1] != openings[19]]
-    assert len(others) > 5
-    for seed in others:
-        with pytest.raises(ValueError, match=r"game 20 of .* does not begin with the opening .* this seed"):
+    assert written(path, ["random"], game, varied_openings(game, 7, 2, seed=1))[0] == 20  # fewer than the file has
+    for seed in range(2, 12):
+        with pytest.raises(ValueError, match=r"game \d+ of .* does not begin with the opening .* this seed"):
             written(path, ["random"], game, varied_openings(game, 20, 2, seed))
 
 

@@ -475,7 +475,12 @@ def test_a_button_that_can_not_be_used_keeps_the_focus(opened: Open) -> None:
     tab.press("Enter")
     tab.says("Position 0 of 2")
     assert tab.evaluate("document.activeElement.dataset.step") == "first"
-    tab.press("Enter")
+    tab.page.fill("#move", "d4")
+    tab.press("Enter")  # in the field; a move can't be played in an earlier position
+    tab.page.wait_for_timeout(300)
+    assert not tab.page.inner_text("#problem")
+    assert tab.page.input_value("#move") == "d4"
+    assert len(tab.moves()) == 2
     tab.page.focus("[data-step=on]")
     tab.press("Enter")
     tab.press("Enter")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from chesspg.games.chess import Chess
 from chesspg.games.game import Game
@@ -15,6 +16,7 @@ from chesspg.games.hex import Hex
 from chesspg.games.tic_tac_toe import TicTacToe
 from chesspg.policy import files
 from chesspg.policy.networks import MLP, BoardNet, Network, ResidualNet
+from chesspg.policy.networks.network import NetworkOutput
 from chesspg.policy.policy import Policy, to_tensors
 from chesspg.training.initial import recipes_for, start_from
 
@@ -84,6 +86,40 @@ def test_afterstates_of_a_policy_are_neither_left_out_nor_replaced(tmp_path: Pat
     policy = Policy(game, ResidualNet(game, channels=4, blocks=1, afterstates=afterstates))
     with pytest.raises(ValueError, match=r"add --model\.network\.init_args\.afterstates 5$"):
         start_from(policy, str(path), needs_value=False)
+
+
+def test_a_part_that_can_be_added_is_not_advised_against(tmp_path: Path) -> None:
+    game, path = Chess(), tmp_path / "earlier.safetensors"
+    files.save(path, Policy(game, ResidualNet(game, channels=4, blocks=1)))
+    policy = Policy(game, ResidualNet(game, channels=8, blocks=1, afterstates=5))
+    with pytest.raises(
+        ValueError, match=r"has channels 4, the training's 8; add --model\.network\.init_args\.channels 4$"
+    ):
+        start_from(policy, str(path), needs_value=False)
+
+
+class Loud(MLP):
+    """A network that calls a part neutral which is not."""
+
+    neutral = frozenset({"bias"})
+
+    def __init__(self, game: Game, bias: float | None = None) -> None:
+        super().__init__(game, hidden=(4,))
+        self.init_args = {} if bias is None else {"bias": bias}
+        self.bias = bias
+
+    def forward(self, planes: Tensor, scalars: Tensor, legal: Tensor) -> NetworkOutput:
+        output = super().forward(planes, scalars, legal)
+        logits = output.logits if self.bias is None else output.logits + self.bias * torch.arange(legal.shape[1])
+        return NetworkOutput(logits, output.value)
+
+
+def test_a_new_part_that_changes_the_policy_is_refused(tmp_path: Path) -> None:
+    game, path = TicTacToe(), tmp_path / "earlier.safetensors"
+    files.save(path, Policy(game, Loud(game)))
+    start_from(Policy(game, Loud(game, bias=0.0)), str(path), needs_value=False)
+    with pytest.raises(ValueError, match=r"Loud\.neutral must name parts that change no output .*, got bias: "):
+        start_from(Policy(game, Loud(game, bias=1.0)), str(path), needs_value=False)
 
 
 def test_another_network_is_refused_with_the_recipes_that_have_it(tmp_path: Path) -> None:

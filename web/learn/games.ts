@@ -1,4 +1,5 @@
 /** Section 4: whole games of tic-tac-toe; the reader sets θ, and the exact and the sampled gradient stand side by side. */
+import { enable } from "../board/buttons";
 import { distance, squaredNorm } from "./bandit";
 import { drawBars } from "./chart";
 import { byId, count, format, formula, make, percent } from "./dom";
@@ -34,7 +35,7 @@ export function mountGamesSection(): void {
     const last = history.length ? history.at(-1)! % 9 : null;
     const over = outcome(position);
     board.show(stateOf(position, last, over === null, over === null ? [...here] : undefined));
-    byId<HTMLButtonElement>("games-back").disabled = byId<HTMLButtonElement>("games-start").disabled = !history.length;
+    for (const id of ["games-back", "games-start"]) enable(byId(id), history.length > 0);
     byId("games-where").textContent = where(s, history, over);
     const largest = Math.max(...known.gradient.subarray(9 * s, 9 * s + 9).map(Math.abs));
     const digits = Math.min(Math.max(2 - Math.floor(Math.log10(largest || 1)), 4), 8);

@@ -1,6 +1,7 @@
 /** The page of `chesspg play --browser`: it shows the game of the server, and sends what the person does. */
 import "../board/style.css";
 import "./play.css";
+import { enable, isEnabled } from "../board/buttons";
 import { ChessBoard } from "../board/chess";
 import { GridBoard } from "../board/grid";
 import { act, newest, opinionOf, type Likely, type Move, type Opinion, type Position, type State } from "./state";
@@ -166,11 +167,6 @@ function addSide(value: string, name: string): void {
   $("sides").append(label);
 }
 
-/** Says whether a button can be used. Unlike one that is `disabled`, it keeps the focus; `listen` stops its clicks. */
-function enable(button: HTMLElement, usable: boolean): void {
-  button.ariaDisabled = String(!usable);
-}
-
 function draw(): void {
   const position = state.positions[ply]!;
   $("title").textContent = `${state.game[0]!.toUpperCase()}${state.game.slice(1)} against ${state.player}`;
@@ -285,7 +281,8 @@ function drawOthers(): void {
   for (const button of buttons) enable(button, legal.includes(button.textContent!));
   if (!focused || buttons.includes(focused as HTMLElement)) return;
   // Its button is gone. Where there is none, such as during the move of the player, the group keeps the focus.
-  (buttons.find((button) => button.textContent === focused.textContent) ?? buttons[0] ?? group).focus({ preventScroll: true });
+  const usable = buttons.filter(isEnabled);
+  (usable.find((button) => button.textContent === focused.textContent) ?? usable[0] ?? group).focus({ preventScroll: true });
 }
 
 function drawOpinion(): void {
@@ -415,20 +412,16 @@ async function copy(from: HTMLInputElement | HTMLTextAreaElement, button: HTMLBu
     () => true,
     () => document.execCommand("copy"),
   );
-  $("copied").textContent = button.textContent = copied ? "Copied" : "Press Ctrl-C";
+  const said = document.createElement("span"); // a new one, so that the same words are read out again
+  said.textContent = button.textContent = copied ? "Copied" : "Press Ctrl-C";
+  $("copied").replaceChildren(said);
   setTimeout(() => {
-    $("copied").textContent = "";
+    said.remove();
     button.textContent = label;
   }, 1500);
 }
 
 function listen(): void {
-  const stop = (event: Event): void => {
-    if (!(event.target as Element).closest("[aria-disabled=true]")) return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  document.addEventListener("click", stop, { capture: true });
   for (const input of all<HTMLInputElement>(".checks input[type=checkbox]")) {
     show[input.name] = input.checked = remembered(input.name) !== "off";
     input.addEventListener("change", () => {

@@ -1,4 +1,5 @@
 /** The part of the learning page in which a person plays the shipped policies of chess. */
+import { enable, isEnabled } from "../board/buttons";
 import { ChessBoard } from "../board/chess";
 import { choice, make, percent, slider } from "../learn/dom";
 import { state } from "../learn/page";
@@ -119,7 +120,7 @@ class Table {
     const turn = ++this.turn;
     this.seen = undefined;
     this.ready = false;
-    this.begin.disabled = true;
+    enable(this.begin, false);
     this.say(`Loading ${this.policy.name} …`);
     this.draw();
     try {
@@ -130,7 +131,7 @@ class Table {
       if (turn !== this.turn) return;
       this.say(`${this.policy.name} can't be loaded: ${(error as Error).message}`);
     }
-    this.begin.disabled = false;
+    enable(this.begin, true);
     if (this.ready) await this.next();
     else this.draw();
   }
@@ -243,9 +244,9 @@ class Table {
     const pairs = Array.from({ length: Math.ceil(sans.length / 2) }, (_, k) => sans.slice(2 * k, 2 * k + 2).join(" "));
     this.moves.replaceChildren(...pairs.map((pair) => make("li", {}, pair)));
     this.moves.scrollTop = this.moves.scrollHeight;
-    this.begin.textContent = this.ready || this.begin.disabled ? "New game" : "Load again";
+    this.begin.textContent = this.ready || !isEnabled(this.begin) ? "New game" : "Load again";
     const first = this.person === "white" ? 0 : 1; // the first move of the person
-    this.undo.disabled = !this.ready || game.moves.length <= first;
+    enable(this.undo, this.ready && game.moves.length > first);
   }
 
   /** The expected result as a bar: the share of White. */

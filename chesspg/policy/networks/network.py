@@ -22,8 +22,8 @@ class Network(nn.Module):
     """Base class of all networks. It is built for the sizes of a game, and can be built again from `init_args`.
 
     A subclass passes its keyword arguments on to `super().__init__` and defines `forward`. Its `neutral` may name
-    optional arguments for parts that change no output until they have learned; a training can add such a part to a
-    policy that has none.
+    arguments whose value None leaves a part out that changes no output until it has learned. A training can add such a
+    part to a policy that has none.
 
     Args:
         game: The game that the network is for.
