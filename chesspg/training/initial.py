@@ -13,7 +13,7 @@ from chesspg.games.game import Game
 from chesspg.policy import files
 from chesspg.policy.names import build
 from chesspg.policy.networks import Network
-from chesspg.policy.policy import Policy
+from chesspg.policy.policy import Policy, to_tensors
 from chesspg.storage.parsing import read_mapping
 from chesspg.storage.shipped import shipped_files
 
@@ -36,21 +36,19 @@ def start_from(policy: Policy, init: str, needs_value: bool) -> None:
         instead = f"; or start from a recipe with its network: {recipes}" if recipes else ""
         raise ValueError(f"{init}: {_other_network(policy.network, ours, theirs, needs_value)}{instead}")
     policy.network.load_state_dict({**policy.network.state_dict(), **start.network.state_dict()})
-    if ours != theirs and not _agree(policy, start):
+    if ours != theirs and not _agree(policy.network, start.network, policy.game):
         raise ValueError(
             f"{type(policy.network).__name__}.neutral must name parts that change no output until they have learned, "
-            f"got {', '.join(sorted(policy.network.neutral))}: with a new one, {init} has other probabilities"
+            f"got {', '.join(sorted(policy.network.neutral))}: with a new one, the network of {init} has other outputs"
         )
 
 
-def _agree(policy: Policy, start: Policy) -> bool:
-    """Whether two policies give the same probabilities and values at the start of a game."""
+def _agree(ours: Network, theirs: Network, game: Game) -> bool:
+    """Whether two networks have the same output at the start of a game."""
+    seen = to_tensors(game.start(1).observe())
     with torch.no_grad():
-        ours, theirs = (one.observe(policy.game.start(1).observe()) for one in (policy, start))
-    pairs = [(ours.log_probs, theirs.log_probs)]
-    if ours.value is not None and theirs.value is not None:
-        pairs.append((ours.value, theirs.value))
-    return all(torch.allclose(a, b, atol=1e-4) for a, b in pairs)
+        pairs = zip(ours(*seen), theirs(*seen), strict=True)
+    return all(a is None or b is None or torch.allclose(a, b, atol=1e-4) for a, b in pairs)
 
 
 def _fits(network: Network, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:

@@ -69,8 +69,10 @@ def test_afterstates_are_added_to_a_policy_without_them_which_plays_as_before(tm
     game, path = Chess(), tmp_path / "earlier.safetensors"
     earlier = Policy(game, ResidualNet(game, channels=4, blocks=1, value=True, rank=3))
     files.save(path, earlier)
-    policy = Policy(game, ResidualNet(game, channels=4, blocks=1, value=True, rank=3, afterstates=5))
-    start_from(policy, str(path), needs_value=True)
+    for temperature in 0.5, 1.0:  # at which the training samples
+        network = ResidualNet(game, channels=4, blocks=1, value=True, rank=3, afterstates=5)
+        policy = Policy(game, network, temperature)
+        start_from(policy, str(path), needs_value=True)
     seen = to_tensors(game.start(2).observe())
     torch.testing.assert_close(policy(*seen).log_probs, earlier(*seen).log_probs, rtol=0, atol=0)
     for name, weight in earlier.network.state_dict().items():
