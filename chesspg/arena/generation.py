@@ -107,8 +107,8 @@ def written(path: Path, names: Sequence[str], game: Game, openings: Sequence[str
     """
     if not path.exists():
         return 0, 0
-    games = size = at = 0
-    ends = [0]  # where each complete game ends, after those before it
+    games = at = 0
+    ends = [0]  # the bytes that the complete games occupy: none of them, the first, the first two, …
     pairs = list(product(names, repeat=2))
     moves = False
     wanted = _variant(game)
@@ -134,7 +134,7 @@ def written(path: Path, names: Sequence[str], game: Game, openings: Sequence[str
                 if variant != wanted:
                     theirs = variant or "no [Variant …], which means chess"
                     raise ValueError(f"the games of {path} have {theirs}; expected games of {game.name}")
-                games, size, variant = games + 1, at, ""
+                games, variant = games + 1, ""
                 ends.append(at)
             moves = not line.startswith(b"[") and line != b"\n"
     last = min(games, len(openings))
@@ -147,7 +147,7 @@ def written(path: Path, names: Sequence[str], game: Game, openings: Sequence[str
                     f"game {number + 1} of {path} does not begin with the opening that this seed and these openings "
                     "give it; continue with the seed and the openings of the first command, or name another file"
                 )
-    return games, size
+    return games, ends[-1]
 
 
 def _begins_with(pgn: str, game: Game, opening: str) -> bool:
@@ -161,8 +161,8 @@ def _start_and_moves(pgn: str) -> tuple[str, list[str]]:
     """The FEN tag of a game, empty if there is none, and the words of its moves without the result."""
     tags, _, moves = pgn.partition("\n\n")
     start = next((line for line in tags.splitlines() if line.startswith("[FEN ")), "")
-    *words, _ = moves.split()
-    return start, words
+    words = moves.split()
+    return start, words[:-1]
 
 
 def _players(path: Path, game: Game) -> list[str]:

@@ -128,6 +128,14 @@ def test_games_of_another_seed_are_not_gone_on_with(game: Game, tmp_path: Path) 
             written(path, ["random"], game, varied_openings(game, 20, 2, seed))
 
 
+def test_a_game_whose_tags_and_moves_are_not_apart_is_refused_for_its_opening(tmp_path: Path) -> None:
+    path, openings = tmp_path / "games.pgn", varied_openings(TicTacToe(), 1, 2, seed=1)
+    [[text]] = generate(TicTacToe(), [("random", Random())], openings, seed=1)
+    append(path, [text.replace("\n\n", "\n")])
+    with pytest.raises(ValueError, match=r"game 1 of .* does not begin with the opening"):
+        written(path, ["random"], TicTacToe(), ["3/3/3 x moves b2"])
+
+
 def test_a_full_disk_leaves_the_games_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "games.pgn"
     append(path, ["one"])
